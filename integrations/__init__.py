@@ -1,0 +1,1 @@
+"""The outside parties that receive data: one folder each, behind one contract."""

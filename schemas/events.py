@@ -1,0 +1,60 @@
+"""What happened, for whoever watches: CloudEvents 1.0 in shape, ids instead of data."""
+
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from schemas.base import Message, Moment, ResidentId
+
+
+class EventType(StrEnum):
+    """Every kind of event the hub publishes."""
+
+    PERMIT_REQUESTED = "permit.requested"
+    PERMIT_APPROVED = "permit.approved"
+    PERMIT_REJECTED = "permit.rejected"
+    PERMIT_ACTIVATED = "permit.activated"
+    PERMIT_RENEWAL_REQUESTED = "permit.renewal_requested"
+    PERMIT_RENEWED = "permit.renewed"
+    PERMIT_VEHICLE_CHANGED = "permit.vehicle_changed"
+    PERMIT_ADDRESS_CHANGE_REQUESTED = "permit.address_change_requested"
+    PERMIT_ADDRESS_CHANGED = "permit.address_changed"
+    PERMIT_CANCELLED = "permit.cancelled"
+    PERMIT_PENDING_CHANGE_CANCELLED = "permit.pending_change_cancelled"
+    PERMIT_IMPORTED = "permit.imported"
+    PERMIT_ENDED = "permit.ended"
+    CONSENT_ALLOWED = "consent.allowed"
+    CONSENT_REFUSED = "consent.refused"
+    CONTACT_UPDATED = "resident.contact_updated"
+    RESIDENT_ERASED = "resident.erased"
+    SHARES_CONFIRMED = "shares.confirmed"
+
+
+class ShareConfirmation(Message):
+    """A provider has acknowledged to hold a permit's data, or to hold nothing any more."""
+
+    permit_id: UUID
+    provider: str
+    held: bool
+
+
+class EventData(Message):
+    """Which permits and shares an event is about, and which job led to it."""
+
+    job_id: UUID | None = None
+    permit_ids: tuple[UUID, ...] = ()
+    shares: tuple[ShareConfirmation, ...] = ()
+
+
+class Event(Message):
+    """One event; `sequence` counts a resident's events without a gap and is the space version it led to."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    source: Literal["permit-hub"] = "permit-hub"
+    type: EventType
+    subject: ResidentId
+    time: Moment
+    sequence: int
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: EventData

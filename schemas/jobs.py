@@ -1,0 +1,243 @@
+"""What upstream may ask for: one model for each kind of job."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import EmailStr, Field, StringConstraints
+
+from schemas.base import (
+    CountryCode,
+    Message,
+    Moment,
+    Profile,
+    ProviderName,
+    ResidentId,
+    Sha256,
+    SourceName,
+    Zone,
+)
+
+MAX_JOB_BYTES = 1_000_000  # an import of 1,000 full rows is about 600 kB
+MAX_IMPORT_ROWS = 1_000
+
+Zones = Annotated[tuple[Zone, ...], Field(min_length=1, max_length=8)]
+Years = Annotated[int, Field(ge=1, le=10, strict=True)]
+
+
+class Queue(StrEnum):
+    """The queues that take jobs, and why each stands alone."""
+
+    CONSENT = "consent"  # must never wait behind anything
+    JOBS = "jobs"
+    BULK = "bulk"  # long work
+
+
+class Plate(Message):
+    """A registration as the resident typed it, and its country."""
+
+    raw: Annotated[str, StringConstraints(min_length=1, max_length=20)]
+    country: CountryCode = "FR"
+
+
+class Address(Message):
+    """A main address: its identifier in the national address base, and its words."""
+
+    ban_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,40}$")]
+    label: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Verified(Message):
+    """What upstream has verified with the resident signed in."""
+
+    residence: bool
+    vehicle: bool
+
+
+class ConsentText(Message):
+    """The exact text that the resident saw: its version and the SHA-256 of its UTF-8 bytes."""
+
+    version: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    sha256: Sha256
+
+
+class Job(Message):
+    """The envelope of every job; `job_id` is the idempotency key."""
+
+    schema_version: Literal[1] = 1
+    job_id: UUID
+    source: SourceName
+    submitted_at: Moment
+
+
+class ResidentJob(Job):
+    """A job about one resident."""
+
+    resident_id: ResidentId
+
+
+class PermitJob(ResidentJob):
+    """A job about one existing permit."""
+
+    permit_id: UUID
+
+
+class RequestPermit(PermitJob):
+    """Ask for a permit; upstream chooses its `permit_id`."""
+
+    plate: Plate
+    profile: Profile
+    years: Years
+    address: Address
+    zones: Zones
+    verified: Verified
+
+
+class Decision(StrEnum):
+    """What a city agent decides."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class DecidePermit(PermitJob):
+    """Approve or reject a permit under review; a rejection says why."""
+
+    decision: Decision
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+
+
+class ConfirmPayment(PermitJob):
+    """Confirm one payment, by its reference at the payment service; the amount is in cents of a euro."""
+
+    payment_reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+    amount_cents: Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
+
+
+class RenewPermit(PermitJob):
+    """Ask for a further term."""
+
+    years: Years
+
+
+class ChangeVehicle(PermitJob):
+    """Move a permit to another vehicle."""
+
+    plate: Plate
+
+
+class ChangeAddress(PermitJob):
+    """Move a permit to the resident's new main address."""
+
+    address: Address
+    zones: Zones
+
+
+class CancelPermit(PermitJob):
+    """Cancel a request, or the pending change of a permit, before it is paid."""
+
+
+class ConsentChoice(StrEnum):
+    """What a resident chooses."""
+
+    ALLOW = "allow"
+    REFUSE = "refuse"
+
+
+class DecideConsent(ResidentJob):
+    """Allow or refuse the transmission of the resident's data to the named providers.
+
+    An allowance names the consent version that the resident saw (0: none yet) and is refused as stale if that has
+    moved on; a refusal takes effect on receipt, always.
+    """
+
+    choice: ConsentChoice
+    providers: Annotated[tuple[ProviderName, ...], Field(min_length=1, max_length=32)]
+    consent_version: Annotated[int, Field(ge=0, strict=True)] | None = None
+    text: ConsentText
+    decided_at: Moment
+
+
+class Language(StrEnum):
+    """The languages that residents are written to in."""
+
+    FR = "fr"
+    EN = "en"
+
+
+class UpdateContact(ResidentJob):
+    """Set how the resident is addressed and reached."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    email: EmailStr
+    language: Language = Language.FR
+
+
+class ExportResident(ResidentJob):
+    """Gather everything that is held about a resident, for them to read."""
+
+
+class EraseResident(ResidentJob):
+    """Forget a resident: end the permits, remove the copies that providers hold, delete the personal data."""
+
+
+class ImportedStatus(StrEnum):
+    """The states in which an existing permit can be taken over."""
+
+    ACTIVE = "active"
+    REJECTED = "rejected"
+    CANCELLED_BY_RESIDENT = "cancelled_by_resident"
+    CANCELLED_UNPAID = "cancelled_unpaid"
+    ENDED = "ended"
+
+
+class ImportedTerm(Message):
+    """A validity, both days included."""
+
+    first_day: date
+    last_day: date
+
+
+class ImportedPermit(Message):
+    """One existing permit, as the city's former system knew it."""
+
+    resident_id: ResidentId
+    permit_id: UUID
+    status: ImportedStatus
+    requested_on: date
+    plate: Plate
+    profile: Profile
+    address: Address
+    zones: Zones
+    terms: Annotated[tuple[ImportedTerm, ...], Field(max_length=50)] = ()
+
+
+class ImportPermits(Job):
+    """Take over existing permits; the receipt has a result for each row."""
+
+    permits: Annotated[tuple[ImportedPermit, ...], Field(min_length=1, max_length=MAX_IMPORT_ROWS)]
+
+
+KINDS: dict[str, type[Job]] = {
+    "permit.request": RequestPermit,
+    "permit.decide": DecidePermit,
+    "permit.confirm_payment": ConfirmPayment,
+    "permit.renew": RenewPermit,
+    "permit.change_vehicle": ChangeVehicle,
+    "permit.change_address": ChangeAddress,
+    "permit.cancel": CancelPermit,
+    "consent.decide": DecideConsent,
+    "resident.update_contact": UpdateContact,
+    "resident.export": ExportResident,
+    "resident.erase": EraseResident,
+    "permit.import": ImportPermits,
+}
+"""Each kind of job by its public, stable task name."""
+
+QUEUES: dict[str, Queue] = dict.fromkeys(KINDS, Queue.JOBS) | {
+    "consent.decide": Queue.CONSENT,
+    "resident.erase": Queue.CONSENT,
+    "resident.export": Queue.BULK,
+    "permit.import": Queue.BULK,
+}

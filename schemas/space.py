@@ -1,0 +1,92 @@
+"""The personal space: what the resident's own screen shows, and nothing else."""
+
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from schemas.base import Message, Moment, ResidentId
+
+
+class CardStatus(StrEnum):
+    """The state of a permit as the resident sees it."""
+
+    SUBMITTED = "submitted"
+    AWAITING_PAYMENT = "awaiting_payment"
+    ACTIVE = "active"
+    REJECTED = "rejected"
+    CANCELLED_BY_RESIDENT = "cancelled_by_resident"
+    CANCELLED_UNPAID = "cancelled_unpaid"
+    ENDED = "ended"
+
+
+class ActionName(StrEnum):
+    """What a resident can do on a card."""
+
+    PAY = "pay"
+    CHANGE_VEHICLE = "change_vehicle"
+    CHANGE_ADDRESS = "change_address"
+    RENEW = "renew"
+    CANCEL = "cancel"
+    DETAILS = "details"
+
+
+class Action(Message):
+    """A button of a card; the price in cents of a euro, 0 when free, None when no price is named."""
+
+    name: ActionName
+    price_cents: int | None = None
+
+
+class Card(Message):
+    """One permit on the screen; days are civil days in the city's time zone, the last one included."""
+
+    permit_id: UUID
+    plate: str
+    country: str
+    status: CardStatus
+    requested_on: date
+    valid_from: date | None
+    valid_until: date | None
+    profile: str
+    zones: tuple[str, ...]
+    address: str
+    reason: str | None
+    actions: tuple[Action, ...]
+
+
+class HeldState(StrEnum):
+    """Where a provider stands between what is wanted and what it confirmed."""
+
+    NOTHING = "nothing"  # nothing was ever sent
+    SENDING = "sending"
+    HELD = "held"
+    REMOVING = "removing"
+    REMOVED = "removed"
+
+
+class ProviderState(Message):
+    """What one provider holds of this resident, over all permits."""
+
+    provider: str
+    allowed: bool
+    state: HeldState
+    confirmed_at: Moment | None
+
+
+class Consent(Message):
+    """The resident's choice (« dernière mise à jour le » is `updated_at`); version 0 means none was made yet."""
+
+    version: int
+    updated_at: Moment | None
+    providers: tuple[ProviderState, ...]
+
+
+class Space(Message):
+    """One resident's personal space; newer is a higher epoch, then a higher version."""
+
+    resident_id: ResidentId
+    epoch: int
+    version: int
+    as_of: date  # the civil day for which the actions hold
+    cards: tuple[Card, ...]
+    consent: Consent

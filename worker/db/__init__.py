@@ -1,0 +1,1 @@
+"""The truth in PostgreSQL: tables, and the reads and writes that services need."""

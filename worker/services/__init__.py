@@ -1,0 +1,1 @@
+"""One use case a file: read, ask the domain, write, commit, publish."""

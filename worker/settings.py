@@ -1,0 +1,60 @@
+"""Everything that differs from one installation to the next, read from `PERMIT_HUB_…`."""
+
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
+
+
+class Settings(BaseSettings):
+    """The hub's settings; each is an environment variable, or a file of that name in `/run/secrets`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PERMIT_HUB_",
+        secrets_dir="/run/secrets" if Path("/run/secrets").is_dir() else None,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: str = Field(pattern=r"^postgresql\+psycopg://")
+    redis_url: str = Field(pattern=r"^(redis|rediss|sentinel|unix|redis\+socket)://")
+    redis_prefix: str = Field(default="permit-hub:", pattern=r"^[a-z0-9:_-]{1,40}$")
+    hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; changing it orphans plate keys
+    time_zone: str = "Europe/Paris"
+    tariffs: Path = DEFAULT_TARIFFS
+    providers: tuple[str, ...] = ("paybyphone", "flowbird", "easypark", "indigo_neo")
+    space_ttl_seconds: int = Field(default=86_400, ge=60)
+    settle_seconds: float = Field(default=60.0, gt=0)  # T: how long a stalled sender or a slow provider may linger
+    request_seconds: float = Field(default=3.0, gt=0, le=5)  # a request's deadline, counted from before its claim
+    in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain
+    urgent_slots: int = Field(default=4, ge=1)  # of those, kept for urgency 0
+    log_format: str = Field(default="console", pattern=r"^(console|json)$")
+    log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except Exception:
+            raise ValueError("not a time zone of the IANA database") from None
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the city's time zone, in which civil days are counted."""
+        return ZoneInfo(self.time_zone)
+
+
+@cache
+def settings() -> Settings:
+    """Read the settings once a process.
+
+    Raises:
+        pydantic.ValidationError: a setting is missing or wrong; the values are not shown.
+    """
+    return Settings()

@@ -1,0 +1,1 @@
+"""What Celery calls: each task translates and hands over to a service."""
