@@ -1,0 +1,109 @@
+"""What a resident's consent allows, read from the ledger of decisions, and what may therefore be shared.
+
+The only place that makes a `SharedPermit`.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from integrations.base import Capabilities, LegalBasis
+from schemas.jobs import ConsentChoice
+from schemas.receipts import RefusalCode
+from schemas.shared import SharedField, SharedPermit, Validity
+from worker.domain.permit import Permit, Status, Term
+from worker.domain.refusal import RefusedError
+from worker.domain.sharing import NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentDecision:
+    """One line of a resident's ledger; versions count from 1 without a gap, in the order of receipt."""
+
+    version: int
+    choice: ConsentChoice
+    providers: frozenset[str]
+    recorded_at: datetime
+
+
+def decision_on(provider: str, ledger: Iterable[ConsentDecision]) -> ConsentDecision | None:
+    """Return the latest decision that names this provider; one added later inherits nothing."""
+    naming = (decision for decision in ledger if provider in decision.providers)
+    return max(naming, key=lambda decision: decision.version, default=None)
+
+
+def allows(decision: ConsentDecision | None) -> bool:
+    """Tell whether a provider may hold data on this decision; none at all is a refusal."""
+    return decision is not None and decision.choice is ConsentChoice.ALLOW
+
+
+def check_current(choice: ConsentChoice, seen: int | None, current: int) -> None:
+    """Refuse an allowance given on a consent that has moved on since; a refusal always takes effect.
+
+    Raises:
+        RefusedError: `missing_field` when an allowance does not say what was seen, `consent_stale` when it is outdated.
+    """
+    if choice is ConsentChoice.REFUSE:
+        return
+    if seen is None:
+        raise RefusedError(RefusalCode.MISSING_FIELD, "consent_version")
+    if seen != current:
+        raise RefusedError(RefusalCode.CONSENT_STALE, "consent_version")
+
+
+def shared_permit(
+    permit: Permit, decision: ConsentDecision | None, capabilities: Capabilities, reference: UUID, today: date
+) -> SharedPermit | None:
+    """Return what a provider is to hold about a permit today, or None when it is to hold nothing.
+
+    Only what the provider declares to need; `decision` is the resident's latest that names this provider.
+    """
+    if capabilities.legal_basis is LegalBasis.CONSENT and not allows(decision):
+        return None
+    validity = shared_validity(permit, today)
+    if permit.status is not Status.ACTIVE or validity is None:
+        return None
+    needs = capabilities.fields
+    return SharedPermit(
+        reference=reference,
+        plate=permit.plate.normalised if SharedField.PLATE in needs else None,
+        country=permit.plate.country if SharedField.COUNTRY in needs else None,
+        zones=permit.zones if SharedField.ZONES in needs else None,
+        profile=permit.profile if SharedField.PROFILE in needs else None,
+        validity=validity if SharedField.VALIDITY in needs else None,
+    )
+
+
+def shared_validity(permit: Permit, today: date) -> Validity | None:
+    """Return the period that providers are told: today's or the next term, with all that follow it without a gap."""
+    open_terms: list[Term] = sorted(
+        (term for term in permit.terms if term.last_day >= today), key=lambda term: term.first_day
+    )
+    if not open_terms:
+        return None
+    first_day, last_day = open_terms[0].first_day, open_terms[0].last_day
+    for term in open_terms[1:]:
+        if (term.first_day - last_day).days > 1:
+            break
+        last_day = term.last_day
+    return Validity(first_day, last_day)
+
+
+def fields_hash(shared: SharedPermit | None, key: bytes) -> bytes:
+    """Return the keyed hash of the exact fields that a provider is to hold; `NOTHING` for none."""
+    if shared is None:
+        return NOTHING
+    validity = shared.validity
+    fields = [
+        str(shared.reference),
+        shared.plate,
+        shared.country,
+        shared.zones,
+        shared.profile,
+        validity and [validity.first_day.isoformat(), validity.last_day.isoformat()],
+    ]
+    return hmac.digest(key, json.dumps(fields).encode(), hashlib.sha256)
