@@ -1,0 +1,35 @@
+"""Bring a database from empty, or from any earlier state, to the current one: `python -m worker.db.migrate`."""
+
+import os
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import NullPool, create_engine, text
+
+VARIABLE = "PERMIT_HUB_MIGRATION_DATABASE_URL"
+_ONE_AT_A_TIME = 7_236_001  # an advisory lock: two deployments may start at once
+
+
+def migrate(database_url: str) -> None:
+    """Upgrade the database to the newest revision, as the owner of its tables."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    engine = create_engine(database_url, poolclass=NullPool, hide_parameters=True)
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def main() -> None:
+    """Migrate the database that the environment names."""
+    url = os.environ.get(VARIABLE)
+    if not url:
+        sys.exit(f"{VARIABLE} is missing: the database URL of the role that owns the tables")
+    migrate(url)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""The tables, as the migrations leave them; a test compares the two."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE
+
+metadata = MetaData()
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+hub_state = Table(
+    "hub_state",
+    metadata,
+    Column("singleton", Boolean, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("redis_run_id", Text),
+)
+
+residents = Table(
+    "residents",
+    metadata,
+    Column("resident_id", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("published_version", BigInteger, nullable=False),
+    Column("name", Text),
+    Column("email", Text),
+    Column("language", Text),
+    _moment("erased_at", nullable=True),
+)
+
+permits = Table(
+    "permits",
+    metadata,
+    Column("permit_id", Uuid, primary_key=True),
+    Column("resident_id", Text, ForeignKey("residents.resident_id"), nullable=False, index=True),
+    Column("status", Text, nullable=False),
+    Column("requested_on", Date, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("ban_id", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("zones", ARRAY(Text), nullable=False),
+    Column("pending", JSONB),
+    Column("reason", Text),
+)
+
+terms = Table(
+    "terms",
+    metadata,
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    Column("first_day", Date, primary_key=True),
+    Column("last_day", Date, nullable=False),
+    CheckConstraint("first_day <= last_day", name="terms_in_order"),
+)
+
+plate_assignments = Table(
+    "plate_assignments",
+    metadata,
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    Column("assigned_at", DateTime(timezone=True), primary_key=True),
+    Column("raw", Text, nullable=False),
+    Column("normalised", Text, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("plate_key", Uuid, nullable=False),
+    Column("during", TSTZRANGE, nullable=False),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment_reference", Text, primary_key=True),
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
+    Column("amount_cents", Integer, nullable=False),
+    _moment("recorded_at"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("source", Text),
+    Column("resident_id", Text),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text),
+    Column("digest", LargeBinary, nullable=False),
+    Column("receipt", JSONB, nullable=False),
+    _moment("recorded_at"),
+)
+
+refused_messages = Table(
+    "refused_messages",
+    metadata,
+    Column("refused_message_id", BigInteger, primary_key=True),
+    Column("task_id", Uuid),
+    Column("job_id", Uuid),
+    Column("kind", Text),
+    Column("queue", Text),
+    Column("code", Text, nullable=False),
+    Column("field", Text),
+    Column("size", Integer, nullable=False),
+    _moment("recorded_at"),
+)
+
+consent_decisions = Table(
+    "consent_decisions",
+    metadata,
+    Column("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("choice", Text, nullable=False),
+    Column("providers", ARRAY(Text), nullable=False),
+    Column("text_version", Text, nullable=False),
+    Column("text_sha256", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("job_id", Uuid, nullable=False),
+    _moment("decided_at"),
+    _moment("recorded_at"),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("reference", Uuid, nullable=False),
+    Column("wanted_version", BigInteger, nullable=False),
+    Column("confirmed_version", BigInteger, nullable=False),
+    Column("confirmed_hash", LargeBinary),
+    Column("holds", Boolean),
+    _moment("confirmed_at", nullable=True),
+    Column("urgency", SmallInteger, nullable=False),
+    _moment("due_at"),
+    Column("lease_id", Uuid),
+    _moment("lease_until", nullable=True),
+    Column("claimed_version", BigInteger, nullable=False),
+    Column("claimed_hash", LargeBinary),
+    _moment("unsettled_until", nullable=True),
+    Column("failures", Integer, nullable=False),
+    Column("parked", Text),
+    UniqueConstraint("reference", name="shares_reference_key"),
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("disclosure_id", Uuid, primary_key=True),
+    Column("permit_id", Uuid, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("fields_hash", LargeBinary, nullable=False),
+    Column("consent_version", Integer),
+    _moment("recorded_at"),
+)
+
+disclosure_outcomes = Table(
+    "disclosure_outcomes",
+    metadata,
+    Column("disclosure_id", Uuid, ForeignKey("disclosures.disclosure_id"), primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text),
+    _moment("recorded_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("event_id", Uuid, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    _moment("recorded_at"),
+)
