@@ -1,0 +1,56 @@
+"""What waits for a payment, kept apart from the permit until then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A main address: its identifier in the national address base, and its words."""
+
+    ban_id: str = field(repr=False)
+    label: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerm:
+    """A first term, or a renewal; its price in cents was fixed when it was asked for.
+
+    `pay_by` is the last day on which it can be paid; None while the request is under review.
+    """
+
+    years: int
+    price_cents: int
+    pay_by: date | None = None
+    kind: Literal["new_term"] = "new_term"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAddress:
+    """A change of address; its price in cents was fixed when it was asked for, `pay_by` is the last day to pay it."""
+
+    address: Address
+    zones: tuple[str, ...]
+    price_cents: int
+    pay_by: date | None = None
+    kind: Literal["new_address"] = "new_address"
+
+
+Pending = NewTerm | NewAddress
+
+_PENDING: TypeAdapter[Pending] = TypeAdapter(Annotated[Pending, Field(discriminator="kind")])
+
+
+def as_json(pending: Pending) -> dict[str, object]:
+    """Return what waits as plain JSON values, for storing."""
+    values: dict[str, object] = _PENDING.dump_python(pending, mode="json")
+    return values
+
+
+def from_json(values: Mapping[str, object]) -> Pending:
+    """Read what `as_json` wrote."""
+    return _PENDING.validate_python(values)

@@ -1,0 +1,63 @@
+"""What a permit costs and when it can be renewed: data, read from a TOML file and checked at start."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.base import Profile
+from schemas.receipts import RefusalCode
+from worker.domain.refusal import RefusedError
+
+Cents = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]  # as much as a payment can carry
+Years = Annotated[int, Field(ge=1, le=10)]  # as a job can ask for; a TOML key is text
+
+
+class TariffsError(Exception):
+    """The tariffs cannot be read: the file, the entry and what is wrong with it."""
+
+
+class Tariffs(BaseModel):
+    """Prices in cents of a euro, and the windows that go with them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    renewal_opens_months: Annotated[int, Field(strict=True, ge=0, le=12)]
+    address_change_cents: Cents
+    unpaid_lapses_after_days: Annotated[int, Field(strict=True, ge=1, le=366)]
+    profiles: Annotated[Mapping[Profile, Annotated[Mapping[Years, Cents], Field(min_length=1)]], Field(min_length=1)]
+
+    def knows(self, profile: str) -> bool:
+        """Say whether a profile can take up a term."""
+        return profile in self.profiles
+
+    def price_cents(self, profile: str, years: int) -> int:
+        """Return what a term costs.
+
+        Raises:
+            RefusedError: UNKNOWN_TARIFF of `profile` or `years`.
+        """
+        if profile not in self.profiles:
+            raise RefusedError(RefusalCode.UNKNOWN_TARIFF, "profile")
+        if years not in self.profiles[profile]:
+            raise RefusedError(RefusalCode.UNKNOWN_TARIFF, "years")
+        return self.profiles[profile][years]
+
+
+def load(path: Path) -> Tariffs:
+    """Read and check a tariffs file.
+
+    Raises:
+        TariffsError: it is missing, is no TOML, or an entry is missing, unknown or out of range.
+    """
+    try:
+        return Tariffs.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise TariffsError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise TariffsError(f"{path}: {faults}") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise TariffsError(f"{path}: {error}") from error

@@ -1,0 +1,49 @@
+"""Terms: validities in whole civil days, both ends included, in the city's time zone."""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One validity, both days included."""
+
+    first_day: date
+    last_day: date
+
+    def covers(self, day: date) -> bool:
+        """Say whether `day` lies within."""
+        return self.first_day <= day <= self.last_day
+
+
+def next_term(terms: tuple[Term, ...], years: int, today: date) -> Term:
+    """Return the term that `years` taken up today lead to.
+
+    A first term, or one after a lapse, starts today and ends on the same date (16/09/2024 to 16/09/2025). One taken up
+    before the last term is over starts the day after it, so that midnight leaves no gap, and ends on its date.
+    """
+    last = last_day(terms)
+    if last is None or last < today:
+        return Term(today, add_months(today, 12 * years))
+    return Term(last + _DAY, add_months(last, 12 * years))
+
+
+def last_day(terms: tuple[Term, ...]) -> date | None:
+    """Return the last day of all terms."""
+    return max((term.last_day for term in terms), default=None)
+
+
+def add_months(day: date, months: int) -> date:
+    """Return the same date some months later, or earlier; the month's last where it has no such day (29 February)."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def in_order(terms: tuple[Term, ...]) -> bool:
+    """Say whether each term ends no earlier than it starts, and starts after the one before it."""
+    ends = all(term.first_day <= term.last_day for term in terms)
+    return ends and all(one.last_day < other.first_day for one, other in pairwise(terms))
