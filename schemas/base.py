@@ -1,9 +1,15 @@
 """The shapes and limits that every message shares."""
 
-from datetime import datetime
-from typing import Annotated
+import re
+from datetime import date, datetime
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+D = TypeVar("D", date, datetime)
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
 class Message(BaseModel):
@@ -12,10 +18,22 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=2_000, allow_inf_nan=False)
 
 
-def _not_far_away(value: datetime) -> datetime:
-    """Refuse moments that no clock of a city could have shown: they overflow when converted between zones."""
-    if not 2000 <= value.year <= 2200:
-        raise ValueError("out of range")
+def _read_moment(value: object) -> object:
+    """Read a moment as RFC 3339 writes it; pydantic alone would also take a number of seconds in quotes."""
+    if not isinstance(value, str):
+        return value
+    try:
+        if _RFC_3339.fullmatch(value):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("datetime_parsing", "not a moment")
+
+
+def _not_far_away(value: D) -> D:
+    """Refuse days that no clock of a city could have shown: they overflow when converted or counted on from."""
+    if not 1900 <= value.year <= 2200:
+        raise PydanticCustomError("date_out_of_range", "out of range")
     return value
 
 
@@ -27,4 +45,8 @@ CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]  # ISO 31
 Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,10}$")]  # ten characters: the tightest provider
 Profile = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Moment = Annotated[AwareDatetime, AfterValidator(_not_far_away)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_read_moment), AfterValidator(_not_far_away)]
+Day = Annotated[date, AfterValidator(_not_far_away)]
+# PostgreSQL stores no U+0000, and no other control character belongs into words that a person reads.
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Paragraphs = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]

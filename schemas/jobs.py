@@ -1,16 +1,19 @@
 """What upstream may ask for: one model for each kind of job."""
 
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import EmailStr, Field, StringConstraints
+from pydantic import EmailStr, FailFast, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.base import (
     CountryCode,
+    Day,
+    Line,
     Message,
     Moment,
+    Paragraphs,
     Profile,
     ProviderName,
     ResidentId,
@@ -21,8 +24,10 @@ from schemas.base import (
 
 MAX_JOB_BYTES = 1_000_000  # an import of 1,000 full rows is about 600 kB
 MAX_IMPORT_ROWS = 1_000
+MAX_VERSION = 2**31 - 1  # the database's integer
 
-Zones = Annotated[tuple[Zone, ...], Field(min_length=1, max_length=8)]
+# FailFast: the first fault is all that a refusal names, and a megabyte can hold 300,000 of them.
+Zones = Annotated[tuple[Zone, ...], FailFast(), Field(min_length=1, max_length=8)]
 Years = Annotated[int, Field(ge=1, le=10, strict=True)]
 
 
@@ -37,7 +42,7 @@ class Queue(StrEnum):
 class Plate(Message):
     """A registration as the resident typed it, and its country."""
 
-    raw: Annotated[str, StringConstraints(min_length=1, max_length=20)]
+    raw: Annotated[Line, StringConstraints(min_length=1, max_length=20)]
     country: CountryCode = "FR"
 
 
@@ -45,7 +50,7 @@ class Address(Message):
     """A main address: its identifier in the national address base, and its words."""
 
     ban_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,40}$")]
-    label: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    label: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
 
 
 class Verified(Message):
@@ -58,14 +63,14 @@ class Verified(Message):
 class ConsentText(Message):
     """The exact text that the resident saw: its version and the SHA-256 of its UTF-8 bytes."""
 
-    version: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    version: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
     sha256: Sha256
 
 
 class Job(Message):
     """The envelope of every job; `job_id` is the idempotency key."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Annotated[int, Field(ge=1, le=1, strict=True)] = 1  # a Literal would take true for 1
     job_id: UUID
     source: SourceName
     submitted_at: Moment
@@ -105,7 +110,7 @@ class DecidePermit(PermitJob):
     """Approve or reject a permit under review; a rejection says why."""
 
     decision: Decision
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    reason: Annotated[Paragraphs, StringConstraints(min_length=1, max_length=500)] | None = None
 
 
 class ConfirmPayment(PermitJob):
@@ -153,8 +158,8 @@ class DecideConsent(ResidentJob):
     """
 
     choice: ConsentChoice
-    providers: Annotated[tuple[ProviderName, ...], Field(min_length=1, max_length=32)]
-    consent_version: Annotated[int, Field(ge=0, strict=True)] | None = None
+    providers: Annotated[tuple[ProviderName, ...], FailFast(), Field(min_length=1, max_length=32)]
+    consent_version: Annotated[int, Field(ge=0, le=MAX_VERSION, strict=True)] | None = None
     text: ConsentText
     decided_at: Moment
 
@@ -169,7 +174,7 @@ class Language(StrEnum):
 class UpdateContact(ResidentJob):
     """Set how the resident is addressed and reached."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    name: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     email: EmailStr
     language: Language = Language.FR
 
@@ -195,8 +200,14 @@ class ImportedStatus(StrEnum):
 class ImportedTerm(Message):
     """A validity, both days included."""
 
-    first_day: date
-    last_day: date
+    first_day: Day
+    last_day: Day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_day < self.first_day:
+            raise PydanticCustomError("date_order", "the last day is before the first")
+        return self
 
 
 class ImportedPermit(Message):
@@ -205,18 +216,18 @@ class ImportedPermit(Message):
     resident_id: ResidentId
     permit_id: UUID
     status: ImportedStatus
-    requested_on: date
+    requested_on: Day
     plate: Plate
     profile: Profile
     address: Address
     zones: Zones
-    terms: Annotated[tuple[ImportedTerm, ...], Field(max_length=50)] = ()
+    terms: Annotated[tuple[ImportedTerm, ...], FailFast(), Field(max_length=50)] = ()
 
 
 class ImportPermits(Job):
     """Take over existing permits; the receipt has a result for each row."""
 
-    permits: Annotated[tuple[ImportedPermit, ...], Field(min_length=1, max_length=MAX_IMPORT_ROWS)]
+    permits: Annotated[tuple[ImportedPermit, ...], FailFast(), Field(min_length=1, max_length=MAX_IMPORT_ROWS)]
 
 
 KINDS: dict[str, type[Job]] = {

@@ -1,0 +1,62 @@
+"""One valid job of each kind, as upstream would write it."""
+
+from pydantic import JsonValue
+
+JOB_ID = "0d4f7a52-6a3f-4c0e-9f0a-3b7a2f6d9c11"
+PERMIT_ID = "7b8f2c1e-1111-4a2b-8c3d-5e6f7a8b9c0d"
+
+_ENVELOPE: dict[str, JsonValue] = {
+    "schema_version": 1,
+    "job_id": JOB_ID,
+    "source": "personal-space",
+    "submitted_at": "2024-09-16T10:42:03+02:00",
+}
+_RESIDENT: dict[str, JsonValue] = _ENVELOPE | {"resident_id": "r-1001"}
+_PERMIT: dict[str, JsonValue] = _RESIDENT | {"permit_id": PERMIT_ID}
+_PLATE: JsonValue = {"raw": "EF-367-QS", "country": "FR"}
+_ADDRESS: JsonValue = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
+
+EXAMPLES: dict[str, dict[str, JsonValue]] = {
+    "permit.request": _PERMIT
+    | {
+        "plate": _PLATE,
+        "profile": "resident",
+        "years": 1,
+        "address": _ADDRESS,
+        "zones": ["14A", "14B"],
+        "verified": {"residence": True, "vehicle": True},
+    },
+    "permit.decide": _PERMIT | {"decision": "reject", "reason": "Le justificatif\nest illisible."},
+    "permit.confirm_payment": _PERMIT | {"payment_reference": "PAY-2024-0001", "amount_cents": 4500},
+    "permit.renew": _PERMIT | {"years": 3},
+    "permit.change_vehicle": _PERMIT | {"plate": {"raw": "AB-344-CD"}},
+    "permit.change_address": _PERMIT | {"address": _ADDRESS, "zones": ["14A"]},
+    "permit.cancel": _PERMIT,
+    "consent.decide": _RESIDENT
+    | {
+        "choice": "allow",
+        "providers": ["paybyphone", "flowbird", "easypark", "indigo_neo"],
+        "consent_version": 0,
+        "text": {"version": "2024-09", "sha256": "a" * 64},
+        "decided_at": "2024-09-16T08:42:03Z",
+    },
+    "resident.update_contact": _RESIDENT | {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"},
+    "resident.export": _RESIDENT,
+    "resident.erase": _RESIDENT,
+    "permit.import": _ENVELOPE
+    | {
+        "permits": [
+            {
+                "resident_id": "r-1001",
+                "permit_id": PERMIT_ID,
+                "status": "active",
+                "requested_on": "2024-09-16",
+                "plate": _PLATE,
+                "profile": "resident",
+                "address": _ADDRESS,
+                "zones": ["14A"],
+                "terms": [{"first_day": "2023-09-16", "last_day": "2024-09-15"}],
+            }
+        ]
+    },
+}
