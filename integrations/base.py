@@ -1,11 +1,16 @@
 """The contract between the sharing engine and every provider's adapter."""
 
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from schemas.shared import SharedField, SharedPermit
+from integrations.errors import FailureCode, RejectedError
+from schemas.shared import SharedField, SharedPermit, Validity
+
+Value = TypeVar("Value")
 
 
 class LegalBasis(StrEnum):
@@ -41,3 +46,20 @@ class Adapter(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
+
+
+def needed(provider: str, value: Value | None) -> Value:
+    """Return a field that the provider declared to need.
+
+    Raises:
+        RejectedError: it is not there; a right is never sent with a part left out.
+    """
+    if value is None:
+        raise RejectedError(provider, FailureCode.FIELD_MISSING)
+    return value
+
+
+def instants(validity: Validity, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the first instant of a validity and the first one after it, in the city's time zone."""
+    after = validity.last_day + timedelta(days=1)
+    return datetime.combine(validity.first_day, time(), zone), datetime.combine(after, time(), zone)

@@ -7,6 +7,34 @@ ProviderError
 """
 
 
+from enum import StrEnum
+
+
+class FailureCode(StrEnum):
+    """What went wrong, in one stable word; dead letters, `status` and metrics show it."""
+
+    # surely not applied
+    NOT_CONNECTED = "not_connected"
+    UNAVAILABLE = "unavailable"
+    THROTTLED = "throttled"
+    UNAUTHORISED = "unauthorised"  # our access is wrong, not the permit: an operator mends it, then it goes on
+    # unclear
+    TIMED_OUT = "timed_out"
+    CONNECTION_LOST = "connection_lost"
+    SERVER_ERROR = "server_error"
+    REDIRECTED = "redirected"
+    ANSWER_TOO_LARGE = "answer_too_large"
+    ANSWER_UNREADABLE = "answer_unreadable"
+    # refused for good
+    FIELD_MISSING = "field_missing"
+    PLATE_REFUSED = "plate_refused"
+    COUNTRY_REFUSED = "country_refused"
+    ZONE_UNKNOWN = "zone_unknown"
+    PROFILE_UNKNOWN = "profile_unknown"
+    VALIDITY_REFUSED = "validity_refused"
+    REQUEST_REFUSED = "request_refused"  # their word for it has no row in our table
+
+
 class ProviderError(Exception):
     """A failed exchange: provider, HTTP status and their code in our words; never a body, a header or a URL."""
 
