@@ -1,0 +1,52 @@
+# Everything here needs python3 (3.11 or newer), pip and make. `make` alone lists what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Named after the place: a checkout that was moved or copied is set up anew, since environments are not movable.
+PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
+PINNED := .venv/pinned-$(PLACE)
+READY := .venv/ready-$(PLACE)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links --no-annotate
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo up test lint bench pins
+.DEFAULT_GOAL := help
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Set up, play the main job through the real queue, stop everything
+	@$(BIN)/python -m ops.cli demo
+
+up: $(READY) ## Run the whole stack until Ctrl-C and print its addresses
+	@$(BIN)/python -m ops.cli up
+
+test: $(READY) ## Run all tests
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## Check style, formatting, types and who imports whom
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## Measure speed and memory
+	@$(BIN)/python -m bench
+
+pins: $(READY) ## Make requirements/*.txt again from requirements/*.in
+	$(COMPILE) --upgrade requirements/runtime.in --output-file requirements/runtime.txt
+	$(COMPILE) --upgrade requirements/dev.in --constraints requirements/runtime.txt --output-file requirements/dev.txt
+
+$(PINNED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "This needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up .venv (once, about a minute)" >&2
+	@test -x $(BIN)/python && test -e $@ || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+$(READY): $(PINNED) pyproject.toml upstream/client/pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable upstream/client --editable .
+	@touch $@

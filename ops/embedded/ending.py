@@ -1,0 +1,55 @@
+"""How processes are ended, by the parent that started them or by the guardian after the parent's death."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A process that leads a session of its own, the signal that ends it in good order, and how long that may take."""
+
+    pid: int
+    stop_signal: int
+    seconds: float
+
+
+def identify(ending: Ending) -> psutil.Process | None:
+    """Return the process as it is now, so that a later one of the same number is not taken for it."""
+    try:
+        return psutil.Process(ending.pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def end_together(endings: Sequence[tuple[Ending, psutil.Process | None]]) -> None:
+    """Ask all of them to end, wait, then kill what is left of them and of their sessions."""
+    running = [(ending, process) for ending, process in endings if process is not None and _runs(process)]
+    for ending, process in running:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(ending.stop_signal)
+    deadline = time.monotonic() + max((ending.seconds for ending, _ in running), default=0)
+    while any(_runs(process) for _, process in running) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    for ending, _ in endings:
+        kill_session(ending.pid)
+
+
+def kill_session(leader: int) -> None:
+    """Kill what is left of a child's session, such as the pool of a worker that died."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

