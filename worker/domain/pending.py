@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class NewAddress:
     """A change of address; its price in cents was fixed when it was asked for, `pay_by` is the last day to pay it."""
 
     address: Address
-    zones: tuple[str, ...]
+    zones: tuple[str, ...] = field(repr=False)
     price_cents: int
     pay_by: date | None = None
     kind: Literal["new_address"] = "new_address"
@@ -42,7 +42,9 @@ class NewAddress:
 
 Pending = NewTerm | NewAddress
 
-_PENDING: TypeAdapter[Pending] = TypeAdapter(Annotated[Pending, Field(discriminator="kind")])
+_PENDING: TypeAdapter[Pending] = TypeAdapter(
+    Annotated[Pending, Field(discriminator="kind")], config=ConfigDict(hide_input_in_errors=True)
+)
 
 
 def as_json(pending: Pending) -> dict[str, object]:

@@ -154,9 +154,8 @@ def reject(permit: Permit, reason: str | None) -> Change:
         raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
     if reason is None or not reason.strip():
         raise RefusedError(RefusalCode.REASON_REQUIRED, "reason")
-    return Change(
-        replace(permit, status=Status.REJECTED, pending=None, reason=reason.strip()), EventType.PERMIT_REJECTED
-    )
+    rejected = replace(permit, status=Status.REJECTED, pending=None, reason=reason.strip())
+    return Change(rejected, EventType.PERMIT_REJECTED)
 
 
 def confirm_payment(permit: Permit, amount_cents: int, today: date) -> Change:

@@ -1,0 +1,115 @@
+"""What a card offers is exactly what its transitions accept, at the price it shows, whatever its life was."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.jobs import Verified
+from schemas.receipts import RefusalCode
+from schemas.space import ActionName
+from worker.domain import permit as life
+from worker.domain.actions import actions
+from worker.domain.pending import as_json, from_json
+from worker.domain.permit import Address, Change, Permit, Status
+from worker.domain.plates import parse
+from worker.domain.refusal import RefusedError
+from worker.domain.tariffs import Tariffs
+from worker.domain.terms import in_order
+
+START = date(2024, 2, 29)
+NEW_HOME = Address("75120_0001_00001", "1 rue Autre, 75020 Paris")
+NEW_PLATE = parse("GH-789-JK", "FR")
+NOT_OFFERED = {RefusalCode.ACTION_NOT_OFFERED, RefusalCode.NOT_AWAITING_PAYMENT}
+
+Attempt = Callable[[Permit, date, Tariffs], Change]
+
+RESIDENT: dict[ActionName, Attempt] = {
+    ActionName.PAY: lambda permit, today, _: life.confirm_payment(
+        permit, permit.pending.price_cents if permit.pending else 0, today
+    ),
+    ActionName.CHANGE_VEHICLE: lambda permit, today, tariffs: life.change_vehicle(permit, NEW_PLATE, today, tariffs),
+    ActionName.CHANGE_ADDRESS: lambda permit, today, tariffs: life.change_address(
+        permit, NEW_HOME, ("20A",), today, tariffs
+    ),
+    ActionName.RENEW: lambda permit, today, tariffs: life.renew(permit, 1, today, tariffs),
+    ActionName.CANCEL: lambda permit, _, __: life.cancel(permit),
+}
+OTHERS: list[Attempt] = [
+    lambda permit, today, tariffs: life.approve(permit, today, tariffs),
+    lambda permit, today, tariffs: life.renew(permit, 3, today, tariffs),
+    lambda permit, today, _: life.expire_unpaid(permit, today),
+    lambda permit, _, __: life.reject(permit, "no proof"),
+    lambda permit, _, __: life.end(permit),
+]
+
+attempts = st.one_of(*[st.just(attempt) for attempt in (*RESIDENT.values(), *OTHERS)])
+waits = st.one_of(st.integers(0, 40), st.integers(200, 500))
+profiles = st.sampled_from(["standard", "two_wheeler", "low_emission"])
+
+
+def accepted(attempt: Attempt, permit: Permit, today: date, tariffs: Tariffs) -> Change | None:
+    try:
+        return attempt(permit, today, tariffs)
+    except RefusedError as refused:
+        if refused.code in NOT_OFFERED:
+            return None
+        raise
+
+
+def check(permit: Permit, today: date, tariffs: Tariffs) -> None:
+    shown = {action.name: action.price_cents for action in actions(permit, today, tariffs)}
+    changes = {name: accepted(attempt, permit, today, tariffs) for name, attempt in RESIDENT.items()}
+
+    assert set(shown) == {name for name, change in changes.items() if change} | {ActionName.DETAILS}
+    assert len(shown) == len(actions(permit, today, tariffs))
+    assert list(shown) == [name for name in ActionName if name in shown]
+    if moved := changes[ActionName.CHANGE_ADDRESS]:
+        due = moved.permit.pending.price_cents if moved.permit.pending else 0
+        assert due == shown[ActionName.CHANGE_ADDRESS]
+    if permit.unpaid:
+        assert shown[ActionName.PAY] == permit.unpaid.price_cents > 0
+        assert permit.unpaid.pay_by is not None
+    else:
+        assert ActionName.PAY not in shown
+
+
+def check_invariants(before: Permit, after: Permit) -> None:
+    assert in_order(after.terms)
+    assert after.terms[: len(before.terms)] == before.terms
+    assert (after.status is Status.ACTIVE) <= bool(after.terms)
+    assert (after.status in (Status.SUBMITTED, Status.AWAITING_PAYMENT)) <= (after.pending is not None)
+    assert (after.pending is not None) <= after.is_open
+    if after.pending is not None:
+        assert from_json(as_json(after.pending)) == after.pending
+        assert (after.plate, after.address, after.zones) == (before.plate, before.address, before.zones)
+
+
+@settings(max_examples=300, deadline=None)
+@given(profiles, st.booleans(), st.lists(st.tuples(waits, attempts), max_size=25))
+def test_over_any_life(tariffs: Tariffs, profile: str, verified: bool, steps: list[tuple[int, Attempt]]) -> None:
+    today = START
+    permit = life.request(
+        permit_id=UUID(int=1),
+        resident_id="resident-1",
+        plate=parse("EF-367-QS", "FR"),
+        profile=profile,
+        years=1,
+        address=Address("75114_1834_00010", "10 rue Example, 75014 Paris"),
+        zones=("14A",),
+        verified=Verified(residence=verified, vehicle=True),
+        today=today,
+        tariffs=tariffs,
+    ).permit
+    check_invariants(permit, permit)
+    check(permit, today, tariffs)
+    for wait, attempt in steps:
+        today += timedelta(days=wait)
+        check(permit, today, tariffs)
+        change = accepted(attempt, permit, today, tariffs)
+        if change is not None:
+            check_invariants(permit, change.permit)
+            permit = change.permit
+            check(permit, today, tariffs)
