@@ -1,4 +1,4 @@
-"""One valid job of each kind, as upstream would write it."""
+"""One valid message of each kind, as it stands on the wire: for the documents and the tests."""
 
 from pydantic import JsonValue
 
@@ -58,5 +58,70 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
                 "terms": [{"first_day": "2023-09-16", "last_day": "2024-09-15"}],
             }
         ]
+    },
+}
+
+RECEIPT: dict[str, JsonValue] = {
+    "job_id": JOB_ID,
+    "kind": "consent.decide",
+    "outcome": "applied",
+    "code": None,
+    "field": None,
+    "version": 7,
+    "rows": None,
+}
+
+EVENT: dict[str, JsonValue] = {
+    "specversion": "1.0",
+    "id": "c2b0a9de-2222-4b3c-9d4e-6f7a8b9c0d1e",
+    "source": "permit-hub",
+    "type": "shares.confirmed",
+    "subject": "r-1001",
+    "time": "2024-09-16T08:42:03.041000Z",
+    "sequence": 8,
+    "datacontenttype": "application/json",
+    "data": {
+        "job_id": None,
+        "permit_ids": [],
+        "shares": [{"permit_id": PERMIT_ID, "provider": "easypark", "held": True}],
+    },
+}
+
+SPACE: dict[str, JsonValue] = {
+    "resident_id": "r-1001",
+    "epoch": 1,
+    "version": 8,
+    "as_of": "2024-09-16",
+    "cards": [
+        {
+            "permit_id": PERMIT_ID,
+            "plate": "EF-367-QS",
+            "country": "FR",
+            "status": "active",
+            "requested_on": "2024-09-16",
+            "valid_from": "2024-09-17",
+            "valid_until": "2025-09-16",
+            "profile": "resident",
+            "zones": ["14A", "14B"],
+            "address": "10 rue de l'Exemple, 75014 Paris",
+            "reason": None,
+            "actions": [
+                {"name": "change_vehicle", "price_cents": None},
+                {"name": "change_address", "price_cents": 0},
+                {"name": "details", "price_cents": None},
+            ],
+        }
+    ],
+    "consent": {
+        "version": 1,
+        "updated_at": "2024-09-16T08:42:03Z",
+        "providers": [
+            {
+                "provider": "easypark",
+                "allowed": True,
+                "state": "held",
+                "confirmed_at": "2024-09-16T08:42:03.041000Z",
+            }
+        ],
     },
 }
