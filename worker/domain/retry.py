@@ -16,7 +16,7 @@ def retry_in(failures: int, *, removal: bool, jitter: float, retry_after: float 
     seconds).
     """
     cap = REMOVAL_CAP if removal else PUT_CAP
-    full = min(FIRST * 2 ** min(failures, DOUBLINGS), cap)
+    full = min(FIRST * (1 << min(failures, DOUBLINGS)), cap)
     wait = full * (0.5 + jitter / 2)
     if retry_after is None:
         return wait

@@ -1,0 +1,71 @@
+"""How a worker reaches the database: time-outs that keep a frozen worker from hiding rows, and one bounded retry."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
+
+from worker.settings import Settings
+
+T = TypeVar("T")
+
+_SESSION = {
+    "statement_timeout": "4s",  # a task has 10 s
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "4s",  # a worker frozen in a transaction loses it, and its locks
+    "timezone": "UTC",
+    "jit": "off",  # every statement here is short
+    "client_min_messages": "error",
+}
+_CONNECTION = {
+    "application_name": "permit-hub",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # ms
+}
+_CONFLICTS = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: PostgreSQL asks to try again
+
+
+def make_engine(settings: Settings) -> Engine:
+    """Make the engine of one worker process; values never appear in its errors or logs."""
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    return create_engine(
+        settings.database_url,
+        hide_parameters=True,
+        pool_size=4,
+        max_overflow=4,
+        pool_recycle=1_800,
+        connect_args=_CONNECTION | {"options": options},
+    )
+
+
+def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool = False) -> T:
+    """Run `work` in one transaction, once more if PostgreSQL found a conflict; commit unless it raises.
+
+    `relaxed` commits without waiting for the disk: only for what is found out again by itself if it is lost.
+    """
+
+    def once() -> T:
+        with engine.begin() as connection:
+            if relaxed:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            return work(connection)
+
+    return Retrying(
+        retry=retry_if_exception(_is_conflict), stop=stop_after_attempt(2), wait=wait_random(0, 0.05), reraise=True
+    )(once)
+
+
+def _is_conflict(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in _CONFLICTS
+
+
+def constraint_of(error: Exception) -> str | None:
+    """Return the name of the constraint that a statement broke; its message would print the values."""
+    diagnostic = getattr(getattr(error, "orig", None), "diag", None)
+    name: str | None = getattr(diagnostic, "constraint_name", None)
+    return name

@@ -1,0 +1,116 @@
+"""Permits with their terms and current plate: read as domain values, written as what changed."""
+
+import json
+from collections.abc import Collection, Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from worker.domain import pending as pending_rules
+from worker.domain.permit import Address, Permit, Status, Term
+from worker.domain.plates import Plate
+
+_COLUMNS = """
+    SELECT p.permit_id, p.resident_id, p.status, p.requested_on, p.profile, p.ban_id, p.address, p.zones, p.pending,
+        p.reason, a.raw, a.normalised, a.country,
+        ARRAY(SELECT t.first_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS first_days,
+        ARRAY(SELECT t.last_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS last_days
+    FROM permits p JOIN LATERAL (
+        SELECT raw, normalised, country FROM plate_assignments
+        WHERE permit_id = p.permit_id ORDER BY assigned_at DESC LIMIT 1
+    ) a ON true
+"""
+_OF_RESIDENTS = text(_COLUMNS + "WHERE p.resident_id = ANY(:resident_ids) ORDER BY p.requested_on DESC, p.permit_id")
+_BY_ID = text(_COLUMNS + "WHERE p.permit_id = ANY(:permit_ids)")
+_RECORD = """
+    jsonb_to_recordset(CAST(:permits AS jsonb)) AS new
+        (permit_id uuid, resident_id text, status text, requested_on date, profile text, ban_id text, address text,
+         zones text[], pending jsonb, reason text)
+"""
+_INSERT = text(f"""
+    INSERT INTO permits
+        (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason)
+    SELECT permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason
+    FROM {_RECORD} ON CONFLICT DO NOTHING RETURNING permit_id
+""")
+_UPDATE = text(f"""
+    UPDATE permits SET status = new.status, ban_id = new.ban_id, address = new.address, zones = new.zones,
+        pending = new.pending, reason = new.reason
+    FROM {_RECORD} WHERE permits.permit_id = new.permit_id
+""")
+_INSERT_TERMS = text("""
+    INSERT INTO terms (permit_id, first_day, last_day)
+    SELECT permit_id, first_day, last_day
+    FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
+""")
+_DELETE = text("DELETE FROM permits WHERE permit_id = ANY(:permit_ids)")
+
+
+def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[Permit]]:
+    """Read residents' permits, the latest request first; none whose plate was erased."""
+    permits: dict[str, list[Permit]] = {resident_id: [] for resident_id in resident_ids}
+    for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
+        permits[row.resident_id].append(_permit(row))
+    return permits
+
+
+def by_id(db: Connection, permit_ids: Collection[UUID]) -> dict[UUID, Permit]:
+    """Read permits by id; none whose plate was erased."""
+    return {row.permit_id: _permit(row) for row in db.execute(_BY_ID, {"permit_ids": list(permit_ids)})}
+
+
+def insert(db: Connection, permits: Iterable[Permit]) -> set[UUID]:
+    """Write new permits, without terms; return those whose id was free."""
+    return set(db.execute(_INSERT, {"permits": json.dumps([_values(permit) for permit in permits])}).scalars())
+
+
+def update(db: Connection, permits: Iterable[Permit]) -> None:
+    """Write permits as they have become, without terms."""
+    db.execute(_UPDATE, {"permits": json.dumps([_values(permit) for permit in permits])})
+
+
+def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]]) -> None:
+    """Write new terms."""
+    rows = [
+        {"permit_id": str(permit_id), "first_day": str(term.first_day), "last_day": str(term.last_day)}
+        for permit_id, term in terms
+    ]
+    if rows:
+        db.execute(_INSERT_TERMS, {"terms": json.dumps(rows)})
+
+
+def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
+    """Take back permits inserted in this transaction."""
+    db.execute(_DELETE, {"permit_ids": list(permit_ids)})
+
+
+def _permit(row: Row[Any]) -> Permit:
+    return Permit(
+        permit_id=row.permit_id,
+        resident_id=row.resident_id,
+        status=Status(row.status),
+        requested_on=row.requested_on,
+        profile=row.profile,
+        plate=Plate(row.raw, row.normalised, row.country),
+        address=Address(row.ban_id, row.address),
+        zones=tuple(row.zones),
+        terms=tuple(map(Term, row.first_days, row.last_days)),
+        pending=row.pending and pending_rules.from_json(row.pending),
+        reason=row.reason,
+    )
+
+
+def _values(permit: Permit) -> dict[str, object]:
+    return {
+        "permit_id": str(permit.permit_id),
+        "resident_id": permit.resident_id,
+        "status": permit.status.value,
+        "requested_on": str(permit.requested_on),
+        "profile": permit.profile,
+        "ban_id": permit.address.ban_id,
+        "address": permit.address.label,
+        "zones": permit.zones,
+        "pending": permit.pending and pending_rules.as_json(permit.pending),
+        "reason": permit.reason,
+    }

@@ -1,0 +1,95 @@
+"""Residents: the row that every write locks first, and the version of their personal space."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+_LOCK = text("""
+    SELECT version, published_version, erased_at IS NOT NULL AS erased
+    FROM residents WHERE resident_id = :resident_id FOR NO KEY UPDATE
+""")
+_LOCK_MANY = text("""
+    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased
+    FROM residents WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id FOR NO KEY UPDATE
+""")
+_CREATE = text("INSERT INTO residents (resident_id) VALUES (:resident_id) ON CONFLICT DO NOTHING")
+_CREATE_MANY = text("""
+    INSERT INTO residents (resident_id) SELECT unnest(CAST(:resident_ids AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING
+""")
+_UPDATE_CONTACT = text("""
+    UPDATE residents SET name = :name, email = :email, language = :language WHERE resident_id = :resident_id
+""")
+_ERASE = text("""
+    UPDATE residents SET name = NULL, email = NULL, language = NULL, erased_at = coalesce(erased_at, now())
+    WHERE resident_id = :resident_id
+""")
+_PUBLISHED = text("""
+    UPDATE residents SET published_version = p.version
+    FROM unnest(CAST(:resident_ids AS text[]), CAST(:versions AS bigint[])) AS p (resident_id, version)
+    WHERE residents.resident_id = p.resident_id AND published_version < p.version
+""")
+_UNPUBLISHED = text("""
+    SELECT resident_id, version FROM residents WHERE published_version < version ORDER BY resident_id LIMIT :limit
+""")
+_VERSIONS = text("SELECT resident_id, version, published_version FROM residents WHERE resident_id = ANY(:resident_ids)")
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A resident's row; `version` is the personal space's, and the sequence of the last event."""
+
+    resident_id: str
+    version: int
+    published_version: int
+    erased: bool = False
+
+
+def lock(db: Connection, resident_id: str) -> Resident | None:
+    """Lock one resident against every other write about them."""
+    row = db.execute(_LOCK, {"resident_id": resident_id}).one_or_none()
+    if row is None:
+        return None
+    return Resident(resident_id, row.version, row.published_version, row.erased)
+
+
+def create(db: Connection, resident_id: str) -> None:
+    """Make a resident known, if they are not."""
+    db.execute(_CREATE, {"resident_id": resident_id})
+
+
+def lock_many(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
+    """Lock several residents, in the one order that cannot deadlock."""
+    rows = db.execute(_LOCK_MANY, {"resident_ids": list(resident_ids)})
+    return {row.resident_id: Resident(row.resident_id, row.version, row.published_version, row.erased) for row in rows}
+
+
+def create_many(db: Connection, resident_ids: Collection[str]) -> None:
+    """Make several residents known."""
+    db.execute(_CREATE_MANY, {"resident_ids": list(resident_ids)})
+
+
+def read_many(db: Connection, resident_ids: Collection[str]) -> list[Resident]:
+    """Read residents without locking them."""
+    rows = db.execute(_VERSIONS, {"resident_ids": list(resident_ids)})
+    return [Resident(row.resident_id, row.version, row.published_version) for row in rows]
+
+
+def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> None:
+    """Set how a resident is addressed and reached."""
+    db.execute(_UPDATE_CONTACT, {"resident_id": resident_id, "name": name, "email": email, "language": language})
+
+
+def erase(db: Connection, resident_id: str) -> None:
+    """Delete what is personal in a resident's row; the row and its opaque id stay, for the ledgers."""
+    db.execute(_ERASE, {"resident_id": resident_id})
+
+
+def unpublished(db: Connection, limit: int) -> dict[str, int]:
+    """Return residents whose events are not known to be published, with their version."""
+    return {row.resident_id: row.version for row in db.execute(_UNPUBLISHED, {"limit": limit})}
+
+
+def mark_published(db: Connection, versions: dict[str, int]) -> None:
+    """Note up to which version residents' events are published."""
+    db.execute(_PUBLISHED, {"resident_ids": list(versions), "versions": list(versions.values())})
