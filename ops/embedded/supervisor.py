@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -21,7 +21,7 @@ Report = Callable[[str], None]
 
 
 class Supervisor:
-    """The children of this process, in waves: a wave is started when the one before is ready, and ended before it."""
+    """The children of this process, in waves: what is started later is ended earlier."""
 
     def __init__(self, logs: Path, *, keep_open: tuple[int, ...] = ()) -> None:
         """Write the children's logs into a folder; the guardian keeps the given descriptors open (a lock's)."""
@@ -46,12 +46,46 @@ class Supervisor:
         Raises:
             ops.embedded.child.ChildFailedError: one of them ended or took too long.
         """
+        self.launch(*programs)
+        self.wait_until_ready()
+
+    def launch(self, *programs: Program) -> None:
+        """Start programs together and do not wait."""
         with self._changing:
             self._waves.append([])
             for program in programs:
                 self._waves[-1].append(self._run(program, len(self._waves)))
-            wave = tuple(self._waves[-1])
-        _wait_until_ready(wave)
+
+    def wait_until_ready(self) -> None:
+        """Wait until every child is ready.
+
+        Raises:
+            ops.embedded.child.ChildFailedError: one of them ended or took too long.
+        """
+        waiting, since = list(self.children), time.monotonic()
+        while waiting:
+            waiting = [child for child in waiting if not child.is_ready()]
+            for child in waiting:
+                if time.monotonic() - since > child.program.ready_seconds:
+                    raise ChildFailedError(child.failure(f"was not ready within {child.program.ready_seconds:g} s"))
+            if waiting:
+                time.sleep(READY_POLL_SECONDS)
+
+    def run_to_its_end(self, program: Program) -> None:
+        """Run a program that ends by itself.
+
+        Raises:
+            ops.embedded.child.ChildFailedError: it failed.
+        """
+        self.launch(program)
+        (child,) = self._waves[-1]
+        while (code := child.exit_code()) is None:
+            time.sleep(READY_POLL_SECONDS)
+        with self._changing:
+            self._waves.pop()
+            self._guardian.forget(child.pid)
+        if code != 0:
+            raise ChildFailedError(child.failure(f"failed with exit code {code}"))
 
     def watch(self, report: Report) -> None:
         """Report children that end unexpectedly and start them again, until `stop`."""
@@ -112,14 +146,3 @@ class Supervisor:
 
 def _next_delay(last: float) -> float:
     return min(max(last * 2, FIRST_RESTART_SECONDS), LONGEST_RESTART_SECONDS)
-
-
-def _wait_until_ready(children: Sequence[Child]) -> None:
-    waiting, since = list(children), time.monotonic()
-    while waiting:
-        waiting = [child for child in waiting if not child.is_ready()]
-        for child in waiting:
-            if time.monotonic() - since > child.program.ready_seconds:
-                raise ChildFailedError(child.failure(f"was not ready within {child.program.ready_seconds:g} s"))
-        if waiting:
-            time.sleep(READY_POLL_SECONDS)

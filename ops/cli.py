@@ -1,0 +1,28 @@
+"""`permit-hub`: the operator's command line."""
+
+import typer
+
+from ops.commands.up import up
+
+app = typer.Typer(
+    name="permit-hub",
+    help="Run and watch the permit hub.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
+)
+app.command()(up)
+
+
+@app.callback()
+def permit_hub() -> None:
+    """Run and watch the permit hub."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

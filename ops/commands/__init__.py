@@ -1,0 +1,1 @@
+"""One module for each command, or family of commands, of `permit-hub`."""

@@ -1,0 +1,85 @@
+"""The hub's own processes: which there are, what each takes from the queues, and how one knows that it is ready."""
+
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+import ops
+from ops.embedded.canary import Canary
+from ops.embedded.child import Program
+
+FOLDER = Path(ops.__file__).resolve().parent.parent
+WORKER_STOP_SECONDS = 25  # a task ends within 10 s, and so does a soft shutdown
+CONNECT_SECONDS = 0.2
+
+# Name, queues and how many tasks at once; a lane for each provider is added.
+WORKERS = (
+    ("consent", ("consent",), 1),
+    ("jobs", ("jobs",), 2),
+    ("bulk", ("bulk", "calendar"), 2),
+)
+LANE_CONCURRENCY = 2  # so that a withdrawal does not wait for a drain that is ending
+
+
+def migration(environment: Mapping[str, str]) -> Program:
+    """Return the migration of the database, which ends by itself."""
+    return _python("migrate", ("-m", "worker.db.migrate"), environment)
+
+
+def sandbox(environment: Mapping[str, str], port: int) -> Program:
+    """Return the stand-ins for the providers."""
+    return _python("sandbox", ("-m", "integrations.sandbox", "--port", str(port)), environment, port=port)
+
+
+def beat(environment: Mapping[str, str]) -> Program:
+    """Return the clock that wakes the sweeps."""
+    return _python("beat", ("-m", "celery", "--app", "worker.app", "beat", "--pidfile="), environment)
+
+
+def flower(environment: Mapping[str, str], port: int) -> Program:
+    """Return the page that shows workers and tasks, on loopback; without a password its API changes nothing."""
+    command = ("-m", "celery", "--app", "worker.app", "flower", "--address=127.0.0.1", f"--port={port}")
+    return _python("flower", command, environment, port=port)
+
+
+def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Canary) -> list[Program]:
+    """Return all workers."""
+    lanes = ((f"deliver-{name}", (f"deliver.{name}",), LANE_CONCURRENCY) for name in providers)
+    return [
+        Program(
+            name=name,
+            command=(
+                *(sys.executable, "-m", "celery", "--app", "worker.app", "worker", f"--hostname={name}@%h"),
+                *(f"--queues={','.join(queues)}", f"--concurrency={concurrency}"),
+                *("--without-gossip", "--without-mingle"),  # nothing uses them, and mingling costs a second
+            ),
+            environment=environment,
+            folder=FOLDER,
+            ready=canary.answers_on(queues[0]),
+            stop_seconds=WORKER_STOP_SECONDS,
+        )
+        for name, queues, concurrency in (*WORKERS, *lanes)
+    ]
+
+
+def _python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], port: int | None = None) -> Program:
+    def listens(pid: int) -> bool:
+        return port is None or _listens(pid, port)
+
+    return Program(name, (sys.executable, *arguments), environment, FOLDER, ready=listens)
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Say whether that very process serves the port: somebody else's server on it does not count."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS):
+            pass
+        return any(
+            connection.laddr.port == port and connection.status == psutil.CONN_LISTEN
+            for connection in psutil.Process(pid).net_connections("inet")
+        )
+    except (OSError, psutil.Error):
+        return False

@@ -1,0 +1,49 @@
+"""What a running stack tells the commands that are typed in another terminal."""
+
+import fcntl
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running stack's process, where it is reached, and the variables that its clients need."""
+
+    pid: int
+    addresses: dict[str, str] = field(repr=False)
+    environment: dict[str, str] = field(repr=False)
+
+
+def announce(data: Path, *, pid: int, addresses: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Write down that the stack runs, readable by its own user only."""
+    file = _file(data)
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}))
+
+
+def withdraw(data: Path) -> None:
+    """Remove what `announce` wrote."""
+    _file(data).unlink(missing_ok=True)
+
+
+def find(data: Path) -> Running | None:
+    """Return the stack that runs on a data folder, or None; what a killed one left behind does not count."""
+    try:
+        with (data / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except BlockingIOError:
+        pass
+    except FileNotFoundError:
+        return None
+    try:
+        return Running(**json.loads(_file(data).read_text()))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None  # it is starting or stopping
+
+
+def _file(data: Path) -> Path:
+    return data / "running.json"

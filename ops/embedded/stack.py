@@ -1,0 +1,120 @@
+"""The whole hub as children of this process."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ops.embedded import programs, running
+from ops.embedded.canary import Canary
+from ops.embedded.servers import PROVIDERS, Servers, free_port
+from worker.settings import Settings
+
+REDIS_PREFIX: str = Settings.model_fields["redis_prefix"].default
+
+Report = Callable[[str], None]
+
+
+class Stack:
+    """Servers, migrated database, provider sandboxes, workers, beat and Flower, while the context lasts.
+
+    Ports are free ones unless given. A child that dies is reported and started again; whatever ends this process,
+    `kill -9` included, ends them all.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        redis_port: int | None = None,
+        sandbox_port: int | None = None,
+        flower_port: int | None = None,
+        report: Report | None = None,
+    ) -> None:
+        """Name the data folder; `report` is told, from another thread, of children that died."""
+        self.servers = Servers(data, redis_port=redis_port)
+        self._sandbox_port, self._flower_port = sandbox_port, flower_port
+        self._report: Report = report or (lambda _: None)
+
+    def start(self, progress: Report = lambda _: None) -> None:
+        """Start everything and wait until each worker answers; `progress` is told what is being waited for.
+
+        Raises:
+            ops.embedded.servers.AlreadyRunningError: another stack uses the data folder.
+            ops.embedded.child.ChildFailedError: a process did not start; the message shows the end of its log.
+            ops.embedded.folders.UnusableFolderError: the data folder cannot be used.
+        """
+        progress("starting PostgreSQL and Valkey")
+        self.servers.start()
+        self._sandbox_port = self._sandbox_port or free_port()
+        self._flower_port = self._flower_port or free_port()
+        try:
+            self._start_hub(progress)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_hub(self, progress: Report) -> None:
+        assert self._sandbox_port is not None
+        assert self._flower_port is not None
+        environment = os.environ | self.environment | {"PYTHONUNBUFFERED": "1"}
+        supervisor = self.servers.supervisor
+        supervisor.launch(programs.sandbox(environment, self._sandbox_port))
+        progress("migrating the database")
+        supervisor.run_to_its_end(programs.migration(environment))
+        progress("starting workers, beat and Flower")
+        canary = Canary(self.servers.valkey.url, self.environment["PERMIT_HUB_REDIS_PREFIX"])
+        supervisor.launch(
+            *programs.workers(environment, PROVIDERS, canary),
+            programs.beat(environment),
+            programs.flower(environment, self._flower_port),
+        )
+        supervisor.wait_until_ready()
+        canary.close()
+        supervisor.watch(self._report)
+        running.announce(self.servers.data, pid=os.getpid(), addresses=self.addresses, environment=self.environment)
+
+    def stop(self) -> None:
+        """End everything: workers first, then the sandboxes, then the servers."""
+        running.withdraw(self.servers.data)
+        self.servers.stop()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the `PERMIT_HUB_…` variables that the hub's processes and its clients need."""
+        return {
+            "PERMIT_HUB_REDIS_PREFIX": REDIS_PREFIX,
+            **self.servers.environment,
+            **{f"PERMIT_HUB_{name.upper()}_URL": f"{self.sandbox_url}/{name}" for name in PROVIDERS},
+        }
+
+    @property
+    def sandbox_url(self) -> str:
+        """Return where the stand-ins for the providers are reached."""
+        return f"http://127.0.0.1:{self._sandbox_port}"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return where things are, for a person to look at; no secrets."""
+        return {
+            "flower": f"http://127.0.0.1:{self._flower_port}",
+            "sandbox": self.sandbox_url,
+            "valkey": f"127.0.0.1:{self.servers.valkey.port}",
+            "postgresql": str(self.servers.postgres.sockets),
+            "logs": str(self.servers.logs),
+        }
+
+    @property
+    def process_ids(self) -> dict[str, int]:
+        """Return the children's process ids by name."""
+        return {child.program.name: child.pid for child in self.servers.supervisor.children}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,51 @@
+"""The fixtures that all other tests stand on."""
+
+import redis
+
+
+def test_a_test_sees_a_migrated_database_of_its_own(database):
+    with database.connect() as connection:
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    assert tables is not None
+    assert tables[0] > 0
+
+
+def test_the_server_is_as_durable_as_in_production(servers):
+    with servers.postgres.connect() as connection:
+        for setting in ("fsync", "synchronous_commit"):
+            assert connection.execute(f"SHOW {setting}").fetchone() == ("on",)
+
+
+def test_neither_values_nor_statements_reach_the_servers_log(servers, empty_database):
+    with empty_database.connect() as connection:
+        connection.execute("CREATE TABLE seen (plate text PRIMARY KEY, at date)")
+        connection.execute("INSERT INTO seen VALUES ('XX-999-XX', now())")
+        for statement in (
+            "INSERT INTO seen VALUES ('XX-999-XX', now())",
+            "INSERT INTO seen VALUES ('YY-888-YY', 'XX-999-XX')",
+            "SELECT 'XX-999-XX' FROM nowhere",
+        ):
+            try:
+                connection.execute(statement)
+            except Exception:
+                continue
+            raise AssertionError("the statement was to fail")
+    assert "XX-999-XX" not in (servers.logs / "postgres.log").read_text()
+
+
+def test_the_hubs_variables_lead_to_both_servers(hub_environment):
+    with redis.Redis.from_url(hub_environment["PERMIT_HUB_REDIS_URL"]) as client:
+        assert client.ping()
+        assert client.config_get("appendonly", "maxmemory-policy") == {
+            "appendonly": "yes",
+            "maxmemory-policy": "noeviction",
+        }
+
+
+def test_valkey_refuses_whoever_has_no_password(servers):
+    with redis.Redis(port=servers.valkey.port) as client:
+        try:
+            client.ping()
+        except redis.AuthenticationError:
+            return
+    raise AssertionError("it answered")
