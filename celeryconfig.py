@@ -1,0 +1,111 @@
+"""How Celery runs here: each knob with its reason. Only this file sets one."""
+
+from typing import Any
+
+from kombu.entity import Exchange, Queue
+
+from schemas.jobs import QUEUES
+from schemas.jobs import Queue as JobQueue
+from worker.settings import settings
+
+TASK_SECONDS = 10  # every task of the hub ends within this; longer work is cut into slices
+VISIBILITY_SECONDS = 30  # longer than any task: what a killed worker had taken runs elsewhere after this
+SWEEP_SECONDS = 2.0
+SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for gone
+
+_settings = settings()
+
+# Broker and results: one Redis-protocol server, all keys below our prefix
+broker_url = _settings.redis_url
+result_backend = _settings.redis_url
+broker_transport_options: dict[str, Any] = {
+    "global_keyprefix": _settings.redis_prefix,
+    "visibility_timeout": VISIBILITY_SECONDS,
+    "unacked_restore_interval": 2,  # kombu looks for such messages this often (default 10)
+    "unacked_restore_throttle": 1,  # and at every look, not at every tenth
+    "unacked_mutex_expire": 10,  # a worker killed while looking holds up the others no longer than this (default 300)
+    "socket_timeout": SOCKET_SECONDS,  # a half-open connection must not hang a publish for ever
+    "socket_connect_timeout": SOCKET_SECONDS,
+    "socket_keepalive": True,
+    "health_check_interval": 10,  # finds a BRPOP that will never be answered
+}
+result_backend_transport_options: dict[str, Any] = {
+    "global_keyprefix": _settings.redis_prefix,
+    "visibility_timeout": VISIBILITY_SECONDS,  # the shortest of all that share the broker wins: keep them equal
+    "retry_policy": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},  # default: 20
+}
+redis_socket_timeout = SOCKET_SECONDS  # the result backend's own (default 120)
+redis_socket_connect_timeout = SOCKET_SECONDS
+redis_socket_keepalive = True
+redis_retry_on_timeout = True  # writing a result twice is harmless
+broker_connection_retry_on_startup = True  # workers may start before Redis
+broker_connection_max_retries = None  # and wait for it as long as it takes
+broker_channel_error_retry = True  # READONLY, LOADING and OOM answers come with a failover: reconnect, do not exit
+broker_pool_limit = 10
+
+# Messages: JSON only, so that nothing on the queue can be code
+task_serializer = "json"
+result_serializer = "json"
+accept_content = ["json"]
+result_accept_content = ["json"]
+event_serializer = "json"
+enable_utc = True
+timezone = _settings.time_zone
+task_send_sent_event = False  # such events would carry what is sent
+
+# Queues: plain lists on the default exchange, which alone survives a flushed Redis
+_default_exchange = Exchange("", type="direct")
+_queue_names = (*(str(queue) for queue in JobQueue), "calendar", *(f"deliver.{name}" for name in _settings.providers))
+task_queues = tuple(Queue(name, _default_exchange, routing_key=name) for name in _queue_names)
+task_create_missing_queues = False  # a misspelt queue is an error, not a list that nobody reads
+task_default_queue = str(JobQueue.JOBS)
+task_default_exchange = ""
+task_default_exchange_type = "direct"
+task_default_routing_key = str(JobQueue.JOBS)
+task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | {
+    "calendar.*": {"queue": "calendar"},
+    "space.publish": {"queue": str(JobQueue.JOBS)},
+    "hub.record_refusal": {"queue": str(JobQueue.BULK)},  # poison on `consent` must not make work there
+}  # `deliver.drain` and `hub.ping` are sent to the queue that they are about
+imports = ("worker.tasks.hub",)
+
+# Reliability: a message is gone once its task has ended, and tasks are idempotent
+task_acks_late = True
+task_reject_on_worker_lost = True  # a killed child's message runs again; the guard ends a loop of that
+task_retry_on_worker_lost = False  # 5.7 would publish anew after 180 s, with the arguments readable again
+worker_lost_wait = 1.0  # a killed child's last answer arrives within this, or not at all (default 10)
+task_acks_on_failure = True  # a failed task never runs again by itself: due times live in the database
+task_acks_on_timeout = True
+task_time_limit = TASK_SECONDS
+task_soft_time_limit = TASK_SECONDS - 2  # time to give leases back
+task_publish_retry_policy = {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+task_ignore_result = True  # only what answers somebody stores a result
+task_store_errors_even_if_ignored = False
+result_expires = 600  # a receipt can be asked for again with the same job_id
+result_extended = False  # would store the arguments beside the result
+task_remote_tracebacks = False
+
+# Workers
+worker_consumer = "worker.tasks.guard:GuardedConsumer"  # what stands between the queue and Celery
+worker_prefetch_multiplier = 1  # with late acknowledgement a worker then reserves no more than it runs
+worker_cancel_long_running_tasks_on_connection_loss = True  # their messages are redelivered: do not run them twice
+worker_enable_prefetch_count_reduction = True
+worker_soft_shutdown_timeout = float(TASK_SECONDS)  # even a hard stop lets the running tasks end
+worker_enable_soft_shutdown_on_idle = False  # it waits for tasks with an ETA; we send none
+worker_max_tasks_per_child = 10_000  # libraries leak
+worker_max_memory_per_child = 180_000  # kB; an import of 1,000 rows stays far below
+worker_proc_alive_timeout = 30.0  # a child that starts on a busy machine is not a dead one (default 4)
+worker_disable_rate_limits = True  # Celery's are for each worker; ours are for each provider
+worker_send_task_events = True  # for Flower; without arguments or results
+worker_detect_quorum_queues = False
+worker_hijack_root_logger = False  # worker.log does the logging
+
+# Beat: plain ticks, as every tick is idempotent and due times are in the database
+beat_scheduler = "celery.beat:Scheduler"
+beat_schedule = {
+    "calendar.sweep": {
+        "task": "calendar.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},  # downtime does not stack them
+    },
+}

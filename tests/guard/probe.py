@@ -1,0 +1,68 @@
+"""A worker with tasks that do what tests need, started as `celery -A probe worker` with this folder on the path."""
+
+import os
+import signal
+import time
+
+import redis
+from celery import Celery
+
+import worker.log  # noqa: F401 - answers Celery's signal to set up logging
+from worker.settings import settings
+from worker.tasks import hub
+
+app = Celery("probe", task_cls="worker.tasks.base:HubTask")
+app.config_from_object("celeryconfig")
+app.conf.task_routes = {"probe.*": {"queue": "jobs"}} | app.conf.task_routes
+
+store = redis.Redis.from_url(settings().redis_url)
+RECORDED = f"{settings().redis_prefix}recorded"
+RUN = f"{settings().redis_prefix}run"
+RELEASE = f"{settings().redis_prefix}release"
+
+
+def record(*, code: str, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str):
+    """Stand in for the database."""
+    if field == "headers.group":
+        raise ConnectionError("no database")
+    store.lpush(RECORDED, "|".join(map(str, (code, field, queue, task_id, kind, size, digest))))
+
+
+hub.record_with(record)
+
+
+@app.task(name="permit.cancel", ignore_result=False)
+def echo(job: str) -> int:
+    """Say how long the job was, under the name of a real kind."""
+    store.incr(RUN)
+    return len(job)
+
+
+@app.task(name="probe.pid", ignore_result=False)
+def pid() -> int:
+    return os.getpid()
+
+
+@app.task(name="probe.hold", ignore_result=False)
+def hold(job: str) -> str:
+    """Run until the test lets go, and answer with what was given."""
+    store.lpush(RUN + ".held", 1)
+    store.blpop(RELEASE, timeout=8)
+    return job
+
+
+@app.task(name="probe.fail", ignore_result=False)
+def fail(job: str) -> None:
+    parsed = {"plate": job}
+    try:
+        parsed["missing"]
+    except KeyError as error:
+        raise ValueError(f"no such thing in {job}") from error
+
+
+@app.task(name="probe.die")
+def die(job: str) -> None:
+    """Take the process down, as memory running out would."""
+    store.incr(RUN + ".died")
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(5)

@@ -1,0 +1,132 @@
+"""The consumer that nothing on a queue can stop: it refuses, acknowledges, records and goes on.
+
+The gate stands in front of Celery's own parsing (`worker.tasks.transport`, `worker.tasks.admission`). Celery's handlers
+for messages that it cannot make sense of log them whole, and some of what they miss ends the worker; here they are
+overridden as a second line, for whatever a later Celery parses differently from the gate.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.worker.consumer import Consumer
+from celery.worker.control import Panel
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from schemas.receipts import RefusalCode
+from worker.settings import settings
+from worker.tasks.admission import Admission, RefusedMessage, accepts
+from worker.tasks.base import HubTask
+from worker.tasks.transport import GuardedSentinelTransport, GuardedTransport
+
+RECORD_TASK = "hub.record_refusal"
+# What may be asked of a worker over the broker, where anyone with a connection may ask: to tell, never to change.
+COMMANDS = frozenset(
+    {
+        *("active", "active_queues", "conf", "dump_active", "dump_reserved", "dump_revoked", "dump_schedule", "hello"),
+        *("ping", "query_task", "registered", "report", "reserved", "revoked", "scheduled", "stats"),
+        *("enable_events", "heartbeat"),  # Flower asks for these when it starts
+    }
+)
+
+log = structlog.get_logger()
+
+
+class AppGate:
+    """The gate of one worker: admits what its tasks accept, and has every refusal recorded."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._admission = Admission(
+            {name: accepts(task.run) for name, task in app.tasks.items() if isinstance(task, HubTask)},
+            settings().hash_key.get_secret_value().encode(),
+        )
+
+    def admit(self, item: bytes, queue: str) -> dict[str, Any] | None:
+        """Return the message to deliver, or None when it was refused and recorded."""
+        admitted = self._admission.admit(item, queue)
+        if isinstance(admitted, RefusedMessage):
+            self._report(admitted)
+            return None
+        return admitted
+
+    def refuse(
+        self, item: bytes, queue: str, code: RefusalCode, task_id: str | None = None, kind: str | None = None
+    ) -> None:
+        """Record what is no message, or could not be handed to its task."""
+        self._report(self._admission.refused(item, queue, code, None, task_id, kind))
+
+    def _report(self, refused: RefusedMessage) -> None:
+        """Log a refusal, and let a task record it and tell the sender.
+
+        The database is for the pool's processes alone: whatever it does, this one goes on consuming.
+        """
+        log.warning("message.refused", **asdict(refused))
+        if refused.kind == RECORD_TASK:
+            return  # or a refused record would be recorded, and so on
+        try:
+            self._app.send_task(RECORD_TASK, args=list(asdict(refused).values()), retry=False)
+        except Exception as error:  # the log line above then is the record
+            log.error("message.refusal_not_recorded", digest=refused.digest, error=type(error).__name__)
+
+
+class GuardedConsumer(Consumer):  # type: ignore[misc]
+    """Celery's consumer behind the gate; without gossip and mingle, which parse what other nodes broadcast."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        for command in Panel.data.keys() - COMMANDS:
+            del Panel.data[command]
+        super().__init__(*args, without_gossip=True, without_mingle=True, **kwargs)
+        self.gate: AppGate | None = None
+
+    def connection_for_read(self, heartbeat: float | None = None) -> Any:
+        """Connect through the guarded transport."""
+        self.gate = AppGate(self.app)
+        guarded = GuardedSentinelTransport if self.conninfo.transport_cls == "sentinel" else GuardedTransport
+        path = f"{guarded.__module__}:{guarded.__name__}"
+        connection = self.app.connection_for_read(heartbeat=heartbeat, transport=path)
+        connection.transport_cls = path  # a redis+socket:// URL has put its own there
+        connection = self.ensure_connected(connection)
+        connection.transport.gate = self.gate
+        return connection
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
+        """Return Celery's handler, whose errors cost one message and not the worker."""
+        handle = super().create_task_handler(*args, **kwargs)
+
+        def handle_or_refuse(message: Any) -> None:
+            try:
+                handle(message)
+            except (RedisConnectionError, RedisTimeoutError, OSError):
+                raise  # the broker's trouble, not the message's: the consumer reconnects
+            except Exception as error:
+                log.error("message.not_handled", error=type(error).__name__)
+                self._drop(message)
+
+        return handle_or_refuse
+
+    def on_unknown_message(self, _body: Any, message: Any) -> None:
+        """Drop what is no task."""
+        self._drop(message)
+
+    def on_unknown_task(self, _body: Any, message: Any, _exc: Exception) -> None:
+        """Drop what no task is registered for."""
+        self._drop(message, RefusalCode.UNKNOWN_KIND)
+
+    def on_invalid_task(self, _body: Any, message: Any, _exc: Exception) -> None:
+        """Drop what the task's request could not be made from."""
+        self._drop(message)
+
+    def on_decode_error(self, message: Any, _exc: Exception) -> None:
+        """Drop what could not be decoded."""
+        self._drop(message, RefusalCode.NOT_JSON)
+
+    def _drop(self, message: Any, code: RefusalCode = RefusalCode.MALFORMED_MESSAGE) -> None:
+        body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+        headers = message.headers if isinstance(message.headers, dict) else {}
+        assert self.gate is not None
+        self.gate.refuse(body, str((message.delivery_info or {}).get("routing_key")), code, headers.get("id"))
+        if not message.acknowledged:
+            message.reject()

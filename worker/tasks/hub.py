@@ -1,0 +1,55 @@
+"""The hub's own small tasks: a sign of life, and the record of what was refused at the gate."""
+
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from celery import current_app, shared_task, states
+
+from schemas.receipts import Outcome, Receipt, RefusalCode
+from worker.tasks.redaction import describe
+
+UNKNOWN_KIND = "unknown"
+
+log = structlog.get_logger()
+
+
+class Recorder(Protocol):
+    """Writes a refused message to the database; raising is allowed, and logged."""
+
+    def __call__(
+        self, *, code: RefusalCode, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int,
+        digest: str,
+    ) -> None: ...  # fmt: skip
+
+
+_recorders: list[Recorder] = []
+
+
+def record_with(recorder: Recorder) -> None:
+    """Have refused messages recorded by this; called once, where the app is put together."""
+    _recorders.append(recorder)
+
+
+@shared_task(name="hub.ping", ignore_result=False)  # type: ignore[untyped-decorator]
+def ping() -> str:
+    """Answer: a worker takes messages from the queue that this was sent to, and its pool runs them."""
+    return "pong"
+
+
+@shared_task(name="hub.record_refusal")  # type: ignore[untyped-decorator]
+def record_refusal(
+    code: str, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str
+) -> None:
+    """Record a message that was refused at the gate, then answer its sender with a receipt."""
+    refusal = RefusalCode(code)
+    for recorder in _recorders:
+        try:
+            recorder(code=refusal, field=field, queue=queue, task_id=task_id, kind=kind, size=size, digest=digest)
+        except Exception as error:  # the log line of the refusal is then its only record; the sender is answered anyway
+            log.error("message.refusal_not_recorded", digest=digest, error=describe(error))
+    if task_id is not None:
+        receipt = Receipt(
+            job_id=UUID(task_id), kind=kind or UNKNOWN_KIND, outcome=Outcome.REFUSED, code=refusal, field=field
+        )
+        current_app.backend.store_result(task_id, receipt.model_dump(mode="json"), states.SUCCESS)
