@@ -6,7 +6,6 @@ ProviderError
 └── RejectedError     refused for good: the same request will be refused again
 """
 
-
 from enum import StrEnum
 
 

@@ -122,9 +122,7 @@ class ProviderClient:
             async for chunk in response.aiter_raw():
                 read += chunk
                 if len(read) > LARGEST_ANSWER:
-                    raise UnclearError(
-                        self._provider, FailureCode.ANSWER_TOO_LARGE, status=response.status_code
-                    )
+                    raise UnclearError(self._provider, FailureCode.ANSWER_TOO_LARGE, status=response.status_code)
         finally:
             await response.aclose()
         return bytes(read)

@@ -1,0 +1,1 @@
+"""EasyPark: the adapter, and the provider's own words."""

@@ -1,0 +1,1 @@
+"""Flowbird: the adapter, and the provider's own words."""

@@ -1,0 +1,1 @@
+"""Indigo Neo: the adapter, and the provider's own words."""

@@ -1,0 +1,1 @@
+"""PayByPhone: the adapter, and the provider's own words."""

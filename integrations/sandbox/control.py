@@ -1,0 +1,135 @@
+"""Ask a running sandbox what it holds and was sent, and tell it to misbehave; for the demo, tests and measurements."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+
+from integrations.sandbox.misbehaviour import Kind
+from integrations.sandbox.records import Record
+
+CONTROL_SECONDS = 60.0  # listing a million records takes a while
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a provider holds, has received and has applied since the last reset."""
+
+    held: int
+    received: int
+    applied: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request that a provider was sent; times in milliseconds of the machine's monotonic clock.
+
+    `status` is None when no answer went out, `applied_ms` when it was not applied (yet). The key is shown as
+    `[the right key]`.
+    """
+
+    sequence: int
+    method: str
+    path: str
+    headers: dict[str, str] = field(repr=False)
+    body: str = field(repr=False)
+    status: int | None
+    arrived_ms: float
+    applied_ms: float | None
+
+    @property
+    def reference(self) -> str:
+        """Return the reference, the last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def document(self) -> object:
+        """Return the parsed body; None when it was empty."""
+        return json.loads(self.body) if self.body else None
+
+
+class Control:
+    """A sandbox's control, given its address (`http://127.0.0.1:8700`)."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare without connecting."""
+        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/_control/", timeout=CONTROL_SECONDS, trust_env=False)
+
+    def held(self, provider: str, reference: UUID | None = None) -> dict[UUID, Record]:
+        """Return what a provider holds, or what it holds under one reference."""
+        found = self._get(f"{provider}/held", {} if reference is None else {"reference": str(reference)})
+        return {UUID(own): _record(record) for own, record in found.items()}
+
+    def counts(self, provider: str) -> Counts:
+        """Return how much it is; quick whatever is held."""
+        return Counts(**self._get(f"{provider}/counts", {}))
+
+    def requests(self, provider: str, reference: UUID | None = None, *, after: int = 0) -> list[Request]:
+        """Return the latest requests in the order they came, of one reference or after a sequence number."""
+        query = {"after": str(after)} | ({} if reference is None else {"reference": str(reference)})
+        return [Request(**entry) for entry in self._get(f"{provider}/requests", query)]
+
+    def misbehave(
+        self,
+        provider: str,
+        kind: Kind,
+        *,
+        count: int | None = None,
+        rate: float | None = None,
+        seconds: float | None = None,
+        method: str | None = None,
+        delay_ms: float | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        """Make a provider go wrong: for a number of requests, a part of them or some time, else until `behave`."""
+        order = {
+            "kind": kind,
+            "count": count,
+            "rate": rate,
+            "seconds": seconds,
+            "method": method,
+            "delay_ms": delay_ms,
+            "retry_after": retry_after,
+        }
+        self._post(f"{provider}/misbehave", order)
+
+    def behave(self, provider: str) -> None:
+        """Make a provider work again; what it was to apply late, it still does."""
+        self._post(f"{provider}/behave", None)
+
+    def reset(self, provider: str | None = None) -> None:
+        """Make one provider, or all, forget everything."""
+        self._post("reset" if provider is None else f"{provider}/reset", None)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _get(self, path: str, query: dict[str, str]) -> Any:
+        return self._http.get(path, params=query).raise_for_status().json()
+
+    def _post(self, path: str, order: object) -> None:
+        self._http.post(path, json=order).raise_for_status()
+
+
+def _record(found: dict[str, Any]) -> Record:
+    return Record(
+        plate=found["plate"],
+        country=found["country"],
+        zones=tuple(found["zones"]),
+        profile=found["profile"],
+        first_day=date.fromisoformat(found["first_day"]),
+        last_day=date.fromisoformat(found["last_day"]),
+    )
