@@ -6,12 +6,16 @@ from datetime import date
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from worker.domain import tariffs as tariff_rules
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import parse
 from worker.domain.tariffs import Tariffs
 from worker.settings import DEFAULT_TARIFFS
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # a busy machine is no failure
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ def check_invariants(before: Permit, after: Permit) -> None:
         assert (after.plate, after.address, after.zones) == (before.plate, before.address, before.zones)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(profiles, st.booleans(), st.lists(st.tuples(waits, attempts), max_size=25))
 def test_over_any_life(tariffs: Tariffs, profile: str, verified: bool, steps: list[tuple[int, Attempt]]) -> None:
     today = START

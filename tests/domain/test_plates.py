@@ -4,7 +4,7 @@ import unicodedata
 from uuid import UUID
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.receipts import RefusalCode
@@ -30,11 +30,13 @@ def parse_or_none(raw: str) -> Plate | None:
         raise
 
 
-@given(st.text(max_size=20))
+@given(st.text(max_size=20) | st.text(st.characters(categories=("L", "Nd", "Zs", "Pd")), max_size=20))
+@example("ᄀ-ᅡ-ᆨ 1")
+@example("ß-ŉ")
 def test_any_text_is_read_or_refused_and_reading_again_changes_nothing(raw: str) -> None:
     plate = parse_or_none(raw)
-    assume(plate is not None)
-    assert plate is not None
+    if plate is None:
+        return
     assert plate.raw == raw
     assert 1 <= len(plate.normalised) <= MAX_LENGTH
     assert all(unicodedata.category(character) in ("Lu", "Lo", "Nd") for character in plate.normalised)
@@ -140,8 +142,7 @@ def test_what_no_plate_can_have_is_refused(raw: str) -> None:
 
 @given(spellings)
 def test_a_refusal_and_a_repr_show_no_plate(spelling: str) -> None:
-    assume(spelling not in "Plate(country='FR')")
     assert repr(parse(spelling, "FR")) == str(parse(spelling, "FR")) == "Plate(country='FR')"
     with pytest.raises(RefusedError) as caught:
         parse(f"{spelling}<", "FR")
-    assert spelling not in str(caught.value).replace("plate.raw", "")
+    assert str(caught.value) == "invalid_value (plate.raw)"

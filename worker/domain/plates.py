@@ -50,7 +50,8 @@ def parse(raw: str, country: str) -> Plate:
         RefusedError: INVALID_VALUE of `plate.raw` when no letter or digit is left, or when it has a character that no
             plate can have (control characters, markup, symbols), or unfolds to more than 20 characters.
     """
-    normalised = "".join(filter(_is_meaningful, unicodedata.normalize("NFKC", raw).upper()))
+    letters = "".join(filter(_is_meaningful, unicodedata.normalize("NFKC", raw).upper()))
+    normalised = unicodedata.normalize("NFKC", letters)  # again: Korean letters join once nothing separates them
     if not 0 < len(normalised) <= MAX_LENGTH:
         raise RefusedError(RefusalCode.INVALID_VALUE, "plate.raw")
     return Plate(raw, normalised, country)
