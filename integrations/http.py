@@ -28,12 +28,11 @@ NO_BODY = b""
 def _transport(connections: int) -> httpx.AsyncBaseTransport:
     """Make the transport; `httpx.AsyncHTTPTransport` is a drop-in, but gets slower with each request in flight."""
 
+    trust = ssl.create_default_context()
+
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=connections, keepalive_timeout=KEEPALIVE_SECONDS, ssl=ssl.create_default_context()
-        )
         made = aiohttp.ClientSession(
-            connector=connector,
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE_SECONDS, ssl=trust),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent",),
         )
@@ -42,7 +41,7 @@ def _transport(connections: int) -> httpx.AsyncBaseTransport:
         made._retry_connection = False
         return made
 
-    return AiohttpTransport(client=session)
+    return AiohttpTransport(verify=trust, client=session)
 
 
 @dataclass(frozen=True, slots=True)
