@@ -1,36 +1,53 @@
 """Ask workers whether they work: a `hub.ping` goes through the queue, and its answer comes back."""
 
+import json
 from collections.abc import Callable
 
 from celery import Celery
-from celery.result import AsyncResult
+from redis import Redis, RedisError
 
 PING = "hub.ping"
 ANSWER_SECONDS = 60
+RESULT_KEY = "celery-task-meta-"  # Celery's name for it
 
 
 class Canary:
-    """A Celery client of its own, bound to no process-wide settings."""
+    """Sends pings with a Celery of its own, bound to no process-wide settings, and looks for the answers itself.
+
+    Celery's results would subscribe to them, and hang on to a server that is being stopped.
+    """
 
     def __init__(self, redis_url: str, prefix: str) -> None:
-        self._app = Celery("canary", broker=redis_url, backend=redis_url, set_as_current=False)
-        self._app.conf.update(
-            broker_transport_options={"global_keyprefix": prefix},
-            result_backend_transport_options={"global_keyprefix": prefix},
-            result_expires=ANSWER_SECONDS,
-        )
+        self._celery = Celery("canary", broker=redis_url, set_as_current=False)
+        self._celery.conf.broker_transport_options = {"global_keyprefix": prefix}
+        self._redis = Redis.from_url(redis_url)
+        self._prefix = prefix
 
     def answers_on(self, queue: str) -> Callable[[int], bool]:
         """Return a check that sends one ping to the queue and says, at each call, whether it was answered."""
-        sent: list[AsyncResult] = []
+        sent: list[str] = []
 
         def answered(_pid: int) -> bool:
             if not sent:
-                sent.append(self._app.send_task(PING, queue=queue, expires=ANSWER_SECONDS, ignore_result=False))
-            return bool(sent[0].successful())
+                sent.append(self.send(queue))
+            return self.was_answered(sent[0])
 
         return answered
 
+    def send(self, queue: str) -> str:
+        """Send a ping and return its id."""
+        sent = self._celery.send_task(PING, queue=queue, expires=ANSWER_SECONDS, ignore_result=False)
+        return str(sent.id)
+
+    def was_answered(self, ping: str) -> bool:
+        """Say whether a worker has run the ping of this id."""
+        try:
+            result = self._redis.get(f"{self._prefix}{RESULT_KEY}{ping}")
+        except RedisError:
+            return False
+        return isinstance(result, bytes) and json.loads(result)["status"] == "SUCCESS"
+
     def close(self) -> None:
         """Close the connections."""
-        self._app.close()
+        self._celery.close()
+        self._redis.close()
