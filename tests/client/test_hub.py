@@ -1,0 +1,256 @@
+"""The client against a real Redis-protocol server and a real Celery worker."""
+
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import redis
+from permit_hub_client import (
+    RESUMED,
+    Hub,
+    HubFailed,
+    HubUnavailable,
+    InvalidJob,
+    Receipt,
+    ReceiptTimeout,
+)
+
+from tests.client.conftest import ToyHub
+
+PERMIT_ID = UUID("7b8f2c1e-1111-4a2b-8c3d-5e6f7a8b9c0d")
+
+
+def _queued(toy: ToyHub, queue: str) -> list[Any]:
+    """Return the bodies of a queue's messages, oldest first."""
+    items = toy.redis.lrange(toy.prefix + queue, 0, -1)
+    assert isinstance(items, list)
+    return [json.loads(base64.b64decode(json.loads(item)["body"])) for item in reversed(items)]
+
+
+@pytest.fixture
+def bulk(toy: ToyHub) -> Iterator[str]:
+    """Return the queue that nobody serves, empty."""
+    yield "bulk"
+    toy.redis.delete(toy.prefix + "bulk")
+
+
+def test_a_job_comes_back_as_a_receipt(hub: Hub) -> None:
+    job_id = uuid4()
+    receipt = hub.submit("consent.decide", job_id=job_id, resident_id="r-1", choice="refuse")
+    assert receipt == Receipt(job_id, "consent.decide", True, None, None, 1, None)
+    assert not receipt.refused
+
+
+def test_a_refusal_is_a_receipt_with_a_code_and_a_field(hub: Hub) -> None:
+    receipt = hub.submit("permit.change_vehicle", permit_id=PERMIT_ID, plate={"raw": "A" * 300})
+    assert receipt.refused
+    assert (receipt.code, receipt.field, receipt.version) == ("too_long", "plate.raw", None)
+
+
+def test_a_receipt_may_have_rows(hub: Hub) -> None:
+    receipt = hub.submit("permit.request", permit_id=PERMIT_ID)
+    assert receipt.rows is not None
+    assert (receipt.rows[0].permit_id, receipt.rows[0].code) == (PERMIT_ID, "permit_exists")
+
+
+def test_the_envelope_is_filled_in_and_values_are_written_out(hub: Hub) -> None:
+    before = datetime.now(UTC)
+    job = hub.job("permit.renew", permit_id=PERMIT_ID, years=1, first_day=date(2024, 9, 16))
+    fields = json.loads(job.text)
+    assert fields["job_id"] == str(job.job_id)
+    assert (fields["schema_version"], fields["source"]) == (1, "tests")
+    assert before <= datetime.fromisoformat(fields["submitted_at"]) <= datetime.now(UTC)
+    assert (fields["permit_id"], fields["first_day"]) == (str(PERMIT_ID), "2024-09-16")
+
+
+def test_a_job_does_not_show_what_it_carries(hub: Hub, bulk: str) -> None:
+    job = hub.job("resident.export", resident_id="r-secret")
+    assert "r-secret" not in repr(job)
+    with pytest.raises(ReceiptTimeout) as caught:
+        hub.submit(job, wait=0.01)
+    assert "r-secret" not in repr(caught.value) + str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("permit.frame", {}),
+        ("permit.renew", {"years": float("nan")}),
+        ("permit.renew", {"years": {1, 2}}),
+        ("permit.renew", {"job_id": "not a uuid"}),
+        ("permit.renew", {"name": "\ud800"}),
+        ("permit.renew", {"at": datetime(2024, 9, 16)}),  # noqa: DTZ001
+        ("permit.import", {"permits": ["x" * 1_000_000]}),
+        ("permit.import", {"permits": ["é" * 500_000]}),
+    ],
+    ids=[
+        "unknown kind",
+        "NaN",
+        "a set",
+        "bad job_id",
+        "lone surrogate",
+        "naive datetime",
+        "too large",
+        "too many bytes",
+    ],
+)
+def test_what_cannot_be_sent_is_said_before_anything_is_sent(hub: Hub, kind: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        hub.submit(kind, **fields)
+    assert caught.value.__cause__ is None
+
+
+def test_a_job_that_was_not_answered_goes_out_again_the_same_to_the_last_byte(hub: Hub, toy: ToyHub, bulk: str) -> None:
+    with pytest.raises(ReceiptTimeout) as first:
+        hub.submit("resident.export", resident_id="r-1", wait=0.05)
+    job = first.value.job
+    assert job is not None
+    with pytest.raises(ReceiptTimeout):
+        hub.submit(job, wait=0.05)
+    one, other = _queued(toy, bulk)
+    assert one == other
+    assert json.loads(one[0][0])["job_id"] == str(job.job_id)
+
+
+def test_a_time_out_keeps_to_its_time(hub: Hub, bulk: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(ReceiptTimeout):
+        hub.submit("resident.export", resident_id="r-1", wait=0.3)
+    assert 0.3 <= time.monotonic() - began < 3
+
+
+def test_an_earlier_receipt_is_not_taken_for_the_answer_to_a_new_message(hub: Hub, toy: ToyHub, bulk: str) -> None:
+    job = hub.job("resident.export", resident_id="r-1")
+    old = {"status": "SUCCESS", "result": {"job_id": str(job.job_id), "kind": job.kind, "outcome": "applied"}}
+    toy.redis.set(f"{toy.prefix}celery-task-meta-{job.job_id}", json.dumps(old))
+    with pytest.raises(ReceiptTimeout):
+        hub.submit(job, wait=1.2)
+
+
+def test_a_receipt_can_be_fetched_later(hub: Hub) -> None:
+    jobs = [hub.send("consent.decide", resident_id="r-1", choice="refuse") for _ in range(20)]
+    for job in jobs:
+        assert hub.receipt(job).job_id == job.job_id
+        assert hub.receipt(job).applied
+
+
+def test_a_hub_that_breaks_down_over_a_job_says_so(hub: Hub) -> None:
+    with pytest.raises(HubFailed) as caught:
+        hub.submit("permit.cancel", permit_id=PERMIT_ID)
+    assert caught.value.job is not None
+
+
+def test_threads_share_a_hub(hub: Hub) -> None:
+    ids: list[tuple[UUID, UUID]] = []
+
+    def submit() -> None:
+        for _ in range(20):
+            job = hub.job("consent.decide", resident_id="r-1")
+            ids.append((job.job_id, hub.submit(job).job_id))
+
+    threads = [threading.Thread(target=submit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ids) == 160
+    assert all(sent == answered for sent, answered in ids)
+
+
+def test_connections_that_the_server_closed_are_made_again(hub: Hub, toy: ToyHub) -> None:
+    assert hub.submit("consent.decide", resident_id="r-1").applied
+    toy.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    assert hub.submit("consent.decide", resident_id="r-1", wait=30).applied
+
+
+def test_a_space_is_read_without_asking_anybody(hub: Hub, toy: ToyHub) -> None:
+    toy.redis.set(f"{toy.prefix}space:r-2", json.dumps({"version": 7}))
+    assert hub.space("r-2", wait=0) == {"version": 7}
+
+
+def test_a_space_that_is_missing_is_asked_for(hub: Hub, toy: ToyHub) -> None:
+    toy.redis.delete(f"{toy.prefix}space:r-known")
+    assert hub.space("r-known") == {"resident_id": "r-known", "version": 3}
+
+
+def test_a_resident_whom_the_hub_does_not_know_has_no_space(hub: Hub) -> None:
+    assert hub.space("r-nobody") is None
+
+
+def test_a_space_that_nobody_publishes_is_a_time_out(toy: ToyHub) -> None:
+    with Hub(toy.url, source="tests", prefix="toy-nobody-here:") as hub, pytest.raises(ReceiptTimeout):
+        hub.space("r-1", wait=0.1)
+    toy.redis.delete("toy-nobody-here:jobs")
+
+
+def test_a_watch_gets_what_happens_after_it_began(hub: Hub, toy: ToyHub) -> None:
+    channel = f"{toy.prefix}watch:r-1"
+    with hub.watch("r-1") as watch:
+        for sequence in range(3):
+            assert toy.redis.publish(channel, json.dumps({"sequence": sequence})) == 1
+        events = iter(watch)
+        assert [next(events)["sequence"] for _ in range(3)] == [0, 1, 2]
+        assert watch.next(timeout=0.01) is None
+    assert toy.redis.publish(channel, "{}") == 0
+
+
+def test_a_watch_survives_a_lost_connection_and_says_that_it_may_have_missed_something(hub: Hub, toy: ToyHub) -> None:
+    with hub.watch("r-1") as watch:
+        toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        assert watch.next(timeout=20) == {"type": RESUMED, "subject": "r-1"}
+        toy.redis.publish(f"{toy.prefix}watch:r-1", json.dumps({"sequence": 1}))
+        assert watch.next(timeout=20) == {"sequence": 1}
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Return a port where connections are taken and never answered."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("port", ["closed_port", "silent_port"])
+def test_a_redis_that_is_away_is_an_error_in_bounded_time(port: str, request: pytest.FixtureRequest) -> None:
+    url = f"redis://127.0.0.1:{request.getfixturevalue(port)}"
+    with Hub(url, source="tests", io_seconds=0.2) as hub:
+        began = time.monotonic()
+        with pytest.raises(HubUnavailable) as caught:
+            hub.submit("consent.decide", resident_id="r-1", wait=60)
+        assert caught.value.job is not None
+        with pytest.raises(HubUnavailable):
+            hub.send("consent.decide", resident_id="r-1")
+        with pytest.raises(HubUnavailable):
+            hub.space("r-1")
+        with pytest.raises(HubUnavailable), hub.watch("r-1"):
+            pass
+        assert time.monotonic() - began < 4 * 3 * 0.2 + 3
+
+
+def test_making_a_hub_connects_to_nothing(closed_port: int) -> None:
+    Hub(f"redis://127.0.0.1:{closed_port}", source="tests").close()
+
+
+def test_errors_do_not_show_the_password(closed_port: int) -> None:
+    with (
+        Hub(f"redis://:hunter2@127.0.0.1:{closed_port}", source="tests") as hub,
+        pytest.raises(HubUnavailable) as caught,
+    ):
+        hub.send("consent.decide")
+    assert "hunter2" not in str(caught.value)
+    assert isinstance(caught.value.__context__, redis.RedisError)

@@ -1,0 +1,62 @@
+"""A Celery worker that answers as a hub would, for the client's tests: no database, no rules.
+
+It serves the queues `consent` and `jobs`; nobody serves `bulk`, so what is sent there is never answered.
+"""
+
+import json
+import os
+from typing import Any
+
+from celery import Celery
+from celery.backends.redis import RedisBackend
+
+PREFIX = os.environ["TOY_PREFIX"]
+
+app = Celery("toy", broker=os.environ["TOY_REDIS_URL"], backend=os.environ["TOY_REDIS_URL"])
+app.conf.update(
+    broker_transport_options={"global_keyprefix": PREFIX, "visibility_timeout": 30},
+    result_backend_transport_options={"global_keyprefix": PREFIX, "visibility_timeout": 30},
+    task_default_queue="jobs",
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+)
+
+KNOWN_RESIDENT = "r-known"
+
+
+def _receipt(kind: str, raw: str, **changes: object) -> dict[str, Any]:
+    job = json.loads(raw)
+    plain = {"job_id": job["job_id"], "kind": kind, "outcome": "applied", "code": None, "field": None, "version": 1}
+    return plain | {"rows": None} | changes
+
+
+@app.task(name="consent.decide")
+def decide_consent(raw: str) -> dict[str, Any]:
+    return _receipt("consent.decide", raw)
+
+
+@app.task(name="permit.change_vehicle")
+def change_vehicle(raw: str) -> dict[str, Any]:
+    refusal = {"outcome": "refused", "code": "too_long", "field": "plate.raw", "version": None}
+    return _receipt("permit.change_vehicle", raw, **refusal)
+
+
+@app.task(name="permit.request")
+def request_permit(raw: str) -> dict[str, Any]:
+    row = {"permit_id": json.loads(raw)["permit_id"], "outcome": "refused", "code": "permit_exists", "field": None}
+    return _receipt("permit.request", raw, rows=[row])
+
+
+@app.task(name="permit.cancel")
+def cancel_permit(raw: str) -> None:
+    raise RuntimeError
+
+
+@app.task(name="space.publish")
+def publish_space(resident_id: str) -> dict[str, int] | None:
+    if resident_id != KNOWN_RESIDENT:
+        return None
+    backend = app.backend
+    assert isinstance(backend, RedisBackend)
+    backend.client.set(f"{PREFIX}space:{resident_id}", json.dumps({"resident_id": resident_id, "version": 3}))
+    return {"version": 3}
