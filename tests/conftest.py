@@ -12,6 +12,8 @@ Fixtures, all of them lazy (a test that names none of them starts no server):
 - `redis_prefix`: a key prefix of the test's own, such as `test-3f2a…:`.
 - `hub_environment`: the `PERMIT_HUB_…` variables, as a dict, for this test's `database` and `redis_prefix`, the
   providers' keys included and their URLs not. Pass it to child processes together with `os.environ`.
+- `sandbox` (session): every provider's sandbox in one child process, and its control; reset before each test that names
+  it. `hub_environment | sandbox.environment` leads the hub to it.
 
 Variables `PERMIT_HUB_…` of the shell that runs the tests are dropped: no test depends on them.
 """
@@ -30,6 +32,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from integrations.sandbox.control import Control
+from integrations.sandbox.server import DIALECTS
 from ops.embedded import postgres
 from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
@@ -63,6 +67,22 @@ class Database:
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """Connect as superuser, in autocommit."""
         return self.server.connect(self.name)
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The running sandboxes of all providers."""
+
+    url: str
+    keys: dict[str, str]
+    control: Control
+    process: subprocess.Popen[str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return each provider's `PERMIT_HUB_<NAME>_URL` and `…_KEY`."""
+        urls = {f"PERMIT_HUB_{name.upper()}_URL": f"{self.url}/{name}" for name in self.keys}
+        return urls | {f"PERMIT_HUB_{name.upper()}_KEY": key for name, key in self.keys.items()}
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +135,27 @@ def hub_environment(servers: Servers, database: Database, redis_prefix: str) -> 
         "PERMIT_HUB_MIGRATION_DATABASE_URL": database.owner_url,
         "PERMIT_HUB_REDIS_PREFIX": redis_prefix,
     }
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    keys = {name: f"key-of-{name}-{uuid4().hex}" for name in DIALECTS}
+    command = [sys.executable, "-m", "integrations.sandbox", "--port", "0"]
+    environment = os.environ | {f"PERMIT_HUB_{name.upper()}_KEY": key for name, key in keys.items()}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            with Control(url) as control:
+                yield Sandbox(url, keys, control, process)
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox) -> Sandbox:
+    running_sandbox.control.reset()
+    return running_sandbox
 
 
 def _database(server: postgres.Postgres, template: str) -> Iterator[Database]:

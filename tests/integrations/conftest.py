@@ -1,0 +1,53 @@
+"""What the tests of integrations share."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from schemas.shared import SharedPermit, Validity
+from tests.integrations.subjects import IN_MEMORY, SUITE, Local, Remote, Subject
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Any]]:
+    """Run coroutines in one loop for the whole test, as a worker does."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(params=SUITE)
+def provider(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def subject(
+    provider: str, run: Callable[..., Any], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Subject]:
+    found: Subject
+    if provider == IN_MEMORY:
+        found = Local()
+    else:
+        sandbox = request.getfixturevalue("sandbox")
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        found = Remote(provider, sandbox)
+    yield found
+    run(found.adapter.aclose())
+
+
+@pytest.fixture
+def permit() -> SharedPermit:
+    """One permit with every field, whose values stand nowhere else."""
+    return SharedPermit(
+        reference=uuid4(),
+        plate="QJ817XK",
+        country="QZ",
+        zones=("75014_A", "75014_B"),
+        profile="zz_resident",
+        validity=Validity(date(2024, 3, 31), date(2024, 10, 27)),  # both days change the clock
+    )
