@@ -28,7 +28,7 @@ def up(
         redis_port=redis_port,
         sandbox_port=sandbox_port,
         flower_port=flower_port,
-        report=lambda line: messages.print(line, markup=False, highlight=False),
+        report=lambda line: messages.print(line, markup=False, highlight=False, soft_wrap=True),
     )
     for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked_to_end, signal.default_int_handler)
@@ -38,7 +38,7 @@ def up(
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     except (AlreadyRunningError, ChildFailedError, UnusableFolderError) as error:
-        messages.print(str(error), style="red", markup=False, highlight=False)
+        messages.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     try:
         _show(stack, as_json)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 POLL_SECONDS = 0.02
+KILLED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,22 @@ def end_together(endings: Sequence[tuple[Ending, psutil.Process | None]]) -> Non
     for ending, process in running:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(ending.stop_signal)
-    deadline = time.monotonic() + max((ending.seconds for ending, _ in running), default=0)
-    while any(_runs(process) for _, process in running) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+    _wait([process for _, process in running], max((ending.seconds for ending, _ in running), default=0))
     for ending, _ in endings:
         kill_session(ending.pid)
+    _wait([process for _, process in running], KILLED_SECONDS)
 
 
 def kill_session(leader: int) -> None:
     """Kill what is left of a child's session, such as the pool of a worker that died."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(_runs(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def _runs(process: psutil.Process) -> bool:

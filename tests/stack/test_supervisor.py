@@ -1,0 +1,133 @@
+"""What the supervisor promises about any program."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ops.embedded.child import ChildFailedError, Program
+from ops.embedded.supervisor import Supervisor
+
+NOTES_ITS_END = """
+import pathlib, signal, sys
+def end(*_):
+    with open(sys.argv[1], "a") as notes:
+        notes.write(sys.argv[2] + "\\n")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+pathlib.Path(sys.argv[2] + ".ready").touch()
+signal.pause()
+"""
+HAS_A_CHILD_OF_ITS_OWN = """
+import pathlib, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+pathlib.Path("unfinished").write_text(str(child.pid))
+pathlib.Path("unfinished").rename("grandchild")
+child.wait()
+"""
+
+
+@pytest.fixture
+def supervisor(tmp_path) -> Iterator[Supervisor]:
+    made = Supervisor(tmp_path)
+    yield made
+    made.stop()
+
+
+def program(folder: Path, name: str, script: str, ready: str, *arguments: str, **more: float) -> Program:
+    command = (sys.executable, "-c", script, *arguments)
+    return Program(name, command, os.environ, folder, ready=lambda _: (folder / ready).exists(), **more)
+
+
+def noting(folder: Path, name: str) -> Program:
+    return program(folder, name, NOTES_ITS_END, f"{name}.ready", str(folder / "notes"), name)
+
+
+def test_what_starts_later_ends_earlier(tmp_path):
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(noting(tmp_path, "database"))
+    supervisor.start(noting(tmp_path, "worker-1"), noting(tmp_path, "worker-2"))
+    supervisor.stop()
+    ended = (tmp_path / "notes").read_text().split()
+    assert sorted(ended[:2]) == ["worker-1", "worker-2"]
+    assert ended[2:] == ["database"]
+
+
+def test_a_program_that_ignores_the_request_is_killed(tmp_path, gone):
+    script = "import signal, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path('up').touch(); signal.pause()"
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(program(tmp_path, "deaf", script, "up", stop_seconds=0.1))
+    (child,) = supervisor.children
+    supervisor.stop()
+    assert gone([child.pid])
+
+
+def test_a_program_that_cannot_start_is_named_with_the_end_of_its_log(tmp_path, supervisor):
+    with pytest.raises(ChildFailedError, match=r"(?s)broken ended with exit code 3.*broken\.log.*no such thing"):
+        supervisor.start(program(tmp_path, "broken", "import sys; print('no such thing'); sys.exit(3)", "never"))
+
+
+def test_a_program_that_never_gets_ready_is_named(tmp_path, supervisor):
+    with pytest.raises(ChildFailedError, match=r"slow was not ready within 0\.1 s"):
+        supervisor.start(program(tmp_path, "slow", "import signal; signal.pause()", "never", ready_seconds=0.1))
+
+
+def test_a_step_that_fails_is_named(tmp_path, supervisor):
+    with pytest.raises(ChildFailedError, match="migrate failed with exit code 1"):
+        supervisor.run_to_its_end(program(tmp_path, "migrate", "raise SystemExit(1)", "never"))
+    assert not supervisor.children
+
+
+def test_a_child_that_dies_is_reported_and_started_again(tmp_path, supervisor, until):
+    reports: list[str] = []
+    supervisor.start(noting(tmp_path, "worker"))
+    (first,) = supervisor.children
+    supervisor.watch(reports.append)
+    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: supervisor.children[0].pid != first.pid)
+    assert len(reports) == 1
+    assert reports[0].startswith("worker ended with exit code -9, restarting in 0.5 s")
+
+
+def test_the_children_of_a_child_that_dies_die_with_it(tmp_path, supervisor, gone, until):
+    supervisor.start(program(tmp_path, "worker", HAS_A_CHILD_OF_ITS_OWN, "grandchild"))
+    grandchild = int((tmp_path / "grandchild").read_text())
+    (child,) = supervisor.children
+    supervisor.watch(lambda _: None)
+    os.kill(child.pid, signal.SIGKILL)
+    until(lambda: gone([grandchild]))
+
+
+RUN_SUPERVISOR = """
+import json, os, sys
+from pathlib import Path
+from ops.embedded.child import Program
+from ops.embedded.supervisor import Supervisor
+supervisor = Supervisor(Path(sys.argv[1]))
+idle = (sys.executable, "-c", "import signal; signal.pause()")
+supervisor.start(*(Program(name, idle, os.environ, Path("/"), ready=lambda _: True) for name in "abc"))
+supervisor.watch(lambda _: None)
+print(json.dumps({"guardian": supervisor.guardian_pid, "pids": [child.pid for child in supervisor.children]}))
+sys.stdout.flush()
+sys.stdin.readline()
+print(json.dumps(supervisor.guardian_pid), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_guardian_that_was_killed_is_replaced(tmp_path, parent, gone, until):
+    process, told = parent("-c", RUN_SUPERVISOR, str(tmp_path))
+    os.kill(told["guardian"], signal.SIGKILL)
+    until(
+        lambda: any(
+            "guardian" in " ".join(child.cmdline())
+            for child in psutil.Process(process.pid).children()
+            if child.pid != told["guardian"] and child.status() != psutil.STATUS_ZOMBIE
+        )
+    )
+    process.kill()
+    until(lambda: gone(told["pids"]))
