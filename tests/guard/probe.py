@@ -23,7 +23,7 @@ RELEASE = f"{settings().redis_prefix}release"
 
 def record(*, code: str, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str):
     """Stand in for the database."""
-    if field == "headers.group":
+    if field == "headers.chain":
         raise ConnectionError("no database")
     store.lpush(RECORDED, "|".join(map(str, (code, field, queue, task_id, kind, size, digest))))
 

@@ -34,7 +34,6 @@ _SCALARS = frozenset({str, int, float, bool, NoneType})
 _NEUTRAL_HEADERS: Mapping[str, tuple[object, ...]] = {
     "eta": (None,),
     "retries": (None, 0),
-    "timelimit": (None, [None, None]),
     "group": (None,),
     "group_index": (None,),
     "chord": (None,),
@@ -138,6 +137,7 @@ class Admission:
         for name, neutral in _NEUTRAL_HEADERS.items():
             if name in headers and headers[name] not in neutral:
                 raise _UnfitError(RefusalCode.MALFORMED_MESSAGE, f"headers.{name}")
+        _check_time_limits(headers.get("timelimit"))
         expires = _expires(headers.get("expires"), kind)
         lost = headers.get("lost_children", 0)
         if type(lost) is not int or lost >= MAX_LOST_CHILDREN:
@@ -165,6 +165,13 @@ def _task_id(value: object) -> str:
     if not isinstance(value, str) or not _TASK_ID.fullmatch(value):
         raise _UnfitError(RefusalCode.MALFORMED_MESSAGE, "headers.id")
     return value
+
+
+def _check_time_limits(value: object) -> None:
+    """Refuse garbage; limits themselves are dropped, as ours hold for every task (and Celery sends them along)."""
+    pair = value if isinstance(value, list) else [value, None]
+    if len(pair) != 2 or any(type(limit) not in (int, float, NoneType) for limit in pair):
+        raise _UnfitError(RefusalCode.MALFORMED_MESSAGE, "headers.timelimit")
 
 
 def _expires(value: object, kind: str) -> str | None:

@@ -17,7 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.receipts import RefusalCode
 from worker.settings import settings
-from worker.tasks.admission import Admission, RefusedMessage, accepts
+from worker.tasks.admission import Accepts, Admission, RefusedMessage, accepts
 from worker.tasks.base import HubTask
 from worker.tasks.transport import GuardedSentinelTransport, GuardedTransport
 
@@ -39,8 +39,10 @@ class AppGate:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        # Celery's own tasks run whatever they are given; built by the app, they too are of our class.
+        ours = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
         self._admission = Admission(
-            {name: accepts(task.run) for name, task in app.tasks.items() if isinstance(task, HubTask)},
+            {name: _accepts(name, task) for name, task in ours.items()},
             settings().hash_key.get_secret_value().encode(),
         )
 
@@ -70,6 +72,14 @@ class AppGate:
             self._app.send_task(RECORD_TASK, args=list(asdict(refused).values()), retry=False)
         except Exception as error:  # the log line above then is the record
             log.error("message.refusal_not_recorded", digest=refused.digest, error=type(error).__name__)
+
+
+def _accepts(name: str, task: HubTask) -> Accepts:
+    try:
+        return accepts(task.run)
+    except TypeError as error:
+        log.critical("task.not_declared", name=name, reason=str(error))
+        raise
 
 
 class GuardedConsumer(Consumer):  # type: ignore[misc]

@@ -1,0 +1,53 @@
+"""One Valkey and one real worker for all that is thrown at it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import redis
+from celery import Celery
+
+from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker
+
+
+@pytest.fixture(scope="session")
+def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    folder = tmp_path_factory.mktemp("guard")
+    environment = os.environ | {
+        "PERMIT_HUB_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/nothing",
+        "PERMIT_HUB_REDIS_URL": redis_url,
+        "PERMIT_HUB_REDIS_PREFIX": PREFIX,
+        "PERMIT_HUB_HASH_KEY": HASH_KEY,
+        "PERMIT_HUB_LOG_FORMAT": "json",
+        "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}",
+    }
+    log = folder / "worker.log"
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "probe",
+        "worker",
+        "-c",
+        "1",
+        "-Q",
+        "consent,jobs,bulk",
+        "-n",
+        "guard@test",
+    ]
+    options = {"global_keyprefix": PREFIX}
+    app = Celery("guard-client", broker=redis_url, backend=redis_url, set_as_current=False)
+    app.conf.update(broker_transport_options=options, result_backend_transport_options=options, task_queues=None)
+    with log.open("wb") as output, redis.Redis.from_url(redis_url) as client:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
+        try:
+            running = Worker(process, log, client, app, environment)
+            assert running.call("hub.ping", seconds=30) == "pong", running.logged()
+            yield running
+        finally:
+            process.terminate()
+            process.wait(20)
+            app.close()

@@ -1,0 +1,19 @@
+"""A message whose task takes its process down runs a few times more, and then no more."""
+
+from tests.guard.harness import Worker, eventually
+from tests.guard.poison import SECRET
+
+
+def test_a_task_that_kills_its_process_is_not_tried_for_ever(worker: Worker) -> None:
+    main = worker.process.pid
+    worker.refusals()
+    task_id = worker.send("probe.die", SECRET)
+    receipt = worker.answer(task_id, seconds=25)
+    assert (receipt["code"], receipt["field"]) == ("malformed_message", "headers.lost_children")
+    assert worker.redis.get(f"{worker.prefix}run.died") == b"3"
+    assert len(worker.refusals()) == 1
+    eventually(worker.is_drained, "an empty broker")
+    assert worker.process.poll() is None
+    assert worker.process.pid == main
+    assert worker.call("permit.cancel", "{}") == 2
+    assert SECRET not in worker.logged()

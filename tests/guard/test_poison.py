@@ -1,0 +1,96 @@
+"""Whatever stands on a queue: it is acknowledged, refused with a code, recorded, answered, and nothing else happens."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.guard.harness import Raw, Worker, eventually
+from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, UNACKNOWLEDGED, Poison
+
+
+@pytest.fixture(autouse=True)
+def _unharmed(worker: Worker) -> Iterator[None]:
+    """The very same processes are there afterwards, nothing is left on the broker, and the log shows nothing."""
+    worker.refusals()
+    before, logged = worker.pids(), len(worker.logged())
+    yield
+    eventually(worker.is_drained, "an empty broker")
+    assert worker.pids() == before
+    log = worker.logged()[logged:]
+    assert SECRET not in log
+    assert "Traceback" not in log
+    assert max(map(len, log.splitlines()), default=0) < 2_000
+
+
+@pytest.mark.parametrize("poison", POISON, ids=lambda poison: poison.label)
+def test_poison_is_refused_and_recorded_and_its_sender_answered(worker: Worker, poison: Poison) -> None:
+    run = worker.redis.get(f"{worker.prefix}run")
+    worker.push(poison.item, poison.queue)
+    recorded: list[list[str]] = []
+    eventually(lambda: recorded or recorded.extend(worker.refusals()) or recorded, "a record")
+    assert [line[:4] for line in recorded] == [
+        [poison.code, str(poison.field), poison.queue.partition("\x06")[0], str(poison.task_id)]
+    ]
+    assert recorded[0][5] == str(len(poison.item))
+    if poison.task_id is not None:
+        receipt = worker.answer(poison.task_id)
+        assert (receipt["outcome"], receipt["code"], receipt["field"]) == ("refused", poison.code, poison.field)
+    assert worker.redis.get(f"{worker.prefix}run") == run
+
+
+@pytest.mark.parametrize("raw", HARMLESS.values(), ids=HARMLESS.keys())
+def test_what_is_not_read_does_not_matter(worker: Worker, raw: Raw) -> None:
+    worker.push(raw.item())
+    assert worker.answer(raw.id) == 2
+    assert worker.refusals() == []
+
+
+def test_all_poison_at_once_does_not_hold_up_the_next_job(worker: Worker) -> None:
+    for poison in POISON:
+        worker.push(poison.item, poison.queue)
+    eventually(worker.is_drained, "all of it gone")
+    started = time.monotonic()
+    assert worker.call("permit.cancel", "{}") == 2
+    assert time.monotonic() - started < 1.0  # a worker that restarted or waits for something takes seconds
+    assert len(worker.refusals()) == len(POISON)
+
+
+def test_a_database_that_is_away_costs_the_record_but_not_the_answer(worker: Worker) -> None:
+    raw = Raw(headers={"chain": "no-database"})
+    logged = len(worker.logged())
+    worker.push(raw.item())
+    assert worker.answer(raw.id)["code"] == "malformed_message"
+    assert worker.refusals() == []
+    assert "message.refusal_not_recorded" in worker.logged()[logged:]
+
+
+@pytest.mark.parametrize("item", BROADCASTS, ids=lambda item: f"{item[:8]!r} of {len(item)}")
+def test_a_broadcast_that_is_no_command_is_dropped(worker: Worker, item: bytes) -> None:
+    worker.redis.publish(f"{worker.prefix}/0.celery.pidbox", item)
+    assert worker.call("hub.ping") == "pong"
+    eventually(lambda: [line[2] for line in worker.refusals()] == ["broadcast"], "a record")
+
+
+def test_nobody_stops_a_worker_over_the_broker(worker: Worker) -> None:
+    worker.app.control.shutdown()
+    worker.app.control.cancel_consumer("jobs")
+    worker.app.control.pool_shrink(1)
+    assert worker.app.control.ping(timeout=0.5)
+    assert worker.call("hub.ping") == "pong"
+
+
+def test_poison_among_the_unacknowledged_is_dropped_when_it_is_due_again(worker: Worker) -> None:
+    for number, held in enumerate(UNACKNOWLEDGED):
+        worker.redis.hset(f"{worker.prefix}unacked", f"poisoned-{number}", held)
+        worker.redis.zadd(f"{worker.prefix}unacked_index", {f"poisoned-{number}": time.time() - 3_600})
+    recorded: list[list[str]] = []
+    eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) == len(UNACKNOWLEDGED), "the records")
+
+
+def test_what_a_dead_worker_had_taken_runs(worker: Worker) -> None:
+    raw = Raw()
+    worker.redis.hset(f"{worker.prefix}unacked", "left", json.dumps([json.loads(raw.item()), "", "jobs"]))
+    worker.redis.zadd(f"{worker.prefix}unacked_index", {"left": time.time() - 3_600})
+    assert worker.answer(raw.id) == 2
