@@ -67,7 +67,7 @@ task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | 
     "space.publish": {"queue": str(JobQueue.JOBS)},
     "hub.record_refusal": {"queue": str(JobQueue.BULK)},  # poison on `consent` must not make work there
 }  # `deliver.drain` and `hub.ping` are sent to the queue that they are about
-imports = ("worker.tasks.hub",)
+imports = tuple(f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "space"))
 
 # Reliability: a message is gone once its task has ended, and tasks are idempotent
 task_acks_late = True

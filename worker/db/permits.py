@@ -44,6 +44,10 @@ _INSERT_TERMS = text("""
     SELECT permit_id, first_day, last_day
     FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
 """)
+_ERASE = text("""
+    UPDATE permits SET ban_id = '', address = '', zones = '{}', pending = NULL, reason = NULL
+    WHERE resident_id = :resident_id
+""")
 _DELETE = text("DELETE FROM permits WHERE permit_id = ANY(:permit_ids)")
 
 
@@ -83,6 +87,11 @@ def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]]) -> None:
 def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
     """Take back permits inserted in this transaction."""
     db.execute(_DELETE, {"permit_ids": list(permit_ids)})
+
+
+def erase(db: Connection, resident_id: str) -> None:
+    """Delete what is personal in a resident's permits; their plates are forgotten apart."""
+    db.execute(_ERASE, {"resident_id": resident_id})
 
 
 def _permit(row: Row[Any]) -> Permit:

@@ -20,9 +20,10 @@ class ShareKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredShare:
-    """A share with the opaque reference that its provider knows the permit by."""
+    """A share, whose it is, and the opaque reference that its provider knows the permit by."""
 
     key: ShareKey
+    resident_id: str
     reference: UUID
     share: Share
 
@@ -50,6 +51,8 @@ _NEW = "unnest(CAST(:permit_id AS uuid[]), CAST(:provider AS text[]), {}) AS new
 _SET_NEW = ", ".join(f"{name} = new.{name}" for name in _TYPES)
 _SET_EXCLUDED = ", ".join(f"{name} = excluded.{name}" for name in _TYPES)
 
+_OWNER = "(SELECT resident_id FROM permits WHERE permits.permit_id = {}.permit_id) AS resident_id"
+
 _UPDATE = text(f"""
     UPDATE shares SET {_SET_NEW} FROM {_NEW}
     WHERE shares.permit_id = new.permit_id AND shares.provider = new.provider
@@ -60,7 +63,8 @@ _UPSERT = text(f"""
 """)
 # One index range for each urgency: a backlog that waits for its time in one does not slow the search of the next.
 _LOCK_DUE = text(f"""
-    SELECT s.permit_id, s.provider, s.reference, now() AS now, {", ".join(f"s.{name}" for name in _TYPES)}
+    SELECT s.permit_id, s.provider, s.reference, {_OWNER.format("s")}, now() AS now,
+        {", ".join(f"s.{name}" for name in _TYPES)}
     FROM generate_series(0, :least_urgent) AS u (urgency) CROSS JOIN LATERAL (
         SELECT * FROM shares
         WHERE provider = :provider AND urgency = u.urgency AND due_at <= now()
@@ -70,11 +74,11 @@ _LOCK_DUE = text(f"""
     ) s LIMIT :limit
 """)
 _LOCK_OF_PERMITS = text(f"""
-    SELECT permit_id, provider, reference, clock_timestamp() AS now, {_COLUMNS}
+    SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
     FROM shares WHERE permit_id = ANY(:permit_ids) ORDER BY permit_id, provider FOR NO KEY UPDATE
 """)
 _LOCK = text(f"""
-    SELECT permit_id, provider, reference, clock_timestamp() AS now, {_COLUMNS}
+    SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
     FROM shares WHERE provider = :provider AND permit_id = ANY(:permit_ids) ORDER BY permit_id FOR NO KEY UPDATE
 """)
 _OF_RESIDENTS = text(f"""
@@ -161,4 +165,4 @@ def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
 def _stored(row: Row[Any]) -> StoredShare:
     values = row._mapping
     share = Share(**{name: values[name] for name in _TYPES if name != "urgency"}, urgency=Urgency(values["urgency"]))
-    return StoredShare(ShareKey(row.permit_id, row.provider), row.reference, share)
+    return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, share)

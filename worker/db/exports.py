@@ -1,0 +1,34 @@
+"""Everything that is held about a resident, as one JSON document."""
+
+from sqlalchemy import Connection, text
+
+_EXPORT = text("""
+    SELECT jsonb_build_object(
+        'resident_id', r.resident_id, 'name', r.name, 'email', r.email, 'language', r.language,
+        'permits', (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'resident_id' || jsonb_build_object(
+            'terms', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'permit_id' ORDER BY t.first_day), '[]')
+                FROM terms t WHERE t.permit_id = p.permit_id),
+            'plates', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'plate', a.raw, 'country', a.country, 'assigned_at', a.assigned_at) ORDER BY a.assigned_at), '[]')
+                FROM plate_assignments a WHERE a.permit_id = p.permit_id),
+            'payments', (SELECT coalesce(jsonb_agg(to_jsonb(y) - 'permit_id' ORDER BY y.recorded_at), '[]')
+                FROM payments y WHERE y.permit_id = p.permit_id),
+            'disclosures', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'provider', d.provider, 'removal', d.fields_hash = '', 'consent_version', d.consent_version,
+                    'recorded_at', d.recorded_at, 'outcome', o.outcome, 'outcome_at', o.recorded_at)
+                    ORDER BY d.recorded_at), '[]')
+                FROM disclosures d LEFT JOIN disclosure_outcomes o USING (disclosure_id)
+                WHERE d.permit_id = p.permit_id)
+            )), '[]') FROM permits p WHERE p.resident_id = r.resident_id),
+        'consent_decisions', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'resident_id' ORDER BY c.version), '[]')
+            FROM consent_decisions c WHERE c.resident_id = r.resident_id),
+        'events', (SELECT coalesce(jsonb_agg(to_jsonb(e) - 'resident_id' ORDER BY e.sequence), '[]')
+            FROM events e WHERE e.resident_id = r.resident_id)
+    )::text FROM residents r WHERE r.resident_id = :resident_id
+""")
+
+
+def export(db: Connection, resident_id: str) -> str:
+    """Return the document; times are UTC."""
+    document: str = db.execute(_EXPORT, {"resident_id": resident_id}).scalar_one()
+    return document

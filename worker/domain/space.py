@@ -1,0 +1,77 @@
+"""The personal space, made from the truth."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from schemas.space import Card, CardStatus, Consent, HeldState, ProviderState, Space
+from worker.domain.actions import actions
+from worker.domain.consent import ConsentDecision, allows, decision_on
+from worker.domain.permit import Permit
+from worker.domain.sharing import Share, is_pending
+from worker.domain.tariffs import Tariffs
+
+
+def make_space(
+    *,
+    resident_id: str,
+    epoch: int,
+    version: int,
+    permits: Iterable[Permit],
+    ledger: Sequence[ConsentDecision],
+    shares: Mapping[str, Sequence[Share]],
+    today: date,
+    tariffs: Tariffs,
+) -> Space:
+    """Return what the resident's screen shows today; `shares` are theirs, for each provider that may hold something."""
+    cards = [_card(permit, today, tariffs) for permit in permits]
+    cards.sort(key=lambda card: (card.requested_on, card.valid_until or date.min), reverse=True)
+    return Space.model_construct(
+        resident_id=resident_id,
+        epoch=epoch,
+        version=version,
+        as_of=today,
+        cards=tuple(cards),
+        consent=Consent.model_construct(
+            version=ledger[-1].version if ledger else 0,
+            updated_at=ledger[-1].recorded_at if ledger else None,
+            providers=tuple(_provider(name, ledger, shares[name]) for name in shares),
+        ),
+    )
+
+
+def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
+    current = permit.terms[-1] if permit.terms else None
+    return Card.model_construct(
+        permit_id=permit.permit_id,
+        plate=permit.plate.raw,
+        country=permit.plate.country,
+        status=CardStatus(permit.status.value),
+        requested_on=permit.requested_on,
+        valid_from=current.first_day if current else None,
+        valid_until=current.last_day if current else None,
+        profile=permit.profile,
+        zones=permit.zones,
+        address=permit.address.label,
+        reason=permit.reason,
+        actions=actions(permit, today, tariffs),
+    )
+
+
+def _provider(name: str, ledger: Sequence[ConsentDecision], shares: Sequence[Share]) -> ProviderState:
+    allowed = allows(decision_on(name, ledger))
+    moments: list[datetime] = [share.confirmed_at for share in shares if share.confirmed_at is not None]
+    return ProviderState.model_construct(
+        provider=name,
+        allowed=allowed,
+        state=_held(allowed, shares),
+        confirmed_at=max(moments, default=None),
+    )
+
+
+def _held(allowed: bool, shares: Sequence[Share]) -> HeldState:
+    """Say what all shares together come to; what is unknown counts as held until a removal is confirmed."""
+    if allowed and any(is_pending(share) and not share.holds for share in shares):
+        return HeldState.SENDING
+    if any(share.holds is not False for share in shares):
+        return HeldState.HELD if allowed else HeldState.REMOVING
+    return HeldState.REMOVED if any(share.confirmed_at for share in shares) else HeldState.NOTHING

@@ -1,0 +1,69 @@
+"""Everything a process of the hub works with, wired once."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+from sqlalchemy import Engine
+
+from integrations import registry
+from integrations.base import Capabilities
+from worker.db.engine import make_engine
+from worker.domain import tariffs
+from worker.domain.tariffs import Tariffs
+from worker.live import Live
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The database, Redis, the rules' data and the providers of this installation."""
+
+    settings: Settings
+    engine: Engine
+    live: Live
+    tariffs: Tariffs
+    zone: ZoneInfo
+    hash_key: bytes
+    capabilities: Mapping[str, Capabilities]
+    send_kick: Callable[[str], None]
+
+    def today(self) -> date:
+        """Return the civil day in the city, for the entry points; everything below takes it as an argument."""
+        return datetime.now(self.zone).date()
+
+    def kick(self, providers: Iterable[str]) -> None:
+        """Wake the drains of these providers, unless they are being woken already."""
+        for provider in providers:
+            if self.live.begin_kick(provider):
+                self.send_kick(provider)
+
+
+def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:
+    """Wire a hub; connections are opened when they are first used.
+
+    Raises:
+        integrations.registry.UnknownProviderError: a configured provider has no adapter.
+        worker.domain.tariffs.TariffsError: the tariffs cannot be read.
+    """
+    client = redis.Redis.from_url(
+        configured.redis_url,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        socket_keepalive=True,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.01), 2),
+    )
+    return Hub(
+        settings=configured,
+        engine=make_engine(configured),
+        live=Live(client, configured.redis_prefix, configured.space_ttl_seconds),
+        tariffs=tariffs.load(configured.tariffs),
+        zone=configured.zone,
+        hash_key=configured.hash_key.get_secret_value().encode(),
+        capabilities={name: registry.capabilities(name) for name in configured.providers},
+        send_kick=send_kick,
+    )

@@ -1,0 +1,173 @@
+"""What Redis shows and carries between processes: personal spaces, live events, and the wake-ups of drains.
+
+Nothing here is the truth: all of it can be lost at any moment and is made again from the database.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import redis
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from schemas.events import Event
+from schemas.space import Space
+
+STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
+KICK_SECONDS = 10  # a lost wake-up silences its lane no longer than this
+EXPORT_SECONDS = 900
+
+# A document replaces an older one only; events go out once each, in order, or not at all. The epoch stands guard over
+# what Redis itself has forgotten: a writer that does not know the current one has read the truth too long ago.
+_PUBLISH = """
+local epoch, version, document, ttl, base, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]),
+    tonumber(ARGV[6])
+if redis.call('GET', KEYS[2]) ~= epoch then return 'epoch' end
+local known = base
+local stored = redis.call('GET', KEYS[1])
+if stored then
+    local stored_epoch, stored_version = string.match(stored, '"epoch":(%d+),"version":(%d+)')
+    if stored_epoch == epoch then known = math.max(base, tonumber(stored_version)) end
+end
+if first > known + 1 then return 'gap' end
+for i = 9, #ARGV do
+    if first + i - 9 > known then
+        redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[8], '*', 'event', ARGV[i])
+        redis.call('PUBLISH', ARGV[7], ARGV[i])
+    end
+end
+if version >= known then
+    if document == '' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], document, 'EX', ttl) end
+end
+return 'published'
+"""
+
+
+_VERSION = re.compile(rb'"version":(?P<version>\d+)')
+
+
+class Published(StrEnum):
+    """What became of a publication."""
+
+    PUBLISHED = "published"
+    EPOCH = "epoch"  # Redis has lost or left the epoch that the document was made in
+    GAP = "gap"  # an earlier change of this resident is committed, but not published yet
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One resident's change: the new document (None: drop the old one) and the events that led to it.
+
+    `published_version` is what the database knows to be published; events must follow it, or what Redis shows, without
+    a gap.
+    """
+
+    resident_id: str
+    epoch: int
+    version: int
+    published_version: int
+    space: Space | None
+    events: Sequence[Event]
+
+
+class Live:
+    """Redis, as the hub uses it beside the queues."""
+
+    def __init__(self, client: redis.Redis, prefix: str, space_ttl_seconds: int) -> None:
+        self.client = client
+        self.epoch = 0  # the one that this process knows; documents carry it
+        self._prefix = prefix
+        self._ttl = space_ttl_seconds
+        self._publish = client.register_script(_PUBLISH)
+
+    def key(self, name: str) -> str:
+        """Return a key below the hub's prefix."""
+        return self._prefix + name
+
+    def read_epoch(self) -> int | None:
+        """Return the epoch that Redis knows; None when it has lost it."""
+        value = self.client.get(self.key("epoch"))
+        return None if value is None else int(value)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Start an epoch: documents of any other are no longer written."""
+        self.client.set(self.key("epoch"), epoch)
+        self.epoch = epoch
+
+    def run_id(self) -> str:
+        """Return the identity of the running Redis process; a new one may have lost or restored data."""
+        return str(self.client.info("server")["run_id"])
+
+    def publish(self, publications: Sequence[Publication]) -> list[Published]:
+        """Publish changes in one round trip; tried for seconds when Redis is away.
+
+        Raises:
+            redis.RedisError: Redis stayed away.
+        """
+
+        def once() -> list[Published]:
+            pipeline = self.client.pipeline(transaction=False)
+            for publication in publications:
+                keys, arguments = self._call(publication)
+                self._publish(keys, arguments, pipeline)
+            return [Published(answer.decode()) for answer in pipeline.execute()]
+
+        return _patiently()(once)
+
+    def forget_spaces(self, resident_ids: Sequence[str]) -> None:
+        """Drop documents, so that the next reader has them made anew."""
+        if resident_ids:
+            self.client.unlink(*(self.key(f"space:{resident_id}") for resident_id in resident_ids))
+
+    def shown_residents(self) -> list[str]:
+        """Return the residents whose document is there."""
+        start = len(self.key("space:"))
+        return [key.decode()[start:] for key in self.client.scan_iter(self.key("space:*"), count=1_000)]
+
+    def shown_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
+        """Return the versions that documents show, where they are there."""
+        documents: list[Any] = self.client.mget([self.key(f"space:{name}") for name in resident_ids])
+        shown = zip(resident_ids, documents, strict=True)
+        return {
+            resident_id: int(match["version"])
+            for resident_id, document in shown
+            if document is not None and (match := _VERSION.search(document))
+        }
+
+    def begin_kick(self, provider: str) -> bool:
+        """Note that a drain is being woken; False when one is on its way already."""
+        return bool(self.client.set(self.key(f"kick:{provider}"), 1, nx=True, ex=KICK_SECONDS))
+
+    def end_kick(self, provider: str) -> None:
+        """Note that a drain is about to look: from now on, a change needs a new wake-up."""
+        self.client.unlink(self.key(f"kick:{provider}"))
+
+    def put_export(self, job_id: UUID, document: str) -> None:
+        """Keep an export for a short while, for upstream to fetch."""
+        self.client.set(self.key(f"export:{job_id}"), document, ex=EXPORT_SECONDS)
+
+    def _call(self, publication: Publication) -> tuple[list[str], list[str | int]]:
+        resident_id, events = publication.resident_id, publication.events
+        return [self.key(f"space:{resident_id}"), self.key("epoch"), self.key("events")], [
+            publication.epoch,
+            publication.version,
+            publication.space.model_dump_json() if publication.space else "",
+            self._ttl,
+            publication.published_version,
+            events[0].sequence if events else 0,
+            self.key(f"watch:{resident_id}"),
+            STREAM_LENGTH,
+            *(event.model_dump_json() for event in events),
+        ]
+
+
+def _patiently() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type((redis.ConnectionError, redis.TimeoutError)),
+        stop=stop_after_delay(3),
+        wait=wait_random_exponential(multiplier=0.02, max=0.5),
+        reraise=True,
+    )

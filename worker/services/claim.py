@@ -1,0 +1,137 @@
+"""The two transactions around a request to a provider: the claim before it, the record after it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection
+
+from schemas.events import EventData, EventType, ShareConfirmation
+from schemas.shared import SharedPermit
+from worker.db import consents, disclosures, events, permits, residents, shares
+from worker.db.disclosures import Disclosure
+from worker.db.engine import transact
+from worker.db.events import NewEvent
+from worker.db.shares import ShareKey, StoredShare
+from worker.domain import sharing
+from worker.domain.consent import fields_hash, shared_permit
+from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
+from worker.hub import Hub
+from worker.services.publish import republish
+
+RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A share that is ours to bring up to date: what to send (None: a removal), under which lease."""
+
+    key: ShareKey
+    lease_id: UUID
+    reference: UUID
+    shared: SharedPermit | None
+    resident_id: str
+    urgency: Urgency
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The shares claimed, and how many were looked at: those found to be right already need no request."""
+
+    claimed: Sequence[Claimed]
+    looked_at: int
+
+
+def timing(hub: Hub) -> Timing:
+    """Return how long leases last and strays may linger, from the settings."""
+    return Timing(
+        lease=timedelta(seconds=hub.settings.request_seconds + RECORD_SECONDS),
+        settle=timedelta(seconds=hub.settings.settle_seconds),
+    )
+
+
+def claim(hub: Hub, provider: str, limit: int, least_urgent: Urgency, today: date) -> Claims:
+    """Claim due shares of one provider, and log what is about to be disclosed."""
+
+    def work(db: Connection) -> Claims:
+        now, due = shares.lock_due(db, provider, limit, least_urgent)
+        if not due:
+            return Claims((), 0)
+        # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
+        held = permits.by_id(db, [stored.key.permit_id for stored in due])
+        decisions = consents.latest_on(db, provider, {stored.resident_id for stored in due})
+        taken: dict[ShareKey, Share] = {}
+        claimed: list[Claimed] = []
+        disclosed: list[Disclosure] = []
+        for stored in due:
+            permit, decision = held.get(stored.key.permit_id), decisions.get(stored.resident_id)
+            shared = (
+                shared_permit(permit, decision, hub.capabilities[provider], stored.reference, today) if permit else None
+            )
+            wanted_hash, lease_id = fields_hash(shared, hub.hash_key), uuid4()
+            share = taken[stored.key] = sharing.claim(stored.share, wanted_hash, lease_id, now, timing(hub))
+            if share.lease_id == lease_id:
+                claimed.append(_claimed(stored, lease_id, shared))
+                version = decision.version if decision else None
+                disclosed.append(Disclosure(lease_id, *stored.key, wanted_hash, version))
+        shares.update(db, taken)
+        disclosures.append(db, disclosed)
+        return Claims(claimed, len(due))
+
+    return transact(hub.engine, work)
+
+
+def record(hub: Hub, provider: str, ended: Sequence[tuple[Claimed, Result]], today: date) -> None:
+    """Record how requests ended; tell residents of what they are waiting for."""
+    told = {
+        claimed.resident_id
+        for claimed, result in ended
+        if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED
+    }
+
+    def work(db: Connection) -> None:
+        locked = residents.lock_many(db, told) if told else {}
+        now, found = shares.lock(db, provider, [claimed.key.permit_id for claimed, _ in ended])
+        by_key = {stored.key: stored.share for stored in found}
+        for claimed, result in ended:
+            by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
+        shares.update(db, by_key)
+        disclosures.append_outcomes(db, [(claimed.lease_id, result.outcome, result.code) for claimed, result in ended])
+        confirmations: dict[str, list[ShareConfirmation]] = defaultdict(list)
+        for claimed, result in ended:
+            if claimed.resident_id in told and result.outcome is Outcome.CONFIRMED:
+                confirmations[claimed.resident_id].append(
+                    ShareConfirmation(
+                        permit_id=claimed.key.permit_id, provider=provider, held=claimed.shared is not None
+                    )
+                )
+        if confirmations:
+            events.append(
+                db,
+                [
+                    NewEvent(
+                        name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(confirmed))
+                    )
+                    for name, confirmed in confirmations.items()
+                ],
+            )
+
+    # Losing a routine record costs a request; losing one that was told would show a version that never was.
+    transact(hub.engine, work, relaxed=not told)
+    republish(hub, told, today)
+    hub.live.forget_spaces([claimed.resident_id for claimed, _ in ended if claimed.resident_id not in told])
+
+
+def _claimed(stored: StoredShare, lease_id: UUID, shared: SharedPermit | None) -> Claimed:
+    return Claimed(
+        key=stored.key,
+        lease_id=lease_id,
+        reference=stored.reference,
+        shared=shared,
+        resident_id=stored.resident_id,
+        urgency=stored.share.urgency,
+        failures=stored.share.failures,
+    )

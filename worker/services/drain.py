@@ -1,0 +1,120 @@
+"""A drain: one worker empties one provider's due shares, the most urgent first, for a few seconds."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from random import random
+
+import structlog
+
+from integrations.base import Adapter
+from integrations.errors import NotSentError, ProviderError, RejectedError
+from worker.domain.retry import retry_in
+from worker.domain.sharing import Outcome, Result, Urgency
+from worker.hub import Hub
+from worker.services.claim import Claimed, claim, record
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 3.5  # with one more request and its record, a drain ends well before a task's time limit
+LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
+DEADLINE_PASSED = "deadline_passed"
+TIMED_OUT = "timed_out"
+ADAPTER_FAILED = "adapter_failed"
+
+Ended = tuple[Claimed, Result]
+
+
+@dataclass(slots=True)
+class Drain:
+    """A rolling window of requests to one provider, refilled by claiming."""
+
+    hub: Hub
+    adapter: Adapter
+    today: Callable[[], date]
+    requests: int = 0
+    _in_flight: set[asyncio.Task[Ended]] = field(default_factory=set)
+    _look_at: float = 0.0
+
+    async def run(self) -> bool:
+        """Bring the provider up to date; return True when time ran out before the work did."""
+        self.hub.live.end_kick(self.adapter.name)  # before the first look: a change after it wakes another drain
+        loop = asyncio.get_running_loop()
+        stop_at = loop.time() + DRAIN_SECONDS
+        try:
+            while True:
+                looked_at = await self._refill() if loop.time() < stop_at else 0
+                if self._in_flight:
+                    await self._record()
+                elif not looked_at:
+                    return loop.time() >= stop_at
+        finally:
+            for request in self._in_flight:
+                request.cancel()
+            log.info("drain.ended", provider=self.adapter.name, requests=self.requests)
+
+    async def _refill(self) -> int:
+        """Claim what fits into the window; return how many shares were looked at."""
+        settings, loop = self.hub.settings, asyncio.get_running_loop()
+        free = settings.in_flight - len(self._in_flight)
+        routine = free - settings.urgent_slots
+        if routine >= settings.in_flight // 4 and (not self._in_flight or loop.time() >= self._look_at):
+            limit, least_urgent = routine, Urgency.ROUTINE
+        elif free and loop.time() >= self._look_at:
+            limit, least_urgent = free, Urgency.CONSENT
+            self._look_at = loop.time() + LOOK_SECONDS
+        else:
+            return 0
+        deadline = loop.time() + settings.request_seconds  # counted from before the claim, as its lease is
+        name = self.adapter.name
+        claims = await asyncio.to_thread(claim, self.hub, name, limit, least_urgent, self.today())
+        if claims.looked_at < limit:  # there is no more: the rest of the window need not ask at each answer
+            self._look_at = loop.time() + LOOK_SECONDS
+        self._in_flight |= {asyncio.create_task(self._send(claimed, deadline)) for claimed in claims.claimed}
+        self.requests += len(claims.claimed)
+        return claims.looked_at
+
+    async def _record(self) -> None:
+        done, self._in_flight = await asyncio.wait(
+            self._in_flight, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if done:
+            ended = [request.result() for request in done]
+            await asyncio.to_thread(record, self.hub, self.adapter.name, ended, self.today())
+
+    async def _send(self, claimed: Claimed, deadline: float) -> Ended:
+        """Make one request and say how it ended; nothing but a cancellation gets out."""
+        if asyncio.get_running_loop().time() >= deadline:
+            return claimed, self._failed(claimed, Outcome.NOT_SENT, DEADLINE_PASSED)
+        try:
+            async with asyncio.timeout_at(deadline):
+                if claimed.shared is None:
+                    await self.adapter.remove(claimed.reference)
+                else:
+                    await self.adapter.put(claimed.shared)
+        except NotSentError as error:
+            return claimed, self._failed(claimed, Outcome.NOT_SENT, error.code, error.retry_after)
+        except RejectedError as error:
+            return claimed, self._failed(claimed, Outcome.REJECTED, error.code)
+        except ProviderError as error:
+            return claimed, self._failed(claimed, Outcome.UNCLEAR, error.code, error.retry_after)
+        except TimeoutError:
+            return claimed, self._failed(claimed, Outcome.UNCLEAR, TIMED_OUT)
+        except Exception as error:  # an adapter's bug must not take the whole window with it
+            log.error("adapter.failed", provider=self.adapter.name, exc_info=error)
+            return claimed, self._failed(claimed, Outcome.UNCLEAR, ADAPTER_FAILED)
+        return claimed, Result(Outcome.CONFIRMED)
+
+    def _failed(self, claimed: Claimed, outcome: Outcome, code: str, retry_after: float | None = None) -> Result:
+        log.warning(
+            "share.failed",
+            provider=self.adapter.name,
+            permit=str(claimed.key.permit_id),
+            disclosure=str(claimed.lease_id),
+            outcome=outcome.value,
+            code=code,
+            failures=claimed.failures + 1,
+        )
+        wait = retry_in(claimed.failures, removal=claimed.shared is None, jitter=random(), retry_after=retry_after)  # noqa: S311 - spreads retries
+        return Result(outcome, wait, code)

@@ -1,0 +1,174 @@
+"""The way of a job: read it, apply it in one transaction, show it, answer it. Nothing here raises for bad input."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from schemas.jobs import ImportPermits, Job, ResidentJob
+from schemas.receipts import Outcome, Receipt
+from schemas.receipts import RefusalCode as Code
+from schemas.validation import InvalidJobError, parse_job
+from worker.db import jobs as job_rows
+from worker.db import residents as resident_rows
+from worker.db.engine import transact
+from worker.db.jobs import KnownJob
+from worker.db.residents import Resident
+from worker.domain.refusal import RefusedError
+from worker.hub import Hub
+from worker.live import Publication
+from worker.services import consent, imports, permits, residents
+from worker.services.publish import publish, republish
+from worker.services.refusals import refuse_job, refuse_message, refuse_reused
+from worker.services.work import Work
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """How a kind of job about one resident is applied."""
+
+    apply: Callable[[Any, Work], None]
+    creates_resident: bool = False
+    concerns_erased: bool = False  # may still be about a resident who was erased
+
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {
+        "permit.request": Handler(permits.request, creates_resident=True),
+        "permit.decide": Handler(permits.decide),
+        "permit.confirm_payment": Handler(permits.confirm_payment),
+        "permit.renew": Handler(permits.renew),
+        "permit.change_vehicle": Handler(permits.change_vehicle),
+        "permit.change_address": Handler(permits.change_address),
+        "permit.cancel": Handler(permits.cancel),
+        # Queues keep no order among themselves: a decision may come before the permit that makes the resident known.
+        "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True),
+        "resident.update_contact": Handler(residents.update_contact, creates_resident=True),
+        "resident.export": Handler(residents.export, concerns_erased=True),
+        "resident.erase": Handler(residents.erase, concerns_erased=True),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a transaction led to, to be shown once it is committed."""
+
+    receipt: Receipt
+    publications: Sequence[Publication]
+    kicks: Iterable[str]
+
+
+class _KnownError(Exception):
+    """The job's id is in the database already."""
+
+    def __init__(self, known: KnownJob) -> None:
+        super().__init__()
+        self.known = known
+
+
+class _TakenError(Exception):
+    """The job's id was taken by another transaction while this one ran."""
+
+
+def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
+    """Apply one job, or refuse it; return the receipt when the change can be seen.
+
+    Raises:
+        sqlalchemy.exc.OperationalError, redis.RedisError: out of reach; the job can be given again as it is.
+    """
+    try:
+        job = parse_job(kind, raw)
+    except InvalidJobError as invalid:
+        return _refuse_invalid(hub, kind, raw, task_id, invalid)
+    digest = _digest(hub, job.model_dump_json(exclude={"submitted_at"}))  # a sender may build the envelope anew
+    try:
+        applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
+    except RefusedError as refused:
+        resident_id = job.resident_id if isinstance(job, ResidentJob) else None
+        return refuse_job(hub, _refused(kind, job.job_id, refused.code, refused.field), digest, job.source, resident_id)
+    except _KnownError as error:
+        return _answer_again(hub, job, digest, error.known.receipt, error.known.digest, today)
+    except _TakenError:
+        return handle(hub, kind, raw, task_id, today)  # it is known by now
+    publish(hub, applied.publications, today)
+    hub.kick(applied.kicks)
+    log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
+    return applied.receipt
+
+
+def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: date) -> Applied:
+    if isinstance(job, ResidentJob):
+        applied = _apply_to_resident(hub, db, kind, job, today)
+    else:
+        assert isinstance(job, ImportPermits)
+        _check_new(db, job.job_id)
+        imported = imports.apply(hub, db, job, today)
+        receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
+        applied = Applied(receipt, imported.publications, imported.kicks)
+    resident_id = job.resident_id if isinstance(job, ResidentJob) else None
+    if not job_rows.insert(db, applied.receipt, digest=digest, source=job.source, resident_id=resident_id):
+        raise _TakenError
+    return applied
+
+
+def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: ResidentJob, today: date) -> Applied:
+    handler = HANDLERS[kind]
+    resident = _lock(db, job.resident_id, create=handler.creates_resident)
+    _check_new(db, job.job_id)  # under the lock, so that the same job given twice at once is applied once
+    if resident is None:
+        raise RefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
+    if resident.erased and not handler.concerns_erased:
+        raise RefusedError(Code.RESIDENT_ERASED, "resident_id")
+    work = Work.start(hub, db, resident, today)
+    handler.apply(job, work)
+    publication = work.finish(job.job_id)
+    receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, version=publication.version)
+    return Applied(receipt, [publication], work.kicks)
+
+
+def _lock(db: Connection, resident_id: str, *, create: bool) -> Resident | None:
+    resident = resident_rows.lock(db, resident_id)
+    if resident is None and create:
+        resident_rows.create(db, resident_id)
+        resident = resident_rows.lock(db, resident_id)
+    return resident
+
+
+def _check_new(db: Connection, job_id: UUID) -> None:
+    known = job_rows.find(db, job_id)
+    if known is not None:
+        raise _KnownError(known)
+
+
+def _answer_again(hub: Hub, job: Job, digest: bytes, first: Receipt, first_digest: bytes, today: date) -> Receipt:
+    if digest != first_digest:
+        return refuse_reused(hub, first)
+    if isinstance(job, ResidentJob):  # the first run may have died between commit and publishing
+        republish(hub, [job.resident_id], today)
+    log.info("job.repeated", kind=first.kind, job=str(first.job_id))
+    return first
+
+
+def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: InvalidJobError) -> Receipt:
+    receipt = _refused(kind, invalid.job_id or task_id, invalid.code, invalid.field)
+    if invalid.job_id is None:
+        return refuse_message(hub, receipt, task_id=task_id, size=len(raw))
+    return refuse_job(hub, receipt, _digest(hub, raw), None, None)
+
+
+def _refused(kind: str, job_id: UUID, code: Code, field: str | None) -> Receipt:
+    return Receipt(job_id=job_id, kind=kind, outcome=Outcome.REFUSED, code=code, field=field)
+
+
+def _digest(hub: Hub, payload: str) -> bytes:
+    return hmac.digest(hub.hash_key, payload.encode(errors="surrogatepass"), hashlib.sha256)

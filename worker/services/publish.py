@@ -1,0 +1,164 @@
+"""Make changes visible: after each commit at once, and from the database wherever that did not succeed."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from functools import partial
+from itertools import groupby
+
+import structlog
+from sqlalchemy import Connection, text
+
+from schemas.events import Event
+from schemas.space import Space
+from worker.db import consents, events, hub_state, permits, residents, shares
+from worker.db.engine import transact
+from worker.db.hub_state import HubState
+from worker.db.shares import StoredShare
+from worker.domain.consent import ConsentDecision
+from worker.domain.permit import Permit
+from worker.domain.sharing import Share
+from worker.domain.space import make_space
+from worker.hub import Hub
+from worker.live import Publication, Published
+
+log = structlog.get_logger()
+
+SLICE = 500  # residents published again in one go
+_ATTEMPTS = 4  # each loses only to a newer change or a new epoch
+
+_SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
+    """Show committed changes and tell who watches."""
+    answers = hub.live.publish(publications)
+    republish(
+        hub,
+        [
+            publication.resident_id
+            for publication, answer in zip(publications, answers, strict=True)
+            if answer is not Published.PUBLISHED
+        ],
+        today,
+    )
+
+
+def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str, int]:
+    """Publish residents' spaces, and every event not known to be published, from the database.
+
+    Returns the version that each resident's space now shows; nothing for a resident who is not known.
+    """
+    shown: dict[str, int] = {}
+    behind = set(resident_ids)
+    for _ in range(_ATTEMPTS):
+        if not behind:
+            break
+        _know_epoch(hub)
+        publications = transact(hub.engine, partial(_read, hub, behind, today))
+        answers = hub.live.publish(publications)
+        behind = set()
+        for publication, answer in zip(publications, answers, strict=True):
+            if answer is Published.PUBLISHED:
+                shown[publication.resident_id] = publication.version
+            else:
+                behind.add(publication.resident_id)
+    if behind:
+        log.warning("space.behind", residents=len(behind))
+    if shown:
+        transact(hub.engine, lambda db: residents.mark_published(db, shown), relaxed=True)
+    return shown
+
+
+def republish_all_shown(hub: Hub, today: date) -> int:
+    """Publish again every space that Redis shows; return how many."""
+    listed = hub.live.shown_residents()
+    for start in range(0, len(listed), SLICE):
+        republish(hub, listed[start : start + SLICE], today)
+    return len(listed)
+
+
+def follow_redis(hub: Hub, today: date) -> None:
+    """Start a new epoch where Redis is not the one, or not in the state, that the last epoch was started in."""
+    run_id, shown = hub.live.run_id(), hub.live.read_epoch()
+
+    def start_if_needed(db: Connection) -> bool:
+        known = hub_state.lock(db)
+        if known == HubState(shown or 0, run_id):
+            return False
+        state = HubState(max(known.epoch, shown or 0) + 1, run_id)
+        hub_state.write(db, state)
+        hub.live.start_epoch(state.epoch)
+        log.info("epoch.started", epoch=state.epoch)
+        return True
+
+    if transact(hub.engine, start_if_needed):
+        republish_all_shown(hub, today)
+
+
+def space_of(
+    hub: Hub,
+    resident_id: str,
+    version: int,
+    held: Iterable[Permit],
+    ledger: Sequence[ConsentDecision],
+    stored: Iterable[StoredShare],
+    today: date,
+) -> Space:
+    """Return a resident's personal space from what was read in one transaction."""
+    by_provider: dict[str, list[Share]] = {name: [] for name in hub.capabilities}
+    for share in stored:
+        by_provider.setdefault(share.key.provider, []).append(share.share)
+    return make_space(
+        resident_id=resident_id,
+        epoch=hub.live.epoch,
+        version=version,
+        permits=held,
+        ledger=ledger,
+        shares=by_provider,
+        today=today,
+        tariffs=hub.tariffs,
+    )
+
+
+def _know_epoch(hub: Hub) -> None:
+    """Learn the epoch before reading what will be published in it."""
+    shown = hub.live.read_epoch()
+    if shown is not None:
+        hub.live.epoch = shown
+        return
+
+    def start(db: Connection) -> None:
+        state = hub_state.lock(db)
+        shown = hub.live.read_epoch()  # somebody else may have started one while we waited for the lock
+        epoch = state.epoch + 1 if shown is None else shown
+        hub_state.write(db, HubState(epoch, hub.live.run_id()))
+        hub.live.start_epoch(epoch)
+
+    transact(hub.engine, start)
+
+
+def _read(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
+    db.execute(_SNAPSHOT)
+    known = residents.read_many(db, resident_ids)
+    held = permits.of_residents(db, resident_ids)
+    ledgers = consents.read(db, resident_ids)
+    stored = shares.of_residents(db, resident_ids)
+    written = events.after(db, {resident.resident_id: resident.published_version for resident in known})
+    by_resident: dict[str, list[Event]] = {
+        subject: list(group) for subject, group in groupby(written, key=lambda event: event.subject)
+    }
+    publications = []
+    for resident in known:
+        name = resident.resident_id
+        space = space_of(hub, name, resident.version, held[name], ledgers[name], stored[name], today)
+        publications.append(
+            Publication(
+                resident_id=name,
+                epoch=space.epoch,
+                version=resident.version,
+                published_version=resident.published_version,
+                space=space,
+                events=by_resident.get(name, ()),
+            )
+        )
+    return publications

@@ -1,0 +1,72 @@
+"""Jobs and messages that cannot be applied: recorded with a code, answered, never tried again."""
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from schemas.receipts import Outcome, Receipt, RefusalCode
+from worker.db import jobs as job_rows
+from worker.db.engine import transact
+from worker.db.jobs import KnownJob
+from worker.hub import Hub
+
+log = structlog.get_logger()
+
+
+def refuse_job(hub: Hub, receipt: Receipt, digest: bytes, source: str | None, resident_id: str | None) -> Receipt:
+    """Record a refused job under its id; return the receipt, or the first one if the job has been answered before."""
+
+    def record(db: Connection) -> KnownJob | None:
+        if job_rows.insert(db, receipt, digest=digest, source=source, resident_id=resident_id):
+            return None
+        return job_rows.find(db, receipt.job_id)
+
+    known = transact(hub.engine, record)
+    if known is None:
+        _log(receipt)
+        return receipt
+    return known.receipt if known.digest == digest else refuse_reused(hub, receipt)
+
+
+def refuse_reused(hub: Hub, receipt: Receipt) -> Receipt:
+    """Refuse a job whose id belongs to another one; the first receipt stands."""
+    refused = Receipt(
+        job_id=receipt.job_id,
+        kind=receipt.kind,
+        outcome=Outcome.REFUSED,
+        code=RefusalCode.JOB_ID_REUSED,
+        field="job_id",
+    )
+    return refuse_message(hub, refused)
+
+
+def refuse_message(
+    hub: Hub, receipt: Receipt, *, task_id: UUID | None = None, queue: str | None = None, size: int = 0
+) -> Receipt:
+    """Record a message that has no job id of its own."""
+    transact(
+        hub.engine,
+        lambda db: job_rows.refuse_message(
+            db,
+            code=(receipt.code or RefusalCode.MALFORMED_MESSAGE).value,
+            field=receipt.field,
+            job_id=receipt.job_id,
+            task_id=task_id,
+            kind=receipt.kind,
+            queue=queue,
+            size=size,
+        ),
+    )
+    _log(receipt)
+    return receipt
+
+
+def _log(receipt: Receipt) -> None:
+    log.info(
+        "job.refused",
+        kind=receipt.kind,
+        job=str(receipt.job_id),
+        code=receipt.code and receipt.code.value,
+        field=receipt.field,
+    )

@@ -1,0 +1,53 @@
+"""Jobs about the resident: how they are reached, what is held about them, and forgetting them."""
+
+from schemas import jobs
+from schemas.events import EventType
+from schemas.jobs import ConsentChoice
+from worker.db import consents, exports, permits, plates, residents
+from worker.domain import permit as rules
+from worker.domain.sharing import Urgency
+from worker.services.work import Work
+
+_ERASURE = "erasure"  # in place of a consent text: nobody was shown one
+
+
+def update_contact(job: jobs.UpdateContact, work: Work) -> None:
+    """Set how the resident is addressed and reached."""
+    residents.update_contact(work.db, job.resident_id, name=job.name, email=job.email, language=job.language.value)
+    work.tell(EventType.CONTACT_UPDATED)
+
+
+def export(job: jobs.ExportResident, work: Work) -> None:
+    """Put everything that is held where upstream can fetch it for a short while."""
+    work.hub.live.put_export(job.job_id, exports.export(work.db, job.resident_id))
+
+
+def erase(job: jobs.EraseResident, work: Work) -> None:
+    """Forget a resident: the ledgers keep their opaque id, and providers are told to remove what they hold.
+
+    An erasure refuses consent to all, so that nothing later is sent on an old allowance.
+    """
+    providers = {*work.hub.capabilities, *(name for decision in work.ledger for name in decision.providers)}
+    work.ledger.append(
+        consents.append(
+            work.db,
+            job.resident_id,
+            version=work.consent_version + 1,
+            choice=ConsentChoice.REFUSE,
+            providers=providers,
+            text_version=_ERASURE,
+            text_sha256="",
+            source=job.source,
+            job_id=job.job_id,
+            decided_at=job.submitted_at,
+        )
+    )
+    ended = [rules.end(permit).permit for permit in work.permits.values() if permit.is_open]
+    permits.update(work.db, ended)
+    work.permits.update({permit.permit_id: permit for permit in ended})
+    work.want(work.permits, Urgency.CONSENT, {key.provider for key in work.shares})
+    plates.forget(work.db, work.permits)
+    permits.erase(work.db, job.resident_id)
+    residents.erase(work.db, job.resident_id)
+    work.tell(EventType.RESIDENT_ERASED, work.permits)
+    work.permits.clear()  # what the screen shows from now on

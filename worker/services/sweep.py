@@ -1,0 +1,26 @@
+"""What makes a lost wake-up, a lost publication or a lost Redis cost seconds: all of it is found in the database."""
+
+from datetime import date
+
+from worker.db import residents, shares
+from worker.db.engine import transact
+from worker.hub import Hub
+from worker.services.publish import SLICE, follow_redis, republish
+
+
+def sweep(hub: Hub, today: date) -> None:
+    """Follow Redis into a new epoch, publish what was not, and wake the drains that have something due."""
+    follow_redis(hub, today)
+    _publish_left_over(hub, today)
+    hub.kick(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
+
+
+def _publish_left_over(hub: Hub, today: date) -> None:
+    unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
+    if not unpublished:
+        return
+    shown = hub.live.shown_versions(list(unpublished))
+    done = {name: version for name, version in unpublished.items() if shown.get(name, 0) >= version}
+    if done:
+        transact(hub.engine, lambda db: residents.mark_published(db, done), relaxed=True)
+    republish(hub, unpublished.keys() - done.keys(), today)

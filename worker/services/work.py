@@ -1,0 +1,189 @@
+"""One job on one resident: what is read under the resident's lock, what the rules change, and how it is written."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from schemas.events import EventData, EventType
+from schemas.receipts import RefusalCode
+from worker.db import consents, events, permits, plates, shares
+from worker.db.engine import constraint_of
+from worker.db.events import NewEvent
+from worker.db.plates import Assignment
+from worker.db.residents import Resident
+from worker.db.shares import ShareKey, StoredShare
+from worker.domain.consent import ConsentDecision, decision_on, shared_permit
+from worker.domain.permit import Change, Permit
+from worker.domain.plates import plate_key
+from worker.domain.refusal import RefusedError
+from worker.domain.reservation import OPEN_ENDED, reserved_until
+from worker.domain.sharing import Share, Urgency, want
+from worker.hub import Hub
+from worker.live import Publication
+from worker.services.publish import space_of
+
+_ANY_REFERENCE = UUID(int=0)  # where the question is only whether anything is to be shared
+
+
+@dataclass(slots=True)
+class Work:
+    """A transaction about one resident, whose row is locked."""
+
+    hub: Hub
+    db: Connection
+    resident: Resident
+    today: date
+    permits: dict[UUID, Permit]
+    ledger: list[ConsentDecision]
+    shares: dict[ShareKey, StoredShare]
+    kicks: set[str] = field(default_factory=set)
+    _told: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, hub: Hub, db: Connection, resident: Resident, today: date) -> "Work":
+        """Read everything about a resident under their lock."""
+        name = resident.resident_id
+        held = {permit.permit_id: permit for permit in permits.of_residents(db, [name])[name]}
+        ledger = consents.read(db, [name])[name]
+        return cls(hub, db, resident, today, held, ledger, shares.lock_of_permits(db, held))
+
+    @property
+    def consent_version(self) -> int:
+        """Return the version of the resident's consent; 0 before the first decision."""
+        return self.ledger[-1].version if self.ledger else 0
+
+    def permit(self, permit_id: UUID) -> Permit:
+        """Return one of the resident's permits.
+
+        Raises:
+            RefusedError: `unknown_permit`, also for a permit of somebody else.
+        """
+        try:
+            return self.permits[permit_id]
+        except KeyError:
+            raise RefusedError(RefusalCode.UNKNOWN_PERMIT, "permit_id") from None
+
+    def add(self, change: Change) -> None:
+        """Write a new permit.
+
+        Raises:
+            RefusedError: `permit_exists`, `plate_in_use`.
+        """
+        permit = change.permit
+        if not permits.insert(self.db, [permit]):
+            raise RefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
+        permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms))
+        self._assign(permit)
+        self._note(change)
+
+    def change(self, change: Change) -> None:
+        """Write a permit as it has become.
+
+        Raises:
+            RefusedError: `plate_in_use`.
+        """
+        before, after = self.permits[change.permit.permit_id], change.permit
+        permits.update(self.db, [after])
+        permits.insert_terms(self.db, ((after.permit_id, term) for term in after.terms if term not in before.terms))
+        self._move_plate(before, after)
+        self._note(change)
+
+    def tell(self, event: EventType, permit_ids: Iterable[UUID] = ()) -> None:
+        """Note an event about this resident."""
+        self._told.append((event, tuple(permit_ids)))
+
+    def want(self, permit_ids: Iterable[UUID], urgency: Urgency, providers: Iterable[str] | None = None) -> None:
+        """Have every provider concerned brought up to the truth as it now stands.
+
+        A share that is there is always looked at again; one is made only where something is to be shared.
+        """
+        now = shares.clock(self.db)
+        wanted: dict[ShareKey, Share] = {}
+        concerned = list(self.hub.capabilities if providers is None else providers)
+        for key in (ShareKey(permit_id, provider) for permit_id in permit_ids for provider in concerned):
+            stored = self.shares.get(key)
+            if stored is not None:
+                wanted[key] = want(stored.share, urgency, now)
+            elif is_shared(self.hub, self.permits[key.permit_id], self.ledger, key.provider, self.today):
+                wanted[key] = want(Share(due_at=now), urgency, now)
+        shares.upsert(self.db, wanted)
+        for key, share in wanted.items():
+            reference = self.shares[key].reference if key in self.shares else _ANY_REFERENCE
+            self.shares[key] = StoredShare(key, self.resident.resident_id, reference, share)
+            self.kicks.add(key.provider)
+
+    def finish(self, job_id: UUID) -> Publication:
+        """Write the events; return what is to be published once all is committed."""
+        name, version = self.resident.resident_id, self.resident.version
+        written = events.append(
+            self.db,
+            [
+                NewEvent(name, sequence, event, EventData(job_id=job_id, permit_ids=permit_ids))
+                for sequence, (event, permit_ids) in enumerate(self._told, version + 1)
+            ],
+        )
+        version += len(written)
+        permits_, stored = self.permits.values(), self.shares.values()
+        space = space_of(self.hub, name, version, permits_, self.ledger, stored, self.today)
+        return Publication(
+            resident_id=name,
+            epoch=space.epoch,
+            version=version,
+            published_version=self.resident.published_version,
+            space=space,
+            events=written,
+        )
+
+    def _note(self, change: Change) -> None:
+        permit = change.permit
+        self.permits[permit.permit_id] = permit
+        self.tell(change.event, [permit.permit_id])
+        self.want([permit.permit_id], Urgency.CHANGE)
+
+    def _assign(self, permit: Permit) -> None:
+        if not plates.assign(self.db, [assignment_of(self.hub, permit, self.today)]):
+            raise RefusedError(RefusalCode.PLATE_IN_USE, "plate")
+
+    def _move_plate(self, before: Permit, after: Permit) -> None:
+        was, now = reserved_until(before, self.today), reserved_until(after, self.today)
+        if after.plate != before.plate:
+            plates.release(self.db, after.permit_id)
+            self._assign(after)
+        elif was is None and now is not None:
+            self._assign(after)
+        elif was is not None and now is None:
+            plates.release(self.db, after.permit_id)
+        elif was is not None and now is not None and was != now:
+            try:
+                plates.extend(self.db, after.permit_id, end_of(self.hub, now))
+            except IntegrityError as error:
+                if constraint_of(error) != "plate_in_use":
+                    raise
+                raise RefusedError(RefusalCode.PLATE_IN_USE, "plate") from None
+
+
+def is_shared(hub: Hub, permit: Permit, ledger: Sequence[ConsentDecision], provider: str, today: date) -> bool:
+    """Tell whether a provider of this installation is to hold anything about a permit."""
+    capabilities = hub.capabilities.get(provider)
+    if capabilities is None:
+        return False
+    return shared_permit(permit, decision_on(provider, ledger), capabilities, _ANY_REFERENCE, today) is not None
+
+
+def assignment_of(hub: Hub, permit: Permit, today: date) -> Assignment:
+    """Return the reservation that a permit's plate is to have from now on."""
+    until = reserved_until(permit, today)
+    key = plate_key(permit.plate, hub.hash_key)
+    end = None if until is None else end_of(hub, until)
+    return Assignment(permit.permit_id, permit.plate, key, until is not None, end)
+
+
+def end_of(hub: Hub, last_day: date) -> datetime | None:
+    """Return the midnight that ends a civil day in the city; None for a reservation without end."""
+    if last_day == OPEN_ENDED:
+        return None
+    return datetime.combine(last_day + timedelta(days=1), time(0), hub.zone)

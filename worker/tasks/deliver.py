@@ -1,0 +1,13 @@
+"""The wake-up of a provider's lane."""
+
+from celery import shared_task
+
+from worker.services.drain import Drain
+from worker.tasks.process import adapter, hub, run
+
+
+@shared_task(name="deliver.drain")  # type: ignore[untyped-decorator]
+def drain(provider: str) -> None:
+    """Empty one provider's due shares for a few seconds, then go on in a new task if there is more."""
+    if run(Drain(hub(), adapter(provider), hub().today).run()):
+        hub().kick([provider])

@@ -1,0 +1,46 @@
+"""What one worker process keeps from task to task: its hub, its event loop, its connections to providers."""
+
+import asyncio
+from collections.abc import Coroutine
+from functools import cache
+from typing import Any, TypeVar
+
+from celery import current_app
+
+from integrations import registry
+from integrations.base import Adapter
+from worker.hub import Hub, make_hub
+from worker.settings import settings
+
+T = TypeVar("T")
+
+
+@cache
+def hub() -> Hub:
+    """Return this process's hub. Only the pool's processes ask: a connection must not be inherited by a fork."""
+    return make_hub(settings(), _send_kick)
+
+
+@cache
+def adapter(provider: str) -> Adapter:
+    """Return this process's connection to a provider.
+
+    Raises:
+        integrations.settings.SettingError: its settings are missing or wrong.
+    """
+    configured = settings()
+    return registry.adapter(provider, zone=configured.zone, connections=configured.in_flight)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run something asynchronous on the process's one event loop, so that connections stay warm between tasks."""
+    return _runner().run(work)
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner()
+
+
+def _send_kick(provider: str) -> None:
+    current_app.send_task("deliver.drain", args=[provider], queue=f"deliver.{provider}", retry=False)
