@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Literal
 
 import aiohttp
@@ -25,10 +26,16 @@ TOO_EARLY = frozenset({408, 425})  # 4xx in number, but the request was not look
 NO_BODY = b""
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Load the system's certificate authorities once; it takes as long as fifty requests."""
+    return ssl.create_default_context()
+
+
 def _transport(connections: int) -> httpx.AsyncBaseTransport:
     """Make the transport; `httpx.AsyncHTTPTransport` is a drop-in, but gets slower with each request in flight."""
 
-    trust = ssl.create_default_context()
+    trust = _trust()
 
     def session() -> aiohttp.ClientSession:
         made = aiohttp.ClientSession(

@@ -11,6 +11,8 @@ import pytest
 from schemas.shared import SharedPermit, Validity
 from tests.integrations.subjects import IN_MEMORY, SUITE, Local, Remote, Subject
 
+Run = Callable[..., Any]
+
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., Any]]:
@@ -26,7 +28,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def subject(
-    provider: str, run: Callable[..., Any], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    provider: str, run: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Subject]:
     found: Subject
     if provider == IN_MEMORY:

@@ -1,18 +1,15 @@
 """What every provider must do, whoever it is: looked at from the provider's side."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from integrations.errors import FailureCode, RejectedError
 from schemas.shared import SharedField, SharedPermit
+from tests.integrations.conftest import Run
 from tests.integrations.subjects import Subject, changed, declared
-
-Run = Callable[..., Any]
 
 
 def test_what_is_put_is_held(subject: Subject, permit: SharedPermit, run: Run) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -12,9 +10,9 @@ from integrations.errors import ProviderError, UnclearError
 from integrations.memory import Applied
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
+from tests.integrations.conftest import Run
 from tests.integrations.subjects import FAULTS, Subject, declared
 
-Run = Callable[..., Any]
 FAILING = [kind for kind, fault in FAULTS.items() if fault.error is not None]
 DEADLINE_SECONDS = 0.3
 
