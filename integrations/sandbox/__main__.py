@@ -5,12 +5,14 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from integrations.sandbox.server import DIALECTS, LOG_LIMIT, Sandbox
 
+SECRETS = Path("/run/secrets")
 WRONG_SETTING = 2  # exit status
 
 
@@ -21,7 +23,7 @@ def main() -> int:
     arguments.add_argument("--host", default="127.0.0.1")
     arguments.add_argument("--log-limit", type=int, default=LOG_LIMIT, help="requests kept for each provider")
     given = arguments.parse_args()
-    keys = {name: os.environ.get(_variable(name), "") for name in DIALECTS}
+    keys = {name: _key(_variable(name)) for name in DIALECTS}
     missing = [_variable(name) for name, key in keys.items() if not key]
     if missing:
         print(f"{', '.join(missing)}: missing", file=sys.stderr)
@@ -33,6 +35,12 @@ def main() -> int:
 
 def _variable(name: str) -> str:
     return f"PERMIT_HUB_{name.upper()}_KEY"
+
+
+def _key(variable: str) -> str:
+    """Return the variable, or the content of the file of that name among the container's secrets."""
+    file = SECRETS / variable.lower()
+    return os.environ.get(variable) or (file.read_text().strip() if file.is_file() else "")
 
 
 async def _serve(sandbox: Sandbox, host: str, port: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 import ops
-from ops.embedded.canary import Canary
+from ops.canary import Canary
 from ops.embedded.child import Program
 
 FOLDER = Path(ops.__file__).resolve().parent.parent

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from ops.embedded import programs, running
-from ops.embedded.canary import Canary
+from ops.canary import Canary
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 

@@ -1,15 +1,28 @@
 """Bring a database from empty, or from any earlier state, to the current one: `python -m worker.db.migrate`."""
 
-import os
 import sys
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import NullPool, create_engine, text
 
 VARIABLE = "PERMIT_HUB_MIGRATION_DATABASE_URL"
 _ONE_AT_A_TIME = 7_236_001  # an advisory lock: two deployments may start at once
+
+
+class OwnerSettings(BaseSettings):
+    """The migrations' one setting: an environment variable, or a file of that name in `/run/secrets`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PERMIT_HUB_",
+        secrets_dir="/run/secrets" if Path("/run/secrets").is_dir() else None,
+        hide_input_in_errors=True,
+    )
+
+    migration_database_url: str = Field(pattern=r"^postgresql\+psycopg://")
 
 
 def migrate(database_url: str) -> None:
@@ -25,10 +38,11 @@ def migrate(database_url: str) -> None:
 
 def main() -> None:
     """Migrate the database that the environment names."""
-    url = os.environ.get(VARIABLE)
-    if not url:
-        sys.exit(f"{VARIABLE} is missing: the database URL of the role that owns the tables")
-    migrate(url)
+    try:
+        owner = OwnerSettings()
+    except ValidationError:
+        sys.exit(f"{VARIABLE} is missing or wrong: postgresql+psycopg://… of the role that owns the tables")
+    migrate(owner.migration_database_url)
 
 
 if __name__ == "__main__":

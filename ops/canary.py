@@ -1,13 +1,22 @@
-"""Ask workers whether they work: a `hub.ping` goes through the queue, and its answer comes back."""
+"""Ask workers whether they work: a `hub.ping` goes through the queue, and its answer comes back.
+
+`python -m ops.canary QUEUE` is a container's health check: a worker can be alive and no longer take messages.
+"""
 
 import json
+import sys
+import time
 from collections.abc import Callable
 
 from celery import Celery
 from redis import Redis, RedisError
 
+from worker.settings import settings
+
 PING = "hub.ping"
 ANSWER_SECONDS = 60
+HEALTHY_SECONDS = 15  # a task may take 10
+POLL_SECONDS = 0.05
 RESULT_KEY = "celery-task-meta-"  # Celery's name for it
 
 
@@ -51,3 +60,20 @@ class Canary:
         """Close the connections."""
         self._celery.close()
         self._redis.close()
+
+
+def main(queue: str) -> int:
+    """Ping one queue of the hub that the environment names; the exit status is 0 when a worker answered in time."""
+    canary = Canary(settings().redis_url, settings().redis_prefix)
+    ping = canary.send(queue)
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while time.monotonic() < deadline:
+        if canary.was_answered(ping):
+            return 0
+        time.sleep(POLL_SECONDS)
+    print(f"no worker answered on {queue} within {HEALTHY_SECONDS} s", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
