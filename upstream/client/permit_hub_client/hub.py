@@ -26,12 +26,13 @@ _SPACE_TASK, _SPACE_QUEUE = "space.publish", "jobs"
 class Hub:
     """A permit hub, seen from a web app.
 
-    Make one for each process or one before forking, and share it between threads: it connects when first used.
+    One is enough for a process: threads share it, a fork is no harm to it, and it connects when first used.
     `source` names your app in the hub's records; `prefix` is the hub's `PERMIT_HUB_REDIS_PREFIX`. `io_seconds` bounds
-    one exchange with Redis; a call that finds Redis away fails within three times that.
+    one exchange with Redis; a call that finds Redis away fails within about five times that, which is two attempts
+    with a connection to be made for each.
     """
 
-    def __init__(self, redis_url: str, *, source: str, prefix: str = "permit-hub:", io_seconds: float = 3.0) -> None:
+    def __init__(self, redis_url: str, *, source: str, prefix: str = "permit-hub:", io_seconds: float = 2.0) -> None:
         self._prefix = prefix
         self._source = source
         self._io_seconds = io_seconds

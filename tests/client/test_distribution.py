@@ -1,0 +1,68 @@
+"""The client as a web app gets it: installed alone, and used across a fork."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.client.conftest import ToyHub
+
+_CLIENT = Path(__file__).parents[2] / "upstream" / "client"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel and install it into a folder that has nothing else but redis."""
+    folder = tmp_path_factory.mktemp("installed")
+    wheels = tmp_path_factory.mktemp("wheels")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", wheels], cwd=_CLIENT, check=True)
+    (wheel,) = wheels.glob("permit_hub_client-*.whl")
+    install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile", "--target", folder, wheel]
+    subprocess.run([sys.executable, *install, "--disable-pip-version-check", "--root-user-action=ignore"], check=True)
+    (folder / "redis").symlink_to(Path(redis.__file__).parent)
+    return folder
+
+
+_ALONE = """
+import sys
+sys.path.append(sys.argv[1])
+import permit_hub_client
+assert permit_hub_client.__file__.startswith(sys.argv[1]), permit_hub_client.__file__
+hub = permit_hub_client.Hub("redis://127.0.0.1:1", source="alone")
+assert hub.job("consent.decide", resident_id="r-1").text
+foreign = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+print(*sorted(name for name in foreign if not name.startswith("__")))
+"""
+
+
+def test_it_runs_with_nothing_but_redis_beside_it(installed: Path) -> None:
+    bare = [sys.executable, "-I", "-S", "-c", _ALONE, str(installed)]
+    seen = subprocess.run(bare, check=True, capture_output=True, text=True).stdout.split()
+    assert seen == ["permit_hub_client", "redis"]
+
+
+def test_its_types_travel_with_it(installed: Path) -> None:
+    assert (installed / "permit_hub_client" / "py.typed").is_file()
+
+
+_FORK = """
+import os, sys
+from permit_hub_client import Hub
+with Hub(sys.argv[1], source="fork", prefix=sys.argv[2]) as hub:
+    def work():
+        for _ in range(50):
+            job = hub.job("consent.decide", resident_id="r-1")
+            assert hub.submit(job).job_id == job.job_id
+    work()
+    child = os.fork()
+    work()
+    if child == 0:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_hub_that_was_used_before_a_fork_works_on_both_sides(toy: ToyHub) -> None:
+    subprocess.run([sys.executable, "-c", _FORK, toy.url, toy.prefix], check=True, timeout=60)
