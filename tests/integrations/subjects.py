@@ -81,7 +81,8 @@ class Local:
     """The provider in memory."""
 
     def __init__(self) -> None:
-        self.adapter = self._twin = InMemory()
+        self._twin = InMemory()
+        self.adapter: Adapter = self._twin
         self.secrets: list[str] = []
 
     def held(self) -> dict[UUID, dict[SharedField, object]]:
@@ -140,6 +141,12 @@ def declared(adapter: Adapter, permit: SharedPermit) -> dict[SharedField, object
 def changed(permit: SharedPermit, name: SharedField) -> SharedPermit:
     """Return the permit with another value of one field."""
     return replace(permit, **{name.value: CHANGES[name]})
+
+
+def without(permit: SharedPermit, *names: SharedField) -> SharedPermit:
+    """Return the permit without some fields."""
+    absent: dict[str, Any] = dict.fromkeys(names)
+    return replace(permit, **absent)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
