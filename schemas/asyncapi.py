@@ -179,7 +179,7 @@ def _result_example() -> JsonValue:
 
 def _schemas() -> dict[str, JsonValue]:
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in KINDS.values()]
-    wanted += [(Receipt, "serialization"), (Event, "serialization")]
+    wanted += [(Receipt, "validation"), (Event, "serialization")]
     _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     schemas: dict[str, JsonValue] = generated["$defs"]
     return schemas | {

@@ -65,10 +65,7 @@ RECEIPT: dict[str, JsonValue] = {
     "job_id": JOB_ID,
     "kind": "consent.decide",
     "outcome": "applied",
-    "code": None,
-    "field": None,
     "version": 7,
-    "rows": None,
 }
 
 EVENT: dict[str, JsonValue] = {

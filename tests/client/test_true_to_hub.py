@@ -60,7 +60,7 @@ def _celerys_own(url: str, prefix: str, text: str) -> Any:
     with Celery("reference", broker=url, set_as_current=False, fixups=[]) as app:
         app.conf.broker_transport_options = {"global_keyprefix": prefix}
         with app.connection_for_write() as connection, connection.Producer() as producer:
-            app.send_task("permit.renew", [text], task_id=JOB_ID, queue="jobs", producer=producer)
+            app.send_task("permit.renew", [text], task_id=JOB_ID, queue="jobs", producer=producer, ignore_result=False)
     with redis.Redis.from_url(url) as server:
         item = server.rpop(f"{prefix}jobs")
         server.delete(f"{prefix}_kombu.binding.jobs")

@@ -58,8 +58,10 @@ def test_every_kind_has_a_schema_and_an_example() -> None:
 
 
 def test_the_examples_of_what_the_hub_sends_are_what_it_would_write() -> None:
-    for model, example in ((Receipt, RECEIPT), (Event, EVENT), (Space, SPACE)):
+    for model, example in ((Event, EVENT), (Space, SPACE)):
         assert model.model_validate_json(json.dumps(example)).model_dump(mode="json") == example
+    receipt = Receipt.model_validate_json(json.dumps(RECEIPT))
+    assert receipt.model_dump(mode="json", exclude_none=True) == RECEIPT
 
 
 def _pointed_at(document: Any, reference: str) -> Any:
