@@ -62,18 +62,18 @@ class Canary:
         self._redis.close()
 
 
-def main(queue: str) -> int:
+def check(queue: str, seconds: float = HEALTHY_SECONDS) -> int:
     """Ping one queue of the hub that the environment names; the exit status is 0 when a worker answered in time."""
     canary = Canary(settings().redis_url, settings().redis_prefix)
     ping = canary.send(queue)
-    deadline = time.monotonic() + HEALTHY_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if canary.was_answered(ping):
             return 0
         time.sleep(POLL_SECONDS)
-    print(f"no worker answered on {queue} within {HEALTHY_SECONDS} s", file=sys.stderr)
+    print(f"no worker answered on {queue} within {seconds:g} s", file=sys.stderr)
     return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(check(sys.argv[1]))

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ops.embedded import programs, running
 from ops.canary import Canary
+from ops.embedded import programs, running
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 

@@ -1,0 +1,1 @@
+"""What the production shape needs beside its images."""

@@ -1,0 +1,52 @@
+"""Make the secret files that docker-compose.yml mounts: `python -m ops.deployment.make_secrets FOLDER`.
+
+Only the standard library, so that a host without the hub's packages can run it. What is there is kept.
+"""
+
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+PROVIDERS = ("paybyphone", "flowbird", "easypark", "indigo_neo")
+
+
+def make_secrets(folder: Path) -> None:
+    """Write the files that are missing. Their folder is private; they can be read in containers of another user."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, content in _contents(folder).items():
+        file = folder / name
+        if not file.exists():
+            file.write_text(content())
+            file.chmod(0o444)
+
+
+def _contents(folder: Path) -> dict[str, Callable[[], str]]:
+    def password(name: str) -> str:
+        return (folder / name).read_text()
+
+    return {
+        "postgres_owner_password": _random,
+        "postgres_worker_password": _random,
+        "valkey_password": _random,
+        "flower_password": _random,
+        "permit_hub_hash_key": _random,
+        **{f"permit_hub_{name}_key": _random for name in PROVIDERS},
+        "valkey_config": lambda: f"requirepass {password('valkey_password')}\n",
+        "flower_config": lambda: f"basic_auth = ['operator:{password('flower_password')}']\n",
+        "permit_hub_redis_url": lambda: f"redis://:{password('valkey_password')}@valkey:6379/0",
+        "permit_hub_database_url": lambda: (
+            f"postgresql+psycopg://permit_hub_worker:{password('postgres_worker_password')}@postgres/permit_hub"
+        ),
+        "permit_hub_migration_database_url": lambda: (
+            f"postgresql+psycopg://permit_hub_owner:{password('postgres_owner_password')}@postgres/permit_hub"
+        ),
+    }
+
+
+def _random() -> str:
+    return secrets.token_hex(32)
+
+
+if __name__ == "__main__":
+    make_secrets(Path(sys.argv[1]))

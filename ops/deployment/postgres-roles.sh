@@ -1,0 +1,6 @@
+#!/bin/sh
+# Run once by the database's own image: the role that workers connect as, with its password; migrations grant it the rest.
+set -eu
+psql --quiet --set=ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<SQL
+CREATE ROLE permit_hub_worker LOGIN PASSWORD '$(cat /run/secrets/postgres_worker_password)';
+SQL

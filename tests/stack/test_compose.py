@@ -1,0 +1,148 @@
+"""docker-compose.yml, without Docker: each of the hub's services is run here, with its own command and environment."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+
+from ops.canary import Canary
+from ops.deployment.make_secrets import make_secrets
+from ops.embedded.postgres import SERVER_SETTINGS
+from ops.embedded.servers import PROVIDERS, free_port
+
+PROJECT = Path(__file__).parent.parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+HUB = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "permit-hub"}
+STOP_SECONDS = 30
+
+
+def queues(service: dict[str, Any]) -> list[str]:
+    return [name for word in service["command"] if word.startswith("--queues=") for name in word[9:].split(",")]
+
+
+class Local:
+    """Runs services as processes of this machine: other hosts and ports, the same commands and variables."""
+
+    def __init__(self, folder: Path, hub_environment: dict[str, str]) -> None:
+        self.secrets = folder / "secrets"
+        make_secrets(self.secrets)
+        self.servers = {name.lower(): value for name, value in hub_environment.items()}
+        self.prefix = hub_environment["PERMIT_HUB_REDIS_PREFIX"]
+        self.ports = {"8700": str(free_port()), "5555": str(free_port())}
+        self.logs = folder
+
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        service = HUB[name]
+        program, *arguments = (self._moved(word) for word in service["command"])
+        command = (sys.executable, *arguments) if program == "python" else (sys.executable, "-m", program, *arguments)
+        with (self.logs / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(command, env=self._environment(service), cwd=PROJECT, stdout=log, stderr=log)
+
+    def _environment(self, service: dict[str, Any]) -> dict[str, str]:
+        """Return the service's variables, its secrets as the variables that they stand for, and nothing else."""
+        given = {name: self._moved(value) for name, value in service.get("environment", {}).items()}
+        for secret in service["secrets"]:
+            if secret.startswith("permit_hub_"):
+                given[secret.upper()] = self.servers.get(secret) or (self.secrets / secret).read_text()
+        return given | {"PATH": os.environ["PATH"], "PERMIT_HUB_REDIS_PREFIX": self.prefix}
+
+    def _moved(self, text: str) -> str:
+        for port, free in self.ports.items():
+            text = re.sub(rf"\b{port}\b", free, text)
+        text = text.replace("/run/secrets/", f"{self.secrets}/")
+        return text.replace("//sandbox:", "//127.0.0.1:").replace("0.0.0.0", "127.0.0.1")
+
+
+@pytest.fixture
+def local(tmp_path, hub_environment) -> Local:
+    return Local(tmp_path, hub_environment)
+
+
+def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environment, until, listens):
+    assert local.start("migrate").wait(60) == 0
+    running = {name: local.start(name) for name in HUB if name != "migrate"}
+    try:
+        canary = Canary(hub_environment["PERMIT_HUB_REDIS_URL"], local.prefix)
+        pings = {name: [canary.send(queue) for queue in queues(HUB[name])] for name in running}
+        for name, sent in pings.items():
+            until(lambda sent=sent: all(canary.was_answered(ping) for ping in sent), 60)
+            assert running[name].poll() is None, (local.logs / f"{name}.log").read_text()
+        canary.close()
+        until(lambda: listens(int(local.ports["8700"])) and listens(int(local.ports["5555"])), 30)
+        until(lambda: "beat: Starting" in (local.logs / "beat.log").read_text())
+        assert _status(local.ports["5555"], None) == 401
+        assert _status(local.ports["5555"], (local.secrets / "flower_password").read_text()) == 200
+    finally:
+        for process in running.values():
+            process.send_signal(signal.SIGTERM)
+        codes = {name: process.wait(STOP_SECONDS) for name, process in running.items()}
+    assert codes == dict.fromkeys(running, 0)
+
+
+def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environment):
+    environment = os.environ | hub_environment
+    command = [
+        sys.executable,
+        "-c",
+        "from ops.canary import check; raise SystemExit(check('jobs', seconds=0.2))",
+    ]
+    check = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert check.returncode == 1
+    assert "no worker answered on jobs" in check.stderr
+    with redis.Redis.from_url(hub_environment["PERMIT_HUB_REDIS_URL"]) as client:
+        assert client.llen(f"{local.prefix}jobs") == 1
+
+
+def test_every_queue_is_served_by_one_service_and_watched():
+    served = [queue for service in HUB.values() for queue in queues(service)]
+    assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", *(f"deliver.{name}" for name in PROVIDERS)])
+    for service in HUB.values():
+        if queues(service):
+            assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]
+
+
+def test_every_secret_is_made_kept_and_readable_in_containers_only(tmp_path):
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    first = {file.name: file.read_text() for file in folder.iterdir()}
+    make_secrets(folder)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == first
+    assert {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()} <= set(first)
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_the_database_logs_no_values_in_either_shape():
+    options = dict(word[2:].split("=") for word in COMPOSE["services"]["postgres"]["command"] if word.startswith("-c"))
+    assert {
+        name: value for name, value in SERVER_SETTINGS.items() if name.startswith("log_m")
+    }.items() <= options.items()
+    assert options.items() <= SERVER_SETTINGS.items()
+
+
+def test_the_image_holds_every_package_that_the_distribution_has():
+    copied = set(re.findall(r"^COPY (\S+) ", (PROJECT / "Dockerfile").read_text(), re.MULTILINE))
+    wheel = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(wheel["only-include"]) | {"upstream/client", "requirements/runtime.txt"} == copied
+
+
+def _status(port: str, password: str | None) -> int:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/workers")
+    if password is not None:
+        request.add_header("Authorization", "Basic " + b64encode(f"operator:{password}".encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
