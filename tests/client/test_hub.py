@@ -185,6 +185,12 @@ def test_a_resident_whom_the_hub_does_not_know_has_no_space(hub: Hub) -> None:
     assert hub.space("r-nobody") is None
 
 
+@pytest.mark.parametrize("resident_id", ["r-refused", "r-lost"])
+def test_a_space_that_cannot_be_published_is_the_hubs_failure(hub: Hub, resident_id: str) -> None:
+    with pytest.raises(HubFailed):
+        hub.space(resident_id)
+
+
 def test_a_space_that_nobody_publishes_is_a_time_out(toy: ToyHub) -> None:
     with Hub(toy.url, source="tests", prefix="toy-nobody-here:") as hub, pytest.raises(ReceiptTimeout):
         hub.space("r-1", wait=0.1)

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import json
 from typing import Any
+from uuid import uuid4
 
 import permit_hub_client as client
 import pytest
@@ -17,6 +18,7 @@ from schemas import jobs, receipts
 from schemas.asyncapi import asyncapi_document
 from schemas.examples import EXAMPLES, JOB_ID, PERMIT_ID, RECEIPT
 from schemas.validation import parse_job
+from worker.tasks.admission import Admission, RefusedMessage, accepts
 
 
 @pytest.fixture
@@ -93,6 +95,16 @@ def test_the_message_is_the_one_that_the_asyncapi_document_describes(hub: client
     Draft7Validator(document["components"]["messages"]["permit.renew"]["headers"]).validate(item["headers"])
     address = document["channels"]["receipts"]["address"]
     assert address.replace("{job_id}", JOB_ID) == "permit-hub:" + message.result_name(job.job_id)
+
+
+@pytest.mark.parametrize("kind", [*EXAMPLES, "space.publish"])
+def test_the_hubs_guard_lets_the_message_in(hub: client.Hub, kind: str) -> None:
+    def run(argument: str) -> None: ...
+
+    queue = client_job.QUEUES.get(kind, "jobs")
+    item = message.list_item(kind, uuid4(), "r-1", queue, "tests")
+    admitted = Admission({kind: accepts(run)}, b"key").admit(item.encode(), queue)
+    assert not isinstance(admitted, RefusedMessage)
 
 
 def test_no_argument_is_shown_to_whoever_lists_tasks(hub: client.Hub) -> None:

@@ -53,7 +53,11 @@ def cancel_permit(raw: str) -> None:
 
 
 @app.task(name="space.publish")
-def publish_space(resident_id: str) -> dict[str, int] | None:
+def publish_space(resident_id: str) -> dict[str, Any] | None:
+    if resident_id == "r-refused":
+        return {"outcome": "refused"}
+    if resident_id == "r-lost":
+        return {"version": 1}
     if resident_id != KNOWN_RESIDENT:
         return None
     backend = app.backend

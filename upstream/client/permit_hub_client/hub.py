@@ -21,6 +21,7 @@ from permit_hub_client.replies import Replies
 from permit_hub_client.watch import Watch
 
 _SPACE_TASK, _SPACE_QUEUE = "space.publish", "jobs"
+_SPACE_ATTEMPTS = 3  # Redis may lose it again before it is read, but not each time
 
 
 class Hub:
@@ -125,11 +126,14 @@ class Hub:
         key = f"{self._prefix}space:{resident_id}"
         deadline = time.monotonic() + wait
         with self._reaching():
-            while (text := self._redis.get(key)) is None:
+            for _ in range(_SPACE_ATTEMPTS):
+                text = self._redis.get(key)
+                if isinstance(text, bytes):
+                    space: dict[str, Any] = json.loads(text)
+                    return space
                 if not self._publish_space(resident_id, deadline):
                     return None
-        space: dict[str, Any] = json.loads(text)
-        return space
+        raise HubFailed("the hub published the personal space, and it was gone again")
 
     def watch(self, resident_id: str) -> Watch:
         """Return a resident's live events, to be used in a `with` statement."""
@@ -173,9 +177,11 @@ class Hub:
             result = self._replies.wait(subscription, name, deadline)
         if result is None:
             raise ReceiptTimeout("the hub did not publish the personal space in time")
-        if not result.succeeded:
+        if result.value is None and result.succeeded:
+            return False
+        if not result.succeeded or "version" not in result.value:  # broken down, or the id is none that a resident has
             raise HubFailed("the hub could not publish the personal space")
-        return result.value is not None
+        return True
 
     @contextmanager
     def _reaching(self, job: Job | None = None) -> Iterator[None]:
