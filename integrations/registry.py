@@ -62,7 +62,7 @@ def adapter(name: str, *, zone: ZoneInfo, connections: int) -> Adapter:
     Args:
         name: the provider.
         zone: the city's time zone, in which validities are counted.
-        connections: how many connections may be open at once.
+        connections: how many connections may be open at once; as many as requests in flight, for none to queue.
 
     Raises:
         UnknownProviderError: no such provider.

@@ -13,7 +13,8 @@ from aiohttp import web
 from integrations.sandbox.server import DIALECTS, LOG_LIMIT, Sandbox
 
 SECRETS = Path("/run/secrets")
-WRONG_SETTING = 2  # exit status
+WRONG_SETTING = 2  # exit statuses
+NO_ADDRESS = 1
 
 
 def main() -> int:
@@ -29,7 +30,11 @@ def main() -> int:
         print(f"{', '.join(missing)}: missing", file=sys.stderr)
         return WRONG_SETTING
     zone = ZoneInfo(os.environ.get("PERMIT_HUB_TIME_ZONE", "Europe/Paris"))
-    asyncio.run(_serve(Sandbox(keys, zone, given.log_limit), given.host, given.port))
+    try:
+        asyncio.run(_serve(Sandbox(keys, zone, given.log_limit), given.host, given.port))
+    except OSError as error:
+        print(f"cannot listen on {given.host}:{given.port}: {error.strerror}", file=sys.stderr)
+        return NO_ADDRESS
     return 0
 
 

@@ -26,6 +26,9 @@ APPLIED_AT_ONCE = frozenset({Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.TRUNCATED,
 APPLIED_LATER = frozenset({Kind.HANG, Kind.LATE})
 
 
+ROUNDING = 1e-9  # ten times 0.1 is a little less than 1
+
+
 @dataclass(slots=True)
 class Misbehaviour:
     """One order to go wrong; it lapses when it has been followed `left` times or at `until`.
@@ -52,7 +55,7 @@ class Misbehaviour:
         if self.method not in {None, method}:
             return False
         self._due += self.rate
-        if self._due < 1.0:
+        if self._due < 1.0 - ROUNDING:
             return False
         self._due -= 1.0
         if self.left is not None:
@@ -84,6 +87,6 @@ def parse(order: object, now: float) -> Misbehaviour:
         raise ValueError(str(error)) from None
     if not 0 < found.rate <= 1 or (found.left is not None and found.left < 1) or (found.delay_ms or 0) < 0:
         raise ValueError("rate is in (0, 1], count at least 1, delay_ms not negative")
-    if found.method not in {None, "PUT", "DELETE"}:
-        raise ValueError("method is PUT or DELETE")
+    if found.method not in (None, "PUT", "DELETE") or not isinstance(found.retry_after, str | None):
+        raise ValueError("method is PUT or DELETE, retry_after a text")
     return found

@@ -168,7 +168,17 @@ def test_a_reset_forgets_what_was_still_to_be_applied(
 
 @pytest.mark.parametrize(
     "order",
-    [{}, {"kind": "sulk"}, {"kind": "down", "rate": 2}, {"kind": "down", "count": 0}, {"kind": "down", "often": 1}, []],
+    [
+        {},
+        {"kind": "sulk"},
+        {"kind": "down", "rate": 2},
+        {"kind": "down", "count": 0},
+        {"kind": "down", "often": 1},
+        [],
+        {"kind": []},
+        {"kind": "down", "method": []},
+        {"kind": "down", "retry_after": 3},
+    ],
 )
 def test_an_order_that_makes_no_sense_is_refused(sandbox: Sandbox, order: object) -> None:
     answer = httpx.post(f"{sandbox.url}/_control/easypark/misbehave", json=order)
@@ -201,6 +211,16 @@ def test_a_missing_key_is_named() -> None:
 
     assert done.returncode == 2
     assert re.findall(r"PERMIT_HUB_\w+_KEY", done.stderr) == [f"PERMIT_HUB_{name.upper()}_KEY" for name in DIALECTS]
+
+
+def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
+    port = sandbox.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "integrations.sandbox", "--port", port]
+    done = subprocess.run(command, env=os.environ | sandbox.environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def _failure(provider: str, access: ProviderSettings, permit: SharedPermit, run: Run, method: str) -> ProviderError:
