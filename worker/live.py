@@ -109,6 +109,9 @@ class Live:
         """
 
         def once() -> list[Published]:
+            if len(publications) == 1:  # a pipeline would ask first whether the script is there
+                keys, arguments = self._call(publications[0])
+                return [Published(self._publish(keys, arguments).decode())]
             pipeline = self.client.pipeline(transaction=False)
             for publication in publications:
                 keys, arguments = self._call(publication)

@@ -28,11 +28,9 @@ class KnownJob:
     receipt: Receipt
 
 
-def find(db: Connection, job_id: UUID) -> KnownJob | None:
+def find(db: Connection, job_id: UUID) -> KnownJob:
     """Return a job that is recorded already."""
-    row = db.execute(_FIND, {"job_id": job_id}).one_or_none()
-    if row is None:
-        return None
+    row = db.execute(_FIND, {"job_id": job_id}).one()
     return KnownJob(row.digest, Receipt.model_validate_json(json.dumps(row.receipt)))
 
 

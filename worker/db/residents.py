@@ -2,19 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 _LOCK = text("""
-    SELECT version, published_version, erased_at IS NOT NULL AS erased
-    FROM residents WHERE resident_id = :resident_id FOR NO KEY UPDATE
-""")
-_LOCK_MANY = text("""
-    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased
+    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, clock_timestamp() AS locked_at
     FROM residents WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id FOR NO KEY UPDATE
 """)
-_CREATE = text("INSERT INTO residents (resident_id) VALUES (:resident_id) ON CONFLICT DO NOTHING")
-_CREATE_MANY = text("""
+_CREATE = text("""
     INSERT INTO residents (resident_id) SELECT unnest(CAST(:resident_ids AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING
 """)
 _UPDATE_CONTACT = text("""
@@ -42,37 +38,34 @@ class Resident:
     resident_id: str
     version: int
     published_version: int
-    erased: bool = False
+    erased: bool
+    locked_at: datetime  # the database's time
 
 
-def lock(db: Connection, resident_id: str) -> Resident | None:
-    """Lock one resident against every other write about them."""
-    row = db.execute(_LOCK, {"resident_id": resident_id}).one_or_none()
-    if row is None:
-        return None
-    return Resident(resident_id, row.version, row.published_version, row.erased)
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How far a resident's affairs have come, and how far that is known to be published."""
+
+    resident_id: str
+    version: int
+    published_version: int
 
 
-def create(db: Connection, resident_id: str) -> None:
-    """Make a resident known, if they are not."""
-    db.execute(_CREATE, {"resident_id": resident_id})
+def lock(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
+    """Lock residents against every other write about them, in the one order that cannot deadlock."""
+    rows = db.execute(_LOCK, {"resident_ids": list(resident_ids)})
+    return {row.resident_id: Resident(*row) for row in rows}
 
 
-def lock_many(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
-    """Lock several residents, in the one order that cannot deadlock."""
-    rows = db.execute(_LOCK_MANY, {"resident_ids": list(resident_ids)})
-    return {row.resident_id: Resident(row.resident_id, row.version, row.published_version, row.erased) for row in rows}
+def create(db: Connection, resident_ids: Collection[str]) -> None:
+    """Make residents known, those who are not."""
+    db.execute(_CREATE, {"resident_ids": list(resident_ids)})
 
 
-def create_many(db: Connection, resident_ids: Collection[str]) -> None:
-    """Make several residents known."""
-    db.execute(_CREATE_MANY, {"resident_ids": list(resident_ids)})
-
-
-def read_many(db: Connection, resident_ids: Collection[str]) -> list[Resident]:
+def read_many(db: Connection, resident_ids: Collection[str]) -> list[Published]:
     """Read residents without locking them."""
     rows = db.execute(_VERSIONS, {"resident_ids": list(resident_ids)})
-    return [Resident(row.resident_id, row.version, row.published_version) for row in rows]
+    return [Published(*row) for row in rows]
 
 
 def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> None:

@@ -94,13 +94,6 @@ _DUE_PROVIDERS = text("""
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
             LIMIT 1) found)
 """)
-_CLOCK = text("SELECT clock_timestamp()")
-
-
-def clock(db: Connection) -> datetime:
-    """Return the database's time: the only clock of leases and due times."""
-    moment: datetime = db.execute(_CLOCK).scalar_one()
-    return moment
 
 
 def lock_due(db: Connection, provider: str, limit: int, least_urgent: Urgency) -> tuple[datetime, list[StoredShare]]:

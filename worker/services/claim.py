@@ -93,7 +93,7 @@ def record(hub: Hub, provider: str, ended: Sequence[tuple[Claimed, Result]], tod
     }
 
     def work(db: Connection) -> None:
-        locked = residents.lock_many(db, told) if told else {}
+        locked = residents.lock(db, told) if told else {}
         now, found = shares.lock(db, provider, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
         for claimed, result in ended:

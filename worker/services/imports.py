@@ -37,8 +37,8 @@ class Imported:
 def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported:
     """Write the permits that can be taken over."""
     resident_ids = sorted({row.resident_id for row in job.permits})
-    residents.create_many(db, resident_ids)
-    known = residents.lock_many(db, resident_ids)
+    residents.create(db, resident_ids)
+    known = residents.lock(db, resident_ids)
     refusals: dict[int, RefusedError] = {}
     sound: dict[UUID, tuple[int, Permit]] = {}
     for position, row in enumerate(job.permits):
@@ -50,7 +50,7 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
         except RefusedError as refused:
             refusals[position] = refused
     written = _write(hub, db, sound, refusals, today)
-    kicks = _want(hub, db, written, today)
+    kicks = _want(hub, db, known, written, today)
     told = _tell(db, job.job_id, known, written)
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
     return Imported(rows, [_publication(hub, known[event.subject], event) for event in told], kicks)
@@ -93,12 +93,12 @@ def _write(
     return written
 
 
-def _want(hub: Hub, db: Connection, written: Iterable[Permit], today: date) -> set[str]:
+def _want(hub: Hub, db: Connection, known: Mapping[str, Resident], written: Iterable[Permit], today: date) -> set[str]:
     ledgers = consents.read(db, {permit.resident_id for permit in written})
-    now = shares.clock(db)
     wanted = {
         ShareKey(permit.permit_id, provider): want(Share(due_at=now), Urgency.ROUTINE, now)
         for permit in written
+        for now in (known[permit.resident_id].locked_at,)
         for provider in hub.capabilities
         if is_shared(hub, permit, ledgers[permit.resident_id], provider, today)
     }

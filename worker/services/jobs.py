@@ -26,7 +26,7 @@ from worker.hub import Hub
 from worker.live import Publication
 from worker.services import consent, imports, permits, residents
 from worker.services.publish import publish, republish
-from worker.services.refusals import refuse_job, refuse_message, refuse_reused
+from worker.services.refusals import record_refusal, refuse_message, refuse_reused
 from worker.services.work import Work
 
 log = structlog.get_logger()
@@ -68,16 +68,8 @@ class Applied:
     kicks: Iterable[str]
 
 
-class _KnownError(Exception):
-    """The job's id is in the database already."""
-
-    def __init__(self, known: KnownJob) -> None:
-        super().__init__()
-        self.known = known
-
-
 class _TakenError(Exception):
-    """The job's id was taken by another transaction while this one ran."""
+    """The job's id is in the database already."""
 
 
 def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
@@ -89,17 +81,18 @@ def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt
     try:
         job = parse_job(kind, raw)
     except InvalidJobError as invalid:
-        return _refuse_invalid(hub, kind, raw, task_id, invalid)
+        return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
     digest = _digest(hub, job.model_dump_json(exclude={"submitted_at"}))  # a sender may build the envelope anew
+    resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
     except RefusedError as refused:
-        resident_id = job.resident_id if isinstance(job, ResidentJob) else None
-        return refuse_job(hub, _refused(kind, job.job_id, refused.code, refused.field), digest, job.source, resident_id)
-    except _KnownError as error:
-        return _answer_again(hub, job, digest, error.known.receipt, error.known.digest, today)
+        receipt = _refused(kind, job.job_id, refused.code, refused.field)
+        known = record_refusal(hub, receipt, digest, job.source, resident_id)
+        return receipt if known is None else _answer_again(hub, known, digest, resident_id, today)
     except _TakenError:
-        return handle(hub, kind, raw, task_id, today)  # it is known by now
+        known = transact(hub.engine, lambda db: job_rows.find(db, job.job_id))
+        return _answer_again(hub, known, digest, resident_id, today)
     publish(hub, applied.publications, today)
     hub.kick(applied.kicks)
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
@@ -111,20 +104,18 @@ def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: 
         applied = _apply_to_resident(hub, db, kind, job, today)
     else:
         assert isinstance(job, ImportPermits)
-        _check_new(db, job.job_id)
         imported = imports.apply(hub, db, job, today)
         receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
         applied = Applied(receipt, imported.publications, imported.kicks)
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     if not job_rows.insert(db, applied.receipt, digest=digest, source=job.source, resident_id=resident_id):
-        raise _TakenError
+        raise _TakenError  # what was written is undone, so a job given twice, or twice at once, is applied once
     return applied
 
 
 def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: ResidentJob, today: date) -> Applied:
     handler = HANDLERS[kind]
     resident = _lock(db, job.resident_id, create=handler.creates_resident)
-    _check_new(db, job.job_id)  # under the lock, so that the same job given twice at once is applied once
     if resident is None:
         raise RefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
     if resident.erased and not handler.concerns_erased:
@@ -137,33 +128,29 @@ def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: ResidentJob, to
 
 
 def _lock(db: Connection, resident_id: str, *, create: bool) -> Resident | None:
-    resident = resident_rows.lock(db, resident_id)
-    if resident is None and create:
-        resident_rows.create(db, resident_id)
-        resident = resident_rows.lock(db, resident_id)
-    return resident
+    locked = resident_rows.lock(db, [resident_id])
+    if not locked and create:
+        resident_rows.create(db, [resident_id])
+        locked = resident_rows.lock(db, [resident_id])
+    return locked.get(resident_id)
 
 
-def _check_new(db: Connection, job_id: UUID) -> None:
-    known = job_rows.find(db, job_id)
-    if known is not None:
-        raise _KnownError(known)
+def _answer_again(hub: Hub, known: KnownJob, digest: bytes, resident_id: str | None, today: date) -> Receipt:
+    if digest != known.digest:
+        return refuse_reused(hub, known.receipt)
+    if resident_id is not None:  # the first run may have died between commit and publishing
+        republish(hub, [resident_id], today)
+    log.info("job.repeated", kind=known.receipt.kind, job=str(known.receipt.job_id))
+    return known.receipt
 
 
-def _answer_again(hub: Hub, job: Job, digest: bytes, first: Receipt, first_digest: bytes, today: date) -> Receipt:
-    if digest != first_digest:
-        return refuse_reused(hub, first)
-    if isinstance(job, ResidentJob):  # the first run may have died between commit and publishing
-        republish(hub, [job.resident_id], today)
-    log.info("job.repeated", kind=first.kind, job=str(first.job_id))
-    return first
-
-
-def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: InvalidJobError) -> Receipt:
+def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: InvalidJobError, today: date) -> Receipt:
     receipt = _refused(kind, invalid.job_id or task_id, invalid.code, invalid.field)
     if invalid.job_id is None:
         return refuse_message(hub, receipt, task_id=task_id, size=len(raw))
-    return refuse_job(hub, receipt, _digest(hub, raw), None, None)
+    digest = _digest(hub, raw)
+    known = record_refusal(hub, receipt, digest, None, None)
+    return receipt if known is None else _answer_again(hub, known, digest, None, today)
 
 
 def _refused(kind: str, job_id: UUID, code: Code, field: str | None) -> Receipt:

@@ -14,8 +14,10 @@ from worker.hub import Hub
 log = structlog.get_logger()
 
 
-def refuse_job(hub: Hub, receipt: Receipt, digest: bytes, source: str | None, resident_id: str | None) -> Receipt:
-    """Record a refused job under its id; return the receipt, or the first one if the job has been answered before."""
+def record_refusal(
+    hub: Hub, receipt: Receipt, digest: bytes, source: str | None, resident_id: str | None
+) -> KnownJob | None:
+    """Record a refused job under its id; return the job that has this id already, if there is one."""
 
     def record(db: Connection) -> KnownJob | None:
         if job_rows.insert(db, receipt, digest=digest, source=source, resident_id=resident_id):
@@ -25,8 +27,7 @@ def refuse_job(hub: Hub, receipt: Receipt, digest: bytes, source: str | None, re
     known = transact(hub.engine, record)
     if known is None:
         _log(receipt)
-        return receipt
-    return known.receipt if known.digest == digest else refuse_reused(hub, receipt)
+    return known
 
 
 def refuse_reused(hub: Hub, receipt: Receipt) -> Receipt:
@@ -60,6 +61,18 @@ def refuse_message(
     )
     _log(receipt)
     return receipt
+
+
+def record_message(
+    hub: Hub, *, code: RefusalCode, field: str | None, queue: str, task_id: UUID | None, kind: str | None, size: int
+) -> None:
+    """Record a message that was refused before any task saw it."""
+    transact(
+        hub.engine,
+        lambda db: job_rows.refuse_message(
+            db, code=code.value, field=field, task_id=task_id, kind=kind, queue=queue, size=size
+        ),
+    )
 
 
 def _log(receipt: Receipt) -> None:

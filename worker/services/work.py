@@ -101,7 +101,7 @@ class Work:
 
         A share that is there is always looked at again; one is made only where something is to be shared.
         """
-        now = shares.clock(self.db)
+        now = self.resident.locked_at
         wanted: dict[ShareKey, Share] = {}
         concerned = list(self.hub.capabilities if providers is None else providers)
         for key in (ShareKey(permit_id, provider) for permit_id in permit_ids for provider in concerned):
