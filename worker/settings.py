@@ -4,8 +4,10 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
 
@@ -50,11 +52,29 @@ class Settings(BaseSettings):
         return ZoneInfo(self.time_zone)
 
 
+class SettingsError(SystemExit):
+    """Settings are missing or wrong. A process that lets this pass prints which, never a value, and exits with 1."""
+
+
 @cache
 def settings() -> Settings:
     """Read the settings once a process.
 
     Raises:
-        pydantic.ValidationError: a setting is missing or wrong; the values are not shown.
+        SettingsError: a setting is missing or wrong.
     """
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        raise SettingsError("\n".join(f"{_variable(one)} is {_problem(one)}" for one in errors)) from None
+    except UnreadableError as error:
+        raise SettingsError(f"PERMIT_HUB_…: {error}") from None  # not JSON where a list is due
+
+
+def _variable(error: ErrorDetails) -> str:
+    return f"PERMIT_HUB_{str(error['loc'][0]).upper()}"
+
+
+def _problem(error: ErrorDetails) -> str:
+    return "missing" if error["type"] == "missing" else f"wrong: {error['msg'].removeprefix('Value error, ')}"

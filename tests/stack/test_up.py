@@ -1,0 +1,67 @@
+"""`permit-hub up`: the whole stack, as an operator runs it."""
+
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+
+from ops.canary import Canary
+from ops.embedded import running
+
+PORTS = ("flower", "sandbox", "valkey")
+UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
+
+
+def port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+@pytest.fixture
+def up(folder, parent, until, gone):
+    """Start the stack; yield its process and what it printed."""
+    started = time.monotonic()
+    process, told = parent(*UP, str(folder))
+    assert time.monotonic() - started < 60
+    pids = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    yield process, told, pids
+    process.kill()
+    until(lambda: gone(pids), 60)
+
+
+def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(up, folder, gone, listens):
+    process, told, pids = up
+    assert {"consent", "jobs", "bulk", "beat", "flower", "sandbox", "postgres", "valkey"} <= set(told["processes"])
+    assert all(listens(port(told["addresses"][name])) for name in PORTS)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert gone(pids)
+    assert not any(listens(port(told["addresses"][name])) for name in PORTS)
+    assert "database system is shut down" in (folder / "log" / "postgres.log").read_text()
+    for log in (folder / "log").glob("deliver-*.log"):
+        assert "Cold shutdown" not in log.read_text()
+
+
+def test_killed_it_leaves_nothing_either(up, gone, listens, until):
+    process, told, pids = up
+    process.kill()
+    until(lambda: gone(pids), 60)
+    assert not any(listens(port(told["addresses"][name])) for name in PORTS)
+
+
+def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up, folder, until):
+    process, told, _ = up
+    found = running.find(folder)
+    assert found is not None
+    assert found.pid == process.pid
+    psutil.Process(told["processes"]["consent"]).kill()
+    canary = Canary(found.environment["PERMIT_HUB_REDIS_URL"], found.environment["PERMIT_HUB_REDIS_PREFIX"])
+    ping = canary.send("consent")
+    until(lambda: canary.was_answered(ping), 60)
+    canary.close()
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert running.find(folder) is None
