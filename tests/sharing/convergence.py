@@ -1,0 +1,56 @@
+"""Whether, from every world, all that can happen once faults stop ends at rest.
+
+A fair continuation leaves out faults, and strays: they land within T or never, and wherever the last of them leads is
+a world from which this holds as well. It may dawdle, but neither for ever nor past a lease.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.sharing.promises import is_at_rest
+from tests.sharing.world import Play, World, is_fault
+
+
+@dataclass
+class _Fate:
+    """A world as a fair continuation sees it; `number` is the first world that looks like this."""
+
+    number: int
+    before: list["_Fate"] = field(default_factory=list)
+    open: int = 0  # continuations not yet known to end at rest
+    ends: bool = False
+
+
+def first_stranded(worlds: Sequence[World], play: Play) -> tuple[int, str] | None:
+    """Return the number of a world that may never come to rest, with how it goes on; the nearest stuck one if any."""
+    fates: dict[World, _Fate] = {}
+    for number, world in enumerate(worlds):
+        fates.setdefault(_as_seen(world), _Fate(number))
+    for world, fate in fates.items():
+        for step, after in play.steps(world):
+            if is_fault(step, world):
+                continue
+            next_fate = fates[_as_seen(after)]
+            if next_fate is not fate:
+                next_fate.before.append(fate)
+                fate.open += 1
+    ended = [fate for world, fate in fates.items() if not fate.open and is_at_rest(world, play.row(world))]
+    for fate in ended:  # the list grows while it is read
+        fate.ends = True
+        for before in fate.before:
+            before.open -= 1
+            if not before.open:
+                ended.append(before)
+    stuck = [fate.number for fate in fates.values() if not fate.ends and not fate.open]
+    if stuck:
+        return min(stuck), "3: nothing more is done, and the provider does not hold the truth"
+    endless = [fate.number for fate in fates.values() if not fate.ends]
+    if endless:
+        return min(endless), "3: it goes on without end"
+    return None
+
+
+def _as_seen(world: World) -> World:
+    first, second = world.drains
+    drains = (second, first) if second < first else world.drains
+    return world._replace(decisions=0, removed=False, strays=(0, 0, 0), drains=drains)

@@ -1,0 +1,95 @@
+"""Every world that can be reached, and the shortest way to one, if any, that breaks a promise."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tests.sharing.convergence import first_stranded
+from tests.sharing.promises import broken_by_step, broken_by_world
+from tests.sharing.rows import NAMES, NONE, Rows, Ticks
+from tests.sharing.rules import Rules
+from tests.sharing.world import TICK, Play, Step, World
+
+DECISIONS = 3
+
+
+class Broken(NamedTuple):
+    """A promise, the number of the world in which it breaks, and the step from there that breaks it, if one does."""
+
+    promise: str
+    number: int
+    last: Step | None = None
+
+
+@dataclass
+class Exploration:
+    """The worlds met, nearest first, each with the step that first led to it."""
+
+    rows: Rows
+    play: Play
+    worlds: list[World]
+    came_by: list[tuple[int, Step]] = field(default_factory=lambda: [(0, TICK)])
+    broken: Broken | None = None
+
+    def schedule(self, number: int, last: Step | None = None) -> list[tuple[Step, World]]:
+        """Return the shortest way to a world, and one step further; each drain keeps its number all the way."""
+        steps = [] if last is None else [last]
+        while number:
+            number, step = self.came_by[number]
+            steps.append(step)
+        world, mirrored, schedule = self.worlds[0], False, []
+        for step in reversed(steps):
+            reached = next(after for possible, after in self.play.steps(world) if possible == step)
+            world = canonical(reached, self.rows)
+            step = step._replace(drain=step.drain ^ mirrored)
+            mirrored ^= world.drains != reached.drains
+            schedule.append((step, world._replace(drains=world.drains[::-1]) if mirrored else world))
+        return schedule
+
+    def counterexample(self) -> str:
+        """Tell step by step how the promise is broken; empty when it is not."""
+        if self.broken is None:
+            return ""
+        schedule = self.schedule(self.broken.number, self.broken.last)
+        told = [
+            f"{number:3}. {step!s:<58} provider: {NAMES[world.held]:<8} row: {self.rows.rows[world.row]}"
+            for number, (step, world) in enumerate(schedule, 1)
+        ]
+        return "\n".join([f"promise {self.broken.promise}", *told])
+
+
+def explore(rules: Rules, ticks: Ticks, *, decisions: int = DECISIONS, stalls: bool = False) -> Exploration:
+    """Visit every world, breadth first; stop at the first that breaks a promise."""
+    rows = Rows(rules, ticks)
+    play = Play(rows, ticks, stalls=stalls)
+    found = Exploration(rows, play, [play.start(decisions)])
+    numbers = {found.worlds[0]: 0}
+    for number, world in enumerate(found.worlds):  # the list grows while it is read
+        row = rows.rows[world.row]
+        for step, reached in play.steps(world):
+            after = canonical(reached, rows)
+            row_after = rows.rows[after.row]
+            broken = broken_by_step(world, row, step, row_after)
+            if after not in numbers:
+                numbers[after] = len(found.worlds)
+                found.worlds.append(after)
+                found.came_by.append((number, step))
+                broken = broken or broken_by_world(after, row_after, stalls=stalls)
+            if broken:
+                found.broken = Broken(broken, number, step)
+                return found
+    stranded = first_stranded(found.worlds, play)
+    if stranded:
+        found.broken = Broken(promise=stranded[1], number=stranded[0])
+    return found
+
+
+def canonical(world: World, rows: Rows) -> World:
+    """Return the world that stands for this one and its mirror image; note in it a removal confirmed for good."""
+    first, second = world.drains
+    if second < first:
+        world = world._replace(drains=(second, first))
+    if not world.removed and world.truth == NONE:
+        row = rows.rows[world.row]
+        if row.payload == NONE and not row.pending:
+            world = world._replace(removed=True)
+    return world

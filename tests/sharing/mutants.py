@@ -1,0 +1,153 @@
+"""Ways in which the protocol could be wrong, each by one thought. The exploration must tell every one of them apart."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from tests.sharing.rules import REAL, Rules
+from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency, is_pending
+
+Claim = Callable[[Share, bytes, UUID, datetime, Timing], Share]
+Record = Callable[[Share, UUID, Result, datetime, Timing], Share]
+
+
+def no_fence(share: Share, now: datetime) -> bool:
+    """A live lease keeps no one out."""
+    return REAL.is_due(replace(share, lease_until=None), now)
+
+
+def hash_kept_at_claim(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
+    """What was confirmed before is taken to hold while a request is under way."""
+    return replace(REAL.claim(share, wanted, lease_id, now, timing), confirmed_hash=share.confirmed_hash)
+
+
+def removal_skipped_too_early(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
+    """Nothing is removed where nothing was acknowledged, though something may have been sent."""
+    if wanted == NOTHING and not share.holds:
+        share = replace(share, confirmed_hash=NOTHING, unsettled_until=None)
+    return REAL.claim(share, wanted, lease_id, now, timing)
+
+
+def record_without_lease(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """Whoever comes back records, as if the lease were still theirs."""
+    return REAL.record(replace(share, lease_id=lease_id), lease_id, result, now, timing)
+
+
+def no_settling(rules: Rules) -> Rules:
+    """Every confirmation counts at once, whatever is still in the air."""
+
+    def claim(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
+        return replace(rules.claim(share, wanted, lease_id, now, timing), unsettled_until=None)
+
+    def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+        return replace(rules.record(share, lease_id, result, now, timing), unsettled_until=None)
+
+    return replace(rules, claim=claim, record=record)
+
+
+def expired_lease_counts_as_not_sent(
+    share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
+) -> Share:
+    """A drain that died is taken not to have sent."""
+    return REAL.claim(replace(share, lease_id=None, lease_until=None), wanted, lease_id, now, timing)
+
+
+def unclear_counts_as_not_sent(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """A time-out is taken for a request that never arrived."""
+    if result.outcome is Outcome.UNCLEAR:
+        result = replace(result, outcome=Outcome.NOT_SENT)
+    return REAL.record(share, lease_id, result, now, timing)
+
+
+def settled_by_the_time_of_the_record(
+    share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
+) -> Share:
+    """A confirmation counts once the strays are gone, though its request was sent before they were."""
+    if share.unsettled_until is not None and share.unsettled_until <= now:
+        share = replace(share, unsettled_until=None)
+    return REAL.record(share, lease_id, result, now, timing)
+
+
+def provisional_never_sent_again(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """A provisional confirmation is left at that."""
+    after = REAL.record(share, lease_id, result, now, timing)
+    if (
+        result.outcome is Outcome.CONFIRMED
+        and share.lease_id == lease_id
+        and share.wanted_version == share.claimed_version
+    ):
+        return replace(after, wanted_version=after.confirmed_version)
+    return after
+
+
+def old_confirmation_counts_for_the_new_truth(
+    share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
+) -> Share:
+    """A truth that moved on while its request was under way is taken for confirmed."""
+    if result.outcome is Outcome.CONFIRMED and share.lease_id == lease_id:
+        share = replace(share, claimed_version=share.wanted_version)
+    return REAL.record(share, lease_id, result, now, timing)
+
+
+def stale_record_ignored(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """Whoever comes late with a request is not listened to."""
+    return share if share.lease_id != lease_id else REAL.record(share, lease_id, result, now, timing)
+
+
+def hash_kept_on_stale_record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """A stale send makes the share due, but the provider is still taken to hold what it confirmed."""
+    after = REAL.record(share, lease_id, result, now, timing)
+    return after if share.lease_id == lease_id else replace(after, confirmed_hash=share.confirmed_hash)
+
+
+def stale_record_leaves_others_settled(
+    share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
+) -> Share:
+    """A stale send does not make the request under way provisional."""
+    after = REAL.record(share, lease_id, result, now, timing)
+    return after if share.lease_id == lease_id else replace(after, unsettled_until=share.unsettled_until)
+
+
+def refused_removal_parks(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """A removal that is refused is given up like a put."""
+    after = REAL.record(share, lease_id, result, now, timing)
+    if result.outcome is Outcome.REJECTED and share.lease_id == lease_id:
+        return replace(after, parked="rejected")
+    return after
+
+
+def new_truth_stays_parked(share: Share, urgency: Urgency, now: datetime) -> Share:
+    """A dead letter stays one when the truth changes."""
+    return replace(REAL.want(share, urgency, now), parked=share.parked)
+
+
+def new_truth_waits_for_the_old_ones_retry(share: Share, urgency: Urgency, now: datetime) -> Share:
+    """A new truth inherits the wait of the failures before it."""
+    after = REAL.want(share, urgency, now)
+    return replace(after, due_at=max(share.due_at, now)) if is_pending(share) else after
+
+
+MUTANTS: dict[str, tuple[Rules, int]] = {
+    "no fence": (replace(REAL, is_due=no_fence), 2),
+    "hash kept at claim": (replace(REAL, claim=hash_kept_at_claim), 1),
+    "removal skipped too early": (replace(REAL, claim=removal_skipped_too_early), 1),
+    "record without lease": (replace(REAL, record=record_without_lease), 2),
+    "no settling": (no_settling(REAL), 1),
+    "expired lease counts as not sent": (replace(REAL, claim=expired_lease_counts_as_not_sent), 1),
+    "unclear counts as not sent": (replace(REAL, record=unclear_counts_as_not_sent), 1),
+    "settled by the time of the record": (replace(REAL, record=settled_by_the_time_of_the_record), 1),
+    "provisional never sent again": (replace(REAL, record=provisional_never_sent_again), 3),
+    "old confirmation counts for the new truth": (replace(REAL, record=old_confirmation_counts_for_the_new_truth), 2),
+    "refused removal parks": (replace(REAL, record=refused_removal_parks), 3),
+    "new truth stays parked": (replace(REAL, want=new_truth_stays_parked), 3),
+    "new truth waits for the old one's retry": (replace(REAL, want=new_truth_waits_for_the_old_ones_retry), 3),
+}
+"""Each with the promise that it breaks."""
+
+BEYOND_T: dict[str, tuple[Rules, int]] = {
+    "stale record ignored": (replace(REAL, record=stale_record_ignored), 2),
+    "hash kept on stale record": (replace(REAL, record=hash_kept_on_stale_record), 2),
+    "stale record leaves others settled": (replace(REAL, record=stale_record_leaves_others_settled), 2),
+}
+"""Told apart only where a sender stalls for longer than T."""

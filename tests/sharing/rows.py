@@ -1,0 +1,156 @@
+"""Every row that a share can become, told apart only as far as the protocol can tell.
+
+Time is relative to now and stops at zero, versions are ranks, leases are "the row's" or none: so the rows are few, and
+the real transitions are called once for each of them. What the protocol only keeps for others to read (failures,
+acknowledgement time, urgency) is left out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from tests.sharing.rules import Rules
+from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency, is_leased, is_pending
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TICK = timedelta(hours=1)
+"""Far longer than a test, so that a replay on a real clock stays within its tick."""
+
+HELD = UUID(int=1)
+LOST = UUID(int=2)
+TAKEN = UUID(int=3)
+
+
+NONE, A, B = PAYLOADS = range(3)
+"""What the truth may want a provider to hold."""
+
+NAMES = ("nothing", "A", "B")
+HASHES = (NOTHING, b"A", b"B")
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """How long things last, in ticks."""
+
+    lease: int = 2
+    settle: int = 3
+    retry: int = 1
+
+    @property
+    def timing(self) -> Timing:
+        return Timing(lease=self.lease * TICK, settle=self.settle * TICK)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the explorer needs to know about a row; `payload` is what the provider is known to hold."""
+
+    share: Share
+    payload: int | None
+    pending: bool
+    parked: bool
+    leased: bool
+    live: bool
+    settled: bool
+    due: bool
+
+    def __str__(self) -> str:
+        share = self.share
+        told = ["unknown" if self.payload is None else f"known to hold {NAMES[self.payload]}"]
+        told += [name for name in ("pending", "due", "parked") if getattr(self, name)]
+        if self.leased:
+            told.append("leased" if self.live else "lease expired")
+        if share.unsettled_until:
+            told.append(f"unsettled for {(share.unsettled_until - NOW) // TICK}")
+        return ", ".join(told)
+
+
+class Rows:
+    """The rows met so far and their transitions, by number; row 0 is a share never wanted."""
+
+    def __init__(self, rules: Rules, ticks: Ticks) -> None:
+        self._rules = rules
+        self.ticks = ticks
+        self._timing = ticks.timing
+        self._ids: dict[Share, int] = {}
+        self._results: dict[tuple[int, ...], int] = {}
+        self._taken: set[tuple[int, ...]] = set()
+        self.rows: list[Row] = []
+        self._intern(Share(due_at=NOW))
+
+    def want(self, row: int) -> int:
+        return self._memo((0, row), lambda share: self._rules.want(share, Urgency.CONSENT, NOW))
+
+    def claim(self, row: int, payload: int) -> tuple[int, bool]:
+        """Return the row, and whether the claimer is to send."""
+        key = (1, row, payload)
+        claimed = self._memo(key, lambda share: self._rules.claim(share, HASHES[payload], TAKEN, NOW, self._timing))
+        return claimed, key in self._taken
+
+    def record(self, row: int, holds_lease: bool, outcome: Outcome) -> int:
+        result = Result(outcome, retry_in=self.ticks.retry * TICK)
+        return self._memo(
+            (2, row, holds_lease, _OUTCOMES.index(outcome)),
+            lambda share: self._rules.record(share, HELD if holds_lease else LOST, result, NOW, self._timing),
+        )
+
+    def tick(self, row: int) -> int:
+        return self._memo((3, row), _a_tick_later)
+
+    def _memo(self, key: tuple[int, ...], transition: Callable[[Share], Share]) -> int:
+        known = self._results.get(key)
+        if known is None:
+            share = transition(self.rows[key[1]].share)
+            if share.lease_id == TAKEN:
+                self._taken.add(key)
+            known = self._results[key] = self._intern(share)
+        return known
+
+    def _intern(self, share: Share) -> int:
+        share = canonical(share)
+        number = self._ids.setdefault(share, len(self.rows))
+        if number == len(self.rows):
+            self.rows.append(
+                Row(
+                    share=share,
+                    payload=None if share.confirmed_hash is None else HASHES.index(share.confirmed_hash),
+                    pending=is_pending(share),
+                    parked=share.parked is not None,
+                    leased=share.lease_id is not None,
+                    live=is_leased(share, NOW),
+                    settled=share.unsettled_until is None,
+                    due=self._rules.is_due(share, NOW),
+                )
+            )
+        return number
+
+
+_OUTCOMES = tuple(Outcome)
+
+
+def canonical(share: Share) -> Share:
+    """Return the one row that stands for all that behave like this one from now on."""
+    ranks = sorted({share.confirmed_version, share.claimed_version, share.wanted_version})
+    return replace(
+        share,
+        confirmed_version=ranks.index(share.confirmed_version),
+        claimed_version=ranks.index(share.claimed_version),
+        wanted_version=ranks.index(share.wanted_version),
+        due_at=max(share.due_at, NOW),
+        lease_id=None if share.lease_id is None else HELD,
+        lease_until=share.lease_until and max(share.lease_until, NOW),
+        unsettled_until=share.unsettled_until and max(share.unsettled_until, NOW),
+        confirmed_at=None,
+        urgency=Urgency.CONSENT,
+        failures=0,
+    )
+
+
+def _a_tick_later(share: Share) -> Share:
+    return replace(
+        share,
+        due_at=share.due_at - TICK,
+        lease_until=share.lease_until and share.lease_until - TICK,
+        unsettled_until=share.unsettled_until and share.unsettled_until - TICK,
+    )
