@@ -59,6 +59,7 @@ def errors_without_values(_: object, __: str, event: EventDict) -> EventDict:
     if isinstance(error, tuple):
         error = error[1]
     event.pop("stack_info", None)
+    error = getattr(error, "exc", error)  # billiard wraps what a child raised
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
         event["exception"] = type(error).__name__

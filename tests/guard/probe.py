@@ -6,6 +6,7 @@ import time
 
 import redis
 from celery import Celery
+from celery.exceptions import Ignore
 
 import worker.log  # noqa: F401 - answers Celery's signal to set up logging
 from worker.settings import settings
@@ -13,9 +14,10 @@ from worker.tasks import hub
 
 app = Celery("probe", task_cls="worker.tasks.base:HubTask")
 app.config_from_object("celeryconfig")
+app.conf.imports = ("worker.tasks.hub",)  # not the real jobs: this worker has no database
 app.conf.task_routes = {"probe.*": {"queue": "jobs"}} | app.conf.task_routes
 
-store = redis.Redis.from_url(settings().redis_url)
+store = redis.Redis.from_url(settings().redis_url, socket_timeout=None)
 RECORDED = f"{settings().redis_prefix}recorded"
 RUN = f"{settings().redis_prefix}run"
 RELEASE = f"{settings().redis_prefix}release"
@@ -48,6 +50,15 @@ def hold(job: str) -> str:
     """Run until the test lets go, and answer with what was given."""
     store.lpush(RUN + ".held", 1)
     store.blpop(RELEASE, timeout=8)
+    return job
+
+
+@app.task(name="probe.put_back", bind=True, ignore_result=False)
+def put_back(self, job: str) -> str:
+    """Go back on the queue once, under the same id."""
+    if store.set(f"{RUN}.back.{self.request.id}", 1, nx=True):
+        self.apply_async((job,), task_id=self.request.id, queue="jobs")
+        raise Ignore
     return job
 
 

@@ -36,7 +36,7 @@ def test_poison_is_refused_and_recorded_and_its_sender_answered(worker: Worker, 
     assert recorded[0][5] == str(len(poison.item))
     if poison.task_id is not None:
         receipt = worker.answer(poison.task_id)
-        assert (receipt["outcome"], receipt["code"], receipt["field"]) == ("refused", poison.code, poison.field)
+        assert (receipt["outcome"], receipt["code"], receipt.get("field")) == ("refused", poison.code, poison.field)
     assert worker.redis.get(f"{worker.prefix}run") == run
 
 
@@ -87,6 +87,11 @@ def test_poison_among_the_unacknowledged_is_dropped_when_it_is_due_again(worker:
         worker.redis.zadd(f"{worker.prefix}unacked_index", {f"poisoned-{number}": time.time() - 3_600})
     recorded: list[list[str]] = []
     eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) == len(UNACKNOWLEDGED), "the records")
+
+
+def test_a_task_may_put_its_own_message_back(worker: Worker) -> None:
+    assert worker.call("probe.put_back", "{}") == "{}"
+    assert worker.refusals() == []
 
 
 def test_what_a_dead_worker_had_taken_runs(worker: Worker) -> None:

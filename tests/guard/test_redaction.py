@@ -5,15 +5,24 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 import redis.client
 
 import worker.tasks.redaction  # noqa: F401 - connects what is tested here
 from ops.embedded.servers import free_port
-from tests.guard.harness import Worker, eventually
-from tests.guard.poison import SECRET
+from tests.guard.harness import Raw, Worker, eventually
+from tests.guard.poison import EMBED, SECRET
+
+OPEN = Raw(
+    task="probe.hold",
+    body=[[SECRET], {}, EMBED],
+    headers={"argsrepr": SECRET, "kwargsrepr": SECRET, "shadow": SECRET, "origin": SECRET, "root_id": SECRET},
+)
+"""A message whose sender shows everything in every header that could."""
 
 
 @pytest.fixture
@@ -24,6 +33,34 @@ def events(worker: Worker) -> Iterator[redis.client.PubSub]:
 
 
 @pytest.fixture
+def flower(worker: Worker) -> Iterator[Callable[[str], str]]:
+    """Flower at work, as a function from a path to its page (empty when there is none)."""
+    port = free_port()
+    command = [sys.executable, "-m", "celery", "-A", "probe", "flower", "--address=127.0.0.1", f"--port={port}"]
+    process = subprocess.Popen(
+        command,
+        env=worker.environment | {"FLOWER_UNAUTHENTICATED_API": "true"},
+        cwd=worker.log.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def page(path: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    try:
+        eventually(lambda: "guard@test" in page("/api/workers?refresh=true"), "Flower knowing the worker", 30)
+        yield page
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
 def held(worker: Worker) -> Iterator[str]:
     """A task that runs for as long as the test does."""
     task_id = worker.send("probe.hold", SECRET)
@@ -31,7 +68,7 @@ def held(worker: Worker) -> Iterator[str]:
     yield task_id
     worker.redis.lpush(f"{worker.prefix}release", 1)
     assert worker.answer(task_id) == SECRET
-    worker.redis.delete(f"{worker.prefix}release")  # the test may have let it go itself
+    worker.redis.delete(f"{worker.prefix}release")  # the test may have let it go already
 
 
 def _until(events: redis.client.PubSub, kind: str, task_id: str) -> str:
@@ -61,46 +98,36 @@ def test_inspect_shows_no_arguments(worker: Worker, held: str) -> None:
     assert worker.environment["PERMIT_HUB_REDIS_URL"].split(":")[2].split("@")[0] not in json.dumps(inspect.conf())
 
 
-def test_flower_shows_no_arguments(worker: Worker, held: str) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "celery", "-A", "probe", "flower", "--address=127.0.0.1", f"--port={port}"]
-    flower = subprocess.Popen(
-        command,
-        env=worker.environment | {"FLOWER_UNAUTHENTICATED_API": "true"},
-        cwd=worker.log.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def test_flower_shows_no_arguments(worker: Worker, flower: Callable[[str], str], held: str) -> None:
+    eventually(lambda: held in flower("/api/workers?refresh=true&workername=guard@test"), "the running task")
+    running = {path: flower(path) for path in ("/api/workers?refresh=true", "/worker/guard@test", "/api/tasks")}
+    worker.redis.lpush(f"{worker.prefix}release", 1)
+    worker.answer(held)
+    sent: list[str] = []
 
-    def page(path: str) -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            return ""
+    def knows_one() -> str | None:
+        """Send until one is seen: Flower misses what happens before it listens."""
+        sent.append(worker.send("permit.cancel", SECRET))
+        worker.answer(sent[-1])
+        return next((each for each in sent if '"SUCCESS"' in flower(f"/api/task/info/{each}")), None)
 
-    try:
-        eventually(lambda: held in page("/api/workers?refresh=true&workername=guard@test"), "Flower at work", 20)
-        other = worker.send("permit.cancel", SECRET)
-        worker.redis.lpush(f"{worker.prefix}release", 1)
-        eventually(lambda: '"SUCCESS"' in page(f"/api/task/info/{other}"), "a task on Flower's page")
-        paths = ["/workers", "/worker/guard@test", "/tasks", f"/task/{other}", f"/api/task/info/{other}", "/api/tasks"]
-        pages = {path: page(path) for path in (*paths, "/api/workers?refresh=true", "/broker")}
-        assert all(pages.values()), [path for path, text in pages.items() if not text]
-        assert other in pages["/api/tasks"]
-        assert [path for path, text in pages.items() if SECRET in text] == []
-    finally:
-        flower.terminate()
-        flower.wait(10)
+    eventually(knows_one, "a task on Flower's page", 20)
+    ended = knows_one()
+    paths = ("/workers", "/worker/guard@test", "/tasks", f"/task/{ended}", f"/api/task/info/{ended}", "/api/tasks")
+    pages = {path: flower(path) for path in (*paths, "/broker")}
+    assert ended in pages["/api/tasks"]
+    assert held in running["/worker/guard@test"]
+    for shown in (running, pages):
+        assert [path for path, text in shown.items() if not text or SECRET in text] == []
 
 
 def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.client.PubSub) -> None:
-    task_id = worker.send("probe.hold", SECRET)
+    worker.push(OPEN.item())
     worker.redis.lpush(f"{worker.prefix}release", 1)
-    sent = _until(events, "task-succeeded", task_id)
+    sent = _until(events, "task-succeeded", OPEN.id)
     assert "task-received" in sent
     assert SECRET not in sent
-    assert worker.answer(task_id) == SECRET
+    assert worker.answer(OPEN.id) == SECRET
 
 
 def test_an_error_that_quotes_data_shows_only_its_class(worker: Worker, events: redis.client.PubSub) -> None:
@@ -117,10 +144,11 @@ def test_an_error_that_quotes_data_shows_only_its_class(worker: Worker, events: 
 
 
 def test_logs_show_neither_arguments_nor_results(worker: Worker) -> None:
-    task_id = worker.send("probe.hold", SECRET)
+    again = replace(OPEN, id=str(uuid4()))
+    worker.push(again.item())
     worker.redis.lpush(f"{worker.prefix}release", 1)
-    worker.answer(task_id)
-    eventually(lambda: f"{task_id}] succeeded" in worker.logged(), "Celery's line about it")
+    worker.answer(again.id)
+    eventually(lambda: f"{again.id}] succeeded" in worker.logged(), "Celery's line about it")
     assert SECRET not in worker.logged()
 
 

@@ -7,6 +7,8 @@ import structlog
 from celery import current_app, shared_task, states
 
 from schemas.receipts import Outcome, Receipt, RefusalCode
+from worker.services.refusals import record_message
+from worker.tasks.process import hub
 from worker.tasks.redaction import describe
 
 UNKNOWN_KIND = "unknown"
@@ -23,12 +25,21 @@ class Recorder(Protocol):
     ) -> None: ...  # fmt: skip
 
 
-_recorders: list[Recorder] = []
+def _in_database(
+    *, code: RefusalCode, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str
+) -> None:
+    del digest  # for the log: it finds the sender's copy again
+    record_message(
+        hub(), code=code, field=field, queue=queue, task_id=UUID(task_id) if task_id else None, kind=kind, size=size
+    )
+
+
+_recorders: list[Recorder] = [_in_database]
 
 
 def record_with(recorder: Recorder) -> None:
-    """Have refused messages recorded by this; called once, where the app is put together."""
-    _recorders.append(recorder)
+    """Have refused messages recorded by this instead."""
+    _recorders[:] = [recorder]
 
 
 @shared_task(name="hub.ping", ignore_result=False)  # type: ignore[untyped-decorator]
@@ -52,4 +63,4 @@ def record_refusal(
         receipt = Receipt(
             job_id=UUID(task_id), kind=kind or UNKNOWN_KIND, outcome=Outcome.REFUSED, code=refusal, field=field
         )
-        current_app.backend.store_result(task_id, receipt.model_dump(mode="json"), states.SUCCESS)
+        current_app.backend.store_result(task_id, receipt.model_dump(mode="json", exclude_none=True), states.SUCCESS)
