@@ -49,7 +49,7 @@ return 'published'
 _VERSION = re.compile(rb'"version":(?P<version>\d+)')
 
 
-class Published(StrEnum):
+class Answer(StrEnum):
     """What became of a publication."""
 
     PUBLISHED = "published"
@@ -101,22 +101,22 @@ class Live:
         """Return the identity of the running Redis process; a new one may have lost or restored data."""
         return str(self.client.info("server")["run_id"])
 
-    def publish(self, publications: Sequence[Publication]) -> list[Published]:
+    def publish(self, publications: Sequence[Publication]) -> list[Answer]:
         """Publish changes in one round trip; tried for seconds when Redis is away.
 
         Raises:
             redis.RedisError: Redis stayed away.
         """
 
-        def once() -> list[Published]:
+        def once() -> list[Answer]:
             if len(publications) == 1:  # a pipeline would ask first whether the script is there
                 keys, arguments = self._call(publications[0])
-                return [Published(self._publish(keys, arguments).decode())]
+                return [Answer(self._publish(keys, arguments).decode())]
             pipeline = self.client.pipeline(transaction=False)
             for publication in publications:
                 keys, arguments = self._call(publication)
                 self._publish(keys, arguments, pipeline)
-            return [Published(answer.decode()) for answer in pipeline.execute()]
+            return [Answer(answer.decode()) for answer in pipeline.execute()]
 
         return _patiently()(once)
 

@@ -7,17 +7,25 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from schemas.jobs import ConsentChoice
+from worker.db import permits
+from worker.db.permits import COLUMNS, SOURCE
 from worker.domain.consent import ConsentDecision
+from worker.domain.permit import Permit
 
-_READ = text("""
-    SELECT resident_id, version, choice, providers, recorded_at
-    FROM consent_decisions WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id, version
+_IN_EFFECT = text("""
+    SELECT resident_id, version, choice, array_agg(provider) AS providers, recorded_at FROM (
+        SELECT DISTINCT ON (resident_id, provider) resident_id, provider, version, choice, recorded_at
+        FROM consent_decisions CROSS JOIN unnest(providers) AS provider
+        WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id, provider, version DESC
+    ) latest GROUP BY resident_id, version, choice, recorded_at ORDER BY resident_id, version
 """)
-_LATEST_ON = text("""
-    SELECT DISTINCT ON (resident_id) resident_id, version, choice, providers, recorded_at
-    FROM consent_decisions
-    WHERE resident_id = ANY(:resident_ids) AND :provider = ANY(providers)
-    ORDER BY resident_id, version DESC
+_TRUTH = text(f"""
+    SELECT {COLUMNS}, d.version AS decision_version, d.choice, d.providers, d.recorded_at
+    FROM {SOURCE} LEFT JOIN LATERAL (
+        SELECT version, choice, providers, recorded_at FROM consent_decisions
+        WHERE resident_id = p.resident_id AND :provider = ANY(providers) ORDER BY version DESC LIMIT 1
+    ) d ON true
+    WHERE p.permit_id = ANY(:permit_ids)
 """)
 _APPEND = text("""
     INSERT INTO consent_decisions
@@ -27,18 +35,26 @@ _APPEND = text("""
 """)
 
 
-def read(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
-    """Read whole ledgers, by resident, in order."""
+def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
+    """Read, by resident and in order, the decisions in effect, each with the providers that it still decides on."""
     ledgers: dict[str, list[ConsentDecision]] = {resident_id: [] for resident_id in resident_ids}
-    for row in db.execute(_READ, {"resident_ids": list(resident_ids)}):
+    for row in db.execute(_IN_EFFECT, {"resident_ids": list(resident_ids)}):
         ledgers[row.resident_id].append(_decision(row.version, row.choice, row.providers, row.recorded_at))
     return ledgers
 
 
-def latest_on(db: Connection, provider: str, resident_ids: Collection[str]) -> dict[str, ConsentDecision]:
-    """Read, by resident, the latest decision that names a provider."""
-    rows = db.execute(_LATEST_ON, {"resident_ids": list(resident_ids), "provider": provider})
-    return {row.resident_id: _decision(row.version, row.choice, row.providers, row.recorded_at) for row in rows}
+def truth(
+    db: Connection, provider: str, permit_ids: Collection[UUID]
+) -> dict[UUID, tuple[Permit, ConsentDecision | None]]:
+    """Read permits, each with its resident's latest decision that names a provider; none whose plate was erased."""
+    rows = db.execute(_TRUTH, {"permit_ids": list(permit_ids), "provider": provider})
+    return {
+        row.permit_id: (
+            permits.read(row),
+            row.choice and _decision(row.decision_version, row.choice, row.providers, row.recorded_at),
+        )
+        for row in rows
+    }
 
 
 def append(

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 VARIABLE = "PERMIT_HUB_MIGRATION_DATABASE_URL"
 _ONE_AT_A_TIME = 7_236_001  # an advisory lock: two deployments may start at once
@@ -27,13 +27,17 @@ class OwnerSettings(BaseSettings):
 
 def migrate(database_url: str) -> None:
     """Upgrade the database to the newest revision, as the owner of its tables."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = create_engine(database_url, poolclass=NullPool, hide_parameters=True)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(configuration(connection), "head")
+
+
+def configuration(connection: Connection) -> Config:
+    """Return what Alembic's commands need to work on this connection."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def main() -> None:

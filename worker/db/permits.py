@@ -11,18 +11,21 @@ from worker.domain import pending as pending_rules
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import Plate
 
-_COLUMNS = """
-    SELECT p.permit_id, p.resident_id, p.status, p.requested_on, p.profile, p.ban_id, p.address, p.zones, p.pending,
+COLUMNS = """
+    p.permit_id, p.resident_id, p.status, p.requested_on, p.profile, p.ban_id, p.address, p.zones, p.pending,
         p.reason, a.raw, a.normalised, a.country,
         ARRAY(SELECT t.first_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS first_days,
         ARRAY(SELECT t.last_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS last_days
-    FROM permits p JOIN LATERAL (
+"""
+SOURCE = """
+    permits p JOIN LATERAL (
         SELECT raw, normalised, country FROM plate_assignments
         WHERE permit_id = p.permit_id ORDER BY assigned_at DESC LIMIT 1
     ) a ON true
 """
-_OF_RESIDENTS = text(_COLUMNS + "WHERE p.resident_id = ANY(:resident_ids) ORDER BY p.requested_on DESC, p.permit_id")
-_BY_ID = text(_COLUMNS + "WHERE p.permit_id = ANY(:permit_ids)")
+_OF_RESIDENTS = text(f"""
+    SELECT {COLUMNS} FROM {SOURCE} WHERE p.resident_id = ANY(:resident_ids) ORDER BY p.requested_on DESC, p.permit_id
+""")
 _RECORD = """
     jsonb_to_recordset(CAST(:permits AS jsonb)) AS new
         (permit_id uuid, resident_id text, status text, requested_on date, profile text, ban_id text, address text,
@@ -55,13 +58,8 @@ def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, lis
     """Read residents' permits, the latest request first; none whose plate was erased."""
     permits: dict[str, list[Permit]] = {resident_id: [] for resident_id in resident_ids}
     for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
-        permits[row.resident_id].append(_permit(row))
+        permits[row.resident_id].append(read(row))
     return permits
-
-
-def by_id(db: Connection, permit_ids: Collection[UUID]) -> dict[UUID, Permit]:
-    """Read permits by id; none whose plate was erased."""
-    return {row.permit_id: _permit(row) for row in db.execute(_BY_ID, {"permit_ids": list(permit_ids)})}
 
 
 def insert(db: Connection, permits: Iterable[Permit]) -> set[UUID]:
@@ -94,7 +92,8 @@ def erase(db: Connection, resident_id: str) -> None:
     db.execute(_ERASE, {"resident_id": resident_id})
 
 
-def _permit(row: Row[Any]) -> Permit:
+def read(row: Row[Any]) -> Permit:
+    """Return the permit of a row with `COLUMNS`."""
     return Permit(
         permit_id=row.permit_id,
         resident_id=row.resident_id,

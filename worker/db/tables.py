@@ -9,17 +9,22 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
+    func,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
 
 metadata = MetaData()
 
@@ -28,11 +33,15 @@ def _moment(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
+def _recorded_at() -> Column[object]:
+    return Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
 hub_state = Table(
     "hub_state",
     metadata,
-    Column("singleton", Boolean, primary_key=True),
-    Column("epoch", BigInteger, nullable=False),
+    Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
+    Column("epoch", BigInteger, nullable=False, server_default=text("1")),
     Column("redis_run_id", Text),
 )
 
@@ -40,12 +49,13 @@ residents = Table(
     "residents",
     metadata,
     Column("resident_id", Text, primary_key=True),
-    Column("version", BigInteger, nullable=False),
-    Column("published_version", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    Column("published_version", BigInteger, nullable=False, server_default=text("0")),
     Column("name", Text),
     Column("email", Text),
     Column("language", Text),
     _moment("erased_at", nullable=True),
+    Index("residents_unpublished", "resident_id", postgresql_where=text("published_version < version")),
 )
 
 permits = Table(
@@ -61,6 +71,11 @@ permits = Table(
     Column("zones", ARRAY(Text), nullable=False),
     Column("pending", JSONB),
     Column("reason", Text),
+    CheckConstraint(
+        "status IN ('submitted', 'awaiting_payment', 'active', 'rejected', 'cancelled_by_resident', "
+        "'cancelled_unpaid', 'ended')",
+        name="permits_status",
+    ),
 )
 
 terms = Table(
@@ -70,27 +85,32 @@ terms = Table(
     Column("first_day", Date, primary_key=True),
     Column("last_day", Date, nullable=False),
     CheckConstraint("first_day <= last_day", name="terms_in_order"),
+    ExcludeConstraint(
+        ("permit_id", "="), (text("daterange(first_day, last_day, '[]')"), "&&"), name="terms_apart", using="gist"
+    ),
 )
 
 plate_assignments = Table(
     "plate_assignments",
     metadata,
     Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
-    Column("assigned_at", DateTime(timezone=True), primary_key=True),
+    Column("assigned_at", DateTime(timezone=True), primary_key=True, server_default=func.clock_timestamp()),
     Column("raw", Text, nullable=False),
     Column("normalised", Text, nullable=False),
     Column("country", String(2), nullable=False),
     Column("plate_key", Uuid, nullable=False),
     Column("during", TSTZRANGE, nullable=False),
+    ExcludeConstraint(("plate_key", "="), ("during", "&&"), name="plate_in_use", using="gist"),
 )
 
 payments = Table(
     "payments",
     metadata,
-    Column("payment_reference", Text, primary_key=True),
+    Column("payment_reference", Text),
     Column("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
     Column("amount_cents", Integer, nullable=False),
-    _moment("recorded_at"),
+    _recorded_at(),
+    PrimaryKeyConstraint("payment_reference", name="payment_already_confirmed"),
 )
 
 jobs = Table(
@@ -104,13 +124,13 @@ jobs = Table(
     Column("code", Text),
     Column("digest", LargeBinary, nullable=False),
     Column("receipt", JSONB, nullable=False),
-    _moment("recorded_at"),
+    _recorded_at(),
 )
 
 refused_messages = Table(
     "refused_messages",
     metadata,
-    Column("refused_message_id", BigInteger, primary_key=True),
+    Column("refused_message_id", BigInteger, Identity(always=True), primary_key=True),
     Column("task_id", Uuid),
     Column("job_id", Uuid),
     Column("kind", Text),
@@ -118,7 +138,7 @@ refused_messages = Table(
     Column("code", Text, nullable=False),
     Column("field", Text),
     Column("size", Integer, nullable=False),
-    _moment("recorded_at"),
+    _recorded_at(),
 )
 
 consent_decisions = Table(
@@ -133,7 +153,8 @@ consent_decisions = Table(
     Column("source", Text, nullable=False),
     Column("job_id", Uuid, nullable=False),
     _moment("decided_at"),
-    _moment("recorded_at"),
+    _recorded_at(),
+    CheckConstraint("choice IN ('allow', 'refuse')", name="consent_choice"),
 )
 
 shares = Table(
@@ -141,7 +162,7 @@ shares = Table(
     metadata,
     Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
     Column("provider", Text, primary_key=True),
-    Column("reference", Uuid, nullable=False),
+    Column("reference", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     Column("wanted_version", BigInteger, nullable=False),
     Column("confirmed_version", BigInteger, nullable=False),
     Column("confirmed_hash", LargeBinary),
@@ -157,6 +178,13 @@ shares = Table(
     Column("failures", Integer, nullable=False),
     Column("parked", Text),
     UniqueConstraint("reference", name="shares_reference_key"),
+    Index(
+        "shares_due",
+        "provider",
+        "urgency",
+        "due_at",
+        postgresql_where=text("confirmed_version < wanted_version AND parked IS NULL"),
+    ),
 )
 
 disclosures = Table(
@@ -167,7 +195,8 @@ disclosures = Table(
     Column("provider", Text, nullable=False),
     Column("fields_hash", LargeBinary, nullable=False),
     Column("consent_version", Integer),
-    _moment("recorded_at"),
+    _recorded_at(),
+    Index("disclosures_by_permit", "permit_id"),
 )
 
 disclosure_outcomes = Table(
@@ -176,7 +205,7 @@ disclosure_outcomes = Table(
     Column("disclosure_id", Uuid, ForeignKey("disclosures.disclosure_id"), primary_key=True),
     Column("outcome", Text, nullable=False),
     Column("code", Text),
-    _moment("recorded_at"),
+    _recorded_at(),
 )
 
 events = Table(
@@ -184,8 +213,8 @@ events = Table(
     metadata,
     Column("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
-    Column("event_id", Uuid, nullable=False),
+    Column("event_id", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     Column("type", Text, nullable=False),
     Column("data", JSONB, nullable=False),
-    _moment("recorded_at"),
+    _recorded_at(),
 )

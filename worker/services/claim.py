@@ -1,7 +1,7 @@
 """The two transactions around a request to a provider: the claim before it, the record after it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID, uuid4
@@ -10,16 +10,18 @@ from sqlalchemy import Connection
 
 from schemas.events import EventData, EventType, ShareConfirmation
 from schemas.shared import SharedPermit
-from worker.db import consents, disclosures, events, permits, residents, shares
+from worker.db import consents, disclosures, events, residents, shares
 from worker.db.disclosures import Disclosure
 from worker.db.engine import transact
 from worker.db.events import NewEvent
+from worker.db.residents import Published, Resident
 from worker.db.shares import ShareKey, StoredShare
 from worker.domain import sharing
 from worker.domain.consent import fields_hash, shared_permit
 from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
 from worker.hub import Hub
-from worker.services.publish import republish
+from worker.live import Publication
+from worker.services.publish import publications_of, publish
 
 RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
 
@@ -45,6 +47,9 @@ class Claims:
     looked_at: int
 
 
+Ended = tuple[Claimed, Result]
+
+
 def timing(hub: Hub) -> Timing:
     """Return how long leases last and strays may linger, from the settings."""
     return Timing(
@@ -61,13 +66,12 @@ def claim(hub: Hub, provider: str, limit: int, least_urgent: Urgency, today: dat
         if not due:
             return Claims((), 0)
         # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
-        held = permits.by_id(db, [stored.key.permit_id for stored in due])
-        decisions = consents.latest_on(db, provider, {stored.resident_id for stored in due})
+        truth = consents.truth(db, provider, [stored.key.permit_id for stored in due])
         taken: dict[ShareKey, Share] = {}
         claimed: list[Claimed] = []
         disclosed: list[Disclosure] = []
         for stored in due:
-            permit, decision = held.get(stored.key.permit_id), decisions.get(stored.resident_id)
+            permit, decision = truth.get(stored.key.permit_id, (None, None))
             shared = (
                 shared_permit(permit, decision, hub.capabilities[provider], stored.reference, today) if permit else None
             )
@@ -84,15 +88,19 @@ def claim(hub: Hub, provider: str, limit: int, least_urgent: Urgency, today: dat
     return transact(hub.engine, work)
 
 
-def record(hub: Hub, provider: str, ended: Sequence[tuple[Claimed, Result]], today: date) -> None:
-    """Record how requests ended; tell residents of what they are waiting for."""
+def record(hub: Hub, provider: str, ended: Sequence[Ended], today: date) -> bool:
+    """Record how requests ended, and tell residents what they are waiting for.
+
+    Returns whether one of these shares is due again already: its truth moved on while it was leased, and the wake-up
+    that came with the change found it leased.
+    """
     told = {
         claimed.resident_id
         for claimed, result in ended
         if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED
     }
 
-    def work(db: Connection) -> None:
+    def work(db: Connection) -> tuple[bool, list[Publication]]:
         locked = residents.lock(db, told) if told else {}
         now, found = shares.lock(db, provider, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
@@ -100,29 +108,36 @@ def record(hub: Hub, provider: str, ended: Sequence[tuple[Claimed, Result]], tod
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
         shares.update(db, by_key)
         disclosures.append_outcomes(db, [(claimed.lease_id, result.outcome, result.code) for claimed, result in ended])
-        confirmations: dict[str, list[ShareConfirmation]] = defaultdict(list)
-        for claimed, result in ended:
-            if claimed.resident_id in told and result.outcome is Outcome.CONFIRMED:
-                confirmations[claimed.resident_id].append(
-                    ShareConfirmation(
-                        permit_id=claimed.key.permit_id, provider=provider, held=claimed.shared is not None
-                    )
-                )
-        if confirmations:
-            events.append(
-                db,
-                [
-                    NewEvent(
-                        name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(confirmed))
-                    )
-                    for name, confirmed in confirmations.items()
-                ],
-            )
+        due_again = any(sharing.is_due(share, now) for share in by_key.values())
+        return due_again, _tell(hub, db, provider, ended, locked, today) if told else []
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
-    transact(hub.engine, work, relaxed=not told)
-    republish(hub, told, today)
+    due_again, publications = transact(hub.engine, work, relaxed=not told)
+    publish(hub, publications, today)
     hub.live.forget_spaces([claimed.resident_id for claimed, _ in ended if claimed.resident_id not in told])
+    return due_again
+
+
+def _tell(
+    hub: Hub, db: Connection, provider: str, ended: Sequence[Ended], locked: Mapping[str, Resident], today: date
+) -> list[Publication]:
+    """Write one event for each resident, whatever the number of their shares."""
+    confirmed: dict[str, list[ShareConfirmation]] = defaultdict(list)
+    for claimed, result in ended:
+        if claimed.resident_id in locked and result.outcome is Outcome.CONFIRMED:
+            held = claimed.shared is not None
+            confirmed[claimed.resident_id].append(
+                ShareConfirmation(permit_id=claimed.key.permit_id, provider=provider, held=held)
+            )
+    written = events.append(
+        db,
+        [
+            NewEvent(name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(shares_)))
+            for name, shares_ in confirmed.items()
+        ],
+    )
+    known = [Published(name, locked[name].version + 1, locked[name].published_version) for name in confirmed]
+    return publications_of(hub, db, known, written, today)
 
 
 def _claimed(stored: StoredShare, lease_id: UUID, shared: SharedPermit | None) -> Claimed:

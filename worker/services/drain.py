@@ -13,7 +13,7 @@ from integrations.errors import NotSentError, ProviderError, RejectedError
 from worker.domain.retry import retry_in
 from worker.domain.sharing import Outcome, Result, Urgency
 from worker.hub import Hub
-from worker.services.claim import Claimed, claim, record
+from worker.services.claim import Claimed, Ended, claim, record
 
 log = structlog.get_logger()
 
@@ -22,8 +22,6 @@ LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something
 DEADLINE_PASSED = "deadline_passed"
 TIMED_OUT = "timed_out"
 ADAPTER_FAILED = "adapter_failed"
-
-Ended = tuple[Claimed, Result]
 
 
 @dataclass(slots=True)
@@ -35,6 +33,7 @@ class Drain:
     today: Callable[[], date]
     requests: int = 0
     _in_flight: set[asyncio.Task[Ended]] = field(default_factory=set)
+    _more: bool = True  # whether there may be something to claim that no wake-up will come for
     _look_at: float = 0.0
 
     async def run(self) -> bool:
@@ -43,37 +42,36 @@ class Drain:
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:
-            while True:
-                looked_at = await self._refill() if loop.time() < stop_at else 0
+            while self._in_flight or (self._more and loop.time() < stop_at):
+                if loop.time() < stop_at:
+                    await self._refill()
                 if self._in_flight:
                     await self._record()
-                elif not looked_at:
-                    return loop.time() >= stop_at
+            return self._more
         finally:
             for request in self._in_flight:
                 request.cancel()
             log.info("drain.ended", provider=self.adapter.name, requests=self.requests)
 
-    async def _refill(self) -> int:
-        """Claim what fits into the window; return how many shares were looked at."""
+    async def _refill(self) -> None:
+        """Claim what fits into the window, of which some slots are kept for what is urgent."""
         settings, loop = self.hub.settings, asyncio.get_running_loop()
         free = settings.in_flight - len(self._in_flight)
         routine = free - settings.urgent_slots
-        if routine >= settings.in_flight // 4 and (not self._in_flight or loop.time() >= self._look_at):
+        look = loop.time() >= self._look_at
+        if routine >= settings.in_flight // 4 and (self._more or look):
             limit, least_urgent = routine, Urgency.ROUTINE
-        elif free and loop.time() >= self._look_at:
+        elif free and look:
             limit, least_urgent = free, Urgency.CONSENT
-            self._look_at = loop.time() + LOOK_SECONDS
         else:
-            return 0
+            return
         deadline = loop.time() + settings.request_seconds  # counted from before the claim, as its lease is
-        name = self.adapter.name
-        claims = await asyncio.to_thread(claim, self.hub, name, limit, least_urgent, self.today())
-        if claims.looked_at < limit:  # there is no more: the rest of the window need not ask at each answer
-            self._look_at = loop.time() + LOOK_SECONDS
+        claims = await asyncio.to_thread(claim, self.hub, self.adapter.name, limit, least_urgent, self.today())
+        if least_urgent is Urgency.ROUTINE:
+            self._more = claims.looked_at == limit
+        self._look_at = loop.time() + LOOK_SECONDS
         self._in_flight |= {asyncio.create_task(self._send(claimed, deadline)) for claimed in claims.claimed}
         self.requests += len(claims.claimed)
-        return claims.looked_at
 
     async def _record(self) -> None:
         done, self._in_flight = await asyncio.wait(
@@ -81,7 +79,7 @@ class Drain:
         )
         if done:
             ended = [request.result() for request in done]
-            await asyncio.to_thread(record, self.hub, self.adapter.name, ended, self.today())
+            self._more |= await asyncio.to_thread(record, self.hub, self.adapter.name, ended, self.today())
 
     async def _send(self, claimed: Claimed, deadline: float) -> Ended:
         """Make one request and say how it ended; nothing but a cancellation gets out."""

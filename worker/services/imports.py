@@ -94,7 +94,7 @@ def _write(
 
 
 def _want(hub: Hub, db: Connection, known: Mapping[str, Resident], written: Iterable[Permit], today: date) -> set[str]:
-    ledgers = consents.read(db, {permit.resident_id for permit in written})
+    ledgers = consents.in_effect(db, {permit.resident_id for permit in written})
     wanted = {
         ShareKey(permit.permit_id, provider): want(Share(due_at=now), Urgency.ROUTINE, now)
         for permit in written

@@ -13,13 +13,14 @@ from schemas.space import Space
 from worker.db import consents, events, hub_state, permits, residents, shares
 from worker.db.engine import transact
 from worker.db.hub_state import HubState
+from worker.db.residents import Published
 from worker.db.shares import StoredShare
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit
 from worker.domain.sharing import Share
 from worker.domain.space import make_space
 from worker.hub import Hub
-from worker.live import Publication, Published
+from worker.live import Answer, Publication
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
         [
             publication.resident_id
             for publication, answer in zip(publications, answers, strict=True)
-            if answer is not Published.PUBLISHED
+            if answer is not Answer.PUBLISHED
         ],
         today,
     )
@@ -58,7 +59,7 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
         answers = hub.live.publish(publications)
         behind = set()
         for publication, answer in zip(publications, answers, strict=True):
-            if answer is Published.PUBLISHED:
+            if answer is Answer.PUBLISHED:
                 shown[publication.resident_id] = publication.version
             else:
                 behind.add(publication.resident_id)
@@ -137,15 +138,15 @@ def _know_epoch(hub: Hub) -> None:
     transact(hub.engine, start)
 
 
-def _read(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
-    db.execute(_SNAPSHOT)
-    known = residents.read_many(db, resident_ids)
-    held = permits.of_residents(db, resident_ids)
-    ledgers = consents.read(db, resident_ids)
-    stored = shares.of_residents(db, resident_ids)
-    written = events.after(db, {resident.resident_id: resident.published_version for resident in known})
-    by_resident: dict[str, list[Event]] = {
-        subject: list(group) for subject, group in groupby(written, key=lambda event: event.subject)
+def publications_of(
+    hub: Hub, db: Connection, known: Collection[Published], told: Iterable[Event], today: date
+) -> list[Publication]:
+    """Read residents' spaces in the running transaction; `told` are the events that led to them, in order."""
+    names = [resident.resident_id for resident in known]
+    held, ledgers = permits.of_residents(db, names), consents.in_effect(db, names)
+    stored = shares.of_residents(db, names)
+    events_of: dict[str, list[Event]] = {
+        subject: list(group) for subject, group in groupby(told, key=lambda event: event.subject)
     }
     publications = []
     for resident in known:
@@ -158,7 +159,14 @@ def _read(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) 
                 version=resident.version,
                 published_version=resident.published_version,
                 space=space,
-                events=by_resident.get(name, ()),
+                events=events_of.get(name, ()),
             )
         )
     return publications
+
+
+def _read(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
+    db.execute(_SNAPSHOT)
+    known = residents.read_many(db, resident_ids)
+    told = events.after(db, {resident.resident_id: resident.published_version for resident in known})
+    return publications_of(hub, db, known, told, today)

@@ -48,7 +48,7 @@ class Work:
         """Read everything about a resident under their lock."""
         name = resident.resident_id
         held = {permit.permit_id: permit for permit in permits.of_residents(db, [name])[name]}
-        ledger = consents.read(db, [name])[name]
+        ledger = consents.in_effect(db, [name])[name]
         return cls(hub, db, resident, today, held, ledger, shares.lock_of_permits(db, held))
 
     @property
