@@ -2,6 +2,7 @@
 
 import typer
 
+from ops.commands.demo import demo
 from ops.commands.up import up
 
 app = typer.Typer(
@@ -11,6 +12,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
 )
+app.command()(demo)
 app.command()(up)
 
 

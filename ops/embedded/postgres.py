@@ -95,6 +95,11 @@ class Postgres:
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )
 
+    def drop_database(self) -> None:
+        """Drop the hub's database, if there is one."""
+        with self.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
+
     def _accepts(self, pid: int) -> bool:
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()

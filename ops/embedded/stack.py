@@ -30,10 +30,14 @@ class Stack:
         redis_port: int | None = None,
         sandbox_port: int | None = None,
         flower_port: int | None = None,
+        anew: bool = False,
         report: Report | None = None,
     ) -> None:
-        """Name the data folder; `report` is told, from another thread, of children that died."""
-        self.servers = Servers(data, redis_port=redis_port)
+        """Name the data folder; `report` is told, from another thread, of children that died.
+
+        `anew` begins with an empty database and an empty Valkey, whatever an earlier run left there.
+        """
+        self.servers = Servers(data, redis_port=redis_port, anew=anew)
         self._sandbox_port, self._flower_port = sandbox_port, flower_port
         self._report: Report = report or (lambda _: None)
 

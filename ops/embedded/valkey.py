@@ -37,6 +37,11 @@ class Valkey:
             stop_seconds=30,
         )
 
+    def forget(self) -> None:
+        """Drop everything that the running server holds."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
     def _answers(self, _pid: int) -> bool:
         with redis.Redis.from_url(self.url) as client:
             try:

@@ -1,0 +1,65 @@
+"""The account that the demo plays: the one that the residents' guide shows, with dates counted from today."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+from ops.screen import ALLOWED, PROVIDERS, REFUSED
+from worker.domain.terms import add_months
+
+RESIDENT = "r-demo"
+STANDARD = "standard"
+TWO_WHEELER = "two_wheeler"
+ADDRESS: Mapping[str, str] = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
+NEW_ADDRESS: Mapping[str, str] = {"ban_id": "75114_1834_00024", "label": "24 rue de l'Exemple, 75014 Paris"}
+ZONES = ("14A", "14B")
+NEW_ZONES = ("14B", "14C")
+
+ACTIVE_PLATE, LAPSED_PLATE, CANCELLED_PLATE = "EF-367-QS", "PO-456-VB", "AA-111-AA"
+REQUESTED_PLATE, OTHER_PLATE = "GH-578-KL", "FT-902-LM"
+
+ACTIVE, LAPSED, CANCELLED, REQUESTED = (uuid4() for _ in range(4))
+"""The permits' ids, which upstream chooses."""
+
+
+def in_a_year(today: date) -> date:
+    """Return the last day of a permit of one year that starts today."""
+    return add_months(today, 12)
+
+
+def existing_permits(today: date) -> list[dict[str, object]]:
+    """Return the three permits as the city's former system knows them."""
+    yesterday = today - timedelta(days=1)
+    return [
+        _existing(ACTIVE, ACTIVE_PLATE, "active", today, (today, in_a_year(today))),
+        _existing(LAPSED, LAPSED_PLATE, "active", today, (add_months(yesterday, -12), yesterday)),
+        _existing(CANCELLED, CANCELLED_PLATE, "cancelled_by_resident", today),
+    ]
+
+
+def consent(choice: str) -> dict[str, object]:
+    """Return the fields of a decision about all four providers, with the exact text that the resident was shown."""
+    shown = (ALLOWED if choice == "allow" else REFUSED).format(", ".join(PROVIDERS.values()))
+    return {
+        "resident_id": RESIDENT,
+        "choice": choice,
+        "providers": list(PROVIDERS),
+        "text": {"version": "2024-09", "sha256": hashlib.sha256(shown.encode()).hexdigest()},
+    }
+
+
+def _existing(
+    permit_id: UUID, plate: str, status: str, requested_on: date, *terms: tuple[date, date]
+) -> dict[str, object]:
+    return {
+        "resident_id": RESIDENT,
+        "permit_id": permit_id,
+        "status": status,
+        "requested_on": requested_on,
+        "plate": {"raw": plate},
+        "profile": STANDARD,
+        "address": ADDRESS,
+        "zones": ZONES,
+        "terms": [{"first_day": first, "last_day": last} for first, last in terms],
+    }

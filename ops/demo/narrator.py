@@ -1,0 +1,97 @@
+"""What the demo says to whoever watches: what was asked, the receipt, and what can be seen then."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from permit_hub_client import Receipt
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from ops.screen import ALLOWED, PROVIDERS, REFUSED, day, show_cards, state
+from schemas.space import Card, Consent
+
+WIDEST = 100
+KIND_WIDTH = 22
+
+
+class Narrator:
+    """Writes to one console; times are shown in the city's zone."""
+
+    def __init__(self, console: Console, zone: ZoneInfo) -> None:
+        """Keep the lines short enough to be read on a wide screen."""
+        self._console = console
+        self._width = min(console.width, WIDEST)
+        self._zone = zone
+        self._scenes = 0
+
+    def scene(self, title: str, words: str) -> None:
+        """Begin a step: its name, and what it is about."""
+        self._scenes += 1
+        heading = Text(f"{self._scenes} · {title}", style="bold")
+        self._console.print()
+        self._console.print(Rule(heading, align="left", style="blue"), width=self._width)
+        self.say(words)
+
+    def say(self, words: str) -> None:
+        """Explain."""
+        self._print(Text(words))
+
+    def asked(self, kind: str, words: str) -> None:
+        """Tell of a job that is being sent."""
+        self._print(Text.assemble(("→ ", "blue"), (f"{kind:<{KIND_WIDTH}}", "bold"), words), above=1)
+
+    def answered(self, receipt: Receipt, visible_ms: float | None) -> None:
+        """Tell of its receipt, and how long it was until the change could be read on the screen."""
+        if receipt.applied:
+            words = "" if receipt.version is None else f"space version {receipt.version}"
+            if receipt.rows is not None:
+                words = f"{len(receipt.rows)} rows"
+            if visible_ms is not None:
+                words += f", on the screen after {visible_ms:.1f} ms"
+            self._answer("applied", "green", words)
+        else:
+            self._answer("refused", "red", f"{receipt.code}" + (f" ({receipt.field})" if receipt.field else ""))
+
+    def cards(self, cards: Iterable[Card]) -> None:
+        """Show cards of the resident's screen."""
+        self._print(show_cards(cards), above=1)
+
+    def choice(self, consent: Consent) -> None:
+        """Show the choice on the resident's screen, with its two boxes."""
+        allowed = any(one.allowed for one in consent.providers)
+        names = ", ".join(PROVIDERS.values())
+        for ticked, words in ((allowed, ALLOWED), (not allowed, REFUSED)):
+            sentence = words.format(names).partition(". ")[0] + "."
+            self._print(Text(f"{'☒' if ticked else '☐'} {sentence}", style="bold" if ticked else "dim"), above=1)
+        if consent.updated_at is not None:
+            self.note(f"Dernière mise à jour le {day(consent.updated_at.astimezone(self._zone))}")
+
+    def providers(
+        self, consent: Consent, headings: Sequence[str], rows: Mapping[str, Sequence[RenderableType]]
+    ) -> None:
+        """Show where each provider stands on the resident's screen, and beside it what else is known."""
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("provider")
+        table.add_column("on the screen")
+        for heading in headings:
+            table.add_column(heading)
+        for one in consent.providers:
+            table.add_row(PROVIDERS[one.provider], state(one.state), *rows[one.provider])
+        self._print(table, above=1)
+
+    def checked(self, words: str) -> None:
+        """Tell of an expectation that was met."""
+        self._print(Text.assemble(("✓ ", "green"), words))
+
+    def note(self, words: str) -> None:
+        """Say something in passing."""
+        self._print(Text(words, style="dim"))
+
+    def _answer(self, outcome: str, colour: str, words: str) -> None:
+        self._print(Text.assemble(("← ", colour), (f"{outcome:<{KIND_WIDTH}}", colour), words))
+
+    def _print(self, what: RenderableType, above: int = 0) -> None:
+        self._console.print(Padding(what, (above, 0, 0, 2)), width=self._width)

@@ -1,0 +1,158 @@
+"""The scenes of consent: allowed, withdrawn, and withdrawn while a provider is down."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from rich.text import Text
+
+from integrations.sandbox.misbehaviour import Kind
+from ops.demo import account
+from ops.demo.permits import expect_card, show
+from ops.demo.stage import Followed, Stage, expect
+from ops.screen import PROVIDERS
+from schemas.space import CardStatus, HeldState
+
+SHARED = {account.ACTIVE, account.LAPSED, account.REQUESTED}
+DOWN = "flowbird"
+REFUSAL_OF_ONE_DOWN = 503
+
+
+def consent_allowed(stage: Stage) -> None:
+    """Allow all four providers, and ask each what it holds."""
+    stage.tell.scene(
+        "Consent allowed",
+        "The resident allows the four payment apps to know the plates. Each gets what it needs of the three active "
+        "permits, and nothing else: no name, no address, no id of the city's.",
+    )
+    allowed = _allow(stage)
+    _show_held(stage, allowed, ("EF367QS", "GH578KL", "PO456VB"))
+    stage.tell.checked("each of the four holds the three active permits; AA-111-AA is nobody's business")
+
+
+def a_change_of_vehicle(stage: Stage) -> None:
+    """Change a vehicle while providers hold the old one's plate."""
+    stage.tell.scene("A change of vehicle", "EF-367-QS moves to another car; so does what the four providers hold.")
+    stage.submit(
+        "permit.change_vehicle",
+        f"now {account.OTHER_PLATE}",
+        resident_id=account.RESIDENT,
+        permit_id=account.ACTIVE,
+        plate={"raw": account.OTHER_PLATE},
+    )
+    card = show(stage, account.ACTIVE)
+    expect(card.plate == account.OTHER_PLATE, "the card shows the new plate")
+    expect_card(card, CardStatus.ACTIVE, "Changer de véhicule", "Changer d'adresse (Gratuit)", "Voir le détail")
+    held = ["FT902LM", "GH578KL", "PO456VB"]
+    stage.until(lambda: all(plates == held for plates in stage.plates_held().values()), "all four hold the new plate")
+    stage.tell.checked("all four hold FT902LM now, and none EF367QS")
+
+
+def consent_withdrawn(stage: Stage) -> dict[str, float]:
+    """Withdraw consent; return the milliseconds until each provider had confirmed to hold nothing."""
+    stage.tell.scene(
+        "Consent withdrawn",
+        "« Toute modification prend effet immédiatement. » The resident withdraws, and each of the four must confirm "
+        "that it has removed the three permits.",
+    )
+    logged = {name: stage.control.requests(name)[-1].sequence for name in PROVIDERS}
+    withdrawn = _refuse(stage, set(PROVIDERS))
+    space = stage.space()
+    held = stage.plates_held()
+    rows = {}
+    for name in PROVIDERS:
+        applied = max(entry.applied_ms or 0.0 for entry in stage.control.requests(name, after=logged[name]))
+        rows[name] = (
+            f"after {applied - withdrawn.started_ms:.1f} ms",
+            f"after {withdrawn.confirmed_ms[name]:.1f} ms",
+            _plates(held[name]),
+        )
+    stage.tell.choice(space.consent)
+    stage.tell.providers(space.consent, ("removed there", "confirmed here", "its server holds"), rows)
+    expect(not any(held.values()), "no provider holds anything after the withdrawal")
+    _expect_states(stage, dict.fromkeys(PROVIDERS, HeldState.REMOVED))
+    stage.tell.checked("none of the four holds anything")
+    return dict(withdrawn.confirmed_ms)
+
+
+def one_provider_down(stage: Stage) -> float:
+    """Withdraw while a provider is down; return the seconds from its return until it holds nothing, confirmed."""
+    title = PROVIDERS[DOWN]
+    stage.tell.scene(
+        "A provider is down",
+        f"The resident allows once more, {title} fails, the resident withdraws. The other three do not wait, and "
+        "once it is back nobody needs to do anything.",
+    )
+    _allow(stage)
+    logged = stage.control.requests(DOWN)[-1].sequence
+    stage.control.misbehave(DOWN, Kind.DOWN)
+    stage.tell.note(f"✗ {title} answers 503 to everything from now on")
+    withdrawn = _refuse(stage, set(PROVIDERS) - {DOWN})
+
+    def turned_away() -> bool:
+        entries = stage.control.requests(DOWN, after=logged)
+        return sum(entry.status == REFUSAL_OF_ONE_DOWN for entry in entries) >= len(SHARED)
+
+    stage.until(turned_away, f"{title} has been asked to remove, in vain,")
+    expected = dict.fromkeys(PROVIDERS, HeldState.REMOVED) | {DOWN: HeldState.REMOVING}
+    _expect_states(stage, expected)
+    _show_held(stage, withdrawn, (), but={DOWN: ("FT902LM", "GH578KL", "PO456VB")})
+    stage.control.behave(DOWN)
+    back = time.monotonic()
+    stage.tell.note(f"✓ {title} is back")
+
+    def converged() -> bool:
+        states = {one.provider: one.state for one in stage.space().consent.providers}
+        return states[DOWN] is HeldState.REMOVED and not stage.control.held(DOWN)
+
+    stage.until(converged, f"{title} holds nothing, and the hub knows it,")
+    seconds = time.monotonic() - back
+    expect(not any(stage.plates_held().values()), "no provider holds anything in the end")
+    stage.tell.checked(f"{seconds:.1f} s after its return {title} holds nothing, and the resident's screen says so")
+    return seconds
+
+
+def _allow(stage: Stage) -> Followed:
+    return _decide(stage, "allow", set(PROVIDERS), consent_version=stage.space().consent.version)
+
+
+def _refuse(stage: Stage, following: set[str]) -> Followed:
+    return _decide(stage, "refuse", following)
+
+
+def _decide(stage: Stage, choice: str, following: set[str], **fields: object) -> Followed:
+    return stage.submit_followed(
+        f"{choice} all four",
+        expected=dict.fromkeys(following, SHARED),
+        **account.consent(choice),
+        decided_at=datetime.now(UTC),
+        **fields,
+    )
+
+
+def _show_held(
+    stage: Stage, followed: Followed, plates: tuple[str, ...], but: Mapping[str, tuple[str, ...]] | None = None
+) -> None:
+    """Show what each provider holds and when it confirmed so, and check it: the same plates, but for some."""
+    consent, held = stage.space().consent, stage.plates_held()
+    stage.tell.choice(consent)
+    rows = {
+        name: (
+            f"after {followed.confirmed_ms[name]:.1f} ms" if name in followed.confirmed_ms else "not yet",
+            _plates(held[name]),
+        )
+        for name in PROVIDERS
+    }
+    stage.tell.providers(consent, ("confirmed", "its server holds"), rows)
+    for name in PROVIDERS:
+        expected = list((but or {}).get(name, plates))
+        expect(held[name] == expected, f"{name} holds {expected or 'nothing'}, not {held[name] or 'nothing'}")
+
+
+def _expect_states(stage: Stage, expected: Mapping[str, HeldState]) -> None:
+    found = {one.provider: one.state for one in stage.space().consent.providers}
+    expect(found == dict(expected), f"the screen says {dict(expected)}, not {found}")
+
+
+def _plates(plates: list[str]) -> Text:
+    return Text(" ".join(plates)) if plates else Text("nothing", style="green")

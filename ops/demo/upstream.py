@@ -1,0 +1,50 @@
+"""The scenes of an upstream that sends something twice, or something wrong."""
+
+from ops.demo import account
+from ops.demo.permits import show
+from ops.demo.stage import Stage, expect
+
+TOO_LONG = 300
+
+
+def the_same_job_twice(stage: Stage) -> None:
+    """Send one job twice, as a web app does that got no answer in time."""
+    stage.tell.scene(
+        "The same job twice",
+        "A web app that got no answer sends the very same job again: same job_id, applied once, same receipt.",
+    )
+    job = stage.job(
+        "permit.change_address",
+        resident_id=account.RESIDENT,
+        permit_id=account.LAPSED,
+        address=account.NEW_ADDRESS,
+        zones=account.NEW_ZONES,
+    )
+    first = stage.submit(job, f"PO-456-VB to {account.NEW_ADDRESS['label'].partition(',')[0]}, free")
+    again = stage.submit(job, "the same again")
+    expect(first == again, "the second receipt is the first one")
+    expect(stage.space().version == first.version, "the second time changes nothing")
+    card = show(stage, account.LAPSED)
+    expect(card.address == account.NEW_ADDRESS["label"], "the card has the new address")
+    stage.tell.checked(f"one change, space version {first.version} both times")
+
+
+def malformed_jobs(stage: Stage) -> None:
+    """Send jobs that are wrong, and have each refused with its reason."""
+    stage.tell.scene(
+        "Malformed jobs",
+        "Whatever is wrong is refused with a stable code and the field at fault, and nothing on the screen moves.",
+    )
+    about = {"resident_id": account.RESIDENT, "permit_id": account.ACTIVE}
+    stage.be_refused("permit.renew", 'years: "two"', "wrong_type", "years", **about, years="two")
+    stage.be_refused(
+        "permit.change_vehicle",
+        f"a plate of {TOO_LONG} characters",
+        "too_long",
+        "plate.raw",
+        **about,
+        plate={"raw": "A" * TOO_LONG},
+    )
+    nowhere = account.existing_permits(stage.today)[0] | {"requested_on": "2025-02-30"}
+    stage.be_refused("permit.import", "30 February", "invalid_date", "permits.0.requested_on", permits=[nowhere])
+    stage.be_refused("permit.renew", "what its card does not offer", "action_not_offered", None, **about, years=1)

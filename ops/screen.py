@@ -1,0 +1,128 @@
+"""The resident's own screen, in a terminal: cards with their buttons, and the consent."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, tzinfo
+from types import MappingProxyType
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from schemas.space import Action, ActionName, Card, CardStatus, Consent, HeldState
+
+PROVIDERS: Mapping[str, str] = MappingProxyType(
+    {"paybyphone": "PayByPhone", "flowbird": "Flowbird", "easypark": "EasyPark", "indigo_neo": "Indigo Neo"}
+)
+"""How the residents' screen writes the providers' names."""
+
+STATUSES: Mapping[CardStatus, tuple[str, str]] = MappingProxyType(
+    {
+        CardStatus.SUBMITTED: ("EN COURS D'INSTRUCTION", "yellow"),
+        CardStatus.AWAITING_PAYMENT: ("EN ATTENTE DE PAIEMENT", "yellow"),
+        CardStatus.ACTIVE: ("DROITS ACTIVÉS", "green"),
+        CardStatus.REJECTED: ("REFUSÉE", "red"),
+        CardStatus.CANCELLED_BY_RESIDENT: ("ANNULÉE PAR L'USAGER", "red"),
+        CardStatus.CANCELLED_UNPAID: ("ANNULÉE, NON PAYÉE", "red"),
+        CardStatus.ENDED: ("DROIT TERMINÉ", "red"),
+    }
+)
+"""Each status in the screen's words, and its colour."""
+
+ACTIONS: Mapping[ActionName, str] = MappingProxyType(
+    {
+        ActionName.PAY: "Payer",
+        ActionName.CHANGE_VEHICLE: "Changer de véhicule",
+        ActionName.CHANGE_ADDRESS: "Changer d'adresse",
+        ActionName.RENEW: "Renouvellement",
+        ActionName.CANCEL: "Annuler",
+        ActionName.DETAILS: "Voir le détail",
+    }
+)
+"""Each button in the screen's words."""
+
+STATES: Mapping[HeldState, tuple[str, str]] = MappingProxyType(
+    {
+        HeldState.NOTHING: ("never held anything", "dim"),
+        HeldState.SENDING: ("being sent", "yellow"),
+        HeldState.HELD: ("held", "green"),
+        HeldState.REMOVING: ("being removed", "yellow"),
+        HeldState.REMOVED: ("removed", "green"),
+    }
+)
+"""Where a provider stands, for the operator; the residents' screen has no words for it."""
+
+ALLOWED = (
+    "J'autorise la transmission de mes données personnelles aux prestataires {}. "
+    "Ainsi je peux payer mon stationnement résidentiel via une de ces applications mobiles avec mon smartphone."
+)
+REFUSED = (
+    "Je n'autorise pas la transmission de mes données personnelles aux prestataires {}. "
+    "Je ne pourrai pas payer mon stationnement résidentiel via une de ces applications mobiles. "
+    "Je pourrai payer seulement à l'horodateur."
+)
+
+
+def show_cards(cards: Iterable[Card]) -> Table:
+    """Return permits as they stand on the screen: plate, status, buttons."""
+    table = Table(box=box.HORIZONTALS, show_header=False, show_lines=True, pad_edge=False, border_style="dim")
+    table.add_column(min_width=21)
+    table.add_column(min_width=26)
+    table.add_column(min_width=27)
+    for card in cards:
+        words, colour = STATUSES[card.status]
+        status = Text(words, style=f"bold {colour}")
+        if card.valid_until is not None and card.status is CardStatus.ACTIVE:
+            status.append(f"\nVALIDE JUSQU'AU {day(card.valid_until)}", style="not bold default")
+        if card.reason is not None:
+            status.append(f"\n{card.reason}", style="not bold default")
+        plate = Text.assemble((card.plate, "bold"), f"\nDemandé le {day(card.requested_on)}")
+        table.add_row(plate, status, Text("\n".join(button(action) for action in card.actions), style="cyan"))
+    return table
+
+
+def show_consent(consent: Consent, zone: tzinfo) -> RenderableType:
+    """Return the choice as the screen words it, then where each provider stands; times in the city's zone."""
+    allowed = [provider for provider in consent.providers if provider.allowed]
+    names = ", ".join(PROVIDERS.get(one.provider, one.provider) for one in allowed or consent.providers)
+    updated = (
+        "" if consent.updated_at is None else f"Dernière mise à jour le {day(consent.updated_at.astimezone(zone))}"
+    )
+    choice = "Aucun choix enregistré." if consent.version == 0 else (ALLOWED if allowed else REFUSED).format(names)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("prestataire", "data", "confirmed at"):
+        table.add_column(heading)
+    for one in consent.providers:
+        table.add_row(
+            PROVIDERS.get(one.provider, one.provider), state(one.state), moment(one.confirmed_at, zone) or "–"
+        )
+    return Group(Text(choice), Text(updated, style="dim"), Text(), table)
+
+
+def state(held: HeldState) -> Text:
+    """Return where a provider stands, in words."""
+    words, colour = STATES[held]
+    return Text(words, style=colour)
+
+
+def button(action: Action) -> str:
+    """Return a button as the screen writes it, with its price when it has one."""
+    return ACTIONS[action.name] + ("" if action.price_cents is None else f" ({price(action.price_cents)})")
+
+
+def price(cents: int) -> str:
+    """Return a price as the screen writes it: Gratuit, 10 €, 22,50 €."""
+    if cents == 0:
+        return "Gratuit"
+    euros, rest = divmod(cents, 100)
+    return f"{euros} €" if rest == 0 else f"{euros},{rest:02} €"
+
+
+def day(value: date) -> str:
+    """Return a day as the screen writes it: 16/09/2024."""
+    return f"{value:%d/%m/%Y}"
+
+
+def moment(value: datetime | None, zone: tzinfo) -> str:
+    """Return a time of day to the millisecond, in a zone."""
+    return "" if value is None else value.astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
