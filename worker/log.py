@@ -62,7 +62,7 @@ def errors_without_values(_: object, __: str, event: EventDict) -> EventDict:
     error = getattr(error, "exc", error)  # billiard wraps what a child raised
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
-        event["exception"] = type(error).__name__
+        event["raised"] = type(error).__name__
         event["raised_at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     for key, value in event.items():
         if isinstance(value, BaseException):

@@ -8,6 +8,9 @@ from kombu.message import Message
 
 from schemas.receipts import RefusalCode
 from tests.guard.poison import SECRET
+from worker.tasks.admission import REDACTED
+from worker.tasks.base import HubTask
+from worker.tasks.redaction import HubRequest
 
 ID = "5d2f1c58-7a57-4a86-9a5f-3b0f0a1c2d3e"
 
@@ -99,3 +102,19 @@ def test_an_error_in_celerys_own_handler_costs_the_message_only(
     consumer.create_task_handler()(message)
     assert channel.rejected == [("tag", False)]
     assert consumer.gate.refused == [(SECRET.encode(), "jobs", RefusalCode.MALFORMED_MESSAGE, ID)]
+
+
+def test_events_of_a_request_show_neither_its_result_nor_its_error() -> None:
+    sent: list[dict[str, object]] = []
+
+    class Eventer:
+        enabled = True
+
+        def send(self, kind: str, **fields: object) -> None:
+            sent.append({"kind": kind, **fields})
+
+    request = object.__new__(HubRequest)
+    request._eventer, request._task, request.id = Eventer(), HubTask(), ID
+    request.send_event("task-failed", exception=SECRET, traceback=SECRET, result=SECRET, runtime=1.5)
+    hidden = dict.fromkeys(("exception", "traceback", "result"), REDACTED)
+    assert sent == [{"kind": "task-failed", "uuid": ID, "runtime": 1.5, **hidden}]
