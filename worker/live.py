@@ -46,6 +46,9 @@ return 'published'
 """
 
 
+AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.OutOfMemoryError)
+"""What is raised while Redis is out of reach, failing over or full; the same may succeed later."""
+
 _VERSION = re.compile(rb'"version":(?P<version>\d+)')
 
 
@@ -169,7 +172,7 @@ class Live:
 
 def _patiently() -> Retrying:
     return Retrying(
-        retry=retry_if_exception_type((redis.ConnectionError, redis.TimeoutError)),
+        retry=retry_if_exception_type(AWAY),
         stop=stop_after_delay(3),
         wait=wait_random_exponential(multiplier=0.02, max=0.5),
         reraise=True,

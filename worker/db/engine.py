@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from worker.settings import Settings
 
 T = TypeVar("T")
+
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What is raised while the database is out of reach or overloaded; the same may succeed later."""
 
 _SESSION = {
     "statement_timeout": "4s",  # a task has 10 s
@@ -30,6 +33,15 @@ _CONNECTION = {
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: PostgreSQL asks to try again
 
 
+class UnfitRowError(Exception):
+    """The database would not have a row: the SQLSTATE, and the constraint where it was one; never a value."""
+
+    def __init__(self, sqlstate: str | None, constraint: str | None) -> None:
+        super().__init__(f"SQLSTATE {sqlstate}" + (f", constraint {constraint}" if constraint else ""))
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+
 def make_engine(settings: Settings) -> Engine:
     """Make the engine of one worker process; values never appear in its errors or logs."""
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
@@ -47,13 +59,20 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
     """Run `work` in one transaction, once more if PostgreSQL found a conflict; commit unless it raises.
 
     `relaxed` commits without waiting for the disk: only for what is found out again by itself if it is lost.
+
+    Raises:
+        UnfitRowError: a constraint that `work` did not expect to break, or a value that does not fit its column.
     """
 
     def once() -> T:
-        with engine.begin() as connection:
-            if relaxed:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            return work(connection)
+        try:
+            with engine.begin() as connection:
+                if relaxed:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                return work(connection)
+        except (IntegrityError, DataError) as error:
+            unfit = UnfitRowError(_sqlstate(error), constraint_of(error))
+        raise unfit  # outside of the handler: the original, which prints the row, is not even its context
 
     return Retrying(
         retry=retry_if_exception(_is_conflict), stop=stop_after_attempt(2), wait=wait_random(0, 0.05), reraise=True
@@ -61,7 +80,12 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
 
 
 def _is_conflict(error: BaseException) -> bool:
-    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in _CONFLICTS
+    return isinstance(error, OperationalError) and _sqlstate(error) in _CONFLICTS
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state
 
 
 def constraint_of(error: Exception) -> str | None:

@@ -18,11 +18,13 @@ from schemas.receipts import RefusalCode as Code
 from schemas.validation import InvalidJobError, parse_job
 from worker.db import jobs as job_rows
 from worker.db import residents as resident_rows
+from worker.db.engine import AWAY as DATABASE_AWAY
 from worker.db.engine import transact
 from worker.db.jobs import KnownJob
 from worker.db.residents import Resident
 from worker.domain.refusal import RefusedError
 from worker.hub import Hub
+from worker.live import AWAY as REDIS_AWAY
 from worker.live import Publication
 from worker.services import consent, imports, permits, residents
 from worker.services.publish import publish, republish
@@ -68,6 +70,10 @@ class Applied:
     kicks: Iterable[str]
 
 
+class OutOfReachError(Exception):
+    """The database or Redis is out of reach: the job can be given again as it is. The cause's class is its message."""
+
+
 class _TakenError(Exception):
     """The job's id is in the database already."""
 
@@ -76,8 +82,15 @@ def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt
     """Apply one job, or refuse it; return the receipt when the change can be seen.
 
     Raises:
-        sqlalchemy.exc.OperationalError, redis.RedisError: out of reach; the job can be given again as it is.
+        OutOfReachError: the database or Redis is away.
     """
+    try:
+        return _handle(hub, kind, raw, task_id, today)
+    except (*DATABASE_AWAY, *REDIS_AWAY) as error:
+        raise OutOfReachError(type(error).__name__) from None
+
+
+def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
     try:
         job = parse_job(kind, raw)
     except InvalidJobError as invalid:

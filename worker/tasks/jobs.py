@@ -4,20 +4,16 @@ import time
 from typing import Any
 from uuid import UUID
 
-import redis
 import structlog
 from celery import shared_task
 from celery.exceptions import Ignore
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from schemas.jobs import KINDS, QUEUES
-from worker.services.jobs import handle
+from worker.services.jobs import OutOfReachError, handle
 from worker.tasks.process import hub
 
 log = structlog.get_logger()
 
-OUT_OF_REACH = (OperationalError, InterfaceError, InternalError, PoolTimeoutError, redis.RedisError)
 PAUSE_SECONDS = 1.0  # while the database is away, each worker process asks once a second
 
 
@@ -26,8 +22,8 @@ def _handle(self: Any, raw: str) -> dict[str, object]:
     kind: str = self.name
     try:
         receipt = handle(hub(), kind, raw, UUID(self.request.id), hub().today())
-    except OUT_OF_REACH as error:
-        log.warning("job.put_back", kind=kind, error=type(error).__name__)
+    except OutOfReachError as error:
+        log.warning("job.put_back", kind=kind, cause=str(error))
         time.sleep(PAUSE_SECONDS)
         # A new message under the same id, then this one is acknowledged: no retry count, no ETA, nothing to lose.
         self.apply_async((raw,), task_id=self.request.id, queue=QUEUES[kind].value)
