@@ -1,0 +1,25 @@
+"""The settings and the hub of a test, made without Celery and without the environment."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from worker.hub import Hub, make_hub
+from worker.settings import Settings
+
+
+def read_settings(environment: Mapping[str, str], **changed: object) -> Settings:
+    """Return the settings that a process with these variables would have, but for what is changed."""
+    names = {name.removeprefix("PERMIT_HUB_").lower(): value for name, value in environment.items()}
+    known = {name: value for name, value in names.items() if name in Settings.model_fields}
+    return Settings(**known | changed)  # type: ignore[arg-type]
+
+
+@contextmanager
+def running_hub(settings: Settings, send_kick: Callable[[str], None]) -> Iterator[Hub]:
+    """Wire a hub, and close its connections afterwards."""
+    hub = make_hub(settings, send_kick)
+    try:
+        yield hub
+    finally:
+        hub.engine.dispose()
+        hub.live.client.close()
