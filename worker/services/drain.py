@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from random import random
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -14,6 +15,9 @@ from worker.domain.retry import retry_in
 from worker.domain.sharing import Outcome, Result, Urgency
 from worker.hub import Hub
 from worker.services.claim import Claimed, Ended, claim, record
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -66,7 +70,7 @@ class Drain:
         else:
             return
         deadline = loop.time() + settings.request_seconds  # counted from before the claim, as its lease is
-        claims = await asyncio.to_thread(claim, self.hub, self.adapter.name, limit, least_urgent, self.today())
+        claims = await self._beside(claim, self.hub, self.adapter.name, limit, least_urgent, self.today())
         if least_urgent is Urgency.ROUTINE:
             self._more = claims.looked_at == limit
         self._look_at = loop.time() + LOOK_SECONDS
@@ -79,7 +83,13 @@ class Drain:
         )
         if done:
             ended = [request.result() for request in done]
-            self._more |= await asyncio.to_thread(record, self.hub, self.adapter.name, ended, self.today())
+            self._more |= await self._beside(record, self.hub, self.adapter.name, ended, self.today())
+
+    async def _beside(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a transaction beside the requests in flight; a thread would only cost time when there are none."""
+        if self._in_flight:
+            return await asyncio.to_thread(transaction, *args, **kwargs)
+        return transaction(*args, **kwargs)
 
     async def _send(self, claimed: Claimed, deadline: float) -> Ended:
         """Make one request and say how it ended; nothing but a cancellation gets out."""
