@@ -63,21 +63,25 @@ REFUSED = (
 )
 
 
-def show_cards(cards: Iterable[Card]) -> Table:
+def show_cards(cards: Iterable[Card]) -> RenderableType:
     """Return permits as they stand on the screen: plate, status, buttons."""
-    table = Table(box=box.HORIZONTALS, show_header=False, show_lines=True, pad_edge=False, border_style="dim")
-    table.add_column(min_width=21)
-    table.add_column(min_width=26)
-    table.add_column(min_width=27)
-    for card in cards:
-        words, colour = STATUSES[card.status]
-        status = Text(words, style=f"bold {colour}")
-        if card.valid_until is not None and card.status is CardStatus.ACTIVE:
-            status.append(f"\nVALIDE JUSQU'AU {day(card.valid_until)}", style="not bold default")
-        if card.reason is not None:
-            status.append(f"\n{card.reason}", style="not bold default")
-        plate = Text.assemble((card.plate, "bold"), f"\nDemandé le {day(card.requested_on)}")
-        table.add_row(plate, status, Text("\n".join(button(action) for action in card.actions), style="cyan"))
+    return Group(*(part for card in cards for part in (_card(card), Text())))
+
+
+def _card(card: Card) -> Table:
+    words, colour = STATUSES[card.status]
+    plate = Text.assemble((card.plate, "bold"), f"\nDemandé le {day(card.requested_on)}")
+    status = Text(words, style=f"bold {colour}")
+    if card.valid_until is not None and card.status is CardStatus.ACTIVE:
+        status.append(f"\nVALIDE JUSQU'AU {day(card.valid_until)}", style="not bold default")
+    if card.reason is not None:
+        status.append(f"\n{card.reason}", style="not bold default")
+    buttons = Text("\n".join(button(action) for action in card.actions), style="cyan")
+    lines = max(len(text.split(allow_blank=True)) for text in (plate, status, buttons))
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for width in (1, 22, 27, 27):
+        table.add_column(min_width=min(width, 26))
+    table.add_row(Text("\n".join(lines * "▌"), style=colour), plate, status, buttons)
     return table
 
 

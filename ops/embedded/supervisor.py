@@ -143,10 +143,11 @@ class Supervisor:
                             wave[place] = self._run(child.program, number)
 
     def _replace_guardian(self) -> None:
-        self._guardian = Guardian(self._keep_open)
+        replacement = Guardian(self._keep_open)
         for number, wave in enumerate(self._waves, start=1):
             for child in wave:
-                self._guardian.watch(number, child.ending)
+                replacement.watch(number, child.ending)
+        self._guardian = replacement
 
 
 def _next_delay(last: float) -> float:

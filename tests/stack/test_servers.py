@@ -103,8 +103,8 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(folder):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_name_with_spaces_is_no_obstacle(folder):
-    with Servers(folder / 'a "b" c') as servers, servers.postgres.connect() as connection:
+def test_a_name_with_spaces_and_accents_is_no_obstacle(folder):
+    with Servers(folder / "données à garder") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
