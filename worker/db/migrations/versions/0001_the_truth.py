@@ -182,8 +182,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop everything but the role, which other databases may use."""
-    op.execute("DROP OWNED BY permit_hub_worker")
     op.execute(
         "DROP TABLE hub_state, residents, permits, terms, plate_assignments, payments, jobs, refused_messages,"
         " consent_decisions, shares, disclosures, disclosure_outcomes, events"
     )
+    op.execute("REVOKE USAGE ON SCHEMA public FROM permit_hub_worker")
