@@ -38,9 +38,8 @@ class Hub:
 
     def kick(self, providers: Iterable[str]) -> None:
         """Wake the drains of these providers, unless they are being woken already."""
-        for provider in providers:
-            if self.live.begin_kick(provider):
-                self.send_kick(provider)
+        for provider in self.live.begin_kicks(list(providers)):
+            self.send_kick(provider)
 
 
 def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:

@@ -143,9 +143,12 @@ class Live:
             if document is not None and (match := _VERSION.search(document))
         }
 
-    def begin_kick(self, provider: str) -> bool:
-        """Note that a drain is being woken; False when one is on its way already."""
-        return bool(self.client.set(self.key(f"kick:{provider}"), 1, nx=True, ex=KICK_SECONDS))
+    def begin_kicks(self, providers: Sequence[str]) -> list[str]:
+        """Note that drains are being woken; return the providers for which none is on its way already."""
+        pipeline = self.client.pipeline(transaction=False)
+        for provider in providers:
+            pipeline.set(self.key(f"kick:{provider}"), 1, nx=True, ex=KICK_SECONDS)
+        return [provider for provider, begun in zip(providers, pipeline.execute(), strict=True) if begun]
 
     def end_kick(self, provider: str) -> None:
         """Note that a drain is about to look: from now on, a change needs a new wake-up."""
