@@ -3,6 +3,10 @@
 import typer
 
 from ops.commands.demo import demo
+from ops.commands.migrate import migrate
+from ops.commands.space import space
+from ops.commands.status import status
+from ops.commands.submit import submit
 from ops.commands.up import up
 
 app = typer.Typer(
@@ -12,8 +16,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
 )
-app.command()(demo)
-app.command()(up)
+for command in (demo, up, migrate, submit, space, status):
+    app.command()(command)
 
 
 @app.callback()

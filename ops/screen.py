@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, tzinfo
 from types import MappingProxyType
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -52,6 +51,8 @@ STATES: Mapping[HeldState, tuple[str, str]] = MappingProxyType(
 )
 """Where a provider stands, for the operator; the residents' screen has no words for it."""
 
+COLUMNS = (1, 21, 26, 27)  # a bar, plate, status, buttons: with two spaces before it, a card takes 80 characters
+
 ALLOWED = (
     "J'autorise la transmission de mes données personnelles aux prestataires {}. "
     "Ainsi je peux payer mon stationnement résidentiel via une de ces applications mobiles avec mon smartphone."
@@ -77,10 +78,10 @@ def _card(card: Card) -> Table:
     if card.reason is not None:
         status.append(f"\n{card.reason}", style="not bold default")
     buttons = Text("\n".join(button(action) for action in card.actions), style="cyan")
-    lines = max(len(text.split(allow_blank=True)) for text in (plate, status, buttons))
+    lines = max(text.plain.count("\n") + 1 for text in (plate, status, buttons))
     table = Table.grid(padding=(0, 1, 0, 0))
-    for width in (1, 22, 27, 27):
-        table.add_column(min_width=min(width, 26))
+    for width in COLUMNS:
+        table.add_column(min_width=width)
     table.add_row(Text("\n".join(lines * "▌"), style=colour), plate, status, buttons)
     return table
 

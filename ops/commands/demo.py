@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from permit_hub_client import Hub, HubError
 from rich.console import Console
 
 from integrations.sandbox.control import Control
-from ops.commands.options import AsJson, messages
+from ops.commands.options import AsJson, complain, messages
 from ops.demo.narrator import Narrator
 from ops.demo.play import play
 from ops.demo.stage import Stage, UnexpectedError
@@ -36,42 +37,53 @@ def demo(
 ) -> None:
     """Play the main job through the real queue, check it, and stop everything."""
     console = messages if as_json else Console()
-    stack = Stack(data, anew=True, report=lambda line: console.print(line, markup=False, highlight=False))
     for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked_to_end, signal.default_int_handler)
+    stack = Stack(data, anew=True, report=complain)
     try:
         figures = _run(stack, console)
     except KeyboardInterrupt:
-        console.print("interrupted; everything is stopped")
+        console.print("Interrupted; everything has been stopped.")
         raise typer.Exit(INTERRUPTED) from None
     except (AlreadyRunningError, ChildFailedError, UnusableFolderError) as error:
-        messages.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(str(error))
         raise typer.Exit(1) from None
     except UnexpectedError as error:
-        messages.print(f"The demo failed. Expected: {error}", style="red", markup=False, highlight=False)
-        messages.print(f"The processes' logs are in {stack.servers.logs}", markup=False, highlight=False)
+        complain(f"The demo failed. It expected that {error}. The processes' logs are in {stack.servers.logs}.")
         raise typer.Exit(1) from None
     if as_json:
-        print(json.dumps(figures, indent=2))
+        typer.echo(json.dumps(figures, indent=2, ensure_ascii=False))
 
 
 def _run(stack: Stack, console: Console) -> dict[str, object]:
     started = time.monotonic()
+    console.print("[bold]permit-hub[/]: the main job, end to end, on a stack of its own", highlight=False)
+    console.print(
+        "PostgreSQL, Valkey, four providers' sandboxes, workers, beat and Flower", style="dim", highlight=False
+    )
     with console.status("starting") as status:
         stack.start(status.update)
     try:
+        _say(console, f"started in {time.monotonic() - started:.1f} s")
         os.environ.update(stack.environment)
         configured = settings()
         with (
             Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub,
             Control(stack.sandbox_url) as control,
         ):
-            console.print(f"started in {time.monotonic() - started:.1f} s")
             today = datetime.now(configured.zone).date()
-            figures = play(Stage(hub, control, Narrator(console, configured.zone), today))
+            return play(Stage(hub, control, Narrator(console, configured.zone), today))
     except HubError as error:
-        raise UnexpectedError(f"an answer of the hub ({error})") from None
+        raise UnexpectedError(f"the hub answers ({error})") from None
+    except httpx.HTTPError as error:
+        raise UnexpectedError(f"the providers' sandboxes answer ({type(error).__name__})") from None
     finally:
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.SIG_IGN)  # it is stopping already
         stack.stop()
-    console.print(f"stopped; {time.monotonic() - started:.1f} s in all")
-    return figures
+        console.print()
+        _say(console, f"stopped; it took {time.monotonic() - started:.1f} s in all")
+
+
+def _say(console: Console, words: str) -> None:
+    console.print(words, style="dim", highlight=False)

@@ -10,11 +10,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from ops.receipts import reason
 from ops.screen import ALLOWED, PROVIDERS, REFUSED, day, show_cards, state
 from schemas.space import Card, Consent
 
 WIDEST = 100
-KIND_WIDTH = 22
+KIND_WIDTH = 23
 
 
 class Narrator:
@@ -53,7 +54,7 @@ class Narrator:
                 words += f", on the screen after {visible_ms:.1f} ms"
             self._answer("applied", "green", words)
         else:
-            self._answer("refused", "red", f"{receipt.code}" + (f" ({receipt.field})" if receipt.field else ""))
+            self._answer("refused", "red", reason(receipt.code, receipt.field))
 
     def cards(self, cards: Iterable[Card]) -> None:
         """Show cards of the resident's screen."""
@@ -89,6 +90,15 @@ class Narrator:
     def note(self, words: str) -> None:
         """Say something in passing."""
         self._print(Text(words, style="dim"))
+
+    def figures(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
+        """End with the figures."""
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for words, figure in rows:
+            table.add_row(words, Text(figure, style="bold", justify="right"))
+        self._console.print()
+        self._console.print(Rule(Text(title, style="bold"), align="left", style="blue"), width=self._width)
+        self._print(table)
 
     def _answer(self, outcome: str, colour: str, words: str) -> None:
         self._print(Text.assemble(("← ", colour), (f"{outcome:<{KIND_WIDTH}}", colour), words))

@@ -23,6 +23,16 @@ def play(stage: Stage) -> dict[str, object]:
     the_same_job_twice(stage)
     malformed_jobs(stage)
     converged_after_outage_s = one_provider_down(stage)
+    slowest = max(withdrawal_ms, key=lambda provider: withdrawal_ms[provider])
+    stage.tell.figures(
+        "What it came to",
+        [
+            ("from sending a job to the change on the resident's screen (median)", f"{stage.visible_ms():.1f} ms"),
+            ("from withdrawing consent until all four had confirmed", f"{withdrawal_ms[slowest]:.1f} ms"),
+            ("permits held by providers after that", str(held_after_withdrawal)),
+            ("from a provider's return until it had caught up", f"{converged_after_outage_s:.1f} s"),
+        ],
+    )
     return {
         "cards": [card.model_dump(mode="json") for card in cards],
         "jobs": [sent.document() for sent in stage.sent],

@@ -26,6 +26,7 @@ def consent_allowed(stage: Stage) -> None:
         "permits, and nothing else: no name, no address, no id of the city's.",
     )
     allowed = _allow(stage)
+    stage.tell.choice(stage.space().consent)
     _show_held(stage, allowed, ("EF367QS", "GH578KL", "PO456VB"))
     stage.tell.checked("each of the four holds the three active permits; AA-111-AA is nobody's business")
 
@@ -135,7 +136,6 @@ def _show_held(
 ) -> None:
     """Show what each provider holds and when it confirmed so, and check it: the same plates, but for some."""
     consent, held = stage.space().consent, stage.plates_held()
-    stage.tell.choice(consent)
     rows = {
         name: (
             f"after {followed.confirmed_ms[name]:.1f} ms" if name in followed.confirmed_ms else "not yet",

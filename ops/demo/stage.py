@@ -10,6 +10,7 @@ from uuid import UUID
 from permit_hub_client import Hub, Job, Receipt
 
 from integrations.sandbox.control import Control
+from ops import receipts
 from ops.demo import account
 from ops.demo.narrator import Narrator
 from ops.screen import PROVIDERS
@@ -37,23 +38,13 @@ def expect(met: object, what: str) -> None:
 class Sent:
     """One job of the demo and what became of it; milliseconds from sending it."""
 
-    kind: str
     receipt: Receipt
     receipt_ms: float
     visible_ms: float | None
 
     def document(self) -> dict[str, object]:
         """Return it for the JSON object."""
-        return {
-            "kind": self.kind,
-            "job_id": str(self.receipt.job_id),
-            "outcome": "applied" if self.receipt.applied else "refused",
-            "code": self.receipt.code,
-            "field": self.receipt.field,
-            "version": self.receipt.version,
-            "receipt_ms": self.receipt_ms,
-            "visible_ms": self.visible_ms,
-        }
+        return receipts.document(self.receipt) | {"receipt_ms": self.receipt_ms, "visible_ms": self.visible_ms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +83,16 @@ class Stage:
     def submit(self, job: str | Job, words: str, **fields: object) -> Receipt:
         """Send a job that is to be applied, and see its change on the screen."""
         receipt = self._send(job, words, fields)
-        expect(receipt.applied, f"{receipt.kind} is applied, not refused as {receipt.code} ({receipt.field})")
+        reason = receipts.reason(receipt.code, receipt.field)
+        expect(receipt.applied, f"{receipt.kind} is applied, not refused as {reason}")
         return receipt
 
     def be_refused(self, kind: str, words: str, code: str, at: str | None, **fields: object) -> None:
         """Send a job that is to be refused with a code and the field at fault, and see that nothing has changed."""
         before = self.space()
         receipt = self._send(kind, words, fields)
-        expect((receipt.code, receipt.field) == (code, at), f"{kind} is refused as {code} ({at}), not {receipt.code}")
+        wanted, found = receipts.reason(code, at), receipts.reason(receipt.code, receipt.field)
+        expect(wanted == found, f"{kind} is refused as {wanted}, not {found}")
         expect(self.space() == before, f"a refused {kind} changes nothing on the screen")
 
     def submit_followed(self, words: str, *, expected: Mapping[str, set[UUID]], **fields: object) -> Followed:
@@ -153,6 +146,6 @@ class Stage:
             space = self.space()
             visible_ms = (time.perf_counter() - started) * 1000
             expect(space.version >= (receipt.version or 1), "the screen is as new as the receipt")
-        self.sent.append(Sent(ready.kind, receipt, (answered - started) * 1000, visible_ms))
+        self.sent.append(Sent(receipt, (answered - started) * 1000, visible_ms))
         self.tell.answered(receipt, visible_ms)
         return receipt

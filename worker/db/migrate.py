@@ -1,13 +1,15 @@
 """Bring a database from empty, or from any earlier state, to the current one: `python -m worker.db.migrate`."""
 
-import sys
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, NullPool, create_engine, text
+
+from worker.settings import SettingsError
 
 VARIABLE = "PERMIT_HUB_MIGRATION_DATABASE_URL"
 _ONE_AT_A_TIME = 7_236_001  # an advisory lock: two deployments may start at once
@@ -25,12 +27,13 @@ class OwnerSettings(BaseSettings):
     migration_database_url: str = Field(pattern=r"^postgresql\+psycopg://")
 
 
-def migrate(database_url: str) -> None:
-    """Upgrade the database to the newest revision, as the owner of its tables."""
+def migrate(database_url: str) -> str | None:
+    """Upgrade the database to the newest revision, as the owner of its tables; return that revision."""
     engine = create_engine(database_url, poolclass=NullPool, hide_parameters=True)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
         command.upgrade(configuration(connection), "head")
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def configuration(connection: Connection) -> Config:
@@ -40,13 +43,23 @@ def configuration(connection: Connection) -> Config:
     return config
 
 
+def owner_url() -> str:
+    """Return the URL of the database for the role that owns its tables.
+
+    Raises:
+        SettingsError: it is missing or wrong.
+    """
+    try:
+        return OwnerSettings().migration_database_url
+    except ValidationError:
+        raise SettingsError(
+            f"{VARIABLE} is missing or wrong: postgresql+psycopg://… of the role that owns the tables"
+        ) from None
+
+
 def main() -> None:
     """Migrate the database that the environment names."""
-    try:
-        owner = OwnerSettings()
-    except ValidationError:
-        sys.exit(f"{VARIABLE} is missing or wrong: postgresql+psycopg://… of the role that owns the tables")
-    migrate(owner.migration_database_url)
+    migrate(owner_url())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""`permit-hub migrate`: bring the database to the current revision."""
+
+import json
+
+import typer
+
+from ops.commands.options import AsJson, messages
+from ops.commands.reach import RunningOn, asking, reach
+from worker.db.migrate import migrate as upgrade
+from worker.db.migrate import owner_url
+
+
+def migrate(data: RunningOn = None, as_json: AsJson = False) -> None:
+    """Bring the database from empty, or from any earlier revision, to the current one.
+
+    Reads PERMIT_HUB_MIGRATION_DATABASE_URL: the role that owns the tables.
+    """
+    reach(data)
+    with asking():
+        revision = upgrade(owner_url())
+    if as_json:
+        typer.echo(json.dumps({"revision": revision}))
+    else:
+        messages.print(f"The database is at revision {revision}.", highlight=False)

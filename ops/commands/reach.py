@@ -1,0 +1,63 @@
+"""Which hub a command is about: the stack that runs on a data folder, or the hub that the environment names."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from permit_hub_client import HubError
+from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from ops.commands.options import DEFAULT_DATA, complain
+from ops.embedded import running
+
+PREFIX = "PERMIT_HUB_"
+SECRETS = Path("/run/secrets")
+
+RunningOn = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar=f"{PREFIX}DATA",
+        help="The data folder of a running `permit-hub up`. "
+        f"Unless given: the hub that the other {PREFIX}… variables name, else {DEFAULT_DATA}.",
+    ),
+]
+
+
+def reach(data: Path | None) -> None:
+    """Make the process's environment name the hub that the command is about.
+
+    Raises:
+        typer.Exit: no stack runs there.
+    """
+    named = SECRETS.is_dir() or any(name.startswith(PREFIX) for name in os.environ)
+    if data is None and named:
+        return
+    found = running.find(data or DEFAULT_DATA)
+    if found is None:
+        complain(
+            f"No stack runs on {data or DEFAULT_DATA}. Start one with `permit-hub up`, "
+            f"or name a hub: set {PREFIX}REDIS_URL, {PREFIX}DATABASE_URL and {PREFIX}HASH_KEY."
+        )
+        raise typer.Exit(1)
+    os.environ.update(found.environment)
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Turn a server that does not answer into one line and exit code 1; what it said is not shown."""
+    try:
+        yield
+    except HubError as error:
+        complain(f"The hub gave no answer: {error}.")
+    except RedisError as error:
+        complain(f"Redis ({PREFIX}REDIS_URL) does not answer: {type(error).__name__}.")
+    except SQLAlchemyError as error:
+        complain(f"The database does not answer: {type(error).__name__}. Is its URL right, and is it migrated?")
+    else:
+        return
+    raise typer.Exit(1)

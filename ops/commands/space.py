@@ -1,0 +1,38 @@
+"""`permit-hub space RESIDENT`: what the resident's own screen shows."""
+
+import json
+from typing import Annotated
+
+import typer
+from permit_hub_client import Hub
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from ops.commands.options import SOURCE, AsJson, complain
+from ops.commands.reach import RunningOn, asking, reach
+from ops.screen import day, show_cards, show_consent
+from schemas.space import Space
+from worker.settings import settings
+
+
+def space(
+    resident_id: Annotated[str, typer.Argument(metavar="RESIDENT", help="The resident's id, as upstream gives it.")],
+    data: RunningOn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a resident's personal space as on their screen."""
+    reach(data)
+    configured = settings()
+    with asking(), Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub:
+        found = hub.space(resident_id)
+    if found is None:
+        complain("The hub does not know this resident.")
+        raise typer.Exit(1)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    shown, console = Space.model_validate(found), Console()
+    console.print(Text(f"{shown.resident_id}: as of {day(shown.as_of)}, version {shown.version}", style="dim"))
+    console.print(Padding(show_cards(shown.cards), (1, 0, 0, 2)))
+    console.print(Padding(show_consent(shown.consent, configured.zone), (0, 0, 0, 2)))

@@ -1,0 +1,107 @@
+"""`permit-hub status`: how far each lane and queue is behind, and whether workers work."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import redis
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ops.canary import Canary
+from ops.commands.options import AsJson
+from ops.commands.reach import RunningOn, asking, reach
+from ops.screen import PROVIDERS
+from schemas.jobs import Queue
+from worker.db import status as backlog
+from worker.db.engine import make_engine, transact
+from worker.db.status import ProviderStatus
+from worker.settings import Settings, settings
+
+POLL_SECONDS = 0.01
+REDIS_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """A queue: how many messages wait, and how long a ping through it took; None when no worker answered in time."""
+
+    queue: str
+    waiting: int
+    answered_ms: float | None
+
+
+def status(
+    data: RunningOn = None,
+    as_json: AsJson = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the workers' answers.")] = 3.0,
+) -> None:
+    """Show what waits for each provider and in each queue, and whether a worker answers on it.
+
+    Exit code 1 if on some queue none does.
+    """
+    reach(data)
+    configured = settings()
+    with asking():
+        queues = _queues(configured, wait)
+        known = transact(make_engine(configured), lambda db: backlog.read(db, configured.providers))
+    if as_json:
+        typer.echo(json.dumps(asdict(known) | {"queues": [asdict(queue) for queue in queues]}))
+    else:
+        console = Console()
+        console.print(_lanes(known.providers))
+        console.print()
+        console.print(_lines(queues, wait))
+        console.print()
+        console.print(f"residents to be published: {known.unpublished_residents}   epoch: {known.epoch}")
+    if any(queue.answered_ms is None for queue in queues):
+        raise typer.Exit(1)
+
+
+def _queues(configured: Settings, wait: float) -> list[QueueStatus]:
+    names = [*(str(queue) for queue in Queue), "calendar", *(f"deliver.{name}" for name in configured.providers)]
+    options = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+    with redis.Redis.from_url(configured.redis_url, **options) as client:
+        waiting = {name: int(client.llen(configured.redis_prefix + name)) for name in names}
+    canary = Canary(configured.redis_url, configured.redis_prefix)
+    started = time.monotonic()
+    pings = {name: canary.send(name) for name in names}
+    answered: dict[str, float] = {}
+    while len(answered) < len(names) and time.monotonic() - started < wait:
+        for name, ping in pings.items():
+            if name not in answered and canary.was_answered(ping):
+                answered[name] = (time.monotonic() - started) * 1000
+        time.sleep(POLL_SECONDS)
+    canary.close()
+    return [QueueStatus(name, waiting[name], answered.get(name)) for name in names]
+
+
+def _lanes(providers: Sequence[ProviderStatus]) -> Table:
+    table = Table(title="Shares that wait to be confirmed", title_justify="left", title_style="bold")
+    table.add_column("provider")
+    for heading in ("consent", "change", "routine", "oldest due", "failing", "parked", "leased"):
+        table.add_column(heading, justify="right")
+    for one in providers:
+        table.add_row(
+            PROVIDERS.get(one.provider, one.provider),
+            *map(str, (one.consent, one.change, one.routine)),
+            "–" if one.oldest_due_seconds is None else f"{one.oldest_due_seconds:.1f} s",
+            *(Text(str(count), style="red" if count else "") for count in (one.failing, one.parked)),
+            str(one.leased),
+        )
+    return table
+
+
+def _lines(queues: Sequence[QueueStatus], wait: float) -> Table:
+    table = Table(title="Queues", title_justify="left", title_style="bold")
+    table.add_column("queue")
+    table.add_column("waiting", justify="right")
+    table.add_column("a worker answers")
+    for one in queues:
+        answer = f"within {one.answered_ms:.0f} ms" if one.answered_ms is not None else None
+        table.add_row(one.queue, str(one.waiting), answer or Text(f"no, not within {wait:g} s", style="red"))
+    return table
