@@ -96,7 +96,7 @@ class Rows:
         )
 
     def tick(self, row: int) -> int:
-        return self._memo((3, row), _a_tick_later)
+        return self._memo((3, row), a_tick_later)
 
     def _memo(self, key: tuple[int, ...], transition: Callable[[Share], Share]) -> int:
         known = self._results.get(key)
@@ -141,13 +141,15 @@ def canonical(share: Share) -> Share:
         lease_id=None if share.lease_id is None else HELD,
         lease_until=share.lease_until and max(share.lease_until, NOW),
         unsettled_until=share.unsettled_until and max(share.unsettled_until, NOW),
+        parked=None if share.parked is None else "for any reason",
         confirmed_at=None,
         urgency=Urgency.CONSENT,
         failures=0,
     )
 
 
-def _a_tick_later(share: Share) -> Share:
+def a_tick_later(share: Share) -> Share:
+    """Return the row as it looks from the next tick."""
     return replace(
         share,
         due_at=share.due_at - TICK,

@@ -1,21 +1,13 @@
 """The whole space of the sharing protocol: two drains, any three decisions, any fault at any moment, however often."""
 
-import pytest
-
-from tests.sharing.exploration import Exploration, explore
+from tests.sharing.exploration import explore
 from tests.sharing.promises import unsound
 from tests.sharing.rows import Ticks
 from tests.sharing.rules import REAL
 from tests.sharing.world import Act
 
-SETTLING_OUTLASTS_A_LEASE = Ticks(lease=2, settle=3)
 A_LEASE_OUTLASTS_SETTLING = Ticks(lease=3, settle=2)
 SHORT = Ticks(lease=1, settle=2)
-
-
-@pytest.fixture(scope="module")
-def exploration() -> Exploration:
-    return explore(REAL, SETTLING_OUTLASTS_A_LEASE)
 
 
 def test_no_order_of_events_breaks_a_promise(exploration):

@@ -37,6 +37,11 @@ class Act(StrEnum):
         """Return what a recording act records."""
         return _OUTCOMES[self]
 
+    @property
+    def is_record(self) -> bool:
+        """Tell whether a drain records by this."""
+        return self in _OUTCOMES
+
 
 _OUTCOMES = {
     Act.CONFIRMED: Outcome.CONFIRMED,

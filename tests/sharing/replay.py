@@ -1,0 +1,136 @@
+"""Schedules played on the stage, a step of each at a time, and compared with what the model says, row by row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID, uuid4
+
+from tests.sharing.rows import HASHES, NONE, NOW, Rows
+from tests.sharing.schedules import Prediction, Schedule, result_of
+from tests.sharing.stage import Stage, Stored, payload_of
+from tests.sharing.world import Act, Step, World
+from worker.domain.sharing import Share, Timing, Urgency
+from worker.services.claim import Claimed
+
+
+@dataclass
+class Player:
+    """One schedule on the stage: how far it is, what its drains have claimed, and the row that must be there."""
+
+    schedule: Schedule
+    world: World
+    prediction: Prediction
+    at: int = 0
+    claims: dict[int, Claimed] = field(default_factory=dict)  # by drain
+    sent: dict[int, Claimed] = field(default_factory=dict)  # by payload: what a stray of it is
+    disclosed: list[tuple[UUID, int]] = field(default_factory=list)  # lease and payload
+    hashes: dict[int, bytes] = field(default_factory=lambda: {NONE: HASHES[NONE]})  # by payload, as the hub makes them
+
+    @property
+    def step(self) -> Step | None:
+        """Return what comes next."""
+        played = self.schedule.played
+        return played[self.at][0] if self.at < len(played) else None
+
+    def advance(self) -> None:
+        """Go on to the world that the step leads to."""
+        self.world = self.schedule.played[self.at][1]
+        self.at += 1
+
+    def expected(self, stored: Share) -> Share:
+        """Return the row that must be there; which hash the hub makes of a payload is learnt when it is first seen."""
+        share = self.prediction.share
+        if share.claimed_hash and stored.claimed_hash:
+            self.hashes.setdefault(HASHES.index(share.claimed_hash), stored.claimed_hash)
+        assert len(set(self.hashes.values())) == len(self.hashes), self.told()
+
+        def real(model: bytes | None) -> bytes | None:
+            return None if model is None else self.hashes.get(HASHES.index(model))
+
+        return replace(share, confirmed_hash=real(share.confirmed_hash), claimed_hash=real(share.claimed_hash))
+
+    def told(self) -> str:
+        """Tell the schedule as far as it was played."""
+        return f"after step {self.at} of\n{self.schedule}"
+
+
+def replay(schedules: Sequence[Schedule], stage: Stage, rows: Rows, timing: Timing) -> None:
+    """Play all schedules to their end.
+
+    Raises:
+        AssertionError: the database or the provider is not as the model says; the schedule is told with it.
+    """
+    players = [
+        Player(schedule, schedule.start, Prediction(timing, Urgency.CONSENT, Share(due_at=NOW)))
+        for schedule in schedules
+    ]
+    while playing := {number: player for number, player in enumerate(players) if player.step}:
+        _claim(playing, stage, rows)  # first, while every other row is still as it was
+        _decide(playing, stage)
+        _send(playing, stage)
+        _record(playing, stage)
+        _tick(playing, stage)
+        for player in playing.values():
+            player.advance()
+        stored, held = stage.rows(), stage.held()
+        for number, player in enumerate(players):
+            _compare(player, stored[number], held.get(stored[number].reference, NONE), rows)
+    disclosed = stage.disclosures()
+    for number, player in enumerate(players):
+        assert disclosed[number] == [(lease, player.hashes[payload]) for lease, payload in player.disclosed]
+
+
+def _doing(playing: dict[int, Player], *acts: Act) -> dict[int, tuple[Player, Step]]:
+    steps = {number: (player, player.step) for number, player in playing.items()}
+    return {number: (player, step) for number, (player, step) in steps.items() if step and step.act in acts}
+
+
+def _decide(playing: dict[int, Player], stage: Stage) -> None:
+    deciding = _doing(playing, Act.DECIDE)
+    stage.decide({number: step.payload for number, (_, step) in deciding.items()})
+    for player, _ in deciding.values():
+        player.prediction.decide()
+
+
+def _claim(playing: dict[int, Player], stage: Stage, rows: Rows) -> None:
+    """Claim all that is due and whose drain's turn it is; what the model says is not due is left for it to find."""
+    claiming = _doing(playing, Act.CLAIM, Act.SKIP)
+    aside = [number for number, player in playing.items() if number not in claiming and rows.rows[player.world.row].due]
+    claims, looked_at = stage.claim(aside)
+    assert looked_at == len(claiming)
+    assert claims.keys() == _doing(playing, Act.CLAIM).keys()
+    for number, (player, step) in claiming.items():
+        claimed = claims.get(number)
+        sends = player.prediction.claim(step.payload, claimed.lease_id if claimed else uuid4())
+        assert sends == (claimed is not None), player.told()
+        if claimed:
+            assert payload_of(claimed) == step.payload, player.told()
+            player.claims[step.drain] = claimed
+            player.disclosed.append((claimed.lease_id, step.payload))
+
+
+def _send(playing: dict[int, Player], stage: Stage) -> None:
+    for player, step in _doing(playing, Act.SEND).values():
+        player.sent[step.payload] = player.claims[step.drain]
+    answered = [player.claims[step.drain] for player, step in _doing(playing, Act.APPLY).values()]
+    landing = [player.sent[step.payload] for player, step in _doing(playing, Act.LAND).values()]
+    stage.apply(answered + landing)
+
+
+def _record(playing: dict[int, Player], stage: Stage) -> None:
+    recording = _doing(playing, *(act for act in Act if act.is_record)).values()
+    stage.record([(player.claims[step.drain], result_of(step.act)) for player, step in recording])
+    for player, step in recording:
+        player.prediction.record(player.claims[step.drain].lease_id, result_of(step.act))
+
+
+def _tick(playing: dict[int, Player], stage: Stage) -> None:
+    ticking = _doing(playing, Act.TICK)
+    stage.tick(ticking)
+    for player, _ in ticking.values():
+        player.prediction.tick()
+
+
+def _compare(player: Player, stored: Stored, held: int, rows: Rows) -> None:
+    assert player.prediction.is_explored_as(rows.rows[player.world.row].share), player.told()
+    assert stored.share == player.expected(stored.share), player.told()
+    assert held == player.world.held, player.told()

@@ -1,0 +1,223 @@
+"""Where schedules are played for real: PostgreSQL, the hub's own decisions, claims and records, a provider's sandbox.
+
+Many are played side by side, each with a permit and a resident of its own, known by the schedule's number. Time passes
+by moving the rows' times back.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Executable, text
+
+from integrations.base import Adapter
+from integrations.sandbox.control import Control
+from schemas import jobs
+from schemas.jobs import ConsentChoice
+from tests.sharing.rows import NONE, NOW, TICK, A, B, Ticks
+from worker.db import residents, shares
+from worker.db.engine import transact
+from worker.db.shares import ShareKey
+from worker.domain.sharing import Result, Share, Urgency
+from worker.hub import Hub
+from worker.services import consent, imports
+from worker.services.claim import RECORD_SECONDS, Claimed, claim, record
+from worker.services.work import Work
+
+Run = Callable[[Coroutine[None, None, None]], None]
+
+PROVIDER = "easypark"
+TODAY = date(2026, 1, 15)
+ZONES: dict[int, tuple[str, ...]] = {A: ("75014_A",), B: ("75014_B",)}
+HELD_IN = {zones: payload for payload, zones in ZONES.items()}
+ASIDE = timedelta(days=1_000)
+REQUESTS_AT_ONCE = 32
+
+_PASS = text("""
+    UPDATE shares SET due_at = due_at - :time, lease_until = lease_until - :time,
+        unsettled_until = unsettled_until - :time
+    WHERE permit_id = ANY(:permit_ids)
+""")
+_MOVE_DUE = text("UPDATE shares SET due_at = due_at + :time WHERE permit_id = ANY(:permit_ids)")
+_MOVE_HOME = text("UPDATE permits SET zones = :zones WHERE permit_id = :permit_id")
+_CLOCK = text("SELECT clock_timestamp()")
+_DISCLOSURES = text("SELECT permit_id, disclosure_id, fields_hash FROM disclosures ORDER BY recorded_at")
+
+
+def with_timing(hub: Hub, ticks: Ticks) -> Hub:
+    """Return the hub with the time-outs that schedules are made for."""
+    lease, settle = ticks.timing.lease.total_seconds(), ticks.timing.settle.total_seconds()
+    # Longer than any installation may ask for, so that the real clock plays no part.
+    slow = {"request_seconds": lease - RECORD_SECONDS, "settle_seconds": settle}
+    return replace(hub, settings=hub.settings.model_copy(update=slow))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What stands in the database about a share: times rounded to ticks from `NOW`."""
+
+    share: Share
+    reference: UUID
+
+
+class Stage:
+    """The real things, and every share on them by its schedule's number."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        adapter: Adapter,
+        control: Control,
+        run: Callable[[Coroutine[None, None, None]], None],
+        count: int,
+    ) -> None:
+        """Make a permit for each schedule, with a share that was never wanted."""
+        self._hub, self._adapter, self._control, self._run = hub, adapter, control, run
+        self._permits = [uuid4() for _ in range(count)]
+        self._numbers = {permit_id: number for number, permit_id in enumerate(self._permits)}
+        transact(hub.engine, self._settle_in)
+
+    def decide(self, payloads: Mapping[int, int]) -> None:
+        """Change the truth, as a job would, for each of these schedules."""
+
+        def work(db: Connection) -> None:
+            locked = residents.lock(db, [_resident(number) for number in payloads])
+            for number, payload in payloads.items():
+                if payload != NONE:
+                    db.execute(_MOVE_HOME, {"zones": list(ZONES[payload]), "permit_id": self._permits[number]})
+                started = Work.start(self._hub, db, locked[_resident(number)], TODAY)
+                consent.decide(_decision(number, payload, started.consent_version), started)
+
+        transact(self._hub.engine, work)
+
+    def claim(self, keep_aside: Collection[int]) -> tuple[dict[int, Claimed], int]:
+        """Claim whatever is due, but for those kept aside; return the claims, and how many shares were looked at."""
+        self._execute(_MOVE_DUE, keep_aside, ASIDE)
+        claims = claim(self._hub, PROVIDER, len(self._permits), Urgency.ROUTINE, TODAY)
+        self._execute(_MOVE_DUE, keep_aside, -ASIDE)
+        return {self._numbers[claimed.key.permit_id]: claimed for claimed in claims.claimed}, claims.looked_at
+
+    def apply(self, requests: Collection[Claimed]) -> None:
+        """Have the provider apply these requests."""
+        if requests:
+            self._run(self._send(requests))
+
+    def record(self, ended: Collection[tuple[Claimed, Result]]) -> None:
+        """Record how requests ended."""
+        if ended:
+            record(self._hub, PROVIDER, list(ended), TODAY)
+
+    def tick(self, numbers: Collection[int]) -> None:
+        """Let a tick pass for these schedules."""
+        self._execute(_PASS, numbers, TICK)
+
+    def rows(self) -> dict[int, Stored]:
+        """Read every share."""
+
+        def work(db: Connection) -> dict[int, Stored]:
+            now = db.execute(_CLOCK).scalar_one()
+            found = shares.of_residents(db, [_resident(number) for number in range(len(self._permits))])
+            return {
+                self._numbers[stored.key.permit_id]: Stored(_in_ticks(stored.share, now), stored.reference)
+                for of_one in found.values()
+                for stored in of_one
+            }
+
+        return transact(self._hub.engine, work)
+
+    def held(self) -> dict[UUID, int]:
+        """Ask the provider which payload it holds under which reference."""
+        return {reference: HELD_IN[record.zones] for reference, record in self._control.held(PROVIDER).items()}
+
+    def disclosures(self) -> dict[int, list[tuple[UUID, bytes]]]:
+        """Read what was said to be about to leave: lease and hash, in order."""
+        listed: dict[int, list[tuple[UUID, bytes]]] = {number: [] for number in range(len(self._permits))}
+        with self._hub.engine.connect() as db:
+            for permit_id, lease_id, fields_hash in db.execute(_DISCLOSURES):
+                listed[self._numbers[permit_id]].append((lease_id, bytes(fields_hash)))
+        return listed
+
+    def _settle_in(self, db: Connection) -> None:
+        imports.apply(self._hub, db, _import(self._permits), TODAY)
+        now = db.execute(_CLOCK).scalar_one()
+        shares.upsert(db, {ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits})
+
+    def _execute(self, statement: Executable, numbers: Collection[int], time: timedelta) -> None:
+        permit_ids = [self._permits[number] for number in numbers]
+        if permit_ids:
+            transact(self._hub.engine, lambda db: db.execute(statement, {"time": time, "permit_ids": permit_ids}))
+
+    async def _send(self, requests: Iterable[Claimed]) -> None:
+        free = asyncio.Semaphore(REQUESTS_AT_ONCE)
+
+        async def send(claimed: Claimed) -> None:
+            async with free:
+                if claimed.shared is None:
+                    await self._adapter.remove(claimed.reference)
+                else:
+                    await self._adapter.put(claimed.shared)
+
+        await asyncio.gather(*map(send, requests))
+
+
+def payload_of(claimed: Claimed) -> int:
+    """Return the payload that a claim is to send."""
+    if claimed.shared is None:
+        return NONE
+    assert claimed.shared.zones is not None
+    return HELD_IN[claimed.shared.zones]
+
+
+def _in_ticks(share: Share, now: datetime) -> Share:
+    def rounded(moment: datetime) -> datetime:
+        return NOW + round((moment - now) / TICK) * TICK
+
+    return replace(
+        share,
+        due_at=rounded(share.due_at),
+        lease_until=share.lease_until and rounded(share.lease_until),
+        unsettled_until=share.unsettled_until and rounded(share.unsettled_until),
+        confirmed_at=share.confirmed_at and NOW,
+    )
+
+
+def _resident(number: int) -> str:
+    return f"resident-{number}"
+
+
+def _decision(number: int, payload: int, seen: int) -> jobs.DecideConsent:
+    return jobs.DecideConsent(
+        job_id=uuid4(),
+        source="tests",
+        submitted_at=datetime.now(UTC),
+        resident_id=_resident(number),
+        choice=ConsentChoice.REFUSE if payload == NONE else ConsentChoice.ALLOW,
+        providers=(PROVIDER,),
+        consent_version=seen,
+        text=jobs.ConsentText(version="1", sha256="0" * 64),
+        decided_at=datetime.now(UTC),
+    )
+
+
+def _import(permit_ids: Iterable[UUID]) -> jobs.ImportPermits:
+    return jobs.ImportPermits(
+        job_id=uuid4(),
+        source="tests",
+        submitted_at=datetime.now(UTC),
+        permits=tuple(
+            jobs.ImportedPermit(
+                resident_id=_resident(number),
+                permit_id=permit_id,
+                status=jobs.ImportedStatus.ACTIVE,
+                requested_on=TODAY,
+                plate=jobs.Plate(raw=f"AA-{number % 1000:03}-A{chr(ord('A') + number // 1000)}"),
+                profile="resident",
+                address=jobs.Address(ban_id="75114_1834_00010", label="10 rue Exemple"),
+                zones=ZONES[A],
+                terms=(jobs.ImportedTerm(first_day=TODAY, last_day=TODAY + timedelta(days=300)),),
+            )
+            for number, permit_id in enumerate(permit_ids)
+        ),
+    )
