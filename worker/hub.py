@@ -59,7 +59,7 @@ def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:
     return Hub(
         settings=configured,
         engine=make_engine(configured),
-        live=Live(client, configured.redis_prefix, configured.space_ttl_seconds),
+        live=Live(client, configured.redis_prefix, configured.zone),
         tariffs=tariffs.load(configured.tariffs),
         zone=configured.zone,
         hash_key=configured.hash_key.get_secret_value().encode(),

@@ -6,9 +6,11 @@ Nothing here is the truth: all of it can be lost at any moment and is made again
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import redis
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -23,7 +25,7 @@ EXPORT_SECONDS = 900
 # A document replaces an older one only; events go out once each, in order, or not at all. The epoch stands guard over
 # what Redis itself has forgotten: a writer that does not know the current one has read the truth too long ago.
 _PUBLISH = """
-local epoch, version, document, ttl, base, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]),
+local epoch, version, document, ends, base, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]),
     tonumber(ARGV[6])
 if redis.call('GET', KEYS[2]) ~= epoch then return 'epoch' end
 local known = base
@@ -40,7 +42,7 @@ for i = 9, #ARGV do
     end
 end
 if version >= known then
-    if document == '' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], document, 'EX', ttl) end
+    if document == '' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], document, 'EXAT', ends) end
 end
 return 'published'
 """
@@ -79,11 +81,11 @@ class Publication:
 class Live:
     """Redis, as the hub uses it beside the queues."""
 
-    def __init__(self, client: redis.Redis, prefix: str, space_ttl_seconds: int) -> None:
+    def __init__(self, client: redis.Redis, prefix: str, zone: ZoneInfo) -> None:
         self.client = client
         self.epoch = 0  # the one that this process knows; documents carry it
         self._prefix = prefix
-        self._ttl = space_ttl_seconds
+        self._zone = zone
         self._publish = client.register_script(_PUBLISH)
 
     def key(self, name: str) -> str:
@@ -164,13 +166,17 @@ class Live:
             publication.epoch,
             publication.version,
             publication.space.model_dump_json() if publication.space else "",
-            self._ttl,
+            self._end_of_day(publication.space.as_of) if publication.space else 0,
             publication.published_version,
             events[0].sequence if events else 0,
             self.key(f"watch:{resident_id}"),
             STREAM_LENGTH,
             *(event.model_dump_json() for event in events),
         ]
+
+    def _end_of_day(self, day: date) -> int:
+        """Return when a document ends: what it offers holds for its civil day. In seconds since 1970."""
+        return int(datetime.combine(day + timedelta(days=1), time(0), self._zone).timestamp())
 
 
 def _patiently() -> Retrying:

@@ -29,7 +29,6 @@ class Settings(BaseSettings):
     time_zone: str = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
     providers: tuple[str, ...] = ("paybyphone", "flowbird", "easypark", "indigo_neo")
-    space_ttl_seconds: int = Field(default=86_400, ge=60)
     settle_seconds: float = Field(default=60.0, gt=0)  # T: how long a stalled sender or a slow provider may linger
     request_seconds: float = Field(default=3.0, gt=0, le=5)  # a request's deadline, counted from before its claim
     in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain

@@ -42,6 +42,10 @@ def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
         ],
         today,
     )
+    # Without a document in Redis, only the database can tell that these were told.
+    told_only = {publication.resident_id: publication.version for publication in publications if not publication.space}
+    if told_only:
+        transact(hub.engine, lambda db: residents.mark_published(db, told_only), relaxed=True)
 
 
 def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str, int]:

@@ -1,11 +1,14 @@
 """What makes a lost wake-up, a lost publication or a lost Redis cost seconds: all of it is found in the database."""
 
 from datetime import date
+from functools import partial
 
 from worker.db import residents, shares
 from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services.publish import SLICE, follow_redis, republish
+
+SLICES = 4  # a sweep is one short task; the next one goes on
 
 
 def sweep(hub: Hub, today: date) -> None:
@@ -16,11 +19,12 @@ def sweep(hub: Hub, today: date) -> None:
 
 
 def _publish_left_over(hub: Hub, today: date) -> None:
-    unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
-    if not unpublished:
-        return
-    shown = hub.live.shown_versions(list(unpublished))
-    done = {name: version for name, version in unpublished.items() if shown.get(name, 0) >= version}
-    if done:
-        transact(hub.engine, lambda db: residents.mark_published(db, done), relaxed=True)
-    republish(hub, unpublished.keys() - done.keys(), today)
+    for _ in range(SLICES):
+        unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
+        if unpublished:
+            shown = hub.live.shown_versions(list(unpublished))
+            done = {name: version for name, version in unpublished.items() if shown.get(name, 0) >= version}
+            transact(hub.engine, partial(residents.mark_published, versions=done), relaxed=True)
+            republish(hub, unpublished.keys() - done.keys(), today)
+        if len(unpublished) < SLICE:
+            return
