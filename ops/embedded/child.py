@@ -13,6 +13,7 @@ from ops.embedded.account import Account
 from ops.embedded.ending import Ending
 
 LAST_LINES = 8
+LARGEST_LOG_BYTES = 20_000_000  # at a start, a larger log is put aside, and the one put aside before is dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Child:
     def _start(self) -> subprocess.Popen[bytes]:
         program = self.program
         other = program.account is not None and program.account.uid != os.geteuid()
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG_BYTES:
+            self.log.rename(self.log.with_suffix(".log.1"))
         self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             return subprocess.Popen(
