@@ -13,7 +13,11 @@ from worker.domain.plates import Plate
 _ASSIGN = text("""
     INSERT INTO plate_assignments (permit_id, assigned_at, raw, normalised, country, plate_key, during)
     SELECT permit_id, at, raw, normalised, country, plate_key,
-        CASE WHEN reserved THEN tstzrange(at, greatest(until, at)) ELSE 'empty'::tstzrange END
+        CASE
+            WHEN NOT reserved THEN 'empty'::tstzrange
+            WHEN until IS NULL THEN tstzrange(at, NULL)  -- greatest() would pass over the NULL
+            ELSE tstzrange(at, greatest(until, at))
+        END
     FROM clock_timestamp() AS at, jsonb_to_recordset(CAST(:assignments AS jsonb)) AS a
         (permit_id uuid, raw text, normalised text, country text, plate_key uuid, reserved boolean, until timestamptz)
     ON CONFLICT ON CONSTRAINT plate_in_use DO NOTHING
@@ -23,7 +27,9 @@ _LATEST = """
     WHERE permit_id = :permit_id AND assigned_at = (
         SELECT max(assigned_at) FROM plate_assignments WHERE permit_id = :permit_id)
 """
-_EXTEND = text("UPDATE plate_assignments SET during = tstzrange(lower(during), :until)" + _LATEST)
+_EXTEND = text(
+    "UPDATE plate_assignments SET during = tstzrange(coalesce(lower(during), clock_timestamp()), :until)" + _LATEST
+)
 _RELEASE = text(
     "UPDATE plate_assignments"
     " SET during = tstzrange(lower(during), greatest(lower(during), least(upper(during), clock_timestamp())))"

@@ -1,0 +1,91 @@
+"""What can be seen of the hub from outside: the database, Redis, and what providers were asked."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from schemas.events import Event
+from schemas.space import Card, Space
+from tests.conftest import Database
+from worker.hub import Hub
+
+RECORDS_OF_JOBS = ("jobs", "refused_messages")
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One test's database and Redis, read around the hub's own code."""
+
+    database: Database
+    hub: Hub
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the database, as superuser."""
+        with self.database.connect() as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def value(self, statement: str, *values: object) -> Any:
+        """Ask the database for one value."""
+        ((found,),) = self.query(statement, *values)
+        return found
+
+    def truth(self) -> dict[str, list[str]]:
+        """Return every row of every table, but for the records of jobs and of what was published."""
+        return {
+            table: sorted(
+                row for (row,) in self.query(f"SELECT (to_jsonb(t) - 'published_version')::text FROM {table} t")
+            )
+            for (table,) in self.query(_TABLES)
+            if table not in RECORDS_OF_JOBS
+        }
+
+    def space(self, resident: str) -> Space | None:
+        """Read a personal space as upstream does: one GET."""
+        document = self.hub.live.client.get(self.hub.live.key(f"space:{resident}"))
+        return None if document is None else Space.model_validate_json(document)
+
+    def card(self, resident: str, permit_id: UUID) -> Card:
+        """Return one card of a personal space."""
+        space = self.space(resident)
+        assert space is not None
+        return next(card for card in space.cards if card.permit_id == permit_id)
+
+    def told(self, resident: str | None = None) -> list[Event]:
+        """Return what the stream of events carries, of one resident or of all."""
+        entries = self.hub.live.client.xrange(self.hub.live.key("events"))
+        events = [Event.model_validate_json(fields[b"event"]) for _, fields in entries]
+        return [event for event in events if resident in (None, event.subject)]
+
+    def written(self, resident: str) -> list[tuple[int, str]]:
+        """Return sequence and type of the events in the database."""
+        return self.query("SELECT sequence, type FROM events WHERE resident_id = %s ORDER BY sequence", resident)
+
+    def shares(self, permit_id: UUID) -> dict[str, dict[str, Any]]:
+        """Return a permit's shares by provider."""
+        rows = self.query("SELECT provider, to_jsonb(s) FROM shares s WHERE permit_id = %s", permit_id)
+        return dict(rows)
+
+    def pending(self) -> int:
+        """Return how many shares are not yet as they should be."""
+        return int(self.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"))
+
+    def job(self, job_id: object) -> dict[str, Any] | None:
+        """Return what is recorded of a job."""
+        rows = self.query("SELECT to_jsonb(j) FROM jobs j WHERE job_id = %s", job_id)
+        return rows[0][0] if rows else None
+
+    def refused_messages(self) -> list[dict[str, Any]]:
+        """Return what is recorded of messages that are no jobs."""
+        return [row for (row,) in self.query("SELECT to_jsonb(m) FROM refused_messages m ORDER BY refused_message_id")]
+
+    def everything_stored(self) -> str:
+        """Return all that the database and Redis hold, as one text."""
+        parts = [
+            row for (table,) in self.query(_TABLES) for (row,) in self.query(f"SELECT to_jsonb(t)::text FROM {table} t")
+        ]
+        client = self.hub.live.client
+        for key in client.scan_iter(self.hub.live.key("*"), count=1_000):
+            parts.append(repr(client.xrange(key) if client.type(key) == b"stream" else client.get(key)))
+        return json.dumps(parts, ensure_ascii=False)

@@ -1,0 +1,334 @@
+"""Whatever is wrong with a job: a stable code and the field, on record, and nothing has changed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from schemas.jobs import MAX_JOB_BYTES
+from schemas.receipts import Outcome, Receipt, RefusalCode
+from tests.services.upstream import ANNE, BOB, ELSEWHERE, UNVERIFIED, Upstream, choice
+
+SECRET = "QX-404-ZW"  # a plate that stands in bad jobs and must be found nowhere afterwards
+
+
+@dataclass
+class Town:
+    """Permits in every state, of Anne's; and one of Bob's."""
+
+    upstream: Upstream
+    active: UUID
+    unpaid: UUID
+    submitted: UUID
+    lapsed: UUID
+    cancelled: UUID
+    bobs: UUID
+
+
+@pytest.fixture
+def town(upstream: Upstream) -> Town:
+    town = Town(
+        upstream,
+        active=upstream.active(plate={"raw": "AA-111-AA"}),
+        unpaid=upstream.request(plate={"raw": "BB-222-BB"}),
+        submitted=upstream.request(plate={"raw": "CC-333-CC"}, verified=UNVERIFIED),
+        lapsed=upstream.lapsed(plate={"raw": "AA-111-AA"}),
+        cancelled=upstream.request(),
+        bobs=upstream.active(BOB, plate={"raw": "DD-444-DD"}),
+    )
+    upstream.applied("permit.cancel", permit_id=town.cancelled)
+    upstream.applied("permit.confirm_payment", BOB, permit_id=upstream.request(BOB), **payment("PAY-1", 4500))
+    upstream.allow()
+    upstream.active("r-erased")
+    upstream.applied("resident.erase", "r-erased")
+    return town
+
+
+def payment(reference: str, cents: int) -> dict[str, Any]:
+    return {"payment_reference": reference, "amount_cents": cents}
+
+
+Submits = Callable[[Town], Receipt]
+
+AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
+    "a resident nobody knows": (
+        lambda t: t.upstream.submit("permit.cancel", "r-nobody", permit_id=t.unpaid),
+        RefusalCode.UNKNOWN_RESIDENT,
+        "resident_id",
+    ),
+    "erasing a resident nobody knows": (
+        lambda t: t.upstream.submit("resident.erase", "r-nobody"),
+        RefusalCode.UNKNOWN_RESIDENT,
+        "resident_id",
+    ),
+    "exporting a resident nobody knows": (
+        lambda t: t.upstream.submit("resident.export", "r-nobody"),
+        RefusalCode.UNKNOWN_RESIDENT,
+        "resident_id",
+    ),
+    "a resident who was erased": (
+        lambda t: t.upstream.submit("permit.request", "r-erased", **t.upstream.wish(uuid4())),
+        RefusalCode.RESIDENT_ERASED,
+        "resident_id",
+    ),
+    "a permit nobody knows": (
+        lambda t: t.upstream.submit("permit.renew", permit_id=uuid4(), years=1),
+        RefusalCode.UNKNOWN_PERMIT,
+        "permit_id",
+    ),
+    "a permit of somebody else": (
+        lambda t: t.upstream.submit("permit.change_vehicle", permit_id=t.bobs, plate={"raw": SECRET}),
+        RefusalCode.UNKNOWN_PERMIT,
+        "permit_id",
+    ),
+    "a permit id that is taken": (
+        lambda t: t.upstream.submit("permit.request", **t.upstream.wish(t.active)),
+        RefusalCode.PERMIT_EXISTS,
+        "permit_id",
+    ),
+    "a permit id that is somebody else's": (
+        lambda t: t.upstream.submit("permit.request", **t.upstream.wish(t.bobs)),
+        RefusalCode.PERMIT_EXISTS,
+        "permit_id",
+    ),
+    "a profile without a tariff": (
+        lambda t: t.upstream.submit("permit.request", **t.upstream.wish(uuid4()) | {"profile": "caravan"}),
+        RefusalCode.UNKNOWN_TARIFF,
+        "profile",
+    ),
+    "years without a tariff": (
+        lambda t: t.upstream.submit("permit.request", **t.upstream.wish(uuid4()) | {"years": 2}),
+        RefusalCode.UNKNOWN_TARIFF,
+        "years",
+    ),
+    "a plate that another permit has": (
+        lambda t: t.upstream.submit("permit.request", **t.upstream.wish(uuid4()) | {"plate": {"raw": "dd 444 dd"}}),
+        RefusalCode.PLATE_IN_USE,
+        "plate",
+    ),
+    "a plate that is reserved for a payment": (
+        lambda t: t.upstream.submit("permit.change_vehicle", permit_id=t.active, plate={"raw": "BB222BB"}),
+        RefusalCode.PLATE_IN_USE,
+        "plate",
+    ),
+    "renewing with a plate that has another permit by now": (
+        lambda t: t.upstream.submit("permit.renew", permit_id=t.lapsed, years=1),
+        RefusalCode.PLATE_IN_USE,
+        "plate",
+    ),
+    "deciding on what is decided": (
+        lambda t: t.upstream.submit("permit.decide", permit_id=t.active, decision="approve"),
+        RefusalCode.ACTION_NOT_OFFERED,
+        None,
+    ),
+    "rejecting without a reason": (
+        lambda t: t.upstream.submit("permit.decide", permit_id=t.submitted, decision="reject"),
+        RefusalCode.REASON_REQUIRED,
+        "reason",
+    ),
+    "renewing before it opens": (
+        lambda t: t.upstream.submit("permit.renew", permit_id=t.active, years=1),
+        RefusalCode.ACTION_NOT_OFFERED,
+        None,
+    ),
+    "changing the vehicle of what has lapsed": (
+        lambda t: t.upstream.submit("permit.change_vehicle", permit_id=t.lapsed, plate={"raw": SECRET}),
+        RefusalCode.ACTION_NOT_OFFERED,
+        None,
+    ),
+    "changing the address of what is unpaid": (
+        lambda t: t.upstream.submit("permit.change_address", permit_id=t.unpaid, address=ELSEWHERE, zones=["18C"]),
+        RefusalCode.ACTION_NOT_OFFERED,
+        None,
+    ),
+    "cancelling what is active": (
+        lambda t: t.upstream.submit("permit.cancel", permit_id=t.active),
+        RefusalCode.ACTION_NOT_OFFERED,
+        None,
+    ),
+    "cancelling twice": (
+        lambda t: t.upstream.submit("permit.cancel", permit_id=t.cancelled),
+        RefusalCode.ACTION_NOT_OFFERED,
+        None,
+    ),
+    "paying the wrong amount": (
+        lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.unpaid, **payment("PAY-2", 4499)),
+        RefusalCode.WRONG_AMOUNT,
+        "amount_cents",
+    ),
+    "paying what costs nothing": (
+        lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.active, **payment("PAY-2", 0)),
+        RefusalCode.NOT_AWAITING_PAYMENT,
+        None,
+    ),
+    "paying what was cancelled": (
+        lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.cancelled, **payment("PAY-2", 4500)),
+        RefusalCode.NOT_AWAITING_PAYMENT,
+        None,
+    ),
+    "one payment for two permits": (
+        lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.unpaid, **payment("PAY-1", 4500)),
+        RefusalCode.PAYMENT_ALREADY_CONFIRMED,
+        "payment_reference",
+    ),
+    "allowing a provider nobody knows": (
+        lambda t: t.upstream.submit("consent.decide", **choice("allow", ("easypark", "parkwell")), consent_version=1),
+        RefusalCode.UNKNOWN_PROVIDER,
+        "providers.1",
+    ),
+    "allowing what has moved on": (
+        lambda t: t.upstream.allow(seen=0),
+        RefusalCode.CONSENT_STALE,
+        "consent_version",
+    ),
+    "allowing what has not been seen yet": (
+        lambda t: t.upstream.allow(seen=7),
+        RefusalCode.CONSENT_STALE,
+        "consent_version",
+    ),
+    "allowing without saying what was seen": (
+        lambda t: t.upstream.submit("consent.decide", **choice("allow")),
+        RefusalCode.MISSING_FIELD,
+        "consent_version",
+    ),
+}
+
+
+def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, kicks, subtests):
+    before, shown, woken = evidence.truth(), evidence.space(ANNE), list(kicks)
+    for name, (submit, code, field) in AGAINST_THE_TRUTH.items():
+        with subtests.test(name):
+            receipt = submit(town)
+            assert (receipt.outcome, receipt.code, receipt.field) == (Outcome.REFUSED, code, field)
+            recorded = evidence.job(receipt.job_id)
+            assert (recorded["outcome"], recorded["code"], recorded["receipt"]["field"]) == ("refused", code, field)
+    assert evidence.truth() == before
+    assert evidence.space(ANNE) == shown
+    assert kicks == woken
+    assert evidence.refused_messages() == []
+
+
+def _bent(**changes: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda job: {name: value for name, value in (job | changes).items() if value is not ...}
+
+
+MALFORMED: dict[str, tuple[Callable[[dict[str, Any]], Any], RefusalCode, str | None]] = {
+    "a missing field": (_bent(plate=...), RefusalCode.MISSING_FIELD, "plate"),
+    "a missing part of a field": (_bent(plate={"country": "FR"}), RefusalCode.MISSING_FIELD, "plate.raw"),
+    "a field too many": (_bent(colour="blue"), RefusalCode.EXTRA_FIELD, "*"),
+    "a field of another kind": (_bent(years=1), RefusalCode.EXTRA_FIELD, "years"),
+    "a number for a text": (_bent(plate={"raw": 404}), RefusalCode.WRONG_TYPE, "plate.raw"),
+    "a list for an object": (_bent(plate=[SECRET]), RefusalCode.WRONG_TYPE, "plate"),
+    "nothing for an object": (_bent(plate=None), RefusalCode.WRONG_TYPE, "plate"),
+    "a date that does not exist": (
+        _bent(submitted_at="2026-02-30T10:00:00Z"),
+        RefusalCode.INVALID_DATE,
+        "submitted_at",
+    ),
+    "a moment without a zone": (_bent(submitted_at="2026-02-20T10:00:00"), RefusalCode.INVALID_DATE, "submitted_at"),
+    "a plate of 300 characters": (_bent(plate={"raw": SECRET * 34}), RefusalCode.TOO_LONG, "plate.raw"),
+    "a plate without a letter": (_bent(plate={"raw": "- -"}), RefusalCode.INVALID_VALUE, "plate.raw"),
+    "a plate with a NUL": (_bent(plate={"raw": SECRET + "\0"}), RefusalCode.INVALID_VALUE, "plate.raw"),
+    "a country that is none": (
+        _bent(plate={"raw": SECRET, "country": "France"}),
+        RefusalCode.INVALID_VALUE,
+        "plate.country",
+    ),
+    "a resident id that is an e-mail": (_bent(resident_id="anne@example.fr"), RefusalCode.INVALID_VALUE, "resident_id"),
+    "a permit id that is none": (_bent(permit_id=SECRET), RefusalCode.INVALID_VALUE, "permit_id"),
+    "a version that is not ours": (_bent(schema_version=2), RefusalCode.INVALID_VALUE, "schema_version"),
+    "a list in place of a job": (lambda job: [job], RefusalCode.WRONG_TYPE, None),
+    "nothing at all": (lambda job: "", RefusalCode.NOT_JSON, None),
+    "half a job": (lambda job: json.dumps(job)[:-20], RefusalCode.NOT_JSON, None),
+    "half a character": (_bent(source="\ud800"), RefusalCode.NOT_JSON, None),
+    "five megabytes": (_bent(source="x" * 5_000_000), RefusalCode.TOO_LARGE, None),
+    "a byte too many": (
+        lambda job: json.dumps(job) + " " * (MAX_JOB_BYTES + 1 - len(json.dumps(job))),
+        RefusalCode.TOO_LARGE,
+        None,
+    ),
+    "brackets without end": (lambda job: "[" * 900_000, RefusalCode.NOT_JSON, None),
+    "a key that stands twice": (
+        lambda job: json.dumps(job)[:-1] + ', "permit_id": "x"}',
+        RefusalCode.INVALID_VALUE,
+        "permit_id",
+    ),
+}
+
+
+def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(town, evidence, kicks, subtests):
+    before, woken = evidence.truth(), list(kicks)
+    for name, (bend, code, field) in MALFORMED.items():
+        with subtests.test(name):
+            job = town.upstream.envelope(resident_id=ANNE, permit_id=town.active, plate={"raw": SECRET})
+            bent = bend(job)
+            receipt = town.upstream.send("permit.change_vehicle", bent if isinstance(bent, str) else json.dumps(bent))
+            assert (receipt.outcome, receipt.code, receipt.field) == (Outcome.REFUSED, code, field)
+            recorded = evidence.job(receipt.job_id) or _message(evidence, receipt)
+            assert (recorded["code"], recorded["kind"]) == (code, "permit.change_vehicle")
+    assert evidence.truth() == before
+    assert kicks == woken
+    stored = evidence.everything_stored()
+    assert SECRET not in stored
+    assert "anne@example.fr" not in stored
+
+
+def test_a_kind_that_does_not_exist_is_refused(upstream, evidence):
+    job = upstream.envelope(resident_id=ANNE)
+    receipt = upstream.send("permit.paint", job)
+    assert (receipt.code, str(receipt.job_id)) == (RefusalCode.UNKNOWN_KIND, job["job_id"])
+    assert evidence.job(job["job_id"])["code"] == "unknown_kind"
+
+
+def test_a_row_of_an_import_that_cannot_be_read_refuses_the_job(upstream, evidence):
+    for terms, code, field in (
+        (
+            [{"first_day": "2026-02-30", "last_day": "2026-03-01"}],
+            RefusalCode.INVALID_DATE,
+            "permits.1.terms.0.first_day",
+        ),
+        ([{"first_day": "2026-03-02", "last_day": "2026-03-01"}], RefusalCode.INVALID_DATE, "permits.1.terms.0"),
+        (
+            [{"first_day": "0026-03-02", "last_day": "2026-03-01"}],
+            RefusalCode.INVALID_DATE,
+            "permits.1.terms.0.first_day",
+        ),
+    ):
+        receipt = upstream.take_over(upstream.row(), upstream.row(BOB, terms=terms))
+        assert (receipt.code, receipt.field, receipt.rows) == (code, field, None)
+    assert evidence.truth()["permits"] == []
+
+
+def test_a_thousand_and_one_rows_are_too_many(upstream):
+    receipt = upstream.take_over(*[upstream.row(address={"ban_id": "1", "label": "1"})] * 1_001)
+    assert (receipt.code, receipt.field) == (RefusalCode.TOO_LONG, "permits")
+
+
+def test_a_refusal_for_a_stranger_leaves_no_trace_of_one(upstream, evidence):
+    receipt = upstream.submit("permit.request", **upstream.wish(uuid4()) | {"years": 2})
+    assert receipt.outcome is Outcome.REFUSED
+    assert evidence.truth()["residents"] == []
+    assert evidence.space(ANNE) is None
+
+
+def test_the_right_amount_after_a_wrong_one_counts_with_the_same_reference(upstream, evidence):
+    permit_id = upstream.request()
+    for cents, code in ((4499, RefusalCode.WRONG_AMOUNT), (4500, None), (4500, RefusalCode.PAYMENT_ALREADY_CONFIRMED)):
+        receipt = upstream.submit("permit.confirm_payment", permit_id=permit_id, **payment("PAY-1", cents))
+        assert receipt.code == code
+    assert upstream.submit("permit.confirm_payment", permit_id=permit_id, **payment("PAY-2", 4500)).code is (
+        RefusalCode.NOT_AWAITING_PAYMENT
+    )
+    assert evidence.value("SELECT count(*) FROM payments") == 1
+    assert evidence.value("SELECT count(*) FROM terms") == 1
+
+
+def _message(evidence, receipt):
+    return next(
+        message
+        for message in evidence.refused_messages()
+        if receipt.job_id is not None and message["job_id"] == str(receipt.job_id)
+    )
