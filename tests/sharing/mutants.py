@@ -117,6 +117,11 @@ def refused_removal_parks(share: Share, lease_id: UUID, result: Result, now: dat
     return after
 
 
+def urgency_ignored(share: Share, urgency: Urgency, now: datetime) -> Share:
+    """Whoever changed something last says how soon, whatever else waits."""
+    return replace(REAL.want(share, urgency, now), urgency=urgency)
+
+
 def new_truth_stays_parked(share: Share, urgency: Urgency, now: datetime) -> Share:
     """A dead letter stays one when the truth changes."""
     return replace(REAL.want(share, urgency, now), parked=share.parked)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from tests.sharing.rows import HASHES, NONE, NOW, Rows
 from tests.sharing.schedules import Prediction, Schedule, result_of
-from tests.sharing.stage import Stage, Stored, payload_of
+from tests.sharing.stage import Provider, Stage, Stored, payload_of
 from tests.sharing.world import Act, Step, World
 from worker.domain.sharing import Share, Timing, Urgency
 from worker.services.claim import Claimed
@@ -53,7 +53,7 @@ class Player:
         return f"after step {self.at} of\n{self.schedule}"
 
 
-def replay(schedules: Sequence[Schedule], stage: Stage, rows: Rows, timing: Timing) -> None:
+def replay(schedules: Sequence[Schedule], stage: Stage, provider: Provider, rows: Rows, timing: Timing) -> None:
     """Play all schedules to their end.
 
     Raises:
@@ -66,12 +66,12 @@ def replay(schedules: Sequence[Schedule], stage: Stage, rows: Rows, timing: Timi
     while playing := {number: player for number, player in enumerate(players) if player.step}:
         _claim(playing, stage, rows)  # first, while every other row is still as it was
         _decide(playing, stage)
-        _send(playing, stage)
+        _send(playing, provider)
         _record(playing, stage)
         _tick(playing, stage)
         for player in playing.values():
             player.advance()
-        stored, held = stage.rows(), stage.held()
+        stored, held = stage.rows(), provider.held()
         for number, player in enumerate(players):
             _compare(player, stored[number], held.get(stored[number].reference, NONE), rows)
     disclosed = stage.disclosures()
@@ -108,12 +108,12 @@ def _claim(playing: dict[int, Player], stage: Stage, rows: Rows) -> None:
             player.disclosed.append((claimed.lease_id, step.payload))
 
 
-def _send(playing: dict[int, Player], stage: Stage) -> None:
+def _send(playing: dict[int, Player], provider: Provider) -> None:
     for player, step in _doing(playing, Act.SEND).values():
         player.sent[step.payload] = player.claims[step.drain]
     answered = [player.claims[step.drain] for player, step in _doing(playing, Act.APPLY).values()]
     landing = [player.sent[step.payload] for player, step in _doing(playing, Act.LAND).values()]
-    stage.apply(answered + landing)
+    provider.apply(answered + landing)
 
 
 def _record(playing: dict[int, Player], stage: Stage) -> None:

@@ -63,18 +63,11 @@ class Stored:
 
 
 class Stage:
-    """The real things, and every share on them by its schedule's number."""
+    """The database, and every share in it by its schedule's number."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        adapter: Adapter,
-        control: Control,
-        run: Callable[[Coroutine[None, None, None]], None],
-        count: int,
-    ) -> None:
+    def __init__(self, hub: Hub, count: int) -> None:
         """Make a permit for each schedule, with a share that was never wanted."""
-        self._hub, self._adapter, self._control, self._run = hub, adapter, control, run
+        self._hub = hub
         self._permits = [uuid4() for _ in range(count)]
         self._numbers = {permit_id: number for number, permit_id in enumerate(self._permits)}
         transact(hub.engine, self._settle_in)
@@ -92,17 +85,22 @@ class Stage:
 
         transact(self._hub.engine, work)
 
+    def put(self, rows: Mapping[int, Share]) -> None:
+        """Store rows as they are."""
+        by_key = {ShareKey(self._permits[number], PROVIDER): share for number, share in rows.items()}
+        transact(self._hub.engine, lambda db: shares.upsert(db, by_key))
+
+    def claim_first(self, limit: int, least_urgent: Urgency) -> list[int]:
+        """Claim a few; return whose they are."""
+        claims = claim(self._hub, PROVIDER, limit, least_urgent, TODAY)
+        return [self._numbers[claimed.key.permit_id] for claimed in claims.claimed]
+
     def claim(self, keep_aside: Collection[int]) -> tuple[dict[int, Claimed], int]:
         """Claim whatever is due, but for those kept aside; return the claims, and how many shares were looked at."""
         self._execute(_MOVE_DUE, keep_aside, ASIDE)
         claims = claim(self._hub, PROVIDER, len(self._permits), Urgency.ROUTINE, TODAY)
         self._execute(_MOVE_DUE, keep_aside, -ASIDE)
         return {self._numbers[claimed.key.permit_id]: claimed for claimed in claims.claimed}, claims.looked_at
-
-    def apply(self, requests: Collection[Claimed]) -> None:
-        """Have the provider apply these requests."""
-        if requests:
-            self._run(self._send(requests))
 
     def record(self, ended: Collection[tuple[Claimed, Result]]) -> None:
         """Record how requests ended."""
@@ -127,10 +125,6 @@ class Stage:
 
         return transact(self._hub.engine, work)
 
-    def held(self) -> dict[UUID, int]:
-        """Ask the provider which payload it holds under which reference."""
-        return {reference: HELD_IN[record.zones] for reference, record in self._control.held(PROVIDER).items()}
-
     def disclosures(self) -> dict[int, list[tuple[UUID, bytes]]]:
         """Read what was said to be about to leave: lease and hash, in order."""
         listed: dict[int, list[tuple[UUID, bytes]]] = {number: [] for number in range(len(self._permits))}
@@ -148,6 +142,22 @@ class Stage:
         permit_ids = [self._permits[number] for number in numbers]
         if permit_ids:
             transact(self._hub.engine, lambda db: db.execute(statement, {"time": time, "permit_ids": permit_ids}))
+
+
+class Provider:
+    """The provider's sandbox, reached through its adapter."""
+
+    def __init__(self, adapter: Adapter, control: Control, run: Run) -> None:
+        """`run` runs a coroutine to its end, always in the same loop."""
+        self._adapter, self._control, self._run = adapter, control, run
+
+    def apply(self, requests: Iterable[Claimed]) -> None:
+        """Have the provider apply these requests."""
+        self._run(self._send(requests))
+
+    def held(self) -> dict[UUID, int]:
+        """Ask the provider which payload it holds under which reference."""
+        return {reference: HELD_IN[record.zones] for reference, record in self._control.held(PROVIDER).items()}
 
     async def _send(self, requests: Iterable[Claimed]) -> None:
         free = asyncio.Semaphore(REQUESTS_AT_ONCE)

@@ -1,0 +1,57 @@
+"""The order of claims is in the database: a change of consent overtakes any backlog."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.sharing.mutants import urgency_ignored
+from tests.sharing.rules import REAL
+from tests.sharing.stage import Stage
+from worker.domain.sharing import Share, Urgency
+
+BACKLOG = 50
+WITHDRAWN = BACKLOG
+AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
+UNKNOWN = Share(due_at=AN_HOUR_AGO, confirmed_hash=None, holds=None)  # to be removed, whatever the truth was
+
+Want = Callable[[Share, Urgency, datetime], Share]
+
+
+@pytest.fixture
+def stage(hub) -> Stage:
+    return Stage(hub, count=BACKLOG + 1)
+
+
+def put_backlog_and_withdrawal(stage: Stage, want: Want) -> None:
+    """Have old routine work wait, and a new withdrawal that a routine change of the same permit has followed."""
+    backlog = {number: want(UNKNOWN, Urgency.ROUTINE, AN_HOUR_AGO) for number in range(BACKLOG)}
+    minutes_ago = [AN_HOUR_AGO + timedelta(minutes=passed) for passed in (50, 51)]
+    withdrawn = want(want(UNKNOWN, Urgency.CONSENT, minutes_ago[0]), Urgency.ROUTINE, minutes_ago[1])
+    stage.put({**backlog, WITHDRAWN: withdrawn})
+
+
+def test_a_withdrawal_overtakes_older_routine_work(stage):
+    put_backlog_and_withdrawal(stage, REAL.want)
+    assert stage.claim_first(1, Urgency.ROUTINE) == [WITHDRAWN]
+
+
+def test_slots_kept_for_consent_take_nothing_else(stage):
+    put_backlog_and_withdrawal(stage, REAL.want)
+    assert stage.claim_first(BACKLOG, Urgency.CONSENT) == [WITHDRAWN]
+
+
+def test_a_withdrawal_whose_urgency_is_ignored_is_seen_to_wait(stage):
+    put_backlog_and_withdrawal(stage, urgency_ignored)
+    assert WITHDRAWN not in stage.claim_first(BACKLOG, Urgency.ROUTINE)
+    assert not stage.claim_first(1, Urgency.CONSENT)
+
+
+def test_of_equal_urgency_the_oldest_is_first(stage):
+    stage.put(
+        {
+            number: REAL.want(UNKNOWN, Urgency.CHANGE, AN_HOUR_AGO + timedelta(minutes=minutes))
+            for number, minutes in enumerate((30, 10, 20))
+        }
+    )
+    assert [stage.claim_first(1, Urgency.ROUTINE) for _ in range(3)] == [[1], [2], [0]]
