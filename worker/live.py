@@ -156,9 +156,19 @@ class Live:
         """Note that a drain is about to look: from now on, a change needs a new wake-up."""
         self.client.unlink(self.key(f"kick:{provider}"))
 
-    def put_export(self, job_id: UUID, document: str) -> None:
+    def put_export(self, resident_id: str, job_id: UUID, document: str) -> None:
         """Keep an export for a short while, for upstream to fetch."""
-        self.client.set(self.key(f"export:{job_id}"), document, ex=EXPORT_SECONDS)
+        pipeline = self.client.pipeline()
+        pipeline.set(self.key(f"export:{job_id}"), document, ex=EXPORT_SECONDS)
+        pipeline.sadd(self.key(f"exports:{resident_id}"), str(job_id))
+        pipeline.expire(self.key(f"exports:{resident_id}"), EXPORT_SECONDS)
+        pipeline.execute()
+
+    def forget_exports(self, resident_id: str) -> None:
+        """Drop the exports of a resident that are still there."""
+        listed = self.key(f"exports:{resident_id}")
+        job_ids: set[Any] = self.client.smembers(listed)
+        self.client.unlink(listed, *(self.key(f"export:{job_id.decode()}") for job_id in job_ids))
 
     def _call(self, publication: Publication) -> tuple[list[str], list[str | int]]:
         resident_id, events = publication.resident_id, publication.events

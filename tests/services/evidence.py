@@ -87,5 +87,13 @@ class Evidence:
         ]
         client = self.hub.live.client
         for key in client.scan_iter(self.hub.live.key("*"), count=1_000):
-            parts.append(repr(client.xrange(key) if client.type(key) == b"stream" else client.get(key)))
+            match client.type(key):
+                case b"string":
+                    parts.append(client.get(key).decode())
+                case b"stream":
+                    parts += [fields[b"event"].decode() for _, fields in client.xrange(key)]
+                case b"set":
+                    parts += [member.decode() for member in client.smembers(key)]
+                case other:
+                    raise AssertionError(f"{key!r} is a {other!r}, which nobody reads here")
         return json.dumps(parts, ensure_ascii=False)

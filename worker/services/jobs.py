@@ -95,7 +95,7 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         job = parse_job(kind, raw)
     except InvalidJobError as invalid:
         return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
-    digest = _digest(hub, job.model_dump_json(exclude={"submitted_at"}))  # a sender may build the envelope anew
+    digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may build the envelope anew
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
@@ -161,7 +161,7 @@ def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: Inval
     receipt = _refused(kind, invalid.job_id or task_id, invalid.code, invalid.field)
     if invalid.job_id is None:
         return refuse_message(hub, receipt, task_id=task_id, size=len(raw))
-    digest = _digest(hub, raw)
+    digest = _digest(hub, kind, raw)
     known = record_refusal(hub, receipt, digest, None, None)
     return receipt if known is None else _answer_again(hub, known, digest, None, today)
 
@@ -170,5 +170,5 @@ def _refused(kind: str, job_id: UUID, code: Code, field: str | None) -> Receipt:
     return Receipt(job_id=job_id, kind=kind, outcome=Outcome.REFUSED, code=code, field=field)
 
 
-def _digest(hub: Hub, payload: str) -> bytes:
-    return hmac.digest(hub.hash_key, payload.encode(errors="surrogatepass"), hashlib.sha256)
+def _digest(hub: Hub, kind: str, payload: str) -> bytes:
+    return hmac.digest(hub.hash_key, f"{kind} {payload}".encode(errors="surrogatepass"), hashlib.sha256)

@@ -19,7 +19,7 @@ def update_contact(job: jobs.UpdateContact, work: Work) -> None:
 
 def export(job: jobs.ExportResident, work: Work) -> None:
     """Put everything that is held where upstream can fetch it for a short while."""
-    work.hub.live.put_export(job.job_id, exports.export(work.db, job.resident_id))
+    work.hub.live.put_export(job.resident_id, job.job_id, exports.export(work.db, job.resident_id))
 
 
 def erase(job: jobs.EraseResident, work: Work) -> None:
@@ -49,5 +49,6 @@ def erase(job: jobs.EraseResident, work: Work) -> None:
     plates.forget(work.db, work.permits)
     permits.erase(work.db, job.resident_id)
     residents.erase(work.db, job.resident_id)
+    work.hub.live.forget_exports(job.resident_id)
     work.tell(EventType.RESIDENT_ERASED, work.permits)
     work.permits.clear()  # what the screen shows from now on
