@@ -45,7 +45,7 @@ def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
         try:
             running = Worker(process, log, client, app, environment)
-            assert running.call("hub.ping", seconds=30) == "pong", running.logged()
+            assert running.call("hub.ping", seconds=30) == "pong"
             yield running
         finally:
             process.terminate()

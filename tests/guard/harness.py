@@ -106,9 +106,9 @@ class Worker:
         return None if stored is None else json.loads(stored)
 
     def answer(self, task_id: str, seconds: float = SECONDS) -> Any:
-        eventually(lambda: self.meta(task_id), "an answer", seconds)
+        eventually(lambda: self.meta(task_id) or self.process.poll() is not None, "an answer", seconds)
         meta = self.meta(task_id)
-        assert meta is not None
+        assert meta is not None, f"the worker has ended:\n{self.logged()[-3_000:]}"
         return meta["result"]
 
     def call(self, task: str, *args: Any, queue: str = "jobs", seconds: float = SECONDS) -> Any:

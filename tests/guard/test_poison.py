@@ -47,6 +47,16 @@ def test_what_is_not_read_does_not_matter(worker: Worker, raw: Raw) -> None:
     assert worker.refusals() == []
 
 
+def test_a_sender_chooses_neither_the_name_nor_the_place_under_which_its_message_is_kept(worker: Worker) -> None:
+    properties = {"delivery_tag": "another's", "delivery_info": {"exchange": "x", "routing_key": "elsewhere"}}
+    worker.push(Raw(task="probe.hold", properties=properties).item())
+    eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
+    kept = worker.redis.hgetall(f"{worker.prefix}unacked")
+    worker.redis.lpush(f"{worker.prefix}release", 1)
+    assert list(kept) != [b"another's"]
+    assert [json.loads(entry)[1:] for entry in kept.values()] == [["", "jobs"]]
+
+
 def test_all_poison_at_once_does_not_hold_up_the_next_job(worker: Worker) -> None:
     for poison in POISON:
         worker.push(poison.item, poison.queue)
