@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from tests.sharing.rows import HASHES, NONE, NOW, Rows
 from tests.sharing.schedules import Prediction, Schedule, result_of
-from tests.sharing.stage import Provider, Stage, Stored, payload_of
+from tests.sharing.stage import Provider, Stage, payload_of
 from tests.sharing.world import Act, Step, World
 from worker.domain.sharing import Share, Timing, Urgency
 from worker.services.claim import Claimed
@@ -71,9 +71,8 @@ def replay(schedules: Sequence[Schedule], stage: Stage, provider: Provider, rows
         _tick(playing, stage)
         for player in playing.values():
             player.advance()
-        stored, held = stage.rows(), provider.held()
-        for number, player in enumerate(players):
-            _compare(player, stored[number], held.get(stored[number].reference, NONE), rows)
+        _compare(playing, stage, provider, rows)
+    _compare(dict(enumerate(players)), stage, provider, rows)
     disclosed = stage.disclosures()
     for number, player in enumerate(players):
         assert disclosed[number] == [(lease, player.hashes[payload]) for lease, payload in player.disclosed]
@@ -130,7 +129,10 @@ def _tick(playing: dict[int, Player], stage: Stage) -> None:
         player.prediction.tick()
 
 
-def _compare(player: Player, stored: Stored, held: int, rows: Rows) -> None:
-    assert player.prediction.is_explored_as(rows.rows[player.world.row].share), player.told()
-    assert stored.share == player.expected(stored.share), player.told()
-    assert held == player.world.held, player.told()
+def _compare(players: dict[int, Player], stage: Stage, provider: Provider, rows: Rows) -> None:
+    stored, held = stage.rows(players), provider.held()
+    for number, player in players.items():
+        share, reference = stored[number].share, stored[number].reference
+        assert player.prediction.is_explored_as(rows.rows[player.world.row].share), player.told()
+        assert share == player.expected(share), player.told()
+        assert held.get(reference, NONE) == player.world.held, player.told()

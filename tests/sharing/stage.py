@@ -111,12 +111,12 @@ class Stage:
         """Let a tick pass for these schedules."""
         self._execute(_PASS, numbers, TICK)
 
-    def rows(self) -> dict[int, Stored]:
-        """Read every share."""
+    def rows(self, numbers: Iterable[int]) -> dict[int, Stored]:
+        """Read the shares of these schedules."""
 
         def work(db: Connection) -> dict[int, Stored]:
             now = db.execute(_CLOCK).scalar_one()
-            found = shares.of_residents(db, [_resident(number) for number in range(len(self._permits))])
+            found = shares.of_residents(db, [_resident(number) for number in numbers])
             return {
                 self._numbers[stored.key.permit_id]: Stored(_in_ticks(stored.share, now), stored.reference)
                 for of_one in found.values()
