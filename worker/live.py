@@ -125,10 +125,12 @@ class Live:
 
         return _patiently()(once)
 
-    def forget_spaces(self, resident_ids: Sequence[str]) -> None:
-        """Drop documents, so that the next reader has them made anew."""
-        if resident_ids:
-            self.client.unlink(*(self.key(f"space:{resident_id}") for resident_id in resident_ids))
+    def forget_spaces(self, resident_ids: Sequence[str]) -> dict[str, int]:
+        """Drop documents, so that the next reader has them made anew; return the versions that they showed."""
+        pipeline = self.client.pipeline(transaction=False)
+        for resident_id in resident_ids:
+            pipeline.getdel(self.key(f"space:{resident_id}"))
+        return _versions(resident_ids, pipeline.execute())
 
     def shown_residents(self) -> list[str]:
         """Return the residents whose document is there."""
@@ -138,12 +140,7 @@ class Live:
     def shown_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
         """Return the versions that documents show, where they are there."""
         documents: list[Any] = self.client.mget([self.key(f"space:{name}") for name in resident_ids])
-        shown = zip(resident_ids, documents, strict=True)
-        return {
-            resident_id: int(match["version"])
-            for resident_id, document in shown
-            if document is not None and (match := _VERSION.search(document))
-        }
+        return _versions(resident_ids, documents)
 
     def begin_kicks(self, providers: Sequence[str]) -> list[str]:
         """Note that drains are being woken; return the providers for which none is on its way already."""
@@ -187,6 +184,14 @@ class Live:
     def _end_of_day(self, day: date) -> int:
         """Return when a document ends: what it offers holds for its civil day. In seconds since 1970."""
         return int(datetime.combine(day + timedelta(days=1), time(0), self._zone).timestamp())
+
+
+def _versions(resident_ids: Sequence[str], documents: Sequence[Any]) -> dict[str, int]:
+    return {
+        resident_id: int(match["version"])
+        for resident_id, document in zip(resident_ids, documents, strict=True)
+        if document is not None and (match := _VERSION.search(document))
+    }
 
 
 def _patiently() -> Retrying:

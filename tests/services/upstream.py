@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
@@ -19,6 +19,7 @@ ELSEWHERE = {"ban_id": "75118_0002_00007", "label": "7 place du Modèle, 75018 P
 TEXT = {"version": "2024-09", "sha256": "a" * 64}
 VERIFIED = {"residence": True, "vehicle": True}
 UNVERIFIED = {"residence": True, "vehicle": False}
+_NUMBERS = count(1)
 _MOMENT = "2024-09-16T10:42:03+02:00"
 
 
@@ -28,7 +29,6 @@ class Upstream:
 
     hub: Hub
     today: date
-    _numbers: count = field(default_factory=lambda: count(1))
 
     def envelope(self, **fields: Any) -> dict[str, Any]:
         """Return a job as it is before it becomes text."""
@@ -51,8 +51,8 @@ class Upstream:
         return receipt
 
     def plate(self) -> str:
-        """Return a plate that no other permit of this test has."""
-        return f"AB-{next(self._numbers):03}-CD"
+        """Return a plate that no other permit has."""
+        return f"AB-{next(_NUMBERS):03}-CD"
 
     def request(self, resident: str = ANNE, **fields: Any) -> UUID:
         """Ask for a permit that is to be paid, but for what is given; return its id."""

@@ -25,7 +25,7 @@ _AFTER = text("""
     SELECT e.resident_id, e.sequence, e.event_id, e.type, e.data, e.recorded_at
     FROM unnest(CAST(:resident_ids AS text[]), CAST(:sequences AS bigint[])) AS known (resident_id, sequence)
     JOIN events e ON e.resident_id = known.resident_id AND e.sequence > known.sequence
-    ORDER BY e.resident_id, e.sequence LIMIT :limit
+    ORDER BY e.resident_id, e.sequence
 """)
 
 
@@ -54,9 +54,9 @@ def append(db: Connection, events: Iterable[NewEvent]) -> list[Event]:
     return sorted(written, key=lambda event: (event.subject, event.sequence))
 
 
-def after(db: Connection, known: dict[str, int], limit: int = 10_000) -> list[Event]:
-    """Return the events that follow each resident's known sequence, in each resident's order."""
-    rows = db.execute(_AFTER, {"resident_ids": list(known), "sequences": list(known.values()), "limit": limit})
+def after(db: Connection, known: dict[str, int]) -> list[Event]:
+    """Return all events that follow each resident's known sequence, in each resident's order."""
+    rows = db.execute(_AFTER, {"resident_ids": list(known), "sequences": list(known.values())})
     return [_event(row) for row in rows]
 
 

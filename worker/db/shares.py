@@ -86,10 +86,10 @@ _OF_RESIDENTS = text(f"""
     FROM permits p JOIN shares s USING (permit_id) WHERE p.resident_id = ANY(:resident_ids)
 """)
 _DUE_PROVIDERS = text("""
-    SELECT provider FROM unnest(CAST(:providers AS text[])) AS provider WHERE EXISTS (
+    SELECT known.name FROM unnest(CAST(:providers AS text[])) AS known (name) WHERE EXISTS (
         SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
             SELECT FROM shares s
-            WHERE s.provider = provider AND s.urgency = u.urgency AND s.due_at <= now()
+            WHERE s.provider = known.name AND s.urgency = u.urgency AND s.due_at <= now()
                 AND s.confirmed_version < s.wanted_version AND s.parked IS NULL
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
             LIMIT 1) found)

@@ -21,7 +21,7 @@ from worker.domain.consent import fields_hash, shared_permit
 from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
 from worker.hub import Hub
 from worker.live import Publication
-from worker.services.publish import publications_of, publish
+from worker.services.publish import forget, publications_of, publish
 
 RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
 
@@ -114,7 +114,7 @@ def record(hub: Hub, provider: str, ended: Sequence[Ended], today: date) -> bool
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
     due_again, publications = transact(hub.engine, work, relaxed=not told)
     publish(hub, publications, today)
-    hub.live.forget_spaces([claimed.resident_id for claimed, _ in ended if claimed.resident_id not in told])
+    forget(hub, {claimed.resident_id for claimed, _ in ended} - told)
     return due_again
 
 

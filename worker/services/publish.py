@@ -32,18 +32,12 @@ _SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
     """Show committed changes and tell who watches."""
-    answers = hub.live.publish(publications)
-    republish(
-        hub,
-        [
-            publication.resident_id
-            for publication, answer in zip(publications, answers, strict=True)
-            if answer is not Answer.PUBLISHED
-        ],
-        today,
-    )
+    answers = list(zip(publications, hub.live.publish(publications), strict=True))
+    republish(hub, [told.resident_id for told, answer in answers if answer is not Answer.PUBLISHED], today)
     # Without a document in Redis, only the database can tell that these were told.
-    told_only = {publication.resident_id: publication.version for publication in publications if not publication.space}
+    told_only = {
+        told.resident_id: told.version for told, answer in answers if answer is Answer.PUBLISHED and not told.space
+    }
     if told_only:
         transact(hub.engine, lambda db: residents.mark_published(db, told_only), relaxed=True)
 
@@ -72,6 +66,15 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
     if shown:
         transact(hub.engine, lambda db: residents.mark_published(db, shown), relaxed=True)
     return shown
+
+
+def forget(hub: Hub, resident_ids: Collection[str]) -> None:
+    """Drop documents that no longer hold; the next reader has them made anew."""
+    if not resident_ids:
+        return
+    shown = hub.live.forget_spaces(list(resident_ids))
+    if shown:  # nothing but the document told that its events are published
+        transact(hub.engine, lambda db: residents.mark_published(db, shown), relaxed=True)
 
 
 def republish_all_shown(hub: Hub, today: date) -> int:
