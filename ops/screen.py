@@ -101,7 +101,8 @@ def show_consent(consent: Consent, zone: tzinfo) -> RenderableType:
         table.add_row(
             PROVIDERS.get(one.provider, one.provider), state(one.state), moment(one.confirmed_at, zone) or "–"
         )
-    return Group(Text(choice), Text(updated, style="dim"), Text(), table)
+    words = Text.assemble(choice, (f"\n{updated}" if updated else "", "dim"))
+    return Group(words, Text(), table)
 
 
 def state(held: HeldState) -> Text:

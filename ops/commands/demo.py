@@ -14,7 +14,7 @@ from permit_hub_client import Hub, HubError
 from rich.console import Console
 
 from integrations.sandbox.control import Control
-from ops.commands.options import AsJson, complain, messages
+from ops.commands.options import DEFAULT_DATA, AsJson, complain, messages
 from ops.demo.narrator import Narrator
 from ops.demo.play import play
 from ops.demo.stage import Stage, UnexpectedError
@@ -25,6 +25,7 @@ from ops.embedded.stack import Stack
 from worker.settings import settings
 
 SOURCE = "demo"
+FOLDER = "demo"  # never the data of `permit-hub up`: each demo begins anew
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
 
@@ -32,14 +33,14 @@ def demo(
     as_json: AsJson = False,
     data: Annotated[
         Path,
-        typer.Option("--data", help="The folder in which the demo keeps a stack of its own; begun anew each time."),
-    ] = Path(".data/demo"),
+        typer.Option("--data", help=f"The folder below which the demo keeps a stack of its own, in {FOLDER}/."),
+    ] = DEFAULT_DATA,
 ) -> None:
     """Play the main job through the real queue, check it, and stop everything."""
     console = messages if as_json else Console()
     for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked_to_end, signal.default_int_handler)
-    stack = Stack(data, anew=True, report=complain)
+    stack = Stack(data / FOLDER, anew=True, report=complain)
     try:
         figures = _run(stack, console)
     except KeyboardInterrupt:

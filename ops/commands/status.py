@@ -28,11 +28,11 @@ REDIS_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """A queue: how many messages wait, and how long a ping through it took; None when no worker answered in time."""
+    """A queue: how many messages wait, and whether a ping through it was answered in time."""
 
     queue: str
     waiting: int
-    answered_ms: float | None
+    alive: bool
 
 
 def status(
@@ -58,7 +58,7 @@ def status(
         console.print(_lines(queues, wait))
         console.print()
         console.print(f"residents to be published: {known.unpublished_residents}   epoch: {known.epoch}")
-    if any(queue.answered_ms is None for queue in queues):
+    if any(not queue.alive for queue in queues):
         raise typer.Exit(1)
 
 
@@ -68,20 +68,18 @@ def _queues(configured: Settings, wait: float) -> list[QueueStatus]:
     with redis.Redis.from_url(configured.redis_url, **options) as client:
         waiting = {name: int(client.llen(configured.redis_prefix + name)) for name in names}
     canary = Canary(configured.redis_url, configured.redis_prefix)
-    started = time.monotonic()
     pings = {name: canary.send(name) for name in names}
-    answered: dict[str, float] = {}
-    while len(answered) < len(names) and time.monotonic() - started < wait:
-        for name, ping in pings.items():
-            if name not in answered and canary.was_answered(ping):
-                answered[name] = (time.monotonic() - started) * 1000
+    deadline = time.monotonic() + wait
+    alive: set[str] = set()
+    while len(alive) < len(names) and time.monotonic() < deadline:
+        alive |= {name for name in names if name not in alive and canary.was_answered(pings[name])}
         time.sleep(POLL_SECONDS)
     canary.close()
-    return [QueueStatus(name, waiting[name], answered.get(name)) for name in names]
+    return [QueueStatus(name, waiting[name], name in alive) for name in names]
 
 
 def _lanes(providers: Sequence[ProviderStatus]) -> Table:
-    table = Table(title="Shares that wait to be confirmed", title_justify="left", title_style="bold")
+    table = _table("Shares to be confirmed by their provider")
     table.add_column("provider")
     for heading in ("consent", "change", "routine", "oldest due", "failing", "parked", "leased"):
         table.add_column(heading, justify="right")
@@ -97,11 +95,15 @@ def _lanes(providers: Sequence[ProviderStatus]) -> Table:
 
 
 def _lines(queues: Sequence[QueueStatus], wait: float) -> Table:
-    table = Table(title="Queues", title_justify="left", title_style="bold")
+    table = _table("Messages in the queues")
     table.add_column("queue")
     table.add_column("waiting", justify="right")
     table.add_column("a worker answers")
     for one in queues:
-        answer = f"within {one.answered_ms:.0f} ms" if one.answered_ms is not None else None
-        table.add_row(one.queue, str(one.waiting), answer or Text(f"no, not within {wait:g} s", style="red"))
+        answer = Text("yes", style="green") if one.alive else Text(f"no, not within {wait:g} s", style="red")
+        table.add_row(one.queue, str(one.waiting), answer)
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)

@@ -21,6 +21,7 @@ def submit(
     file: Annotated[
         typer.FileText,
         typer.Argument(
+            metavar="FILE",
             encoding="utf-8",
             help="A job (its kind, and its fields), a list of jobs, or a job a line; - reads standard input.",
         ),

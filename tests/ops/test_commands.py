@@ -1,0 +1,189 @@
+"""`permit-hub` migrate, submit, space and status, against a stack that runs in another terminal."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ops.commands.submit import UnreadableError, read_jobs
+
+ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
+
+
+@pytest.fixture(scope="module")
+def running(folder) -> Iterator[Path]:
+    """Keep a stack running on a folder."""
+    command = [sys.executable, "-m", "ops.cli", "up", "--json", "--data", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())
+        yield folder
+        process.terminate()
+
+
+def request(resident_id: str, **fields: object) -> dict[str, Any]:
+    return {
+        "kind": "permit.request",
+        "resident_id": resident_id,
+        "permit_id": str(uuid4()),
+        "plate": {"raw": uuid4().hex[:8].upper()},
+        "profile": "standard",
+        "years": 1,
+        "address": ADDRESS,
+        "zones": ["14A"],
+        "verified": {"residence": True, "vehicle": True},
+    } | fields
+
+
+def payment(asked: dict[str, Any], cents: int) -> dict[str, Any]:
+    about = {name: asked[name] for name in ("resident_id", "permit_id")}
+    return about | {"kind": "permit.confirm_payment", "payment_reference": uuid4().hex, "amount_cents": cents}
+
+
+def test_jobs_of_a_file_are_sent_in_its_order_and_then_show_on_the_screen(permit_hub, running, tmp_path):
+    asked = request("r-ordered", plate={"raw": "EF-367-QS"})
+    file = tmp_path / "jobs.jsonl"
+    file.write_text("\n".join(json.dumps(job) for job in (asked, payment(asked, 4500))))
+    sent = permit_hub("submit", file, "--data", running)
+    assert sent.returncode == 0
+    assert [line.split()[:2] for line in sent.stdout.splitlines()] == [
+        ["applied", "permit.request"],
+        ["applied", "permit.confirm_payment"],
+    ]
+    shown = permit_hub("space", "r-ordered", "--data", running)
+    assert shown.returncode == 0
+    for words in ("EF-367-QS", "DROITS ACTIVÉS", "Changer d'adresse (Gratuit)", "Flowbird", "never held anything"):
+        assert words in shown.stdout
+    document = json.loads(permit_hub("space", "r-ordered", "--json", "--data", running).stdout)
+    assert document["cards"][0]["permit_id"] == asked["permit_id"]
+
+
+def test_a_refusal_is_printed_with_its_reason_and_the_exit_code_is_1(permit_hub, running):
+    asked = request("r-refused")
+    sent = permit_hub("submit", "-", "--data", running, given=json.dumps([asked, payment(asked, 1)]))
+    assert sent.returncode == 1
+    applied, refused = sent.stdout.splitlines()
+    assert applied.startswith("applied permit.request")
+    assert refused.startswith("refused permit.confirm_payment")
+    assert refused.endswith("wrong_amount (amount_cents)")
+
+
+def test_a_job_with_an_id_of_its_own_can_be_sent_again(permit_hub, running):
+    text = json.dumps(request("r-again", job_id=str(uuid4()), submitted_at="2024-09-16T10:42:03+02:00"))
+    first, again = (permit_hub("submit", "-", "--json", "--data", running, given=text) for _ in range(2))
+    assert first.returncode == again.returncode == 0
+    assert json.loads(first.stdout) == json.loads(again.stdout)
+
+
+def test_one_refused_row_of_an_import_makes_the_exit_code_1(permit_hub, running):
+    row = {name: request("r-import")[name] for name in ("resident_id", "permit_id", "plate", "profile", "zones")}
+    row |= {"status": "rejected", "requested_on": "2024-09-16", "address": ADDRESS}
+    job = {"kind": "permit.import", "permits": [row, row]}
+    sent = permit_hub("submit", "-", "--json", "--data", running, given=json.dumps(job))
+    assert sent.returncode == 1
+    (receipt,) = json.loads(sent.stdout)["receipts"]
+    assert [result["outcome"] for result in receipt["rows"]] == ["applied", "refused"]
+    assert receipt["rows"][1]["code"] == "permit_exists"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"kind": "permit.renew"\n', "line 1 is not JSON"),
+        ('{"kind": "permit.renew"}\nEF-367-QS', "line 2 is not JSON"),
+        ("[17]", "job 1 is not an object with a kind"),
+        ('[{"kind": ["permit.renew"]}]', "job 1 is not an object with a kind"),
+    ],
+)
+def test_what_holds_no_jobs_is_not_read_as_jobs(text, complaint):
+    with pytest.raises(UnreadableError, match=f"^{complaint}$"):
+        read_jobs(text)
+
+
+def test_a_file_that_holds_no_jobs_is_not_sent(permit_hub):
+    ended = permit_hub("submit", "-", given="EF-367-QS")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "<stdin>: line 1 is not JSON\n"
+
+
+def test_an_unknown_kind_is_not_sent(permit_hub, running):
+    ended = permit_hub("submit", "-", "--json", "--data", running, given='{"kind": "permit.revoke"}')
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["receipts"] == [{"outcome": "not_sent", "error": "unknown kind of job"}]
+
+
+def test_a_resident_whom_nobody_knows_has_no_space(permit_hub, running):
+    ended = permit_hub("space", "r-nobody", "--data", running)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "The hub does not know this resident.\n"
+
+
+def test_the_status_of_a_hub_at_rest(permit_hub, running):
+    ended = permit_hub("status", "--json", "--wait", "30", "--data", running)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert [provider["provider"] for provider in told["providers"]] == [
+        "paybyphone",
+        "flowbird",
+        "easypark",
+        "indigo_neo",
+    ]
+    assert all(provider["parked"] == provider["consent"] == 0 for provider in told["providers"])
+    assert {queue["queue"] for queue in told["queues"]} >= {"consent", "jobs", "bulk", "calendar", "deliver.easypark"}
+    assert all(queue["alive"] for queue in told["queues"])
+    assert told["epoch"] >= 1
+
+
+def test_migrating_again_changes_nothing(permit_hub, running):
+    told = [json.loads(permit_hub("migrate", "--json", "--data", running).stdout) for _ in range(2)]
+    assert told[0] == told[1]
+    assert told[0]["revision"]
+
+
+def test_an_empty_database_is_migrated_from_the_environment_alone(permit_hub, empty_database):
+    ended = permit_hub("migrate", PERMIT_HUB_MIGRATION_DATABASE_URL=empty_database.owner_url)
+    assert ended.returncode == 0
+    with empty_database.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM hub_state").fetchone() == (1,)
+
+
+def test_the_status_of_a_hub_without_workers_says_so(permit_hub, hub_environment):
+    ended = permit_hub("status", "--wait", "0.2", **hub_environment)
+    assert ended.returncode == 1
+    assert "no, not within 0.2 s" in ended.stdout
+
+
+def test_a_folder_on_which_nothing_runs_is_named(permit_hub, tmp_path):
+    ended = permit_hub("space", "r-1", "--data", tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"No stack runs on {tmp_path}.")
+
+
+@pytest.mark.parametrize("command", [["space", "r-1"], ["status"], ["migrate"]], ids=lambda command: command[0])
+def test_settings_that_are_missing_or_wrong_are_named_and_never_shown(permit_hub, command):
+    wrong = {"PERMIT_HUB_REDIS_URL": "amqp://hunter2@127.0.0.1", "PERMIT_HUB_HASH_KEY": "hunter2"}
+    ended = permit_hub(*command, **wrong)
+    assert ended.returncode == 1
+    assert "DATABASE_URL is missing" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "hunter2" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", [["space", "r-1"], ["status"], ["migrate"]], ids=lambda command: command[0])
+def test_servers_that_do_not_answer_are_named_and_their_urls_are_not_shown(permit_hub, command):
+    away = {
+        "PERMIT_HUB_REDIS_URL": "redis://:hunter2@127.0.0.1:1/0",
+        "PERMIT_HUB_DATABASE_URL": "postgresql+psycopg://hunter2@127.0.0.1:1/hub",
+        "PERMIT_HUB_MIGRATION_DATABASE_URL": "postgresql+psycopg://hunter2@127.0.0.1:1/hub",
+        "PERMIT_HUB_HASH_KEY": "hunter2" * 5,
+    }
+    ended = permit_hub(*command, **away)
+    assert ended.returncode == 1
+    assert "not answer" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "hunter2" not in ended.stderr
