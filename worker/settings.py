@@ -23,13 +23,13 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field(pattern=r"^postgresql\+psycopg://")
-    redis_url: str = Field(pattern=r"^(redis|rediss|sentinel|unix|redis\+socket)://")
+    redis_url: str = Field(pattern=r"^rediss?://")
     redis_prefix: str = Field(default="permit-hub:", pattern=r"^[a-z0-9:_-]{1,40}$")
     hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; changing it orphans plate keys
     time_zone: str = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
     providers: tuple[str, ...] = ("paybyphone", "flowbird", "easypark", "indigo_neo")
-    settle_seconds: float = Field(default=60.0, gt=0)  # T: how long a stalled sender or a slow provider may linger
+    settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=5)  # a request's deadline, counted from before its claim
     in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain
     urgent_slots: int = Field(default=4, ge=1)  # of those, kept for urgency 0

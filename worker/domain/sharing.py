@@ -170,6 +170,7 @@ def _record_stale(share: Share, outcome: Outcome, now: datetime, timing: Timing)
         confirmed_hash=None,
         holds=None,
         wanted_version=share.wanted_version + 1,
+        urgency=Urgency.CONSENT,  # what was withdrawn may be held again
         due_at=now,
         unsettled_until=max(share.unsettled_until or lingers, lingers),
     )

@@ -19,7 +19,7 @@ from schemas.receipts import RefusalCode
 from worker.settings import settings
 from worker.tasks.admission import Accepts, Admission, RefusedMessage, accepts
 from worker.tasks.base import HubTask
-from worker.tasks.transport import GuardedSentinelTransport, GuardedTransport
+from worker.tasks.transport import GuardedTransport
 
 RECORD_TASK = "hub.record_refusal"
 # What may be asked of a worker over the broker, where anyone with a connection may ask: to tell, never to change.
@@ -94,11 +94,8 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
     def connection_for_read(self, heartbeat: float | None = None) -> Any:
         """Connect through the guarded transport."""
         self.gate = AppGate(self.app)
-        guarded = GuardedSentinelTransport if self.conninfo.transport_cls == "sentinel" else GuardedTransport
-        path = f"{guarded.__module__}:{guarded.__name__}"
-        connection = self.app.connection_for_read(heartbeat=heartbeat, transport=path)
-        connection.transport_cls = path  # a redis+socket:// URL has put its own there
-        connection = self.ensure_connected(connection)
+        path = f"{GuardedTransport.__module__}:{GuardedTransport.__name__}"
+        connection = self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, transport=path))
         connection.transport.gate = self.gate
         return connection
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import copy_context
 from functools import cache
 from typing import Any, TypeVar
 
@@ -34,7 +35,8 @@ def adapter(provider: str) -> Adapter:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run something asynchronous on the process's one event loop, so that connections stay warm between tasks."""
-    return _runner().run(work)
+    # The runner by itself keeps the first task's context for ever, and every later log line its id.
+    return _runner().run(work, context=copy_context())
 
 
 @cache

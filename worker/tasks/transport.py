@@ -43,8 +43,8 @@ class GuardedQoS(kombu_redis.QoS):
             self.channel.refuse(raw or b"", UNACKED)
 
 
-class _GuardedChannel:
-    """What the Redis and the Sentinel channel do in addition; goes before them in the bases."""
+class GuardedChannel(kombu_redis.Channel):
+    """A channel to Redis that checks what it reads and what it puts back."""
 
     QoS = GuardedQoS
 
@@ -91,11 +91,11 @@ class _GuardedChannel:
             raise TypeError
         if leftmost:
             payload["headers"]["lost_children"] = payload["headers"].get("lost_children", 0) + 1
-        super()._do_restore_message(payload, "", queue, pipe, leftmost)  # type: ignore[misc]
+        super()._do_restore_message(payload, "", queue, pipe, leftmost)  # type: ignore[no-untyped-call]
 
     def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
         """Silence a broadcast that is no command: kombu would log it, or die of it."""
-        payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[misc]
+        payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
         data = payload["data"]
         if isinstance(data, bytes) and not _is_command(data):
             self.refuse(data, BROADCAST)
@@ -103,25 +103,10 @@ class _GuardedChannel:
         return payload
 
 
-class GuardedChannel(_GuardedChannel, kombu_redis.Channel):  # type: ignore[misc]
-    """A channel to one Redis."""
-
-
-class GuardedSentinelChannel(_GuardedChannel, kombu_redis.SentinelChannel):  # type: ignore[misc]
-    """A channel to the master that Sentinel names."""
-
-
 class GuardedTransport(kombu_redis.Transport):
     """Redis behind a gate."""
 
     Channel = GuardedChannel
-    gate: Gate | None = None
-
-
-class GuardedSentinelTransport(kombu_redis.SentinelTransport):
-    """Redis found by Sentinel, behind a gate."""
-
-    Channel = GuardedSentinelChannel
     gate: Gate | None = None
 
 
