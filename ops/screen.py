@@ -51,7 +51,8 @@ STATES: Mapping[HeldState, tuple[str, str]] = MappingProxyType(
 )
 """Where a provider stands, for the operator; the residents' screen has no words for it."""
 
-COLUMNS = (1, 21, 26, 27)  # a bar, plate, status, buttons: with two spaces before it, a card takes 80 characters
+COLUMNS = (21, 26, 27)  # plate, status, buttons: with two spaces and a bar before them, 80 characters
+WIDEST = 100  # wider, lines are hard to follow
 
 ALLOWED = (
     "J'autorise la transmission de mes données personnelles aux prestataires {}. "
@@ -66,7 +67,8 @@ REFUSED = (
 
 def show_cards(cards: Iterable[Card]) -> RenderableType:
     """Return permits as they stand on the screen: plate, status, buttons."""
-    return Group(*(part for card in cards for part in (_card(card), Text())))
+    drawn = [_card(card) for card in cards]
+    return Group(*(part for card in drawn[:-1] for part in (card, Text())), *drawn[-1:])
 
 
 def _card(card: Card) -> Table:
@@ -79,9 +81,10 @@ def _card(card: Card) -> Table:
         status.append(f"\n{card.reason}", style="not bold default")
     buttons = Text("\n".join(button(action) for action in card.actions), style="cyan")
     lines = max(text.plain.count("\n") + 1 for text in (plate, status, buttons))
-    table = Table.grid(padding=(0, 1, 0, 0))
+    table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    table.add_column(width=1)
     for width in COLUMNS:
-        table.add_column(min_width=width)
+        table.add_column(min_width=width, ratio=width)
     table.add_row(Text("\n".join(lines * "▌"), style=colour), plate, status, buttons)
     return table
 

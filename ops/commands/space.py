@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ops.commands.options import SOURCE, AsJson, complain
 from ops.commands.reach import RunningOn, asking, reach
-from ops.screen import day, show_cards, show_consent
+from ops.screen import WIDEST, day, show_cards, show_consent
 from schemas.space import Space
 from worker.settings import settings
 
@@ -33,6 +33,7 @@ def space(
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     shown, console = Space.model_validate(found), Console()
+    width = min(console.width, WIDEST)
     console.print(Text(f"{shown.resident_id}: as of {day(shown.as_of)}, version {shown.version}", style="dim"))
-    console.print(Padding(show_cards(shown.cards), (1, 0, 0, 2)))
-    console.print(Padding(show_consent(shown.consent, configured.zone), (0, 0, 0, 2)))
+    for part in (show_cards(shown.cards), show_consent(shown.consent, configured.zone)):
+        console.print(Padding(part, (1, 0, 0, 2)), width=width)

@@ -11,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.receipts import reason
-from ops.screen import ALLOWED, PROVIDERS, REFUSED, day, show_cards, state
+from ops.screen import ALLOWED, PROVIDERS, REFUSED, WIDEST, day, show_cards, state
 from schemas.space import Card, Consent
 
-WIDEST = 100
 KIND_WIDTH = 23
 
 
@@ -85,7 +84,7 @@ class Narrator:
 
     def checked(self, words: str) -> None:
         """Tell of an expectation that was met."""
-        self._print(Text.assemble(("✓ ", "green"), words))
+        self._print(Text.assemble(("✓ ", "green"), words), above=1)
 
     def note(self, words: str) -> None:
         """Say something in passing."""
