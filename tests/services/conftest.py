@@ -4,19 +4,24 @@
 - `today`: the civil day on which a test plays; real, since the database's clock is.
 - `upstream`: makes jobs and hands them to `hub`; `evidence` reads database and Redis around the hub's code.
 - `until(condition)`: waits for a condition, with a deadline.
+- `twins`: a provider in memory for each; `deliver()` drains to them, under the short time-outs of `quick`.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from integrations.memory import InMemory
 from tests.conftest import Database
 from tests.services.evidence import Evidence
 from tests.services.hubs import read_settings, running_hub
-from tests.services.upstream import Upstream
+from tests.services.upstream import EVERYONE, Upstream
 from worker.hub import Hub
+from worker.services.drain import Drain
 from worker.settings import Settings
 
 
@@ -60,3 +65,28 @@ def until() -> Callable[..., None]:
             time.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture
+def quick(hub: Hub) -> Hub:
+    """Return the hub with time-outs that a test can wait for, and a window that it can fill."""
+    limits = {"request_seconds": 0.4, "settle_seconds": 0.3, "in_flight": 4, "urgent_slots": 1}
+    return replace(hub, settings=hub.settings.model_copy(update=limits))
+
+
+@pytest.fixture
+def twins(hub: Hub) -> dict[str, InMemory]:
+    """Return a twin in memory for every provider."""
+    return {name: InMemory(name, hub.capabilities[name]) for name in EVERYONE}
+
+
+@pytest.fixture
+def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
+    """Drain one provider, or all; return whether any ran out of time before it ran out of work."""
+
+    def deliver(*names: str) -> bool:
+        drains = [Drain(quick, twins[name], quick.today) for name in names or EVERYONE]
+        unfinished = [asyncio.run(drain.run()) for drain in drains]
+        return any(unfinished)
+
+    return deliver

@@ -1,34 +1,17 @@
 """What a resident can ask about themselves: everything that is held, and to be forgotten."""
 
-import asyncio
 import json
 from uuid import UUID
 
 import pytest
 
-from integrations.memory import InMemory
 from schemas.events import EventType
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.upstream import ADDRESS, ANNE, BOB, ELSEWHERE, EVERYONE, UNVERIFIED
-from worker.services.drain import Drain
 from worker.services.sweep import sweep
 
 PERSONAL = ("Élodie", "elodie@example.fr", "EF-367-QS", "EF367QS", "PO-456-VB", "PO456VB", "Illisible", "ZONE-14")
 ADDRESSES = [text for address in (ADDRESS, ELSEWHERE) for text in address.values()]
-
-
-@pytest.fixture
-def twins(hub) -> dict[str, InMemory]:
-    return {name: InMemory(name, hub.capabilities[name]) for name in EVERYONE}
-
-
-@pytest.fixture
-def deliver(hub, twins):
-    def deliver() -> None:
-        for twin in twins.values():
-            asyncio.run(Drain(hub, twin, hub.today).run())
-
-    return deliver
 
 
 @pytest.fixture

@@ -1,0 +1,334 @@
+"""A drain at work on a provider in memory: order, limits, deadlines, failures, and what it comes to in the end."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
+from integrations.memory import Applied, Fault, InMemory
+from schemas.events import EventType
+from schemas.shared import SharedField, SharedPermit
+from schemas.space import HeldState
+from tests.services.upstream import ANNE, BOB, EVERYONE
+from worker.domain.retry import RETRY_AFTER_CAP
+from worker.services.drain import Drain
+
+PROVIDER = "easypark"
+UNREACHABLE = Fault(NotSentError(PROVIDER, FailureCode.NOT_CONNECTED))
+THROTTLED = Fault(NotSentError(PROVIDER, FailureCode.THROTTLED, status=429, retry_after=120))
+REJECTED = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED, status=422))
+LOST = Fault(UnclearError(PROVIDER, FailureCode.CONNECTION_LOST), Applied.BEFORE)
+HANGS = Fault(None)
+HANGS_AND_IS_APPLIED_LATER = Fault(None, Applied.LATER)
+
+
+@pytest.fixture
+def twin(twins):
+    return twins[PROVIDER]
+
+
+@pytest.fixture
+def share(evidence):
+    def share(permit_id):
+        return evidence.shares(permit_id)[PROVIDER]
+
+    return share
+
+
+def test_withdrawals_go_first_then_what_somebody_waits_for_then_the_rest(upstream, quick, hub, twin, evidence):
+    upstream.allow()
+    routine = upstream.take_over(upstream.row()).rows[0].permit_id
+    changed = upstream.active()
+    withdrawn = upstream.active(BOB)
+    upstream.allow(BOB)
+    one_by_one = replace(quick, settings=quick.settings.model_copy(update={"in_flight": 2}))
+    asyncio.run(Drain(one_by_one, twin, hub.today).run())
+    names = {
+        evidence.shares(permit_id)[PROVIDER]["reference"]: permit_id for permit_id in (routine, changed, withdrawn)
+    }
+    assert [names[str(call.reference)] for call in twin.calls] == [withdrawn, changed, routine]
+
+
+def test_what_is_under_way_stays_within_the_window(upstream, quick, hub):
+    class Counting(InMemory):
+        most = now = 0
+
+        async def put(self, permit: SharedPermit) -> None:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0.01)
+            await super().put(permit)
+            self.now -= 1
+
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(20)))
+    twin = Counting(PROVIDER, hub.capabilities[PROVIDER])
+    assert asyncio.run(Drain(quick, twin, hub.today).run()) is False
+    assert (len(twin.held), twin.most) == (20, 3)  # of four slots, one is kept for what is urgent
+
+
+def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, evidence):
+    upstream.active(BOB)
+    upstream.allow(BOB)
+    asyncio.run(Drain(quick, twin, hub.today).run())
+    held = next(iter(twin.held))
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(8)))
+    twin.fail(HANGS, count=3)
+
+    async def withdraw_meanwhile() -> None:
+        draining = asyncio.create_task(Drain(patient, twin, hub.today).run())
+        await _reached(lambda: len(twin.calls) == 4)  # one that was, three that hang
+        upstream.refuse(BOB)
+        await _reached(lambda: held not in twin.held)
+        draining.cancel()
+        await asyncio.wait([draining])
+
+    patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 5}))
+    asyncio.run(withdraw_meanwhile())
+    assert evidence.value("SELECT count(*) FROM disclosures") == 1 + 3 + 1
+    assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome <> 'confirmed'") == 0
+
+
+def test_a_request_ends_at_its_deadline_and_is_unclear(upstream, deliver, twin, share, evidence):
+    permit_id = upstream.active()
+    upstream.allow()
+    twin.fail(HANGS)
+    before = evidence.value("SELECT clock_timestamp()")
+    deliver(PROVIDER)
+    row = share(permit_id)
+    assert evidence.value("SELECT clock_timestamp()") - before < timedelta(seconds=3)
+    assert (row["confirmed_version"], row["failures"], row["lease_id"], row["holds"]) == (0, 1, None, None)
+    assert row["unsettled_until"] is not None
+    assert evidence.query("SELECT outcome, code FROM disclosure_outcomes") == [("unclear", "timed_out")]
+
+
+def test_after_an_unclear_request_the_next_confirmation_is_provisional(upstream, deliver, twin, share, evidence, until):
+    permit_id = upstream.active()
+    upstream.allow()
+    twin.fail(LOST)
+    deliver(PROVIDER)
+    _due_now(evidence)
+    _settle_in(evidence, "1 hour")
+    deliver(PROVIDER)
+    row = share(permit_id)
+    assert (row["confirmed_hash"], row["holds"]) == (None, True)
+    assert row["due_at"] == row["unsettled_until"]
+    assert len(twin.calls) == 2
+    _settle_in(evidence, "0 s")
+    _due_now(evidence)
+    deliver(PROVIDER)
+    row = share(permit_id)
+    assert (row["unsettled_until"], row["holds"]) == (None, True)
+    assert row["confirmed_hash"] is not None
+    assert (len(twin.calls), evidence.pending()) == (3, len(EVERYONE) - 1)
+
+
+def test_a_put_that_is_applied_after_its_withdrawal_is_removed_again(upstream, deliver, twin, evidence, until):
+    upstream.active()
+    upstream.allow()
+    twin.fail(HANGS_AND_IS_APPLIED_LATER)
+    deliver(PROVIDER)
+    upstream.refuse()
+    deliver(PROVIDER)
+    twin.apply_late()
+    assert twin.held
+    until(lambda: deliver() or not evidence.pending())  # T passes: it is 0.3 s here
+    assert not twin.held
+
+
+def test_a_rejected_put_is_parked_until_the_truth_changes(upstream, deliver, twin, share, evidence):
+    permit_id = upstream.active()
+    upstream.allow()
+    twin.fail(REJECTED)
+    deliver(PROVIDER)
+    assert (share(permit_id)["parked"], share(permit_id)["failures"]) == ("plate_refused", 1)
+    _due_now(evidence)
+    deliver(PROVIDER)
+    assert len(twin.calls) == 1
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "ZZ-999-ZZ"})
+    deliver(PROVIDER)
+    assert share(permit_id)["parked"] is None
+    assert [held[SharedField.PLATE] for held in twin.held.values()] == ["ZZ999ZZ"]
+
+
+def test_a_rejected_removal_goes_on(upstream, deliver, twin, share, evidence):
+    permit_id = upstream.active()
+    upstream.allow()
+    deliver(PROVIDER)
+    upstream.refuse()
+    for failures in (1, 2, 3):
+        twin.fail(REJECTED)
+        _due_now(evidence)
+        deliver(PROVIDER)
+        assert (share(permit_id)["parked"], share(permit_id)["failures"]) == (None, failures)
+    _due_now(evidence)
+    deliver(PROVIDER)
+    assert not twin.held
+
+
+def test_a_provider_is_left_alone_for_as_long_as_it_asks(upstream, deliver, twin, share, evidence):
+    permit_id = upstream.active()
+    upstream.allow()
+    for fault, least, most in (
+        (UNREACHABLE, 0.5, 1),
+        (THROTTLED, 120, 121),
+        (Fault(NotSentError(PROVIDER, FailureCode.UNAVAILABLE, retry_after=1e9)), 0, RETRY_AFTER_CAP.total_seconds()),
+    ):
+        twin.fail(fault)
+        _due_now(evidence)
+        before = evidence.value("SELECT clock_timestamp()")
+        deliver(PROVIDER)
+        wait = (datetime.fromisoformat(share(permit_id)["due_at"]) - before).total_seconds()
+        assert least <= wait <= most + 2
+    assert len(twin.calls) == 3
+    _due_now(evidence)
+    deliver(PROVIDER)
+    assert (len(twin.held), share(permit_id)["failures"]) == (1, 0)
+
+
+def test_a_withdrawal_does_not_wait_for_the_retry_of_a_failed_put(upstream, deliver, twin, share):
+    permit_id = upstream.active()
+    upstream.allow()
+    twin.fail(Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, retry_after=3600), Applied.BEFORE))
+    deliver(PROVIDER)
+    assert twin.held
+    upstream.refuse()
+    deliver(PROVIDER)
+    assert not twin.held
+    assert share(permit_id)["holds"] is False
+
+
+def test_an_adapters_bug_fails_one_share_and_not_the_others(upstream, quick, hub, evidence):
+    class Buggy(InMemory):
+        async def put(self, permit: SharedPermit) -> None:
+            if permit.plate == "EF367QS":
+                raise KeyError(permit.plate)
+            await super().put(permit)
+
+    upstream.active(plate={"raw": "EF-367-QS"})
+    upstream.active()
+    upstream.allow()
+    twin = Buggy(PROVIDER, hub.capabilities[PROVIDER])
+    asyncio.run(Drain(quick, twin, hub.today).run())
+    assert len(twin.held) == 1
+    assert evidence.query("SELECT outcome, code FROM disclosure_outcomes ORDER BY outcome") == [
+        ("confirmed", None),
+        ("unclear", "adapter_failed"),
+    ]
+
+
+def test_what_a_killed_drain_had_taken_is_finished_by_another(upstream, quick, deliver, twin, share, evidence, until):
+    permit_id = upstream.active()
+    upstream.allow()
+    twin.fail(HANGS_AND_IS_APPLIED_LATER)
+
+    async def kill() -> None:
+        draining = asyncio.create_task(Drain(quick, twin, quick.today).run())
+        await _reached(lambda: twin.calls)
+        draining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await draining
+
+    asyncio.run(kill())
+    assert share(permit_id)["lease_id"] is not None
+    upstream.refuse()
+    deliver(PROVIDER)
+    assert len(twin.calls) == 1
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE shares SET lease_until = now()")
+    twin.apply_late()
+    until(lambda: deliver() or not evidence.pending())
+    assert not twin.held
+    assert share(permit_id)["unsettled_until"] is None
+
+
+def test_a_drain_ends_when_there_is_nothing_to_do_and_can_be_woken_again(upstream, hub, deliver, kicks):
+    upstream.active()
+    upstream.allow()
+    assert deliver() is False
+    kicks.clear()
+    upstream.refuse()
+    assert sorted(kicks) == sorted(EVERYONE)
+    upstream.refuse()
+    assert len(kicks) == len(EVERYONE)
+
+
+def test_a_change_that_was_made_while_its_share_was_leased_is_delivered_by_the_same_drain(
+    upstream, quick, hub, evidence
+):
+    class Changing(InMemory):
+        async def put(self, permit: SharedPermit) -> None:
+            await super().put(permit)
+            if len(self.calls) == 1:
+                upstream.refuse()
+
+    upstream.active()
+    upstream.allow(providers=(PROVIDER,))
+    twin = Changing(PROVIDER, hub.capabilities[PROVIDER])
+    assert asyncio.run(Drain(quick, twin, hub.today).run()) is False
+    assert not twin.held
+    assert evidence.pending() == 0
+
+
+def test_the_screen_follows_what_each_provider_holds(upstream, deliver, evidence):
+    upstream.active()
+    states = {}
+
+    def see(step: str) -> None:
+        consent = evidence.space(ANNE).consent
+        states[step] = {state.provider: state.state for state in consent.providers}
+
+    see("at first")
+    upstream.allow()
+    see("allowed")
+    deliver()
+    see("delivered")
+    upstream.refuse()
+    see("refused")
+    deliver(PROVIDER)
+    see("removed at one")
+    deliver()
+    see("removed everywhere")
+    everywhere = {step: next(iter(found.values())) for step, found in states.items() if len(set(found.values())) == 1}
+    assert everywhere == {
+        "at first": HeldState.NOTHING,
+        "allowed": HeldState.SENDING,
+        "delivered": HeldState.HELD,
+        "refused": HeldState.REMOVING,
+        "removed everywhere": HeldState.REMOVED,
+    }
+    assert states["removed at one"] == dict.fromkeys(EVERYONE, HeldState.REMOVING) | {PROVIDER: HeldState.REMOVED}
+    assert all(state.confirmed_at for state in evidence.space(ANNE).consent.providers)
+
+
+def test_confirmations_are_told_once_a_resident_and_not_at_all_for_routine(upstream, deliver, evidence):
+    for _ in range(3):
+        upstream.active()
+    upstream.allow()
+    upstream.allow(BOB)
+    upstream.take_over(upstream.row(BOB), upstream.row(BOB))
+    deliver(PROVIDER)
+    told = [event for event in evidence.told() if event.type is EventType.SHARES_CONFIRMED]
+    assert {event.subject for event in told} == {ANNE}
+    assert sum(len(event.data.shares) for event in told) == 3
+    assert [event.sequence for event in evidence.told(ANNE)] == list(range(1, 5 + len(told)))
+
+
+async def _reached(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - a twin has no event to wait for
+            await asyncio.sleep(0.001)
+
+
+def _due_now(evidence):
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE shares SET due_at = now()")
+
+
+def _settle_in(evidence, time):
+    with evidence.database.connect() as connection:
+        connection.execute(f"UPDATE shares SET unsettled_until = now() + interval '{time}'")
