@@ -14,6 +14,7 @@ from ops.screen import PROVIDERS
 from schemas.space import CardStatus, HeldState
 
 SHARED = {account.ACTIVE, account.LAPSED, account.REQUESTED}
+PRIVATE = (account.RESIDENT, account.ADDRESS["label"], account.ADDRESS["ban_id"], *map(str, SHARED))
 DOWN = "flowbird"
 REFUSAL_OF_ONE_DOWN = 503
 
@@ -28,7 +29,10 @@ def consent_allowed(stage: Stage) -> None:
     allowed = _allow(stage)
     stage.tell.choice(stage.space().consent)
     _show_held(stage, allowed, ("EF367QS", "GH578KL", "PO456VB"))
-    stage.tell.checked("each of the four holds the three active permits; AA-111-AA is nobody's business")
+    for name in PROVIDERS:
+        sent = " ".join(f"{request.path} {request.body}" for request in stage.control.requests(name))
+        expect(not any(private in sent for private in PRIVATE), f"{name} is sent nothing but what it needs")
+    stage.tell.checked("each of the four holds the three active permits, and was sent nothing else")
 
 
 def a_change_of_vehicle(stage: Stage) -> None:
@@ -45,7 +49,12 @@ def a_change_of_vehicle(stage: Stage) -> None:
     expect(card.plate == account.OTHER_PLATE, "the card shows the new plate")
     expect_card(card, CardStatus.ACTIVE, "Changer de véhicule", "Changer d'adresse (Gratuit)", "Voir le détail")
     held = ["FT902LM", "GH578KL", "PO456VB"]
-    stage.until(lambda: all(plates == held for plates in stage.plates_held().values()), "all four hold the new plate")
+
+    def moved() -> bool:
+        return all(plates == held for plates in stage.plates_held().values()) and _states(stage) == everywhere
+
+    everywhere = dict.fromkeys(PROVIDERS, HeldState.HELD)
+    stage.until(moved, "all four hold the new plate, and the hub knows it,")
     stage.tell.checked("all four hold FT902LM now, and none EF367QS")
 
 
@@ -103,8 +112,7 @@ def one_provider_down(stage: Stage) -> float:
     stage.tell.note(f"✓ {title} is back")
 
     def converged() -> bool:
-        states = {one.provider: one.state for one in stage.space().consent.providers}
-        return states[DOWN] is HeldState.REMOVED and not stage.control.held(DOWN)
+        return _states(stage)[DOWN] is HeldState.REMOVED and not stage.control.held(DOWN)
 
     stage.until(converged, f"{title} holds nothing, and the hub knows it,")
     seconds = time.monotonic() - back
@@ -150,8 +158,13 @@ def _show_held(
 
 
 def _expect_states(stage: Stage, expected: Mapping[str, HeldState]) -> None:
-    found = {one.provider: one.state for one in stage.space().consent.providers}
+    found = _states(stage)
     expect(found == dict(expected), f"the screen says {dict(expected)}, not {found}")
+
+
+def _states(stage: Stage) -> dict[str, HeldState]:
+    """Return where each provider stands on the resident's screen."""
+    return {one.provider: one.state for one in stage.space().consent.providers}
 
 
 def _plates(plates: list[str]) -> Text:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +78,11 @@ class Child:
     def exit_code(self) -> int | None:
         """Return the exit code (negative: the signal's number), or None while it runs."""
         return self._process.poll()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its last threads: a process can look ended, and for a moment not be."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
     def is_ready(self) -> bool:
         """Say whether it is ready.

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from ops.embedded.child import Child, ChildFailedError, Program
-from ops.embedded.ending import end_together, identify, kill_session
+from ops.embedded.ending import KILLED_SECONDS, end_together, identify, kill_session
 from ops.embedded.guardian import Guardian
 
 READY_POLL_SECONDS = 0.02
@@ -107,7 +107,7 @@ class Supervisor:
                 wave = self._waves[-1]
                 end_together([(child.ending, self._processes.get(child.pid)) for child in wave])
                 for child in wave:
-                    child.exit_code()
+                    child.wait(KILLED_SECONDS)
                 self._waves.pop()
             self._guardian.dismiss()
 

@@ -27,7 +27,7 @@ def folder() -> Iterator[Path]:
     try:
         yield place
     finally:
-        for part in [*place.iterdir(), place]:
+        for part in (place / "demo", place):
             remove_data(part)
 
 
