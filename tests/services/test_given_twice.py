@@ -1,11 +1,9 @@
 """The same job again: applied once, answered with the first receipt; another job under its id is refused."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 import pytest
 
 from schemas.receipts import Outcome, RefusalCode
+from tests.services.concurrency import at_once
 from tests.services.upstream import ANNE, BOB, choice
 
 
@@ -77,7 +75,7 @@ def test_the_same_job_at_once_is_applied_once(upstream, evidence, kind):
         "permit.import": {"permits": [upstream.row(), upstream.row(BOB)]},
     }[kind]
     job = upstream.envelope(**fields)
-    receipts = _at_once(4, lambda: upstream.send(kind, job))
+    receipts = at_once(*[lambda: upstream.send(kind, job)] * 4)
     assert all(receipt == receipts[0] for receipt in receipts)
     assert receipts[0].outcome is Outcome.APPLIED
     assert evidence.value("SELECT max(version) FROM residents") == 1
@@ -88,8 +86,10 @@ def test_the_same_job_at_once_is_applied_once(upstream, evidence, kind):
 
 def test_two_jobs_at_once_under_one_id_leave_one_of_them(upstream, evidence):
     job = upstream.envelope(name="Anne", email="anne@example.fr")
-    names = iter((ANNE, BOB))
-    receipts = _at_once(2, lambda: upstream.send("resident.update_contact", job | {"resident_id": next(names)}))
+    receipts = at_once(
+        lambda: upstream.send("resident.update_contact", job | {"resident_id": ANNE}),
+        lambda: upstream.send("resident.update_contact", job | {"resident_id": BOB}),
+    )
     assert sorted((receipt.outcome, receipt.code) for receipt in receipts) == [
         ("applied", None),
         ("refused", "job_id_reused"),
@@ -104,14 +104,3 @@ def test_an_import_is_taken_over_once(upstream, evidence):
     other = upstream.send("permit.import", job | {"permits": [upstream.row("r-carl")]})
     assert other.code is RefusalCode.JOB_ID_REUSED
     assert evidence.value("SELECT count(*) FROM permits") == 2
-
-
-def _at_once(count, send):
-    start = Barrier(count, timeout=10)
-
-    def one():
-        start.wait()
-        return send()
-
-    with ThreadPoolExecutor(count) as pool:
-        return [done.result(20) for done in [pool.submit(one) for _ in range(count)]]

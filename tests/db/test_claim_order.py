@@ -1,0 +1,122 @@
+"""What a claim locks: due shares of one provider, the most urgent and then the oldest first, and no others."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from worker.db import shares
+from worker.db.engine import transact
+from worker.domain.sharing import Urgency
+
+# Permit n of the one resident; each has a share at easypark, all of them due, routine and equally old.
+FILL = """
+    INSERT INTO residents (resident_id) VALUES ('r-1');
+    INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
+    SELECT lpad(n::text, 32, '0')::uuid, 'r-1', 'active', '2026-01-01', 'standard', '', '', '{{}}'
+    FROM generate_series(1, {count}) n;
+    INSERT INTO shares
+        (permit_id, provider, wanted_version, confirmed_version, urgency, due_at, claimed_version, failures)
+    SELECT permit_id, 'easypark', 1, 0, 2, now() - interval '1 hour', 0, 0 FROM permits;
+"""
+
+
+@pytest.fixture
+def fill(database):
+    def fill(count: int, **states: str) -> None:
+        """Make so many shares; `_3="parked = 'x'"` changes the third."""
+        with database.connect() as connection:
+            connection.execute(FILL.format(count=count))
+            for number, state in states.items():
+                connection.execute(f"UPDATE shares SET {state} WHERE permit_id = %s", [permit(int(number[1:]))])
+            connection.execute("ANALYZE shares")
+
+    return fill
+
+
+def permit(number: int) -> UUID:
+    return UUID(f"{number:032}")
+
+
+def locked(engine, limit=10, least_urgent=Urgency.ROUTINE, provider="easypark"):
+    _, found = transact(engine, lambda db: shares.lock_due(db, provider, limit, least_urgent))
+    return [int(stored.key.permit_id.hex) for stored in found]
+
+
+def test_the_most_urgent_is_first_and_then_the_oldest(engine, fill):
+    fill(
+        6,
+        _1="due_at = now() - interval '2 days'",
+        _2="due_at = now() - interval '3 days'",
+        _3="urgency = 1, due_at = now() - interval '1 s'",
+        _4="urgency = 1, due_at = now() - interval '9 s'",
+        _5="urgency = 0, due_at = now() - interval '1 ms'",
+        _6="urgency = 0, due_at = now() - interval '5 ms'",
+    )
+    assert locked(engine) == [6, 5, 4, 3, 2, 1]
+    assert locked(engine, limit=3) == [6, 5, 4]
+    assert locked(engine, least_urgent=Urgency.CHANGE) == [6, 5, 4, 3]
+    assert locked(engine, least_urgent=Urgency.CONSENT) == [6, 5]
+
+
+def test_what_is_leased_parked_confirmed_later_or_another_providers_is_left_alone(engine, fill):
+    fill(
+        7,
+        _1="lease_id = gen_random_uuid(), lease_until = now() + interval '1 minute', urgency = 0",
+        _2="parked = 'plate_refused', urgency = 0",
+        _3="due_at = now() + interval '1 minute', urgency = 0",
+        _4="confirmed_version = 1, urgency = 0",
+        _5="provider = 'flowbird', urgency = 0",
+        _6="lease_id = gen_random_uuid(), lease_until = now() - interval '1 ms'",
+    )
+    assert sorted(locked(engine)) == [6, 7]
+
+
+def test_what_another_drain_is_locking_is_passed_over(engine, fill, database):
+    fill(4)
+    with database.connect() as other, other.transaction():
+        other.execute("SELECT FROM shares WHERE permit_id = ANY(%s) FOR UPDATE", [[permit(1), permit(3)]])
+        assert sorted(locked(engine)) == [2, 4]
+
+
+def test_the_claims_clock_is_the_databases(engine, fill, database):
+    fill(1)
+    with database.connect() as connection:
+        before = connection.execute("SELECT clock_timestamp()").fetchone()[0]
+        now, _ = transact(engine, lambda db: shares.lock_due(db, "easypark", 1, Urgency.ROUTINE))
+        after = connection.execute("SELECT clock_timestamp()").fetchone()[0]
+    assert before <= now <= after
+
+
+def test_a_reference_is_made_for_each_share(engine, fill):
+    fill(2)
+    _, found = transact(engine, lambda db: shares.lock_due(db, "easypark", 10, Urgency.ROUTINE))
+    assert len({stored.reference for stored in found}) == 2
+    assert {stored.resident_id for stored in found} == {"r-1"}
+
+
+@pytest.mark.parametrize("waiting", ["now() + interval '1 hour'", "now() - interval '1 hour'"], ids=["later", "due"])
+def test_a_claim_finds_its_shares_by_the_index_whatever_the_backlog(engine, fill, database, waiting):
+    fill(3_000, _7="urgency = 0")
+    with database.connect() as connection:
+        connection.execute(f"UPDATE shares SET due_at = {waiting} WHERE urgency = 2")
+        connection.execute("ANALYZE shares")
+    plan = transact(engine, _plan)
+    assert "shares_due" in plan
+    assert "Seq Scan on shares" not in plan
+    assert transact(engine, lambda db: shares.due_providers(db, ["easypark", "flowbird"])) == ["easypark"]
+
+
+def _plan(db) -> str:
+    explained = text("EXPLAIN " + shares._LOCK_DUE.text)
+    rows = db.execute(explained, {"provider": "easypark", "limit": 28, "least_urgent": 2}).scalars()
+    return "\n".join(rows)
+
+
+def test_leases_and_waits_are_compared_to_the_transactions_start(engine, fill, database):
+    fill(1, _1="lease_id = gen_random_uuid(), lease_until = now() + interval '5 minutes'")
+    assert locked(engine) == []
+    with database.connect() as connection:
+        connection.execute("UPDATE shares SET lease_until = lease_until - %s", [timedelta(minutes=6)])
+    assert locked(engine) == [1]

@@ -1,0 +1,91 @@
+"""One plate, one permit at a time, whoever asks at the same moment."""
+
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from schemas.receipts import Outcome, RefusalCode
+from tests.services.concurrency import at_once
+from tests.services.upstream import ANNE, BOB, UNVERIFIED
+
+PLATE = {"raw": "EF-367-QS"}
+ROUNDS = 4
+
+
+def test_of_two_who_ask_for_one_plate_at_once_one_has_it(upstream):
+    for _ in range(ROUNDS):
+        plate = {"raw": upstream.plate()}
+        wishes = {name: upstream.wish(uuid4()) | {"plate": plate} for name in (ANNE, BOB)}
+        receipts = at_once(*(partial(upstream.submit, "permit.request", name, **wish) for name, wish in wishes.items()))
+        assert sorted((receipt.outcome, receipt.code, receipt.field) for receipt in receipts) == [
+            ("applied", None, None),
+            ("refused", RefusalCode.PLATE_IN_USE, "plate"),
+        ]
+
+
+def test_two_who_swap_plates_at_once_do_not_lock_each_other_out(upstream):
+    change = partial(upstream.submit, "permit.change_vehicle")
+    for _ in range(ROUNDS):
+        plates = {ANNE: {"raw": upstream.plate()}, BOB: {"raw": upstream.plate()}}
+        permits = {name: upstream.active(name, plate=plate) for name, plate in plates.items()}
+        receipts = at_once(
+            partial(change, ANNE, permit_id=permits[ANNE], plate=plates[BOB]),
+            partial(change, BOB, permit_id=permits[BOB], plate=plates[ANNE]),
+        )
+        assert {receipt.outcome for receipt in receipts} <= {Outcome.APPLIED, Outcome.REFUSED}
+        assert all(receipt.code in (None, RefusalCode.PLATE_IN_USE) for receipt in receipts)
+
+
+def test_two_imports_of_the_same_rows_in_opposite_order_take_each_over_once(upstream, evidence):
+    rows = [upstream.row(f"r-{number}") for number in range(40)]
+    receipts = at_once(lambda: upstream.take_over(*rows), lambda: upstream.take_over(*reversed(rows)))
+    results = [row for receipt in receipts for row in receipt.rows]
+    assert sorted(row.outcome for row in results) == ["applied"] * 40 + ["refused"] * 40
+    assert evidence.value("SELECT count(*) FROM permits") == 40
+
+
+def test_a_plate_is_the_same_however_it_is_spelt(upstream):
+    upstream.active(plate=PLATE)
+    for spelling in ("ef367qs", "EF 367 QS", "ＥＦ－３６７－ＱＳ"):
+        wish = upstream.wish(uuid4()) | {"plate": {"raw": spelling}}
+        assert upstream.submit("permit.request", BOB, **wish).code is RefusalCode.PLATE_IN_USE
+    upstream.active(BOB, plate=PLATE | {"country": "BE"})
+
+
+def test_who_was_approved_first_is_not_refused_after_paying(upstream):
+    waiting = upstream.request(plate=PLATE)
+    late = upstream.request(BOB, plate=PLATE, verified=UNVERIFIED)
+    approved = upstream.submit("permit.decide", BOB, permit_id=late, decision="approve")
+    assert approved.code is RefusalCode.PLATE_IN_USE
+    upstream.applied("permit.confirm_payment", permit_id=waiting, payment_reference="PAY-1", amount_cents=4500)
+
+
+def test_a_renewal_keeps_its_plate_while_it_waits_for_the_payment(upstream):
+    permit_id = upstream.lapsed(plate=PLATE)
+    upstream.applied("permit.renew", permit_id=permit_id, years=1)
+    wish = upstream.wish(uuid4()) | {"plate": PLATE}
+    assert upstream.submit("permit.request", BOB, **wish).code is RefusalCode.PLATE_IN_USE
+    upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="PAY-1", amount_cents=4500)
+    assert upstream.submit("permit.request", BOB, **wish | {"permit_id": uuid4()}).code is RefusalCode.PLATE_IN_USE
+
+
+@pytest.mark.parametrize("end", ["cancel", "reject", "erase"])
+def test_what_ends_frees_its_plate(upstream, end):
+    permit_id = upstream.request(plate=PLATE, verified=UNVERIFIED)
+    if end == "cancel":
+        upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
+        upstream.applied("permit.cancel", permit_id=permit_id)
+    elif end == "reject":
+        upstream.applied("permit.decide", permit_id=permit_id, decision="reject", reason="non")
+    else:
+        upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
+        upstream.applied("resident.erase")
+    upstream.active(BOB, plate=PLATE)
+
+
+def test_a_plate_is_stored_beside_a_key_that_tells_nothing_of_it(upstream, evidence, hub):
+    upstream.active(plate=PLATE)
+    (key,) = evidence.query("SELECT plate_key FROM plate_assignments")[0]
+    assert "367" not in str(key)
+    assert evidence.value("SELECT upper(during) > now() + interval '300 days' FROM plate_assignments")
