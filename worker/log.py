@@ -17,6 +17,7 @@ from structlog.types import EventDict, Processor
 from worker.settings import settings
 
 MAX_FRAMES = 12
+_TWO_LINES_A_TASK = ("celery.worker.strategy", "celery.app.trace")
 _SHOWN_OF_TASKS = ("id", "name", "description", "runtime", "eta")
 
 
@@ -49,6 +50,8 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings().log_level)
+    for chatty in _TWO_LINES_A_TASK:  # ours says what became of it
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def errors_without_values(_: object, __: str, event: EventDict) -> EventDict:

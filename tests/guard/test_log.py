@@ -13,7 +13,7 @@ from tests.guard.poison import SECRET
 SPEAK = f"""
 import logging, structlog, worker.log
 worker.log.configure()
-library, ours = logging.getLogger("celery.app.trace"), structlog.get_logger()
+library, ours = logging.getLogger("celery.worker"), structlog.get_logger()
 context = {{"name": "permit.cancel", "id": "17", "runtime": 1.5, "return_value": "{SECRET}", "exc": "{SECRET}"}}
 library.info("Task %(name)s[%(id)s] succeeded in %(runtime)ss: %(return_value)s", context, extra={{"data": context}})
 library.error("Could not do %s: %r", "this", ValueError("{SECRET}"))

@@ -42,7 +42,7 @@ def record_with(recorder: Recorder) -> None:
     _recorders[:] = [recorder]
 
 
-@shared_task(name="hub.ping", ignore_result=False)  # type: ignore[untyped-decorator]
+@shared_task(name="hub.ping", send_events=False, ignore_result=False)  # type: ignore[untyped-decorator]
 def ping() -> str:
     """Answer: a worker takes messages from the queue that this was sent to, and its pool runs them."""
     return "pong"
