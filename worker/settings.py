@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=5)  # a request's deadline, counted from before its claim
     in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain
-    urgent_slots: int = Field(default=4, ge=1)  # of those, kept for urgency 0
+    urgent_slots: int = Field(default=4, ge=1, validate_default=True)  # of those, kept for urgency 0
     log_format: str = Field(default="console", pattern=r"^(console|json)$")
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -43,6 +43,15 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except Exception:
             raise ValueError("not a time zone of the IANA database") from None
+        return value
+
+    @field_validator("urgent_slots")
+    @classmethod
+    def _leave_a_quarter(cls, value: int, others: ValidationInfo) -> int:
+        """Refuse to keep so many slots that what is not urgent would never be sent."""
+        in_flight = others.data.get("in_flight")  # missing when it is wrong itself
+        if in_flight is not None and in_flight - value < max(1, in_flight // 4):
+            raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to the rest")
         return value
 
     @property

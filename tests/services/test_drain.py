@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
 from integrations.memory import Applied, Fault, InMemory
 from schemas.events import EventType
 from schemas.shared import SharedField, SharedPermit
 from schemas.space import HeldState
+from tests.services.hubs import read_settings
 from tests.services.upstream import ANNE, BOB, EVERYONE
 from worker.domain.retry import RETRY_AFTER_CAP
 from worker.services.drain import Drain
@@ -91,6 +93,13 @@ def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, e
     asyncio.run(withdraw_meanwhile())
     assert evidence.value("SELECT count(*) FROM disclosures") == 1 + 3 + 1
     assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome <> 'confirmed'") == 0
+
+
+@pytest.mark.parametrize(("in_flight", "urgent_slots"), [(2, 2), (4, 4), (8, 7), (2, None)])
+def test_a_window_that_would_leave_nothing_to_the_rest_is_refused(hub_environment, in_flight, urgent_slots):
+    changed = {"in_flight": in_flight} | ({} if urgent_slots is None else {"urgent_slots": urgent_slots})
+    with pytest.raises(ValidationError, match="urgent_slots"):
+        read_settings(hub_environment, **changed)
 
 
 def test_a_request_ends_at_its_deadline_and_is_unclear(upstream, deliver, twin, share, evidence):
