@@ -88,7 +88,9 @@ task_remote_tracebacks = False
 # Workers
 worker_consumer = "worker.tasks.guard:GuardedConsumer"  # what stands between the queue and Celery
 worker_prefetch_multiplier = 1  # with late acknowledgement a worker then reserves no more than it runs
-worker_cancel_long_running_tasks_on_connection_loss = True  # their messages are redelivered: do not run them twice
+# Cancelled while Redis is away, a task is later taken for revoked and its message acknowledged: lost (seen with 5.7).
+# Let run, it ends within seconds; a second run of it, when its message comes again, finds it done.
+worker_cancel_long_running_tasks_on_connection_loss = False
 worker_enable_prefetch_count_reduction = True
 worker_soft_shutdown_timeout = float(TASK_SECONDS)  # even a hard stop lets the running tasks end
 worker_enable_soft_shutdown_on_idle = False  # it waits for tasks with an ETA; we send none

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Reject
+from kombu.exceptions import OperationalError
 
 from schemas.jobs import KINDS, QUEUES
 from worker.services.jobs import OutOfReachError, handle
@@ -14,6 +15,7 @@ from worker.tasks.process import hub
 
 log = structlog.get_logger()
 
+BROKER_AWAY = (OperationalError, OSError)
 PAUSE_SECONDS = 1.0  # while the database is away, each worker process asks once a second
 
 
@@ -26,7 +28,10 @@ def _handle(self: Any, raw: str) -> dict[str, object]:
         log.warning("job.put_back", kind=kind, cause=str(error))
         time.sleep(PAUSE_SECONDS)
         # A new message under the same id, then this one is acknowledged: no retry count, no ETA, nothing to lose.
-        self.apply_async((raw,), task_id=self.request.id, queue=QUEUES[kind].value)
+        try:
+            self.apply_async((raw,), task_id=self.request.id, queue=QUEUES[kind].value)
+        except BROKER_AWAY:
+            raise Reject(requeue=True) from None  # it stays unacknowledged, and comes again when Redis does
         raise Ignore from None
     return receipt.model_dump(mode="json", exclude_none=True)
 
