@@ -1,0 +1,166 @@
+"""A whole hub of the tests' own, as processes that can be killed, frozen, ended and cut off."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+from permit_hub_client import Hub
+
+from integrations.sandbox.control import Control
+from ops.canary import Canary
+from ops.embedded import programs
+from ops.embedded.child import Child
+from ops.embedded.servers import PROVIDERS, free_port
+from ops.embedded.supervisor import Supervisor
+from ops.embedded.valkey import Valkey
+from tests.conftest import Database
+
+SECONDS = 45.0
+PAUSE_SECONDS = 20.0  # ends by itself, for the sake of the tests that follow a failure
+POLL_SECONDS = 0.01
+SETTLE_SECONDS = 3.0
+REQUEST_SECONDS = 1.5
+LEASE_SECONDS = REQUEST_SECONDS + 4.0
+
+
+def eventually(check: Callable[[], object], what: str, seconds: float = SECONDS) -> float:
+    """Poll until the check holds; return how many seconds that took."""
+    started = time.monotonic()
+    while not check():
+        assert time.monotonic() - started < seconds, f"not within {seconds} s: {what}"
+        time.sleep(POLL_SECONDS)
+    return time.monotonic() - started
+
+
+@dataclass
+class Stack:
+    """Valkey, sandboxes, workers, beat and Flower; a process that dies is started again, Valkey apart."""
+
+    folder: Path
+    database: Database
+    valkey: Valkey
+    environment: Mapping[str, str] = field(repr=False)
+    sandbox_port: int = field(default_factory=free_port)
+    flower_port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        self.redis = redis.Redis.from_url(self.valkey.url)
+        self.prefix = self.environment["PERMIT_HUB_REDIS_PREFIX"]
+        self.hub = Hub(self.valkey.url, source="faults", prefix=self.prefix)
+        self.control = Control(f"http://127.0.0.1:{self.sandbox_port}")
+        self.numbers = count(1)
+        self._supervisor = Supervisor(self.folder)
+
+    def start(self) -> None:
+        """Start everything and wait until every worker answers."""
+        self.start_valkey()
+        canary = Canary(self.valkey.url, self.prefix)
+        self._supervisor.start(
+            programs.sandbox(self.environment, self.sandbox_port),
+            *programs.workers(self.environment, PROVIDERS, canary),
+            programs.beat(self.environment),
+            programs.flower(self.environment, self.flower_port),
+        )
+        canary.close()
+        self._supervisor.watch(lambda _: None)
+
+    def stop(self) -> None:
+        """End everything."""
+        self.hub.close()
+        self.control.close()
+        self.redis.close()
+        self._supervisor.stop()
+        self.stop_valkey()
+
+    def start_valkey(self) -> None:
+        """Start Valkey, with what its append-only file holds."""
+        self._valkey_alone = Supervisor(self.folder)
+        self._valkey_alone.start(self.valkey.program())
+
+    def stop_valkey(self) -> None:
+        """End Valkey in good order."""
+        self._valkey_alone.stop()
+
+    def process(self, name: str) -> int:
+        """Return the process id of a worker's main process, which leads a group of its own."""
+        return self._child(name).pid
+
+    def kill(self, name: str) -> int:
+        """Kill a worker's main process and its children, all at once; return the former's id."""
+        pid = self.process(name)
+        os.killpg(pid, signal.SIGKILL)
+        return pid
+
+    def kill_children(self, name: str) -> list[int]:
+        """Kill the processes that run a worker's tasks; its main process stays and starts others."""
+        children = psutil.Process(self.process(name)).children()
+        for child in children:
+            child.kill()
+        return [child.pid for child in children]
+
+    @contextmanager
+    def frozen(self, *names: str) -> Iterator[None]:
+        """Stop the clock for whole workers."""
+        pids = [self.process(name) for name in names]
+        for pid in pids:
+            os.killpg(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.killpg(pid, signal.SIGCONT)
+
+    def pause_writes(self) -> None:
+        """Have Valkey keep every write waiting, scripts included; one whose sender dies meanwhile is forgotten."""
+        self.redis.client_pause(int(PAUSE_SECONDS * 1000), all=False)
+
+    def resume_writes(self) -> None:
+        """Have Valkey carry out what waits."""
+        self.redis.client_unpause()
+
+    def publishing(self) -> bool:
+        """Tell whether somebody's script is kept waiting."""
+        return any(client["cmd"] == "evalsha" and "b" in client["flags"] for client in self.redis.client_list())
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the database, over a connection of its own."""
+        with self.database.connect() as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def scalar(self, statement: str, *values: object) -> Any:
+        """Ask the database for one value."""
+        return self.query(statement, *values)[0][0]
+
+    @contextmanager
+    def locked(self, resident_id: str) -> Iterator[None]:
+        """Hold a resident's row, so that a job about them stays in the middle of its transaction."""
+        with self.database.connect() as connection, connection.transaction():
+            connection.execute("SELECT FROM residents WHERE resident_id = %s FOR UPDATE", [resident_id])
+            yield
+
+    def waiting_for_locks(self) -> int:
+        """Return how many of the workers' transactions wait for a lock."""
+        return int(
+            self.scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        )
+
+    def pending(self) -> int:
+        """Return how many shares some provider has yet to confirm."""
+        return int(self.scalar("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"))
+
+    def converges(self, seconds: float = SECONDS) -> float:
+        """Wait until every provider has confirmed what is wanted; return how many seconds that took."""
+        return eventually(lambda: self.pending() == 0, "every share confirmed", seconds)
+
+    def _child(self, name: str) -> Child:
+        return next(child for child in self._supervisor.children if child.program.name == name)

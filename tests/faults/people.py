@@ -1,0 +1,138 @@
+"""Residents with a permit each, what upstream asks for them, and who was told about them."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from permit_hub_client import Job, Receipt
+
+from ops.embedded.servers import PROVIDERS
+from tests.faults.harness import Stack, eventually
+
+MARK = "zwxqv"  # stands in everything personal, and in nothing else
+TEXT = {"version": "2024-09", "sha256": hashlib.sha256(b"the text that was shown").hexdigest()}
+EVERYWHERE = frozenset(PROVIDERS)
+NOWHERE: frozenset[str] = frozenset()
+
+
+@dataclass
+class Person:
+    """A resident with one active permit."""
+
+    stack: Stack = field(repr=False)
+    number: int
+    resident_id: str = field(default_factory=lambda: f"r-{uuid4().hex[:12]}")
+    permit_id: UUID = field(default_factory=uuid4)
+
+    def plate(self, letter: str = "A") -> str:
+        """Return one of the person's plates, as providers are to hold it."""
+        return f"{MARK}{self.number}{letter}".upper()
+
+    def contact(self) -> Job:
+        """Return a change of name and e-mail."""
+        return self._job("resident.update_contact", name=f"{MARK.title()} Exemple", email=f"{MARK}@example.fr")
+
+    def vehicle(self, letter: str) -> Job:
+        """Return a change to another of the person's plates."""
+        raw = f"{MARK}-{self.number}-{letter}"
+        return self._job("permit.change_vehicle", permit_id=self.permit_id, plate={"raw": raw})
+
+    def allowance(self) -> Job:
+        """Return an allowance for all providers, given on the consent as the space shows it."""
+        space = self.stack.hub.space(self.resident_id, wait=20)
+        assert space is not None
+        return self._consent("allow", space["consent"]["version"])
+
+    def refusal(self) -> Job:
+        """Return a refusal for all providers."""
+        return self._consent("refuse", None)
+
+    def does(self, job: Job, wait: float = 20.0) -> Receipt:
+        """Submit a job that is to be applied."""
+        receipt = self.stack.hub.submit(job, wait=wait)
+        assert receipt.applied, receipt
+        return receipt
+
+    def shares(self) -> None:
+        """Allow all providers, and wait until each holds the permit."""
+        self.does(self.allowance())
+        eventually(lambda: holders(self.stack, self.plate()) == EVERYWHERE, "the permit held everywhere")
+        self.stack.converges()
+
+    def imported(self) -> dict[str, object]:
+        """Return the row that takes over the person's permit."""
+        today = datetime.now(UTC).date()
+        return {
+            "resident_id": self.resident_id,
+            "permit_id": self.permit_id,
+            "status": "active",
+            "requested_on": today - timedelta(days=20),
+            "plate": {"raw": f"{MARK}-{self.number}-A"},
+            "profile": "standard",
+            "address": {"ban_id": "75114_1834_00010", "label": f"{self.number} rue {MARK.title()}, 75014 Paris"},
+            "zones": ["14A", "14B"],
+            "terms": [{"first_day": today - timedelta(days=10), "last_day": today + timedelta(days=354)}],
+        }
+
+    def _consent(self, choice: str, version: int | None) -> Job:
+        return self._job(
+            "consent.decide",
+            choice=choice,
+            providers=PROVIDERS,
+            consent_version=version,
+            text=TEXT,
+            decided_at=datetime.now(UTC),
+        )
+
+    def _job(self, kind: str, **fields: object) -> Job:
+        return self.stack.hub.job(kind, resident_id=self.resident_id, **fields)
+
+
+def people(stack: Stack, number: int) -> list[Person]:
+    """Import new residents, each with an active permit and no consent."""
+    made = [Person(stack, next(stack.numbers)) for _ in range(number)]
+    receipt = stack.hub.submit("permit.import", permits=[person.imported() for person in made], wait=20)
+    assert receipt.rows is not None
+    assert all(row.applied for row in receipt.rows), receipt
+    return made
+
+
+def allow_everything(stack: Stack, town: Iterable[Person]) -> None:
+    """Have many people allow all providers."""
+    for job in [stack.hub.send(person.allowance()) for person in town]:
+        assert stack.hub.receipt(job, wait=20).applied
+
+
+def applied(stack: Stack, jobs: Iterable[Job]) -> int:
+    """Return how many of these jobs are applied."""
+    ids = [job.job_id for job in jobs]
+    return int(stack.scalar("SELECT count(*) FROM jobs WHERE job_id = ANY(%s) AND outcome = 'applied'", ids))
+
+
+def holders(stack: Stack, plate: str) -> frozenset[str]:
+    """Return the providers whose sandbox holds a plate."""
+    return frozenset(name for name in PROVIDERS if plate in held_plates(stack, name))
+
+
+def held_plates(stack: Stack, provider: str) -> set[str]:
+    """Return the plates that a provider's sandbox holds."""
+    return {record.plate for record in stack.control.held(provider).values()}
+
+
+def applied_once(stack: Stack, jobs: Iterable[Job]) -> None:
+    """Hold that each job was applied, and none twice."""
+    listed = list(jobs)
+    assert applied(stack, listed) == len(listed)
+    twice = stack.query(
+        """SELECT data ->> 'job_id', type FROM events
+           WHERE data ->> 'job_id' = ANY(%s) GROUP BY 1, 2 HAVING count(*) > 1""",
+        [str(job.job_id) for job in listed],
+    )
+    assert twice == []
+
+
+def was_put(stack: Stack, person: Person, provider: str, letter: str = "A") -> bool:
+    """Tell whether a provider was sent a plate, whatever it made of that."""
+    return any(person.plate(letter) in request.body for request in stack.control.requests(provider))

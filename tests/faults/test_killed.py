@@ -1,0 +1,76 @@
+"""Workers killed in the middle of things: nobody's help is needed, and everything is applied once."""
+
+from collections.abc import Callable
+
+from tests.faults.harness import Stack, eventually
+from tests.faults.people import EVERYWHERE, NOWHERE, applied_once, holders, people, was_put
+
+Note = Callable[[str, object], None]
+REDELIVERED_SECONDS = 45.0
+
+
+def test_a_refusal_that_a_killed_worker_had_taken_is_in_effect_within_45_seconds(
+    stack: Stack, record_property: Note
+) -> None:
+    taken, waiting = people(stack, 2)
+    for person in (taken, waiting):
+        person.shares()
+    with stack.locked(taken.resident_id):
+        jobs = [stack.hub.send(taken.refusal())]
+        eventually(lambda: stack.waiting_for_locks() == 1, "the refusal in the middle of its transaction")
+        jobs.append(stack.hub.send(waiting.refusal()))
+        stack.kill("consent")
+    record_property("waiting_s", eventually(lambda: holders(stack, waiting.plate()) == NOWHERE, "the next one removed"))
+    assert holders(stack, taken.plate()) == EVERYWHERE
+    seconds = eventually(lambda: holders(stack, taken.plate()) == NOWHERE, "removed", REDELIVERED_SECONDS)
+    record_property("taken_s", seconds)
+    for job in jobs:
+        assert stack.hub.receipt(job).applied
+    applied_once(stack, jobs)
+
+
+def test_a_put_that_landed_before_its_drain_was_killed_is_removed_after_a_withdrawal(
+    stack: Stack, record_property: Note
+) -> None:
+    (person,) = people(stack, 1)
+    # One lane loses its pool, after its provider has applied; another its whole worker, before its provider does.
+    stack.control.misbehave("paybyphone", "hang", method="PUT", delay_ms=0)
+    stack.control.misbehave("flowbird", "hang", method="PUT", delay_ms=1_000)
+    person.does(person.allowance())
+    for provider in ("paybyphone", "flowbird"):
+        eventually(lambda provider=provider: was_put(stack, person, provider), "a request without an answer")
+    stack.kill_children("deliver-paybyphone")
+    stack.kill("deliver-flowbird")
+    for provider in EVERYWHERE:
+        stack.control.behave(provider)
+    person.does(person.refusal())
+    eventually(lambda: holders(stack, person.plate()) == NOWHERE, "removed everywhere")
+    record_property("converged_s", stack.converges())
+    assert holders(stack, person.plate()) == NOWHERE
+    for provider in ("paybyphone", "flowbird"):
+        methods = [request.method for request in stack.control.requests(provider) if request.applied_ms]
+        assert methods[-1] == "DELETE", provider
+
+
+def test_a_receipt_never_comes_before_the_space_that_shows_it(stack: Stack) -> None:
+    (person,) = people(stack, 1)
+    before = stack.hub.space(person.resident_id)
+    assert before is not None
+    job = person.vehicle("B")
+    with stack.frozen("bulk"):  # so that no sweep publishes what is committed
+        with stack.locked(person.resident_id):
+            stack.hub.send(job)
+            eventually(lambda: stack.waiting_for_locks() == 1, "the job in the middle of its transaction")
+            stack.pause_writes()
+        eventually(stack.publishing, "committed, and about to publish")
+        assert stack.query("SELECT FROM jobs WHERE job_id = %s", job.job_id)
+        stack.kill("jobs")
+        eventually(lambda: not stack.publishing(), "the killed worker's connection closed")
+        stack.resume_writes()
+        assert stack.hub.space(person.resident_id) == before
+        assert person.does(job).version == before["version"] + 1
+        after = stack.hub.space(person.resident_id)
+    assert after is not None
+    assert after["version"] == before["version"] + 1
+    assert [card["plate"] for card in after["cards"]] != [card["plate"] for card in before["cards"]]
+    applied_once(stack, [job])

@@ -1,0 +1,74 @@
+"""Providers that fail, lie or lag end up with what the truth says, and hold up nobody else."""
+
+import time
+from collections.abc import Callable
+
+from tests.faults.harness import SETTLE_SECONDS, Stack, eventually
+from tests.faults.people import EVERYWHERE, NOWHERE, Person, holders, people, was_put
+
+Note = Callable[[str, object], None]
+
+
+def removals(stack: Stack, person: Person, wanted: frozenset[str], seconds: float = 20.0) -> dict[str, float]:
+    """Withdraw consent and return when each provider confirmed to hold nothing, in milliseconds from the submission."""
+    confirmed: dict[str, float] = {}
+    with stack.hub.watch(person.resident_id) as watch:
+        started = time.perf_counter()
+        person.does(person.refusal())
+        while not confirmed.keys() >= wanted:
+            event = watch.next(seconds)
+            assert event is not None, f"confirmed by {sorted(confirmed)} alone"
+            for share in event.get("data", {}).get("shares", ()):
+                if not share["held"]:
+                    confirmed.setdefault(share["provider"], round((time.perf_counter() - started) * 1000, 1))
+    return confirmed
+
+
+def test_a_to_b_with_a_lost_answer_and_back_ends_with_a(stack: Stack) -> None:
+    (person,) = people(stack, 1)
+    person.shares()
+    for provider in EVERYWHERE:
+        stack.control.misbehave(provider, "reset_after", count=1, method="PUT")
+    person.does(person.vehicle("B"))
+    eventually(lambda: holders(stack, person.plate("B")) == EVERYWHERE, "B held everywhere")
+    person.does(person.vehicle("A"))
+    eventually(lambda: holders(stack, person.plate("A")) == EVERYWHERE, "A held everywhere")
+    stack.converges()
+    assert holders(stack, person.plate("A")) == EVERYWHERE
+    assert holders(stack, person.plate("B")) == NOWHERE
+
+
+def test_what_is_applied_after_the_withdrawal_was_confirmed_is_removed_again(
+    stack: Stack, record_property: Note
+) -> None:
+    (person,) = people(stack, 1)
+    for provider in EVERYWHERE:
+        stack.control.misbehave(provider, "late", count=1, method="PUT", delay_ms=SETTLE_SECONDS * 700)
+    person.does(person.allowance())
+    eventually(lambda: all(was_put(stack, person, name) for name in EVERYWHERE), "a request to each")
+    removals(stack, person, EVERYWHERE)
+    assert holders(stack, person.plate()) == NOWHERE
+    eventually(lambda: holders(stack, person.plate()) == EVERYWHERE, "applied, late")
+    again = eventually(lambda: holders(stack, person.plate()) == NOWHERE, "removed again")
+    record_property("removed_again_s", again)
+    stack.converges()
+    assert holders(stack, person.plate()) == NOWHERE
+
+
+def test_a_provider_that_is_down_holds_up_no_other_and_follows_alone(stack: Stack, record_property: Note) -> None:
+    alike, person = people(stack, 2)
+    for one in (alike, person):
+        one.shares()
+    record_property("all_up_ms", removals(stack, alike, EVERYWHERE))
+    stack.control.misbehave("easypark", "down")
+    record_property("one_down_ms", removals(stack, person, EVERYWHERE - {"easypark"}))
+    assert holders(stack, person.plate()) == {"easypark"}
+    space = stack.hub.space(person.resident_id)
+    assert space is not None
+    states = {provider["provider"]: provider["state"] for provider in space["consent"]["providers"]}
+    assert states == dict.fromkeys(EVERYWHERE, "removed") | {"easypark": "removing"}
+    tried = stack.control.counts("easypark").received
+    eventually(lambda: stack.control.counts("easypark").received >= tried + 2, "tried again")
+    stack.control.behave("easypark")
+    record_property("converged_s", stack.converges())
+    assert holders(stack, person.plate()) == NOWHERE
