@@ -12,11 +12,16 @@ from sqlalchemy import Engine
 
 from integrations import registry
 from integrations.base import Capabilities
+from worker.db.engine import AWAY as DATABASE_AWAY
 from worker.db.engine import make_engine
 from worker.domain import tariffs
 from worker.domain.tariffs import Tariffs
+from worker.live import AWAY as REDIS_AWAY
 from worker.live import Live
 from worker.settings import Settings
+
+AWAY = (*DATABASE_AWAY, *REDIS_AWAY)
+"""What is raised while the database or Redis is out of reach; the same may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)

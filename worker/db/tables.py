@@ -185,6 +185,7 @@ shares = Table(
         "due_at",
         postgresql_where=text("confirmed_version < wanted_version AND parked IS NULL"),
     ),
+    Index("shares_parked", "provider", postgresql_where=text("parked IS NOT NULL")),
 )
 
 disclosures = Table(

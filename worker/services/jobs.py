@@ -18,13 +18,11 @@ from schemas.receipts import RefusalCode as Code
 from schemas.validation import InvalidJobError, parse_job
 from worker.db import jobs as job_rows
 from worker.db import residents as resident_rows
-from worker.db.engine import AWAY as DATABASE_AWAY
 from worker.db.engine import transact
 from worker.db.jobs import KnownJob
 from worker.db.residents import Resident
 from worker.domain.refusal import RefusedError
-from worker.hub import Hub
-from worker.live import AWAY as REDIS_AWAY
+from worker.hub import AWAY, Hub
 from worker.live import Publication
 from worker.services import consent, imports, permits, residents
 from worker.services.publish import publish, republish
@@ -86,7 +84,7 @@ def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt
     """
     try:
         return _handle(hub, kind, raw, task_id, today)
-    except (*DATABASE_AWAY, *REDIS_AWAY) as error:
+    except AWAY as error:
         raise OutOfReachError(type(error).__name__) from None
 
 

@@ -7,14 +7,17 @@ from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
+import structlog
 from celery import current_app, signals
 
 from integrations import registry
 from integrations.base import Adapter
-from worker.hub import Hub, make_hub
+from worker.hub import AWAY, Hub, make_hub
 from worker.settings import settings
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 _DATABASE_DRIVER = "psycopg"  # SQLAlchemy imports it with the first engine
 
@@ -25,6 +28,16 @@ def _import_before_forking(**_: object) -> None:
     import_module(_DATABASE_DRIVER)
     for provider in settings().providers:
         registry.capabilities(provider)
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+def _connect_before_the_first_task(**_: object) -> None:
+    """Open a child's connections, so that nobody's withdrawal waits for them; what is away now is asked again later."""
+    try:
+        hub().engine.connect().close()
+        hub().live.run_id()
+    except AWAY as error:
+        log.warning("process.not_connected", error=type(error).__name__)
 
 
 @cache

@@ -131,6 +131,7 @@ CREATE TABLE shares (
 ) WITH (fillfactor = 70);
 CREATE INDEX shares_due ON shares (provider, urgency, due_at)
     WHERE confirmed_version < wanted_version AND parked IS NULL;
+CREATE INDEX shares_parked ON shares (provider) WHERE parked IS NOT NULL;
 
 CREATE TABLE disclosures (
     disclosure_id uuid PRIMARY KEY,
