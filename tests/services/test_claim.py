@@ -1,10 +1,12 @@
 """Around a request to a provider: what the claim reads and writes before it, and the record after it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from integrations.base import Capabilities, LegalBasis
 from schemas.shared import SharedField
 from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE
 from worker.domain.sharing import Outcome, Result, Urgency
@@ -63,15 +65,22 @@ def test_what_is_decided_between_a_claims_lock_and_its_reading_counts(
     assert [one.shared is not None for one in claimed] == ([True] if held else [])
 
 
-def test_a_claim_builds_only_what_the_provider_needs_under_a_reference_of_its_own(hub, permit_id, take):
-    claims = {name: take(provider=name)[0] for name in EVERYONE}
-    assert len({claimed.reference for claimed in claims.values()}) == len(EVERYONE)
-    for name, claimed in claims.items():
-        sent = {field for field in SharedField if getattr(claimed.shared, field) is not None}
-        assert sent == hub.capabilities[name].fields
-        shown = repr([getattr(claimed.shared, field) for field in SharedField])
-        for value in (ANNE, str(permit_id), "Exemple", "75114_1834_00010"):
-            assert value not in shown
+def test_every_provider_knows_a_permit_by_a_reference_of_its_own(permit_id, take):
+    claims = [take(provider=name)[0] for name in EVERYONE]
+    references = {claimed.shared.reference for claimed in claims}
+    assert references == {claimed.reference for claimed in claims}
+    assert len(references - {permit_id}) == len(EVERYONE)
+
+
+@pytest.mark.parametrize("needed", [set(SharedField), {SharedField.PLATE}, {SharedField.ZONES, SharedField.VALIDITY}])
+def test_a_claim_builds_only_what_the_provider_needs(hub, permit_id, today, needed):
+    needs = Capabilities(fields=frozenset(needed), legal_basis=LegalBasis.CONSENT)
+    asking = replace(hub, capabilities=hub.capabilities | {PROVIDER: needs})
+    shared = claim(asking, PROVIDER, 1, Urgency.ROUTINE, today).claimed[0].shared
+    assert {field for field in SharedField if getattr(shared, field) is not None} == needed
+    shown = repr([getattr(shared, field) for field in SharedField])
+    for value in (ANNE, str(permit_id), "Exemple", "75114_1834_00010"):
+        assert value not in shown
 
 
 def test_a_disclosure_stands_in_the_log_with_its_consent_before_anything_is_sent(permit_id, evidence, take, end):

@@ -7,6 +7,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from integrations.base import LegalBasis
 from integrations.memory import InMemory
 from schemas.receipts import Outcome, RefusalCode
 from schemas.space import HeldState
@@ -105,6 +106,20 @@ def test_what_a_provider_that_was_dropped_still_holds_can_be_withdrawn(upstream,
     fewer = {name: value for name, value in upstream.hub.capabilities.items() if name != "easypark"}
     Upstream(replace(upstream.hub, capabilities=fewer), upstream.today).refuse()
     assert evidence.shares(permit_id)["easypark"]["wanted_version"] == 2
+
+
+def test_what_the_city_itself_needs_is_untouched_by_consent_and_ends_with_the_permit(upstream, evidence):
+    needs = replace(InMemory().capabilities, legal_basis=LegalBasis.PUBLIC_TASK)
+    hub = replace(upstream.hub, capabilities=upstream.hub.capabilities | {"city": needs})
+    city, counter = InMemory("city", needs), Upstream(hub, upstream.today)
+    permit_id = counter.active()
+    counter.refuse(providers=(*EVERYONE, "city"))
+    asyncio.run(Drain(hub, city, hub.today).run())
+    assert len(city.held) == 1
+    assert set(evidence.shares(permit_id)) == {"city"}
+    counter.applied("resident.erase")
+    asyncio.run(Drain(hub, city, hub.today).run())
+    assert not city.held
 
 
 decisions = st.lists(
