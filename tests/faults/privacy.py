@@ -13,23 +13,29 @@ MEANT_FOR_IT = ("space:", "export:", "unacked")  # the resident's own screen and
 
 def nothing_personal_shows(stack: Stack, servers: Servers) -> None:
     """Hold that no log, no key of Redis but those meant for it, and no page of Flower tells of a person or a secret."""
+    seen = {**_logs(stack, servers), **dict(_redis(stack)), **_flower(stack)}
+    assert [name for name, text in seen.items() if tells(stack, text)] == []
+
+
+def tells(stack: Stack, text: bytes) -> bool:
+    """Tell whether a person or a secret shows in a text, as it is or in base64."""
     secrets = {value for name, value in stack.environment.items() if name.startswith("PERMIT_HUB_") and "_KEY" in name}
     secrets.add(stack.valkey.url.split(":")[2].split("@")[0])
-    wanted = [text.encode() for text in secrets] + _disguises(MARK)
-    seen = {**_logs(stack, servers), **dict(_redis(stack)), **_flower(stack)}
-    found = [name for name, text in seen.items() if any(word in text.lower() for word in wanted)]
-    assert found == []
+    lower = text.lower()
+    return any(word in lower for word in (*(secret.lower().encode() for secret in secrets), *DISGUISES))
 
 
-def _disguises(word: str) -> list[bytes]:
-    """Return a word as it is and as it shows in base64, in lower case as what is searched is."""
-    plain = [word.encode(), word.upper().encode(), word.title().encode()]
+def _disguises(word: str) -> frozenset[bytes]:
+    """Return a word as it is and as its spellings show in base64, all in lower case as what is searched is."""
+    spelt = [word.encode(), word.upper().encode(), word.title().encode()]
+    # Where it begins within a group of three bytes decides how it is written; the ends depend on its neighbours.
     coded = [
-        b64encode(b" " * shift + text).rstrip(b"=")[shift + 1 if shift else 0 : -1]
-        for text in plain
-        for shift in range(3)
+        b64encode(b" " * shift + text).rstrip(b"=")[shift + (shift > 0) : -1] for text in spelt for shift in (0, 1, 2)
     ]
-    return [text.lower() for text in (*plain, *coded)]
+    return frozenset(text.lower() for text in (spelt[0], *coded))
+
+
+DISGUISES = _disguises(MARK)
 
 
 def _logs(stack: Stack, servers: Servers) -> dict[str, bytes]:

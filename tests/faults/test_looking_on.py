@@ -1,0 +1,46 @@
+"""What people who look on at the running hub are shown."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from celery import Celery
+
+from tests.faults.harness import Stack, eventually
+from tests.faults.people import people
+from tests.faults.privacy import tells
+
+
+@pytest.fixture
+def onlooker(stack: Stack) -> Iterator[Celery]:
+    app = Celery("onlooker", broker=stack.valkey.url, set_as_current=False)
+    app.conf.broker_transport_options = {"global_keyprefix": stack.prefix}
+    yield app
+    app.close()
+
+
+def test_whoever_inspects_the_workers_sees_tasks_and_no_persons(stack: Stack, onlooker: Celery) -> None:
+    (person,) = people(stack, 1)
+    inspect = onlooker.control.inspect(timeout=5, limit=7)
+    with stack.locked(person.resident_id):
+        running = [stack.hub.send(person.contact()), stack.hub.send(person.refusal())]
+        eventually(lambda: stack.waiting_for_locks() == 2, "two jobs in the middle of their transactions")
+        shown = json.dumps(
+            [inspect.active(), inspect.reserved(), inspect.stats(), inspect.query_task(running[0].job_id)]
+        )
+    assert all(str(job.job_id) in shown for job in running)
+    assert not tells(stack, shown.encode())
+    for job in running:
+        assert stack.hub.receipt(job).applied
+
+
+def test_the_search_for_persons_finds_them_where_they_are_meant_to_be(stack: Stack) -> None:
+    (person,) = people(stack, 1)
+    stack.hub.space(person.resident_id)
+    assert tells(stack, stack.redis.get(f"{stack.prefix}space:{person.resident_id}") or b"")
+    with stack.frozen("jobs"):
+        jobs = [stack.hub.send(person.vehicle(letter)) for letter in "BCDE"]
+        queued = stack.redis.lrange(f"{stack.prefix}jobs", 0, -1)
+    assert queued
+    assert all(tells(stack, item) for item in queued)
+    assert all(stack.hub.receipt(job, wait=20).applied for job in jobs)
