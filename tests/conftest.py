@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -115,12 +116,14 @@ def migrated_template(servers: Servers) -> str:
 
 @pytest.fixture
 def database(servers: Servers, migrated_template: str) -> Iterator[Database]:
-    yield from _database(servers.postgres, migrated_template)
+    with own_database(servers.postgres, migrated_template) as made:
+        yield made
 
 
 @pytest.fixture
 def empty_database(servers: Servers) -> Iterator[Database]:
-    yield from _database(servers.postgres, "template1")
+    with own_database(servers.postgres, "template1") as made:
+        yield made
 
 
 @pytest.fixture
@@ -158,7 +161,9 @@ def sandbox(running_sandbox: Sandbox) -> Sandbox:
     return running_sandbox
 
 
-def _database(server: postgres.Postgres, template: str) -> Iterator[Database]:
+@contextmanager
+def own_database(server: postgres.Postgres, template: str) -> Iterator[Database]:
+    """Make a database like the template, and drop it afterwards."""
     made = Database(server, f"test_{uuid4().hex}")
     _create(server, made.name, template)
     yield made

@@ -16,13 +16,32 @@ from datetime import date
 import pytest
 
 from integrations.memory import InMemory
-from tests.conftest import Database
+from ops.embedded.servers import Servers
+from tests.conftest import Database, own_database
 from tests.services.evidence import Evidence
 from tests.services.hubs import read_settings, running_hub
 from tests.services.upstream import EVERYONE, Upstream
 from worker.hub import Hub
 from worker.services.drain import Drain
 from worker.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def kept_database(servers: Servers, migrated_template: str) -> Iterator[Database]:
+    with own_database(servers.postgres, migrated_template) as made:
+        yield made
+
+
+@pytest.fixture
+def database(kept_database: Database) -> Database:
+    """Return one database for all of these tests, emptied before each: to make and drop one takes longer than most tests."""
+    with kept_database.connect() as connection, connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")  # in any order
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
+        for (table,) in connection.execute(tables, [["alembic_version", "hub_state"]]).fetchall():
+            connection.execute(f"DELETE FROM {table}")
+        connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL")
+    return kept_database
 
 
 @pytest.fixture
