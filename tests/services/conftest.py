@@ -4,6 +4,7 @@
 - `today`: the civil day on which a test plays; real, since the database's clock is.
 - `upstream`: makes jobs and hands them to `hub`; `evidence` reads database and Redis around the hub's code.
 - `until(condition)`: waits for a condition, with a deadline.
+- `dying`: an upstream whose worker dies after each commit, before it publishes.
 - `twins`: a provider in memory for each; `deliver()` drains to them, under the short time-outs of `quick`.
 """
 
@@ -18,11 +19,13 @@ import pytest
 from integrations.memory import InMemory
 from ops.embedded.servers import Servers
 from tests.conftest import Database, own_database
+from tests.services.dying import Dying
 from tests.services.evidence import Evidence
 from tests.services.hubs import read_settings, running_hub
 from tests.services.upstream import EVERYONE, Upstream
 from worker.hub import Hub
 from worker.services.drain import Drain
+from worker.services.publish import follow_redis
 from worker.settings import Settings
 
 
@@ -34,7 +37,7 @@ def kept_database(servers: Servers, migrated_template: str) -> Iterator[Database
 
 @pytest.fixture
 def database(kept_database: Database) -> Database:
-    """Return one database for all of these tests, emptied before each: to make and drop one takes longer than most tests."""
+    """Return one database for all of these tests, emptied before each: making one takes longer than most of them."""
     with kept_database.connect() as connection, connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")  # in any order
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
@@ -109,3 +112,12 @@ def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
         return any(unfinished)
 
     return deliver
+
+
+@pytest.fixture
+def dying(hub: Hub, today: date) -> Upstream:
+    """Return an upstream whose worker dies after each commit."""
+    follow_redis(hub, today)
+    live = Dying(hub.live.client, hub.live.key(""), hub.zone)
+    live.epoch = hub.live.epoch
+    return Upstream(replace(hub, live=live), today)

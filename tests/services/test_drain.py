@@ -10,11 +10,9 @@ from pydantic import ValidationError
 
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
 from integrations.memory import Applied, Fault, InMemory
-from schemas.events import EventType
 from schemas.shared import SharedField, SharedPermit
-from schemas.space import HeldState
 from tests.services.hubs import read_settings
-from tests.services.upstream import ANNE, BOB, EVERYONE
+from tests.services.upstream import BOB, EVERYONE
 from worker.domain.retry import RETRY_AFTER_CAP
 from worker.services.drain import Drain
 
@@ -281,50 +279,6 @@ def test_a_change_that_was_made_while_its_share_was_leased_is_delivered_by_the_s
     assert asyncio.run(Drain(quick, twin, hub.today).run()) is False
     assert not twin.held
     assert evidence.pending() == 0
-
-
-def test_the_screen_follows_what_each_provider_holds(upstream, deliver, evidence):
-    upstream.active()
-    states = {}
-
-    def see(step: str) -> None:
-        consent = evidence.space(ANNE).consent
-        states[step] = {state.provider: state.state for state in consent.providers}
-
-    see("at first")
-    upstream.allow()
-    see("allowed")
-    deliver()
-    see("delivered")
-    upstream.refuse()
-    see("refused")
-    deliver(PROVIDER)
-    see("removed at one")
-    deliver()
-    see("removed everywhere")
-    everywhere = {step: next(iter(found.values())) for step, found in states.items() if len(set(found.values())) == 1}
-    assert everywhere == {
-        "at first": HeldState.NOTHING,
-        "allowed": HeldState.SENDING,
-        "delivered": HeldState.HELD,
-        "refused": HeldState.REMOVING,
-        "removed everywhere": HeldState.REMOVED,
-    }
-    assert states["removed at one"] == dict.fromkeys(EVERYONE, HeldState.REMOVING) | {PROVIDER: HeldState.REMOVED}
-    assert all(state.confirmed_at for state in evidence.space(ANNE).consent.providers)
-
-
-def test_confirmations_are_told_once_a_resident_and_not_at_all_for_routine(upstream, deliver, evidence):
-    for _ in range(3):
-        upstream.active()
-    upstream.allow()
-    upstream.allow(BOB)
-    upstream.take_over(upstream.row(BOB), upstream.row(BOB))
-    deliver(PROVIDER)
-    told = [event for event in evidence.told() if event.type is EventType.SHARES_CONFIRMED]
-    assert {event.subject for event in told} == {ANNE}
-    assert sum(len(event.data.shares) for event in told) == 3
-    assert [event.sequence for event in evidence.told(ANNE)] == list(range(1, 5 + len(told)))
 
 
 async def _reached(condition: Callable[[], object]) -> None:

@@ -2,46 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import pytest
-import redis
 
 from integrations.memory import InMemory
 from schemas.events import EventType
 from schemas.space import HeldState
-from tests.services.hubs import running_hub
-from tests.services.upstream import ANNE, BOB, EVERYONE, Upstream
-from worker.live import STREAM_LENGTH, Answer, Live, Publication
+from tests.services.dying import DiedError
+from tests.services.upstream import ANNE, BOB, EVERYONE
+from worker.live import STREAM_LENGTH, Answer
 from worker.services.drain import Drain
-from worker.services.jobs import OutOfReachError
-from worker.services.publish import follow_redis, forget, republish
+from worker.services.publish import forget, republish
 from worker.services.sweep import sweep
 
 SHAPE = {"specversion", "id", "source", "type", "subject", "time", "sequence", "datacontenttype", "data"}
-
-
-class DiedError(Exception):
-    """A worker is gone between its commit and what follows."""
-
-
-class Dying(Live):
-    """Redis as a worker sees it that dies before it publishes; what it would have published is kept."""
-
-    def publish(self, publications: Sequence[Publication]) -> list[Answer]:
-        self.unsent = publications
-        raise DiedError
-
-
-@pytest.fixture
-def dying(hub, today):
-    """Return an upstream whose worker dies after each commit."""
-    follow_redis(hub, today)
-    live = Dying(hub.live.client, hub.live.key(""), hub.zone)
-    live.epoch = hub.live.epoch
-    return Upstream(replace(hub, live=live), today)
 
 
 def contact(name):
@@ -218,84 +193,6 @@ def test_a_space_nobody_knows_is_not_published(hub, today, evidence):
     assert evidence.space("r-nobody") is None
 
 
-def test_after_redis_lost_everything_the_space_comes_back_in_a_new_epoch(upstream, evidence, hub, today):
-    upstream.active()
-    before = evidence.space(ANNE)
-    _flush(hub)
-    upstream.allow()
-    after = evidence.space(ANNE)
-    assert (after.epoch, after.version) > (before.epoch, before.version)
-    assert after.epoch > before.epoch
-    _flush(hub)
-    sweep(hub, today)
-    assert republish(hub, [ANNE], today) == {ANNE: 2}
-    assert evidence.space(ANNE).epoch > after.epoch
-
-
-def test_a_writer_from_before_redis_lost_everything_cannot_put_an_old_document(upstream, dying, evidence, hub, today):
-    upstream.active()
-    with pytest.raises(DiedError):
-        dying.submit("resident.update_contact", **contact("Anne"))
-    stale = dying.hub.live.unsent
-    _flush(hub)
-    assert hub.live.publish(stale) == [Answer.EPOCH]
-    upstream.allow()
-    shown = evidence.space(ANNE)
-    assert hub.live.publish(stale) == [Answer.EPOCH]
-    assert evidence.space(ANNE) == shown
-
-
-def test_a_process_that_slept_through_a_flush_goes_on_in_the_new_epoch(upstream, evidence, settings, hub, today):
-    upstream.active()
-    with running_hub(settings, lambda _: None) as other:
-        Upstream(other, today).active(BOB)
-        _flush(hub)
-        sweep(other, today)
-    upstream.allow()
-    assert evidence.space(ANNE).epoch == int(hub.live.client.get(hub.live.key("epoch")))
-
-
-def test_a_redis_restored_from_a_backup_is_brought_up_to_date(upstream, evidence, hub, today):
-    upstream.active()
-    sweep(hub, today)
-    keys = [hub.live.key(name) for name in (f"space:{ANNE}", "epoch", "events")]
-    backup = [hub.live.client.dump(key) for key in keys]
-    upstream.allow()
-    sweep(hub, today)
-    for key, value in zip(keys, backup, strict=True):
-        hub.live.client.restore(key, 0, value, replace=True)
-    with evidence.database.connect() as connection:
-        connection.execute("UPDATE hub_state SET redis_run_id = 'the process before the restore'")
-    assert evidence.space(ANNE).version == 1
-    sweep(hub, today)
-    shown = evidence.space(ANNE)
-    assert (shown.version, shown.consent.version) == (2, 1)
-    sweep(hub, today)
-    assert evidence.space(ANNE).epoch == shown.epoch
-
-
-def test_an_epoch_never_goes_back_even_if_the_databases_own_was_restored(upstream, evidence, hub, today):
-    sweep(hub, today)
-    hub.live.client.set(hub.live.key("epoch"), 41)
-    sweep(hub, today)
-    assert int(hub.live.client.get(hub.live.key("epoch"))) == 42
-    assert evidence.value("SELECT epoch FROM hub_state") == 42
-
-
-def test_a_change_made_while_redis_is_away_has_no_receipt_and_is_seen_later(upstream, evidence, hub, today):
-    upstream.active()
-
-    class Gone(Live):
-        def publish(self, publications: Sequence[Publication]) -> list[Answer]:
-            raise redis.ConnectionError("connection refused")
-
-    live = Gone(hub.live.client, hub.live.key(""), hub.zone)
-    with pytest.raises(OutOfReachError):
-        Upstream(replace(hub, live=live), today).allow()
-    sweep(hub, today)
-    assert evidence.space(ANNE).consent.version == 1
-
-
 def test_more_left_over_than_fits_one_reading_is_told_in_full(upstream, dying, evidence, hub, today):
     upstream.active()
     sweep(hub, today)
@@ -314,8 +211,3 @@ def test_more_left_over_than_fits_one_reading_is_told_in_full(upstream, dying, e
 
 def _sequences(evidence):
     return [event.sequence for event in evidence.told(ANNE)]
-
-
-def _flush(hub):
-    """Lose all that Redis holds for this test, as FLUSHALL would."""
-    hub.live.client.unlink(*hub.live.client.keys(hub.live.key("*")))
