@@ -1,0 +1,1 @@
+"""How fast the hub is and how much memory it takes, measured on the whole embedded stack."""

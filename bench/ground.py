@@ -1,0 +1,150 @@
+"""The running stack that is measured, and the residents that live on it."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import redis
+from permit_hub_client import Hub, Job
+
+from integrations.sandbox.control import Control
+from ops.embedded.postgres import DATABASE
+from ops.embedded.servers import PROVIDERS
+from ops.embedded.stack import Stack
+
+RECEIPT_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
+ROWS = 1_000  # permits in one import job, the most that one takes
+TEXT = {"version": "bench", "sha256": "0" * 64}
+ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
+
+PENDING = "SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Inhabitant:
+    """A resident with one active permit."""
+
+    resident_id: str
+    permit_id: UUID
+
+
+@dataclass
+class Ground:
+    """A stack, and every way to reach it."""
+
+    stack: Stack
+    hub: Hub
+    redis: redis.Redis
+    control: Control
+    database: psycopg.Connection[tuple[Any, ...]]
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @classmethod
+    def on(cls, stack: Stack) -> "Ground":
+        """Reach a running stack."""
+        return cls(
+            stack,
+            Hub(stack.servers.valkey.url, source="bench"),
+            redis.Redis.from_url(stack.servers.valkey.url),
+            Control(stack.sandbox_url),
+            stack.servers.postgres.connect(DATABASE),
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.hub.close()
+        self.redis.close()
+        self.control.close()
+        self.database.close()
+
+    def scalar(self, statement: str) -> Any:
+        """Ask the database for one value."""
+        row = self.database.execute(statement).fetchone()
+        return None if row is None else row[0]
+
+    def until(self, check: Callable[[], object], what: str) -> None:
+        """Poll until the check holds.
+
+        Raises:
+            TimeoutError: it did not.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not check():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {PATIENCE_SECONDS:g} s: {what}")
+            time.sleep(0.01)
+
+    def settle(self) -> None:
+        """Wait until nothing is left to do."""
+        self.until(lambda: self.scalar(PENDING) == 0, "every share confirmed")
+
+    def plate(self) -> dict[str, str]:
+        """Return a plate that nobody has."""
+        return {"raw": f"QZ-{next(self.numbers):06d}-X"}
+
+    def import_of(self, number: int) -> tuple[Job, list[Inhabitant]]:
+        """Write out an import of new residents, each with an active permit."""
+        today = datetime.now(UTC).date()
+        made = [Inhabitant(f"r-{uuid4().hex}", uuid4()) for _ in range(number)]
+        rows = [
+            {
+                "resident_id": one.resident_id,
+                "permit_id": one.permit_id,
+                "status": "active",
+                "requested_on": today,
+                "plate": self.plate(),
+                "profile": "standard",
+                "address": ADDRESS,
+                "zones": ["14A", "14B"],
+                "terms": [{"first_day": today - timedelta(days=10), "last_day": today + timedelta(days=300)}],
+            }
+            for one in made
+        ]
+        return self.hub.job("permit.import", permits=rows), made
+
+    def inhabitants(self, number: int) -> list[Inhabitant]:
+        """Import new residents."""
+        found: list[Inhabitant] = []
+        while len(found) < number:
+            job, made = self.import_of(min(ROWS, number - len(found)))
+            receipt = self.hub.submit(job, wait=RECEIPT_SECONDS)
+            assert receipt.rows is not None
+            assert all(row.applied for row in receipt.rows)
+            found += made
+        return found
+
+    def sharing(self, number: int) -> list[Inhabitant]:
+        """Import new residents who share with all providers, and wait until those hold everything."""
+        found = self.inhabitants(number)
+        for job in [self.hub.send(self.consent(one, "allow", 0)) for one in found]:
+            assert self.hub.receipt(job, wait=RECEIPT_SECONDS).applied
+        self.settle()
+        return found
+
+    def consent(self, one: Inhabitant, choice: str, version: int | None = None) -> Job:
+        """Write out a decision for all providers."""
+        return self.hub.job(
+            "consent.decide",
+            resident_id=one.resident_id,
+            choice=choice,
+            providers=PROVIDERS,
+            consent_version=version,
+            text=TEXT,
+            decided_at=datetime.now(UTC),
+        )
+
+    def received(self) -> int:
+        """Return how many requests all providers have received."""
+        return sum(self.control.counts(provider).received for provider in PROVIDERS)
+
+
+def cores() -> int:
+    """Return how many cores everything shares."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,134 @@
+"""Jobs: how long one takes, how many go through the queue, how fast permits are taken over."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from uuid import UUID, uuid4
+
+from permit_hub_client import Job
+from permit_hub_client.message import list_item, result_name
+
+from bench.figures import Figure, rates, times
+from bench.ground import ADDRESS, RECEIPT_SECONDS, ROWS, Ground, Inhabitant
+
+RECEIPT_MS = 10.0
+OF_NO_OPS_PERCENT = 35.0
+IMPORT_RATE = 3_000.0
+EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+def measure_receipt(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure from submitting a job to its receipt: one job at a time, of several kinds, on distinct residents."""
+    number = 100 if quick else 500
+    taken = []
+    for job in _mixed(ground, number):
+        started = time.perf_counter()
+        receipt = ground.hub.submit(job, wait=RECEIPT_SECONDS)
+        taken.append((time.perf_counter() - started) * 1000)
+        assert receipt.applied, receipt
+    ground.settle()
+    return times("job to receipt", taken, median_target=RECEIPT_MS, p99_target=None)
+
+
+def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure jobs through the queue against `hub.ping` through the same queue, worker and result backend, in turn."""
+    rounds, number = (2, 300) if quick else (7, 1_000)
+    jobs_rates, ping_rates = [], []
+    for _ in range(rounds):
+        ping_rates.append(_drained(ground, [_ping() for _ in range(number)]))
+        jobs_rates.append(_drained(ground, [_wired(job) for job in _queued(ground, number // 2)]))
+    shares = [100 * ours / theirs for ours, theirs in zip(jobs_rates, ping_rates, strict=True)]
+    return [
+        rates("no-ops through the queue", ping_rates, "/s"),
+        rates("jobs through the queue", jobs_rates, "/s"),
+        Figure(
+            *("jobs, of the no-op rate", median(shares), "%", min(shares), max(shares), rounds),
+            target=OF_NO_OPS_PERCENT,
+            at_most=False,
+        ),
+    ]
+
+
+def measure_import(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure imports of a thousand permits each, a few of them queued at once."""
+    rounds, at_once = (2, 2) if quick else (5, 4)
+    each = []
+    for _ in range(rounds):
+        jobs = [ground.import_of(ROWS)[0] for _ in range(at_once)]
+        started = time.perf_counter()
+        for job in [ground.hub.send(job) for job in jobs]:
+            receipt = ground.hub.receipt(job, wait=RECEIPT_SECONDS)
+            assert receipt.rows is not None
+            assert all(row.applied for row in receipt.rows)
+        each.append(ROWS * at_once / (time.perf_counter() - started))
+    return [rates("permits imported", each, "/s", IMPORT_RATE)]
+
+
+def _mixed(ground: Ground, number: int) -> list[Job]:
+    """Write out jobs of several kinds, each about a resident of its own."""
+    kinds: Sequence[Callable[[Ground, Inhabitant], Job]] = (_contact, _vehicle, _address, _request, _allow)
+    return [kinds[place % len(kinds)](ground, one) for place, one in enumerate(ground.inhabitants(number))]
+
+
+def _queued(ground: Ground, number: int) -> list[Job]:
+    return [kind(ground, one) for one in ground.inhabitants(number) for kind in (_contact, _vehicle)]
+
+
+def _contact(ground: Ground, one: Inhabitant) -> Job:
+    return ground.hub.job(
+        "resident.update_contact", resident_id=one.resident_id, name="Élodie Exemple", email="elodie@example.fr"
+    )
+
+
+def _vehicle(ground: Ground, one: Inhabitant) -> Job:
+    return ground.hub.job(
+        "permit.change_vehicle", resident_id=one.resident_id, permit_id=one.permit_id, plate=ground.plate()
+    )
+
+
+def _address(ground: Ground, one: Inhabitant) -> Job:
+    return ground.hub.job(
+        "permit.change_address", resident_id=one.resident_id, permit_id=one.permit_id, address=ADDRESS, zones=["14C"]
+    )
+
+
+def _request(ground: Ground, one: Inhabitant) -> Job:
+    return ground.hub.job(
+        "permit.request",
+        resident_id=one.resident_id,
+        permit_id=uuid4(),
+        plate=ground.plate(),
+        profile="standard",
+        years=1,
+        address=ADDRESS,
+        zones=["14A"],
+        verified={"residence": True, "vehicle": True},
+    )
+
+
+def _allow(ground: Ground, one: Inhabitant) -> Job:
+    return ground.consent(one, "allow", 0)
+
+
+def _wired(job: Job) -> tuple[UUID, str]:
+    return job.job_id, list_item(job.kind, job.job_id, job.text, "jobs", "bench")
+
+
+def _ping() -> tuple[UUID, str]:
+    """Write out a no-op: the client's own message, without an argument."""
+    task_id = uuid4()
+    item = json.loads(list_item("hub.ping", task_id, "", "jobs", "bench"))
+    item["body"] = base64.b64encode(json.dumps([[], {}, EMBED]).encode()).decode()
+    return task_id, json.dumps(item)
+
+
+def _drained(ground: Ground, wired: Sequence[tuple[UUID, str]]) -> float:
+    """Put all messages on the queue at once; return how many results a second came of them."""
+    prefix = ground.stack.environment["PERMIT_HUB_REDIS_PREFIX"]
+    names = [prefix + result_name(task_id) for task_id, _ in wired]
+    started = time.perf_counter()
+    ground.redis.lpush(f"{prefix}jobs", *(item for _, item in wired))
+    ground.until(lambda: ground.redis.exists(*names) == len(names), "all results")
+    return len(wired) / (time.perf_counter() - started)

@@ -1,0 +1,76 @@
+"""Withdrawals of consent: how long until every provider has confirmed to hold nothing, and until it held nothing."""
+
+import time
+from collections.abc import Iterable
+
+from bench.backlog import make_due
+from bench.figures import Figure, rates, times
+from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
+from ops.embedded.servers import PROVIDERS
+
+IDLE_MEDIAN_MS, IDLE_P99_MS, BEHIND_P99_MS = 25.0, 60.0, 300.0
+BACKLOG, QUICK_BACKLOG = 100_000, 16_000
+REFERENCES = "SELECT provider, reference FROM shares WHERE permit_id = %s"
+
+
+def measure_idle(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure with nothing else to do."""
+    confirmed, removed = _withdraw(ground, ground.sharing(40 if quick else 300))
+    return [
+        *times("withdrawal, 4 confirmed", confirmed, median_target=IDLE_MEDIAN_MS, p99_target=IDLE_P99_MS),
+        *times("withdrawal, 4 removed", removed, median_target=None, p99_target=None),
+    ]
+
+
+def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure while a backlog of due shares of urgency 2 is being pushed."""
+    inhabitants = ground.sharing(30 if quick else 200)
+    backlog = QUICK_BACKLOG if quick else BACKLOG
+    make_due(ground, backlog)
+    before = ground.received()
+    ground.until(lambda: ground.received() > before + 200, "the backlog being pushed")
+    started, first = time.perf_counter(), ground.received()
+    confirmed: list[float] = []
+    removed: list[float] = []
+    for one in inhabitants:
+        if ground.received() - before > backlog * 0.7:
+            before += make_due(ground, backlog)
+        both = _withdraw(ground, [one])
+        confirmed += both[0]
+        removed += both[1]
+    pushed = (ground.received() - first) / (time.perf_counter() - started)
+    behind = f"withdrawal behind {backlog:,} due"
+    return [
+        *times(f"{behind}, 4 confirmed", confirmed, median_target=None, p99_target=BEHIND_P99_MS),
+        *times(f"{behind}, 4 removed", removed, median_target=None, p99_target=None),
+        rates("pushes meanwhile", [pushed], "/s"),
+    ]
+
+
+def _withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[float], list[float]]:
+    """Withdraw one after the other; return the times to the last live event and to the last removal."""
+    confirmed, removed = [], []
+    for one in inhabitants:
+        job = ground.consent(one, "refuse")
+        with ground.hub.watch(one.resident_id) as watch:
+            started = time.monotonic_ns() / 1e6
+            assert ground.hub.submit(job, wait=RECEIPT_SECONDS).applied
+            waiting = set(PROVIDERS)
+            while waiting:
+                event = watch.next(RECEIPT_SECONDS)
+                if event is None:
+                    raise TimeoutError(f"no confirmation from {sorted(waiting)}")
+                waiting -= {share["provider"] for share in event["data"].get("shares", ()) if not share["held"]}
+            confirmed.append(time.monotonic_ns() / 1e6 - started)
+        removed.append(max(_removed_at(ground, one)) - started)
+    return confirmed, removed
+
+
+def _removed_at(ground: Ground, one: Inhabitant) -> list[float]:
+    """Return when each provider carried out the removal, in milliseconds of the machine's monotonic clock."""
+    found = []
+    for provider, reference in ground.database.execute(REFERENCES, [one.permit_id]).fetchall():
+        requests = ground.control.requests(provider, reference)
+        applied = [sent.applied_ms for sent in requests if sent.method == "DELETE" and sent.applied_ms is not None]
+        found.append(applied[-1])
+    return found
