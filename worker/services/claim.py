@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
@@ -14,14 +15,13 @@ from worker.db import consents, disclosures, events, residents, shares
 from worker.db.disclosures import Disclosure
 from worker.db.engine import transact
 from worker.db.events import NewEvent
-from worker.db.residents import Published, Resident
+from worker.db.residents import Resident
 from worker.db.shares import ShareKey, StoredShare
 from worker.domain import sharing
 from worker.domain.consent import fields_hash, shared_permit
 from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
 from worker.hub import Hub
-from worker.live import Publication
-from worker.services.publish import forget, publications_of, publish
+from worker.services.publish import forget, publish, read_publications
 
 RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
 
@@ -100,7 +100,7 @@ def record(hub: Hub, provider: str, ended: Sequence[Ended], today: date) -> bool
         if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED
     }
 
-    def work(db: Connection) -> tuple[bool, list[Publication]]:
+    def work(db: Connection) -> bool:
         locked = residents.lock(db, told) if told else {}
         now, found = shares.lock(db, provider, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
@@ -108,19 +108,18 @@ def record(hub: Hub, provider: str, ended: Sequence[Ended], today: date) -> bool
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
         shares.update(db, by_key)
         disclosures.append_outcomes(db, [(claimed.lease_id, result.outcome, result.code) for claimed, result in ended])
-        due_again = any(sharing.is_due(share, now) for share in by_key.values())
-        return due_again, _tell(hub, db, provider, ended, locked, today) if told else []
+        _tell(db, provider, ended, locked)
+        return any(sharing.is_due(share, now) for share in by_key.values())
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
-    due_again, publications = transact(hub.engine, work, relaxed=not told)
-    publish(hub, publications, today)
+    due_again = transact(hub.engine, work, relaxed=not told)
+    if told:  # read without their lock, for which other providers' records are waiting
+        publish(hub, transact(hub.engine, partial(read_publications, hub, told, today)), today)
     forget(hub, {claimed.resident_id for claimed, _ in ended} - told)
     return due_again
 
 
-def _tell(
-    hub: Hub, db: Connection, provider: str, ended: Sequence[Ended], locked: Mapping[str, Resident], today: date
-) -> list[Publication]:
+def _tell(db: Connection, provider: str, ended: Sequence[Ended], locked: Mapping[str, Resident]) -> None:
     """Write one event for each resident, whatever the number of their shares."""
     confirmed: dict[str, list[ShareConfirmation]] = defaultdict(list)
     for claimed, result in ended:
@@ -129,15 +128,14 @@ def _tell(
             confirmed[claimed.resident_id].append(
                 ShareConfirmation(permit_id=claimed.key.permit_id, provider=provider, held=held)
             )
-    written = events.append(
-        db,
-        [
-            NewEvent(name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(shares_)))
-            for name, shares_ in confirmed.items()
-        ],
-    )
-    known = [Published(name, locked[name].version + 1, locked[name].published_version) for name in confirmed]
-    return publications_of(hub, db, known, written, today)
+    if confirmed:
+        events.append(
+            db,
+            [
+                NewEvent(name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(shares_)))
+                for name, shares_ in confirmed.items()
+            ],
+        )
 
 
 def _claimed(stored: StoredShare, lease_id: UUID, shared: SharedPermit | None) -> Claimed:

@@ -8,12 +8,10 @@ from itertools import groupby
 import structlog
 from sqlalchemy import Connection, text
 
-from schemas.events import Event
 from schemas.space import Space
 from worker.db import consents, events, hub_state, permits, residents, shares
 from worker.db.engine import transact
 from worker.db.hub_state import HubState
-from worker.db.residents import Published
 from worker.db.shares import StoredShare
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit
@@ -53,7 +51,7 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
         if not behind:
             break
         _know_epoch(hub)
-        publications = transact(hub.engine, partial(_read, hub, behind, today))
+        publications = transact(hub.engine, partial(read_publications, hub, behind, today))
         answers = hub.live.publish(publications)
         behind = set()
         for publication, answer in zip(publications, answers, strict=True):
@@ -145,16 +143,14 @@ def _know_epoch(hub: Hub) -> None:
     transact(hub.engine, start)
 
 
-def publications_of(
-    hub: Hub, db: Connection, known: Collection[Published], told: Iterable[Event], today: date
-) -> list[Publication]:
-    """Read residents' spaces in the running transaction; `told` are the events that led to them, in order."""
-    names = [resident.resident_id for resident in known]
-    held, ledgers = permits.of_residents(db, names), consents.in_effect(db, names)
-    stored = shares.of_residents(db, names)
-    events_of: dict[str, list[Event]] = {
-        subject: list(group) for subject, group in groupby(told, key=lambda event: event.subject)
-    }
+def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
+    """Read residents' spaces, and every event not known to be published, in one snapshot of the database."""
+    db.execute(_SNAPSHOT)
+    known = residents.read_many(db, resident_ids)
+    told = events.after(db, {resident.resident_id: resident.published_version for resident in known})
+    events_of = {subject: list(group) for subject, group in groupby(told, key=lambda event: event.subject)}
+    held, ledgers = permits.of_residents(db, resident_ids), consents.in_effect(db, resident_ids)
+    stored = shares.of_residents(db, resident_ids)
     publications = []
     for resident in known:
         name = resident.resident_id
@@ -170,10 +166,3 @@ def publications_of(
             )
         )
     return publications
-
-
-def _read(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
-    db.execute(_SNAPSHOT)
-    known = residents.read_many(db, resident_ids)
-    told = events.after(db, {resident.resident_id: resident.published_version for resident in known})
-    return publications_of(hub, db, known, told, today)
