@@ -43,10 +43,12 @@ SEED = (
     "ANALYZE",
 )
 DUE = """
-    UPDATE shares SET wanted_version = wanted_version + 1, confirmed_hash = NULL, holds = NULL, urgency = 2,
+    UPDATE shares SET wanted_version = confirmed_version + 1, confirmed_hash = NULL, holds = NULL, urgency = 2,
         due_at = now()
-    WHERE permit_id > %s AND permit_id <= %s AND confirmed_version = wanted_version
+    WHERE permit_id > %s AND permit_id <= %s AND confirmed_version >= wanted_version
 """
+
+NOT_DUE = "UPDATE shares SET wanted_version = confirmed_version WHERE urgency = 2 AND lease_id IS NULL"
 
 
 def make_due(ground: Ground, shares: int) -> int:
@@ -67,3 +69,9 @@ def make_due(ground: Ground, shares: int) -> int:
     elif known < permits:
         raise ValueError(f"the first backlog was of {known} permits, this one needs {permits}")
     return ground.database.execute(DUE, [UUID(int=FIRST), UUID(int=FIRST + permits)]).rowcount
+
+
+def forget_due(ground: Ground) -> None:
+    """Take back what is left of a backlog, for what is measured next."""
+    ground.database.execute(NOT_DUE)
+    ground.settle()

@@ -3,12 +3,14 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+import psutil
 import psycopg
 import redis
 from permit_hub_client import Hub, Job
@@ -143,6 +145,18 @@ class Ground:
     def received(self) -> int:
         """Return how many requests all providers have received."""
         return sum(self.control.counts(provider).received for provider in PROVIDERS)
+
+
+def cpu_seconds(ground: Ground) -> float:
+    """Return the processor time that all of the stack's processes have used so far, whatever else the machine does."""
+    used = 0.0
+    for pid in ground.stack.process_ids.values():
+        main = psutil.Process(pid)
+        for process in (main, *main.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                taken = process.cpu_times()
+                used += taken.user + taken.system
+    return used
 
 
 def cores() -> int:

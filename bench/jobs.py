@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from permit_hub_client import Job
 from permit_hub_client.message import list_item, result_name
 
 from bench.figures import Figure, rates, times
-from bench.ground import ADDRESS, RECEIPT_SECONDS, ROWS, Ground, Inhabitant
+from bench.ground import ADDRESS, RECEIPT_SECONDS, ROWS, Ground, Inhabitant, cpu_seconds
 
 RECEIPT_MS = 10.0
 OF_NO_OPS_PERCENT = 35.0
@@ -35,19 +36,27 @@ def measure_receipt(ground: Ground, *, quick: bool) -> list[Figure]:
 def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
     """Measure jobs through the queue against `hub.ping` through the same queue, worker and result backend, in turn."""
     rounds, number = (2, 300) if quick else (7, 1_000)
-    jobs_rates, ping_rates = [], []
+    ping_rates: list[float] = []
+    job_rates: list[float] = []
+    ping_cpu: list[float] = []
+    job_cpu: list[float] = []
     for _ in range(rounds):
-        ping_rates.append(_drained(ground, [_ping() for _ in range(number)]))
-        jobs_rates.append(_drained(ground, [_wired(job) for job in _queued(ground, number // 2)]))
-    shares = [100 * ours / theirs for ours, theirs in zip(jobs_rates, ping_rates, strict=True)]
+        wired = [_wired(job) for job in _queued(ground, number // 2)]
+        for messages, rate, cpu in (
+            ([_ping() for _ in range(number)], ping_rates, ping_cpu),
+            (wired, job_rates, job_cpu),
+        ):
+            before = cpu_seconds(ground)
+            rate.append(_drained(ground, messages))
+            cpu.append((cpu_seconds(ground) - before) * 1000 / number)
+    parts = [100 * ours / theirs for ours, theirs in zip(job_rates, ping_rates, strict=True)]
+    share = Figure("jobs, of the no-op rate", median(parts), "%", min(parts), max(parts), rounds, OF_NO_OPS_PERCENT)
     return [
         rates("no-ops through the queue", ping_rates, "/s"),
-        rates("jobs through the queue", jobs_rates, "/s"),
-        Figure(
-            *("jobs, of the no-op rate", median(shares), "%", min(shares), max(shares), rounds),
-            target=OF_NO_OPS_PERCENT,
-            at_most=False,
-        ),
+        rates("jobs through the queue", job_rates, "/s"),
+        replace(share, at_most=False),
+        rates("processor time of a no-op, all processes", ping_cpu, "ms"),
+        rates("processor time of a job, all processes", job_cpu, "ms"),
     ]
 
 
