@@ -85,6 +85,7 @@ _OF_RESIDENTS = text(f"""
     SELECT p.resident_id, s.permit_id, s.provider, s.reference, {", ".join(f"s.{name}" for name in _TYPES)}
     FROM permits p JOIN shares s USING (permit_id) WHERE p.resident_id = ANY(:resident_ids)
 """)
+# The order is what has the index used: to find any one row, the planner would read the whole table instead.
 _DUE_PROVIDERS = text("""
     SELECT known.name FROM unnest(CAST(:providers AS text[])) AS known (name) WHERE EXISTS (
         SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
@@ -92,7 +93,7 @@ _DUE_PROVIDERS = text("""
             WHERE s.provider = known.name AND s.urgency = u.urgency AND s.due_at <= now()
                 AND s.confirmed_version < s.wanted_version AND s.parked IS NULL
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
-            LIMIT 1) found)
+            ORDER BY s.due_at LIMIT 1) found)
 """)
 
 
