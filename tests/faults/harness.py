@@ -93,11 +93,16 @@ class Stack:
         """Return the process id of a worker's main process, which leads a group of its own."""
         return self._child(name).pid
 
-    def kill(self, name: str) -> int:
-        """Kill a worker's main process and its children, all at once; return the former's id."""
-        pid = self.process(name)
-        os.killpg(pid, signal.SIGKILL)
-        return pid
+    def kill(self, name: str) -> None:
+        """Kill a worker's main process and its children, all at once, and wait until Valkey has seen them go.
+
+        Before that, it might still hand one of them a message.
+        """
+        main = psutil.Process(self.process(name))
+        killed = [main, *main.children(recursive=True)]
+        os.killpg(main.pid, signal.SIGKILL)
+        eventually(lambda: not any(map(_lives, killed)), "the killed processes gone")
+        self.redis.ping()
 
     def kill_children(self, name: str) -> list[int]:
         """Kill the processes that run a worker's tasks; its main process stays and starts others."""
@@ -164,3 +169,10 @@ class Stack:
 
     def _child(self, name: str) -> Child:
         return next(child for child in self._supervisor.children if child.program.name == name)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
