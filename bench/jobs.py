@@ -35,7 +35,7 @@ def measure_receipt(ground: Ground, *, quick: bool) -> list[Figure]:
 
 def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
     """Measure jobs through the queue against `hub.ping` through the same queue, worker and result backend, in turn."""
-    rounds, number = (2, 300) if quick else (7, 1_000)
+    rounds, number = (2, 300) if quick else (5, 800)
     ping_rates: list[float] = []
     job_rates: list[float] = []
     ping_cpu: list[float] = []

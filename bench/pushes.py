@@ -14,7 +14,7 @@ ENDS = 0.1  # of the backlog at either end, where lanes are starting up or run d
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     """Make a backlog due and count what all providers receive, second by second."""
     before = ground.received()
-    backlog = make_due(ground, 8_000 if quick else 40_000)
+    backlog = make_due(ground, 8_000 if quick else 24_000)
     ground.until(lambda: ground.received() - before > backlog * ENDS, "the backlog being pushed")
     each, cpu = [], cpu_seconds(ground)
     first = ground.received()
