@@ -3,7 +3,8 @@
 import billiard.pool
 from celery import Celery
 
-import worker.log  # noqa: F401 - answers Celery's signal to set up logging
+import worker.log
+import worker.tasks.start  # noqa: F401 - like the log, it answers a signal of Celery's
 
 app = Celery("permit-hub", task_cls="worker.tasks.base:HubTask")
 app.config_from_object("celeryconfig")

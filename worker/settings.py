@@ -1,15 +1,19 @@
 """Everything that differs from one installation to the next, read from `PERMIT_HUB_…`."""
 
+import json
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as UnreadableError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from integrations.registry import ADAPTERS
 
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
+LONGEST_REQUEST = 3.5  # seconds: a drain claims for 3.5, and has 1 left to record of the 8 that a task may take
 
 
 class Settings(BaseSettings):
@@ -28,9 +32,9 @@ class Settings(BaseSettings):
     hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; changing it orphans plate keys
     time_zone: str = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
-    providers: tuple[str, ...] = ("paybyphone", "flowbird", "easypark", "indigo_neo")
+    providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; one without a contract leaves it
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
-    request_seconds: float = Field(default=3.0, gt=0, le=5)  # a request's deadline, counted from before its claim
+    request_seconds: float = Field(default=3.0, gt=0, le=LONGEST_REQUEST)  # its deadline, from before its claim
     in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain
     urgent_slots: int = Field(default=4, ge=1, validate_default=True)  # of those, kept for urgency 0
     log_format: str = Field(default="console", pattern=r"^(console|json)$")
@@ -43,6 +47,21 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except Exception:
             raise ValueError("not a time zone of the IANA database") from None
+        return value
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _json_list(cls, value: object) -> object:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError("not a JSON list") from None
+
+    @field_validator("providers")
+    @classmethod
+    def _registered(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not ADAPTERS.keys() >= set(value) or len(set(value)) < len(value):
+            raise ValueError(f"only {json.dumps(list(ADAPTERS))} can be named, each once")
         return value
 
     @field_validator("urgent_slots")
@@ -76,8 +95,6 @@ def settings() -> Settings:
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
         raise SettingsError("\n".join(f"{_variable(one)} is {_problem(one)}" for one in errors)) from None
-    except UnreadableError as error:
-        raise SettingsError(f"PERMIT_HUB_…: {error}") from None  # not JSON where a list is due
 
 
 def _variable(error: ErrorDetails) -> str:

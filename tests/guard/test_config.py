@@ -11,6 +11,10 @@ from kombu.transport.redis import Channel
 
 from schemas.jobs import KINDS
 from tests.guard.harness import Worker
+from worker.services.drain import DRAIN_SECONDS
+from worker.settings import LONGEST_REQUEST
+
+SECONDS_TO_RECORD = 1.0
 
 READ = """
 import json, celeryconfig
@@ -24,6 +28,7 @@ print(json.dumps({
     "queues": {each.name: [each.exchange.name, each.exchange.type, each.routing_key] for each in app.conf.task_queues},
     "routes": {kind: app.amqp.router.route({}, kind)["queue"].name for kind in %r},
     "sweep": [celeryconfig.beat_schedule["calendar.sweep"], app.amqp.router.route({}, "calendar.sweep")["queue"].name],
+    "soft_limit": app.conf.task_soft_time_limit,
     "limits": [app.conf.task_time_limit, app.conf.worker_prefetch_multiplier],
 }))
 """
@@ -52,6 +57,10 @@ def test_what_must_agree_agrees(config: dict[str, Any]) -> None:
         assert config["broker"][option] == config["results"][option]
     time_limit, reserved = config["limits"]
     assert time_limit * (reserved + 1) <= config["broker"]["visibility_timeout"]
+
+
+def test_a_drain_ends_within_its_soft_time_limit(config: dict[str, Any]) -> None:
+    assert config["soft_limit"] >= DRAIN_SECONDS + LONGEST_REQUEST + SECONDS_TO_RECORD
 
 
 def test_queues_are_lists_on_the_default_exchange(config: dict[str, Any]) -> None:

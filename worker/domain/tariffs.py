@@ -16,7 +16,7 @@ Years = Annotated[int, Field(ge=1, le=10)]  # as a job can ask for; a TOML key i
 
 
 class TariffsError(Exception):
-    """The tariffs cannot be read: the file, the entry and what is wrong with it."""
+    """The tariffs cannot be read: what is wrong, and with which entry; neither the file's name nor what it holds."""
 
 
 class Tariffs(BaseModel):
@@ -55,9 +55,9 @@ def load(path: Path) -> Tariffs:
     try:
         return Tariffs.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise TariffsError(f"{path}: {error.strerror}") from error
+        raise TariffsError(error.strerror) from error
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise TariffsError(f"{path}: {faults}") from error
+        raise TariffsError(faults) from None
     except ValueError as error:  # not TOML, or not UTF-8
-        raise TariffsError(f"{path}: {error}") from error
+        raise TariffsError(f"not TOML: {error}") from None

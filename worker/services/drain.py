@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from integrations.base import Adapter
-from integrations.errors import NotSentError, ProviderError, RejectedError
+from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError
 from worker.domain.retry import retry_in
 from worker.domain.sharing import Outcome, Result, Urgency
 from worker.hub import Hub
@@ -21,10 +21,9 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-DRAIN_SECONDS = 3.5  # with one more request and its record, a drain ends well before a task's time limit
+DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
 DEADLINE_PASSED = "deadline_passed"
-TIMED_OUT = "timed_out"
 ADAPTER_FAILED = "adapter_failed"
 
 
@@ -108,7 +107,7 @@ class Drain:
         except ProviderError as error:
             return claimed, self._failed(claimed, Outcome.UNCLEAR, error.code, error.retry_after)
         except TimeoutError:
-            return claimed, self._failed(claimed, Outcome.UNCLEAR, TIMED_OUT)
+            return claimed, self._failed(claimed, Outcome.UNCLEAR, FailureCode.TIMED_OUT)
         except Exception as error:  # an adapter's bug must not take the whole window with it
             log.error("adapter.failed", provider=self.adapter.name, exc_info=error)
             return claimed, self._failed(claimed, Outcome.UNCLEAR, ADAPTER_FAILED)
