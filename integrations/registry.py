@@ -1,4 +1,9 @@
-"""Every provider by name. Adding one is a folder and a line here; nothing is imported before it is asked for."""
+"""Every provider by name; nothing is imported before it is asked for.
+
+A new one is a folder and a line here, and every installation then has it unless PERMIT_HUB_PROVIDERS leaves it out.
+`make lint` and `make test` ask for the rest: its layer in pyproject.toml, a dialect of the sandbox, its subject in the
+conformance suite, and its worker and key in docker-compose.yml.
+"""
 
 from collections.abc import Mapping
 from importlib import import_module
