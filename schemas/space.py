@@ -38,7 +38,11 @@ class Action(Message):
 
 
 class Card(Message):
-    """One permit on the screen; days are civil days in the city's time zone, the last one included."""
+    """One permit on the screen; days are civil days in the city's time zone, the last one included.
+
+    `valid_from` to `valid_until` is today's term, else the next, with those that follow it without a gap; when all are
+    over, the last.
+    """
 
     permit_id: UUID
     plate: str

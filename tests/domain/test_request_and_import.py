@@ -60,7 +60,6 @@ def test_a_request_not_fully_verified_is_under_review(tariffs: Tariffs, residenc
     change = request(tariffs, verified=Verified(residence=residence, vehicle=vehicle))
     assert (change.permit.status, change.event) == (Status.SUBMITTED, EventType.PERMIT_REQUESTED)
     assert change.permit.pending == NewTerm(1, 4500)
-    assert not change.permit.in_force(TODAY)
 
 
 def test_a_verified_request_awaits_its_payment(tariffs: Tariffs) -> None:

@@ -58,7 +58,6 @@ def test_ef_367_qs_requested_and_paid_today_is_active_for_a_year(tariffs: Tariff
     card = life.confirm_payment(awaiting, 4500, TODAY).permit
 
     assert (card.status, card.requested_on, card.last_day) == (Status.ACTIVE, TODAY, date(2025, 9, 16))
-    assert card.in_force(TODAY)
     assert buttons(card, tariffs) == [
         (ActionName.CHANGE_VEHICLE, UNPRICED),
         (ActionName.CHANGE_ADDRESS, FREE),
@@ -70,7 +69,6 @@ def test_po_456_vb_over_since_yesterday_is_still_active_and_can_be_renewed(tarif
     card = imported("PO-456-VB", ImportedStatus.ACTIVE, Term(date(2023, 9, 15), date(2024, 9, 15)))
 
     assert (card.status, card.requested_on, card.last_day) == (Status.ACTIVE, TODAY, date(2024, 9, 15))
-    assert not card.in_force(TODAY)
     assert buttons(card, tariffs) == [
         (ActionName.CHANGE_ADDRESS, 1000),
         (ActionName.RENEW, UNPRICED),

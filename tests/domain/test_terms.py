@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.terms import Term, add_months, in_order, next_term
+from worker.domain.terms import Term, add_months, in_order, next_term, running
 
 days = st.dates(date(1990, 1, 1), date(2150, 12, 31))
 years = st.integers(1, 10)
@@ -53,8 +53,9 @@ def test_a_term_taken_up_in_time_leaves_no_gap_and_no_overlap(
     assert renewed.first_day == first.last_day + DAY
     assert renewed.last_day == add_months(first.last_day, 12 * more)
     assert in_order((first, renewed))
-    around = [first.last_day + timedelta(days=offset) for offset in range(-1, 3)]
-    assert [first.covers(day) + renewed.covers(day) for day in around] == [1, 1, 1, 1]
+    for day in (today, first.last_day):
+        assert running((first, renewed), day) == Term(first.first_day, renewed.last_day)
+    assert running((first, renewed), renewed.first_day) == renewed
 
 
 @given(days, years, years, st.integers(1, 4000))
@@ -74,13 +75,15 @@ def test_terms_stay_in_order_over_a_whole_life(start: date, renewals: list[tuple
         assert (terms[-1].first_day - terms[-2].last_day).days == max(1, offset)
 
 
-def test_a_term_covers_both_its_ends() -> None:
-    term = Term(date(2024, 9, 16), date(2025, 9, 16))
-    assert [
-        term.covers(day) for day in (date(2024, 9, 15), date(2024, 9, 16), date(2025, 9, 16), date(2025, 9, 17))
-    ] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+def test_a_run_is_todays_term_or_the_next_with_all_that_follow_it_without_a_gap() -> None:
+    over, now, next_year = (Term(date(year, 3, 1), date(year + 1, 2, 28)) for year in (2020, 2024, 2025))
+    later = Term(date(2026, 3, 2), date(2027, 3, 1))  # a day after the gap of 1 March 2026
+    terms = (over, now, next_year, later)
+    together = Term(now.first_day, next_year.last_day)
+    assert running(terms, over.last_day) == over
+    assert running(terms, over.last_day + DAY) == together
+    assert running(terms, now.last_day) == together
+    assert running(terms, next_year.first_day) == next_year
+    assert running(terms, next_year.last_day + DAY) == later
+    assert running(terms, later.last_day + DAY) is None
+    assert running((), later.last_day) is None

@@ -150,11 +150,6 @@ def test_a_payment_of_another_amount_is_refused(amount: int, make_permit: MakePe
     assert refused == (RefusalCode.WRONG_AMOUNT, "amount_cents")
 
 
-def test_only_an_active_permit_within_a_term_is_in_force(make_permit: MakePermit) -> None:
-    in_force = {name for name, state in STATES.items() if make_permit(**state).in_force(TODAY)}
-    assert in_force == {"running", "to_renew", "renewing", "moving"}
-
-
 def test_a_second_payment_is_refused(make_permit: MakePermit) -> None:
     permit = make_permit(status=Status.AWAITING_PAYMENT, terms=(), pending=NewTerm(1, 4500, PAY_BY))
     active = life.confirm_payment(permit, 4500, TODAY).permit

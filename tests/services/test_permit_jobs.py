@@ -96,7 +96,7 @@ def test_a_renewal_is_added_once_it_is_paid(upstream, evidence, today):
     assert asked.actions[0] == Action(name=ActionName.PAY, price_cents=9000)
     upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="PAY-1", amount_cents=9000)
     card = evidence.card(ANNE, permit_id)
-    assert (card.valid_from, card.valid_until) == (last_day + timedelta(days=1), add_months(last_day, 36))
+    assert (card.valid_from, card.valid_until) == (first_day, add_months(last_day, 36))
     assert _types(evidence) == [
         EventType.PERMIT_IMPORTED,
         EventType.PERMIT_RENEWAL_REQUESTED,

@@ -15,9 +15,10 @@ from integrations.base import Capabilities, LegalBasis
 from schemas.jobs import ConsentChoice
 from schemas.receipts import RefusalCode
 from schemas.shared import SharedField, SharedPermit, Validity
-from worker.domain.permit import Permit, Status, Term
+from worker.domain.permit import Permit, Status
 from worker.domain.refusal import RefusedError
 from worker.domain.sharing import NOTHING
+from worker.domain.terms import running
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +81,8 @@ def shared_permit(
 
 def shared_validity(permit: Permit, today: date) -> Validity | None:
     """Return the period that providers are told: today's or the next term, with all that follow it without a gap."""
-    open_terms: list[Term] = sorted(
-        (term for term in permit.terms if term.last_day >= today), key=lambda term: term.first_day
-    )
-    if not open_terms:
-        return None
-    first_day, last_day = open_terms[0].first_day, open_terms[0].last_day
-    for term in open_terms[1:]:
-        if (term.first_day - last_day).days > 1:
-            break
-        last_day = term.last_day
-    return Validity(first_day, last_day)
+    run = running(permit.terms, today)
+    return None if run is None else Validity(run.first_day, run.last_day)
 
 
 def fields_hash(shared: SharedPermit | None, key: bytes) -> bytes:

@@ -62,10 +62,6 @@ class Permit:
         """Return the last day of the last term."""
         return term_rules.last_day(self.terms)
 
-    def in_force(self, today: date) -> bool:
-        """Say whether the resident may park on it today."""
-        return self.status is Status.ACTIVE and any(term.covers(today) for term in self.terms)
-
     @property
     def is_open(self) -> bool:
         """Say whether anything can still become of it."""

@@ -9,6 +9,7 @@ from worker.domain.consent import ConsentDecision, allows, decision_on
 from worker.domain.permit import Permit
 from worker.domain.sharing import Share, is_pending
 from worker.domain.tariffs import Tariffs
+from worker.domain.terms import running
 
 
 def make_space(
@@ -40,15 +41,15 @@ def make_space(
 
 
 def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
-    current = permit.terms[-1] if permit.terms else None
+    valid = running(permit.terms, today) or (permit.terms[-1] if permit.terms else None)
     return Card.model_construct(
         permit_id=permit.permit_id,
         plate=permit.plate.raw,
         country=permit.plate.country,
         status=CardStatus(permit.status.value),
         requested_on=permit.requested_on,
-        valid_from=current.first_day if current else None,
-        valid_until=current.last_day if current else None,
+        valid_from=valid.first_day if valid else None,
+        valid_until=valid.last_day if valid else None,
         profile=permit.profile,
         zones=permit.zones,
         address=permit.address.label,

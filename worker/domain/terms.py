@@ -15,10 +15,6 @@ class Term:
     first_day: date
     last_day: date
 
-    def covers(self, day: date) -> bool:
-        """Say whether `day` lies within."""
-        return self.first_day <= day <= self.last_day
-
 
 def next_term(terms: tuple[Term, ...], years: int, today: date) -> Term:
     """Return the term that `years` taken up today lead to.
@@ -30,6 +26,19 @@ def next_term(terms: tuple[Term, ...], years: int, today: date) -> Term:
     if last is None or last < today:
         return Term(today, add_months(today, 12 * years))
     return Term(last + _DAY, add_months(last, 12 * years))
+
+
+def running(terms: tuple[Term, ...], today: date) -> Term | None:
+    """Return today's term, else the next, as one with all that follow it without a gap; None when all are over."""
+    left = sorted((term for term in terms if term.last_day >= today), key=lambda term: term.first_day)
+    if not left:
+        return None
+    run = left[0]
+    for term in left[1:]:
+        if term.first_day - run.last_day > _DAY:
+            break
+        run = Term(run.first_day, term.last_day)
+    return run
 
 
 def last_day(terms: tuple[Term, ...]) -> date | None:
