@@ -1,7 +1,7 @@
 """What can go wrong with a provider, in our words.
 
 ProviderError
-├── NotSentError      surely not applied: refused connection, 429, 503, an expired deadline before sending
+├── NotSentError      surely not applied: refused connection, 429, an expired deadline before sending
 ├── UnclearError      may or may not have been applied: time-out, reset, other 5xx, an answer that cannot be read
 └── RejectedError     refused for good: the same request will be refused again
 """
@@ -14,10 +14,10 @@ class FailureCode(StrEnum):
 
     # surely not applied
     NOT_CONNECTED = "not_connected"
-    UNAVAILABLE = "unavailable"
     THROTTLED = "throttled"
     UNAUTHORISED = "unauthorised"  # our access is wrong, not the permit: an operator mends it, then it goes on
     # unclear
+    UNAVAILABLE = "unavailable"
     TIMED_OUT = "timed_out"
     CONNECTION_LOST = "connection_lost"
     SERVER_ERROR = "server_error"

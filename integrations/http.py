@@ -152,9 +152,12 @@ class ProviderClient:
     ) -> ProviderError | None:
         """Judge an answer by its status; None is a success."""
         status, provider = response.status_code, self._provider
-        if status in {429, 503}:
-            code = FailureCode.THROTTLED if status == 429 else FailureCode.UNAVAILABLE
-            return NotSentError(provider, code, status=status, retry_after=_retry_after(response.headers))
+        if status == 429:
+            retry_after = _retry_after(response.headers)
+            return NotSentError(provider, FailureCode.THROTTLED, status=status, retry_after=retry_after)
+        if status == 503:  # a gateway also says so after its back end took the request
+            retry_after = _retry_after(response.headers)
+            return UnclearError(provider, FailureCode.UNAVAILABLE, status=status, retry_after=retry_after)
         if status in {401, 403}:
             return NotSentError(provider, FailureCode.UNAUTHORISED, status=status)
         if status in TOO_EARLY:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import redis
+import structlog
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
@@ -19,6 +20,8 @@ from worker.domain.tariffs import Tariffs
 from worker.live import AWAY as REDIS_AWAY
 from worker.live import Live
 from worker.settings import Settings
+
+log = structlog.get_logger()
 
 AWAY = (*DATABASE_AWAY, *REDIS_AWAY)
 """What is raised while the database or Redis is out of reach; the same may succeed later."""
@@ -35,7 +38,7 @@ class Hub:
     zone: ZoneInfo
     hash_key: bytes
     capabilities: Mapping[str, Capabilities]
-    send_kick: Callable[[str], None]
+    send_kick: Callable[[str], None]  # raises ConnectionError when the broker is away
 
     def today(self) -> date:
         """Return the civil day in the city, for the entry points; everything below takes it as an argument."""
@@ -44,7 +47,11 @@ class Hub:
     def kick(self, providers: Iterable[str]) -> None:
         """Wake the drains of these providers, unless they are being woken already."""
         for provider in self.live.begin_kicks(list(providers)):
-            self.send_kick(provider)
+            try:
+                self.send_kick(provider)
+            except ConnectionError:  # what was committed stands; the sweep wakes the lane
+                self.live.end_kick(provider)
+                log.warning("kick.not_sent", provider=provider)
 
 
 def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:

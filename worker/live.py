@@ -6,7 +6,7 @@ Nothing here is the truth: all of it can be lost at any moment and is made again
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -16,17 +16,19 @@ import redis
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from schemas.events import Event
-from schemas.space import Space
+from schemas.space import HeldState, Space
 
 STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
 KICK_SECONDS = 10  # a lost wake-up silences its lane no longer than this
 EXPORT_SECONDS = 900
+UNDER_WAY_SECONDS = 60
+DROPPED_AT_ONCE = 5_000
 
 # A document replaces an older one only; events go out once each, in order, or not at all. The epoch stands guard over
 # what Redis itself has forgotten: a writer that does not know the current one has read the truth too long ago.
 _PUBLISH = """
-local epoch, version, document, ends, base, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]),
-    tonumber(ARGV[6])
+local epoch, version, document, ends, base, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5], tonumber(ARGV[6]),
+    tonumber(ARGV[7])
 if redis.call('GET', KEYS[2]) ~= epoch then return 'epoch' end
 local known = base
 local stored = redis.call('GET', KEYS[1])
@@ -35,14 +37,14 @@ if stored then
     if stored_epoch == epoch then known = math.max(base, tonumber(stored_version)) end
 end
 if first > known + 1 then return 'gap' end
-for i = 9, #ARGV do
-    if first + i - 9 > known then
-        redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[8], '*', 'event', ARGV[i])
-        redis.call('PUBLISH', ARGV[7], ARGV[i])
+for i = 10, #ARGV do
+    if first + i - 10 > known then
+        redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[9], '*', 'event', ARGV[i])
+        redis.call('PUBLISH', ARGV[8], ARGV[i])
     end
 end
 if version >= known then
-    if document == '' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], document, 'EXAT', ends) end
+    if document == '' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], document, ARGV[4], ends) end
 end
 return 'published'
 """
@@ -51,6 +53,7 @@ return 'published'
 AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.OutOfMemoryError)
 """What is raised while Redis is out of reach, failing over or full; the same may succeed later."""
 
+_UNDER_WAY = (HeldState.SENDING, HeldState.REMOVING)
 _VERSION = re.compile(rb'"version":(?P<version>\d+)')
 
 
@@ -132,10 +135,17 @@ class Live:
             pipeline.getdel(self.key(f"space:{resident_id}"))
         return _versions(resident_ids, pipeline.execute())
 
-    def shown_residents(self) -> list[str]:
-        """Return the residents whose document is there."""
-        start = len(self.key("space:"))
-        return [key.decode()[start:] for key in self.client.scan_iter(self.key("space:*"), count=1_000)]
+    def drop_spaces(self, epoch: int) -> None:
+        """Drop the documents of every other epoch; what is dropped stays dropped if this is interrupted."""
+        cursor = None
+        while cursor != 0:
+            cursor, keys = self.client.scan(cursor or 0, match=self.key("space:*"), count=DROPPED_AT_ONCE)
+            documents: list[Any] = self.client.mget(keys) if keys else []
+            of_others = [
+                key for key, document in zip(keys, documents, strict=True) if document and not _is_of(epoch, document)
+            ]
+            if of_others:
+                self.client.unlink(*of_others)
 
     def shown_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
         """Return the versions that documents show, where they are there."""
@@ -173,7 +183,7 @@ class Live:
             publication.epoch,
             publication.version,
             publication.space.model_dump_json() if publication.space else "",
-            self._end_of_day(publication.space.as_of) if publication.space else 0,
+            *self._end(publication.space),
             publication.published_version,
             events[0].sequence if events else 0,
             self.key(f"watch:{resident_id}"),
@@ -181,9 +191,21 @@ class Live:
             *(event.model_dump_json() for event in events),
         ]
 
-    def _end_of_day(self, day: date) -> int:
-        """Return when a document ends: what it offers holds for its civil day. In seconds since 1970."""
-        return int(datetime.combine(day + timedelta(days=1), time(0), self._zone).timestamp())
+    def _end(self, space: Space | None) -> tuple[str, int]:
+        """Return when a document ends: with the day that it holds for, or soon while something is under way.
+
+        What is under way may end without an event, and then nothing but the end of the document shows it.
+        """
+        if space is None:
+            return "EX", 1
+        if any(state.state in _UNDER_WAY for state in space.consent.providers):
+            return "EX", UNDER_WAY_SECONDS
+        midnight = datetime.combine(space.as_of + timedelta(days=1), time(0), self._zone)
+        return "EXAT", int(midnight.timestamp())
+
+
+def _is_of(epoch: int, document: bytes) -> bool:
+    return f'"epoch":{epoch},'.encode() in document
 
 
 def _versions(resident_ids: Sequence[str], documents: Sequence[Any]) -> dict[str, int]:

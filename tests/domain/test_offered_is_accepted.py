@@ -70,8 +70,9 @@ def check(permit: Permit, today: date, tariffs: Tariffs) -> None:
         due = moved.permit.pending.price_cents if moved.permit.pending else 0
         assert due == shown[ActionName.CHANGE_ADDRESS]
     if permit.unpaid:
-        assert shown[ActionName.PAY] == permit.unpaid.price_cents > 0
         assert permit.unpaid.pay_by is not None
+    if permit.unpaid and today <= permit.unpaid.pay_by:
+        assert shown[ActionName.PAY] == permit.unpaid.price_cents > 0
     else:
         assert ActionName.PAY not in shown
 

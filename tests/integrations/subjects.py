@@ -108,7 +108,7 @@ def _unclear(code: FailureCode, applied: Applied) -> Fault:
 
 
 FAULTS = {
-    Kind.DOWN: _not_sent(FailureCode.UNAVAILABLE),
+    Kind.DOWN: _unclear(FailureCode.UNAVAILABLE, Applied.NEVER),
     Kind.THROTTLED: _not_sent(FailureCode.THROTTLED),
     Kind.ERROR_BEFORE: _unclear(FailureCode.SERVER_ERROR, Applied.NEVER),
     Kind.ERROR_AFTER: _unclear(FailureCode.SERVER_ERROR, Applied.BEFORE),

@@ -127,7 +127,7 @@ def test_an_accepted_status_in_words_of_somebody_else_is_unclear() -> None:
         ("403 Forbidden", b"<html>", NotSentError, FailureCode.UNAUTHORISED),
         ("408 Request Timeout", b"", NotSentError, FailureCode.UNAVAILABLE),
         ("429 Too Many Requests", b"", NotSentError, FailureCode.THROTTLED),
-        ("503 Service Unavailable", b"<html>", NotSentError, FailureCode.UNAVAILABLE),
+        ("503 Service Unavailable", b"<html>", UnclearError, FailureCode.UNAVAILABLE),
         ("500 Internal Server Error", b"{}", UnclearError, FailureCode.SERVER_ERROR),
         ("504 Gateway Timeout", b"", UnclearError, FailureCode.SERVER_ERROR),
         ("302 Found", b"", UnclearError, FailureCode.REDIRECTED),

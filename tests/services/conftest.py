@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+import structlog
 
 from integrations.memory import InMemory
 from ops.embedded.servers import Servers
@@ -27,6 +28,13 @@ from worker.hub import Hub
 from worker.services.drain import Drain
 from worker.services.publish import follow_redis
 from worker.settings import Settings
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_tracebacks() -> None:
+    """Spare a drain the second that it takes to draw a traceback with the values of all frames."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +51,7 @@ def database(kept_database: Database) -> Database:
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
         for (table,) in connection.execute(tables, [["alembic_version", "hub_state"]]).fetchall():
             connection.execute(f"DELETE FROM {table}")
-        connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL")
+        connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL, cleared_epoch = 1")
     return kept_database
 
 
@@ -117,7 +125,7 @@ def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
 @pytest.fixture
 def dying(hub: Hub, today: date) -> Upstream:
     """Return an upstream whose worker dies after each commit."""
-    follow_redis(hub, today)
+    follow_redis(hub)
     live = Dying(hub.live.client, hub.live.key(""), hub.zone)
     live.epoch = hub.live.epoch
     return Upstream(replace(hub, live=live), today)

@@ -65,6 +65,8 @@ def test_a_redis_restored_from_a_backup_is_brought_up_to_date(upstream, evidence
         connection.execute("UPDATE hub_state SET redis_run_id = 'the process before the restore'")
     assert evidence.space(ANNE).version == 1
     sweep(hub, today)
+    assert evidence.space(ANNE) is None  # its reader asks for a new one
+    republish(hub, [ANNE], today)
     shown = evidence.space(ANNE)
     assert (shown.version, shown.consent.version) == (2, 1)
     sweep(hub, today)

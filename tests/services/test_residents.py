@@ -43,7 +43,7 @@ def test_an_export_has_everything_and_its_receipt_nothing(upstream, evidence, ac
     assert len(document["permits"]) == 4
     permit = next(permit for permit in document["permits"] if permit["permit_id"] == str(active))
     assert [plate["plate"] for plate in permit["plates"]] == ["EF-367-QS", "PO-456-VB"]
-    assert {entry["outcome"] for entry in permit["disclosures"]} == {"confirmed"}
+    assert {end["outcome"] for entry in permit["disclosures"] for end in entry["outcomes"]} == {"confirmed"}
     assert {entry["provider"] for entry in permit["disclosures"]} == set(EVERYONE)
     assert [decision["choice"] for decision in document["consent_decisions"]] == ["allow"]
     assert [event["sequence"] for event in document["events"]] == [sequence for sequence, _ in evidence.written(ANNE)]

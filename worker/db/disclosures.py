@@ -40,7 +40,9 @@ def append(db: Connection, disclosures: Sequence[Disclosure]) -> None:
 
 
 def append_outcomes(db: Connection, outcomes: Sequence[tuple[UUID, Outcome, str | None]]) -> None:
-    """Write how disclosures ended."""
+    """Write how disclosures ended; a second word on one, from who came late, stands beside the first."""
+    if not outcomes:
+        return
     ids, ends, codes = zip(*outcomes, strict=True)
     parameters = {"disclosure_id": list(ids), "outcome": [end.value for end in ends], "code": list(codes)}
     db.execute(_APPEND_OUTCOMES, parameters)

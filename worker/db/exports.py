@@ -15,10 +15,12 @@ _EXPORT = text("""
                 FROM payments y WHERE y.permit_id = p.permit_id),
             'disclosures', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'provider', d.provider, 'removal', d.fields_hash = '', 'consent_version', d.consent_version,
-                    'recorded_at', d.recorded_at, 'outcome', o.outcome, 'outcome_at', o.recorded_at)
+                    'recorded_at', d.recorded_at, 'outcomes', (
+                        SELECT coalesce(jsonb_agg(jsonb_build_object(
+                            'outcome', o.outcome, 'recorded_at', o.recorded_at) ORDER BY o.recorded_at), '[]')
+                        FROM disclosure_outcomes o WHERE o.disclosure_id = d.disclosure_id))
                     ORDER BY d.recorded_at), '[]')
-                FROM disclosures d LEFT JOIN disclosure_outcomes o USING (disclosure_id)
-                WHERE d.permit_id = p.permit_id)
+                FROM disclosures d WHERE d.permit_id = p.permit_id)
             )), '[]') FROM permits p WHERE p.resident_id = r.resident_id),
         'consent_decisions', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'resident_id' ORDER BY c.version), '[]')
             FROM consent_decisions c WHERE c.resident_id = r.resident_id),

@@ -22,8 +22,13 @@ _ERASE = text("""
 """)
 _PUBLISHED = text("""
     UPDATE residents SET published_version = p.version
-    FROM unnest(CAST(:resident_ids AS text[]), CAST(:versions AS bigint[])) AS p (resident_id, version)
-    WHERE residents.resident_id = p.resident_id AND published_version < p.version
+    FROM (
+        SELECT r.resident_id, new.version
+        FROM unnest(CAST(:resident_ids AS text[]), CAST(:versions AS bigint[])) AS new (resident_id, version)
+        JOIN residents r ON r.resident_id = new.resident_id AND r.published_version < new.version
+        ORDER BY r.resident_id FOR NO KEY UPDATE OF r
+    ) AS p
+    WHERE residents.resident_id = p.resident_id
 """)
 _UNPUBLISHED = text("""
     SELECT resident_id, version FROM residents WHERE published_version < version ORDER BY resident_id LIMIT :limit

@@ -43,6 +43,7 @@ hub_state = Table(
     Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
     Column("epoch", BigInteger, nullable=False, server_default=text("1")),
     Column("redis_run_id", Text),
+    Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
 )
 
 residents = Table(
@@ -204,7 +205,7 @@ disclosure_outcomes = Table(
     "disclosure_outcomes",
     metadata,
     Column("disclosure_id", Uuid, ForeignKey("disclosures.disclosure_id"), primary_key=True),
-    Column("outcome", Text, nullable=False),
+    Column("outcome", Text, primary_key=True),
     Column("code", Text),
     _recorded_at(),
 )

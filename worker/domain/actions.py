@@ -13,8 +13,8 @@ def actions(permit: Permit, today: date, tariffs: Tariffs) -> tuple[Action, ...]
     A renewal names no price: it depends on the years that the resident then chooses.
     """
     offered: list[Action] = []
-    if permit.unpaid is not None:
-        offered.append(Action(name=ActionName.PAY, price_cents=permit.unpaid.price_cents))
+    if (payable := permit.payable(today)) is not None:
+        offered.append(Action(name=ActionName.PAY, price_cents=payable.price_cents))
     if permit.can_change:
         renewal_open = permit.renewal_open(today, tariffs)
         if not renewal_open:

@@ -72,6 +72,11 @@ class Permit:
         """Return what a payment is expected for: the request, or a change of an active permit."""
         return self.pending if self.status in (Status.AWAITING_PAYMENT, Status.ACTIVE) else None
 
+    def payable(self, today: date) -> Pending | None:
+        """Return what can still be paid today: a payment after the last day to pay is late."""
+        unpaid = self.unpaid
+        return None if unpaid is None or (unpaid.pay_by is not None and unpaid.pay_by < today) else unpaid
+
     @property
     def can_cancel(self) -> bool:
         """Say whether there is something unpaid to cancel."""
@@ -155,12 +160,12 @@ def reject(permit: Permit, reason: str | None) -> Change:
 
 
 def confirm_payment(permit: Permit, amount_cents: int, today: date) -> Change:
-    """Apply what was waiting for this payment. A payment is late once its permit or change has lapsed.
+    """Apply what was waiting for this payment.
 
     Raises:
-        RefusedError: NOT_AWAITING_PAYMENT, or WRONG_AMOUNT of `amount_cents`.
+        RefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, or WRONG_AMOUNT of `amount_cents`.
     """
-    unpaid = permit.unpaid
+    unpaid = permit.payable(today)
     if unpaid is None:
         raise RefusedError(RefusalCode.NOT_AWAITING_PAYMENT)
     if amount_cents != unpaid.price_cents:

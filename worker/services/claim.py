@@ -23,6 +23,7 @@ from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
 from worker.hub import Hub
 from worker.services.publish import forget, publish, read_publications
 
+LEASE_EXPIRED = "lease_expired"
 RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
 
 
@@ -69,6 +70,7 @@ def claim(hub: Hub, provider: str, limit: int, least_urgent: Urgency, today: dat
         truth = consents.truth(db, provider, [stored.key.permit_id for stored in due])
         taken: dict[ShareKey, Share] = {}
         claimed: list[Claimed] = []
+        lost: list[UUID] = []
         disclosed: list[Disclosure] = []
         for stored in due:
             permit, decision = truth.get(stored.key.permit_id, (None, None))
@@ -77,12 +79,15 @@ def claim(hub: Hub, provider: str, limit: int, least_urgent: Urgency, today: dat
             )
             wanted_hash, lease_id = fields_hash(shared, hub.hash_key), uuid4()
             share = taken[stored.key] = sharing.claim(stored.share, wanted_hash, lease_id, now, timing(hub))
+            if stored.share.lease_id is not None:
+                lost.append(stored.share.lease_id)
             if share.lease_id == lease_id:
                 claimed.append(_claimed(stored, lease_id, shared))
                 version = decision.version if decision else None
                 disclosed.append(Disclosure(lease_id, *stored.key, wanted_hash, version))
         shares.update(db, taken)
         disclosures.append(db, disclosed)
+        disclosures.append_outcomes(db, [(lease_id, Outcome.UNCLEAR, LEASE_EXPIRED) for lease_id in lost])
         return Claims(claimed, len(due))
 
     return transact(hub.engine, work)
@@ -104,11 +109,12 @@ def record(hub: Hub, provider: str, ended: Sequence[Ended], today: date) -> bool
         locked = residents.lock(db, told) if told else {}
         now, found = shares.lock(db, provider, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
+        ours = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
         shares.update(db, by_key)
         disclosures.append_outcomes(db, [(claimed.lease_id, result.outcome, result.code) for claimed, result in ended])
-        _tell(db, provider, ended, locked)
+        _tell(db, provider, [(claimed, result) for claimed, result in ended if claimed.lease_id in ours], locked)
         return any(sharing.is_due(share, now) for share in by_key.values())
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.

@@ -39,6 +39,7 @@ class Handler:
     apply: Callable[[Any, Work], None]
     creates_resident: bool = False
     concerns_erased: bool = False  # may still be about a resident who was erased
+    afterwards: Callable[[Hub, Any], None] | None = None  # what it does outside of the database, each time it is given
 
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
@@ -53,8 +54,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         # Queues keep no order among themselves: a decision may come before the permit that makes the resident known.
         "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True),
         "resident.update_contact": Handler(residents.update_contact, creates_resident=True),
-        "resident.export": Handler(residents.export, concerns_erased=True),
-        "resident.erase": Handler(residents.erase, concerns_erased=True),
+        "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
+        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.forget_exports),
     }
 )
 
@@ -100,10 +101,11 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
     except RefusedError as refused:
         receipt = _refused(kind, job.job_id, refused.code, refused.field)
         known = record_refusal(hub, receipt, digest, job.source, resident_id)
-        return receipt if known is None else _answer_again(hub, known, digest, resident_id, today)
+        return receipt if known is None else _answer_again(hub, known, digest, job, today)
     except _TakenError:
         known = transact(hub.engine, lambda db: job_rows.find(db, job.job_id))
-        return _answer_again(hub, known, digest, resident_id, today)
+        return _answer_again(hub, known, digest, job, today)
+    _do_afterwards(hub, kind, job)
     publish(hub, applied.publications, today)
     hub.kick(applied.kicks)
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
@@ -146,11 +148,19 @@ def _lock(db: Connection, resident_id: str, *, create: bool) -> Resident | None:
     return locked.get(resident_id)
 
 
-def _answer_again(hub: Hub, known: KnownJob, digest: bytes, resident_id: str | None, today: date) -> Receipt:
+def _do_afterwards(hub: Hub, kind: str, job: Job) -> None:
+    """Do what a kind of job does in Redis, now that the database knows the job for what it is."""
+    if kind in HANDLERS and (afterwards := HANDLERS[kind].afterwards) is not None:
+        afterwards(hub, job)
+
+
+def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, today: date) -> Receipt:
     if digest != known.digest:
         return refuse_reused(hub, known.receipt)
-    if resident_id is not None:  # the first run may have died between commit and publishing
-        republish(hub, [resident_id], today)
+    if isinstance(job, ResidentJob) and known.receipt.outcome is Outcome.APPLIED:
+        # The first run may have died between its commit and what comes after it.
+        _do_afterwards(hub, known.receipt.kind, job)
+        republish(hub, [job.resident_id], today)
     log.info("job.repeated", kind=known.receipt.kind, job=str(known.receipt.job_id))
     return known.receipt
 

@@ -1,6 +1,7 @@
 """Make changes visible: after each commit at once, and from the database wherever that did not succeed."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from itertools import groupby
@@ -75,30 +76,31 @@ def forget(hub: Hub, resident_ids: Collection[str]) -> None:
         transact(hub.engine, lambda db: residents.mark_published(db, shown), relaxed=True)
 
 
-def republish_all_shown(hub: Hub, today: date) -> int:
-    """Publish again every space that Redis shows; return how many."""
-    listed = hub.live.shown_residents()
-    for start in range(0, len(listed), SLICE):
-        republish(hub, listed[start : start + SLICE], today)
-    return len(listed)
+def follow_redis(hub: Hub) -> None:
+    """Start a new epoch where Redis is not the one, or not in the state, that the last epoch was started in.
+
+    Documents of earlier epochs may show what has been undone since; they are dropped, and readers ask for new ones.
+    """
+    state = transact(hub.engine, partial(_follow, hub))
+    if state.cleared_epoch != state.epoch:
+        hub.live.drop_spaces(state.epoch)
+        transact(hub.engine, partial(_note_cleared, state.epoch))
 
 
-def follow_redis(hub: Hub, today: date) -> None:
-    """Start a new epoch where Redis is not the one, or not in the state, that the last epoch was started in."""
-    run_id, shown = hub.live.run_id(), hub.live.read_epoch()
-
-    def start_if_needed(db: Connection) -> bool:
-        known = hub_state.lock(db)
-        if known == HubState(shown or 0, run_id):
-            return False
-        state = HubState(max(known.epoch, shown or 0) + 1, run_id)
+def _follow(hub: Hub, db: Connection) -> HubState:
+    """Return the hub's state, in the epoch that Redis is in once this has returned."""
+    state = hub_state.lock(db)
+    run_id, shown = hub.live.run_id(), hub.live.read_epoch()  # read under the lock: epochs are started one at a time
+    if (state.epoch, state.redis_run_id) != (shown, run_id):
+        state = HubState(max(state.epoch, shown or 0) + 1, run_id, state.cleared_epoch)
         hub_state.write(db, state)
         hub.live.start_epoch(state.epoch)
         log.info("epoch.started", epoch=state.epoch)
-        return True
+    return state
 
-    if transact(hub.engine, start_if_needed):
-        republish_all_shown(hub, today)
+
+def _note_cleared(epoch: int, db: Connection) -> None:
+    hub_state.write(db, replace(hub_state.lock(db), cleared_epoch=epoch))
 
 
 def space_of(
@@ -129,18 +131,7 @@ def space_of(
 def _know_epoch(hub: Hub) -> None:
     """Learn the epoch before reading what will be published in it."""
     shown = hub.live.read_epoch()
-    if shown is not None:
-        hub.live.epoch = shown
-        return
-
-    def start(db: Connection) -> None:
-        state = hub_state.lock(db)
-        shown = hub.live.read_epoch()  # somebody else may have started one while we waited for the lock
-        epoch = state.epoch + 1 if shown is None else shown
-        hub_state.write(db, HubState(epoch, hub.live.run_id()))
-        hub.live.start_epoch(epoch)
-
-    transact(hub.engine, start)
+    hub.live.epoch = transact(hub.engine, partial(_follow, hub)).epoch if shown is None else shown
 
 
 def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:

@@ -1,11 +1,15 @@
 """Jobs about the resident: how they are reached, what is held about them, and forgetting them."""
 
+from sqlalchemy import Connection
+
 from schemas import jobs
 from schemas.events import EventType
 from schemas.jobs import ConsentChoice
 from worker.db import consents, exports, permits, plates, residents
+from worker.db.engine import transact
 from worker.domain import permit as rules
 from worker.domain.sharing import Urgency
+from worker.hub import Hub
 from worker.services.work import Work
 
 _ERASURE = "erasure"  # in place of a consent text: nobody was shown one
@@ -17,9 +21,23 @@ def update_contact(job: jobs.UpdateContact, work: Work) -> None:
     work.tell(EventType.CONTACT_UPDATED)
 
 
-def export(job: jobs.ExportResident, work: Work) -> None:
+def export(_job: jobs.ExportResident, _work: Work) -> None:
+    """Change nothing: what is held is gathered once the job is known to be this one."""
+
+
+def put_export(hub: Hub, job: jobs.ExportResident) -> None:
     """Put everything that is held where upstream can fetch it for a short while."""
-    work.hub.live.put_export(job.resident_id, job.job_id, exports.export(work.db, job.resident_id))
+
+    def work(db: Connection) -> None:
+        residents.lock(db, [job.resident_id])  # no erasure comes between what is read and what is put
+        hub.live.put_export(job.resident_id, job.job_id, exports.export(db, job.resident_id))
+
+    transact(hub.engine, work)
+
+
+def forget_exports(hub: Hub, job: jobs.EraseResident) -> None:
+    """Drop what was gathered about a resident before they were erased."""
+    hub.live.forget_exports(job.resident_id)
 
 
 def erase(job: jobs.EraseResident, work: Work) -> None:
@@ -49,6 +67,5 @@ def erase(job: jobs.EraseResident, work: Work) -> None:
     plates.forget(work.db, work.permits)
     permits.erase(work.db, job.resident_id)
     residents.erase(work.db, job.resident_id)
-    work.hub.live.forget_exports(job.resident_id)
     work.tell(EventType.RESIDENT_ERASED, work.permits)
     work.permits.clear()  # what the screen shows from now on

@@ -13,7 +13,7 @@ SLICES = 4  # a sweep is one short task; the next one goes on
 
 def sweep(hub: Hub, today: date) -> None:
     """Follow Redis into a new epoch, publish what was not, and wake the drains that have something due."""
-    follow_redis(hub, today)
+    follow_redis(hub)
     _publish_left_over(hub, today)
     hub.kick(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
 

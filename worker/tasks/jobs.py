@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 
 from schemas.jobs import KINDS, QUEUES
@@ -24,8 +24,8 @@ def _handle(self: Any, raw: str) -> dict[str, object]:
     kind: str = self.name
     try:
         receipt = handle(hub(), kind, raw, UUID(self.request.id), hub().today())
-    except OutOfReachError as error:
-        log.warning("job.put_back", kind=kind, cause=str(error))
+    except (OutOfReachError, SoftTimeLimitExceeded) as error:  # a database may also just not answer
+        log.warning("job.put_back", kind=kind, cause=str(error) or type(error).__name__)
         time.sleep(PAUSE_SECONDS)
         # A new message under the same id, then this one is acknowledged: no retry count, no ETA, nothing to lose.
         try:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 from celery import current_app, signals
+from kombu.exceptions import OperationalError
 
 from integrations import registry
 from integrations.base import Adapter
@@ -69,4 +70,7 @@ def _runner() -> asyncio.Runner:
 
 
 def _send_kick(provider: str) -> None:
-    current_app.send_task("deliver.drain", args=[provider], queue=f"deliver.{provider}", retry=False)
+    try:
+        current_app.send_task("deliver.drain", args=[provider], queue=f"deliver.{provider}", retry=False)
+    except OperationalError:
+        raise ConnectionError from None

@@ -13,7 +13,8 @@ CREATE EXTENSION IF NOT EXISTS btree_gist;
 CREATE TABLE hub_state (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     epoch bigint NOT NULL DEFAULT 1,
-    redis_run_id text
+    redis_run_id text,
+    cleared_epoch bigint NOT NULL DEFAULT 1
 );
 INSERT INTO hub_state DEFAULT VALUES;
 
@@ -144,10 +145,11 @@ CREATE TABLE disclosures (
 CREATE INDEX disclosures_by_permit ON disclosures (permit_id);
 
 CREATE TABLE disclosure_outcomes (
-    disclosure_id uuid PRIMARY KEY REFERENCES disclosures,
+    disclosure_id uuid NOT NULL REFERENCES disclosures,
     outcome text NOT NULL,
     code text,
-    recorded_at timestamptz NOT NULL DEFAULT now()
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (disclosure_id, outcome)
 );
 
 CREATE TABLE events (
