@@ -56,14 +56,14 @@ def refuse_message(
     db: Connection,
     *,
     code: str,
-    size: int,
+    size: int | None = None,
     field: str | None = None,
     job_id: UUID | None = None,
     task_id: UUID | None = None,
     kind: str | None = None,
     queue: str | None = None,
 ) -> None:
-    """Record a message that is no job, or that names another job's id."""
+    """Record a message that is no job, or that names another job's id; `size` is in bytes."""
     db.execute(
         _REFUSE_MESSAGE,
         {

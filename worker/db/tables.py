@@ -138,7 +138,7 @@ refused_messages = Table(
     Column("queue", Text),
     Column("code", Text, nullable=False),
     Column("field", Text),
-    Column("size", Integer, nullable=False),
+    Column("size", Integer),  # bytes, where there is a message of its own
     _recorded_at(),
 )
 

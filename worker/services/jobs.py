@@ -168,7 +168,7 @@ def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, tod
 def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: InvalidJobError, today: date) -> Receipt:
     receipt = _refused(kind, invalid.job_id or task_id, invalid.code, invalid.field)
     if invalid.job_id is None:
-        return refuse_message(hub, receipt, task_id=task_id, size=len(raw))
+        return refuse_message(hub, receipt, task_id=task_id, size=len(raw.encode(errors="surrogatepass")))
     digest = _digest(hub, kind, raw)
     known = record_refusal(hub, receipt, digest, None, None)
     return receipt if known is None else _answer_again(hub, known, digest, None, today)

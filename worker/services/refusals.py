@@ -42,35 +42,37 @@ def refuse_reused(hub: Hub, receipt: Receipt) -> Receipt:
     return refuse_message(hub, refused)
 
 
-def refuse_message(
-    hub: Hub, receipt: Receipt, *, task_id: UUID | None = None, queue: str | None = None, size: int = 0
-) -> Receipt:
-    """Record a message that has no job id of its own."""
-    transact(
-        hub.engine,
-        lambda db: job_rows.refuse_message(
-            db,
-            code=(receipt.code or RefusalCode.MALFORMED_MESSAGE).value,
-            field=receipt.field,
-            job_id=receipt.job_id,
-            task_id=task_id,
-            kind=receipt.kind,
-            queue=queue,
-            size=size,
-        ),
+def refuse_message(hub: Hub, receipt: Receipt, *, task_id: UUID | None = None, size: int | None = None) -> Receipt:
+    """Record a message that has no job id of its own; `size` is in bytes."""
+    record_message(
+        hub,
+        code=receipt.code or RefusalCode.MALFORMED_MESSAGE,
+        field=receipt.field,
+        kind=receipt.kind,
+        job_id=receipt.job_id,
+        task_id=task_id,
+        size=size,
     )
     _log(receipt)
     return receipt
 
 
 def record_message(
-    hub: Hub, *, code: RefusalCode, field: str | None, queue: str, task_id: UUID | None, kind: str | None, size: int
+    hub: Hub,
+    *,
+    code: RefusalCode,
+    field: str | None,
+    kind: str | None,
+    job_id: UUID | None = None,
+    task_id: UUID | None = None,
+    queue: str | None = None,
+    size: int | None = None,
 ) -> None:
-    """Record a message that was refused before any task saw it."""
+    """Record a refused message, whether or not a task saw it; `size` is in bytes."""
     transact(
         hub.engine,
         lambda db: job_rows.refuse_message(
-            db, code=code.value, field=field, task_id=task_id, kind=kind, queue=queue, size=size
+            db, code=code.value, field=field, kind=kind, job_id=job_id, task_id=task_id, queue=queue, size=size
         ),
     )
 

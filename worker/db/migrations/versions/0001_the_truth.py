@@ -92,7 +92,7 @@ CREATE TABLE refused_messages (
     queue text,
     code text NOT NULL,
     field text,
-    size integer NOT NULL,
+    size integer,
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 
