@@ -1,14 +1,9 @@
 """The hub's messages as one AsyncAPI 3 document: which queue takes what, and what comes back where."""
 
-import json
+from pydantic import JsonValue
 
-from pydantic import BaseModel, JsonValue
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
-
-from schemas.events import Event
-from schemas.examples import EVENT, EXAMPLES, JOB_ID, RECEIPT
+from schemas.asyncapi_messages import PUBLISH_SPACE, first_line, messages, schemas
 from schemas.jobs import KINDS, MAX_JOB_BYTES, QUEUES, Queue
-from schemas.receipts import Receipt
 
 PREFIX = "permit-hub:"  # the default of PERMIT_HUB_REDIS_PREFIX
 
@@ -20,12 +15,18 @@ is its `job_id`, and its one positional argument is the job as a JSON string of 
 UTF-8. On Redis a queue is a list: a message is pushed at its left end, inside the envelope that `x-list-item` of the
 channel describes. Keys begin with the installation's prefix, `{PREFIX}` unless it says otherwise.
 
+To show a resident's personal space, GET the key of the channel `space`; when nothing is there, push the task
+`{PUBLISH_SPACE}`, wait for its result, and GET again. To follow a resident, subscribe to `watch` first, then read the
+space, and read it again after each event. To follow everybody, read the stream `events` from where one left off.
+
 Bad input is answered with a receipt that refuses it by a stable code; it is never retried. A job without a receipt
 can be sent again with the same `job_id` and is applied once."""
 
+_PUBLISHING_QUEUE = Queue.JOBS
+_PUBLISHED = {"watch": "event", "events": "event", "space": "space", "export": "export"}
 _QUEUE_WORDS = {
     Queue.CONSENT: "Consent decisions and erasure, which never wait behind anything.",
-    Queue.JOBS: "The other jobs.",
+    Queue.JOBS: "The other jobs, and the requests to publish a personal space anew.",
     Queue.BULK: "Long work: imports and exports.",
 }
 
@@ -45,18 +46,22 @@ def asyncapi_document() -> dict[str, JsonValue]:
                 "variables": {"host": {"default": "127.0.0.1:6379"}},
             }
         },
-        "channels": {**{queue.value: _queue(queue) for queue in Queue}, **_answers()},
-        "operations": {**{kind: _operation(kind) for kind in KINDS}, **_publications()},
-        "components": {"messages": _messages(), "schemas": _schemas()},
+        "channels": {**{queue.value: _queue(queue) for queue in Queue}, **_answers(), **_documents()},
+        "operations": {
+            **{kind: _operation(kind) for kind in KINDS},
+            PUBLISH_SPACE: _publish_space(),
+            **{f"publish.{channel}": _publication(channel, message) for channel, message in _PUBLISHED.items()},
+        },
+        "components": {"messages": messages(), "schemas": schemas()},
     }
 
 
 def _queue(queue: Queue) -> JsonValue:
-    kinds = [kind for kind in KINDS if QUEUES[kind] is queue]
+    tasks = [kind for kind in KINDS if QUEUES[kind] is queue] + [PUBLISH_SPACE] * (queue is _PUBLISHING_QUEUE)
     return {
         "address": f"{PREFIX}{queue.value}",
         "description": _QUEUE_WORDS[queue],
-        "messages": {kind: {"$ref": f"#/components/messages/{kind}"} for kind in kinds},
+        "messages": {task: {"$ref": f"#/components/messages/{task}"} for task in tasks},
         "x-list-item": {"$ref": "#/components/schemas/ListItem"},
     }
 
@@ -72,6 +77,12 @@ def _answers() -> dict[str, JsonValue]:
             "parameters": {"job_id": {"description": "The job's id."}},
             "messages": {"receipt": {"$ref": "#/components/messages/receipt"}},
         },
+        "published": {
+            "address": PREFIX + "celery-task-meta-{task_id}",
+            "description": f"A key, and a pub/sub channel of the same name: the result of `{PUBLISH_SPACE}`.",
+            "parameters": {"task_id": {"description": "The id that the task was sent under."}},
+            "messages": {"published": {"$ref": "#/components/messages/published"}},
+        },
         "watch": {
             "address": PREFIX + "watch:{resident_id}",
             "description": "Pub/sub, live: the events of one resident. Subscribe, then read the personal space.",
@@ -86,11 +97,34 @@ def _answers() -> dict[str, JsonValue]:
     }
 
 
+def _documents() -> dict[str, JsonValue]:
+    return {
+        "space": {
+            "address": PREFIX + "space:{resident_id}",
+            "description": (
+                "A key: the resident's personal space as it is now. It may be gone at any moment, at midnight always: "
+                f"send `{PUBLISH_SPACE}`, wait for its result, read again."
+            ),
+            "parameters": {"resident_id": {"description": "The resident's opaque id."}},
+            "messages": {"space": {"$ref": "#/components/messages/space"}},
+        },
+        "export": {
+            "address": PREFIX + "export:{job_id}",
+            "description": (
+                "A key: what the job `resident.export` of this id gathered. It is there before the receipt is, for a "
+                "quarter of an hour or until the resident is erased; the same job sent again gathers anew."
+            ),
+            "parameters": {"job_id": {"description": "The job's id."}},
+            "messages": {"export": {"$ref": "#/components/messages/export"}},
+        },
+    }
+
+
 def _operation(kind: str) -> JsonValue:
     channel = f"#/channels/{QUEUES[kind].value}"
     return {
         "action": "receive",
-        "summary": _first_line(KINDS[kind]),
+        "summary": first_line(KINDS[kind]),
         "channel": {"$ref": channel},
         "messages": [{"$ref": f"{channel}/messages/{kind}"}],
         "reply": {
@@ -100,141 +134,23 @@ def _operation(kind: str) -> JsonValue:
     }
 
 
-def _publications() -> dict[str, JsonValue]:
+def _publish_space() -> JsonValue:
+    channel = f"#/channels/{_PUBLISHING_QUEUE.value}"
     return {
-        f"publish.{channel}": {
-            "action": "send",
-            "summary": _first_line(Event),
-            "channel": {"$ref": f"#/channels/{channel}"},
-            "messages": [{"$ref": f"#/channels/{channel}/messages/event"}],
-        }
-        for channel in ("watch", "events")
-    }
-
-
-def _messages() -> dict[str, JsonValue]:
-    jobs: dict[str, JsonValue] = {kind: _job_message(kind) for kind in KINDS}
-    return jobs | {
-        "receipt": {
-            "summary": _first_line(Receipt),
-            "payload": {"$ref": "#/components/schemas/Result"},
-            "examples": [{"payload": _result_example()}],
-        },
-        "event": {
-            "summary": _first_line(Event),
-            "payload": {"$ref": "#/components/schemas/Event"},
-            "examples": [{"payload": EVENT}],
+        "action": "receive",
+        "summary": "Publish a resident's personal space anew, for a reader who did not find it.",
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{PUBLISH_SPACE}"}],
+        "reply": {
+            "channel": {"$ref": "#/channels/published"},
+            "messages": [{"$ref": "#/channels/published/messages/published"}],
         },
     }
 
 
-def _job_message(kind: str) -> JsonValue:
-    """Return the message of one kind: the headers and the decoded body of a Celery message."""
-    model = KINDS[kind].__name__
+def _publication(channel: str, message: str) -> JsonValue:
     return {
-        "summary": _first_line(KINDS[kind]),
-        "correlationId": {"location": "$message.header#/id"},
-        "headers": {
-            "type": "object",
-            "required": ["lang", "task", "id"],
-            "properties": {
-                "lang": {"type": "string", "description": "The sender's language, which the hub does not look at."},
-                "task": {"const": kind},
-                "id": {"type": "string", "format": "uuid", "description": "The `job_id`."},
-                "argsrepr": {"type": "string", "description": "What tools may show of the arguments; no data."},
-            },
-        },
-        "payload": {
-            "type": "array",
-            "description": "Positional arguments, keyword arguments, and what Celery embeds.",
-            "minItems": 3,
-            "maxItems": 3,
-            "items": [
-                {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": 1,
-                    "items": {
-                        "type": "string",
-                        "contentMediaType": "application/json",
-                        "contentSchema": {"$ref": f"#/components/schemas/{model}"},
-                    },
-                },
-                {"type": "object", "maxProperties": 0},
-                {"type": "object"},
-            ],
-        },
-        "examples": [
-            {
-                "headers": {"lang": "py", "task": kind, "id": JOB_ID, "argsrepr": "('…',)"},
-                "payload": [[json.dumps(EXAMPLES[kind], ensure_ascii=False)], {}, {}],
-            }
-        ],
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"}],
     }
-
-
-def _result_example() -> JsonValue:
-    return {"status": "SUCCESS", "result": RECEIPT, "traceback": None, "task_id": JOB_ID}
-
-
-def _schemas() -> dict[str, JsonValue]:
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in KINDS.values()]
-    wanted += [(Receipt, "validation"), (Event, "serialization")]
-    _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
-    schemas: dict[str, JsonValue] = generated["$defs"]
-    return schemas | {
-        "Result": {
-            "type": "object",
-            "description": "A Celery result; other fields may stand beside these.",
-            "required": ["status", "result", "task_id"],
-            "properties": {
-                "status": {"const": "SUCCESS"},
-                "result": {"$ref": "#/components/schemas/Receipt"},
-                "task_id": {"type": "string", "format": "uuid"},
-            },
-        },
-        "ListItem": _LIST_ITEM,
-    }
-
-
-_LIST_ITEM: JsonValue = {
-    "type": "object",
-    "description": "An item of a queue's list: a message's body and headers in the envelope of Celery on Redis.",
-    "required": ["body", "content-encoding", "content-type", "headers", "properties"],
-    "properties": {
-        "body": {"type": "string", "contentEncoding": "base64", "description": "The message's payload."},
-        "content-encoding": {"const": "utf-8"},
-        "content-type": {"const": "application/json"},
-        "headers": {"type": "object", "description": "The message's headers."},
-        "properties": {
-            "type": "object",
-            "required": [
-                "body_encoding",
-                "correlation_id",
-                "delivery_info",
-                "delivery_mode",
-                "delivery_tag",
-                "priority",
-            ],
-            "properties": {
-                "body_encoding": {"const": "base64"},
-                "correlation_id": {"type": "string", "format": "uuid", "description": "The `job_id`."},
-                "delivery_info": {
-                    "type": "object",
-                    "required": ["exchange", "routing_key"],
-                    "properties": {
-                        "exchange": {"const": ""},
-                        "routing_key": {"enum": [queue.value for queue in Queue]},
-                    },
-                },
-                "delivery_mode": {"const": 2},
-                "delivery_tag": {"type": "string", "format": "uuid", "description": "Fresh for each message."},
-                "priority": {"const": 0},
-            },
-        },
-    },
-}
-
-
-def _first_line(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").partition("\n")[0]

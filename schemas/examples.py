@@ -20,7 +20,7 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
     "permit.request": _PERMIT
     | {
         "plate": _PLATE,
-        "profile": "resident",
+        "profile": "standard",
         "years": 1,
         "address": _ADDRESS,
         "zones": ["14A", "14B"],
@@ -52,7 +52,7 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
                 "status": "active",
                 "requested_on": "2024-09-16",
                 "plate": _PLATE,
-                "profile": "resident",
+                "profile": "standard",
                 "address": _ADDRESS,
                 "zones": ["14A"],
                 "terms": [{"first_day": "2023-09-16", "last_day": "2024-09-15"}],
@@ -96,9 +96,9 @@ SPACE: dict[str, JsonValue] = {
             "country": "FR",
             "status": "active",
             "requested_on": "2024-09-16",
-            "valid_from": "2024-09-17",
+            "valid_from": "2024-09-16",
             "valid_until": "2025-09-16",
-            "profile": "resident",
+            "profile": "standard",
             "zones": ["14A", "14B"],
             "address": "10 rue de l'Exemple, 75014 Paris",
             "reason": None,
@@ -121,4 +121,16 @@ SPACE: dict[str, JsonValue] = {
             }
         ],
     },
+}
+
+PUBLISHED: dict[str, JsonValue] = {"version": 8}
+
+EXPORT: dict[str, JsonValue] = {
+    "resident_id": "r-1001",
+    "name": "Élodie Exemple",
+    "email": "elodie@example.fr",
+    "language": "fr",
+    "permits": [],
+    "consent_decisions": [],
+    "events": [],
 }

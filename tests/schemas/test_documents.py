@@ -11,11 +11,14 @@ from referencing.jsonschema import DRAFT7
 
 from schemas import documents
 from schemas.asyncapi import asyncapi_document
+from schemas.asyncapi_messages import PUBLISH_SPACE, messages
 from schemas.events import Event
 from schemas.examples import EVENT, EXAMPLES, RECEIPT, SPACE
 from schemas.jobs import KINDS, QUEUES
 from schemas.receipts import Receipt
 from schemas.space import Space
+from worker.domain.tariffs import load
+from worker.settings import DEFAULT_TARIFFS
 
 _TEXTS = documents.documents()
 _SCHEMAS = sorted(path for path in _TEXTS if path.startswith("schemas/"))
@@ -109,7 +112,28 @@ def test_each_kind_is_received_on_its_queue_and_answered_with_a_receipt(kind: st
     assert operation["reply"]["channel"] == {"$ref": "#/channels/receipts"}
 
 
-@pytest.mark.parametrize("name", [*KINDS, "receipt", "event"])
+def test_what_is_missing_can_be_asked_for() -> None:
+    document: Any = asyncapi_document()
+    operation = document["operations"][PUBLISH_SPACE]
+    assert _pointed_at(document, operation["channel"]["$ref"])["address"] == "permit-hub:jobs"
+    assert operation["reply"]["channel"] == {"$ref": "#/channels/published"}
+
+
+def test_every_message_that_is_read_has_an_operation_that_writes_it() -> None:
+    document: Any = asyncapi_document()
+    sent = {each["channel"]["$ref"] for each in document["operations"].values() if each["action"] == "send"}
+    assert sent == {f"#/channels/{name}" for name in ("space", "export", "watch", "events")}
+
+
+def test_the_examples_use_a_profile_that_has_a_price() -> None:
+    tariffs = load(DEFAULT_TARIFFS)
+    examples: Any = EXAMPLES
+    space: Any = SPACE
+    permits = [examples["permit.request"], *examples["permit.import"]["permits"], *space["cards"]]
+    assert all(tariffs.knows(permit["profile"]) for permit in permits)
+
+
+@pytest.mark.parametrize("name", messages())
 def test_each_message_takes_its_examples(name: str) -> None:
     document: Any = asyncapi_document()
     registry: Registry[Any] = Registry().with_resource("urn:doc", Resource(document, DRAFT7))
@@ -122,7 +146,8 @@ def test_each_message_takes_its_examples(name: str) -> None:
 
     for example in message["examples"]:
         validate(f"/components/messages/{name}/payload", example["payload"])
-        if name in KINDS:
+        if "headers" in message:
             validate(f"/components/messages/{name}/headers", example["headers"])
+        if name in KINDS:
             ((job,), _, _) = example["payload"]
             validate(f"/components/schemas/{KINDS[name].__name__}", json.loads(job))

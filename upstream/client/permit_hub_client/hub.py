@@ -123,17 +123,27 @@ class Hub:
             ReceiptTimeout: the hub did not publish it within `wait` seconds.
             HubFailed: the hub broke down over it.
         """
-        key = f"{self._prefix}space:{resident_id}"
         deadline = time.monotonic() + wait
         with self._reaching():
             for _ in range(_SPACE_ATTEMPTS):
-                text = self._redis.get(key)
-                if isinstance(text, bytes):
-                    space: dict[str, Any] = json.loads(text)
+                space = self._document(f"space:{resident_id}")
+                if space is not None:
                     return space
                 if not self._publish_space(resident_id, deadline):
                     return None
         raise HubFailed("the hub published the personal space, and it was gone again")
+
+    def export(self, job: Job | Receipt) -> dict[str, Any] | None:
+        """Return what a `resident.export` that was applied has gathered, by its job or receipt.
+
+        None when it is no longer there: the hub keeps it for a quarter of an hour, and gathers it anew when the same
+        job is submitted again.
+
+        Raises:
+            HubUnavailable: Redis did not answer.
+        """
+        with self._reaching(job if isinstance(job, Job) else None):
+            return self._document(f"export:{job.job_id}")
 
     def watch(self, resident_id: str) -> Watch:
         """Return a resident's live events, to be used in a `with` statement."""
@@ -166,6 +176,13 @@ class Hub:
             pipeline.delete(self._prefix + result_name(task_id))
             pipeline.lpush(self._prefix + queue, list_item(task, task_id, argument, queue, self._source))
             pipeline.execute()
+
+    def _document(self, name: str) -> dict[str, Any] | None:
+        text = self._redis.get(self._prefix + name)
+        if not isinstance(text, bytes):
+            return None
+        document: dict[str, Any] = json.loads(text)
+        return document
 
     def _publish_space(self, resident_id: str, deadline: float) -> bool:
         task_id = uuid4()

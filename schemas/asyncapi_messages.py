@@ -1,0 +1,186 @@
+"""The messages of the AsyncAPI document and their schemas: jobs and tasks as Celery sends them, answers, documents."""
+
+import json
+
+from pydantic import BaseModel, JsonValue
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from schemas.events import Event
+from schemas.examples import EVENT, EXAMPLES, EXPORT, JOB_ID, PUBLISHED, RECEIPT, SPACE
+from schemas.jobs import KINDS, Queue
+from schemas.receipts import Receipt
+from schemas.space import Space
+
+PUBLISH_SPACE = "space.publish"
+
+
+def messages() -> dict[str, JsonValue]:
+    """Return every message by its name."""
+    tasks: dict[str, JsonValue] = {kind: _job(kind) for kind in KINDS}
+    resident: JsonValue = {"type": "string", "description": "The resident's opaque id."}
+    tasks[PUBLISH_SPACE] = _task(PUBLISH_SPACE, "Publish a resident's personal space anew.", resident, "r-1001")
+    return tasks | {
+        "receipt": _answer(first_line(Receipt), "Result", _result(RECEIPT)),
+        "published": _answer(
+            "The version that the space now shows; null when no such resident is known.",
+            "Published",
+            _result(PUBLISHED),
+            _result(None),
+        ),
+        "event": _answer(first_line(Event), "Event", EVENT),
+        "space": _answer(first_line(Space), "Space", SPACE),
+        "export": _answer("Everything that is held about a resident.", "Export", EXPORT),
+    }
+
+
+def schemas() -> dict[str, JsonValue]:
+    """Return every schema by its name."""
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in KINDS.values()]
+    wanted += [(Receipt, "validation"), (Event, "serialization"), (Space, "serialization")]
+    _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
+    found: dict[str, JsonValue] = generated["$defs"]
+    return found | {
+        "Result": _celery_result({"$ref": "#/components/schemas/Receipt"}),
+        "Published": _celery_result(_PUBLISHED_VERSION),
+        "Export": _EXPORT,
+        "ListItem": _LIST_ITEM,
+    }
+
+
+def first_line(model: type[BaseModel]) -> str:
+    """Return what a model's docstring says first."""
+    return (model.__doc__ or "").partition("\n")[0]
+
+
+def _job(kind: str) -> JsonValue:
+    argument: JsonValue = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": f"#/components/schemas/{KINDS[kind].__name__}"},
+    }
+    return _task(kind, first_line(KINDS[kind]), argument, json.dumps(EXAMPLES[kind], ensure_ascii=False))
+
+
+def _task(name: str, summary: str, argument: JsonValue, example: str) -> JsonValue:
+    """Return the message of one task: the headers and the decoded body of a Celery message."""
+    return {
+        "summary": summary,
+        "correlationId": {"location": "$message.header#/id"},
+        "headers": {
+            "type": "object",
+            "required": ["lang", "task", "id"],
+            "properties": {
+                "lang": {"type": "string", "description": "The sender's language, which the hub does not look at."},
+                "task": {"const": name},
+                "id": {"type": "string", "format": "uuid", "description": "The `job_id`; of a task, a fresh one."},
+                "argsrepr": {"type": "string", "description": "What tools may show of the arguments; no data."},
+            },
+        },
+        "payload": {
+            "type": "array",
+            "description": "Positional arguments, keyword arguments, and what Celery embeds.",
+            "minItems": 3,
+            "maxItems": 3,
+            "items": [
+                {"type": "array", "minItems": 1, "maxItems": 1, "items": argument},
+                {"type": "object", "maxProperties": 0},
+                {"type": "object"},
+            ],
+        },
+        "examples": [
+            {
+                "headers": {"lang": "py", "task": name, "id": JOB_ID, "argsrepr": "('…',)"},
+                "payload": [[example], {}, {}],
+            }
+        ],
+    }
+
+
+def _answer(summary: str, schema: str, *examples: JsonValue) -> JsonValue:
+    return {
+        "summary": summary,
+        "payload": {"$ref": f"#/components/schemas/{schema}"},
+        "examples": [{"payload": example} for example in examples],
+    }
+
+
+def _result(value: JsonValue) -> JsonValue:
+    return {"status": "SUCCESS", "result": value, "traceback": None, "task_id": JOB_ID}
+
+
+def _celery_result(value: JsonValue) -> JsonValue:
+    return {
+        "type": "object",
+        "description": "A Celery result; other fields may stand beside these.",
+        "required": ["status", "result", "task_id"],
+        "properties": {
+            "status": {"const": "SUCCESS"},
+            "result": value,
+            "task_id": {"type": "string", "format": "uuid"},
+        },
+    }
+
+
+_PUBLISHED_VERSION: JsonValue = {
+    "oneOf": [
+        {"type": "object", "required": ["version"], "properties": {"version": {"type": "integer"}}},
+        {"type": "null"},
+    ]
+}
+
+_EXPORT: JsonValue = {
+    "type": "object",
+    "description": "For the resident to read; times are UTC, and what is held decides which fields there are.",
+    "required": list(EXPORT),
+    "properties": {
+        "resident_id": {"type": "string"},
+        "name": {"type": ["string", "null"]},
+        "email": {"type": ["string", "null"]},
+        "language": {"type": ["string", "null"]},
+        "permits": {
+            "type": "array",
+            "description": "Each with its terms, plates, payments and disclosures, and the outcomes of these.",
+            "items": {"type": "object"},
+        },
+        "consent_decisions": {"type": "array", "items": {"type": "object"}},
+        "events": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+_LIST_ITEM: JsonValue = {
+    "type": "object",
+    "description": "An item of a queue's list: a message's body and headers in the envelope of Celery on Redis.",
+    "required": ["body", "content-encoding", "content-type", "headers", "properties"],
+    "properties": {
+        "body": {"type": "string", "contentEncoding": "base64", "description": "The message's payload."},
+        "content-encoding": {"const": "utf-8"},
+        "content-type": {"const": "application/json"},
+        "headers": {"type": "object", "description": "The message's headers."},
+        "properties": {
+            "type": "object",
+            "required": [
+                "body_encoding",
+                "correlation_id",
+                "delivery_info",
+                "delivery_mode",
+                "delivery_tag",
+                "priority",
+            ],
+            "properties": {
+                "body_encoding": {"const": "base64"},
+                "correlation_id": {"type": "string", "format": "uuid", "description": "The `job_id`."},
+                "delivery_info": {
+                    "type": "object",
+                    "required": ["exchange", "routing_key"],
+                    "properties": {
+                        "exchange": {"const": ""},
+                        "routing_key": {"enum": [queue.value for queue in Queue]},
+                    },
+                },
+                "delivery_mode": {"const": 2},
+                "delivery_tag": {"type": "string", "format": "uuid", "description": "Fresh for each message."},
+                "priority": {"const": 0},
+            },
+        },
+    },
+}
