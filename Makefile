@@ -11,11 +11,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up test lint bench pins
+.PHONY: help demo up test lint bench schemas pins
 .DEFAULT_GOAL := help
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Set up, play the main job through the real queue, stop everything
 	@$(BIN)/python -m ops.cli demo
@@ -34,6 +34,9 @@ lint: $(READY) ## Check style, formatting, types and who imports whom
 
 bench: $(READY) ## Measure speed and memory
 	@$(BIN)/python -m bench
+
+schemas: $(READY) ## Generate docs/schemas and docs/asyncapi.json again from schemas/
+	@$(BIN)/python -m schemas.documents
 
 pins: $(READY) ## Make requirements/*.txt again from requirements/*.in
 	$(COMPILE) --upgrade requirements/runtime.in --output-file requirements/runtime.txt

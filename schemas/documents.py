@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     wrong = stale()
     for path in wrong:
-        print(f"docs/{path} is not current: run python -m schemas.documents", file=sys.stderr)
+        print(f"docs/{path} is not current: run `make schemas`", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -1,0 +1,33 @@
+"""The example of the README runs as it stands, but for the address of the broker."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.examples import SPACE
+from schemas.validation import parse_job
+from tests.client.conftest import ToyHub
+
+README = Path(__file__).parents[2] / "README.md"
+(EXAMPLE,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_example_runs(toy: ToyHub, capsys: pytest.CaptureFixture[str]) -> None:
+    toy.redis.set(f"{toy.prefix}space:r-1001", json.dumps(SPACE))
+    here = EXAMPLE.replace('"redis://broker:6379",', f'"{toy.url}", prefix="{toy.prefix}",')
+    assert here != EXAMPLE
+
+    names: dict[str, Any] = {}
+    exec(compile(here, "README.md", "exec"), names)  # our own text
+    with names["hub"]:
+        assert capsys.readouterr().out == f"True {SPACE['consent']}\n"
+
+
+def test_the_hub_takes_the_job_of_the_example() -> None:
+    before_printing, _, _ = EXAMPLE.partition("print(")
+    names: dict[str, Any] = {}
+    exec(before_printing.replace("hub.submit(", "hub.job("), names)
+    assert parse_job("consent.decide", names["receipt"].text).source == "my-portal"
