@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from schemas.events import EventType
+from schemas.examples import EXPORT
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.upstream import ADDRESS, ANNE, BOB, ELSEWHERE, EVERYONE, UNVERIFIED
 from worker.services.sweep import sweep
@@ -36,6 +37,7 @@ def test_an_export_has_everything_and_its_receipt_nothing(upstream, evidence, ac
     raw = hub.live.client.get(hub.live.key(f"export:{receipt.job_id}"))
     assert 0 < hub.live.client.ttl(hub.live.key(f"export:{receipt.job_id}")) <= 900
     document = json.loads(raw)
+    assert document.keys() == EXPORT.keys()
     text = json.dumps(document, ensure_ascii=False)
     for value in (*PERSONAL, *ADDRESSES, "18C", "PAY-1", *EVERYONE, "2024-09"):
         assert value in text or value.endswith(("367QS", "456VB")), value
