@@ -3,7 +3,6 @@
 Nothing here is the truth: all of it can be lost at any moment and is made again from the database.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -31,10 +30,10 @@ local epoch, version, document, ends, base, first = ARGV[1], tonumber(ARGV[2]), 
     tonumber(ARGV[7])
 if redis.call('GET', KEYS[2]) ~= epoch then return 'epoch' end
 local known = base
-local stored = redis.call('GET', KEYS[1])
-if stored then
-    local stored_epoch, stored_version = string.match(stored, '"epoch":(%d+),"version":(%d+)')
-    if stored_epoch == epoch then known = math.max(base, tonumber(stored_version)) end
+local told = redis.call('GET', KEYS[4])
+if told then
+    local told_epoch, told_version = string.match(told, '(%d+):(%d+)')
+    if told_epoch == epoch then known = math.max(base, tonumber(told_version)) end
 end
 if first > known + 1 then return 'gap' end
 for i = 10, #ARGV do
@@ -45,6 +44,7 @@ for i = 10, #ARGV do
 end
 if version >= known then
     if document == '' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], document, ARGV[4], ends) end
+    redis.call('SET', KEYS[4], epoch .. ':' .. version, 'EX', 172800)
 end
 return 'published'
 """
@@ -54,7 +54,6 @@ AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.Ou
 """What is raised while Redis is out of reach, failing over or full; the same may succeed later."""
 
 _UNDER_WAY = (HeldState.SENDING, HeldState.REMOVING)
-_VERSION = re.compile(rb'"version":(?P<version>\d+)')
 
 
 class Answer(StrEnum):
@@ -128,12 +127,10 @@ class Live:
 
         return _patiently()(once)
 
-    def forget_spaces(self, resident_ids: Sequence[str]) -> dict[str, int]:
-        """Drop documents, so that the next reader has them made anew; return the versions that they showed."""
-        pipeline = self.client.pipeline(transaction=False)
-        for resident_id in resident_ids:
-            pipeline.getdel(self.key(f"space:{resident_id}"))
-        return _versions(resident_ids, pipeline.execute())
+    def forget_spaces(self, resident_ids: Sequence[str]) -> None:
+        """Drop documents that no longer hold; the next reader has them made anew."""
+        if resident_ids:
+            self.client.unlink(*(self.key(f"space:{resident_id}") for resident_id in resident_ids))
 
     def drop_spaces(self, epoch: int) -> None:
         """Drop the documents of every other epoch; what is dropped stays dropped if this is interrupted."""
@@ -147,10 +144,15 @@ class Live:
             if of_others:
                 self.client.unlink(*of_others)
 
-    def shown_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
-        """Return the versions that documents show, where they are there."""
-        documents: list[Any] = self.client.mget([self.key(f"space:{name}") for name in resident_ids])
-        return _versions(resident_ids, documents)
+    def told_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
+        """Return the versions up to which residents' events were published in this epoch, as far as Redis knows."""
+        told: list[Any] = self.client.mget([self.key(f"told:{resident_id}") for resident_id in resident_ids])
+        positions = {
+            resident_id: tuple(map(int, position.split(b":")))
+            for resident_id, position in zip(resident_ids, told, strict=True)
+            if position is not None
+        }
+        return {resident_id: version for resident_id, (epoch, version) in positions.items() if epoch == self.epoch}
 
     def begin_kicks(self, providers: Sequence[str]) -> list[str]:
         """Note that drains are being woken; return the providers for which none is on its way already."""
@@ -179,7 +181,8 @@ class Live:
 
     def _call(self, publication: Publication) -> tuple[list[str], list[str | int]]:
         resident_id, events = publication.resident_id, publication.events
-        return [self.key(f"space:{resident_id}"), self.key("epoch"), self.key("events")], [
+        keys = (f"space:{resident_id}", "epoch", "events", f"told:{resident_id}")
+        return [self.key(key) for key in keys], [
             publication.epoch,
             publication.version,
             publication.space.model_dump_json() if publication.space else "",
@@ -206,14 +209,6 @@ class Live:
 
 def _is_of(epoch: int, document: bytes) -> bool:
     return f'"epoch":{epoch},'.encode() in document
-
-
-def _versions(resident_ids: Sequence[str], documents: Sequence[Any]) -> dict[str, int]:
-    return {
-        resident_id: int(match["version"])
-        for resident_id, document in zip(resident_ids, documents, strict=True)
-        if document is not None and (match := _VERSION.search(document))
-    }
 
 
 def _patiently() -> Retrying:

@@ -9,6 +9,7 @@ from schemas.events import Event
 from schemas.space import Card, Space
 from tests.conftest import Database
 from worker.hub import Hub
+from worker.services.publish import republish
 
 RECORDS_OF_JOBS = ("jobs", "refused_messages")
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
@@ -45,6 +46,14 @@ class Evidence:
         """Read a personal space as upstream does: one GET."""
         document = self.hub.live.client.get(self.hub.live.key(f"space:{resident}"))
         return None if document is None else Space.model_validate_json(document)
+
+    def screen(self, resident: str) -> Space:
+        """Read a personal space as the client does: where there is none, it is asked for."""
+        if self.space(resident) is None:
+            republish(self.hub, [resident], self.hub.today())
+        space = self.space(resident)
+        assert space is not None
+        return space
 
     def card(self, resident: str, permit_id: UUID) -> Card:
         """Return one card of a personal space."""

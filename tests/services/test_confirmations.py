@@ -12,7 +12,7 @@ def test_the_screen_follows_what_each_provider_holds(upstream, deliver, evidence
     states = {}
 
     def see(step: str) -> None:
-        consent = evidence.space(ANNE).consent
+        consent = evidence.screen(ANNE).consent
         states[step] = {state.provider: state.state for state in consent.providers}
 
     see("at first")

@@ -13,7 +13,7 @@ from tests.services.dying import DiedError
 from tests.services.upstream import ANNE, BOB, EVERYONE
 from worker.live import STREAM_LENGTH, Answer
 from worker.services.drain import Drain
-from worker.services.publish import forget, republish
+from worker.services.publish import republish
 from worker.services.sweep import sweep
 
 SHAPE = {"specversion", "id", "source", "type", "subject", "time", "sequence", "datacontenttype", "data"}
@@ -157,7 +157,7 @@ def test_what_the_sweep_has_seen_published_is_not_told_again(upstream, evidence,
     for _ in range(2):
         sweep(hub, today)
         republish(hub, [ANNE, BOB], today)
-        forget(hub, [ANNE, BOB])
+        hub.live.forget_spaces([ANNE, BOB])
     assert [(event.subject, event.sequence) for event in evidence.told()] == [(ANNE, 1), (ANNE, 2), (BOB, 1)]
     assert evidence.query("SELECT FROM residents WHERE published_version < version") == []
 
@@ -176,7 +176,7 @@ def test_a_routine_confirmation_drops_the_document_and_tells_nothing_again(upstr
 
 def test_a_document_dropped_before_a_sweep_saw_it_tells_nothing_again(upstream, evidence, hub, today):
     upstream.active()
-    forget(hub, [ANNE])
+    hub.live.forget_spaces([ANNE])
     assert evidence.space(ANNE) is None
     upstream.allow()
     assert _sequences(evidence) == [1, 2]

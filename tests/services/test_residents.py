@@ -112,7 +112,7 @@ def test_who_was_erased_stays_so(upstream, evidence, active, deliver, twins):
     assert upstream.applied("resident.erase").outcome is Outcome.APPLIED
     deliver()
     assert not any(twin.held for twin in twins.values())
-    assert evidence.space(ANNE).cards == ()
+    assert evidence.screen(ANNE).cards == ()
 
 
 def test_an_erasure_whose_publishing_was_lost_is_found_out(upstream, evidence, active, hub, today):

@@ -1,24 +1,27 @@
-"""The log of disclosures: what was about to be sent, written before it was, and how it ended."""
+"""The log of disclosures: what was about to be sent, written before it was, and how it ended.
+
+Written in one statement with the shares that they are about (`worker.db.shares`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
-
-from sqlalchemy import Connection, text
 
 from worker.domain.sharing import Outcome
 
-_APPEND = text("""
+APPEND = """
     INSERT INTO disclosures (disclosure_id, permit_id, provider, fields_hash, consent_version)
     SELECT * FROM unnest(
-        CAST(:disclosure_id AS uuid[]), CAST(:permit_id AS uuid[]), CAST(:provider AS text[]),
+        CAST(:disclosure_id AS uuid[]), CAST(:disclosed_permit_id AS uuid[]), CAST(:disclosed_to AS text[]),
         CAST(:fields_hash AS bytea[]), CAST(:consent_version AS integer[]))
-""")
-_APPEND_OUTCOMES = text("""
+"""
+# A second word on one disclosure, from who came late, stands beside the first.
+APPEND_OUTCOMES = """
     INSERT INTO disclosure_outcomes (disclosure_id, outcome, code)
-    SELECT * FROM unnest(CAST(:disclosure_id AS uuid[]), CAST(:outcome AS text[]), CAST(:code AS text[]))
+    SELECT * FROM unnest(CAST(:ended_id AS uuid[]), CAST(:outcome AS text[]), CAST(:code AS text[]))
     ON CONFLICT DO NOTHING
-""")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,29 @@ class Disclosure:
     consent_version: int | None
 
 
-def append(db: Connection, disclosures: Sequence[Disclosure]) -> None:
-    """Write disclosures before they are sent."""
-    if disclosures:
-        names = ("disclosure_id", "permit_id", "provider", "fields_hash", "consent_version")
-        db.execute(_APPEND, {name: [getattr(entry, name) for entry in disclosures] for name in names})
+class Ending(NamedTuple):
+    """How a disclosure ended; `code` says why it was not confirmed."""
+
+    disclosure_id: UUID
+    outcome: Outcome
+    code: str | None
 
 
-def append_outcomes(db: Connection, outcomes: Sequence[tuple[UUID, Outcome, str | None]]) -> None:
-    """Write how disclosures ended; a second word on one, from who came late, stands beside the first."""
-    if not outcomes:
-        return
-    ids, ends, codes = zip(*outcomes, strict=True)
-    parameters = {"disclosure_id": list(ids), "outcome": [end.value for end in ends], "code": list(codes)}
-    db.execute(_APPEND_OUTCOMES, parameters)
+def parameters(disclosures: Sequence[Disclosure]) -> dict[str, list[Any]]:
+    """Return the parameters of `APPEND`."""
+    return {
+        "disclosure_id": [entry.disclosure_id for entry in disclosures],
+        "disclosed_permit_id": [entry.permit_id for entry in disclosures],
+        "disclosed_to": [entry.provider for entry in disclosures],
+        "fields_hash": [entry.fields_hash for entry in disclosures],
+        "consent_version": [entry.consent_version for entry in disclosures],
+    }
+
+
+def ending_parameters(endings: Sequence[Ending]) -> dict[str, list[Any]]:
+    """Return the parameters of `APPEND_OUTCOMES`."""
+    return {
+        "ended_id": [ending.disclosure_id for ending in endings],
+        "outcome": [ending.outcome.value for ending in endings],
+        "code": [ending.code for ending in endings],
+    }

@@ -1,6 +1,6 @@
 """Shares: locked, handed to the sharing protocol, and stored as it returns them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from worker.db import disclosures
+from worker.db.disclosures import Disclosure, Ending
 from worker.domain.sharing import Share, Urgency
 
 
@@ -53,10 +55,13 @@ _SET_EXCLUDED = ", ".join(f"{name} = excluded.{name}" for name in _TYPES)
 
 _OWNER = "(SELECT resident_id FROM permits WHERE permits.permit_id = {}.permit_id) AS resident_id"
 
-_UPDATE = text(f"""
+_UPDATE = f"""
     UPDATE shares SET {_SET_NEW} FROM {_NEW}
     WHERE shares.permit_id = new.permit_id AND shares.provider = new.provider
-""")
+"""
+# One round trip for both: while a record runs, other providers' wait for the same resident.
+_CLAIM = text(f"WITH disclosed AS ({disclosures.APPEND}), lost AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
+_RECORD = text(f"WITH ended AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
 _UPSERT = text(f"""
     INSERT INTO shares (permit_id, provider, {_COLUMNS}) SELECT permit_id, provider, {_COLUMNS} FROM {_NEW}
     ON CONFLICT (permit_id, provider) DO UPDATE SET {_SET_EXCLUDED}
@@ -125,10 +130,16 @@ def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, lis
     return shares
 
 
-def update(db: Connection, shares: Mapping[ShareKey, Share]) -> None:
-    """Store existing shares."""
-    if shares:
-        db.execute(_UPDATE, _parameters(shares))
+def store_claims(
+    db: Connection, shares: Mapping[ShareKey, Share], disclosed: Sequence[Disclosure], lost: Sequence[Ending]
+) -> None:
+    """Store shares as claimed, with what is about to be disclosed, and the disclosures whose lease expired."""
+    db.execute(_CLAIM, _parameters(shares) | disclosures.parameters(disclosed) | disclosures.ending_parameters(lost))
+
+
+def store_records(db: Connection, shares: Mapping[ShareKey, Share], endings: Sequence[Ending]) -> None:
+    """Store shares as recorded, with how their disclosures ended."""
+    db.execute(_RECORD, _parameters(shares) | disclosures.ending_parameters(endings))
 
 
 def upsert(db: Connection, shares: Mapping[ShareKey, Share]) -> None:

@@ -22,6 +22,7 @@ from worker.domain.refusal import RefusedError
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
 from worker.live import Publication
+from worker.services.publish import told_only
 from worker.services.work import assignment_of, is_shared
 
 
@@ -53,7 +54,7 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
     kicks = _want(hub, db, known, written, today)
     told = _tell(db, job.job_id, known, written)
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
-    return Imported(rows, [_publication(hub, known[event.subject], event) for event in told], kicks)
+    return Imported(rows, [told_only(hub, known[event.subject], event) for event in told], kicks)
 
 
 def _read(row: ImportedPermit, resident: Resident) -> Permit:
@@ -130,15 +131,3 @@ def _result(permit_id: UUID, refused: RefusedError | None) -> RowResult:
     if refused is None:
         return RowResult(permit_id=permit_id, outcome=Outcome.APPLIED)
     return RowResult(permit_id=permit_id, outcome=Outcome.REFUSED, code=refused.code, field=refused.field)
-
-
-def _publication(hub: Hub, resident: Resident, event: Event) -> Publication:
-    """Tell of the import, and leave the document to its first reader: few of a thousand look today."""
-    return Publication(
-        resident_id=resident.resident_id,
-        epoch=hub.live.epoch,
-        version=event.sequence,
-        published_version=resident.published_version,
-        space=None,
-        events=[event],
-    )

@@ -9,10 +9,12 @@ from itertools import groupby
 import structlog
 from sqlalchemy import Connection, text
 
+from schemas.events import Event
 from schemas.space import Space
 from worker.db import consents, events, hub_state, permits, residents, shares
 from worker.db.engine import transact
 from worker.db.hub_state import HubState
+from worker.db.residents import Resident
 from worker.db.shares import StoredShare
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit
@@ -31,14 +33,8 @@ _SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
     """Show committed changes and tell who watches."""
-    answers = list(zip(publications, hub.live.publish(publications), strict=True))
+    answers = zip(publications, hub.live.publish(publications), strict=True)
     republish(hub, [told.resident_id for told, answer in answers if answer is not Answer.PUBLISHED], today)
-    # Without a document in Redis, only the database can tell that these were told.
-    told_only = {
-        told.resident_id: told.version for told, answer in answers if answer is Answer.PUBLISHED and not told.space
-    }
-    if told_only:
-        transact(hub.engine, lambda db: residents.mark_published(db, told_only), relaxed=True)
 
 
 def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str, int]:
@@ -62,18 +58,19 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
                 behind.add(publication.resident_id)
     if behind:
         log.warning("space.behind", residents=len(behind))
-    if shown:
-        transact(hub.engine, lambda db: residents.mark_published(db, shown), relaxed=True)
     return shown
 
 
-def forget(hub: Hub, resident_ids: Collection[str]) -> None:
-    """Drop documents that no longer hold; the next reader has them made anew."""
-    if not resident_ids:
-        return
-    shown = hub.live.forget_spaces(list(resident_ids))
-    if shown:  # nothing but the document told that its events are published
-        transact(hub.engine, lambda db: residents.mark_published(db, shown), relaxed=True)
+def told_only(hub: Hub, resident: Resident, event: Event) -> Publication:
+    """Return a change that is told and not shown: its first reader has the document made."""
+    return Publication(
+        resident_id=resident.resident_id,
+        epoch=hub.live.epoch,
+        version=event.sequence,
+        published_version=resident.published_version,
+        space=None,
+        events=[event],
+    )
 
 
 def follow_redis(hub: Hub) -> None:
@@ -82,6 +79,7 @@ def follow_redis(hub: Hub) -> None:
     Documents of earlier epochs may show what has been undone since; they are dropped, and readers ask for new ones.
     """
     state = transact(hub.engine, partial(_follow, hub))
+    hub.live.epoch = state.epoch
     if state.cleared_epoch != state.epoch:
         hub.live.drop_spaces(state.epoch)
         transact(hub.engine, partial(_note_cleared, state.epoch))

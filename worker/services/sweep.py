@@ -22,9 +22,9 @@ def _publish_left_over(hub: Hub, today: date) -> None:
     for _ in range(SLICES):
         unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
         if unpublished:
-            shown = hub.live.shown_versions(list(unpublished))
-            done = {name: version for name, version in unpublished.items() if shown.get(name, 0) >= version}
-            transact(hub.engine, partial(residents.mark_published, versions=done), relaxed=True)
-            republish(hub, unpublished.keys() - done.keys(), today)
+            told = hub.live.told_versions(list(unpublished))
+            left = [name for name, version in unpublished.items() if told.get(name, 0) < version]
+            told |= republish(hub, left, today)
+            transact(hub.engine, partial(residents.mark_published, versions=told), relaxed=True)
         if len(unpublished) < SLICE:
             return

@@ -47,6 +47,15 @@ class GuardedChannel(kombu_redis.Channel):
     """A channel to Redis that checks what it reads and what it puts back."""
 
     QoS = GuardedQoS
+    _shared_client: Any = None
+
+    def _create_client(self: Any, asynchronous: bool = False) -> Any:
+        """Return one client for all: kombu makes a new one for each of the five commands that a task takes."""
+        if asynchronous:
+            return super()._create_client(asynchronous)  # type: ignore[no-untyped-call]
+        if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
+            self._shared_client = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._shared_client
 
     def refuse(self: Any, item: bytes, queue: str) -> None:
         """Record what is no message."""
