@@ -6,6 +6,7 @@ overridden as a second line, for whatever a later Celery parses differently from
 """
 
 from dataclasses import asdict
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from worker.tasks.admission import Accepts, Admission, RefusedMessage, accepts
 from worker.tasks.base import HubTask
 from worker.tasks.transport import GuardedTransport
 
+FLUSH_SECONDS = 0.5
 RECORD_TASK = "hub.record_refusal"
 # What may be asked of a worker over the broker, where anyone with a connection may ask: to tell, never to change.
 COMMANDS = frozenset(
@@ -90,6 +92,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
             del Panel.data[command]
         super().__init__(*args, without_gossip=True, without_mingle=True, **kwargs)
         self.gate: AppGate | None = None
+        self._flush_at = 0.0
 
     def connection_for_read(self, heartbeat: float | None = None) -> Any:
         """Connect through the guarded transport."""
@@ -98,6 +101,13 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
         connection = self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, transport=path))
         connection.transport.gate = self.gate
         return connection
+
+    def _flush_events(self) -> None:
+        """Send what Flower is told a few times a second: Celery would do so at each turn of its loop."""
+        now = monotonic()
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_SECONDS
+            super()._flush_events()
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
         """Return Celery's handler, whose errors cost one message and not the worker."""
