@@ -6,7 +6,6 @@ overridden as a second line, for whatever a later Celery parses differently from
 """
 
 from dataclasses import asdict
-from time import monotonic
 from typing import Any
 
 import structlog
@@ -22,7 +21,7 @@ from worker.tasks.admission import Accepts, Admission, RefusedMessage, accepts
 from worker.tasks.base import HubTask
 from worker.tasks.transport import GuardedTransport
 
-FLUSH_SECONDS = 0.5
+FLUSH_SECONDS = 0.25
 RECORD_TASK = "hub.record_refusal"
 # What may be asked of a worker over the broker, where anyone with a connection may ask: to tell, never to change.
 COMMANDS = frozenset(
@@ -92,7 +91,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
             del Panel.data[command]
         super().__init__(*args, without_gossip=True, without_mingle=True, **kwargs)
         self.gate: AppGate | None = None
-        self._flush_at = 0.0
+        self._flush_is_due = False
 
     def connection_for_read(self, heartbeat: float | None = None) -> Any:
         """Connect through the guarded transport."""
@@ -103,11 +102,14 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
         return connection
 
     def _flush_events(self) -> None:
-        """Send what Flower is told a few times a second: Celery would do so at each turn of its loop."""
-        now = monotonic()
-        if now >= self._flush_at:
-            self._flush_at = now + FLUSH_SECONDS
-            super()._flush_events()
+        """Send what Flower is told in a moment, together with what follows: Celery would at each turn of its loop."""
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self.hub.call_later(FLUSH_SECONDS, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush_is_due = False
+        super()._flush_events()
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
         """Return Celery's handler, whose errors cost one message and not the worker."""
