@@ -81,6 +81,7 @@ def test_the_message_is_the_one_that_celery_writes(redis_url: str, redis_prefix:
         del item["properties"]["reply_to"]  # read by Celery's RPC result backend alone
         del item["headers"]["origin"]
         del item["headers"]["argsrepr"]
+        del item["headers"]["kwargsrepr"]  # the hub redacts both wherever its tasks are loaded, here too by then
     assert ours["properties"] == celerys["properties"]
     assert ours["body"] == celerys["body"]
     assert ours["headers"] == {name: celerys["headers"][name] for name in ours["headers"]}

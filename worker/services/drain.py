@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
+GATHER_SECONDS = 0.01  # how long a routine answer waits for others, to be recorded with them
 DEADLINE_PASSED = "deadline_passed"
 ADAPTER_FAILED = "adapter_failed"
 
@@ -38,6 +39,8 @@ class Drain:
     _in_flight: set[asyncio.Task[Ended]] = field(default_factory=set)
     _more: bool = True  # whether there may be something to claim that no wake-up will come for
     _look_at: float = 0.0
+    _ended: list[Ended] = field(default_factory=list)
+    _record_at: float = 0.0
 
     async def run(self) -> bool:
         """Bring the provider up to date; return True when time ran out before the work did."""
@@ -77,12 +80,24 @@ class Drain:
         self.requests += len(claims.claimed)
 
     async def _record(self) -> None:
+        """Wait for an answer; record what has ended once somebody waits for it, or it is worth a transaction."""
         done, self._in_flight = await asyncio.wait(
             self._in_flight, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
         )
-        if done:
-            ended = [request.result() for request in done]
+        if not self._ended:
+            self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
+        self._ended += [request.result() for request in done]
+        if self._ended and self._is_time_to_record():
+            ended, self._ended = self._ended, []
             self._more |= await self._beside(record, self.hub, self.adapter.name, ended, self.today())
+
+    def _is_time_to_record(self) -> bool:
+        return (
+            not self._in_flight
+            or len(self._ended) >= self.hub.settings.in_flight // 2
+            or asyncio.get_running_loop().time() >= self._record_at
+            or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
+        )
 
     async def _beside(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction beside the requests in flight; a thread would only cost time when there are none."""
