@@ -21,7 +21,7 @@ WORKERS = (
     ("jobs", ("jobs",), 2),
     ("bulk", ("bulk", "calendar"), 2),
 )
-LANE_CONCURRENCY = 2  # so that a withdrawal does not wait for a drain that is ending
+LANE_CONCURRENCY = 1  # a second drain would take the cores of the first, here where all share two
 
 
 def migration(environment: Mapping[str, str]) -> Program:
