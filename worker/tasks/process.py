@@ -1,6 +1,7 @@
 """What one worker process keeps from task to task: its hub, its event loop, its connections to providers."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from contextvars import copy_context
 from functools import cache
@@ -39,6 +40,8 @@ def _connect_before_the_first_task(**_: object) -> None:
         hub().live.run_id()
     except AWAY as error:
         log.warning("process.not_connected", error=type(error).__name__)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: a withdrawal need not wait while it is all looked through again
 
 
 @cache
