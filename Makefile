@@ -7,7 +7,7 @@ PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
 PINNED := .venv/pinned-$(PLACE)
 READY := .venv/ready-$(PLACE)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-emit-index-url --no-emit-find-links --no-annotate
+	--no-header --no-annotate
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
