@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import NamedTuple, NewType, Protocol, TypeVar
+from typing import NewType, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,8 @@ class LegalBasis(StrEnum):
     PUBLIC_TASK = "public_task"  # the city's own meters and enforcement: untouched by consent
 
 
-class Limit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Limit:
     """The most requests that a provider takes in any span of so many seconds."""
 
     count: int

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import redis
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from schemas.events import Event
+from schemas.events import Event, ProviderEvent
 from schemas.space import HeldState, Space
 
 STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
@@ -126,6 +126,15 @@ class Live:
             return [Answer(answer.decode()) for answer in pipeline.execute()]
 
         return _patiently()(once)
+
+    def tell(self, events: Sequence[ProviderEvent]) -> None:
+        """Publish events about providers to whoever reads the stream."""
+        pipeline = self.client.pipeline(transaction=False)
+        for event in events:
+            pipeline.xadd(
+                self.key("events"), {"event": event.model_dump_json()}, maxlen=STREAM_LENGTH, approximate=True
+            )
+        pipeline.execute()
 
     def forget_spaces(self, resident_ids: Sequence[str]) -> None:
         """Drop documents that no longer hold; the next reader has them made anew."""

@@ -62,6 +62,7 @@ class Share:
     lease_until: datetime | None = None
     claimed_version: int = 0
     claimed_hash: bytes | None = None
+    claimed_by: UUID | None = None  # the lease that it was sent under: the id of its disclosure
     requests: int = 0  # made so far: the version that a provider which fences is told
     operation: str | None = None  # what the provider calls the claimed request, while it is under way there
     operation_until: datetime | None = None
@@ -84,7 +85,8 @@ class Timing:
 class Result:
     """The outcome of one request; `retry_in` is how long to wait before the next one.
 
-    `operation` is set with `ACCEPTED`; `version` where the provider has a later one than was sent.
+    `operation` is set with `ACCEPTED`; `version` where the provider has a later one than was sent; `hold` where it
+    asked to be left alone.
     """
 
     outcome: Outcome
@@ -92,6 +94,7 @@ class Result:
     code: str | None = None
     operation: str | None = None
     version: int | None = None
+    hold: timedelta | None = None
 
 
 def is_pending(share: Share) -> bool:
@@ -162,6 +165,7 @@ def claim(share: Share, wanted_hash: bytes, lease_id: UUID, now: datetime, timin
         lease_until=now + timing.lease,
         claimed_version=share.wanted_version,
         claimed_hash=wanted_hash,
+        claimed_by=lease_id,
         requests=share.requests + 1,
         unsettled_until=unsettled_until,
     )
@@ -173,7 +177,7 @@ def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: 
         return _record_stale(share, result.outcome, now, timing)
     released = replace(share, lease_id=None, lease_until=None)
     outcome = result.outcome
-    if share.operation is not None and outcome in _OPEN:  # asked, and told nothing new
+    if share.operation is not None and outcome in STILL_OPEN:  # asked, and told nothing new
         if share.operation_until is None or now < share.operation_until:
             return replace(released, due_at=now + result.retry_in)
         outcome = Outcome.UNCLEAR
@@ -181,13 +185,14 @@ def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: 
         return replace(
             released, operation=result.operation, operation_until=now + timing.settle, due_at=now + result.retry_in
         )
-    ended = replace(released, claimed_hash=None, operation=None, operation_until=None)
+    ended = replace(released, claimed_hash=None, claimed_by=None, operation=None, operation_until=None)
     if outcome is Outcome.CONFIRMED:
         return _confirm(share, ended, now)
     return _fail(share, ended, replace(result, outcome=outcome), now, timing)
 
 
-_OPEN = frozenset({Outcome.ACCEPTED, Outcome.NOT_SENT, Outcome.UNCLEAR})
+STILL_OPEN = frozenset({Outcome.ACCEPTED, Outcome.NOT_SENT, Outcome.UNCLEAR})
+"""Outcomes of a question that say nothing of its operation."""
 
 
 def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Timing) -> Share:

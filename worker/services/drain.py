@@ -1,20 +1,17 @@
 """A drain: one worker empties one provider's due shares, the most urgent first, for a few seconds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from random import random
 from typing import ParamSpec, TypeVar
 
 import structlog
 
-from integrations.base import Adapter
-from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError
-from worker.domain.retry import retry_in
-from worker.domain.sharing import Outcome, Result, Urgency
-from worker.hub import Hub
+from worker.domain.sharing import Urgency
 from worker.services.claim import Claimed, Ended, claim, record
+from worker.services.exchange import exchange
+from worker.services.lane import Lane
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,19 +21,17 @@ log = structlog.get_logger()
 DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
 GATHER_SECONDS = 0.01  # how long a routine answer waits for others, to be recorded with them
-DEADLINE_PASSED = "deadline_passed"
-ADAPTER_FAILED = "adapter_failed"
+BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
 
 
 @dataclass(slots=True)
 class Drain:
     """A rolling window of requests to one provider, refilled by claiming."""
 
-    hub: Hub
-    adapter: Adapter
+    lane: Lane
     today: Callable[[], date]
     requests: int = 0
-    _in_flight: set[asyncio.Task[Ended]] = field(default_factory=set)
+    _in_flight: set[asyncio.Task[list[Ended]]] = field(default_factory=set)
     _more: bool = True  # whether there may be something to claim that no wake-up will come for
     _look_at: float = 0.0
     _ended: list[Ended] = field(default_factory=list)
@@ -44,7 +39,7 @@ class Drain:
 
     async def run(self) -> bool:
         """Bring the provider up to date; return True when time ran out before the work did."""
-        self.hub.live.end_kick(self.adapter.name)  # before the first look: a change after it wakes another drain
+        self.lane.hub.live.end_kick(self.lane.name)  # before the first look: a change after it wakes another drain
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:
@@ -53,31 +48,49 @@ class Drain:
                     await self._refill()
                 if self._in_flight:
                     await self._record()
+                elif self._more:  # the rate limit is used up
+                    await asyncio.sleep(LOOK_SECONDS)
             return self._more
         finally:
             for request in self._in_flight:
                 request.cancel()
-            log.info("drain.ended", provider=self.adapter.name, requests=self.requests)
+            log.info("drain.ended", provider=self.lane.name, requests=self.requests)
+
+    @property
+    def _batch(self) -> int:
+        return self.lane.adapter.capabilities.batch
 
     async def _refill(self) -> None:
         """Claim what fits into the window, of which some slots are kept for what is urgent."""
-        settings, loop = self.hub.settings, asyncio.get_running_loop()
-        free = settings.in_flight - len(self._in_flight)
-        routine = free - settings.urgent_slots
+        settings, loop = self.lane.hub.settings, asyncio.get_running_loop()
+        window, kept = (settings.in_flight, settings.urgent_slots) if self._batch == 1 else (BATCHES_IN_FLIGHT, 1)
+        free = window - len(self._in_flight)
+        routine = free - kept
         look = loop.time() >= self._look_at
-        if routine >= settings.in_flight // 4 and (self._more or look):
-            limit, least_urgent = routine, Urgency.ROUTINE
-        elif free and look:
-            limit, least_urgent = free, Urgency.CONSENT
+        if routine >= max(window // 4, 1) and (self._more or look):
+            requests, least_urgent = routine, Urgency.ROUTINE
+        elif free > 0 and look:
+            requests, least_urgent = free, Urgency.CONSENT
         else:
             return
-        deadline = loop.time() + settings.request_seconds  # counted from before the claim, as its lease is
-        claims = await self._beside(claim, self.hub, self.adapter.name, limit, least_urgent, self.today())
-        if least_urgent is Urgency.ROUTINE:
-            self._more = claims.looked_at == limit
         self._look_at = loop.time() + LOOK_SECONDS
-        self._in_flight |= {asyncio.create_task(self._send(claimed, deadline)) for claimed in claims.claimed}
-        self.requests += len(claims.claimed)
+        requests = requests if self._batch == 1 else 1
+        granted = self.lane.limiter.take(requests, urgent=least_urgent is Urgency.CONSENT)
+        if granted == 0 and least_urgent is Urgency.ROUTINE:  # then perhaps what is kept for the most urgent
+            least_urgent = Urgency.CONSENT
+            granted = self.lane.limiter.take(requests, urgent=True)
+        if granted == 0:
+            return
+        deadline = loop.time() + settings.request_seconds  # counted from before the claim, as its lease is
+        claimed, more = await self._beside(claim, self.lane, granted * self._batch, least_urgent, self.today())
+        if least_urgent is Urgency.ROUTINE:
+            self._more = more
+        exchanges = list(_exchanges(claimed, self._batch))
+        self.lane.limiter.give_back(granted - len(exchanges))
+        self._in_flight |= {
+            asyncio.create_task(exchange(self.lane.adapter, together, deadline)) for together in exchanges
+        }
+        self.requests += len(claimed)
 
     async def _record(self) -> None:
         """Wait for an answer; record what has ended once somebody waits for it, or it is worth a transaction."""
@@ -86,15 +99,15 @@ class Drain:
         )
         if not self._ended:
             self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
-        self._ended += [request.result() for request in done]
+        self._ended += [ended for request in done for ended in request.result()]
         if self._ended and self._is_time_to_record():
             ended, self._ended = self._ended, []
-            self._more |= await self._beside(record, self.hub, self.adapter.name, ended, self.today())
+            self._more |= await self._beside(record, self.lane, ended, self.today())
 
     def _is_time_to_record(self) -> bool:
         return (
             not self._in_flight
-            or len(self._ended) >= self.hub.settings.in_flight // 2
+            or len(self._ended) >= self.lane.hub.settings.in_flight // 2
             or asyncio.get_running_loop().time() >= self._record_at
             or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
         )
@@ -105,38 +118,9 @@ class Drain:
             return await asyncio.to_thread(transaction, *args, **kwargs)
         return transaction(*args, **kwargs)
 
-    async def _send(self, claimed: Claimed, deadline: float) -> Ended:
-        """Make one request and say how it ended; nothing but a cancellation gets out."""
-        if asyncio.get_running_loop().time() >= deadline:
-            return claimed, self._failed(claimed, Outcome.NOT_SENT, DEADLINE_PASSED)
-        try:
-            async with asyncio.timeout_at(deadline):
-                if claimed.shared is None:
-                    await self.adapter.remove(claimed.reference)
-                else:
-                    await self.adapter.put(claimed.shared)
-        except NotSentError as error:
-            return claimed, self._failed(claimed, Outcome.NOT_SENT, error.code, error.retry_after)
-        except RejectedError as error:
-            return claimed, self._failed(claimed, Outcome.REJECTED, error.code)
-        except ProviderError as error:
-            return claimed, self._failed(claimed, Outcome.UNCLEAR, error.code, error.retry_after)
-        except TimeoutError:
-            return claimed, self._failed(claimed, Outcome.UNCLEAR, FailureCode.TIMED_OUT)
-        except Exception as error:  # an adapter's bug must not take the whole window with it
-            log.error("adapter.failed", provider=self.adapter.name, exc_info=error)
-            return claimed, self._failed(claimed, Outcome.UNCLEAR, ADAPTER_FAILED)
-        return claimed, Result(Outcome.CONFIRMED)
 
-    def _failed(self, claimed: Claimed, outcome: Outcome, code: str, retry_after: float | None = None) -> Result:
-        log.warning(
-            "share.failed",
-            provider=self.adapter.name,
-            permit=str(claimed.key.permit_id),
-            disclosure=str(claimed.lease_id),
-            outcome=outcome.value,
-            code=code,
-            failures=claimed.failures + 1,
-        )
-        wait = retry_in(claimed.failures, removal=claimed.shared is None, jitter=random(), retry_after=retry_after)  # noqa: S311 - spreads retries
-        return Result(outcome, wait, code)
+def _exchanges(claimed: Sequence[Claimed], batch: int) -> Iterator[Sequence[Claimed]]:
+    """Divide what was claimed into what goes out together: questions one by one, changes in batches."""
+    changes = [one for one in claimed if one.operation is None]
+    yield from ([one] for one in claimed if one.operation is not None)
+    yield from (changes[start : start + batch] for start in range(0, len(changes), batch))

@@ -6,6 +6,7 @@ from functools import partial
 from worker.db import residents, shares
 from worker.db.engine import transact
 from worker.hub import Hub
+from worker.services.lane import tell_providers
 from worker.services.publish import SLICE, follow_redis, republish
 
 SLICES = 4  # a sweep is one short task; the next one goes on
@@ -15,6 +16,7 @@ def sweep(hub: Hub, today: date) -> None:
     """Follow Redis into a new epoch, publish what was not, and wake the drains that have something due."""
     follow_redis(hub)
     _publish_left_over(hub, today)
+    tell_providers(hub)
     hub.kick(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
 
 
