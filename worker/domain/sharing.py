@@ -205,8 +205,14 @@ def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Tim
     )
     if result.outcome in (Outcome.UNCLEAR, Outcome.LOST):
         failed = replace(failed, unsettled_until=now + timing.settle)
-    if share.wanted_version > share.claimed_version:  # it moved on meanwhile: due at once, as `want` left it
-        return replace(failed, failures=0, failing_since=None, failed_at=None, due_at=min(share.due_at, now))
+    if share.wanted_version > share.claimed_version:  # it moved on meanwhile: due at once, as that left it
+        return replace(
+            failed,
+            failures=share.failures,
+            failing_since=share.failing_since,
+            failed_at=share.failed_at,
+            due_at=min(share.due_at, now),
+        )
     if result.outcome is Outcome.REJECTED and share.claimed_hash != NOTHING:
         return replace(failed, parked=result.code or "rejected", failures=0, due_at=now)
     return replace(failed, due_at=now + result.retry_in)
