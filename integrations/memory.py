@@ -63,6 +63,10 @@ class InMemory:
         """Fail the next requests, after those that were to fail already."""
         self._faults.extend([fault] * count)
 
+    def behave(self) -> None:
+        """Fail no more."""
+        self._faults.clear()
+
     def apply_late(self) -> None:
         """Apply what was kept back, in the order in which it came."""
         while self._late:

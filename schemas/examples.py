@@ -121,6 +121,14 @@ SPACE: dict[str, JsonValue] = {
             }
         ],
     },
+    "public_task": [
+        {
+            "provider": "city_hub",
+            "allowed": True,
+            "state": "held",
+            "confirmed_at": "2024-09-16T08:42:02.518000Z",
+        }
+    ],
 }
 
 PUBLISHED: dict[str, JsonValue] = {"version": 8}

@@ -12,7 +12,7 @@ from redis.retry import Retry
 from sqlalchemy import Engine
 
 from integrations import registry
-from integrations.base import Capabilities
+from integrations.base import Capabilities, LegalBasis
 from worker.db.engine import AWAY as DATABASE_AWAY
 from worker.db.engine import make_engine
 from worker.domain import tariffs
@@ -39,6 +39,12 @@ class Hub:
     hash_key: bytes
     capabilities: Mapping[str, Capabilities]
     send_kick: Callable[[str], None]  # raises ConnectionError when the broker is away
+
+    @property
+    def public_task(self) -> frozenset[str]:
+        """Return the providers that need no consent."""
+        basis = LegalBasis.PUBLIC_TASK
+        return frozenset(name for name, one in self.capabilities.items() if one.legal_basis is basis)
 
     def today(self) -> date:
         """Return the civil day in the city, for the entry points; everything below takes it as an argument."""

@@ -210,7 +210,7 @@ class Live:
         """
         if space is None:
             return "EX", 1
-        if any(state.state in _UNDER_WAY for state in space.consent.providers):
+        if any(state.state in _UNDER_WAY for state in (*space.consent.providers, *space.public_task)):
             return "EX", UNDER_WAY_SECONDS
         midnight = datetime.combine(space.as_of + timedelta(days=1), time(0), self._zone)
         return "EXAT", int(midnight.timestamp())

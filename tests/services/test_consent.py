@@ -11,6 +11,7 @@ from integrations.base import LegalBasis
 from integrations.memory import InMemory
 from schemas.receipts import Outcome, RefusalCode
 from schemas.space import HeldState
+from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, EVERYONE, Upstream, choice
 from worker.services.drain import Drain
 
@@ -114,11 +115,11 @@ def test_what_the_city_itself_needs_is_untouched_by_consent_and_ends_with_the_pe
     city, counter = InMemory("city", needs), Upstream(hub, upstream.today)
     permit_id = counter.active()
     counter.refuse(providers=(*EVERYONE, "city"))
-    asyncio.run(Drain(hub, city, hub.today).run())
+    asyncio.run(Drain(lane_of(hub, city), hub.today).run())
     assert len(city.held) == 1
     assert set(evidence.shares(permit_id)) == {"city"}
     counter.applied("resident.erase")
-    asyncio.run(Drain(hub, city, hub.today).run())
+    asyncio.run(Drain(lane_of(hub, city), hub.today).run())
     assert not city.held
 
 
@@ -152,7 +153,7 @@ def test_whatever_is_decided_providers_hold_what_the_last_valid_decision_on_them
         assert shown.consent.version == version
         assert {state.provider: state.allowed for state in shown.consent.providers} == allowed
     for twin in twins.values():
-        asyncio.run(Drain(upstream.hub, twin, upstream.hub.today).run())
+        asyncio.run(Drain(lane_of(upstream.hub, twin), upstream.hub.today).run())
     assert {name: bool(twin.held) for name, twin in twins.items()} == allowed
     assert evidence.pending() == 0
     assert all(share["holds"] == allowed[name] for name, share in evidence.shares(permit_id).items())

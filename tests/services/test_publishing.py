@@ -10,6 +10,7 @@ from integrations.memory import InMemory
 from schemas.events import EventType
 from schemas.space import HeldState
 from tests.services.dying import DiedError
+from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, BOB, EVERYONE
 from worker.live import STREAM_LENGTH, Answer
 from worker.services.drain import Drain
@@ -112,12 +113,12 @@ def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, kicks, 
     assert sorted(kicks) == ["easypark", "flowbird"]
 
 
-def test_a_sweep_wakes_nobody_for_what_waits_is_parked_leased_or_done(upstream, evidence, kicks, hub, today):
+def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidence, kicks, hub, today):
     upstream.active()
     upstream.allow()
     states = {
         "paybyphone": "due_at = now() + interval '1 hour'",
-        "flowbird": "parked = 'plate_refused'",
+        "flowbird": "confirmed_version = wanted_version, parked = 'plate_refused'",
         "easypark": "lease_id = gen_random_uuid(), lease_until = now() + interval '5 s'",
         "indigo_neo": "confirmed_version = wanted_version",
     }
@@ -167,7 +168,7 @@ def test_a_routine_confirmation_drops_the_document_and_tells_nothing_again(upstr
     upstream.take_over(upstream.row())
     republish(hub, [ANNE], today)
     for name in EVERYONE:
-        asyncio.run(Drain(hub, InMemory(name, hub.capabilities[name]), hub.today).run())
+        asyncio.run(Drain(lane_of(hub, InMemory(name, hub.capabilities[name])), hub.today).run())
     assert evidence.space(ANNE) is None
     republish(hub, [ANNE], today)
     assert _sequences(evidence) == [1, 2]

@@ -12,8 +12,11 @@ from worker.domain.breaker import BreakerState
 
 _ENSURE = text("INSERT INTO providers (provider) VALUES (:provider) ON CONFLICT DO NOTHING")
 GATE = """
-    coalesce(breaker, 'closed') AS breaker, coalesce(breaker <> 'closed' AND probe_at <= now(), false) AS probe_due,
-    coalesce(held_until > now(), false) AS held, paused_at IS NOT NULL AS paused
+    coalesce(breaker, 'closed') AS breaker,
+    coalesce(breaker = 'closed' AND (held_until IS NULL OR held_until <= now()), true) AS lets_all,
+    coalesce(breaker <> 'closed' AND probe_at <= now() AND (held_until IS NULL OR held_until <= now()), false)
+        AS probe_due,
+    paused_at IS NOT NULL AS paused
 """
 _OPEN = text("""
     UPDATE providers SET breaker = 'open', opened_at = now(), probe_at = now() + :wait
@@ -67,18 +70,11 @@ class Gate:
 
     breaker: BreakerState = BreakerState.CLOSED
     probe_due: bool = False
-    held: bool = False
-    paused: bool = False
-
-    @property
-    def is_shut(self) -> bool:
-        """Tell whether nothing at all may be sent."""
-        return self.held or self.paused
 
 
 def gate_of(row: Row[Any]) -> Gate:
     """Return the gate from a row with the columns of `GATE`."""
-    return Gate(BreakerState(row.breaker), row.probe_due, row.held, row.paused)
+    return Gate(BreakerState(row.breaker), row.probe_due and not row.paused)
 
 
 def open_breaker(db: Connection, provider: str, wait: timedelta) -> bool:

@@ -77,21 +77,21 @@ _UPSERT = text(f"""
     ON CONFLICT (permit_id, provider) DO UPDATE SET {_SET_EXCLUDED}
 """)
 # One index range for each urgency: a backlog that waits for its time in one does not slow the search of the next.
-# An open breaker lets through what is most urgent and was never tried; a probe passes it.
+# An open breaker, or a pause that the provider asked for, lets through what is most urgent and was never tried.
 _LOCK_DUE = text(f"""
-    SELECT now() AS now, g.breaker, g.probe_due, g.held, g.paused, s.*
+    SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
     FROM (SELECT {providers.GATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
     LEFT JOIN LATERAL (
         SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {", ".join(f"d.{name}" for name in _TYPES)}
-        FROM generate_series(0, CASE WHEN g.breaker = 'closed' OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
+        FROM generate_series(0, CASE WHEN g.lets_all OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
         CROSS JOIN LATERAL (
             SELECT * FROM shares
             WHERE provider = :provider AND urgency = u.urgency AND due_at <= now()
                 AND confirmed_version < wanted_version AND (lease_until IS NULL OR lease_until <= now())
-                AND (g.breaker = 'closed' OR :probe OR failures = 0)
+                AND (g.lets_all OR :probe OR failures = 0)
             ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
         ) d LIMIT :limit
-    ) s ON NOT g.held AND NOT g.paused
+    ) s ON NOT g.paused
 """)
 _LOCK_OF_PERMITS = text(f"""
     SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
