@@ -11,7 +11,13 @@ from rich.text import Text
 from schemas.space import Action, ActionName, Card, CardStatus, Consent, HeldState
 
 PROVIDERS: Mapping[str, str] = MappingProxyType(
-    {"paybyphone": "PayByPhone", "flowbird": "Flowbird", "easypark": "EasyPark", "indigo_neo": "Indigo Neo"}
+    {
+        "paybyphone": "PayByPhone",
+        "flowbird": "Flowbird",
+        "easypark": "EasyPark",
+        "indigo_neo": "Indigo Neo",
+        "city_hub": "Horodateurs de la ville",
+    }
 )
 """How the residents' screen writes the providers' names."""
 
@@ -47,6 +53,7 @@ STATES: Mapping[HeldState, tuple[str, str]] = MappingProxyType(
         HeldState.HELD: ("held", "green"),
         HeldState.REMOVING: ("being removed", "yellow"),
         HeldState.REMOVED: ("removed", "green"),
+        HeldState.REFUSED: ("refused by the provider", "red"),
     }
 )
 """Where a provider stands, for the operator; the residents' screen has no words for it."""

@@ -20,6 +20,7 @@ from schemas.jobs import Queue
 from worker.db import status as backlog
 from worker.db.engine import make_engine, transact
 from worker.db.status import ProviderStatus
+from worker.domain.breaker import BreakerState
 from worker.settings import Settings, settings
 
 POLL_SECONDS = 0.01
@@ -50,7 +51,7 @@ def status(
         queues = _queues(configured, wait)
         known = transact(make_engine(configured), lambda db: backlog.read(db, configured.providers))
     if as_json:
-        typer.echo(json.dumps(asdict(known) | {"queues": [asdict(queue) for queue in queues]}))
+        typer.echo(json.dumps(asdict(known) | {"queues": [asdict(queue) for queue in queues]}, default=str))
     else:
         console = Console()
         console.print(_lanes(known.providers))
@@ -81,17 +82,38 @@ def _queues(configured: Settings, wait: float) -> list[QueueStatus]:
 def _lanes(providers: Sequence[ProviderStatus]) -> Table:
     table = _table("Shares to be confirmed by their provider")
     table.add_column("provider")
-    for heading in ("consent", "change", "routine", "oldest due", "failing", "parked", "leased"):
+    for heading in ("consent", "change", "routine", "oldest due", "failing", "leased", "dead letters", "drift"):
         table.add_column(heading, justify="right")
+    table.add_column("lane")
     for one in providers:
         table.add_row(
             PROVIDERS.get(one.provider, one.provider),
             *map(str, (one.consent, one.change, one.routine)),
             "–" if one.oldest_due_seconds is None else f"{one.oldest_due_seconds:.1f} s",
-            *(Text(str(count), style="red" if count else "") for count in (one.failing, one.parked)),
+            _alarming(one.failing),
             str(one.leased),
+            _alarming(one.parked),
+            "–" if one.drift is None else _alarming(one.drift),
+            _lane(one),
         )
     return table
+
+
+def _alarming(count: int) -> Text:
+    return Text(str(count), style="red" if count else "")
+
+
+def _lane(one: ProviderStatus) -> Text:
+    """Say what holds a lane back, the most lasting first."""
+    if one.unconfigured is not None:
+        return Text(one.unconfigured, style="red")
+    if one.paused_at is not None:
+        return Text("paused", style="red")
+    if one.breaker != BreakerState.CLOSED:
+        return Text(f"breaker {one.breaker.replace('_', ' ')}", style="red")
+    if one.held_until is not None:
+        return Text("held, as it asked", style="yellow")
+    return Text("open", style="green")
 
 
 def _lines(queues: Sequence[QueueStatus], wait: float) -> Table:

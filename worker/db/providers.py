@@ -135,6 +135,12 @@ def note_configuration(db: Connection, provider: str, problem: str | None) -> No
         append(db, provider, ProviderEventType.UNCONFIGURED if problem else ProviderEventType.CONFIGURED)
 
 
+def note(db: Connection, provider: str, event: ProviderEventType) -> None:
+    """Write an event that stands for itself."""
+    db.execute(_ENSURE, {"provider": provider})
+    append(db, provider, event)
+
+
 def append(db: Connection, provider: str, event: ProviderEventType) -> None:
     """Write an event; the provider has a row."""
     db.execute(_APPEND, {"provider": provider, "type": event.value})

@@ -3,7 +3,7 @@
 from datetime import date
 from functools import partial
 
-from worker.db import residents, shares
+from worker.db import reconciliations, residents, shares
 from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services.lane import tell_providers
@@ -18,6 +18,18 @@ def sweep(hub: Hub, today: date) -> None:
     _publish_left_over(hub, today)
     tell_providers(hub)
     hub.kick(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
+
+
+def waiting_reconciliations(hub: Hub) -> list[str]:
+    """Return the providers of this installation with a reconciliation that nobody is at."""
+    return [name for name in transact(hub.engine, reconciliations.waiting) if name in hub.capabilities]
+
+
+def request_reconciliations(hub: Hub) -> None:
+    """Ask for a reconciliation with every provider that can list, unless one is under way."""
+    for name, capabilities in hub.capabilities.items():
+        if capabilities.lists:
+            transact(hub.engine, partial(reconciliations.request, provider=name, dry_run=False))
 
 
 def _publish_left_over(hub: Hub, today: date) -> None:

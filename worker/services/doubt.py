@@ -1,0 +1,46 @@
+"""Doubt what a provider confirmed: it is then sent the truth again. Nothing is sent from here."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from schemas.events import ProviderEventType
+from worker.db import drift, providers, shares
+from worker.db.engine import transact
+from worker.domain import sharing
+from worker.hub import Hub
+from worker.services.claim import timing
+from worker.services.lane import tell_providers
+
+SLICE = 2_000  # shares locked at once
+
+
+def doubt(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID]) -> None:
+    """Have these shares brought up to the truth, whatever they confirmed."""
+    if permit_ids:
+        now, found = shares.lock(db, provider, permit_ids)
+        shares.upsert(db, {stored.key: sharing.doubt(stored.share, now, timing(hub)) for stored in found})
+
+
+def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
+    """Doubt all that a provider confirmed since a moment: it has lost its memory, or restored a backup.
+
+    Works in slices and yields how many shares each was about; all of it can be done again if it is interrupted.
+    """
+    after: UUID | None = None
+    while True:
+
+        def work(db: Connection, after: UUID | None = after) -> tuple[UUID | None, int]:
+            last, found = drift.confirmed_since(db, provider, since, after, SLICE)
+            doubt(hub, db, provider, found)
+            return last, len(found)
+
+        after, count = transact(hub.engine, work)
+        if after is None:
+            break
+        yield count
+    transact(hub.engine, lambda db: providers.note(db, provider, ProviderEventType.REAFFIRMED))
+    tell_providers(hub)
+    hub.kick([provider])
