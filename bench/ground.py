@@ -55,7 +55,7 @@ class Ground:
             stack,
             Hub(stack.servers.valkey.url, source="bench"),
             redis.Redis.from_url(stack.servers.valkey.url),
-            Control(stack.sandbox_url),
+            Control(stack.sandboxes.url),
             stack.servers.postgres.connect(DATABASE),
         )
 

@@ -70,7 +70,7 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
         configured = settings()
         with (
             Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub,
-            Control(stack.sandbox_url) as control,
+            Control(stack.sandboxes.url) as control,
         ):
             today = datetime.now(configured.zone).date()
             return play(Stage(hub, control, Narrator(console, configured.zone), today))
