@@ -12,7 +12,7 @@ from integrations.memory import InMemory
 from schemas.receipts import Outcome, RefusalCode
 from schemas.space import HeldState
 from tests.services.hubs import lane_of
-from tests.services.upstream import ANNE, EVERYONE, Upstream, choice
+from tests.services.upstream import ANNE, CITY, EVERYONE, Upstream, choice
 from worker.services.drain import Drain
 
 
@@ -24,7 +24,7 @@ def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, ev
         assert {name: share["urgency"] for name, share in evidence.shares(permit_id).items()} == dict.fromkeys(
             EVERYONE, 0
         )
-    assert sorted(kicks) == sorted(EVERYONE)
+    assert sorted(kicks) == sorted((*EVERYONE, CITY))
     consent = evidence.space(ANNE).consent
     assert consent.version == 1
     assert {(state.provider, state.allowed, state.state) for state in consent.providers} == {

@@ -48,7 +48,7 @@ def test_who_watches_is_told_before_the_receipt_is_out(upstream, hub):
 
 
 def test_a_document_ends_with_the_day_whose_offers_it_shows(upstream, hub, today):
-    upstream.active()
+    upstream.request()
     ends = datetime.fromtimestamp(hub.live.client.expiretime(hub.live.key(f"space:{ANNE}")), hub.zone)
     assert ends == datetime.combine(today + timedelta(days=1), time(0), hub.zone)
 
@@ -105,6 +105,7 @@ def test_a_sweep_publishes_what_a_worker_left_behind(upstream, dying, evidence, 
 
 def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, kicks, hub, today):
     upstream.active()
+    kicks.clear()
     with pytest.raises(DiedError):
         dying.allow(providers=("easypark", "flowbird"))
     assert kicks == []

@@ -13,6 +13,7 @@ from worker.hub import Hub
 from worker.services.jobs import handle
 
 ANNE, BOB = "r-anne", "r-bob"
+CITY = "city_hub"
 EVERYONE = ("paybyphone", "flowbird", "easypark", "indigo_neo")
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 ELSEWHERE = {"ban_id": "75118_0002_00007", "label": "7 place du Modèle, 75018 Paris"}
