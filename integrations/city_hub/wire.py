@@ -51,10 +51,11 @@ class Row:
     document: Document = field(repr=False)
 
 
-class Listed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Listed:
     """A page of whatever they list."""
 
-    items: Sequence[object]
+    items: Sequence[object] = field(repr=False)
     total: int  # on all pages
     more: bool
 

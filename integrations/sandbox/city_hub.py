@@ -92,7 +92,7 @@ class Server(Provider):
 
     def list_active(self, sent: Sent, _: str) -> Reply:
         """Answer GET /activepermit/."""
-        return self._list(sent, self._store.active(), nameless=False)
+        return self._list(sent, query(sent, "page"), self._store.active(), nameless=False)
 
     def create_active(self, sent: Sent, _: str) -> Reply:
         """Answer POST /activepermit/; it goes to the active series that was made last."""
@@ -128,13 +128,14 @@ class Server(Provider):
 
     def list_permits(self, sent: Sent, _: str) -> Reply:
         """Answer GET /permit/."""
-        wanted = query(sent).get("series")
+        asked = query(sent, "series", "page")
+        wanted = asked.get("series")
         if wanted is None:
             raise BadRequest({"series": [REQUIRED]})
         series = self._store.series.get(int(wanted)) if re.fullmatch(r"[0-9]{1,10}", wanted) else None
         if series is None:
             raise BadRequest({"series": ["Select a valid choice. That choice is not one of the available choices."]})
-        return self._list(sent, [series], nameless=True)
+        return self._list(sent, asked, [series], nameless=True)
 
     def create_permits(self, sent: Sent, _: str) -> Reply:
         """Answer POST /permit/: all of the list, or nothing."""
@@ -159,9 +160,10 @@ class Server(Provider):
 
     def list_series(self, sent: Sent, _: str) -> Reply:
         """Answer GET /permitseries/."""
-        number, known = page_number(sent), sorted(self._store.series)
+        asked, known = query(sent, "page"), sorted(self._store.series)
+        number = page_number(asked)
         shown = [self._store.series[one] for one in known[(number - 1) * PAGE : number * PAGE]]
-        return Reply(page_answer(sent, len(known), [documents.series(series) for series in shown]))
+        return Reply(page_answer(sent, asked, len(known), [documents.series(series) for series in shown]))
 
     def create_series(self, sent: Sent, _: str) -> Reply:
         """Answer POST /permitseries/."""
@@ -234,10 +236,10 @@ class Server(Provider):
             raise Refused(Answer(404, {"detail": "No Permit matches the given query."}))
         return found[0] if len(found) == 1 else None
 
-    def _list(self, sent: Sent, all_series: Sequence[Series], *, nameless: bool) -> Reply:
-        number = page_number(sent)
+    def _list(self, sent: Sent, asked: Mapping[str, str], all_series: Sequence[Series], *, nameless: bool) -> Reply:
+        number = page_number(asked)
         found, total = page(all_series, number, nameless=nameless)
-        return Reply(page_answer(sent, total, [documents.permit(permit, as_stored=True) for permit in found]))
+        return Reply(page_answer(sent, asked, total, [documents.permit(permit, as_stored=True) for permit in found]))
 
     def _insert(self, new: Sequence[Permit]) -> None:
         if self._store.insert(new):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from integrations.sandbox.city_hub_documents import BadRequest, Document
@@ -42,28 +42,30 @@ def options(value: object, *members: str) -> Document:
     return value
 
 
-def query(sent: Sent) -> dict[str, str]:
-    """Return what stands behind the question mark."""
-    return dict(parse_qsl(sent.path.partition("?")[2], keep_blank_values=True))
+def query(sent: Sent, *members: str) -> dict[str, str]:
+    """Return what stands behind the question mark, which may be these members and no others."""
+    found = dict(parse_qsl(sent.path.partition("?")[2], keep_blank_values=True))
+    options(found, *members)
+    return found
 
 
-def page_number(sent: Sent) -> int:
+def page_number(asked: Mapping[str, str]) -> int:
     """Return which page is asked for."""
-    wanted = query(sent).get("page", "1")
+    wanted = asked.get("page", "1")
     if not re.fullmatch(r"[0-9]{1,7}", wanted) or int(wanted) < 1:
         raise Refused(Answer(404, {"detail": "Invalid page."}))
     return int(wanted)
 
 
-def page_answer(sent: Sent, total: int, results: Sequence[Document]) -> Answer:
+def page_answer(sent: Sent, asked: Mapping[str, str], total: int, results: Sequence[Document]) -> Answer:
     """Return the page that was asked for, with the way to those beside it; the first is always there."""
-    number, pages = page_number(sent), max(-(-total // PAGE), 1)
+    number, pages = page_number(asked), max(-(-total // PAGE), 1)
     if number > pages:
         raise Refused(Answer(404, {"detail": "Invalid page."}))
 
     def address(other: int) -> str:
         path, host = sent.path.partition("?")[0], sent.headers.get("Host", "localhost")
-        return f"http://{host}{path}?{urlencode(query(sent) | {'page': str(other)})}"
+        return f"http://{host}{path}?{urlencode({**asked, 'page': str(other)})}"
 
     return Answer(
         200,
