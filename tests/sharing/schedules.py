@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from random import Random
 from uuid import UUID
 
+from integrations.errors import FailureCode
 from tests.sharing.exploration import Exploration
+from tests.sharing.play import TICK as A_TICK
+from tests.sharing.play import is_fault
 from tests.sharing.promises import is_at_rest
-from tests.sharing.rows import HASHES, NOW, TICK, a_tick_later, canonical
+from tests.sharing.rows import HASHES, NOW, OPERATION, TICK, a_tick_later, canonical
 from tests.sharing.rules import REAL
-from tests.sharing.world import TICK as A_TICK
-from tests.sharing.world import Act, Step, World, is_fault
-from worker.domain.sharing import Result, Share, Timing, Urgency
+from tests.sharing.world import Act, Step, World
+from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
 
 RETRY = TICK
-CODE = "zone_unknown"
+CODES = {
+    # The breaker opens on any other failure of several in a row.
+    Outcome.NOT_SENT: FailureCode.THROTTLED,
+    Outcome.UNCLEAR: FailureCode.THROTTLED,
+    Outcome.LOST: FailureCode.THROTTLED,
+    Outcome.REJECTED: FailureCode.ZONE_UNKNOWN,
+}
 
 Crossing = tuple[int, Act, int, bool]
 
@@ -35,7 +43,8 @@ class Schedule:
 
 def result_of(act: Act) -> Result:
     """Return what a recording act records."""
-    return Result(act.outcome, retry_in=RETRY, code=CODE if act is Act.REJECTED else None)
+    operation = OPERATION if act.outcome is Outcome.ACCEPTED else None
+    return Result(act.outcome, retry_in=RETRY, code=CODES.get(act.outcome), operation=operation)
 
 
 def sample(exploration: Exploration, count: int, seed: int) -> list[Schedule]:
@@ -71,9 +80,9 @@ def _nearest(exploration: Exploration) -> dict[Crossing, tuple[int, Step]]:
 
 def _crossing(step: Step, before: World) -> Crossing | None:
     """Return what the protocol is asked in a step; None where it is not."""
-    if step.act is Act.DECIDE:
+    if step.act in (Act.DECIDE, Act.DOUBT):
         return before.row, step.act, 0, False
-    if step.act in (Act.CLAIM, Act.SKIP):
+    if step.act in (Act.CLAIM, Act.ASK, Act.SKIP):
         return before.row, step.act, step.payload, False
     if step.act.is_record:
         return before.row, step.act, 0, before.drains[step.drain].holds_row
@@ -112,9 +121,12 @@ class Prediction:
     def decide(self) -> None:
         self.share = REAL.want(self.share, self.urgency, NOW)
 
-    def claim(self, payload: int, lease_id: UUID) -> bool:
-        """Claim; return whether there is something to send."""
-        self.share = REAL.claim(self.share, HASHES[payload], lease_id, NOW, self.timing)
+    def doubt(self) -> None:
+        self.share = REAL.doubt(self.share, NOW, self.timing)
+
+    def claim(self, truth: int, lease_id: UUID) -> bool:
+        """Claim; return whether there is something to send or to ask about."""
+        self.share = REAL.claim(self.share, HASHES[truth], lease_id, NOW, self.timing)
         return self.share.lease_id == lease_id
 
     def record(self, lease_id: UUID, result: Result) -> None:
