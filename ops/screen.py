@@ -21,6 +21,10 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
 )
 """How the residents' screen writes the providers' names."""
 
+METERS = "city_hub"
+APPS = tuple(name for name in PROVIDERS if name != METERS)
+"""Those that the consent is about."""
+
 STATUSES: Mapping[CardStatus, tuple[str, str]] = MappingProxyType(
     {
         CardStatus.SUBMITTED: ("EN COURS D'INSTRUCTION", "yellow"),

@@ -60,7 +60,7 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
     started = time.monotonic()
     console.print("[bold]permit-hub[/]: the main job, end to end, on a stack of its own", highlight=False)
     console.print(
-        "PostgreSQL, Valkey, four providers' sandboxes, workers, beat and Flower", style="dim", highlight=False
+        "PostgreSQL, Valkey, five providers' sandboxes, workers, beat and Flower", style="dim", highlight=False
     )
     with console.status("starting") as status:
         stack.start(status.update)

@@ -13,7 +13,7 @@ from integrations.sandbox.control import Control
 from ops import receipts
 from ops.demo import account
 from ops.demo.narrator import Narrator
-from ops.screen import PROVIDERS
+from ops.screen import METERS, PROVIDERS
 from schemas.space import Card, Space
 
 PATIENCE_SECONDS = 20.0
@@ -119,6 +119,10 @@ class Stage:
     def plates_held(self) -> dict[str, list[str]]:
         """Ask each provider's server which plates it holds."""
         return {name: sorted(record.plate for record in self.control.held(name).values()) for name in PROVIDERS}
+
+    def plates_in_apps(self) -> dict[str, list[str]]:
+        """Ask those whom the consent is about."""
+        return {name: plates for name, plates in self.plates_held().items() if name != METERS}
 
     def until(self, met: Callable[[], bool], what: str) -> None:
         """Wait for something to come about.
