@@ -36,7 +36,7 @@ async def listening(
 
     def close_secure() -> None:
         for connection in secure.connections:
-            connection.close()  # once its request is answered
+            connection.force_close()  # whatever it is in the middle of
 
     sandbox.on_expiry = close_secure
     await plain.setup()
