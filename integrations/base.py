@@ -36,6 +36,7 @@ class Capabilities:
     fields: frozenset[SharedField]
     legal_basis: LegalBasis
     batch: int = 1  # the most changes that one request carries; above 1 the adapter is a `Batching`
+    batch_of_first_puts: bool = False  # only changes of version 1 that put share a request; any other goes alone
     lists: bool = False  # tells page by page what it holds: the adapter is a `Listing`
     acknowledges_later: bool = False  # takes a request and carries it out later: the adapter is an `Acknowledging`
     fences: bool = False  # refuses a version that is older than one it has seen

@@ -173,6 +173,26 @@ def test_changes_go_out_in_batches_up_to_the_providers_limit(upstream, provider,
     assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome = 'confirmed'") == number
 
 
+def test_where_only_first_puts_share_a_request_all_else_goes_alone(upstream, provider, evidence):
+    batches = []
+
+    class Counting(InMemory):
+        async def send_all(self, changes):
+            batches.append([change.version for change in changes])
+            return await super().send_all(changes)
+
+    twin, drain = provider(batch=3, batch_of_first_puts=True)
+    twin.__class__ = Counting
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(3)))
+    drain()
+    upstream.refuse()
+    drain()
+    assert batches == [[1, 1, 1]]
+    assert [call.version for call in twin.calls] == [1, 1, 1, 2, 2, 2]
+    assert not twin.held
+
+
 def test_the_rows_of_a_batch_end_each_in_its_own_way(upstream, provider, evidence):
     class Choosy(InMemory):
         async def send_all(self, changes):

@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
+from integrations.base import Capabilities
 from worker.domain.sharing import Urgency
 from worker.services.claim import Claimed, Ended, claim, record
 from worker.services.exchange import exchange
@@ -58,7 +59,9 @@ class Drain:
 
     @property
     def _batch(self) -> int:
-        return self.lane.adapter.capabilities.batch
+        """How many changes a request carries that is claimed for; what shares one by luck is not counted on."""
+        capabilities = self.lane.adapter.capabilities
+        return 1 if capabilities.batch_of_first_puts else capabilities.batch
 
     async def _refill(self) -> None:
         """Claim what fits into the window, of which some slots are kept for what is urgent."""
@@ -85,7 +88,7 @@ class Drain:
         claimed, more = await self._beside(claim, self.lane, granted * self._batch, least_urgent, self.today())
         if least_urgent is Urgency.ROUTINE:
             self._more = more
-        exchanges = list(_exchanges(claimed, self._batch))
+        exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
         self.lane.limiter.give_back(granted - len(exchanges))
         self._in_flight |= {
             asyncio.create_task(exchange(self.lane.adapter, together, deadline)) for together in exchanges
@@ -119,8 +122,13 @@ class Drain:
         return transaction(*args, **kwargs)
 
 
-def _exchanges(claimed: Sequence[Claimed], batch: int) -> Iterator[Sequence[Claimed]]:
-    """Divide what was claimed into what goes out together: questions one by one, changes in batches."""
-    changes = [one for one in claimed if one.operation is None]
-    yield from ([one] for one in claimed if one.operation is not None)
-    yield from (changes[start : start + batch] for start in range(0, len(changes), batch))
+def _exchanges(claimed: Sequence[Claimed], capabilities: Capabilities) -> Iterator[Sequence[Claimed]]:
+    """Divide what was claimed into what goes out together: changes that may share a request, and the others alone."""
+    together = [one for one in claimed if _may_share(one, capabilities)]
+    yield from ([one] for one in claimed if not _may_share(one, capabilities))
+    yield from (together[start : start + capabilities.batch] for start in range(0, len(together), capabilities.batch))
+
+
+def _may_share(claimed: Claimed, capabilities: Capabilities) -> bool:
+    is_first_put = claimed.change.version == 1 and not claimed.removal
+    return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)
