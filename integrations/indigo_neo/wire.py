@@ -1,5 +1,6 @@
 """Indigo Neo's JSON and words, those of APDS 4; contract.yaml says which are verified."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -18,6 +19,7 @@ EXPANDED = "expand=plannedUses"  # left out unless asked for
 CLASS = "NumberPlate"  # after the country's two letters
 ISSUER = ({"language": "en", "string": "Vehicle Registry"},)  # required, and the same for all: we do not know it
 SPECIFICATION_VERSION = 1  # a specification is not changed
+NAME = re.compile(r"[^.]+([.][^.]+)+")  # of a specification: the profile, then the zones
 LATEST_VERSION = 2_000_000_000  # an integer of the database, with some to spare
 NOT_FOUND = 404
 
@@ -123,7 +125,8 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
             "expiry": str(expiry),
             "plannedUses": [{"startTime": str(start), "endTime": str(end), **more}],
         } if (
-            of.endswith(CLASS)
+            of.removesuffix(CLASS) not in {"", of}
+            and NAME.fullmatch(specification)
             and (validity := _validity(start, end, expiry, zone)) is not None
             and more.get("cancelTime") is None
             and more.get("expiryTime") is None

@@ -128,7 +128,7 @@ def written(right: Right, zone: ZoneInfo, *, expanded: bool) -> dict[str, object
             "credentials": [
                 {
                     "type": "licensePlate",
-                    "identifier": {"className": f"{record.country}{CLASS}", "id": record.plate},
+                    "identifier": {"className": f"{record.country or ''}{CLASS}", "id": record.plate},
                     "issuer": [ISSUER],
                 }
             ]
