@@ -2,17 +2,14 @@
 
 import argparse
 import asyncio
-import os
-import signal
 import sys
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from integrations.sandbox import access, server
-from integrations.sandbox.listening import listening
+from integrations.sandbox.listening import Addresses, serve
 
 NO_ADDRESS = 1  # exit statuses
-NO_FOLDER = 2
+WRONG_SETTING = 2
 
 
 def main() -> int:
@@ -26,26 +23,20 @@ def main() -> int:
     given = arguments.parse_args()
     try:
         made = access.load_or_make(given.folder, server.find())
-    except OSError as error:
-        print(f"cannot use {given.folder}: {error.strerror}", file=sys.stderr)
-        return NO_FOLDER
+        sandbox = server.Sandbox(made, server.city_zone(), given.log_limit)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return WRONG_SETTING
     try:
-        asyncio.run(_serve(made, given))
+        asyncio.run(serve(sandbox, made, _tell, host=given.host, port=given.port, tls_port=given.tls_port))
     except OSError as error:
         print(f"cannot listen on {given.host}:{given.port}, {given.tls_port}: {error.strerror}", file=sys.stderr)
         return NO_ADDRESS
     return 0
 
 
-async def _serve(made: access.Access, given: argparse.Namespace) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    zone = ZoneInfo(os.environ.get("PERMIT_HUB_TIME_ZONE", "Europe/Paris"))
-    sandbox = server.Sandbox(made.servers, made.secrets, zone, given.log_limit)
-    async with listening(sandbox, made, host=given.host, port=given.port, tls_port=given.tls_port) as addresses:
-        print(*addresses, sep="\n", flush=True)
-        await stop.wait()
+def _tell(addresses: Addresses) -> None:
+    print(*addresses, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

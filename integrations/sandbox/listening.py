@@ -1,5 +1,7 @@
 """The sandbox's two ports: plain HTTP, and HTTPS that asks for a client's certificate."""
 
+import asyncio
+import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -51,6 +53,28 @@ async def listening(
     finally:
         await secured.cleanup()
         await plain.cleanup()
+
+
+async def serve(
+    sandbox: Sandbox,
+    access: Access,
+    ready: Callable[[Addresses], None],
+    *,
+    host: str = "127.0.0.1",
+    port: int,
+    tls_port: int,
+) -> None:
+    """Serve both ports until the process is asked to end; `ready` is told the addresses.
+
+    Raises:
+        OSError: one of the ports cannot be listened on.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with listening(sandbox, access, host=host, port=port, tls_port=tls_port) as addresses:
+        ready(addresses)
+        await stop.wait()
 
 
 def _context(access: Access, expired: Callable[[], bool]) -> ssl.SSLContext:

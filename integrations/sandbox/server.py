@@ -4,7 +4,8 @@ Measured on one core: aiohttp's low-level server, with its parser in C, answers 
 with h11 (20,000/s against 6,500/s, empty), and the sandbox shares its cores with what is being measured.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from aiohttp import web
 
 import integrations.sandbox
 from integrations.sandbox import answering, control_api
+from integrations.sandbox.access import Access
 from integrations.sandbox.control_api import Controlled
 from integrations.sandbox.misbehaviour import APPLIED_AT_ONCE, APPLIED_LATER, THEIR_OWN, Kind
 from integrations.sandbox.provider import Provider
@@ -33,20 +35,32 @@ def find() -> dict[str, type[Provider]]:
     return found
 
 
+def city_zone() -> ZoneInfo:
+    """Return the city's time zone, in which the hub counts days too.
+
+    Raises:
+        ValueError: the setting names none.
+    """
+    name = os.environ.get("PERMIT_HUB_TIME_ZONE", "Europe/Paris")
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise ValueError("PERMIT_HUB_TIME_ZONE is wrong: not a time zone of the IANA database") from None
+
+
 class Sandbox:
     """All providers in one server."""
 
     def __init__(
         self,
-        servers: Mapping[str, type[Provider]],
-        secrets: Mapping[str, Mapping[str, str]],
+        access: Access,
         zone: ZoneInfo,
         log_limit: int = LOG_LIMIT,
     ) -> None:
-        """Serve providers to whoever shows their secrets, which are given by provider and setting."""
+        """Serve the providers that an access is for to whoever shows their secrets."""
         self._providers = {
-            name: Controlled(server(secrets[name], zone), State(log_limit), secrets[name])
-            for name, server in servers.items()
+            name: Controlled(server(access.secrets[name], zone), State(log_limit), access.secrets[name])
+            for name, server in access.servers.items()
         }
         self.on_expiry: Callable[[], None] = lambda: None  # called when the certificate is to have expired
 

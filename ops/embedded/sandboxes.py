@@ -43,7 +43,11 @@ class Sandboxes:
         return python("sandbox", command, environment, port=self.tls_port)  # the second that it listens on
 
 
+def access(data: Path) -> Access:
+    """Read or make the secrets and certificates below a data folder."""
+    return load_or_make(data / FOLDER, server.find())
+
+
 def prepare(data: Path, *, port: int | None = None, tls_port: int | None = None) -> Sandboxes:
     """Read or make the access below a data folder, and choose free ports unless they are given."""
-    access = load_or_make(data / FOLDER, server.find())
-    return Sandboxes(access, port or free_port(), tls_port or free_port())
+    return Sandboxes(access(data), port or free_port(), tls_port or free_port())

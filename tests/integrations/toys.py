@@ -98,7 +98,7 @@ class Served:
 def served(folder: Path, *, log_limit: int = 1000) -> Iterator[Served]:
     """Serve the toys with an access below a folder."""
     access = load_or_make(folder, {"plain": Toy, "secured": Secured})
-    sandbox = Sandbox(access.servers, access.secrets, ZoneInfo("Europe/Paris"), log_limit)
+    sandbox = Sandbox(access, ZoneInfo("Europe/Paris"), log_limit)
     loop, ready = asyncio.new_event_loop(), Future[Addresses]()
     stop = asyncio.Event()
 
