@@ -70,7 +70,7 @@ class ActiveSeries:
             empty = await self._first_empty(sorted(series.id for series in found))
             if empty is None:
                 made = await self._make()
-            else:
+            elif not any(series.active for series in await self._all()):  # or it was passed over as no longer empty
                 await self._activate(empty)
         raise NotSentError(self._provider, FailureCode.UNAVAILABLE)
 
