@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError
-from integrations.http import Answer, ProviderClient
+from integrations.http import ProviderClient
 from integrations.settings import ProviderSettings
 
 ATTEMPTS = 3
@@ -139,11 +139,11 @@ class ClientCredentials:
         asked = asyncio.get_running_loop().time()
         answer = await self._client.exchange("POST", self._path, form=FORM)
         match answer.data:
-            case {"access_token": str(token), "token_type": str(kind)} if (
+            case {"access_token": str(token), "token_type": str(kind), **more} if (
                 TOKEN.fullmatch(token) and kind.lower() == "bearer"
             ):
                 headers = MappingProxyType({"Authorization": f"Bearer {token}"})
-                return _Token(headers, asked + _kept(answer))
+                return _Token(headers, asked + kept_for(more.get("expires_in")))
         raise self._client.unreadable(answer)
 
 
@@ -157,11 +157,9 @@ def _may_pass(error: BaseException) -> bool:
     )
 
 
-def _kept(answer: Answer) -> float:
-    """Return for how many seconds to keep a token."""
-    match answer.data:
-        case {"expires_in": int() | float() as said} if not isinstance(said, bool) and said > 0:
-            life = float(min(said, LONGEST_SECONDS))
-        case _:
-            life = UNSAID_SECONDS
+def kept_for(expires_in: object) -> float:
+    """Return for how many seconds to keep a token that is said to hold for so many."""
+    life = UNSAID_SECONDS
+    if isinstance(expires_in, int | float) and not isinstance(expires_in, bool) and expires_in > 0:
+        life = float(min(expires_in, LONGEST_SECONDS))
     return life - min(AHEAD_SECONDS, life * AHEAD_PART)

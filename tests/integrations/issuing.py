@@ -33,7 +33,7 @@ class Issuer:
         self.valid: set[str] = set()
         self.served: list[tuple[str, int]] = []  # the token and the status of each other request
         self.names: list[str] = []  # in the certificate that came with each request, of either kind
-        self.refuses_all = False
+        self.answers = 200  # to a request with a valid token
         self.held: list[asyncio.Event] = []  # the next other requests are answered only then, each by its own
         self._issue = issue
         self._life = life
@@ -88,7 +88,7 @@ class Issuer:
     async def _thing(self, request: web.Request) -> web.Response:
         self._note_name(request)
         token = request.headers["Authorization"].removeprefix("Bearer ")
-        status = 200 if token in self.valid and not self.refuses_all else 401
+        status = self.answers if token in self.valid else 401
         if self.held:
             await self.held.pop(0).wait()
         self.served.append((token, status))

@@ -101,9 +101,11 @@ def test_a_file_that_cannot_be_read_changes_nothing_and_the_next_that_can_does(
             assert server.connections == [0, 0, 0]
             replace(ours, whole)
             await put(found)
+            await put(found)
+            assert server.connections == [0, 0, 0, 1, 1]
         return seen
 
-    assert asyncio.run(once()).names == ["old", "old", "old", "new"]
+    assert asyncio.run(once()).names == ["old", "old", "old", "new", "new"]
 
 
 def test_an_authority_that_is_replaced_is_trusted_and_the_old_one_no_more(authority: Authority, tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ from base64 import b64decode
 from pathlib import Path
 from urllib.parse import parse_qs, unquote_plus
 
+import pytest
+
 from integrations.errors import FailureCode, NotSentError
 from integrations.http import ProviderClient
+from integrations.oauth import kept_for
 from tests.integrations.certificates import Authority
 from tests.integrations.issuing import ID, SECRET, Issuer, authorised
 from tests.integrations.scripted import failed, until
@@ -102,15 +105,29 @@ def test_a_new_token_that_is_refused_too_ends_it_until_the_next_request() -> Non
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> object:
-        issuer.refuses_all = True
+        issuer.answers = 401
         error = await failed(found)
         assert (type(error), error.code, error.status) == (NotSentError, FailureCode.UNAUTHORISED, 401)
         assert "token-" not in "".join(traceback.format_exception(error)) + repr(vars(error))
         assert issuer.served == [("token-0", 401), ("token-1", 401)]
-        issuer.refuses_all = False
+        issuer.answers = 200
         return await put(found)
 
     assert issuer.run(work) == "token-1"
+
+
+def test_a_request_that_is_forbidden_or_too_much_is_not_sent_again() -> None:
+    issuer = Issuer()
+
+    async def work(found: ProviderClient) -> None:
+        for status in (403, 429):
+            issuer.answers = status
+            assert (await failed(found)).status == status
+
+    issuer.run(work)
+
+    assert issuer.served == [("token-0", 403), ("token-0", 429)]
+    assert len(issuer.asked) == 1
 
 
 def test_a_token_is_renewed_before_its_end() -> None:
@@ -126,6 +143,23 @@ def test_a_token_is_renewed_before_its_end() -> None:
     assert set(issuer.statuses()) == {200}
     assert tokens == sorted(tokens)
     assert len(set(tokens)) == 3
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"),
+    [
+        (3600, 3570.0),
+        (10, 8.0),
+        (0.5, 0.4),
+        (10**400, 86_370.0),
+        (None, 270.0),
+        (0, 270.0),
+        (True, 270.0),
+        ("9", 270.0),
+    ],
+)
+def test_a_token_is_kept_until_shortly_before_its_end(expires_in: object, seconds: float) -> None:
+    assert kept_for(expires_in) == seconds
 
 
 def test_the_token_endpoint_sees_our_certificate_too(tmp_path: Path) -> None:

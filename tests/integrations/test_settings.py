@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from pydantic import ValidationError
 
 from integrations import settings
 from integrations.base import Limit
@@ -144,6 +145,13 @@ def test_limits_are_read(read: Read) -> None:
     found = read({**GOOD, LIMITS: json.dumps(["50/s", "2000/min", "10000/h", "100000/day"])})
 
     assert found.limits == (Limit(50, 1.0), Limit(2000, 60.0), Limit(10_000, 3600.0), Limit(100_000, 86_400.0))
+
+
+def test_an_access_that_is_made_by_hand_shows_nothing_when_it_is_wrong() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ProviderSettings(url="https://user:secret@partner.example")
+
+    assert "secret" not in str(caught.value)
 
 
 def test_an_authority_and_a_certificate_are_files(read: Read, tmp_path: Path) -> None:
