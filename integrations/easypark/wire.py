@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -31,10 +31,11 @@ FAILURES: Mapping[object, FailureCode] = MappingProxyType(
 """Their error numbers, and ours."""
 
 
-class Listed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Listed:
     """A page of their list; `after` leads on (None: that was the last)."""
 
-    rights: Sequence[Document]
+    rights: Sequence[Document] = field(repr=False)
     after: str | None
 
 
