@@ -168,8 +168,8 @@ def _day(value: str | None, zone: ZoneInfo) -> date | None:
 def _codes(found: object) -> tuple[str, ...] | None:
     if not isinstance(found, list) or not found:
         return None
-    codes = [one.get("code") if isinstance(one, dict) else None for one in found]
-    return tuple(codes) if all(isinstance(code, str) for code in codes) else None
+    codes = [one["code"] for one in found if isinstance(one, dict) and isinstance(one.get("code"), str)]
+    return tuple(codes) if len(codes) == len(found) else None
 
 
 def _reference(value: object) -> UUID | None:
