@@ -54,7 +54,7 @@ def remove(file: Path) -> None:
 def shown(transport: ssl.SSLObject | None) -> str:
     """Return the name in the certificate that the other side has shown."""
     peer = transport.getpeercert() if transport is not None else None
-    subject = dict(part[0] for part in (peer or {}).get("subject", ()))  # type: ignore[misc, arg-type]
+    subject = dict(part[0] for part in (peer or {}).get("subject", ()))  # type: ignore[misc]
     return subject.get("commonName", "")
 
 

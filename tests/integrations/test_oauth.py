@@ -184,7 +184,7 @@ def test_no_secret_is_shown_by_what_holds_it() -> None:
     async def work(found: ProviderClient) -> list[object]:
         await put(found)
         authorisation = found._authorisation
-        return [found, authorisation, authorisation._token, vars(authorisation)]  # type: ignore[union-attr, attr-defined]
+        return [found, authorisation, authorisation._token, vars(authorisation)]  # type: ignore[union-attr]
 
     shown = repr(issuer.run(work))
 
