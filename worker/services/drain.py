@@ -1,6 +1,7 @@
 """A drain: one worker empties one provider's due shares, the most urgent first, for a few seconds."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,12 +28,19 @@ BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records
 
 @dataclass(slots=True)
 class Drain:
-    """A rolling window of requests to one provider, refilled by claiming."""
+    """A rolling window of requests to one provider, refilled by claiming.
+
+    A claim and a record may be under way beside the requests. What is claimed beyond the window waits for a free slot:
+    a few, so that no slot waits for the database.
+    """
 
     lane: Lane
     today: Callable[[], date]
     requests: int = 0
     _in_flight: set[asyncio.Task[list[Ended]]] = field(default_factory=set)
+    _claiming: asyncio.Task[None] | None = None
+    _recording: asyncio.Task[None] | None = None
+    _waiting: deque[tuple[Sequence[Claimed], float]] = field(default_factory=deque)
     _more: bool = True  # whether there may be something to claim that no wake-up will come for
     _look_at: float = 0.0
     _ended: list[Ended] = field(default_factory=list)
@@ -44,18 +52,26 @@ class Drain:
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:
-            while self._in_flight or (self._more and loop.time() < stop_at):
+            while True:
                 if loop.time() < stop_at:
-                    await self._refill()
-                if self._in_flight:
-                    await self._record()
-                elif self._more:  # the rate limit is used up
-                    await asyncio.sleep(LOOK_SECONDS)
-            return self._more
+                    await self._claim()
+                self._send()
+                await self._record()
+                if self._is_busy:
+                    await self._wait()
+                elif not self._ended:
+                    if not self._more or loop.time() >= stop_at:
+                        return self._more
+                    await asyncio.sleep(LOOK_SECONDS)  # the rate limit is used up
         finally:
-            for request in self._in_flight:
-                request.cancel()
+            for task in (*self._in_flight, self._claiming, self._recording):
+                if task is not None:
+                    task.cancel()
             log.info("drain.ended", provider=self.lane.name, requests=self.requests)
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._in_flight or self._claiming or self._recording)
 
     @property
     def _batch(self) -> int:
@@ -63,49 +79,91 @@ class Drain:
         capabilities = self.lane.adapter.capabilities
         return 1 if capabilities.batch_of_first_puts else capabilities.batch
 
-    async def _refill(self) -> None:
-        """Claim what fits into the window, of which some slots are kept for what is urgent."""
-        settings, loop = self.lane.hub.settings, asyncio.get_running_loop()
-        window, kept = (settings.in_flight, settings.urgent_slots) if self._batch == 1 else (BATCHES_IN_FLIGHT, 1)
+    @property
+    def _window(self) -> tuple[int, int]:
+        """How many requests may be in flight, and how many of those are kept for what is urgent."""
+        settings = self.lane.hub.settings
+        return (settings.in_flight, settings.urgent_slots) if self._batch == 1 else (BATCHES_IN_FLIGHT, 1)
+
+    async def _claim(self) -> None:
+        """Claim what will soon fit into the window."""
+        now, (window, kept) = asyncio.get_running_loop().time(), self._window
+        if self._claiming is not None:
+            return
+        quarter = max(window // 4, 1)
         free = window - len(self._in_flight)
-        routine = free - kept
-        look = loop.time() >= self._look_at
-        if routine >= max(window // 4, 1) and (self._more or look):
+        routine = free - kept - len(self._waiting) + (quarter if self._batch == 1 else 0)
+        look = now >= self._look_at
+        if routine >= quarter and (self._more or look):
             requests, least_urgent = routine, Urgency.ROUTINE
         elif free > 0 and look:
             requests, least_urgent = free, Urgency.CONSENT
         else:
             return
-        self._look_at = loop.time() + LOOK_SECONDS
+        self._look_at = now + LOOK_SECONDS
         requests = requests if self._batch == 1 else 1
         granted = self.lane.limiter.take(requests, urgent=least_urgent is Urgency.CONSENT)
         if granted == 0 and least_urgent is Urgency.ROUTINE:  # then perhaps what is kept for the most urgent
             least_urgent = Urgency.CONSENT
-            granted = self.lane.limiter.take(requests, urgent=True)
+            granted = self.lane.limiter.take(min(requests, free), urgent=True)
         if granted == 0:
             return
-        deadline = loop.time() + settings.request_seconds  # counted from before the claim, as its lease is
+        deadline = now + self.lane.hub.settings.request_seconds  # counted from before the claim, as its lease is
+        if self._is_busy:
+            self._claiming = asyncio.create_task(self._claimed(granted, least_urgent, deadline))
+        else:
+            await self._claimed(granted, least_urgent, deadline)
+
+    async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
         claimed, more = await self._beside(claim, self.lane, granted * self._batch, least_urgent, self.today())
         if least_urgent is Urgency.ROUTINE:
             self._more = more
         exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
         self.lane.limiter.give_back(granted - len(exchanges))
-        self._in_flight |= {
-            asyncio.create_task(exchange(self.lane.adapter, together, deadline)) for together in exchanges
-        }
         self.requests += len(claimed)
+        urgent = [together for together in exchanges if together[0].urgency is Urgency.CONSENT]
+        self._waiting.extendleft((together, deadline) for together in reversed(urgent))
+        self._waiting.extend((together, deadline) for together in exchanges if together not in urgent)
+
+    def _send(self) -> None:
+        """Start what waits for a slot; what is urgent may take those that are kept for it."""
+        window, kept = self._window
+        while self._waiting:
+            urgent = self._waiting[0][0][0].urgency is Urgency.CONSENT
+            if len(self._in_flight) >= (window if urgent else window - kept):
+                return
+            together, deadline = self._waiting.popleft()
+            self._in_flight.add(asyncio.create_task(exchange(self.lane.adapter, together, deadline)))
+
+    async def _wait(self) -> None:
+        """Wait until a request or a transaction has ended."""
+        transactions = [task for task in (self._claiming, self._recording) if task is not None]
+        done, _ = await asyncio.wait(
+            [*self._in_flight, *transactions], timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        answered = [request for request in self._in_flight if request in done]
+        self._in_flight.difference_update(answered)
+        if answered and not self._ended:
+            self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
+        self._ended += [ended for request in answered for ended in request.result()]
+        for task in transactions:
+            if task in done:
+                task.result()
+                self._claiming = None if task is self._claiming else self._claiming
+                self._recording = None if task is self._recording else self._recording
 
     async def _record(self) -> None:
-        """Wait for an answer; record what has ended once somebody waits for it, or it is worth a transaction."""
-        done, self._in_flight = await asyncio.wait(
-            self._in_flight, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not self._ended:
-            self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
-        self._ended += [ended for request in done for ended in request.result()]
-        if self._ended and self._is_time_to_record():
-            ended, self._ended = self._ended, []
-            self._more |= await self._beside(record, self.lane, ended, self.today())
+        """Record what has ended once somebody waits for it, or it is worth a transaction."""
+        if not self._ended or self._recording is not None or not self._is_time_to_record():
+            return
+        ended, self._ended = self._ended, []
+        if self._is_busy:
+            self._recording = asyncio.create_task(self._recorded(ended))
+        else:
+            await self._recorded(ended)
+
+    async def _recorded(self, ended: Sequence[Ended]) -> None:
+        self._more |= await self._beside(record, self.lane, ended, self.today())
 
     def _is_time_to_record(self) -> bool:
         return (
@@ -117,7 +175,7 @@ class Drain:
 
     async def _beside(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction beside the requests in flight; a thread would only cost time when there are none."""
-        if self._in_flight:
+        if self._is_busy:
             return await asyncio.to_thread(transaction, *args, **kwargs)
         return transaction(*args, **kwargs)
 
