@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -19,14 +18,6 @@ class Record(NamedTuple):
     profile: str | None
     first_day: date
     last_day: date
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a request does once it is applied; no record is a removal."""
-
-    reference: UUID
-    record: Record | None
 
 
 class Sent(NamedTuple):
