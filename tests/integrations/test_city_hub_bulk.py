@@ -1,19 +1,16 @@
 """The city's hub: many permits together, the new ones in one request."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from integrations.city_hub.adapter import BATCH, Access, CityHub
-from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
+from integrations.city_hub.adapter import BATCH
+from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
 from integrations.sandbox.misbehaviour import Kind
-from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.city_hub import NAME, PARIS, Hub, kinds, permit, put, record, removal
+from tests.integrations.city_hub import NAME, Hub, kinds, permit, put, record, removal
 from tests.integrations.conftest import Run
-from tests.integrations.scripted import answering, reply
 
 NEW = [permit() for _ in range(5)]
 
@@ -109,11 +106,11 @@ def test_permits_stored_in_a_series_that_was_replaced_are_not_confirmed(hub: Hub
                 (UnclearError, FailureCode.UNAVAILABLE)
             }
             assert hub.held() == {}
-            assert kinds(await adapter.send_all([put(each, 2) for each in NEW[:3]])) == {None}
-            assert kinds(await adapter.send_all([put(each, 1) for each in NEW[3:]])) == {None}
+            assert kinds(await adapter.send_all([put(each, 2) for each in NEW])) == {None}
+            assert hub.held() == {each.reference: record(each) for each in NEW}
+            assert kinds(await adapter.send_all([put(permit(), 1)])) == {None}  # it knows the new one
 
     run(scenario())
-    assert hub.held() == {each.reference: record(each) for each in NEW}
 
 
 def test_permits_are_unclear_when_it_cannot_be_told_whether_their_series_is_active(hub: Hub, run: Run) -> None:
@@ -140,7 +137,7 @@ def test_a_series_that_is_gone_is_found_again(hub: Hub, run: Run) -> None:
             assert kinds(await adapter.send_all([put(each, 1) for each in NEW])) == {
                 (NotSentError, FailureCode.UNAVAILABLE)
             }
-            assert kinds(await adapter.send_all([put(each, 2) for each in NEW])) == {None}
+            assert kinds(await adapter.send_all([put(each, 1) for each in NEW])) == {None}
 
     run(scenario())
     assert hub.held() == {each.reference: record(each) for each in NEW}
@@ -174,82 +171,3 @@ def test_what_cannot_begin_in_time_is_not_sent_and_what_is_known_is_kept(hub: Hu
             assert kinds(ended[16:]) == {(NotSentError, FailureCode.TIMED_OUT)}
 
     run(scenario())
-
-
-def told(wanted: SharedPermit, number: int) -> dict[str, object]:
-    span = {"end_time": "2024-10-27T23:00:00+00:00", "start_time": "2024-03-30T23:00:00+00:00"}
-    return {
-        "id": number,
-        "series": 3,
-        "external_id": str(wanted.reference),
-        "subjects": [{**span, "registration_number": wanted.plate}],
-        "areas": [{"area": area, **span} for area in wanted.zones or ()],
-        "properties": None,
-        "domain": "PAR",
-    }
-
-
-def said(run: Run, *answers: tuple[str, object]) -> list[ProviderError | None]:
-    """Return how a batch of new permits ends when they give these answers, once the active series is known."""
-    series = {"id": 3, "created_at": "2024-01-01T00:00:00Z", "modified_at": "2024-01-01T00:00:00Z", "active": True}
-    page = {"count": 1, "next": None, "previous": None, "results": [series]}
-    script = [("200 OK", page), *answers, ("200 OK", series)]
-
-    async def scenario() -> list[ProviderError | None]:
-        async with answering(respond) as server:
-            access = Access(
-                url=f"http://127.0.0.1:{server.port}", key="a-key-that-is-long-enough", domain="PAR", development=True
-            )
-            adapter = CityHub(access, zone=PARIS, connections=4)
-            try:
-                return list(await adapter.send_all([put(each, 1) for each in NEW]))
-            finally:
-                await adapter.aclose()
-
-    async def respond(number: int, writer: object) -> None:
-        status, body = script[number]
-        writer.write(reply(status, json.dumps(body).encode()))  # type: ignore[attr-defined]
-
-    ended: list[ProviderError | None] = run(scenario())
-    return ended
-
-
-def test_a_row_that_the_answer_leaves_out_is_unclear(run: Run) -> None:
-    rows = [told(each, number) for number, each in enumerate(NEW)]
-
-    ended = said(run, ("201 Created", rows[:-1]))
-
-    assert kinds(ended[:-1]) == {None}
-    assert kinds(ended[-1:]) == {(UnclearError, FailureCode.ROW_MISSING)}
-
-
-def test_a_row_that_says_something_else_than_was_sent_is_unclear(run: Run) -> None:
-    rows = [told(each, number) for number, each in enumerate(NEW)]
-    rows[0] = told(replace(NEW[0], plate="WW123AA"), 0)
-
-    ended = said(run, ("201 Created", rows))
-
-    assert kinds(ended[:1]) == {(UnclearError, FailureCode.ANSWER_UNREADABLE)}
-    assert kinds(ended[1:]) == {None}
-
-
-def test_faults_by_number_of_the_row_are_understood_too(run: Run) -> None:
-    rows = [told(each, number) for number, each in enumerate(NEW)]
-
-    ended = said(run, ("400 Bad Request", {"1": {"areas": ["Unknown identifiers: …"]}}), ("201 Created", rows))
-
-    assert kinds([ended.pop(1)]) == {(RejectedError, FailureCode.ZONE_UNKNOWN)}
-    assert kinds(ended) == {None}
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        pytest.param({"detail": "JSON parse error"}, id="of the whole"),
-        pytest.param([{}] * 5, id="of no row"),
-        pytest.param([{"areas": ["…"]}] * 4, id="of another list"),
-        pytest.param({"7": {"areas": ["…"]}}, id="of a row that was not sent"),
-    ],
-)
-def test_a_refusal_that_names_no_row_rejects_nobody(run: Run, refusal: object) -> None:
-    assert kinds(said(run, ("400 Bad Request", refusal))) == {(UnclearError, FailureCode.ANSWER_UNREADABLE)}

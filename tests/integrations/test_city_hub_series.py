@@ -51,7 +51,7 @@ def test_workers_that_start_at_once_end_up_with_one_active_series(
             assert [kinds(own) for own in ended] == [{None}] * workers
 
     run(scenario())
-    assert list(hub.series().values()).count(True) == 1
+    assert list(hub.series().values()) == [True]  # and nobody has left another
     assert hub.held() == {each.reference: record(each) for own in new for each in own}
 
 
@@ -72,6 +72,22 @@ def test_a_series_that_was_retired_with_permits_is_not_brought_back(hub: Hub, ru
 
     assert hub.series()[retired] is False
     assert len(hub.held()) == 2
+
+
+def test_a_series_that_is_no_longer_active_is_not_relied_on(hub: Hub, run: Run) -> None:
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            assert kinds(await adapter.send_all([put(permit(), 1)])) == {None}
+            (known,) = hub.series()
+            other = hub.make_series(active=False)
+            hub.activate(other, deactivate_others=True)
+            hub.ask("DELETE", f"/permitseries/{other}/").raise_for_status()
+
+            await adapter.send(put(permit(), 2))
+            assert hub.series()[known] is False
+            assert len(hub.held()) == 1
+
+    run(scenario())
 
 
 def test_with_several_active_ones_a_permit_is_still_replaced_where_it_is(hub: Hub, run: Run) -> None:

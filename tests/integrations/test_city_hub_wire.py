@@ -63,6 +63,7 @@ def sample(**members: object) -> dict[str, Any]:
     return told(words.document(permit(reference=REFERENCE))) | members
 
 
+EARLIER = {"start_time": "2024-03-30T23:00:00+00:00", "end_time": "2024-10-27T22:59:59+00:00"}  # than midnight
 LATER = {"start_time": "2024-03-30T23:00:00+00:00", "end_time": "2025-10-27T23:00:00+00:00"}
 
 
@@ -76,7 +77,8 @@ LATER = {"start_time": "2024-03-30T23:00:00+00:00", "end_time": "2025-10-27T23:0
         {"areas": []},
         {"areas": [{**LATER, "area": "14A"}]},
         {"areas": [{**LATER, "area": None}], "subjects": [{**LATER, "registration_number": None}]},
-        {"subjects": [{**LATER, "registration_number": "X", "end_time": "2024-10-27T22:59:59+00:00"}]},
+        {"subjects": [{**LATER, "registration_number": "X"}]},
+        {"subjects": [{**EARLIER, "registration_number": "X"}], "areas": [{**EARLIER, "area": "14A"}]},
         {"subjects": [{**LATER, "registration_number": "X", "end_time": "2024-10-27T23:00:00"}]},
         {"subjects": [{**LATER, "registration_number": "X", "end_time": "soon"}]},
         {"subjects": [{**LATER, "registration_number": "X", "end_time": 5}]},
