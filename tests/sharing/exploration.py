@@ -1,5 +1,6 @@
 """Every world that can be reached, and the shortest way to one, if any, that breaks a promise."""
 
+import gc
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,6 +60,14 @@ class Exploration:
 
 def explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
     """Visit every world, breadth first; stop at the first that breaks a promise."""
+    gc.disable()  # no cycle is made here, and to look for one among millions of tuples takes as long as all else
+    try:
+        return _explore(rules, ticks, scope)
+    finally:
+        gc.enable()
+
+
+def _explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
     rows = Rows(rules, ticks)
     play = Play(rows, scope)
     found = Exploration(rows, play, [play.start()])

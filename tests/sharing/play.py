@@ -45,10 +45,7 @@ class Play:
         row, truth, held, decisions, doubts, removed, drifted, drains, strays, operation = world
         first, second = drains
         if decisions:
-            decided = self._with_row(world, self._rows.want(row))
-            for step in DECIDE if row else DECIDE[:B]:  # as long as nothing was wanted, A and B are mirror images
-                kept = removed and step.payload == NONE
-                yield step, decided._replace(truth=step.payload, decisions=decisions - 1, removed=kept)
+            yield from self._decides(world)
         if drifted or doubts:
             yield from self._doubts(world)
         older = (_a_tick_older(first), _a_tick_older(second))
@@ -60,7 +57,11 @@ class Play:
         )
         for step in LAND:
             if strays[step.payload] and held != step.payload:
-                yield step, world._replace(held=step.payload)
+                held_after = step.payload
+                yield (
+                    step,
+                    World(row, truth, held_after, decisions, doubts, removed, drifted, drains, strays, operation),
+                )
         if operation and operation.air:
             done = operation._replace(air=0, done=True)
             yield CARRY_OUT[done.payload], world._replace(held=done.payload, operation=done)
@@ -79,9 +80,21 @@ class Play:
             if first == second:
                 break
 
+    def _decides(self, world: World) -> Iterator[tuple[Step, World]]:
+        _, _, held, decisions, doubts, removed, drifted, drains, _, _ = world
+        row, strays, operation = self._left(self._rows.want(world.row), world)
+        first = decisions == self._scope.decisions
+        for step in DECIDE[:B] if first else DECIDE:  # as long as nothing was decided, A and B are mirror images
+            kept = removed and step.payload == NONE
+            yield (
+                step,
+                World(row, step.payload, held, decisions - 1, doubts, kept, drifted, drains, strays, operation),
+            )
+
     def _doubts(self, world: World) -> Iterator[tuple[Step, World]]:
         """Have the provider's copy change behind the hub's back, or have someone doubt it."""
-        doubted = self._with_row(world, self._rows.doubt(world.row))
+        row, strays, operation = self._left(self._rows.doubt(world.row), world)
+        doubted = world._replace(row=row, strays=strays, operation=operation)
         if world.drifted:
             yield DOUBT, doubted._replace(drifted=False)
             return
@@ -90,13 +103,12 @@ class Play:
             if step.payload != world.held:
                 yield step, world._replace(held=step.payload, doubts=world.doubts - 1, removed=False, drifted=True)
 
-    def _with_row(self, world: World, row: int) -> World:
-        """Return the world with another row; what that no longer waits for becomes a stray."""
+    def _left(self, row: int, world: World) -> tuple[int, Strays, Operation | None]:
+        """Return another row with the strays and the operation; one that it does not wait for is a stray."""
         operation = world.operation
         if operation is None or self._rows.rows[row].asks:
-            return world._replace(row=row)
-        strays = _with_stray(world.strays, operation.payload, operation.air)
-        return world._replace(row=row, strays=strays, operation=None)
+            return row, world.strays, operation
+        return row, _with_stray(world.strays, operation.payload, operation.air), None
 
     def _loses_row(self, drain: Drain, row: int, mover: Drain) -> bool:
         return drain.holds_row and (mover.holds_row or not self._rows.rows[row].leased)

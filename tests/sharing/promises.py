@@ -21,23 +21,28 @@ def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
 def broken_by_step(before: World, row: Row, step: Step, row_after: Row) -> str | None:
     """Check who may claim and who may confirm, and that nothing of the latest truth is given up untried."""
     act, payload, number = step
-    if act in (Act.CLAIM, Act.ASK) and any(drain.lease for drain in before.drains):
-        return "2: a share is claimed while another drain's lease is live"
-    if act is Act.CLAIM and before.operation is not None:
-        return "2: a share is claimed for sending while its operation is under way"
-    if act is Act.CLAIM and payload != wanted(before, row):
-        return "1: a request is built from something else than the truth"
-    if act in (Act.CONFIRMED, Act.CONFIRMED_UNSEEN) and row.payload is None and row_after.payload is not None:
-        if not before.drains[number].holds_row:
+    if act is Act.CLAIM or act is Act.ASK:
+        if any(drain.lease for drain in before.drains):
+            return "2: a share is claimed while another drain's lease is live"
+        if act is Act.CLAIM and before.operation is not None:
+            return "2: a share is claimed for sending while its operation is under way"
+        if act is Act.CLAIM and payload != wanted(before, row):
+            return "1: a request is built from something else than the truth"
+    if act is Act.CONFIRMED or act is Act.CONFIRMED_UNSEEN:
+        for_good = row.payload is None and row_after.payload is not None
+        if for_good and not before.drains[number].holds_row:
             return "2: a drain confirms for good without the lease"
-        if row_after.payload != payload:
+        if for_good and row_after.payload != payload:
             return "2: something is confirmed for good that was not sent"
-    if row_after.parked and not (row.parked and act is not Act.DECIDE):
-        if act is not Act.REJECTED or payload == NONE or payload != before.truth:
-            return "3: a removal, or a truth not yet tried, is given up"
+    if row_after.parked and (act is Act.DECIDE or not row.parked) and not _is_refused(step, before):
+        return "3: a removal, or a truth not yet tried, is given up"
     if act is Act.DECIDE and not (row_after.due or row_after.live):
         return "3: a new truth is neither due nor in hand"
     return None
+
+
+def _is_refused(step: Step, before: World) -> bool:
+    return step.act is Act.REJECTED and step.payload == before.truth != NONE
 
 
 def wanted(world: World, row: Row) -> int:

@@ -3,7 +3,6 @@
 Together they cross every transition of every row that the exploration met.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from uuid import UUID
@@ -11,7 +10,7 @@ from uuid import UUID
 from integrations.errors import FailureCode
 from tests.sharing.exploration import Exploration
 from tests.sharing.play import TICK as A_TICK
-from tests.sharing.play import is_fault
+from tests.sharing.play import Play, is_fault
 from tests.sharing.promises import is_at_rest
 from tests.sharing.rows import HASHES, NOW, OPERATION, TICK, a_tick_later, canonical
 from tests.sharing.rules import REAL
@@ -19,6 +18,7 @@ from tests.sharing.world import Act, Step, World
 from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
 
 RETRY = TICK
+ENOUGH = 40  # steps, before a schedule makes for its end
 CODES = {
     # The breaker opens on any other failure of several in a row.
     Outcome.NOT_SENT: FailureCode.THROTTLED,
@@ -27,7 +27,8 @@ CODES = {
     Outcome.REJECTED: FailureCode.ZONE_UNKNOWN,
 }
 
-Crossing = tuple[int, Act, int, bool]
+Crossing = tuple[int, str, int]
+"""A transition, by what it is and the rows that it leads from and to."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,10 @@ def sample(exploration: Exploration, count: int, seed: int) -> list[Schedule]:
     by_distance = sorted(_nearest(exploration).items(), key=lambda found: found[1], reverse=True)
     for crossing, (number, last) in by_distance:  # the far ones first: their way crosses near ones
         if crossing not in crossed:
-            schedules.append(_finished(exploration, number, last))
-            crossed |= set(_crossings(schedules[-1]))
+            schedules.append(_finished(exploration, number, last, crossed))
     random = Random(seed)
     while len(schedules) < count:
-        schedules.append(_finished(exploration, random.randrange(len(exploration.worlds)), None))
+        schedules.append(_finished(exploration, random.randrange(len(exploration.worlds)), None, crossed))
     return schedules
 
 
@@ -67,47 +67,59 @@ def _nearest(exploration: Exploration) -> dict[Crossing, tuple[int, Step]]:
     nearest: dict[Crossing, tuple[int, Step]] = {}
     alike = set()
     for number, world in enumerate(exploration.worlds):
-        looks = (world.row, world.truth, world.decisions > 0, world.drains)
+        looks = (world.row, world.truth, world.decisions > 0, world.doubts > 0, world.drains, world.operation)
         if looks in alike:
             continue
         alike.add(looks)
-        for step, _ in exploration.play.steps(world):
-            crossing = _crossing(step, world)
+        for step, after in exploration.play.steps(world):
+            crossing = _crossing(step, world, after)
             if crossing is not None and crossing not in nearest:
                 nearest[crossing] = (number, step)
     return nearest
 
 
-def _crossing(step: Step, before: World) -> Crossing | None:
-    """Return what the protocol is asked in a step; None where it is not."""
-    if step.act in (Act.DECIDE, Act.DOUBT):
-        return before.row, step.act, 0, False
-    if step.act in (Act.CLAIM, Act.ASK, Act.SKIP):
-        return before.row, step.act, step.payload, False
-    if step.act.is_record:
-        return before.row, step.act, 0, before.drains[step.drain].holds_row
+def _crossing(step: Step, before: World, after: World) -> Crossing | None:
+    """Return which transition the protocol is asked for in a step; None where it is not."""
+    act = step.act
+    if act is Act.DECIDE:
+        return before.row, "want", after.row
+    if act is Act.DOUBT:
+        return before.row, "doubt", after.row
+    if act in (Act.CLAIM, Act.ASK, Act.SKIP):
+        return before.row, "claim", after.row
+    if act.is_record:
+        return before.row, "record" if before.drains[step.drain].holds_row else "record too late", after.row
     return None
 
 
-def _crossings(schedule: Schedule) -> Iterator[Crossing]:
-    before = schedule.start
-    for step, after in schedule.played:
-        crossing = _crossing(step, before)
-        if crossing is not None:
-            yield crossing
-        before = after
-
-
-def _finished(exploration: Exploration, number: int, last: Step | None) -> Schedule:
-    """Go to a world, and on without a fault until all is at rest."""
+def _finished(exploration: Exploration, number: int, last: Step | None, crossed: set[Crossing]) -> Schedule:
+    """Go to a world, and on until all is at rest: without a fault, but for those that cross where none has crossed."""
     start, play = exploration.worlds[0], exploration.play
-    played = exploration.schedule(number, last)
-    world = played[-1][1] if played else start
-    while not is_at_rest(world, play.row(world)):
-        fair = [(step, after) for step, after in play.steps(world) if not is_fault(step, world)]
-        step, world = next((found for found in fair if found[0] != A_TICK), fair[0])
-        played.append((step, world))
+    played, before = exploration.schedule(number, last), start
+    for step, after in played:
+        _cross(_crossing(step, before, after), crossed)
+        before = after
+    while not is_at_rest(before, play.row(before)):
+        step, after = _next(play, before, crossed if len(played) < ENOUGH else None)
+        played.append((step, after))
+        _cross(_crossing(step, before, after), crossed)
+        before = after
     return Schedule(start, tuple(played))
+
+
+def _next(play: Play, world: World, crossed: set[Crossing] | None) -> tuple[Step, World]:
+    steps = list(play.steps(world))
+    for step, after in steps if crossed is not None else ():
+        crossing = _crossing(step, world, after)
+        if crossing is not None and crossing not in crossed:
+            return step, after
+    fair = [(step, after) for step, after in steps if not is_fault(step, world)]
+    return next((found for found in fair if found[0] != A_TICK), fair[0])
+
+
+def _cross(crossing: Crossing | None, crossed: set[Crossing]) -> None:
+    if crossing is not None:
+        crossed.add(crossing)
 
 
 @dataclass

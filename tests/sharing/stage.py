@@ -5,7 +5,7 @@ by moving the rows' times back.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -143,10 +143,9 @@ class Stage:
         return listed
 
     def _settle_in(self, db: Connection) -> None:
-        for first in range(0, len(self._permits), MOST_AT_ONCE):
-            imports.apply(
-                self._hub, db, _import(self._permits, range(len(self._permits))[first:][:MOST_AT_ONCE]), TODAY
-            )
+        numbered = list(enumerate(self._permits))
+        for first in range(0, len(numbered), MOST_AT_ONCE):
+            imports.apply(self._hub, db, _import(numbered[first : first + MOST_AT_ONCE]), TODAY)
         now = db.execute(_CLOCK).scalar_one()
         shares.upsert(db, {ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits})
 
@@ -233,7 +232,7 @@ def _decision(number: int, payload: int, seen: int) -> jobs.DecideConsent:
     )
 
 
-def _import(permits: Sequence[UUID], numbers: Iterable[int]) -> jobs.ImportPermits:
+def _import(numbered: Iterable[tuple[int, UUID]]) -> jobs.ImportPermits:
     return jobs.ImportPermits(
         job_id=uuid4(),
         source="tests",
@@ -241,7 +240,7 @@ def _import(permits: Sequence[UUID], numbers: Iterable[int]) -> jobs.ImportPermi
         permits=tuple(
             jobs.ImportedPermit(
                 resident_id=_resident(number),
-                permit_id=permits[number],
+                permit_id=permit_id,
                 status=jobs.ImportedStatus.ACTIVE,
                 requested_on=TODAY,
                 plate=jobs.Plate(raw=f"AA-{number % 1000:03}-A{chr(ord('A') + number // 1000)}"),
@@ -250,6 +249,6 @@ def _import(permits: Sequence[UUID], numbers: Iterable[int]) -> jobs.ImportPermi
                 zones=ZONES[A],
                 terms=(jobs.ImportedTerm(first_day=TODAY, last_day=TODAY + timedelta(days=300)),),
             )
-            for number in numbers
+            for number, permit_id in numbered
         ),
     )

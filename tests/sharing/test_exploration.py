@@ -16,11 +16,10 @@ PARTS = {
     "three decisions, leases that outlast settling": (LEASES_OUTLAST_SETTLING, Scope(decisions=3)),
     "three decisions, senders that stall beyond T until they record": (SHORT, Scope(decisions=3, stalls=True)),
     "two decisions, operations": (SHORT, Scope(decisions=2, later=True)),
-    "two decisions, operations, leases that outlast settling": (Ticks(2, 1), Scope(decisions=2, later=True)),
+    "one decision, operations, leases that outlast settling": (LEASES_OUTLAST_SETTLING, Scope(decisions=1, later=True)),
     "one decision, operations, longer times": (Ticks(), Scope(decisions=1, later=True)),
     "one decision, operations, senders that stall": (SHORT, Scope(decisions=1, later=True, stalls=True)),
     "two decisions, one drift or doubt": (SHORT, Scope(decisions=2, doubts=1)),
-    "one decision, two drifts or doubts": (SHORT, Scope(decisions=1, doubts=2)),
 }
 """Beside the fixtures: `exploration` has three decisions, `waiting` one, with operations and one drift or doubt."""
 

@@ -106,7 +106,7 @@ class Turn:
     def _answers(self) -> Iterator[Move]:
         """Record what a question came to.
 
-        It is one with its answer: what the provider said is true by then as well, or it might as well not have said it.
+        It is one with its answer: what the provider said still holds by then, or it might as well not have been asked.
         What it says of an operation that is no longer the row's is open.
         """
         operation = self.operation if self.drain.holds_row else None
