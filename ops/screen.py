@@ -16,7 +16,7 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
         "flowbird": "Flowbird",
         "easypark": "EasyPark",
         "indigo_neo": "Indigo Neo",
-        "city_hub": "Horodateurs de la ville",
+        "city_hub": "Horodateurs",
     }
 )
 """How the residents' screen writes the providers' names."""
