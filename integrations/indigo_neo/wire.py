@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -194,6 +195,7 @@ def _written(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=8_192)  # many rights of a page have the same days
 def _validity(start: str, end: str, expiry: str, zone: ZoneInfo) -> Validity | None:
     """Return the days of the city from one instant to another; None where no days begin then."""
     try:

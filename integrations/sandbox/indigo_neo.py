@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
+from itertools import count, takewhile
 from typing import NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from integrations.sandbox.records import Answer, Flaw, Record, RefusedError, Rep
 RIGHTS = "/rights/assigned"
 NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown right
 PAGE = 500
-LISTINGS = 8  # of more than one page, kept for those who read on
+LISTINGS = 8  # kept for those who read on
 
 
 class Known(NamedTuple):
@@ -33,6 +33,13 @@ class Item(NamedTuple):
     record: Record | None
 
 
+class Listing(NamedTuple):
+    """What was there at one instant, or had changed by then, after so many changes in all."""
+
+    items: Sequence[Item]
+    changes: int
+
+
 class Server(Provider):
     """Assigned rights whose versions the client counts; nothing older than the latest is accepted."""
 
@@ -42,7 +49,8 @@ class Server(Provider):
         """Serve whoever shows the access token."""
         super().__init__(secrets, zone)
         self._known: dict[str, Known] = {}  # in the order of the changes
-        self._listings: dict[tuple[str | None, int], Sequence[Item]] = {}  # by what was asked for, and its instant
+        self._changes = 0
+        self._listings: dict[tuple[int | None, int], Listing] = {}  # by the first second, if any, and the instant
 
     def answer(self, sent: Sent) -> Reply:
         """Answer a request."""
@@ -68,6 +76,7 @@ class Server(Provider):
         """Lose a right and all that was known of it."""
         super().drop(reference)
         self._known.pop(reference, None)
+        self._changes += 1
 
     def reset(self) -> None:
         """Forget everything."""
@@ -154,6 +163,7 @@ class Server(Provider):
         """Note a version as the latest one, and this as the latest change."""
         self._known.pop(reference, None)
         self._known[reference] = Known(version, time.time())
+        self._changes += 1
 
     def _read(self, sent: Sent, reference: str) -> Answer:
         asked = documents.query(sent, "expand")
@@ -170,17 +180,15 @@ class Server(Provider):
         if sent.body:
             raise RefusedError(Flaw.UNKNOWN_FIELD)
         expanded = documents.expands(asked.get("expand"))
-        since = asked.get("modified_since")
-        changed_after = None if since is None else documents.number(since)
+        since = documents.number(asked["modified_since"]) if "modified_since" in asked else None
         offset = documents.number(asked.get("offset", "0"))
-        if "reference_instant" in asked:
-            instant = documents.number(asked["reference_instant"])
-            if (since, instant) not in self._listings:
-                return documents.error(400, "Unknown reference instant")
-            items = self._listings[since, instant]
-        else:
-            items = self._items(changed_after)
-            instant = self._keep(since, items) if len(items) > PAGE else int(time.time())
+        named = asked.get("reference_instant")
+        instant = self._begin(since) if named is None else documents.number(named)
+        listing = self._listings.pop((since, instant), None)
+        if listing is None:
+            return documents.error(400, "Unknown reference instant")
+        self._listings[since, instant] = listing  # the last one to go
+        items = listing.items
         page = items[offset : offset + PAGE]
         rights = (Right(item.id, item.known.version, item.record) for item in page if item.record is not None)
         answer: dict[str, object] = {
@@ -192,24 +200,25 @@ class Server(Provider):
             answer["deletedReferences"] = gone
         return Answer(200, answer)
 
-    def _items(self, changed_after: int | None) -> list[Item]:
-        """Return all rights, or the latest changes first."""
-        if changed_after is None:
-            return [Item(reference, self._known[reference], record) for reference, record in self.held.items()]
-        found = []
-        for reference, known in reversed(self._known.items()):
-            if known.changed <= changed_after:
-                break
-            found.append(Item(reference, known, self.held.get(reference)))
-        return found
-
-    def _keep(self, since: str | None, items: Sequence[Item]) -> int:
-        """Keep a listing for who reads on, and return its instant: this second, or the last one that is not taken."""
+    def _begin(self, since: int | None) -> int:
+        """Keep what is there now for those who read on; return its instant: this second, or the last that is free."""
+        for (asked, instant), listing in self._listings.items():
+            if asked == since and listing.changes == self._changes:
+                return instant
         instant = next(second for second in count(int(time.time()), -1) if (since, second) not in self._listings)
         if len(self._listings) == LISTINGS:
             del self._listings[next(iter(self._listings))]
-        self._listings[since, instant] = items
+        items = self._rights() if since is None else self._latest(since)
+        self._listings[since, instant] = Listing(items, self._changes)
         return instant
+
+    def _rights(self) -> list[Item]:
+        return [Item(reference, self._known[reference], record) for reference, record in self.held.items()]
+
+    def _latest(self, since: int) -> list[Item]:
+        """Return what has changed after a second, the latest first."""
+        found = takewhile(lambda one: one[1].changed > since, reversed(self._known.items()))
+        return [Item(reference, known, self.held.get(reference)) for reference, known in found]
 
 
 def _not_allowed(methods: str) -> Reply:

@@ -245,3 +245,14 @@ def test_changes_that_cannot_be_read_are_unclear(run: Run, permit: SharedPermit)
     caught = failure(run, listing(right(permit), offset=2, total=3), ("200 OK", ANOTHERS), cursor="2.1700000000")
 
     assert caught.code == FailureCode.ANSWER_UNREADABLE
+
+
+def test_a_right_that_was_deleted_and_assigned_again_is_listed(run: Run, permit: SharedPermit) -> None:
+    gone = {"id": str(permit.reference), "className": "AssignedRight", "deleteTimestamp": "2024-05-01T10:00:00Z"}
+    status, changes = listing(right(permit))
+    assert isinstance(changes, dict)
+    answers = listing(right(permit, expiry=None), offset=2, total=3), (status, changes | {"deletedReferences": [gone]})
+
+    _, page = run(ask(*answers, cursor="2.1700000000"))
+
+    assert page.copies == [copy(permit)]
