@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -202,26 +203,25 @@ def _items(value: object) -> list[dict[str, object]]:
 
 def _validity(items: Sequence[Document], zone: ZoneInfo) -> Validity | None:
     """Return the days on which all items are in force; None when they differ or are no whole days."""
+    spans = {(str(item.get("start_time")), str(item.get("end_time"))) for item in items}
+    found = {_days(start, end, zone) for start, end in spans}
+    return found.pop() if len(found) == 1 else None
+
+
+@lru_cache(maxsize=10_000)  # most permits share their days with others, and time zones are slow
+def _days(start: str, end: str, zone: ZoneInfo) -> Validity | None:
+    """Return the days from one midnight to another; None when these are no midnights."""
     try:
-        spans = {(_instant(item.get("start_time")), _instant(item.get("end_time"))) for item in items}
-        if len(spans) != 1:
-            return None
-        ((start, end),) = spans
-        found = Validity(_day(start, zone), _day(end, zone) - timedelta(days=1))
-        whole = tuple(moment.astimezone(UTC) for moment in instants(found, zone)) == (start, end)
-    except (TypeError, ValueError, OverflowError):
+        first, after = _instant(start), _instant(end)
+        found = Validity(first.astimezone(zone).date(), after.astimezone(zone).date() - timedelta(days=1))
+        whole = tuple(moment.astimezone(UTC) for moment in instants(found, zone)) == (first, after)
+    except (ValueError, OverflowError):
         return None
     return found if whole else None
 
 
-def _instant(value: object) -> datetime:
-    if not isinstance(value, str):
-        raise TypeError
-    found = datetime.fromisoformat(value)
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError
     return found.astimezone(UTC)
-
-
-def _day(moment: datetime, zone: ZoneInfo) -> date:
-    return moment.astimezone(zone).date()
