@@ -28,7 +28,8 @@ FAILURES: Mapping[object, FailureCode] = MappingProxyType(
     {
         "Invalid credential identifier": FailureCode.PLATE_REFUSED,
         "Unknown credential class": FailureCode.COUNTRY_REFUSED,
-        "Unknown right specification": FailureCode.PROFILE_UNKNOWN,  # or one of the zones: both are in its name
+        "Unknown right specification": FailureCode.PROFILE_UNKNOWN,
+        "Unknown place": FailureCode.ZONE_UNKNOWN,
         "Invalid planned use": FailureCode.VALIDITY_REFUSED,
     }
 )

@@ -40,7 +40,7 @@ MESSAGES = {
     Flaw.MISSING_FIELD: "Missing required attributes",
     Flaw.PLATE: "Invalid credential identifier",
     Flaw.COUNTRY: "Unknown credential class",
-    Flaw.ZONE: "Unknown right specification",
+    Flaw.ZONE: "Unknown place",
     Flaw.PROFILE: "Unknown right specification",
     Flaw.PERIOD: "Invalid planned use",
 }
@@ -154,8 +154,10 @@ def _specification(value: object) -> tuple[str, tuple[str, ...]]:
     if type(version) is not int:
         raise RefusedError(Flaw.WRONG_TYPE)
     named, *where = text(own).split(".")
-    if version != 1 or not 1 <= len(where) <= MOST_ZONES:
+    if version != 1 or not where:
         raise RefusedError(Flaw.PROFILE)
+    if len(where) > MOST_ZONES:
+        raise RefusedError(Flaw.ZONE)
     return profile(named), zones(list(where))
 
 

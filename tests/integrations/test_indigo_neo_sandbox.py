@@ -30,7 +30,8 @@ RIGHT = {
 }
 
 INVALID, PLATE, CLASS = "Invalid request", "Invalid credential identifier", "Unknown credential class"
-UNKNOWN, TIMES, MISSING = "Unknown right specification", "Invalid planned use", "Missing required attributes"
+UNKNOWN, PLACE = "Unknown right specification", "Unknown place"
+TIMES, MISSING = "Invalid planned use", "Missing required attributes"
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def said(answer: httpx.Response) -> tuple[int, str]:
         ({"rightSpecification": SPECIFICATION | {"version": 2}}, UNKNOWN),
         ({"rightSpecification": SPECIFICATION | {"id": "resident"}}, UNKNOWN),
         ({"rightSpecification": SPECIFICATION | {"id": "Resident.75014_A"}}, UNKNOWN),
-        ({"rightSpecification": SPECIFICATION | {"id": "resident.75014_A."}}, UNKNOWN),
+        ({"rightSpecification": SPECIFICATION | {"id": "resident.75014_A."}}, PLACE),
         (identified(id="EF-367-QS"), PLATE),
         (identified(id="ef367qs"), PLATE),
         (identified(id="É" * 21), PLATE),
