@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from schemas.shared import SharedPermit, Validity
-from tests.integrations.subjects import IN_MEMORY, SUITE, Local, Remote, Subject
+from tests.integrations.subjects import SUITE, TWINS, Hub, Local, Remote, Subject
 
 Run = Callable[..., Any]
 
@@ -30,16 +30,22 @@ def provider(request: pytest.FixtureRequest) -> str:
 def subject(
     provider: str, run: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Subject]:
-    found: Subject
-    if provider == IN_MEMORY:
-        found = Local()
-    else:
-        sandbox = request.getfixturevalue("sandbox")
-        for name, value in sandbox.environment.items():
-            monkeypatch.setenv(name, value)
-        found = Remote(provider, sandbox)
-    yield found
-    run(found.adapter.aclose())
+    """One provider; whatever it is sent in a test is compared with its contract afterwards."""
+    if provider in TWINS:
+        yield Local(provider)
+        return
+    sandbox = request.getfixturevalue("sandbox")
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    remote = Remote(provider, sandbox)
+    yield remote
+    run(remote.adapter.aclose())
+    remote.check_contract()
+
+
+@pytest.fixture
+def hub(subject: Subject) -> Hub:
+    return Hub(subject.adapter)
 
 
 @pytest.fixture
