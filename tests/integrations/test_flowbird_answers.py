@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -29,11 +29,11 @@ def certificate(tmp_path: Path) -> Path:
     return file
 
 
-def results(permits: Sequence[SharedPermit], *said: dict[str, object] | None) -> dict[str, object]:
+def results(permits: Sequence[SharedPermit], *said: Mapping[str, object] | None) -> dict[str, list[object]]:
     """Return what a server says of some rows; None: nothing."""
     return {
         "results": [
-            {"row": number, "reference": str(permit.reference), "result": "OK"} | of_row
+            {"row": number, "reference": str(permit.reference), "result": "OK", **of_row}
             for number, (permit, of_row) in enumerate(zip(permits, said, strict=True))
             if of_row is not None
         ]
@@ -75,9 +75,9 @@ def test_results_are_matched_by_their_number_whatever_their_order(
 ) -> None:
     permits = many(permit, 3)
     said = results(permits, {}, {"result": "KO", "reason": "PLATE_FORMAT"}, {"since": "today"})
-    said["results"] = [*reversed(said["results"])]  # type: ignore[misc]
+    said["results"].reverse()
 
-    found, _ = answers_to(run, certificate, permits, ("200 OK", said | {"took_ms": 3}))
+    found, _ = answers_to(run, certificate, permits, ("200 OK", {**said, "took_ms": 3}))
 
     assert found == [None, (RejectedError, FailureCode.PLATE_REFUSED, 200), None]
 
