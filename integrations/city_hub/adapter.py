@@ -38,6 +38,7 @@ class CityHub:
         fields=frozenset({SharedField.PLATE, SharedField.ZONES, SharedField.VALIDITY}),
         legal_basis=LegalBasis.PUBLIC_TASK,
         batch=BATCH,
+        batch_of_first_puts=True,
         lists=True,
         limits=(Limit(60, 1.0),),
     )
