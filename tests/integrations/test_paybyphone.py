@@ -110,6 +110,18 @@ def test_writes_about_one_permit_keep_their_order_whatever_each_takes(
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
 
 
+def test_a_write_waits_for_the_one_before_it_and_holds_up_nobody_else(
+    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
+) -> None:
+    sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=FAR_TOO_LATE_MS)
+    operations = [run(adapter.send(put(permit, version))) for version in (1, 2)]
+    other = replace(permit, reference=uuid4())
+    run(carry_out(adapter, put(other)))
+
+    assert [run(adapter.ask(operation)) for operation in operations] == [False, False]
+    assert sandbox.control.held(NAME) == {other.reference: record(other)}
+
+
 def test_a_removal_is_not_done_as_long_as_a_put_is_under_way(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:

@@ -26,6 +26,11 @@ def document(status: str, body: object) -> bytes:
     return reply(status, json.dumps(body).encode())
 
 
+def name(answer: bytes) -> str:
+    """Name an answer by its status."""
+    return answer.split(b"\r\n")[0].partition(b" ")[2].decode()
+
+
 async def sent(permit: SharedPermit, *answers: bytes, removal: bool = False) -> tuple[list[bytes], Operation | None]:
     """Send a put or a removal to a server that gives a token, then these answers; return what it was sent, too."""
     change = remove(permit.reference) if removal else put(permit)
@@ -90,6 +95,7 @@ def test_a_workflow_is_asked_where_we_were_told_to_ask_and_nowhere_else(run: Run
         reply("200 OK", b"{}", "Location: /workflows/a"),
         reply("204 No Content", b"", "Location: /workflows/a"),
     ],
+    ids=name,
 )
 @pytest.mark.parametrize("removal", [False, True])
 def test_a_write_without_a_workflow_to_ask_is_unclear(
@@ -157,6 +163,7 @@ def test_a_workflow_that_failed_by_their_own_fault_is_sent_again(run: Run) -> No
         document("410 Gone", {"errorType": "WorkflowNotFound"}),
         reply("404 Not Found", b"<html>"),
     ],
+    ids=name,
 )
 def test_a_question_without_an_answer_says_nothing_of_the_workflow(run: Run, answer: bytes) -> None:
     assert unreadable(run, asked(answer))
