@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID, uuid4
 
 from integrations.base import Capabilities, Change, LegalBasis, Operation, Page, needed
-from integrations.errors import LostError, ProviderError, StaleError
+from integrations.errors import LostError, ProviderError, RejectedError, StaleError
 from schemas.shared import Copy, SharedField
 
 Held = Mapping[SharedField, object]
@@ -83,9 +83,18 @@ class InMemory:
         return operation
 
     async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
-        """Hold all of it; one request, which goes wrong as a whole."""
-        await self._answer([self._call(change) for change in changes], None)
-        return [None] * len(changes)
+        """Hold all that is complete; one request, which goes wrong as a whole."""
+        calls: list[Call] = []
+        ended: list[ProviderError | None] = []
+        for change in changes:
+            try:
+                calls.append(self._call(change))
+                ended.append(None)
+            except RejectedError as error:
+                ended.append(error)
+        if calls:
+            await self._answer(calls, None)
+        return ended
 
     async def ask(self, operation: Operation) -> bool:
         """Carry an operation out, unless that is to wait."""
