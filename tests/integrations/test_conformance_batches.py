@@ -16,6 +16,7 @@ from tests.integrations.subjects import (
     FAULTS,
     TWINS,
     Hub,
+    Remote,
     Subject,
     another,
     changed,
