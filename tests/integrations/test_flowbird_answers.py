@@ -19,6 +19,7 @@ Scripted = tuple[str, object]
 TOKEN: Scripted = ("200 OK", {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600})
 UNREADABLE = (UnclearError, FailureCode.ANSWER_UNREADABLE, 200)
 MISSING = (UnclearError, FailureCode.ROW_MISSING, 200)
+DEADLINE_SECONDS = 3.0  # as the engine's
 KO = {"result": "KO", "reason": "BATCH_REFUSED"}
 
 
@@ -43,8 +44,8 @@ def results(permits: Sequence[SharedPermit], *said: Mapping[str, object] | None)
 def answers_to(
     run: Run, certificate: Path, permits: Sequence[SharedPermit], *answers: Scripted, removals: bool = False
 ) -> tuple[list[Ended], int]:
-    """Send permits, or their removals, to a server that gives these answers; return how each ended, and the number of
-    batches.
+    """Send permits, or their removals, to a server that gives these answers, and then none; return how each ended, and
+    the number of batches.
     """
     replies = [
         reply(status, body if isinstance(body, bytes) else json.dumps(body).encode())
@@ -52,7 +53,8 @@ def answers_to(
     ]
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
-        writer.write(replies[number])
+        if number < len(replies):
+            writer.write(replies[number])
 
     async def send() -> tuple[list[Ended], int]:
         changes = [remove(permit.reference) if removals else put(permit) for permit in permits]
@@ -61,7 +63,8 @@ def answers_to(
             aclosing(reach(f"http://127.0.0.1:{server.port}", certificate)) as adapter,
         ):
             try:
-                found: Sequence[ProviderError | None] = await adapter.send_all(changes)
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    found: Sequence[ProviderError | None] = await adapter.send_all(changes)
             except ProviderError as error:
                 found = [error] * len(changes)
         return [ended(error) for error in found], len(server.requests) - 1
@@ -164,6 +167,21 @@ def test_each_way_to_refuse_a_batch_splits_it(run: Run, certificate: Path, permi
 
     assert found == [None, (RejectedError, FailureCode.REQUEST_REFUSED, int(status[:3]))]
     assert requests == 3
+
+
+def test_splitting_ends_before_the_deadline_with_what_is_known(
+    run: Run, certificate: Path, permit: SharedPermit
+) -> None:
+    permits = many(permit, 8)
+    refused: Scripted = ("422 Unprocessable Content", KO)
+    done: Scripted = ("200 OK", results(permits[:4], *[{}] * 4))
+
+    # Eight are refused, the first four are done, the others are refused; then two hang.
+    found, requests = answers_to(run, certificate, permits, refused, done, refused)
+
+    unclear, not_sent = ((kind, FailureCode.TIMED_OUT, None) for kind in (UnclearError, NotSentError))
+    assert found == [*[None] * 4, *[unclear] * 2, *[not_sent] * 2]
+    assert requests == 4
 
 
 def test_a_single_row_that_is_refused_whole_is_refused_for_its_reason(

@@ -151,20 +151,6 @@ def test_what_comes_after_a_part_that_is_unclear_is_known_not_to_be_sent(
     assert sandbox.control.held(NAME) == records(together[0])
 
 
-def test_splitting_ends_before_the_deadline_with_what_is_known(
-    adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    together = many(permit, 8)
-    poison(together, 5)
-    sandbox.control.misbehave(NAME, Kind.HANG, rate=1 / 4, count=1, path=BATCH)
-
-    answers = run(send_all(adapter, together))
-
-    # Eight are refused, the first four are done, the others are refused; then two hang.
-    unclear, not_sent = ((kind, FailureCode.TIMED_OUT, None) for kind in (UnclearError, NotSentError))
-    assert [ended(error) for error in answers] == [*[None] * 4, *[unclear] * 2, *[not_sent] * 2]
-
-
 def test_a_refusal_that_comes_late_leaves_the_rest_unsent(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
