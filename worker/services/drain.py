@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
-GATHER_SECONDS = 0.01  # how long a routine answer waits for others, to be recorded with them
+GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded with them
 BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
 
 
@@ -90,11 +90,11 @@ class Drain:
         now, (window, kept) = asyncio.get_running_loop().time(), self._window
         if self._claiming is not None:
             return
-        quarter = max(window // 4, 1)
+        half = max(window // 2, 1) if self._batch == 1 else 0  # a claim of many costs hardly more than one of a few
         free = window - len(self._in_flight)
-        routine = free - kept - len(self._waiting) + (quarter if self._batch == 1 else 0)
+        routine = free - kept - len(self._waiting) + half
         look = now >= self._look_at
-        if routine >= quarter and (self._more or look):
+        if routine >= max(half, 1) and (self._more or look):
             requests, least_urgent = routine, Urgency.ROUTINE
         elif free > 0 and look:
             requests, least_urgent = free, Urgency.CONSENT
