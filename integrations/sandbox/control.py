@@ -17,7 +17,7 @@ CONTROL_SECONDS = 60.0  # listing a million records takes a while
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a provider holds, has received and has applied since the last reset.
+    """How much a provider holds, has received and has applied since the last reset, and is still to apply late.
 
     `foreign` of the held are under references that cannot be the hub's.
     """
@@ -26,6 +26,7 @@ class Counts:
     foreign: int
     received: int
     applied: int
+    late: int
 
 
 @dataclass(frozen=True, slots=True)

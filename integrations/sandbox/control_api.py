@@ -88,6 +88,7 @@ def _counts(one: Controlled) -> dict[str, int]:
         "foreign": sum(not _ours(reference) for reference in one.provider.held),
         "received": one.state.received,
         "applied": one.state.applied,
+        "late": one.state.late,
     }
 
 

@@ -44,6 +44,11 @@ class State:
         self.log.append(entry)
         return entry
 
+    @property
+    def late(self) -> int:
+        """Return how many requests are still to be carried out."""
+        return len(self._late)
+
     def apply(self, reply: Reply, entry: Entry) -> None:
         """Carry out a request."""
         if reply.effect is not None:

@@ -27,7 +27,6 @@ CONNECTIONS = 32
 ATTEMPTS = 12  # until a change is done, whatever went wrong before
 PATIENCE_SECONDS = 10.0
 LATE_MS = 30.0
-TOO_LATE = 504
 
 EVERYTHING = frozenset(SharedField)
 TWINS = {
@@ -170,11 +169,7 @@ class Remote:
         self.control.behave(self.name)
 
     def pass_time(self) -> None:
-        def nothing_is_late() -> bool:
-            requests = self.control.requests(self.name)
-            return all(request.applied_ms is not None for request in requests if request.status == TOO_LATE)
-
-        wait_until(nothing_is_late)
+        wait_until(lambda: self.control.counts(self.name).late == 0)
 
     def check_contract(self) -> None:
         """Make sure that all that was sent is what the contract allows."""
