@@ -48,6 +48,11 @@ def who(can: Callable[[Capabilities], object]) -> list[str]:
     return [provider for provider in SUITE if can(capabilities(provider))]
 
 
+def in_sandbox(can: Callable[[Capabilities], object]) -> list[str]:
+    """Return the registered providers that can do something."""
+    return [provider for provider in who(can) if provider not in TWINS]
+
+
 def whose_sandbox(can: Callable[[Any], object]) -> list[str]:
     """Return the registered providers whose sandbox is capable of something."""
     return [provider for provider in registry.ADAPTERS if can(SERVERS[provider])]

@@ -21,6 +21,7 @@ from tests.integrations.subjects import (
     another,
     changed,
     expected,
+    in_sandbox,
     who,
     whose_sandbox,
     without,
@@ -52,7 +53,7 @@ def test_any_number_is_carried_out(subject: Subject, hub: Hub, permit: SharedPer
     assert subject.held() == {one.reference: expected(subject, one) for one in permits}
 
 
-@pytest.mark.parametrize("provider", [provider for provider in BATCHING if provider not in TWINS])
+@pytest.mark.parametrize("provider", in_sandbox(lambda its: its.batch > 1))
 def test_first_puts_up_to_the_limit_share_one_request(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run
 ) -> None:

@@ -16,7 +16,6 @@ from tests.integrations.conftest import Run
 from tests.integrations.subjects import (
     FAILING,
     FAULTS,
-    TWINS,
     Hub,
     Remote,
     Subject,
@@ -25,11 +24,12 @@ from tests.integrations.subjects import (
     copy_of,
     declared,
     expected,
+    in_sandbox,
     who,
 )
 
 LISTING = who(lambda its: its.lists)
-IN_SANDBOX = [provider for provider in LISTING if provider not in TWINS]
+IN_SANDBOX = in_sandbox(lambda its: its.lists)
 MANY = 2_300  # more than two pages of every provider
 
 listing = pytest.mark.parametrize("provider", LISTING)
