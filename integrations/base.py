@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -133,6 +134,32 @@ def needed(provider: str, value: Value | None) -> Value:
     if value is None:
         raise RejectedError(provider, FailureCode.FIELD_MISSING)
     return value
+
+
+def reference_of(value: object) -> UUID | None:
+    """Return one of our references as a provider lists it; None for one that we would not have written like that."""
+    try:
+        found = UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if str(found) == value else None
+
+
+@lru_cache(maxsize=8_192)  # most permits share their days with others, and time zones are slow
+def days_of(start: str, end: str, zone: ZoneInfo) -> Validity | None:
+    """Return the civil days from one instant to the first one after; None where no days begin at these.
+
+    Both are as ISO 8601 writes them, with whatever offset; an instant without one says nothing.
+    """
+    try:
+        first, after = datetime.fromisoformat(start), datetime.fromisoformat(end)
+        if first.tzinfo is None or after.tzinfo is None:
+            return None
+        found = Validity(first.astimezone(zone).date(), after.astimezone(zone).date() - timedelta(days=1))
+        begins, ends = (instant.timestamp() for instant in instants(found, zone))
+    except (ValueError, OverflowError):
+        return None
+    return found if (begins, ends) == (first.timestamp(), after.timestamp()) and begins < ends else None
 
 
 def instants(validity: Validity, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import instants, needed
+from integrations.base import days_of, instants, needed, reference_of
 from integrations.errors import FailureCode
 from schemas.shared import Copy, SharedPermit, Validity
 
@@ -140,7 +138,7 @@ def row(data: object) -> Row | None:
     series, number = data.get("series"), data.get("id")
     if not isinstance(series, int) or not isinstance(number, int):
         return None
-    return Row(_reference(data.get("external_id")), (series, number), data)
+    return Row(reference_of(data.get("external_id")), (series, number), data)
 
 
 def series(data: object) -> Series | None:
@@ -189,14 +187,6 @@ def faulty_rows(data: object, count: int) -> Mapping[int, Document]:
     return {number: fault for number, fault in faults.items() if isinstance(fault, dict) and fault}
 
 
-def _reference(external_id: object) -> UUID | None:
-    try:
-        found = UUID(external_id) if isinstance(external_id, str) else None
-    except ValueError:
-        return None
-    return found if str(found) == external_id else None
-
-
 def _items(value: object) -> list[dict[str, object]]:
     return value if isinstance(value, list) and all(isinstance(item, dict) for item in value) else []
 
@@ -204,24 +194,5 @@ def _items(value: object) -> list[dict[str, object]]:
 def _validity(items: Sequence[Document], zone: ZoneInfo) -> Validity | None:
     """Return the days on which all items are in force; None when they differ or are no whole days."""
     spans = {(str(item.get("start_time")), str(item.get("end_time"))) for item in items}
-    found = {_days(start, end, zone) for start, end in spans}
+    found = {days_of(start, end, zone) for start, end in spans}
     return found.pop() if len(found) == 1 else None
-
-
-@lru_cache(maxsize=10_000)  # most permits share their days with others, and time zones are slow
-def _days(start: str, end: str, zone: ZoneInfo) -> Validity | None:
-    """Return the days from one midnight to another; None when these are no midnights."""
-    try:
-        first, after = _instant(start), _instant(end)
-        found = Validity(first.astimezone(zone).date(), after.astimezone(zone).date() - timedelta(days=1))
-        whole = tuple(moment.astimezone(UTC) for moment in instants(found, zone)) == (first, after)
-    except (ValueError, OverflowError):
-        return None
-    return found if whole else None
-
-
-def _instant(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError
-    return found.astimezone(UTC)

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import instants, needed
+from integrations.base import days_of, instants, needed, reference_of
 from integrations.errors import FailureCode
-from schemas.shared import Copy, SharedPermit, Validity
+from schemas.shared import Copy, SharedPermit
 
 Document = Mapping[str, object]
 
@@ -81,7 +81,7 @@ def right(provider: str, permit: SharedPermit, zone: ZoneInfo) -> Document:
 
 def copy(found: object, zone: ZoneInfo) -> Copy | None:
     """Return what a right of theirs says, in our words; None when it cannot be one of ours."""
-    reference = _reference(found.get("externalReferenceId")) if isinstance(found, dict) else None
+    reference = reference_of(found.get("externalReferenceId")) if isinstance(found, dict) else None
     if not isinstance(found, dict) or reference is None:
         return None
     extra = found.get("extraProperties")
@@ -93,7 +93,7 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
         country=_text(extra.get("licensePlateCountry")),
         zones=_locations(extra.get("locationCode"), extra.get("enforcementLocations")),
         profile=_text(found.get("profile")),
-        validity=_validity(found.get("startDate"), found.get("endDate"), zone),
+        validity=days_of(str(found.get("startDate")), str(found.get("endDate")), zone),
     )
 
 
@@ -137,23 +137,6 @@ def _written(instant: datetime) -> str:
     return (instant if whole_minutes else instant.astimezone(UTC)).isoformat()
 
 
-def _validity(start: object, end: object, zone: ZoneInfo) -> Validity | None:
-    first, after = _day(start, zone), _day(end, zone)
-    return Validity(first, after - timedelta(days=1)) if first and after and first < after else None
-
-
-def _day(value: object, zone: ZoneInfo) -> date | None:
-    """Return the day in the city that begins at an instant of theirs; None when none does."""
-    try:
-        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if instant is None or instant.tzinfo is None:
-            return None
-        day = instant.astimezone(zone).date()
-        return day if datetime.combine(day, time(), zone).timestamp() == instant.timestamp() else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _locations(first: object, every: object) -> tuple[str, ...] | None:
     """Return where a right holds; they give the list as text."""
     try:
@@ -163,17 +146,6 @@ def _locations(first: object, every: object) -> tuple[str, ...] | None:
     if not isinstance(found, list) or not found or found[0] != first:
         return None
     return tuple(found) if all(isinstance(one, str) for one in found) else None
-
-
-def _reference(value: object) -> UUID | None:
-    """Return our reference; None for one that we would not have written like that."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = UUID(value)
-    except ValueError:
-        return None
-    return found if str(found) == value else None
 
 
 def _text(value: object) -> str | None:

@@ -1,15 +1,14 @@
 """Flowbird's JSON and words; contract.yaml says which are verified."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import Change, instants, needed
+from integrations.base import Change, days_of, instants, needed, reference_of
 from integrations.errors import FailureCode
 from schemas.shared import Copy, Validity
 
@@ -109,7 +108,7 @@ def listed(data: object) -> Listed | None:
 
 def copy(found: Document, zone: ZoneInfo) -> Copy | None:
     """Return what a right of theirs says, in our words; None when its reference cannot be ours."""
-    reference = _reference(found.get("reference"))
+    reference = reference_of(found.get("reference"))
     if reference is None:
         return None
     return Copy(
@@ -117,7 +116,7 @@ def copy(found: Document, zone: ZoneInfo) -> Copy | None:
         plate=_text(found.get("plate")),
         zones=_codes(found.get("zones")),
         profile=_text(found.get("product")),
-        validity=_validity(_text(found.get("from")), _text(found.get("until")), zone),
+        validity=days_of(str(found.get("from")), str(found.get("until")), zone),
     )
 
 
@@ -147,40 +146,11 @@ def _written(instant: datetime) -> str:
     return (instant if whole_minutes else instant.astimezone(UTC)).isoformat()
 
 
-@lru_cache(maxsize=PERIODS)
-def _validity(start: str | None, end: str | None, zone: ZoneInfo) -> Validity | None:
-    first, after = _day(start, zone), _day(end, zone)
-    return Validity(first, after - timedelta(days=1)) if first and after and first < after else None
-
-
-def _day(value: str | None, zone: ZoneInfo) -> date | None:
-    """Return the day in the city that begins at an instant of theirs; None when none does."""
-    try:
-        instant = datetime.fromisoformat(value or "")
-        if instant.tzinfo is None:
-            return None
-        day = instant.astimezone(zone).date()
-        return day if datetime.combine(day, time(), zone).timestamp() == instant.timestamp() else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _codes(found: object) -> tuple[str, ...] | None:
     if not isinstance(found, list) or not found:
         return None
     codes = [one["code"] for one in found if isinstance(one, dict) and isinstance(one.get("code"), str)]
     return tuple(codes) if len(codes) == len(found) else None
-
-
-def _reference(value: object) -> UUID | None:
-    """Return our reference; None for one that we would not have written like that."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = UUID(value)
-    except ValueError:
-        return None
-    return found if str(found) == value else None
 
 
 def _text(value: object) -> str | None:

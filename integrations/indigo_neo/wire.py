@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import instants, needed
+from integrations.base import days_of, instants, needed, reference_of
 from integrations.errors import FailureCode
-from schemas.shared import Copy, SharedPermit, Validity
+from schemas.shared import Copy, SharedPermit
 
 Document = Mapping[str, object]
 
@@ -115,7 +114,7 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
 
     It has only its reference where it says something that none of ours would.
     """
-    reference = _reference(found.get("id")) if isinstance(found, dict) else None
+    reference = reference_of(found.get("id")) if isinstance(found, dict) else None
     if reference is None:
         return None
     match found:
@@ -129,7 +128,8 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
         } if (
             of.removesuffix(CLASS) not in {"", of}
             and NAME.fullmatch(specification)
-            and (validity := _validity(start, end, expiry, zone)) is not None
+            and (validity := days_of(start, end, zone)) is not None
+            and validity == days_of(start, expiry, zone)
             and more.get("cancelTime") is None
             and more.get("expiryTime") is None
         ):
@@ -196,34 +196,6 @@ def _written(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-@lru_cache(maxsize=8_192)  # many rights of a page have the same days
-def _validity(start: str, end: str, expiry: str, zone: ZoneInfo) -> Validity | None:
-    """Return the days of the city from one instant to another; None where no days begin then."""
-    try:
-        first, after, expires = (_read(value) for value in (start, end, expiry))
-        found = Validity(first.astimezone(zone).date(), after.astimezone(zone).date() - timedelta(days=1))
-        begins, ends = (instant.astimezone(UTC) for instant in instants(found, zone))
-    except (ValueError, OverflowError):
-        return None
-    return found if (begins, ends, ends) == (first, after, expires) and begins < ends else None
-
-
-def _read(value: str) -> datetime:
-    instant = datetime.fromisoformat(value)
-    if instant.tzinfo is None:
-        raise ValueError("neither an instant in UTC nor any other")
-    return instant.astimezone(UTC)
-
-
 def _deleted(references: object) -> list[str]:
     found = references if isinstance(references, list) else []
     return [one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str)]
-
-
-def _reference(value: object) -> UUID | None:
-    """Return our reference; None for one that we would not have written like that."""
-    try:
-        found = UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found if str(found) == value else None
