@@ -195,7 +195,9 @@ def test_a_single_row_that_is_refused_whole_is_refused_for_its_reason(
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "422 Unprocessable Content"])
-@pytest.mark.parametrize("body", [b"<html>", {"message": "Bad Request"}, {"result": "KO"}, []], ids=str)
+@pytest.mark.parametrize(
+    "body", [b"<html>", {"message": "Bad Request"}, {"result": "KO"}, {"reason": "BATCH_REFUSED"}, []], ids=str
+)
 def test_a_refusal_in_other_words_refuses_nobody(
     run: Run, certificate: Path, permit: SharedPermit, status: str, body: object
 ) -> None:

@@ -126,6 +126,7 @@ DAYS = Validity(date(2024, 3, 31), date(2024, 10, 27))
         ({"zones": [{"code": "75014_A"}, {"code": 7}]}, {"zones": None}),
         ({"product": 7}, {"profile": None}),
         ({"from": "2024-03-31T00:00:00"}, {"validity": None}),
+        ({"from": "2024-03-30T23:00:00"}, {"validity": None}),
         ({"from": "2024-03-31T00:30:00+01:00"}, {"validity": None}),
         ({"from": "2024-10-28T00:00:00+01:00"}, {"validity": None}),
         ({"from": "0001-01-01T00:00:00+14:00"}, {"validity": None}),
