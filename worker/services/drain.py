@@ -90,11 +90,12 @@ class Drain:
         now, (window, kept) = asyncio.get_running_loop().time(), self._window
         if self._claiming is not None:
             return
-        half = max(window // 2, 1) if self._batch == 1 else 0  # a claim of many costs hardly more than one of a few
+        ahead = window if self._batch == 1 else 0
         free = window - len(self._in_flight)
-        routine = free - kept - len(self._waiting) + half
+        routine = free - kept - len(self._waiting) + ahead
         look = now >= self._look_at
-        if routine >= max(half, 1) and (self._more or look):
+        # A claim of many costs hardly more than one of a few.
+        if routine >= max(ahead // 2, 1) and (self._more or look):
             requests, least_urgent = routine, Urgency.ROUTINE
         elif free > 0 and look:
             requests, least_urgent = free, Urgency.CONSENT
