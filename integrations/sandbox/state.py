@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from integrations.sandbox.misbehaviour import Kind, Misbehaviour
 from integrations.sandbox.records import Reply, Sent
 
+LOG_BYTES = 32_000_000  # of bodies, for each provider; a batch may have a hundred kilobytes
+
 
 def monotonic_ms() -> float:
     """Return the clock that all processes of a machine share, in milliseconds."""
@@ -30,8 +32,10 @@ class State:
     """One provider's memory of its requests and orders."""
 
     def __init__(self, log_limit: int) -> None:
-        """Start empty; the log keeps the latest `log_limit` requests."""
-        self.log: deque[Entry] = deque(maxlen=log_limit)
+        """Start empty; the log keeps the latest `log_limit` requests, fewer when they are large."""
+        self.log: deque[Entry] = deque()
+        self._log_limit = log_limit
+        self._log_bytes = 0
         self.received = 0
         self.applied = 0
         self._misbehaviours: list[Misbehaviour] = []
@@ -42,6 +46,9 @@ class State:
         self.received += 1
         entry = Entry(self.received, sent, arrived_ms)
         self.log.append(entry)
+        self._log_bytes += len(sent.body)
+        while len(self.log) > self._log_limit or self._log_bytes > LOG_BYTES:
+            self._log_bytes -= len(self.log.popleft().sent.body)
         return entry
 
     @property
@@ -94,6 +101,7 @@ class State:
     def reset(self) -> None:
         """Forget everything."""
         self.log.clear()
+        self._log_bytes = 0
         self.received = self.applied = 0
         self.behave()
         for timer in self._late:

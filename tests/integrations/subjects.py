@@ -13,7 +13,15 @@ from zoneinfo import ZoneInfo
 
 from integrations import registry
 from integrations.base import Acknowledging, Adapter, Batching, Capabilities, Change, LegalBasis, Listing, Operation
-from integrations.errors import FailureCode, NotSentError, ProviderError, StaleError, UnclearError
+from integrations.errors import (
+    FailureCode,
+    LostError,
+    NotSentError,
+    ProviderError,
+    RejectedError,
+    StaleError,
+    UnclearError,
+)
 from integrations.memory import Applied, Fault, InMemory
 from integrations.sandbox.misbehaviour import Kind
 from integrations.sandbox.records import Record
@@ -111,8 +119,16 @@ class Hub:
         if operation is None:
             return
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await cast(Acknowledging, self.adapter).ask(operation):  # noqa: ASYNC110 - one asks by asking
+            while not await self._is_done(operation):  # noqa: ASYNC110 - one asks by asking
                 await asyncio.sleep(0.002)
+
+    async def _is_done(self, operation: Operation) -> bool:
+        try:
+            return await cast(Acknowledging, self.adapter).ask(operation)
+        except (RejectedError, LostError):
+            raise
+        except ProviderError:  # a question in vain says nothing of the operation
+            return False
 
     async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
         """Send a batch."""
