@@ -51,8 +51,8 @@ class Hub:
         return datetime.now(self.zone).date()
 
     def kick(self, providers: Iterable[str]) -> None:
-        """Wake the drains of these providers, unless they are being woken already."""
-        for provider in self.live.begin_kicks(list(providers)):
+        """Wake the drains of these providers, unless they are being woken already; others have none."""
+        for provider in self.live.begin_kicks([name for name in providers if name in self.capabilities]):
             try:
                 self.send_kick(provider)
             except ConnectionError:  # what was committed stands; the sweep wakes the lane
