@@ -21,7 +21,7 @@ _ADOPT = text("""
 """)
 _MISSING = text("""
     WITH slice AS (
-        SELECT * FROM shares WHERE provider = :provider AND (CAST(:after AS uuid) IS NULL OR permit_id > :after)
+        SELECT * FROM shares WHERE provider = :provider AND permit_id > :after
         ORDER BY permit_id LIMIT :limit
     )
     SELECT (SELECT permit_id FROM slice ORDER BY permit_id DESC LIMIT 1) AS last, ARRAY(
@@ -34,27 +34,28 @@ _MISSING = text("""
 """)
 _CONFIRMED_SINCE = text("""
     WITH slice AS (
-        SELECT * FROM shares WHERE provider = :provider AND (CAST(:after AS uuid) IS NULL OR permit_id > :after)
+        SELECT * FROM shares WHERE provider = :provider AND permit_id > :after
         ORDER BY permit_id LIMIT :limit
     )
     SELECT (SELECT permit_id FROM slice ORDER BY permit_id DESC LIMIT 1) AS last, ARRAY(
         SELECT permit_id FROM slice WHERE confirmed_at >= :since OR claimed_hash IS NOT NULL
     ) AS found
 """)
-_NEVER_SHARED = text("""
-    WITH new AS (
-        SELECT permit_id FROM permits p
-        WHERE status = 'active' AND (CAST(:after AS uuid) IS NULL OR permit_id > :after)
-            AND NOT EXISTS (SELECT FROM shares s WHERE s.permit_id = p.permit_id AND s.provider = :provider)
-        ORDER BY permit_id LIMIT :limit
+# As a value of each row, not a join, that a share exists is asked of the index: a join may read all of the table.
+_SHARE_NEXT = text("""
+    WITH slice AS (
+        SELECT permit_id, status FROM permits WHERE permit_id > :after ORDER BY permit_id LIMIT :limit
     ), made AS (
         INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds, urgency,
             due_at, claimed_version, failures)
-        SELECT permit_id, :provider, 1, 0, '', false, 2, now(), 0, 0 FROM new
+        SELECT permit_id, :provider, 1, 0, '', false, 2, now(), 0, 0 FROM slice
+        WHERE status = 'active'
+            AND (SELECT true FROM shares s WHERE s.permit_id = slice.permit_id AND s.provider = :provider) IS NULL
         ON CONFLICT (permit_id, provider) DO NOTHING
     )
-    SELECT permit_id FROM new ORDER BY permit_id DESC LIMIT 1
+    SELECT permit_id FROM slice ORDER BY permit_id DESC LIMIT 1
 """)
+_START = UUID(int=0)  # below every permit's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def missing(
     Returns the last permit looked at (None: there was none), and the permits whose copy is missing.
     """
     parameters = {"provider": provider, "reconciliation_id": reconciliation_id, "started_at": started_at}
-    row = db.execute(_MISSING, parameters | {"after": after, "limit": limit}).one()
+    row = db.execute(_MISSING, parameters | {"after": after or _START, "limit": limit}).one()
     return row.last, row.missing
 
 
@@ -101,15 +102,16 @@ def confirmed_since(
     db: Connection, provider: str, since: datetime, after: UUID | None, limit: int
 ) -> tuple[UUID | None, Sequence[UUID]]:
     """Look through the next shares for those confirmed since a moment, or under way now."""
-    row = db.execute(_CONFIRMED_SINCE, {"provider": provider, "since": since, "after": after, "limit": limit}).one()
+    parameters = {"provider": provider, "since": since, "after": after or _START, "limit": limit}
+    row = db.execute(_CONFIRMED_SINCE, parameters).one()
     return row.last, row.found
 
 
-def share_all(db: Connection, provider: str, after: UUID | None, limit: int) -> UUID | None:
-    """Make the shares that active permits lack, for the next ones in order; return the last (None: there was none).
+def share_next(db: Connection, provider: str, after: UUID | None, limit: int) -> UUID | None:
+    """Make the shares that active permits lack, of the next ones in order; return the last (None: there was none).
 
     What each is to hold, if anything, its claim finds out.
     """
-    parameters = {"provider": provider, "after": after, "limit": limit}
-    last: UUID | None = db.execute(_NEVER_SHARED, parameters).scalar_one_or_none()
+    parameters = {"provider": provider, "after": after or _START, "limit": limit}
+    last: UUID | None = db.execute(_SHARE_NEXT, parameters).scalar_one_or_none()
     return last

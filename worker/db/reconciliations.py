@@ -10,18 +10,24 @@ from sqlalchemy import Connection, Row, text
 
 _COLUMNS = """
     reconciliation_id, provider, dry_run, requested_at, started_at, read_at, finished_at, lease_id, cursor, looked_at,
-    expected, pages, copies, differing, missing, orphans, foreign_copies, failures, code
+    shared_up_to, expected, pages, copies, differing, missing, orphans, foreign_copies, failures, code
 """
 _REQUEST = text("""
     INSERT INTO reconciliations (provider, dry_run) VALUES (:provider, :dry_run)
     ON CONFLICT (provider) WHERE finished_at IS NULL DO NOTHING RETURNING reconciliation_id
 """)
-_EXPECTED = "SELECT count(*) FROM shares WHERE provider = :provider AND holds"
 _TAKE = text(f"""
     UPDATE reconciliations SET lease_id = :lease_id, lease_until = now() + :lasts,
-        started_at = coalesce(started_at, now()), expected = coalesce(expected, ({_EXPECTED}))
+        started_at = coalesce(started_at, now())
     WHERE provider = :provider AND finished_at IS NULL AND (lease_until IS NULL OR lease_until <= now())
     RETURNING {_COLUMNS}
+""")
+_EXPECT = text("""
+    UPDATE reconciliations SET expected = (SELECT count(*) FROM shares WHERE provider = :provider AND holds)
+    WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
+""")
+_EXPECT_UNKNOWN = text("""
+    UPDATE reconciliations SET expected = 0 WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
 """)
 _ADVANCE = text("""
     UPDATE reconciliations SET cursor = :cursor, read_at = CASE WHEN :last THEN clock_timestamp() END,
@@ -31,6 +37,10 @@ _ADVANCE = text("""
 """)
 _LOOK = text("""
     UPDATE reconciliations SET looked_at = :looked_at, missing = missing + :missing, lease_until = now() + :lasts
+    WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
+""")
+_SHARE = text("""
+    UPDATE reconciliations SET shared_up_to = :shared_up_to, lease_until = now() + :lasts
     WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
 """)
 _PAUSE = text("""
@@ -68,7 +78,8 @@ class Reconciliation:
     lease_id: UUID | None
     cursor: str | None  # of the next page
     looked_at: UUID | None  # the last permit whose share was looked for among the copies
-    expected: int | None  # copies, when it started
+    shared_up_to: UUID | None  # the last permit that was made sure to have a share
+    expected: int | None  # copies, when it started; 0 also where they could not be counted in time
     pages: int
     copies: int
     differing: int
@@ -96,6 +107,16 @@ def take(db: Connection, provider: str, lasts: timedelta) -> Reconciliation | No
     return None if row is None else _reconciliation(row)
 
 
+def expect(db: Connection, run: Reconciliation) -> None:
+    """Note how many copies there should be; reads the whole table."""
+    db.execute(_EXPECT, {"provider": run.provider} | _key(run))
+
+
+def expect_unknown(db: Connection, run: Reconciliation) -> None:
+    """Note that it is not known how many copies there should be."""
+    db.execute(_EXPECT_UNKNOWN, _key(run))
+
+
 def advance(
     db: Connection,
     run: Reconciliation,
@@ -117,6 +138,11 @@ def look(db: Connection, run: Reconciliation, looked_at: UUID, missing: int, las
     """Note up to which permit shares were looked for among the copies; return whether the lease still held."""
     parameters = {"looked_at": looked_at, "missing": missing, "lasts": lasts}
     return db.execute(_LOOK, parameters | _key(run)).rowcount == 1
+
+
+def share(db: Connection, run: Reconciliation, shared_up_to: UUID, lasts: timedelta) -> None:
+    """Note up to which permit all have a share."""
+    db.execute(_SHARE, {"shared_up_to": shared_up_to, "lasts": lasts} | _key(run))
 
 
 def pause(db: Connection, run: Reconciliation, wait: timedelta, code: str | None = None) -> None:

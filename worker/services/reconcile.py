@@ -8,18 +8,18 @@ import asyncio
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
-from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from integrations.base import Listing, Page
 from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
 from schemas.events import ProviderEventType
 from worker.db import drift, providers, reconciliations
-from worker.db.engine import transact
+from worker.db.engine import AWAY, UnfitRowError, transact
 from worker.db.reconciliations import Reconciliation
+from worker.domain.breaker import hold_for
 from worker.domain.consent import fields_hash
 from worker.hub import Hub
 from worker.services.doubt import doubt
@@ -27,13 +27,20 @@ from worker.services.lane import Lane, tell_providers
 
 log = structlog.get_logger()
 
-RUN_SECONDS = 4.0  # a page and its record more, and a task's time is over
+RUN_SECONDS = 3.5  # a page and its record more, and a task's time is over
 LEASE = timedelta(seconds=15)
 LOOKED_AT_ONCE = 5_000
 ATTEMPTS = 3  # at a page, within seconds; a list carries no stored payload
 FAILURES = 5  # in a row, until a reconciliation is given up
 PAUSE = timedelta(seconds=10)  # after a failure
 NO_TOKEN_SECONDS = 0.1
+
+UNCONFIGURED = "unconfigured"
+"""The code of a reconciliation with a provider whose settings are missing or wrong."""
+
+
+class _LeaseLostError(Exception):
+    """Another process has gone on with it: this one was frozen for longer than its lease."""
 
 
 async def reconcile(lane: Lane) -> bool:
@@ -44,23 +51,34 @@ async def reconcile(lane: Lane) -> bool:
     if run is None:
         return False
     try:
-        while run.read_at is None:
-            if asyncio.get_running_loop().time() >= stop_at:
-                return _go_on_later(hub, run)
-            if lane.limiter.take(1, urgent=False):
+        if run.expected is None:
+            _expect(hub, run)
+        while asyncio.get_running_loop().time() < stop_at:
+            if run.read_at is not None:
+                if not _look_for_missing(hub, run) and not _share_next(hub, run):
+                    _finish(hub, run)
+                    return False
+                run = transact(hub.engine, partial(_go_on, run=run))
+            elif lane.limiter.take(1, urgent=False):
                 run = await _next_page(lane, run)
             else:
                 await asyncio.sleep(NO_TOKEN_SECONDS)
+        return _go_on_later(hub, run)
     except ProviderError as error:
-        return _fail(hub, run, error.code)
-    while asyncio.get_running_loop().time() < stop_at:
-        if not _look_for_missing(hub, run):
-            if not run.dry_run and lane.name in hub.public_task and not _share_all(hub, lane.name, stop_at):
-                break
-            _finish(hub, run)
-            return False
-        run = transact(hub.engine, partial(reconciliations.read, reconciliation_id=run.reconciliation_id))
-    return _go_on_later(hub, run)
+        return _fail(hub, run, error)
+    except UnfitRowError:  # such as a name of the next page that no column takes
+        return _fail(hub, run, UnclearError(lane.name, FailureCode.ANSWER_UNREADABLE))
+    except _LeaseLostError:
+        log.warning("reconciliation.lease_lost", provider=lane.name)
+        return False
+
+
+def _expect(hub: Hub, run: Reconciliation) -> None:
+    """Count how many copies there should be, for who watches; in a cold table that may take too long."""
+    try:
+        transact(hub.engine, partial(reconciliations.expect, run=run))
+    except AWAY:
+        transact(hub.engine, partial(reconciliations.expect_unknown, run=run))
 
 
 async def _next_page(lane: Lane, run: Reconciliation) -> Reconciliation:
@@ -70,21 +88,29 @@ async def _next_page(lane: Lane, run: Reconciliation) -> Reconciliation:
 
 
 async def _ask(lane: Lane, cursor: str | None) -> Page:
-    """Ask for a page, a few times within seconds if need be."""
+    """Ask for a page, a few times within the time of one request if need be: the task's own is over soon after."""
     retrying = AsyncRetrying(
-        retry=retry_if_exception_type((NotSentError, UnclearError)),
+        retry=retry_if_exception(_may_pass),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.1, max=1),
         reraise=True,
     )
-    async for attempt in retrying:
-        with attempt:
-            try:
-                async with asyncio.timeout(lane.hub.settings.request_seconds):
+    try:
+        async with asyncio.timeout(lane.hub.settings.request_seconds):
+            async for attempt in retrying:
+                with attempt:
                     return await cast(Listing, lane.adapter).page(cursor)
-            except TimeoutError:
-                raise UnclearError(lane.name, FailureCode.TIMED_OUT) from None
+    except TimeoutError:
+        raise UnclearError(lane.name, FailureCode.TIMED_OUT) from None
     raise AssertionError("the last attempt returns or raises")
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, (NotSentError, UnclearError)) and not _is_too_much(error)
+
+
+def _is_too_much(error: ProviderError) -> bool:
+    return error.retry_after is not None or error.code == FailureCode.THROTTLED
 
 
 def _compare(hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at: datetime) -> Reconciliation:
@@ -100,7 +126,6 @@ def _compare(hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at
         and found.confirmed_hash is not None  # else the lane is at it
         and found.confirmed_hash != fields_hash(copy, hub.hash_key)
     ]
-    reconciliations.see(db, run, references)
     advanced = reconciliations.advance(
         db,
         run,
@@ -111,10 +136,21 @@ def _compare(hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at
         foreign=page.foreign,
         lasts=LEASE,
     )
-    if advanced and not run.dry_run:
+    if not advanced:
+        raise _LeaseLostError
+    reconciliations.see(db, run, references)
+    if not run.dry_run:
         doubt(hub, db, run.provider, differing)
         drift.adopt(db, run.provider, orphans)
-    return reconciliations.read(db, run.reconciliation_id)
+    return _go_on(db, run)
+
+
+def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
+    """Read how far it has come, unless another process has taken it over."""
+    read = reconciliations.read(db, run.reconciliation_id)
+    if read.lease_id != run.lease_id:
+        raise _LeaseLostError
+    return read
 
 
 def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
@@ -132,14 +168,21 @@ def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
     return transact(hub.engine, work)
 
 
-def _share_all(hub: Hub, provider: str, stop_at: float) -> bool:
-    """Make the shares that permits lack: the provider may be younger than they are. Return whether that is done."""
-    after: UUID | None = None
-    while asyncio.get_running_loop().time() < stop_at:
-        after = transact(hub.engine, partial(drift.share_all, provider=provider, after=after, limit=LOOKED_AT_ONCE))
-        if after is None:
-            return True
-    return False
+def _share_next(hub: Hub, run: Reconciliation) -> bool:
+    """Make the shares that the next permits lack: the provider may be younger than they are.
+
+    Returns whether there were any permits left.
+    """
+    if run.dry_run or run.provider not in hub.public_task:
+        return False
+
+    def work(db: Connection) -> bool:
+        last = drift.share_next(db, run.provider, run.shared_up_to, LOOKED_AT_ONCE)
+        if last is not None:
+            reconciliations.share(db, run, last, LEASE)
+        return last is not None
+
+    return transact(hub.engine, work)
 
 
 def give_up(hub: Hub, provider: str, code: str) -> None:
@@ -157,7 +200,8 @@ def give_up(hub: Hub, provider: str, code: str) -> None:
 def _finish(hub: Hub, run: Reconciliation) -> None:
     def work(db: Connection) -> None:
         reconciliations.finish(db, run)
-        providers.note(db, run.provider, ProviderEventType.RECONCILED)
+        if not run.dry_run:
+            providers.note(db, run.provider, ProviderEventType.RECONCILED)
 
     transact(hub.engine, work)
     tell_providers(hub)
@@ -170,10 +214,17 @@ def _go_on_later(hub: Hub, run: Reconciliation) -> bool:
     return True
 
 
-def _fail(hub: Hub, run: Reconciliation, code: str) -> bool:
-    log.warning("reconciliation.failed", provider=run.provider, code=code, failures=run.failures + 1)
-    if run.failures + 1 >= FAILURES:
-        transact(hub.engine, lambda db: reconciliations.finish(db, run, code))
-    else:
-        transact(hub.engine, lambda db: reconciliations.pause(db, run, PAUSE, code))
+def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
+    log.warning("reconciliation.failed", provider=run.provider, code=error.code, failures=run.failures + 1)
+    hold = hold_for(error.retry_after) if _is_too_much(error) else timedelta(0)
+
+    def work(db: Connection) -> None:
+        if hold:
+            providers.hold(db, run.provider, hold)
+        if run.failures + 1 >= FAILURES:
+            reconciliations.finish(db, run, error.code)
+        else:
+            reconciliations.pause(db, run, max(PAUSE, hold), error.code)
+
+    transact(hub.engine, work)
     return False

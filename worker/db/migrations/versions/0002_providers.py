@@ -54,6 +54,7 @@ CREATE TABLE reconciliations (
     lease_until timestamptz,
     cursor text,
     looked_at uuid,
+    shared_up_to uuid,
     expected bigint,
     pages integer NOT NULL DEFAULT 0,
     copies bigint NOT NULL DEFAULT 0,
