@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row, text
 from schemas.events import ProviderEvent, ProviderEventType
 from worker.domain.breaker import BreakerState
 
+RELEASED_AT_ONCE = 5_000  # shares locked in the transaction that closes a breaker: others wait for them
+
 _ENSURE = text("INSERT INTO providers (provider) VALUES (:provider) ON CONFLICT DO NOTHING")
 GATE = """
     coalesce(breaker, 'closed') AS breaker,
@@ -31,13 +33,24 @@ _FAIL_PROBE = text("""
     WHERE provider = :provider AND breaker = 'half_open'
 """)
 _CLOSE = text("""
-    UPDATE providers SET breaker = 'closed', probe_at = NULL
+    UPDATE providers SET breaker = 'closed', probe_at = NULL, releases_before = clock_timestamp()
     WHERE provider = :provider AND breaker <> 'closed'
 """)
-_DUE_NOW = text("""
-    UPDATE shares SET due_at = now()
-    WHERE provider = :provider AND confirmed_version < wanted_version AND failures > 0 AND due_at > now()
+_RELEASE = text("""
+    WITH held_back AS (
+        SELECT s.permit_id FROM providers p CROSS JOIN generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
+            SELECT permit_id FROM shares
+            WHERE provider = :provider AND urgency = u.urgency AND due_at > now()
+                AND confirmed_version < wanted_version AND failures > 0
+                AND (failed_at <= p.releases_before) IS NOT FALSE
+            ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE
+        ) s WHERE p.provider = :provider LIMIT :limit
+    )
+    UPDATE shares SET due_at = now() FROM held_back
+    WHERE shares.permit_id = held_back.permit_id AND shares.provider = :provider
 """)
+_RELEASED = text("UPDATE providers SET releases_before = NULL WHERE provider = :provider")
+_RELEASING = text("SELECT provider FROM providers WHERE releases_before IS NOT NULL AND breaker = 'closed'")
 _HOLD = text("""
     UPDATE providers SET held_until = greatest(held_until, now() + :wait) WHERE provider = :provider
 """)
@@ -97,12 +110,25 @@ def fail_probe(db: Connection, provider: str, wait: timedelta) -> None:
 
 
 def close_breaker(db: Connection, provider: str) -> bool:
-    """Close a breaker, and make due what it held back."""
+    """Close a breaker, and begin to make due what it held back."""
     closed = db.execute(_CLOSE, {"provider": provider}).rowcount == 1
     if closed:
-        db.execute(_DUE_NOW, {"provider": provider})
+        release(db, provider)
         append(db, provider, ProviderEventType.BREAKER_CLOSED)
     return closed
+
+
+def release(db: Connection, provider: str) -> bool:
+    """Make due some of what a breaker held back before it closed; return whether there may be more."""
+    more = db.execute(_RELEASE, {"provider": provider, "limit": RELEASED_AT_ONCE}).rowcount == RELEASED_AT_ONCE
+    if not more:
+        db.execute(_RELEASED, {"provider": provider})
+    return more
+
+
+def releasing(db: Connection) -> list[str]:
+    """Return the providers of which not all is due yet that their breakers held back."""
+    return list(db.execute(_RELEASING).scalars())
 
 
 def hold(db: Connection, provider: str, wait: timedelta) -> None:

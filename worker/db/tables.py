@@ -234,6 +234,7 @@ providers = Table(
     Column("breaker", Text, nullable=False, server_default=text("'closed'")),
     _moment("probe_at", nullable=True),
     _moment("opened_at", nullable=True),
+    _moment("releases_before", nullable=True),  # what failed before is being made due, as the breaker has closed
     _moment("held_until", nullable=True),  # the provider asked for a pause
     _moment("paused_at", nullable=True),  # an operator did
     Column("unconfigured", Text),  # which of its settings is missing or wrong

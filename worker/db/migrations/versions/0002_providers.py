@@ -25,6 +25,7 @@ CREATE TABLE providers (
         breaker IN ('closed', 'open', 'half_open')),
     probe_at timestamptz,
     opened_at timestamptz,
+    releases_before timestamptz,
     held_until timestamptz,
     paused_at timestamptz,
     unconfigured text,
