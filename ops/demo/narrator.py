@@ -77,7 +77,8 @@ class Narrator:
         for heading in headings:
             table.add_column(heading)
         for one in (*space.consent.providers, *space.public_task):
-            table.add_row(PROVIDERS[one.provider], state(one.state), *rows[one.provider])
+            if one.provider in rows:
+                table.add_row(PROVIDERS[one.provider], state(one.state), *rows[one.provider])
         self._print(table, above=1)
 
     def checked(self, words: str) -> None:

@@ -174,7 +174,8 @@ def _expect_states(stage: Stage, expected: Mapping[str, HeldState]) -> None:
 def _states(stage: Stage) -> dict[str, HeldState]:
     """Return where each provider stands on the resident's screen."""
     space = stage.space()
-    return {one.provider: one.state for one in (*space.consent.providers, *space.public_task)}
+    every = (*space.consent.providers, *space.public_task)
+    return {one.provider: one.state for one in every if one.provider in PROVIDERS}
 
 
 def _plates(plates: list[str]) -> Text:

@@ -87,3 +87,12 @@ def test_its_history_tells_what_was_sent_and_how_it_ended(dead, hub):
     removal, put = transact(hub.engine, lambda db: dead_letters.history(db, dead, PROVIDER))
     assert (put.removal, put.outcome, put.code, put.consent_version) == (False, "rejected", "plate_refused", 1)
     assert (removal.removal, removal.outcome, removal.code) == (True, "confirmed", None)
+
+
+def test_a_span_of_time_that_ends_in_the_future_retries_nothing_twice(dead, hub, deliver, twins, evidence):
+    later = evidence.value("SELECT now() + interval '1 day'")
+    for count in retry(hub, Choice(provider=PROVIDER, until=later)):
+        assert count == 1
+        assert len(twins[PROVIDER].calls) == 2  # the put that was refused, and the removal: this is the first time
+        twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
+        deliver(PROVIDER)

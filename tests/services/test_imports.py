@@ -89,7 +89,8 @@ def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence
         EVERYONE, 2
     )
     assert set(evidence.shares(bobs["permit_id"])) == {"easypark"}
-    assert evidence.value("SELECT count(*) FROM shares") == 5 + 3  # and those that the city's own hub is to hold
+    # Anne's, Bob's, and those that the city's own hub is to hold.
+    assert evidence.value("SELECT count(*) FROM shares") == len(EVERYONE) + 1 + 3
     assert sorted(kicks) == sorted((*EVERYONE, CITY))
 
 

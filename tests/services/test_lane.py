@@ -2,17 +2,19 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from integrations.base import Limit
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
-from integrations.memory import Fault
+from integrations.memory import Fault, InMemory
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, BOB
 from worker.db import providers
 from worker.db.engine import transact
 from worker.domain.breaker import FAILURES_TO_OPEN
+from worker.services.claim import PROBE_LOOKS_AT
 from worker.services.drain import Drain
 from worker.services.lane import tell_providers
 from worker.services.sweep import sweep
@@ -208,6 +210,17 @@ def held(evidence, permit_id) -> None:
         )
 
 
+def empty(evidence, number) -> None:
+    """Note shares that are due, though the provider holds nothing of them and is to hold nothing."""
+    with evidence.database.connect() as connection:
+        connection.execute(
+            "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds,"
+            " urgency, due_at, claimed_version, failures)"
+            " SELECT gen_random_uuid(), %s, 2, 1, '', false, 2, now(), 1, 0 FROM generate_series(1, %s)",
+            [PROVIDER, number],
+        )
+
+
 def events(evidence) -> list[str]:
     """Read the types of the events about the provider that consumers of the stream were told, in order."""
     told = evidence.hub.live.client.xrange(evidence.hub.live.key("events"))
@@ -215,3 +228,27 @@ def events(evidence) -> list[str]:
     about = [event for event in found if event["subject"] == PROVIDER]
     assert [event["sequence"] for event in about] == list(range(1, len(about) + 1))
     return [event["type"] for event in about]
+
+
+def test_a_probe_passes_over_what_needs_no_request(upstream, opened, twin, drain, change, evidence):
+    twin.behave()
+    change("UPDATE shares SET due_at = now() + interval '1 hour'")
+    empty(evidence, PROBE_LOOKS_AT // 2)
+    change(
+        "UPDATE shares SET due_at = now() - interval '1 s' WHERE permit_id = (SELECT permit_id FROM permits LIMIT 1)"
+    )
+    change("UPDATE providers SET probe_at = now()")
+    drain()
+    assert len(twin.calls) == opened + 1
+
+
+def test_a_batch_that_fails_is_one_failure(upstream, quick, evidence):
+    needs = replace(quick.capabilities[PROVIDER], batch=FAILURES_TO_OPEN + 3)
+    hub = replace(quick, capabilities=quick.capabilities | {PROVIDER: needs})
+    twin = InMemory(PROVIDER, needs)
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 3)))
+    twin.fail(BROKEN)
+    asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
+    assert len(twin.calls) == FAILURES_TO_OPEN + 3
+    assert events(evidence) == []

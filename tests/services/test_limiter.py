@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import redis
 
 from integrations.base import Limit
 from worker.limiter import ALONE, Limiter
@@ -67,3 +68,13 @@ def test_without_redis_each_process_goes_on_with_a_small_part(make):
     lane.give_back(4)
     assert lane.take(100, urgent=True) == 4
     assert time.monotonic() - before < 1.0
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(make, redis_url):
+    lane = make(Limit(100, 1.0))
+    assert lane.take(10, urgent=True) == 10
+    with redis.Redis.from_url(redis_url) as client:
+        now, _ = client.time()
+        (key,) = client.keys(f"{lane._keys[0]}")
+        client.set(key, now + 3_600, px=3_600_000)
+    assert lane.take(10, urgent=True) == 10

@@ -117,11 +117,10 @@ def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, kicks, 
 def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidence, kicks, hub, today):
     upstream.active()
     upstream.allow()
-    states = {
+    states = dict.fromkeys(EVERYONE, "confirmed_version = wanted_version") | {
         "paybyphone": "due_at = now() + interval '1 hour'",
         "flowbird": "confirmed_version = wanted_version, parked = 'plate_refused'",
         "easypark": "lease_id = gen_random_uuid(), lease_until = now() + interval '5 s'",
-        "indigo_neo": "confirmed_version = wanted_version",
     }
     with evidence.database.connect() as connection:
         for name, state in states.items():
