@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 
 import httpx
@@ -37,8 +38,10 @@ def token(subject: Remote, sandbox: Sandbox) -> str:
             asked.method,
             subject.url + asked.path,
             content=asked.body,
-            headers={"Content-Type": asked.headers["Content-Type"]},
-            auth=tuple(_real(asked.headers["Authorization"].removeprefix(BY_CLIENT), subject, sandbox).split(":")),  # type: ignore[arg-type]
+            headers={
+                "Content-Type": asked.headers["Content-Type"],
+                "Authorization": real(asked.headers["Authorization"], subject, sandbox),
+            },
         )
     return str(answer.raise_for_status().json()["access_token"])
 
@@ -49,11 +52,15 @@ def shown(subject: Remote, sandbox: Sandbox) -> Mapping[str, str]:
     hidden = {name: value for name, value in last.headers.items() if SECRET.search(value) or TOKEN in value}
     assert hidden, "the adapter shows nothing"
     return {
-        name: value.replace(TOKEN, token(subject, sandbox)) if TOKEN in value else _real(value, subject, sandbox)
+        name: value.replace(TOKEN, token(subject, sandbox)) if TOKEN in value else real(value, subject, sandbox)
         for name, value in hidden.items()
     }
 
 
-def _real(value: str, subject: Remote, sandbox: Sandbox) -> str:
+def real(value: str, subject: Remote, sandbox: Sandbox) -> str:
+    """Return a header as it was sent, with the secrets that the log does not tell."""
     secrets = sandbox.access.secrets[subject.name]
-    return SECRET.sub(lambda found: secrets[found[1]], value)
+    told = SECRET.sub(lambda found: secrets[found[1]], value)
+    if not told.startswith(BY_CLIENT):
+        return told
+    return BY_CLIENT + b64encode(told.removeprefix(BY_CLIENT).encode()).decode()
