@@ -1,20 +1,20 @@
 """`permit-hub dead-letters list | show | retry | discard`: shares that a provider refused for good."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 from typing import Annotated
 from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from ops.commands.operated import moment, operated
+from ops.commands.operated import Provider, known_provider, moment, operated, read_moment, tally
 from ops.commands.options import AsJson, complain
+from ops.commands.printed import print_json, table, to_the_minute, to_the_second
 from ops.commands.reach import RunningOn, asking, reach
-from ops.screen import PROVIDERS
 from worker.db import dead_letters as rows
 from worker.db.dead_letters import Attempt, Choice, DeadLetter
 from worker.db.engine import transact
@@ -30,10 +30,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-OfProvider = Annotated[str | None, typer.Option("--provider", help="Of this provider only.")]
-WithCode = Annotated[str | None, typer.Option("--code", help="With this code only.")]
-Since = Annotated[datetime | None, typer.Option("--since", help="Whose last failure is not before, city time.")]
-Until = Annotated[datetime | None, typer.Option("--until", help="Whose last failure is before, city time.")]
+OfProvider = Annotated[str | None, typer.Option("--provider", metavar="PROVIDER", help="Of this provider only.")]
+WithCode = Annotated[str | None, typer.Option("--code", metavar="CODE", help="With this code only.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--since", parser=read_moment, metavar="TIME", help="Whose last failure is not before, city time."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--until", parser=read_moment, metavar="TIME", help="Whose last failure is before, city time."),
+]
+OfPermit = Annotated[UUID | None, typer.Option("--permit", metavar="PERMIT", help="Of this permit only.")]
 Everything = Annotated[bool, typer.Option("--all", help="All of them; needed when nothing else says which.")]
 
 
@@ -43,57 +50,45 @@ def list_(
     code: WithCode = None,
     since: Since = None,
     until: Until = None,
+    permit: OfPermit = None,
     limit: Annotated[int, typer.Option(help="The most to list.", min=1, max=100_000)] = LISTED,
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """List them, the longest dead first, and count them by provider and code."""
+    """List them by provider and code, the longest dead first."""
     reach(data)
     with asking(), operated() as hub:
-        choice = _choice(hub, provider, code, since, until)
+        choice = _choice(hub, provider, code, since, until, permit)
         found = transact(hub.engine, partial(rows.find, choice=choice, limit=limit))
         counts = transact(hub.engine, partial(rows.count, choice=choice))
-        zone = hub.zone
     if as_json:
-        letters = [asdict(letter) for letter in found]
         totals = [{"provider": name, "code": why, "count": count} for (name, why), count in counts.items()]
-        typer.echo(json.dumps({"dead_letters": letters, "counts": totals}, default=str))
+        print_json({"dead_letters": [asdict(letter) for letter in found], "counts": totals})
         return
-    console = Console()
-    table = _columns("Dead letters", "permit", "provider", "code", "first failure", "last failure", "there now")
-    for letter in found:
-        moments = (f"{at.astimezone(zone):%d/%m/%Y %H:%M:%S}" for at in (letter.first_failure, letter.last_failure))
-        table.add_row(str(letter.permit_id), _title(letter.provider), letter.code, *moments, _now(letter))
-    console.print(table)
-    for (name, why), count in counts.items():
-        console.print(f"{_title(name)}: {count:,} × {why}", style="dim", highlight=False)
+    _print_list(found, counts, hub)
 
 
 @app.command()
 def show(
     permit: Annotated[UUID, typer.Argument(metavar="PERMIT", help="The permit's id.")],
-    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="The provider's name.")],
+    provider: Provider,
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one, with the latest requests about it; never what was sent, of which the hub keeps no copy."""
     reach(data)
     with asking(), operated() as hub:
-        found = transact(hub.engine, partial(rows.find, choice=Choice(provider, permit_id=permit), limit=1))
+        choice = Choice(known_provider(hub, provider), permit_id=permit)
+        found = transact(hub.engine, partial(rows.find, choice=choice, limit=1))
         attempts = transact(hub.engine, partial(rows.history, permit_id=permit, provider=provider))
-        zone = hub.zone
     if not found:
-        complain("That is not a dead letter.")
+        complain(f"{provider} has no dead letter of this permit.")
         raise typer.Exit(1)
     (letter,) = found
     if as_json:
-        told = asdict(letter) | {"attempts": [asdict(attempt) for attempt in attempts]}
-        typer.echo(json.dumps(told, default=str))
+        print_json(asdict(letter) | {"attempts": [asdict(attempt) for attempt in attempts]})
         return
-    table = _columns(f"{_title(provider)} refused it: {letter.code}", "sent at", "what", "on decision", "ended", "code")
-    for attempt in attempts:
-        table.add_row(f"{attempt.sent_at.astimezone(zone):%d/%m/%Y %H:%M:%S}", *_words(attempt))
-    Console().print(table)
+    _print_one(letter, attempts, hub)
 
 
 @app.command()
@@ -102,7 +97,7 @@ def retry(
     code: WithCode = None,
     since: Since = None,
     until: Until = None,
-    permit: Annotated[UUID | None, typer.Option(help="Of this permit only.")] = None,
+    permit: OfPermit = None,
     everything: Everything = False,
     data: RunningOn = None,
     as_json: AsJson = False,
@@ -110,9 +105,12 @@ def retry(
     """Send again: not what was refused, but what today's truth wants."""
     reach(data)
     with asking(), operated() as hub:
-        choice = _choice(hub, provider, code, since, until, permit)
-        _demand_a_choice(choice, everything=everything)
-        _answer(as_json, sum(service.retry(hub, choice)), "sent again")
+        choice = _demanded(_choice(hub, provider, code, since, until, permit), everything=everything)
+        count = tally(service.retry(hub, choice), "retrying")
+    if as_json:
+        print_json({"dead_letters": count})
+    else:
+        typer.echo(f"{count:,} to be sent again")
 
 
 @app.command()
@@ -121,7 +119,7 @@ def discard(
     code: WithCode = None,
     since: Since = None,
     until: Until = None,
-    permit: Annotated[UUID | None, typer.Option(help="Of this permit only.")] = None,
+    permit: OfPermit = None,
     everything: Everything = False,
     data: RunningOn = None,
     as_json: AsJson = False,
@@ -129,9 +127,15 @@ def discard(
     """Take off the list; the provider holds nothing of them, and is told nothing until the truth changes."""
     reach(data)
     with asking(), operated() as hub:
-        choice = _choice(hub, provider, code, since, until, permit)
-        _demand_a_choice(choice, everything=everything)
-        _answer(as_json, sum(service.discard(hub, choice)), "discarded")
+        choice = _demanded(_choice(hub, provider, code, since, until, permit), everything=everything)
+        count = tally(service.discard(hub, choice), "discarding")
+        left = sum(transact(hub.engine, partial(rows.count, choice=choice)).values())
+    if as_json:
+        print_json({"dead_letters": count, "left": left})
+        return
+    typer.echo(f"{count:,} discarded")
+    if left:
+        typer.echo(f"{left:,} left: the provider has yet to confirm that it holds nothing of them")
 
 
 def _choice(
@@ -140,36 +144,56 @@ def _choice(
     code: str | None,
     since: datetime | None,
     until: datetime | None,
-    permit: UUID | None = None,
+    permit: UUID | None,
 ) -> Choice:
-    return Choice(provider, code, moment(hub, since), moment(hub, until), permit)
+    name = None if provider is None else known_provider(hub, provider)
+    return Choice(name, code, moment(hub, since), moment(hub, until), permit)
 
 
-def _demand_a_choice(choice: Choice, *, everything: bool) -> None:
+def _demanded(choice: Choice, *, everything: bool) -> Choice:
+    """Return the choice if it says which dead letters are meant.
+
+    Raises:
+        typer.Exit: it does not.
+    """
     if choice == Choice() and not everything:
         complain("Say which (--provider, --code, --since, --until, --permit), or --all.")
         raise typer.Exit(2)
+    return choice
 
 
-def _answer(as_json: bool, count: int, words: str) -> None:
-    typer.echo(json.dumps({"dead_letters": count}) if as_json else f"{count:,} {words}")
+def _print_list(found: Sequence[DeadLetter], counts: dict[tuple[str, str], int], hub: Hub) -> None:
+    console = Console(highlight=False)
+    if not found:
+        console.print("No dead letters.")
+    for (provider, code), group in groupby(sorted(found, key=_kind), key=_kind):
+        made = table(f"{provider}, {code}: {counts[provider, code]:,}", "permit", "first failure", "last failure", "")
+        for letter in group:
+            moments = (to_the_minute(at, hub.zone) for at in (letter.first_failure, letter.last_failure))
+            made.add_row(str(letter.permit_id), *moments, "held" if letter.removing else "")
+        console.print(made)
+        console.print()
+    if any(letter.removing for letter in found):
+        console.print("held: its removal is not confirmed yet", style="dim")
+    left = sum(counts.values()) - len(found)
+    if left > 0:
+        console.print(f"{left:,} more: see --limit", style="dim")
 
 
-def _columns(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading == "permit")
-    return table
+def _print_one(letter: DeadLetter, attempts: Sequence[Attempt], hub: Hub) -> None:
+    console = Console(highlight=False)
+    there = "its removal is not confirmed yet" if letter.removing else "it holds nothing of this permit"
+    console.print(f"{letter.provider} refused it: {letter.code}; {there}")
+    console.print(f"failing since {to_the_second(letter.first_failure, hub.zone)}")
+    console.print()
+    made = table("The latest requests about it", "sent at", "what", "on decision", "ended", "code")
+    for attempt in attempts:
+        decision = "–" if attempt.consent_version is None else str(attempt.consent_version)
+        what = "removal" if attempt.removal else "put"
+        sent_at = to_the_second(attempt.sent_at, hub.zone)
+        made.add_row(sent_at, what, decision, attempt.outcome or "–", attempt.code or "–")
+    console.print(made)
 
 
-def _title(provider: str) -> str:
-    return PROVIDERS.get(provider, provider)
-
-
-def _now(letter: DeadLetter) -> str:
-    return "being removed" if letter.removing else "nothing"
-
-
-def _words(attempt: Attempt) -> tuple[str, ...]:
-    decision = "–" if attempt.consent_version is None else str(attempt.consent_version)
-    return "removal" if attempt.removal else "put", decision, attempt.outcome or "–", attempt.code or "–"
+def _kind(letter: DeadLetter) -> tuple[str, str]:
+    return letter.provider, letter.code

@@ -62,6 +62,10 @@ _WAITING = text("""
 """)
 _READ = text(f"SELECT {_COLUMNS} FROM reconciliations WHERE reconciliation_id = :reconciliation_id")
 _LATEST = text(f"SELECT DISTINCT ON (provider) {_COLUMNS} FROM reconciliations ORDER BY provider, requested_at DESC")
+_LATEST_DONE = text(f"""
+    SELECT DISTINCT ON (provider) {_COLUMNS} FROM reconciliations WHERE finished_at IS NOT NULL AND code IS NULL
+    ORDER BY provider, requested_at DESC
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,11 @@ def read(db: Connection, reconciliation_id: UUID) -> Reconciliation:
 def latest(db: Connection) -> dict[str, Reconciliation]:
     """Read each provider's latest."""
     return {row.provider: _reconciliation(row) for row in db.execute(_LATEST)}
+
+
+def latest_done(db: Connection) -> dict[str, Reconciliation]:
+    """Read each provider's latest that has come to its end."""
+    return {row.provider: _reconciliation(row) for row in db.execute(_LATEST_DONE)}
 
 
 def _key(run: Reconciliation) -> dict[str, object]:

@@ -35,7 +35,8 @@ _WHOLE = text("""
 class ProviderStatus:
     """One provider's shares that wait: by urgency, how long the oldest has been due, and what holds them up.
 
-    `drift` is of its last reconciliation: how many copies were not as they should be.
+    `drift` is of its last reconciliation: how many copies were not as they should be. The latest one
+    may be under way, or have failed with a code.
     """
 
     provider: str
@@ -51,6 +52,8 @@ class ProviderStatus:
     held_until: datetime | None = None
     paused_at: datetime | None = None
     unconfigured: str | None = None
+    reconciling: bool = False
+    reconciliation_code: str | None = None
     reconciled_at: datetime | None = None
     drift: int | None = None
 
@@ -69,27 +72,21 @@ def read(db: Connection, providers: Iterable[str]) -> Status:
     pending = {row.provider: row for row in db.execute(_PENDING)}
     parked = {row.provider: row.parked for row in db.execute(_PARKED)}
     whole = {row.provider: row for row in db.execute(_WHOLE)}
-    reconciled = reconciliations.latest(db)
+    latest, done = reconciliations.latest(db), reconciliations.latest_done(db)
     names = dict.fromkeys([*providers, *sorted(pending), *sorted(parked)])
+    lanes = [_provider(name, pending.get(name), parked.get(name, 0), whole.get(name)) for name in names]
     return Status(
-        providers=tuple(
-            _provider(name, pending.get(name), parked.get(name, 0), whole.get(name), reconciled.get(name))
-            for name in names
-        ),
+        providers=tuple(_reconciled(one, latest.get(one.provider), done.get(one.provider)) for one in lanes),
         unpublished_residents=db.execute(_UNPUBLISHED).scalar_one(),
         epoch=db.execute(_EPOCH).scalar_one(),
     )
 
 
-def _provider(
-    name: str, pending: Row[Any] | None, parked: int, whole: Row[Any] | None, reconciled: Reconciliation | None
-) -> ProviderStatus:
+def _provider(name: str, pending: Row[Any] | None, parked: int, whole: Row[Any] | None) -> ProviderStatus:
     status = ProviderStatus(name, parked=parked)
     if whole is not None:
         known = {column: value for column, value in whole._mapping.items() if column != "provider"}
         status = replace(status, **known)
-    if reconciled is not None:
-        status = replace(status, reconciled_at=reconciled.finished_at, drift=reconciled.drift)
     if pending is None:
         return status
     oldest = pending.oldest_due_seconds
@@ -102,3 +99,10 @@ def _provider(
         failing=pending.failing,
         leased=pending.leased,
     )
+
+
+def _reconciled(status: ProviderStatus, latest: Reconciliation | None, done: Reconciliation | None) -> ProviderStatus:
+    if latest is not None:
+        under_way = latest.finished_at is None
+        status = replace(status, reconciling=under_way, reconciliation_code=None if under_way else latest.code)
+    return status if done is None else replace(status, reconciled_at=done.finished_at, drift=done.drift)

@@ -10,7 +10,6 @@ from worker.tasks.process import hub, lane, run
 log = structlog.get_logger()
 
 RUN = "reconcile.run"
-UNCONFIGURED = "unconfigured"
 
 
 @shared_task(name=RUN, send_events=False)  # type: ignore[untyped-decorator]
@@ -20,7 +19,7 @@ def reconcile(provider: str) -> None:
         way = lane(provider)
     except SettingError as error:
         log.warning("provider.unconfigured", provider=provider, problem=str(error))
-        service.give_up(hub(), provider, UNCONFIGURED)
+        service.give_up(hub(), provider, service.UNCONFIGURED)
         return
     if run(service.reconcile(way)):
         current_app.send_task(RUN, args=[provider], retry=False)  # if that is lost, the sweep finds it
