@@ -32,13 +32,14 @@ local now = seconds[1] + seconds[2] / 1000000
 local granted = tonumber(ARGV[1])
 local paid = {}
 for i, key in ipairs(KEYS) do
-    local interval, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+    local interval, burst, span = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
     paid[i] = math.max(tonumber(redis.call('GET', key) or 0), now)
+    if paid[i] > now + span + 1 then paid[i] = now end -- nothing is paid off later: the clock was set back
     granted = math.min(granted, math.floor((now + burst * interval - paid[i]) / interval + 0.000001))
 end
 if granted <= 0 then return 0 end
 for i, key in ipairs(KEYS) do
-    local ends = paid[i] + granted * tonumber(ARGV[2 * i])
+    local ends = paid[i] + granted * tonumber(ARGV[3 * i - 1])
     redis.call('SET', key, string.format('%.6f', ends), 'PX', math.ceil((ends - now) * 1000) + 1000)
 end
 return granted
@@ -68,7 +69,7 @@ class Limiter:
             redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
         )
         self._provider = provider
-        self._spread = [spread(limit) for limit in limits]
+        self._spread = [(*spread(limit), limit.seconds) for limit in limits]
         self._keys = [f"{prefix}limit:{provider}:{limit.count}:{limit.seconds:g}" for limit in limits]
         self._take = client.register_script(_TAKE)
         self._give_back = client.register_script(_GIVE_BACK)
@@ -83,7 +84,9 @@ class Limiter:
         kept = 0.0 if urgent else KEPT
         if time.monotonic() < self._alone_until:
             return self._take_alone(wanted, kept)
-        arguments = [number for interval, burst in self._spread for number in (interval, _burst(burst, kept))]
+        arguments = [
+            number for interval, burst, span in self._spread for number in (interval, _burst(burst, kept), span)
+        ]
         try:
             return int(self._take(self._keys, [wanted, *arguments]))
         except redis.RedisError as error:
@@ -98,7 +101,7 @@ class Limiter:
             self._paid = [paid - unused * interval for paid, (interval, _) in zip(self._paid, self._alone, strict=True)]
             return
         try:
-            self._give_back(self._keys, [unused * interval for interval, _ in self._spread])
+            self._give_back(self._keys, [unused * interval for interval, _, _ in self._spread])
         except redis.RedisError as error:
             self._go_alone(error)
 

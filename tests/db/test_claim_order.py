@@ -75,7 +75,7 @@ def test_what_is_leased_confirmed_later_or_another_providers_is_left_alone(engin
 
 @pytest.mark.parametrize("shut", ["breaker = 'open'", "breaker = 'half_open'", "held_until = now() + interval '1 min'"])
 def test_an_open_breaker_or_a_hold_lets_through_what_is_most_urgent_and_was_never_tried(engine, fill, database, shut):
-    fill(3, _1="urgency = 0", _2="urgency = 0, failures = 1")
+    fill(4, _1="urgency = 0", _2="urgency = 0, failures = 1", _4="urgency = 0, operation = 'taken'")
     with database.connect() as connection:
         connection.execute("INSERT INTO providers (provider) VALUES ('easypark')")
         connection.execute(f"UPDATE providers SET {shut}, probe_at = now() + interval '1 min'")

@@ -88,7 +88,7 @@ _LOCK_DUE = text(f"""
             SELECT * FROM shares
             WHERE provider = :provider AND urgency = u.urgency AND due_at <= now()
                 AND confirmed_version < wanted_version AND (lease_until IS NULL OR lease_until <= now())
-                AND (g.lets_all OR :probe OR failures = 0)
+                AND (g.lets_all OR :probe OR (failures = 0 AND operation IS NULL))
             ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
         ) d LIMIT :limit
     ) s ON NOT g.paused

@@ -1,11 +1,12 @@
 """The two transactions around a request to a provider: the claim before it, the record after it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import Connection
 
 from integrations.base import Change, Operation
@@ -22,10 +23,12 @@ from worker.db.shares import ShareKey, StoredShare
 from worker.domain import sharing
 from worker.domain.consent import ConsentDecision, fields_hash, shared_permit
 from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency
-from worker.hub import Hub
+from worker.hub import AWAY, Hub
 from worker.live import Publication
 from worker.services.lane import Lane, tell_providers
 from worker.services.publish import publish, told_only
+
+log = structlog.get_logger()
 
 LEASE_EXPIRED = "lease_expired"
 RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
@@ -91,13 +94,15 @@ def _claim(
     # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
     truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
-    if probe:  # what is to be removed matters most; one is enough
-        due = [min(due, key=lambda stored: wanted[stored.key][0] is not None)]
+    if probe:  # what is to be removed matters most
+        due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
     taken: dict[ShareKey, Share] = {}
     claimed: list[Claimed] = []
     lost: list[Ending] = []
     disclosed: list[Disclosure] = []
     for stored in due:
+        if probe and claimed:
+            break  # one is enough
         shared, decision = wanted[stored.key]
         lease_id = uuid4()
         share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub))
@@ -152,12 +157,20 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
     due_again, concerns_all, publications = transact(hub.engine, work, relaxed=not told)
-    publish(hub, publications, today)
     unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
-    hub.live.forget_spaces(sorted(unseen))
+    _show(hub, publications, unseen, today)
     if concerns_all:
         tell_providers(hub)
     return due_again
+
+
+def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str], today: date) -> None:
+    """Show what is recorded; without Redis the sweep does it later, and documents of what is under way end soon."""
+    try:
+        publish(hub, publications, today)
+        hub.live.forget_spaces(sorted(unseen))
+    except AWAY as error:  # the requests that are in flight are still to be recorded
+        log.warning("records.not_shown", error=type(error).__name__)
 
 
 def _ending(claimed: Claimed, result: Result) -> Ending:

@@ -20,8 +20,8 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
 
     What fails again meanwhile is not retried once more.
     """
-    if choice.until is None:
-        choice = replace(choice, until=transact(hub.engine, drift.clock))
+    now = transact(hub.engine, drift.clock)
+    choice = replace(choice, until=now if choice.until is None else min(choice.until, now))
 
     def slice_(db: Connection) -> list[DeadLetter]:
         letters = sorted(dead_letters.find(db, choice, SLICE), key=_provider)

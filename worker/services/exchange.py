@@ -14,10 +14,10 @@ from worker.domain.breaker import hold_for
 from worker.domain.retry import retry_in
 from worker.domain.sharing import Outcome, Result, Urgency
 from worker.services.claim import Claimed, Ended
+from worker.services.lane import DEADLINE_PASSED
 
 log = structlog.get_logger()
 
-DEADLINE_PASSED = "deadline_passed"
 ADAPTER_FAILED = "adapter_failed"
 QUESTIONS = (0.005, 0.01, 0.02, 0.04, 0.08)  # seconds before each question that is asked under the lease of the request
 ASK_AGAIN = {Urgency.CONSENT: 0.2, Urgency.CHANGE: 0.5, Urgency.ROUTINE: 2.0}  # seconds before each further one

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from random import random
 
 import structlog
@@ -22,8 +23,11 @@ log = structlog.get_logger()
 ANSWERED = frozenset({Outcome.CONFIRMED, Outcome.ACCEPTED, Outcome.REJECTED})
 """Outcomes that show a provider at work, whatever it says."""
 
-SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION})
-"""Failures of a provider that works."""
+DEADLINE_PASSED = "deadline_passed"
+"""The code of what was claimed and never sent: there was no time left."""
+
+SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, DEADLINE_PASSED})
+"""Failures of a provider that works, or that was not asked."""
 
 
 OPEN_TO_ALL = Gate()
@@ -44,6 +48,12 @@ class Lane:
         """Return the provider's name."""
         return self.adapter.name
 
+    @property
+    def batch(self) -> int:
+        """How many changes a request carries that is claimed for; what shares one by luck is not counted on."""
+        capabilities = self.adapter.capabilities
+        return 1 if capabilities.batch_of_first_puts else capabilities.batch
+
     def judge(self, db: Connection, results: Sequence[Result]) -> bool:
         """Draw the conclusions about the provider, in the transaction that records the results.
 
@@ -55,7 +65,7 @@ class Lane:
             if self.gate.breaker is not BreakerState.CLOSED:
                 told = providers.close_breaker(db, self.name)
         else:
-            self.failures += sum(result.code not in SAYS_NOTHING for result in results)
+            self.failures += ceil(sum(result.code not in SAYS_NOTHING for result in results) / self.batch)
             if self.gate.breaker is not BreakerState.CLOSED:
                 vain = self.failures - FAILURES_TO_OPEN
                 providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
