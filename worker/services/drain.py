@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import ParamSpec, TypeVar
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
+SOON = 0.25  # of a request's time: within it an answer lets others wait for it
 GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded with them
 BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
 
@@ -38,6 +40,7 @@ class Drain:
     today: Callable[[], date]
     requests: int = 0
     _in_flight: set[asyncio.Task[list[Ended]]] = field(default_factory=set)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)  # something of what is under way has ended
     _claiming: asyncio.Task[None] | None = None
     _recording: asyncio.Task[None] | None = None
     _waiting: deque[tuple[Sequence[Claimed], float]] = field(default_factory=deque)
@@ -74,23 +77,22 @@ class Drain:
         return bool(self._in_flight or self._claiming or self._recording)
 
     @property
-    def _batch(self) -> int:
-        """How many changes a request carries that is claimed for; what shares one by luck is not counted on."""
-        capabilities = self.lane.adapter.capabilities
-        return 1 if capabilities.batch_of_first_puts else capabilities.batch
-
-    @property
     def _window(self) -> tuple[int, int]:
         """How many requests may be in flight, and how many of those are kept for what is urgent."""
         settings = self.lane.hub.settings
-        return (settings.in_flight, settings.urgent_slots) if self._batch == 1 else (BATCHES_IN_FLIGHT, 1)
+        return (settings.in_flight, settings.urgent_slots) if self.lane.batch == 1 else (BATCHES_IN_FLIGHT, 1)
+
+    @property
+    def _answers_soon(self) -> bool:
+        """Whether what waits for another's answer first still has time for its own; not before any is known."""
+        return self.lane.took is not None and self.lane.took < self.lane.hub.settings.request_seconds * SOON
 
     async def _claim(self) -> None:
         """Claim what will soon fit into the window."""
         now, (window, kept) = asyncio.get_running_loop().time(), self._window
         if self._claiming is not None:
             return
-        ahead = window if self._batch == 1 else 0
+        ahead = window if self.lane.batch == 1 and self._answers_soon else 0
         free = window - len(self._in_flight)
         routine = free - kept - len(self._waiting) + ahead
         look = now >= self._look_at
@@ -102,7 +104,7 @@ class Drain:
         else:
             return
         self._look_at = now + LOOK_SECONDS
-        requests = requests if self._batch == 1 else 1
+        requests = requests if self.lane.batch == 1 else 1
         granted = self.lane.limiter.take(requests, urgent=least_urgent is Urgency.CONSENT)
         if granted == 0 and least_urgent is Urgency.ROUTINE:  # then perhaps what is kept for the most urgent
             least_urgent = Urgency.CONSENT
@@ -111,12 +113,12 @@ class Drain:
             return
         deadline = now + self.lane.hub.settings.request_seconds  # counted from before the claim, as its lease is
         if self._is_busy:
-            self._claiming = asyncio.create_task(self._claimed(granted, least_urgent, deadline))
+            self._claiming = self._begin(self._claimed(granted, least_urgent, deadline))
         else:
             await self._claimed(granted, least_urgent, deadline)
 
     async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
-        claimed, more = await self._beside(claim, self.lane, granted * self._batch, least_urgent, self.today())
+        claimed, more = await self._beside(claim, self.lane, granted * self.lane.batch, least_urgent, self.today())
         if least_urgent is Urgency.ROUTINE:
             self._more = more
         exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
@@ -134,24 +136,35 @@ class Drain:
             if len(self._in_flight) >= (window if urgent else window - kept):
                 return
             together, deadline = self._waiting.popleft()
-            self._in_flight.add(asyncio.create_task(exchange(self.lane.adapter, together, deadline)))
+            self._in_flight.add(self._begin(self._exchange(together, deadline)))
+
+    def _begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._news.set())
+        return task
+
+    async def _exchange(self, together: Sequence[Claimed], deadline: float) -> list[Ended]:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        ended = await exchange(self.lane.adapter, together, deadline)
+        self.lane.note_time(loop.time() - started)
+        return ended
 
     async def _wait(self) -> None:
         """Wait until a request or a transaction has ended."""
-        transactions = [task for task in (self._claiming, self._recording) if task is not None]
-        done, _ = await asyncio.wait(
-            [*self._in_flight, *transactions], timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        answered = [request for request in self._in_flight if request in done]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._news.wait()
+        self._news.clear()
+        answered = [request for request in self._in_flight if request.done()]
         self._in_flight.difference_update(answered)
         if answered and not self._ended:
             self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
         self._ended += [ended for request in answered for ended in request.result()]
-        for task in transactions:
-            if task in done:
-                task.result()
-                self._claiming = None if task is self._claiming else self._claiming
-                self._recording = None if task is self._recording else self._recording
+        if self._claiming is not None and self._claiming.done():
+            self._claiming = self._claiming.result()
+        if self._recording is not None and self._recording.done():
+            self._recording = self._recording.result()
 
     async def _record(self) -> None:
         """Record what has ended once somebody waits for it, or it is worth a transaction."""
@@ -159,7 +172,7 @@ class Drain:
             return
         ended, self._ended = self._ended, []
         if self._is_busy:
-            self._recording = asyncio.create_task(self._recorded(ended))
+            self._recording = self._begin(self._recorded(ended))
         else:
             await self._recorded(ended)
 
