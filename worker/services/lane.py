@@ -30,6 +30,8 @@ SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, DEAD
 """Failures of a provider that works, or that was not asked."""
 
 
+FORGETS = 0.9  # of a slow exchange, with each that follows it
+
 OPEN_TO_ALL = Gate()
 
 
@@ -42,6 +44,7 @@ class Lane:
     limiter: Limiter
     gate: Gate = OPEN_TO_ALL  # as of the last claim
     failures: int = 0  # in a row
+    took: float | None = None  # seconds that its slowest exchanges took of late
 
     @property
     def name(self) -> str:
@@ -53,6 +56,10 @@ class Lane:
         """How many changes a request carries that is claimed for; what shares one by luck is not counted on."""
         capabilities = self.adapter.capabilities
         return 1 if capabilities.batch_of_first_puts else capabilities.batch
+
+    def note_time(self, seconds: float) -> None:
+        """Note how long an exchange took; what was slow once is forgotten by and by."""
+        self.took = max(seconds, (self.took or 0.0) * FORGETS)
 
     def judge(self, db: Connection, results: Sequence[Result]) -> bool:
         """Draw the conclusions about the provider, in the transaction that records the results.
