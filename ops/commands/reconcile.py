@@ -54,7 +54,7 @@ def reconcile(
         problem = None if run.code is None else _problem(hub, run)
     if as_json:
         told = {name: value for name, value in asdict(run).items() if name not in OURS_ALONE}
-        print_json(told | {"drift": run.drift})
+        print_json(told | {"drift": run.drift if run.code is None else None})
     elif problem is None or run.pages:
         Console().print(_table(run))
     if problem is not None:
