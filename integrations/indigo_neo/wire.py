@@ -163,9 +163,12 @@ def listed(data: object) -> Listed | None:
             },
             "data": list(rights),
             **more,
-        } if (rights or total <= offset + size) and size > 0 and all(isinstance(one, dict) for one in rights):
+        } if size > 0 and all(isinstance(one, dict) for one in rights):
+            deleted = _deleted(more.get("deletedReferences"))
+            if not (rights or deleted or total <= offset + size):
+                return None
             following = Place(offset + size, instant) if offset + size < total else None
-            return Listed(rights, _deleted(more.get("deletedReferences")), Place(offset, instant), following)
+            return Listed(rights, deleted, Place(offset, instant), following)
     return None
 
 

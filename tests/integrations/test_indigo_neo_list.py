@@ -95,6 +95,15 @@ def test_more_changes_than_a_page_leave_each_right_on_one_page(
     assert len(run(adapter.page(first.next_page)).copies) == 1
 
 
+def test_more_deletions_than_a_page_say_what_is_gone(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
+    sandbox.control.hold_many(NAME, 2 * PAGE + 1)
+    first = run(adapter.page(None))
+    for reference in numbered(2 * PAGE + 1)[PAGE:]:
+        run(adapter.send(remove(reference)))
+
+    assert [len(page.copies) for page in pages(adapter, run, first.next_page)] == [1, 0]  # the first to go is not told
+
+
 def test_listings_that_begin_together_do_not_disturb_each_other(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
     sandbox.control.hold_many(NAME, PAGE + 2)
     early = run(adapter.page(None))
