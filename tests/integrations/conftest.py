@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from schemas.shared import SharedPermit, Validity
-from tests.integrations.subjects import SUITE, TWINS, Hub, Local, Remote, Subject
+from tests.integrations.engine import Hub
+from tests.integrations.subjects import SUITE, TWINS, Local, Remote, Subject
+from tests.integrations.toys import Served, served
 
 Run = Callable[..., Any]
 
@@ -46,6 +48,24 @@ def subject(
 @pytest.fixture
 def hub(subject: Subject) -> Hub:
     return Hub(subject.adapter)
+
+
+@pytest.fixture(scope="session")
+def running_toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("toys")) as running:
+        yield running
+
+
+@pytest.fixture
+def toys(running_toys: Served) -> Served:
+    """The sandbox's frame with providers of no contract."""
+    running_toys.control.reset()
+    return running_toys
+
+
+@pytest.fixture
+def reference() -> UUID:
+    return uuid4()
 
 
 @pytest.fixture

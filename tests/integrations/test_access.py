@@ -17,8 +17,9 @@ from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
 from tests.integrations.conftest import Run
 from tests.integrations.credentials import grants, token
+from tests.integrations.engine import Hub
 from tests.integrations.secrecy import TOKEN, says_nothing
-from tests.integrations.subjects import PARIS, Hub, Remote, another, changed, expected, whose_sandbox
+from tests.integrations.subjects import PARIS, Remote, another, changed, expected, whose_sandbox
 
 WITH_TOKENS = whose_sandbox(lambda its: Kind.EXPIRED_TOKEN in its.kinds)
 WITH_CERTIFICATES = whose_sandbox(lambda its: its.tls)

@@ -14,12 +14,12 @@ from integrations.settings import ProviderSettings
 from schemas.shared import SharedField, SharedPermit
 from tests.integrations.conftest import Run
 from tests.integrations.contracts import Contract
+from tests.integrations.engine import Hub
 from tests.integrations.subjects import (
     CHANGES,
     PARIS,
     SERVERS,
     SUITE,
-    Hub,
     Remote,
     Subject,
     another,

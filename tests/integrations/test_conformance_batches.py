@@ -11,11 +11,11 @@ from integrations.errors import FailureCode, NotSentError, RejectedError, Unclea
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedField, SharedPermit
 from tests.integrations.conftest import Run
+from tests.integrations.engine import Hub
 from tests.integrations.subjects import (
     FAILING,
     FAULTS,
     TWINS,
-    Hub,
     Remote,
     Subject,
     another,

@@ -13,10 +13,10 @@ from integrations.sandbox import records
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import Copy, SharedPermit
 from tests.integrations.conftest import Run
+from tests.integrations.engine import Hub
 from tests.integrations.subjects import (
     FAILING,
     FAULTS,
-    Hub,
     Remote,
     Subject,
     another,

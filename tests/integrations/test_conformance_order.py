@@ -9,10 +9,10 @@ from integrations.errors import FailureCode, LostError, ProviderError, StaleErro
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.integrations.conftest import Run
+from tests.integrations.engine import Hub
 from tests.integrations.subjects import (
     FAILING,
     FAULTS,
-    Hub,
     Remote,
     Subject,
     changed,

@@ -11,7 +11,8 @@ from integrations.base import Acknowledging, Batching, Listing, Operation
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.integrations.conftest import Run
-from tests.integrations.subjects import PARIS, Hub, Remote, Subject, another, changed, expected, in_sandbox
+from tests.integrations.engine import Hub
+from tests.integrations.subjects import PARIS, Remote, Subject, another, changed, expected, in_sandbox
 
 DEADLINE_SECONDS = 0.25
 MARGIN_SECONDS = 1.0  # a busy machine's

@@ -14,18 +14,9 @@ from integrations.memory import Applied
 from integrations.sandbox.misbehaviour import THEIR_OWN, Kind
 from schemas.shared import Copy, SharedPermit
 from tests.integrations.conftest import Run
+from tests.integrations.engine import Hub
 from tests.integrations.secrecy import says_nothing
-from tests.integrations.subjects import (
-    FAILING,
-    FAULTS,
-    Hub,
-    Remote,
-    Subject,
-    another,
-    changed,
-    expected,
-    wait_until,
-)
+from tests.integrations.subjects import FAILING, FAULTS, Remote, Subject, another, changed, expected, wait_until
 
 A_DATE = "Wed, 21 Oct 2037 07:28:00 GMT"
 STORM = (Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.THROTTLED, Kind.TRUNCATED, Kind.RESET_BEFORE, Kind.DOWN)

@@ -31,7 +31,8 @@ from tests.conftest import Sandbox
 from tests.integrations.conftest import Run
 from tests.integrations.contracts import Contract
 from tests.integrations.credentials import client, real, shown
-from tests.integrations.subjects import Hub, Remote, another, changed
+from tests.integrations.engine import Hub
+from tests.integrations.subjects import Remote, another, changed
 
 EXAMPLES = 160  # for all operations of a contract together
 SEED = 20_240_916
