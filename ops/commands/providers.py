@@ -13,7 +13,6 @@ from ops.commands.reach import RunningOn, asking, reach
 from worker.db import providers
 from worker.db.engine import transact
 from worker.services import doubt
-from worker.services.lane import tell_providers
 
 
 def pause(provider: Provider, data: RunningOn = None, as_json: AsJson = False) -> None:
@@ -21,7 +20,6 @@ def pause(provider: Provider, data: RunningOn = None, as_json: AsJson = False) -
     reach(data)
     with asking(), operated() as hub:
         is_new = transact(hub.engine, partial(providers.pause, provider=known_provider(hub, provider)))
-        tell_providers(hub)
     paused = f"{'' if is_new else 'already '}paused; withdrawals wait, too. To go on: permit-hub resume {provider}"
     _answer(as_json, provider, {"paused": True, "changed": is_new}, paused)
 
@@ -31,7 +29,6 @@ def resume(provider: Provider, data: RunningOn = None, as_json: AsJson = False) 
     reach(data)
     with asking(), operated() as hub:
         is_new = transact(hub.engine, partial(providers.resume, provider=known_provider(hub, provider)))
-        tell_providers(hub)
     _answer(as_json, provider, {"paused": False, "changed": is_new}, "resumed" if is_new else "was not paused")
 
 
