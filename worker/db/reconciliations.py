@@ -160,9 +160,10 @@ def finish(db: Connection, run: Reconciliation, code: str | None = None) -> None
     db.execute(_FORGET, {"reconciliation_id": run.reconciliation_id})
 
 
-def see(db: Connection, run: Reconciliation, references: Collection[UUID]) -> None:
-    """Note which copies were listed."""
-    db.execute(_SEEN, {"reconciliation_id": run.reconciliation_id, "references": list(references)})
+def see(db: Connection, run: Reconciliation, references: Collection[UUID]) -> int:
+    """Note which copies were listed; return how many had not been before."""
+    parameters = {"reconciliation_id": run.reconciliation_id, "references": list(references)}
+    return db.execute(_SEEN, parameters).rowcount
 
 
 def waiting(db: Connection) -> list[str]:

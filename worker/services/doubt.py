@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -27,20 +28,26 @@ def doubt(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID])
 def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
     """Doubt all that a provider confirmed since a moment: it has lost its memory, or restored a backup.
 
-    Works in slices and yields how many shares each was about; all of it can be done again if it is interrupted.
+    What was removed comes first: it may be held again by those who were told to forget it. Works in slices and yields
+    how many shares each was about; all of it can be done again if it is interrupted.
     """
-    after: UUID | None = None
-    while True:
-
-        def work(db: Connection, after: UUID | None = after) -> tuple[UUID | None, int]:
-            last, found = drift.confirmed_since(db, provider, since, after, SLICE)
-            doubt(hub, db, provider, found)
-            return last, len(found)
-
-        after, count = transact(hub.engine, work)
-        if after is None:
-            break
-        yield count
+    for removed in (True, False):
+        after: UUID | None = None
+        while True:
+            after, count = transact(
+                hub.engine, partial(_doubt_next, hub, provider=provider, since=since, after=after, removed=removed)
+            )
+            if after is None:
+                break
+            yield count
     transact(hub.engine, lambda db: providers.note(db, provider, ProviderEventType.REAFFIRMED))
     tell_providers(hub)
     hub.kick([provider])
+
+
+def _doubt_next(
+    hub: Hub, db: Connection, *, provider: str, since: datetime, after: UUID | None, removed: bool
+) -> tuple[UUID | None, int]:
+    last, found = drift.confirmed_since(db, provider, since, after, SLICE, removed=removed)
+    doubt(hub, db, provider, found)
+    return last, len(found)

@@ -138,7 +138,8 @@ def _compare(hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at
     )
     if not advanced:
         raise _LeaseLostError
-    reconciliations.see(db, run, references)
+    if not reconciliations.see(db, run, references) and references and page.next_page is not None:
+        raise UnclearError(run.provider, FailureCode.ANSWER_UNREADABLE)  # their pages may run in a circle
     if not run.dry_run:
         doubt(hub, db, run.provider, differing)
         drift.adopt(db, run.provider, orphans)
