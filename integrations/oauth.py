@@ -19,6 +19,7 @@ from integrations.settings import ProviderSettings
 ATTEMPTS = 3
 FIRST_WAIT_SECONDS = 0.1  # between two attempts; at most, as it is drawn
 LONGEST_WAIT_SECONDS = 0.5
+ATTEMPT_SECONDS = 3.0  # one that hangs must not keep the next from being made
 FETCH_SECONDS = 10.0  # for all attempts together
 WAIT_SECONDS = 2.0  # for a request; shorter than its deadline, so that it is known not to have been sent
 UNSAID_SECONDS = 300.0  # how long a token is kept whose end was not said; a 401 tells if that was too long
@@ -137,7 +138,11 @@ class ClientCredentials:
 
     async def _ask(self) -> _Token:
         asked = asyncio.get_running_loop().time()
-        answer = await self._client.exchange("POST", self._path, form=FORM)
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                answer = await self._client.exchange("POST", self._path, form=FORM)
+        except TimeoutError:
+            raise NotSentError(self._provider, FailureCode.TIMED_OUT) from None
         match answer.data:
             case {"access_token": str(token), "token_type": str(kind), **more} if (
                 TOKEN.fullmatch(token) and kind.lower() == "bearer"

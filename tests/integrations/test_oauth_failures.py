@@ -211,6 +211,20 @@ def test_a_request_that_gets_no_token_in_time_is_known_not_to_have_been_sent() -
     assert len(issuer.asked) == 1
 
 
+def test_a_fetch_that_hangs_is_made_again() -> None:
+    async def issue(number: int) -> web.StreamResponse | None:
+        return await _never(number) if number == 0 else None
+
+    issuer = Issuer(issue)
+
+    async def work(found: ProviderClient) -> int:
+        await failed(found)
+        return (await found.exchange("PUT", "/thing", {})).status
+
+    assert issuer.run(work) == 200
+    assert len(issuer.asked) == 2
+
+
 def test_closing_ends_a_fetch_that_is_under_way() -> None:
     issuer = Issuer(_never)
 
