@@ -63,7 +63,7 @@ class Resident:
 
 @dataclass(frozen=True)
 class City:
-    """A hub in operation: its web app, its providers, and who operates it."""
+    """A hub in operation: its web app, its providers, and who operates it by commands that find it."""
 
     folder: Path
     environment: dict[str, str] = field(repr=False)
@@ -140,10 +140,11 @@ class City:
 
     def state(self, resident: Resident, provider: str) -> str:
         """Return where a provider stands on the resident's own screen."""
-        space = self.hub.space(resident.resident_id)
-        assert space is not None
-        (state,) = (one["state"] for one in space["consent"]["providers"] if one["provider"] == provider)
-        return str(state)
+        return str(self._shown(resident, provider)["state"])
+
+    def confirmed(self, resident: Resident, provider: str) -> bool:
+        """Tell whether a provider has confirmed anything to the resident's own screen."""
+        return self._shown(resident, provider)["confirmed_at"] is not None
 
     def told(self, provider: str) -> list[str]:
         """Return what the stream tells of a provider: kinds of events, in their order and without a gap."""
@@ -172,8 +173,14 @@ class City:
         (found,) = (one for one in self.tells("status", "--wait", "20")["providers"] if one["provider"] == provider)
         return dict(found)
 
+    def _shown(self, resident: Resident, provider: str) -> dict[str, Any]:
+        space = self.hub.space(resident.resident_id)
+        assert space is not None
+        (shown,) = (one for one in space["consent"]["providers"] if one["provider"] == provider)
+        return dict(shown)
+
     def _run(self, *arguments: object, code: int) -> subprocess.CompletedProcess[str]:
-        ended = self.permit_hub(*arguments, "--data", self.folder)
+        ended = self.permit_hub(*arguments)
         assert ended.returncode == code, ended.stderr
         return ended
 

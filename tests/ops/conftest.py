@@ -3,7 +3,7 @@
 - `permit_hub(*arguments)`: runs the command line and returns the ended process; nothing of it raises.
 - `folder` (module): an empty data folder with a short path, removed afterwards; the demo is played on it.
 - `city` (session): a stack kept running by `permit-hub up` on a folder of its own, as a `tests.ops.city.City`. A test
-  leaves nothing there that waits, is dead or is held back.
+  leaves no dead letter, no pause and no misbehaviour there.
 - `running`: that stack's data folder.
 """
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def city(permit_hub: PermitHub) -> Iterator[City]:
             found = stacks.find(place)
             assert found is not None
             with Control(addresses["sandbox"]) as control:
-                yield City(place, found.environment, control, permit_hub)
+                yield City(place, found.environment, control, partial(permit_hub, PERMIT_HUB_DATA=str(place)))
             process.terminate()
     finally:
         remove_data(place)

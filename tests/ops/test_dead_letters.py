@@ -22,12 +22,14 @@ def dead(city: City):
     for resident in found:
         refused(city, resident)
     yield found
-    city.tells("dead-letters", "discard", "--all")
+    for resident in found:
+        city.refuse(resident)
 
 
 def refused(city: City, resident: Resident) -> None:
     city.allow(resident, PROVIDER)
     until(lambda: city.state(resident, PROVIDER) == "refused", "its refusal")
+    until(lambda: city.confirmed(resident, PROVIDER), "its removal")
 
 
 def listed(city: City, *choice: object) -> set[tuple[str, str]]:
@@ -58,9 +60,7 @@ def test_they_are_listed_by_provider_code_and_time(city, dead):
 
 def test_one_is_shown_with_its_requests_and_nothing_of_what_was_in_them(city, dead):
     resident = dead[0]
-    own = (resident.permit_id, PROVIDER)
-    until(lambda: not city.tells("dead-letters", "show", *own)["removing"], "its removal")
-    printed = city.prints("dead-letters", "show", *own)
+    printed = city.prints("dead-letters", "show", resident.permit_id, PROVIDER)
     assert printed.startswith(f"{PROVIDER} refused it: zone_unknown; it holds nothing of this permit\n")
     sent = [re.split(r"  +", line.strip())[1:] for line in printed.splitlines()[-2:]]
     assert sent == [["removal", "1", "confirmed", "–"], ["put", "1", "rejected", "zone_unknown"]]
@@ -84,7 +84,6 @@ def test_a_retry_sends_what_is_true_by_now(city, dead):
 def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city):
     resident = city.resident(zone=UNKNOWN_ZONE)
     refused(city, resident)
-    assert len(listed(city, "--permit", resident.permit_id)) == 1
     city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=["14A"])
     until(lambda: resident.plate in city.plates(PROVIDER), "PayByPhone to hold it")
     assert listed(city, "--permit", resident.permit_id) == set()

@@ -18,7 +18,7 @@ EASYPARK, FLOWBIRD, INDIGO, PAYBYPHONE = "easypark", "flowbird", "indigo_neo", "
 FOREIGN = "their-own-7"  # no reference of the hub's
 RIGHTS = "/parking"  # where EasyPark takes and lists them
 PERMITS = 6  # more failures in a row than a breaker bears
-HOLD_SECONDS = 12  # long enough for `status` to be typed
+HOLD_SECONDS = 20  # long enough for `status` to be typed, and not waited for
 MANY = 20_000  # copies; with SLOW_MS for each request it takes longer than any test to list them
 SLOW_MS = 500
 
@@ -79,7 +79,7 @@ def test_one_that_was_left_is_gone_on_with_and_can_be_watched_again(city, endles
     assert (watcher.returncode, printed) == (130, "")
     assert complaints == "Interrupted; the workers go on with it. The same command watches it again.\n"
 
-    other = city.permit_hub("reconcile", INDIGO, "--data", city.folder)
+    other = city.permit_hub("reconcile", INDIGO)
     assert (other.returncode, other.stdout) == (1, "")
     assert other.stderr == f"A dry run is under way with {INDIGO}: try again later.\n"
     city.control.behave(INDIGO)
@@ -119,7 +119,7 @@ def test_a_pause_keeps_withdrawals_back_until_it_ends(city):
     until(lambda: city.told(EASYPARK)[-2:] == ["provider.paused", "provider.resumed"], "the events")
 
 
-def test_a_breaker_and_a_hold_are_shown_and_end_by_themselves(city):
+def test_a_breaker_and_a_hold_are_shown_and_what_waited_goes_out_when_the_breaker_closes(city):
     resident = city.shared(EASYPARK, FLOWBIRD, permits=PERMITS)
     told = len(city.told(EASYPARK))
     city.control.misbehave(EASYPARK, Kind.DOWN, path=RIGHTS)
@@ -134,7 +134,6 @@ def test_a_breaker_and_a_hold_are_shown_and_end_by_themselves(city):
     city.control.behave(EASYPARK)
     until(lambda: city.told(EASYPARK)[told + 1 :] == ["provider.breaker_closed"], "the breaker to close")
     until(lambda: not city.plates(EASYPARK) & set(resident.permits.values()), "EasyPark to catch up")
-    until(lambda: not city.plates(FLOWBIRD) & set(resident.permits.values()), "Flowbird to catch up")
 
 
 @pytest.mark.parametrize(
