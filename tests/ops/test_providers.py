@@ -88,16 +88,21 @@ def test_one_that_was_left_is_gone_on_with_and_can_be_watched_again(city, endles
 
 
 def test_what_was_confirmed_since_a_moment_is_sent_again_to_one_that_cannot_list(city):
-    early = city.shared(PAYBYPHONE)
-    until(lambda: city.state(early, PAYBYPHONE) == "held", "its confirmation")
+    early, gone = city.shared(PAYBYPHONE), city.shared(PAYBYPHONE)
+    until(lambda: city.state(early, PAYBYPHONE) == city.state(gone, PAYBYPHONE) == "held", "their confirmation")
     since = datetime.now(ZoneInfo("Europe/Paris")).replace(tzinfo=None)  # as an operator types it
     late = city.shared(PAYBYPHONE)
-    references = [city.reference(PAYBYPHONE, one.plate) for one in (early, late)]
-    for reference in references:
-        city.control.drop(PAYBYPHONE, reference)
+    before = city.held(PAYBYPHONE)
+    city.refuse(gone)
+    until(lambda: city.state(gone, PAYBYPHONE) == "removed", "the removal")
+    for one in (early, late):
+        city.control.drop(PAYBYPHONE, city.reference(PAYBYPHONE, one.plate))
+    (backup,) = (own for own, record in before.items() if record.plate == gone.plate)
+    city.control.hold(PAYBYPHONE, backup, before[backup])
 
-    assert city.tells("reaffirm", PAYBYPHONE, "--since", since.isoformat()) == {"provider": PAYBYPHONE, "shares": 1}
-    until(lambda: late.plate in city.plates(PAYBYPHONE), "PayByPhone to hold it again")
+    assert city.tells("reaffirm", PAYBYPHONE, "--since", since.isoformat()) == {"provider": PAYBYPHONE, "shares": 2}
+    until(lambda: late.plate in city.plates(PAYBYPHONE), "PayByPhone to hold again what it confirmed")
+    until(lambda: gone.plate not in city.plates(PAYBYPHONE), "PayByPhone to hold nothing that was removed")
     assert early.plate not in city.plates(PAYBYPHONE)
     assert city.told(PAYBYPHONE)[-1] == "provider.reaffirmed"
 

@@ -39,7 +39,8 @@ _CONFIRMED_SINCE = text("""
     )
     SELECT (SELECT permit_id FROM slice ORDER BY permit_id DESC LIMIT 1) AS last, ARRAY(
         SELECT permit_id FROM slice
-        WHERE (confirmed_at >= :since OR claimed_hash IS NOT NULL) AND (holds IS FALSE) = :removed
+        WHERE (confirmed_at >= :since AND confirmed_hash IS NOT NULL OR claimed_hash IS NOT NULL)
+            AND (holds IS FALSE) = :removed
     ) AS found
 """)
 # As a value of each row, not a join, that a share exists is asked of the index: a join may read all of the table.
@@ -102,7 +103,10 @@ def missing(
 def confirmed_since(
     db: Connection, provider: str, since: datetime, after: UUID | None, limit: int, *, removed: bool
 ) -> tuple[UUID | None, Sequence[UUID]]:
-    """Look through the next shares for those confirmed since a moment, or under way now: to be `removed`, or others."""
+    """Look through the next shares for those confirmed since a moment, or under way now: to be `removed`, or others.
+
+    What is in doubt already is sent anyway.
+    """
     parameters = {"provider": provider, "since": since, "after": after or _START, "limit": limit, "removed": removed}
     row = db.execute(_CONFIRMED_SINCE, parameters).one()
     return row.last, row.found
