@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class FailureCode(StrEnum):
-    """What went wrong, in one stable word; dead letters, `status` and metrics show it."""
+    """What went wrong, in one stable word; dead letters, disclosures and logs show it."""
 
     # surely not applied
     NOT_CONNECTED = "not_connected"

@@ -16,7 +16,8 @@ def table(title: str, *headings: str, right: frozenset[str] = frozenset()) -> Ta
     """Return an empty table without lines; the named headings are of figures, to the right."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for heading in headings:
-        made.add_column(heading, justify="right" if heading in right else "left")
+        # Folded, not cut: the end of a setting's name is what tells it from others.
+        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     return made
 
 

@@ -18,8 +18,8 @@ from ops.embedded.sandboxes import access
 def sandbox(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
-    port: Annotated[int, typer.Option(help="The port for HTTP (default: a free one).")] = 0,
-    tls_port: Annotated[int, typer.Option(help="The port for HTTPS (default: a free one).")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port for HTTP (0: a free one).")] = 0,
+    tls_port: Annotated[int, typer.Option(min=0, max=65_535, help="The port for HTTPS (0: a free one).")] = 0,
 ) -> None:
     """Run the providers' sandboxes until Ctrl-C, and print the settings that lead a hub to them."""
     try:
