@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,7 @@ def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
     assert all(queue["alive"] for queue in status["queues"])
     lanes = {one["provider"]: (one["unconfigured"], one["consent"]) for one in status["providers"]}
     assert lanes == {KEYLESS: (NO_KEY, 1), UNCERTIFIED: (NO_CERTIFICATE, 1), RIGHT: (None, 0)}
+    assert re.search(rf"^{KEYLESS} .* {KEY} ", city.prints("status", "--wait", "20"), re.MULTILINE)
     assert city.plates(KEYLESS) == city.plates(UNCERTIFIED) == set()
 
 
