@@ -35,8 +35,9 @@ lint: $(READY) ## Check style, formatting, types and who imports whom
 bench: $(READY) ## Measure speed and memory
 	@$(BIN)/python -m bench
 
-schemas: $(READY) ## Generate docs/schemas and docs/asyncapi.json again from schemas/
+schemas: $(READY) ## Generate again what is generated below docs/: the schemas, and what providers support
 	@$(BIN)/python -m schemas.documents
+	@$(BIN)/python -m integrations.documents
 
 pins: $(READY) ## Make requirements/*.txt again from requirements/*.in
 	$(COMPILE) --upgrade requirements/runtime.in --output-file requirements/runtime.txt

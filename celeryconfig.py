@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from celery.schedules import crontab
 from kombu.entity import Exchange, Queue
 
 from schemas.jobs import QUEUES
@@ -65,9 +66,10 @@ task_default_routing_key = str(JobQueue.JOBS)
 task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | {
     "calendar.*": {"queue": "calendar"},
     "space.publish": {"queue": str(JobQueue.JOBS)},
+    "reconcile.*": {"queue": str(JobQueue.BULK)},
     "hub.record_refusal": {"queue": str(JobQueue.BULK)},  # poison on `consent` must not make work there
 }  # `deliver.drain` and `hub.ping` are sent to the queue that they are about
-imports = tuple(f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "space"))
+imports = tuple(f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "reconcile", "space"))
 
 # Reliability: a message is gone once its task has ended, and tasks are idempotent
 task_acks_late = True
@@ -109,5 +111,10 @@ beat_schedule = {
         "task": "calendar.sweep",
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},  # downtime does not stack them
+    },
+    "calendar.reconcile": {
+        "task": "calendar.reconcile",
+        "schedule": crontab(hour=3, minute=10),  # when providers have least to do
+        "options": {"expires": 3_600.0},
     },
 }

@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 import typer
 from rich.console import Console
 
-from bench import floors, jobs, memory, pushes, withdrawals
+from bench import floors, jobs, lanes, memory, pushes, reconciliation, withdrawals
 from bench.figures import Figure, show
 from bench.ground import Ground, cores
 from ops.embedded.folders import remove_data
@@ -32,6 +32,9 @@ MEASURES: Mapping[str, Measure] = {
     "import": jobs.measure_import,
     "behind": withdrawals.measure_behind,
     "pushes": pushes.measure,
+    "lanes": lanes.measure,
+    "hanging": lanes.measure_hanging,
+    "reconciliation": reconciliation.measure,
     "memory": memory.measure,
 }
 

@@ -1,74 +1,70 @@
 """A backlog for the lanes: many permits, put straight into the tables, with shares to be made due at will."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from bench.ground import TEXT, Ground
-from ops.embedded.servers import PROVIDERS
+from ops.screen import APPS
 
 FIRST = UUID("00000000-0000-4000-8000-000000000000").int
 SEED = (
     """
     INSERT INTO residents (resident_id, version, published_version)
-    SELECT 'backlog-' || n, 1, 1 FROM generate_series(1, %(permits)s::int) n
+    SELECT 'backlog-' || n, 1, 1 FROM generate_series(%(known)s::int + 1, %(permits)s::int) n
     """,
     """
     INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
     SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'backlog-' || n, 'active', current_date,
         'standard', '75114_1834_00010', '10 rue de l''Exemple, 75014 Paris', '{14A,14B}'
-    FROM generate_series(1, %(permits)s::int) n
+    FROM generate_series(%(known)s::int + 1, %(permits)s::int) n
     """,
     """
     INSERT INTO terms
     SELECT permit_id, current_date - 10, current_date + 300 FROM permits WHERE resident_id LIKE 'backlog-%%'
+    ON CONFLICT DO NOTHING
     """,
     """
     INSERT INTO plate_assignments (permit_id, raw, normalised, country, plate_key, during)
     SELECT permit_id, upper(resident_id), replace(upper(resident_id), '-', ''), 'FR', gen_random_uuid(),
         tstzrange(now(), NULL)
-    FROM permits WHERE resident_id LIKE 'backlog-%%'
+    FROM permits WHERE resident_id LIKE 'backlog-%%' AND permit_id NOT IN (SELECT permit_id FROM plate_assignments)
     """,
     """
     INSERT INTO consent_decisions
         (resident_id, version, choice, providers, text_version, text_sha256, source, job_id, decided_at)
     SELECT 'backlog-' || n, 1, 'allow', %(providers)s::text[], %(text_version)s, %(text_sha256)s, 'bench',
         gen_random_uuid(), now()
-    FROM generate_series(1, %(permits)s::int) n
+    FROM generate_series(%(known)s::int + 1, %(permits)s::int) n
     """,
     """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds, urgency, due_at,
         claimed_version, failures)
     SELECT permit_id, provider, 0, 0, '', false, 2, now(), 0, 0
     FROM permits, unnest(%(providers)s::text[]) provider WHERE resident_id LIKE 'backlog-%%'
+    ON CONFLICT DO NOTHING
     """,
     "ANALYZE",
 )
 DUE = """
     UPDATE shares SET wanted_version = confirmed_version + 1, confirmed_hash = NULL, holds = NULL, urgency = 2,
         due_at = now()
-    WHERE permit_id > %s AND permit_id <= %s AND confirmed_version >= wanted_version
+    WHERE permit_id > %s AND permit_id <= %s AND confirmed_version >= wanted_version AND provider = ANY(%s)
 """
 
 NOT_DUE = "UPDATE shares SET wanted_version = confirmed_version WHERE urgency = 2 AND lease_id IS NULL"
 
 
-def make_due(ground: Ground, shares: int) -> int:
+def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS) -> int:
     """Make that many shares due, and the permits if they are not there; return how many were not due already."""
-    permits = shares // len(PROVIDERS)
+    permits = shares // len(providers)
     known = ground.scalar("SELECT count(*) FROM residents WHERE resident_id LIKE 'backlog-%'")
-    if known == 0:
+    if known < permits:
+        parameters = {"known": known, "permits": permits, "providers": list(APPS)}
+        parameters |= {"text_version": TEXT["version"], "text_sha256": TEXT["sha256"]}
         for statement in SEED:
-            ground.database.execute(
-                statement,
-                {
-                    "permits": permits,
-                    "providers": list(PROVIDERS),
-                    "text_version": TEXT["version"],
-                    "text_sha256": TEXT["sha256"],
-                },
-            )
-    elif known < permits:
-        raise ValueError(f"the first backlog was of {known} permits, this one needs {permits}")
-    return ground.database.execute(DUE, [UUID(int=FIRST), UUID(int=FIRST + permits)]).rowcount
+            ground.database.execute(statement, parameters)
+    last = UUID(int=FIRST + permits)
+    return ground.database.execute(DUE, [UUID(int=FIRST), last, list(providers)]).rowcount
 
 
 def forget_due(ground: Ground) -> None:

@@ -17,8 +17,8 @@ from permit_hub_client import Hub, Job
 
 from integrations.sandbox.control import Control
 from ops.embedded.postgres import DATABASE
-from ops.embedded.servers import PROVIDERS
 from ops.embedded.stack import Stack
+from ops.screen import APPS
 
 RECEIPT_SECONDS = 60.0
 PATIENCE_SECONDS = 180.0
@@ -26,7 +26,7 @@ ROWS = 1_000  # permits in one import job, the most that one takes
 TEXT = {"version": "bench", "sha256": "0" * 64}
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 
-PENDING = "SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"
+PENDING = "SELECT count(*) FROM shares WHERE confirmed_version < wanted_version AND provider = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Ground:
             stack,
             Hub(stack.servers.valkey.url, source="bench"),
             redis.Redis.from_url(stack.servers.valkey.url),
-            Control(stack.sandbox_url),
+            Control(stack.sandboxes.url),
             stack.servers.postgres.connect(DATABASE),
         )
 
@@ -66,9 +66,9 @@ class Ground:
         self.control.close()
         self.database.close()
 
-    def scalar(self, statement: str) -> Any:
+    def scalar(self, statement: str, *values: object) -> Any:
         """Ask the database for one value."""
-        row = self.database.execute(statement).fetchone()
+        row = self.database.execute(statement, values or None).fetchone()
         return None if row is None else row[0]
 
     def until(self, check: Callable[[], object], what: str) -> None:
@@ -85,7 +85,7 @@ class Ground:
 
     def settle(self) -> None:
         """Wait until nothing is left to do."""
-        self.until(lambda: self.scalar(PENDING) == 0, "every share confirmed")
+        self.until(lambda: self.scalar(PENDING, list(APPS)) == 0, "every share confirmed by the apps")
 
     def plate(self) -> dict[str, str]:
         """Return a plate that nobody has."""
@@ -136,7 +136,7 @@ class Ground:
             "consent.decide",
             resident_id=one.resident_id,
             choice=choice,
-            providers=PROVIDERS,
+            providers=APPS,
             consent_version=version,
             text=TEXT,
             decided_at=datetime.now(UTC),
@@ -144,7 +144,7 @@ class Ground:
 
     def received(self) -> int:
         """Return how many requests all providers have received."""
-        return sum(self.control.counts(provider).received for provider in PROVIDERS)
+        return sum(self.control.counts(provider).received for provider in APPS)
 
 
 def cpu_seconds(ground: Ground) -> float:

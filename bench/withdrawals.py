@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from bench.backlog import forget_due, make_due
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
-from ops.embedded.servers import PROVIDERS
+from ops.screen import APPS
 
 IDLE_MEDIAN_MS, IDLE_P99_MS, BEHIND_P99_MS = 25.0, 60.0, 300.0
 BACKLOG, QUICK_BACKLOG = 100_000, 16_000
-REFERENCES = "SELECT provider, reference FROM shares WHERE permit_id = %s"
+REFERENCES = "SELECT provider, reference FROM shares WHERE permit_id = %s AND provider = ANY(%s)"
 
 
 def measure_idle(ground: Ground, *, quick: bool) -> list[Figure]:
@@ -56,7 +56,7 @@ def _withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[f
         with ground.hub.watch(one.resident_id) as watch:
             started = time.monotonic_ns() / 1e6
             assert ground.hub.submit(job, wait=RECEIPT_SECONDS).applied
-            waiting = set(PROVIDERS)
+            waiting = set(APPS)
             while waiting:
                 event = watch.next(RECEIPT_SECONDS)
                 if event is None:
@@ -70,8 +70,7 @@ def _withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[f
 def _removed_at(ground: Ground, one: Inhabitant) -> list[float]:
     """Return when each provider carried out the removal, in milliseconds of the machine's monotonic clock."""
     found = []
-    for provider, reference in ground.database.execute(REFERENCES, [one.permit_id]).fetchall():
+    for provider, reference in ground.database.execute(REFERENCES, [one.permit_id, list(APPS)]).fetchall():
         requests = ground.control.requests(provider, reference)
-        applied = [sent.applied_ms for sent in requests if sent.method == "DELETE" and sent.applied_ms is not None]
-        found.append(applied[-1])
+        found.append([sent.applied_ms for sent in requests if sent.applied_ms is not None][-1])
     return found

@@ -2,7 +2,9 @@
 
 ProviderError
 ├── NotSentError      surely not applied: refused connection, 429, an expired deadline before sending
+│   └── StaleError    the provider has a later version of this reference
 ├── UnclearError      may or may not have been applied: time-out, reset, other 5xx, an answer that cannot be read
+│   └── LostError     the provider no longer knows an operation that it took
 └── RejectedError     refused for good: the same request will be refused again
 """
 
@@ -10,12 +12,15 @@ from enum import StrEnum
 
 
 class FailureCode(StrEnum):
-    """What went wrong, in one stable word; dead letters, `status` and metrics show it."""
+    """What went wrong, in one stable word; dead letters, disclosures and logs show it."""
 
     # surely not applied
     NOT_CONNECTED = "not_connected"
     THROTTLED = "throttled"
     UNAUTHORISED = "unauthorised"  # our access is wrong, not the permit: an operator mends it, then it goes on
+    CERTIFICATE_WRONG = "certificate_wrong"  # theirs is expired or not trusted, or ours was not accepted
+    ADDRESS_REFUSED = "address_refused"  # their host is at a private address
+    STALE_VERSION = "stale_version"
     # unclear
     UNAVAILABLE = "unavailable"
     TIMED_OUT = "timed_out"
@@ -24,6 +29,8 @@ class FailureCode(StrEnum):
     REDIRECTED = "redirected"
     ANSWER_TOO_LARGE = "answer_too_large"
     ANSWER_UNREADABLE = "answer_unreadable"
+    ROW_MISSING = "row_missing"  # a batch's answer does not speak of it
+    OPERATION_LOST = "operation_lost"
     # refused for good
     FIELD_MISSING = "field_missing"
     PLATE_REFUSED = "plate_refused"
@@ -51,8 +58,23 @@ class NotSentError(ProviderError):
     """The provider surely did not apply the request; it may be tried again."""
 
 
+class StaleError(NotSentError):
+    """The provider has seen a later version of this reference than the one that was sent."""
+
+    def __init__(self, provider: str, version: int, *, status: int | None = None) -> None:
+        super().__init__(provider, FailureCode.STALE_VERSION, status=status)
+        self.version = version  # what they have
+
+
 class UnclearError(ProviderError):
     """The provider may have applied the request, now or later; only a new claim finds out."""
+
+
+class LostError(UnclearError):
+    """The provider took a request, and now knows nothing of the operation that it named."""
+
+    def __init__(self, provider: str, *, status: int | None = None) -> None:
+        super().__init__(provider, FailureCode.OPERATION_LOST, status=status)
 
 
 class RejectedError(ProviderError):

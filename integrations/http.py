@@ -7,136 +7,168 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Protocol
+from urllib.parse import urlencode
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
+from integrations.settings import ProviderSettings
+from integrations.transport import TIMEOUT, AddressRefusedError, AnswerTooLargeError, Transport
 
-CONNECT_SECONDS = 2.0  # shorter than a request's deadline, so that a dead host is told from a slow answer
-BACKSTOP_SECONDS = 15.0  # between two bytes; the caller's own deadline is much shorter
-KEEPALIVE_SECONDS = 15.0  # shorter than servers', who would otherwise close under a request
-LARGEST_ANSWER = 1_000_000  # bytes
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; a provider must not be able to park its lane for longer
 
 TOO_EARLY = frozenset({408, 425})  # 4xx in number, but the request was not looked at
 NO_BODY = b""
+# In TLS 1.3 a server refuses our certificate after our side of the handshake, in place of the first answer.
+CERTIFICATE_ALERT = re.compile(r"ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Load the system's certificate authorities once; it takes as long as fifty requests."""
-    return ssl.create_default_context()
-
-
-def _transport(connections: int) -> httpx.AsyncBaseTransport:
-    """Make the transport; `httpx.AsyncHTTPTransport` is a drop-in, but gets slower with each request in flight."""
-
-    trust = _trust()
-
-    def session() -> aiohttp.ClientSession:
-        made = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE_SECONDS, ssl=trust),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("User-Agent",),
-        )
-        # aiohttp sends a PUT or DELETE again by itself when a kept connection breaks. What may have been applied must
-        # be reported instead; there is no public switch (its own test client sets this one).
-        made._retry_connection = False
-        return made
-
-    return AiohttpTransport(verify=trust, client=session)
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider answered: the status and the parsed JSON (None for an empty body)."""
+    """What a provider answered: the status, the parsed JSON (None for an empty body), and the Location header."""
 
     status: int
     data: object = field(repr=False)
+    location: str | None = field(default=None, repr=False)
+
+
+class Authorisation(Protocol):
+    """What a provider wants to see in each request and renews from time to time, such as a token."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers that authorise a request now.
+
+        Raises:
+            NotSentError: there are none to be had.
+        """
+
+    def forget(self, refused: Mapping[str, str]) -> None:
+        """Return these headers no more: the provider has refused them."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
 
 
 class ProviderClient:
     """HTTP with one provider: its address, its headers, its connections.
 
-    The transport is used without `httpx.AsyncClient`: no redirect, cookie or proxy can then change where data goes, no
-    URL is logged, and it takes half the time. The caller bounds each exchange with `asyncio.timeout_at`; a cancelled
-    exchange closes its connection.
+    The caller bounds each exchange with `asyncio.timeout_at`; a cancelled exchange closes its connection.
     """
 
     def __init__(
         self,
         provider: str,
-        url: str,
+        access: ProviderSettings,
         headers: Mapping[str, str],
         *,
         connections: int,
         refusal: Callable[[object], FailureCode],
+        authorisation: Authorisation | None = None,
+        certificate: Path | None = None,
     ) -> None:
-        """Prepare without connecting; `refusal` finds our word for the provider's error document."""
+        """Prepare without connecting.
+
+        Args:
+            provider: its name, for errors.
+            access: where it is and whom to trust there.
+            headers: what each request carries.
+            connections: how many may be open at once.
+            refusal: finds our word for the provider's error document.
+            authorisation: what each request carries besides; renewed when it is refused.
+            certificate: the PEM file of our certificate and its key; it may be replaced at any time.
+        """
         self._provider = provider
-        self._url = url
+        self._url = access.url
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         self._refusal = refusal
-        self._transport = _transport(connections)
+        self._authorisation = authorisation
+        self._transport = Transport(access, certificate, connections)
 
     async def exchange(
         self,
-        method: Literal["GET", "POST", "PUT", "DELETE"],
+        method: Method,
         path: str,
         body: object = None,
         *,
+        form: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
     ) -> Answer:
         """Send one request once and return the answer of a success, or of an accepted 4xx status.
+
+        With an authorisation, a request that was answered by 401 (so not applied) is sent once more with a new one.
+
+        Args:
+            method: the HTTP method.
+            path: from the provider's URL on, beginning with a slash; with its query.
+            body: what is sent as JSON, unless it is None.
+            form: what is sent as a form instead.
+            accept: the 4xx statuses that are answers, if their body is JSON.
 
         Raises:
             ProviderError: anything else.
         """
         headers, content = self._headers, None
-        if body is not None:
+        if form is not None:
+            headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
+            content = urlencode(form).encode()
+        elif body is not None:
             headers = {**headers, "Content-Type": "application/json"}
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        timeout = {"connect": CONNECT_SECONDS, "read": BACKSTOP_SECONDS, "write": BACKSTOP_SECONDS}
-        request = httpx.Request(
-            method, self._url + path, headers=headers, content=content, extensions={"timeout": timeout}
-        )
+        if self._authorisation is None:
+            return await self._once(method, path, headers, content, accept)
+        granted = await self._authorisation.headers()
         try:
-            response = await self._transport.handle_async_request(request)
-            raw = await self._read(response)
-        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-            raise self._broken(error) from None
-        data, readable = _parse(raw, response)
-        if failure := self._failed(response, data, readable, accept):
-            raise failure
-        return Answer(response.status_code, data)
+            return await self._once(method, path, {**headers, **granted}, content, accept)
+        except NotSentError as error:
+            if error.status != 401:
+                raise
+        self._authorisation.forget(granted)
+        renewed = await self._authorisation.headers()
+        return await self._once(method, path, {**headers, **renewed}, content, accept)
 
     def unreadable(self, answer: Answer) -> UnclearError:
         """Return the error for an answer that parses but does not say what the provider's contract promises."""
         return UnclearError(self._provider, FailureCode.ANSWER_UNREADABLE, status=answer.status)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, those of the authorisation too."""
+        if self._authorisation is not None:
+            await self._authorisation.aclose()
         await self._transport.aclose()
 
-    async def _read(self, response: httpx.Response) -> bytes:
-        read = bytearray()
+    async def _once(
+        self, method: Method, path: str, headers: Mapping[str, str], content: bytes | None, accept: Collection[int]
+    ) -> Answer:
+        assert path.startswith("/"), "anything else could lead to another host"
+        url = self._url + path
+        request = httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": TIMEOUT})
+        failure: ProviderError | None
         try:
-            async for chunk in response.aiter_raw():
-                read += chunk
-                if len(read) > LARGEST_ANSWER:
-                    raise UnclearError(self._provider, FailureCode.ANSWER_TOO_LARGE, status=response.status_code)
-        finally:
-            await response.aclose()
-        return bytes(read)
+            response, raw = await self._transport.exchange(request)
+        except AnswerTooLargeError as error:
+            failure = UnclearError(self._provider, FailureCode.ANSWER_TOO_LARGE, status=error.status)
+        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
+            failure = self._broken(error)
+        else:
+            data, readable = _parse(raw, response)
+            failure = self._failed(response, data, readable, accept)
+            if failure is None:
+                return Answer(response.status_code, data, response.headers.get("location"))
+        raise failure  # out here, so that nothing of what caused it, such as an address, hangs on it
 
     def _broken(self, error: Exception) -> ProviderError:
         """Name what happened when no answer came."""
         # The transport calls every broken connection a connect time-out; only aiohttp's own error tells them apart.
-        cause = error.__cause__ or error
+        cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+        if isinstance(_origin(cause), AddressRefusedError):
+            return NotSentError(self._provider, FailureCode.ADDRESS_REFUSED)
+        if _handshake_failed(cause):
+            return NotSentError(self._provider, FailureCode.CERTIFICATE_WRONG)
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             return NotSentError(self._provider, FailureCode.NOT_CONNECTED)
         if isinstance(cause, aiohttp.ClientError):
@@ -175,6 +207,18 @@ class ProviderClient:
         return None
 
 
+def _origin(error: BaseException) -> BaseException:
+    return error if error.__cause__ is None else _origin(error.__cause__)
+
+
+def _handshake_failed(error: BaseException) -> bool:
+    """Tell whether one side did not accept the other's certificate; then no request was looked at."""
+    if isinstance(error, aiohttp.ClientSSLError):
+        return True
+    origin = _origin(error)
+    return isinstance(origin, ssl.SSLError) and CERTIFICATE_ALERT.search(origin.reason or "") is not None
+
+
 def _parse(raw: bytes, response: httpx.Response) -> tuple[object, bool]:
     """Return the JSON of an answer and whether it can be read; an empty success is read as None."""
     if raw == NO_BODY:
@@ -200,6 +244,6 @@ def _retry_after(headers: httpx.Headers) -> float | None:
 def _moment(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from integrations.base import Capabilities, LegalBasis, needed
-from integrations.errors import ProviderError
-from schemas.shared import SharedField, SharedPermit
+from integrations.base import Capabilities, Change, LegalBasis, Operation, Page, needed
+from integrations.errors import LostError, ProviderError, RejectedError, StaleError
+from schemas.shared import Copy, SharedField
 
 Held = Mapping[SharedField, object]
-EVERYTHING = Capabilities(fields=frozenset(SharedField), legal_basis=LegalBasis.CONSENT)
+CONSENTED = Capabilities(fields=frozenset(SharedField), legal_basis=LegalBasis.CONSENT, lists=True)
+PAGE = 100
 
 
 class Applied(StrEnum):
@@ -33,21 +34,28 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it was made; what was put is not shown. A removal puts nothing."""
+    """One change as it was sent; what was put is not shown. A removal puts nothing."""
 
     reference: UUID
+    version: int
     put: Held | None = field(repr=False)
 
 
 class InMemory:
-    """A provider that holds what it is told; `held` and `calls` say what that was."""
+    """A provider that holds what it is told; `held` and `calls` say what that was.
 
-    def __init__(self, name: str = "memory", capabilities: Capabilities = EVERYTHING) -> None:
+    It can do whatever its capabilities say: take several changes at once, list, fence, acknowledge later.
+    """
+
+    def __init__(self, name: str = "memory", capabilities: Capabilities = CONSENTED) -> None:
         """Start empty."""
         self.name = name
         self.capabilities = capabilities
         self.held: dict[UUID, Held] = {}
         self.calls: list[Call] = []
+        self.operations: dict[Operation, Call | None] = {}  # None: carried out
+        self.carries_out = True  # operations, as soon as it is asked about them
+        self._versions: dict[UUID, int] = {}
         self._faults: deque[Fault] = deque()
         self._late: deque[Call] = deque()
 
@@ -55,30 +63,81 @@ class InMemory:
         """Fail the next requests, after those that were to fail already."""
         self._faults.extend([fault] * count)
 
+    def behave(self) -> None:
+        """Fail no more."""
+        self._faults.clear()
+
     def apply_late(self) -> None:
         """Apply what was kept back, in the order in which it came."""
         while self._late:
             self._apply(self._late.popleft())
 
-    async def put(self, permit: SharedPermit) -> None:
-        """Hold exactly the fields that were declared."""
-        values = {name: needed(self.name, getattr(permit, name)) for name in sorted(self.capabilities.fields)}
-        await self._answer(Call(permit.reference, values))
+    async def send(self, change: Change) -> Operation | None:
+        """Hold exactly the fields that were declared, or nothing."""
+        call = self._call(change)
+        known = self._versions.get(change.reference, 0)
+        if self.capabilities.fences and change.version < known:
+            raise StaleError(self.name, known, status=409)
+        operation = Operation(str(uuid4())) if self.capabilities.acknowledges_later else None
+        await self._answer([call], operation)
+        return operation
 
-    async def remove(self, reference: UUID) -> None:
-        """Hold nothing under this reference."""
-        await self._answer(Call(reference, None))
+    async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
+        """Hold all that is complete; one request, which goes wrong as a whole."""
+        calls: list[Call] = []
+        ended: list[ProviderError | None] = []
+        for change in changes:
+            try:
+                calls.append(self._call(change))
+                ended.append(None)
+            except RejectedError as error:
+                ended.append(error)
+        if calls:
+            await self._answer(calls, None)
+        return ended
+
+    async def ask(self, operation: Operation) -> bool:
+        """Carry an operation out, unless that is to wait."""
+        await self._answer([], None)
+        if operation not in self.operations:
+            raise LostError(self.name, status=404)
+        if not self.carries_out:
+            return False
+        if call := self.operations[operation]:
+            self._apply(call)
+            self.operations[operation] = None
+        return True
+
+    async def page(self, cursor: str | None) -> Page:
+        """List what is held, by reference."""
+        await self._answer([], None)
+        after = UUID(cursor) if cursor else UUID(int=0)
+        references = sorted(reference for reference in self.held if reference > after)
+        copies = [
+            Copy(reference, **{name.value: value for name, value in self.held[reference].items()})  # type: ignore[arg-type]
+            for reference in references[:PAGE]
+        ]
+        return Page(copies, str(copies[-1].reference) if len(references) > PAGE else None)
 
     async def aclose(self) -> None:
         """There is nothing to close."""
 
-    async def _answer(self, call: Call) -> None:
-        self.calls.append(call)
+    def _call(self, change: Change) -> Call:
+        if change.permit is None:
+            return Call(change.reference, change.version, None)
+        values = {name: needed(self.name, getattr(change.permit, name)) for name in sorted(self.capabilities.fields)}
+        return Call(change.reference, change.version, values)
+
+    async def _answer(self, calls: Sequence[Call], operation: Operation | None) -> None:
+        self.calls += calls
         fault = self._faults.popleft() if self._faults else None
-        if fault is None or fault.applied is Applied.BEFORE:
-            self._apply(call)
+        if fault is None and operation is not None:
+            self.operations.update((operation, call) for call in calls)
+        elif fault is None or fault.applied is Applied.BEFORE:
+            for call in calls:
+                self._apply(call)
         elif fault.applied is Applied.LATER:
-            self._late.append(call)
+            self._late.extend(calls)
         await asyncio.sleep(0)  # others run while a request is under way, as with a real provider
         if fault is None:
             return
@@ -88,6 +147,10 @@ class InMemory:
             raise fault.error
 
     def _apply(self, call: Call) -> None:
+        known = self._versions.get(call.reference, 0)
+        if self.capabilities.fences and call.version < known:
+            return
+        self._versions[call.reference] = max(known, call.version)
         if call.put is None:
             self.held.pop(call.reference, None)
         else:

@@ -1,8 +1,6 @@
 """Every provider by name; nothing is imported before it is asked for.
 
 A new one is a folder and a line here, and every installation then has it unless PERMIT_HUB_PROVIDERS leaves it out.
-`make lint` and `make test` ask for the rest: its layer in pyproject.toml, a dialect of the sandbox, its subject in the
-conformance suite, and its worker and key in docker-compose.yml.
 """
 
 from collections.abc import Mapping
@@ -21,6 +19,7 @@ ADAPTERS: Mapping[str, str] = MappingProxyType(
         "flowbird": "integrations.flowbird.adapter:Flowbird",
         "easypark": "integrations.easypark.adapter:EasyPark",
         "indigo_neo": "integrations.indigo_neo.adapter:IndigoNeo",
+        "city_hub": "integrations.city_hub.adapter:CityHub",
     }
 )
 
@@ -34,6 +33,7 @@ class AdapterType(Protocol):
 
     name: str
     capabilities: Capabilities
+    settings: type[ProviderSettings]  # which access it needs
 
     def __call__(self, access: ProviderSettings, *, zone: ZoneInfo, connections: int) -> Adapter:
         """Make the adapter; nothing is connected before the first request."""
@@ -61,16 +61,26 @@ def capabilities(name: str) -> Capabilities:
     return adapter_type(name).capabilities
 
 
-def adapter(name: str, *, zone: ZoneInfo, connections: int) -> Adapter:
-    """Make a provider's adapter from its settings.
-
-    Args:
-        name: the provider.
-        zone: the city's time zone, in which validities are counted.
-        connections: how many connections may be open at once; as many as requests in flight, for none to queue.
+def access(name: str) -> ProviderSettings:
+    """Read where and with which secrets a provider is reached.
 
     Raises:
         UnknownProviderError: no such provider.
         SettingError: one of its settings is missing or wrong.
     """
-    return adapter_type(name)(settings.read(name), zone=zone, connections=connections)
+    return settings.read(name, adapter_type(name).settings)
+
+
+def adapter(name: str, access: ProviderSettings, *, zone: ZoneInfo, connections: int) -> Adapter:
+    """Make a provider's adapter.
+
+    Args:
+        name: the provider.
+        access: what `access` has read for it.
+        zone: the city's time zone, in which validities are counted.
+        connections: how many connections may be open at once; as many as requests in flight, for none to queue.
+
+    Raises:
+        UnknownProviderError: no such provider.
+    """
+    return adapter_type(name)(access, zone=zone, connections=connections)

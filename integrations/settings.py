@@ -1,13 +1,22 @@
-"""Where a provider is reached and with which key, read from `PERMIT_HUB_<NAME>_…`."""
+"""Where a provider is reached and with which access, read from `PERMIT_HUB_<NAME>_…`."""
 
+import json
+import re
+import ssl
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from integrations.base import Limit
+
+PREFIX = "PERMIT_HUB_"
 SHORTEST_KEY = 16
+SPANS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "day": 86_400.0}  # seconds
+LIMIT = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(SPANS)})", re.ASCII)
 
 
 class SettingError(Exception):
@@ -27,9 +36,10 @@ def _address(value: str) -> str:
         _ = parts.port  # parsed, and so checked, only when asked for
     except ValueError:
         raise ValueError(problem) from None
+    host = parts.hostname or ""
     if (
         parts.scheme not in {"http", "https"}
-        or not parts.hostname
+        or not (_name(host) or _written_in_full(host))
         or "@" in parts.netloc
         or parts.query
         or parts.fragment
@@ -40,6 +50,19 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _name(host: str) -> bool:
+    return bool(host) and ":" not in host and not host.replace(".", "").isdigit()
+
+
+def _written_in_full(host: str) -> bool:
+    """Tell an IP address from short forms such as 127.1, and from one of a single interface."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host
+
+
 def _header_value(value: SecretStr) -> SecretStr:
     """Accept what a header can carry: printable ASCII without a space."""
     key = value.get_secret_value()
@@ -48,34 +71,105 @@ def _header_value(value: SecretStr) -> SecretStr:
     return value
 
 
+def _limits(value: object) -> object:
+    """Read a JSON list such as `["50/s", "2000/min"]`; what is no text is taken as it is."""
+    if not isinstance(value, str):
+        return value
+    problem = f'must be a JSON list such as ["50/s", "2000/min"], each of {", ".join(SPANS)}'
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError(problem) from None
+    read = [LIMIT.fullmatch(one) if isinstance(one, str) else None for one in found] if isinstance(found, list) else []
+    if not read or None in read:
+        raise ValueError(problem)
+    return tuple(Limit(int(one[1]), SPANS[one[2]]) for one in read if one)
+
+
+def _authority(value: Path) -> Path:
+    """Accept a PEM file of certificates."""
+    try:
+        ssl.create_default_context(cafile=value)
+    except OSError:
+        raise ValueError("must be a readable PEM file of the authority's certificates") from None
+    return value
+
+
+def _certificate(value: Path) -> Path:
+    """Accept a PEM file of a certificate and its key."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(value, password="")  # without one, OpenSSL asks for it
+    except OSError:
+        raise ValueError("must be a readable PEM file of a certificate and its key, without a password") from None
+    return value
+
+
+Key = Annotated[SecretStr, Field(min_length=SHORTEST_KEY), AfterValidator(_header_value)]
+"""A secret that a header can carry."""
+
+ClientId = Annotated[SecretStr, Field(min_length=1), AfterValidator(_header_value)]
+"""The name under which a provider knows us; it may be short."""
+
+Certificate = Annotated[Path, AfterValidator(_certificate)]
+"""A PEM file of our certificate and its key; it may be replaced at any time."""
+
+
 class ProviderSettings(BaseSettings):
-    """One provider's access; each is an environment variable, or a file of that name in `/run/secrets`."""
+    """What the access to every provider has; an adapter adds its own. Each is an environment variable, or a file of
+    that name in `/run/secrets`.
+    """
 
     model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
         secrets_dir="/run/secrets" if Path("/run/secrets").is_dir() else None,
         frozen=True,
         hide_input_in_errors=True,
     )
 
+    development: bool = False  # for all providers alike: PERMIT_HUB_DEVELOPMENT
     url: Annotated[str, AfterValidator(_address)]
-    key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY), AfterValidator(_header_value)]
+    limits: Annotated[tuple[Limit, ...] | None, NoDecode, BeforeValidator(_limits)] = None  # None: as the contract says
+    authority: Annotated[Path, AfterValidator(_authority)] | None = None  # whom to trust; None: whom the system trusts
+
+    @field_validator("url")
+    @classmethod
+    def _encrypted(cls, value: str, others: ValidationInfo) -> str:
+        if not (others.data.get("development") or value.startswith("https://")):
+            raise ValueError("must be https outside of development")
+        return value
+
+
+class _Mode(BaseSettings):
+    """What holds for all providers."""
+
+    model_config = ProviderSettings.model_config
+
+    development: bool = False
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def prefix(provider: str) -> str:
     """Return what the names of a provider's variables begin with."""
-    return f"PERMIT_HUB_{provider.upper()}_"
+    return f"{PREFIX}{provider.upper()}_"
 
 
-def read(provider: str) -> ProviderSettings:
+def read(provider: str, kind: type[Settings]) -> Settings:
     """Read one provider's settings.
 
     Raises:
         SettingError: the first setting that is missing or wrong.
     """
+    mode = _read(provider, _Mode, PREFIX)
+    return _read(provider, kind, prefix(provider), development=mode.development)
+
+
+def _read(provider: str, kind: type[Settings], begins: str, **given: bool) -> Settings:
     try:
-        return ProviderSettings(_env_prefix=prefix(provider))
+        return kind(_env_prefix=begins, **given)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    variable = prefix(provider) + str(first["loc"][0]).upper()
+    variable = begins + str(first["loc"][0]).upper()
     problem = "is missing" if first["type"] == "missing" else f"is wrong: {first['msg'].removeprefix('Value error, ')}"
     raise SettingError(provider, variable, problem)

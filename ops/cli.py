@@ -2,8 +2,12 @@
 
 import typer
 
+from ops.commands import dead_letters
 from ops.commands.demo import demo
 from ops.commands.migrate import migrate
+from ops.commands.providers import pause, reaffirm, resume
+from ops.commands.reconcile import reconcile
+from ops.commands.sandbox import sandbox
 from ops.commands.space import space
 from ops.commands.status import status
 from ops.commands.submit import submit
@@ -16,8 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
 )
-for command in (demo, up, migrate, submit, space, status):
+for command in (demo, up, sandbox, migrate, submit, space, status, reconcile, reaffirm, pause, resume):
     app.command()(command)
+app.add_typer(dead_letters.app)
 
 
 @app.callback()

@@ -8,12 +8,22 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.space import Action, ActionName, Card, CardStatus, Consent, HeldState
+from schemas.space import Action, ActionName, Card, CardStatus, HeldState, Space
 
 PROVIDERS: Mapping[str, str] = MappingProxyType(
-    {"paybyphone": "PayByPhone", "flowbird": "Flowbird", "easypark": "EasyPark", "indigo_neo": "Indigo Neo"}
+    {
+        "paybyphone": "PayByPhone",
+        "flowbird": "Flowbird",
+        "easypark": "EasyPark",
+        "indigo_neo": "Indigo Neo",
+        "city_hub": "Horodateurs",
+    }
 )
 """How the residents' screen writes the providers' names."""
+
+METERS = "city_hub"
+APPS = tuple(name for name in PROVIDERS if name != METERS)
+"""Those that the consent is about."""
 
 STATUSES: Mapping[CardStatus, tuple[str, str]] = MappingProxyType(
     {
@@ -47,6 +57,7 @@ STATES: Mapping[HeldState, tuple[str, str]] = MappingProxyType(
         HeldState.HELD: ("held", "green"),
         HeldState.REMOVING: ("being removed", "yellow"),
         HeldState.REMOVED: ("removed", "green"),
+        HeldState.REFUSED: ("refused by the provider", "red"),
     }
 )
 """Where a provider stands, for the operator; the residents' screen has no words for it."""
@@ -89,8 +100,9 @@ def _card(card: Card) -> Table:
     return table
 
 
-def show_consent(consent: Consent, zone: tzinfo) -> RenderableType:
+def show_consent(space: Space, zone: tzinfo) -> RenderableType:
     """Return the choice as the screen words it, then where each provider stands; times in the city's zone."""
+    consent = space.consent
     allowed = [provider for provider in consent.providers if provider.allowed]
     names = ", ".join(PROVIDERS.get(one.provider, one.provider) for one in allowed or consent.providers)
     updated = (
@@ -100,7 +112,7 @@ def show_consent(consent: Consent, zone: tzinfo) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("prestataire", "data", "confirmed at"):
         table.add_column(heading)
-    for one in consent.providers:
+    for one in (*consent.providers, *space.public_task):
         table.add_row(
             PROVIDERS.get(one.provider, one.provider), state(one.state), moment(one.confirmed_at, zone) or "–"
         )

@@ -23,7 +23,12 @@ Bad input is answered with a receipt that refuses it by a stable code; it is nev
 can be sent again with the same `job_id` and is applied once."""
 
 _PUBLISHING_QUEUE = Queue.JOBS
-_PUBLISHED = {"watch": "event", "events": "event", "space": "space", "export": "export"}
+_PUBLISHED = {
+    "watch": ("event",),
+    "events": ("event", "provider_event"),
+    "space": ("space",),
+    "export": ("export",),
+}
 _QUEUE_WORDS = {
     Queue.CONSENT: "Consent decisions and erasure, which never wait behind anything.",
     Queue.JOBS: "The other jobs, and the requests to publish a personal space anew.",
@@ -50,7 +55,7 @@ def asyncapi_document() -> dict[str, JsonValue]:
         "operations": {
             **{kind: _operation(kind) for kind in KINDS},
             PUBLISH_SPACE: _publish_space(),
-            **{f"publish.{channel}": _publication(channel, message) for channel, message in _PUBLISHED.items()},
+            **{f"publish.{channel}": _publication(channel, messages) for channel, messages in _PUBLISHED.items()},
         },
         "components": {"messages": messages(), "schemas": schemas()},
     }
@@ -92,7 +97,10 @@ def _answers() -> dict[str, JsonValue]:
         "events": {
             "address": PREFIX + "events",
             "description": "A stream of bounded length with every event, as JSON in the field `event` of its entries.",
-            "messages": {"event": {"$ref": "#/components/messages/event"}},
+            "messages": {
+                "event": {"$ref": "#/components/messages/event"},
+                "provider_event": {"$ref": "#/components/messages/provider_event"},
+            },
         },
     }
 
@@ -148,9 +156,9 @@ def _publish_space() -> JsonValue:
     }
 
 
-def _publication(channel: str, message: str) -> JsonValue:
+def _publication(channel: str, messages: tuple[str, ...]) -> JsonValue:
     return {
         "action": "send",
         "channel": {"$ref": f"#/channels/{channel}"},
-        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"}],
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"} for message in messages],
     }

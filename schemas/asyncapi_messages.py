@@ -5,8 +5,8 @@ import json
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from schemas.events import Event
-from schemas.examples import EVENT, EXAMPLES, EXPORT, JOB_ID, PUBLISHED, RECEIPT, SPACE
+from schemas.events import Event, ProviderEvent
+from schemas.examples import EVENT, EXAMPLES, EXPORT, JOB_ID, PROVIDER_EVENT, PUBLISHED, RECEIPT, SPACE
 from schemas.jobs import KINDS, Queue
 from schemas.receipts import Receipt
 from schemas.space import Space
@@ -28,6 +28,7 @@ def messages() -> dict[str, JsonValue]:
             _result(None),
         ),
         "event": _answer(first_line(Event), "Event", EVENT),
+        "provider_event": _answer(first_line(ProviderEvent), "ProviderEvent", PROVIDER_EVENT),
         "space": _answer(first_line(Space), "Space", SPACE),
         "export": _answer("Everything that is held about a resident.", "Export", EXPORT),
     }
@@ -36,7 +37,8 @@ def messages() -> dict[str, JsonValue]:
 def schemas() -> dict[str, JsonValue]:
     """Return every schema by its name."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in KINDS.values()]
-    wanted += [(Receipt, "validation"), (Event, "serialization"), (Space, "serialization")]
+    wanted += [(Receipt, "validation")]
+    wanted += [(model, "serialization") for model in (Event, ProviderEvent, Space)]
     _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     found: dict[str, JsonValue] = generated["$defs"]
     return found | {

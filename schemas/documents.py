@@ -9,8 +9,8 @@ from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode
 
 from schemas.asyncapi import asyncapi_document
-from schemas.events import Event
-from schemas.examples import EVENT, EXAMPLES, RECEIPT, SPACE
+from schemas.events import Event, ProviderEvent
+from schemas.examples import EVENT, EXAMPLES, PROVIDER_EVENT, RECEIPT, SPACE
 from schemas.jobs import KINDS
 from schemas.receipts import Receipt
 from schemas.space import Space
@@ -26,6 +26,9 @@ def documents() -> dict[str, str]:
     found["schemas/receipt.json"] = _json_schema("receipt", Receipt, RECEIPT, "validation")
     # Events and spaces always have all their fields, which "serialization" says; a receipt leaves out what is null.
     found["schemas/event.json"] = _json_schema("event", Event, EVENT, "serialization")
+    found["schemas/provider_event.json"] = _json_schema(
+        "provider_event", ProviderEvent, PROVIDER_EVENT, "serialization"
+    )
     found["schemas/space.json"] = _json_schema("space", Space, SPACE, "serialization")
     found["asyncapi.json"] = asyncapi_document()
     return {

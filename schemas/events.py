@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from schemas.base import Message, Moment, ResidentId
+from schemas.base import Message, Moment, ProviderName, ResidentId
 
 
 class EventType(StrEnum):
@@ -58,3 +58,28 @@ class Event(Message):
     sequence: int
     datacontenttype: Literal["application/json"] = "application/json"
     data: EventData
+
+
+class ProviderEventType(StrEnum):
+    """Every kind of event about a provider as a whole."""
+
+    BREAKER_OPENED = "provider.breaker_opened"
+    BREAKER_CLOSED = "provider.breaker_closed"
+    PAUSED = "provider.paused"
+    RESUMED = "provider.resumed"
+    UNCONFIGURED = "provider.unconfigured"
+    CONFIGURED = "provider.configured"
+    REAFFIRMED = "provider.reaffirmed"
+    RECONCILED = "provider.reconciled"
+
+
+class ProviderEvent(Message):
+    """One event about a provider; `sequence` counts a provider's events without a gap."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    source: Literal["permit-hub"] = "permit-hub"
+    type: ProviderEventType
+    subject: ProviderName
+    time: Moment
+    sequence: int

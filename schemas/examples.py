@@ -84,6 +84,16 @@ EVENT: dict[str, JsonValue] = {
     },
 }
 
+PROVIDER_EVENT: dict[str, JsonValue] = {
+    "specversion": "1.0",
+    "id": "5d0c0b4e-3333-4b3c-9d4e-6f7a8b9c0d1e",
+    "source": "permit-hub",
+    "type": "provider.breaker_opened",
+    "subject": "easypark",
+    "time": "2024-09-16T08:42:03.041000Z",
+    "sequence": 3,
+}
+
 SPACE: dict[str, JsonValue] = {
     "resident_id": "r-1001",
     "epoch": 1,
@@ -121,6 +131,14 @@ SPACE: dict[str, JsonValue] = {
             }
         ],
     },
+    "public_task": [
+        {
+            "provider": "city_hub",
+            "allowed": True,
+            "state": "held",
+            "confirmed_at": "2024-09-16T08:42:02.518000Z",
+        }
+    ],
 }
 
 PUBLISHED: dict[str, JsonValue] = {"version": 8}

@@ -40,3 +40,18 @@ class SharedPermit:
 
     def __repr__(self) -> str:
         return f"SharedPermit(reference={self.reference})"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What a provider says that it holds under one reference; what cannot be read, or is not its field, is None."""
+
+    reference: UUID
+    plate: str | None = None
+    country: str | None = None
+    zones: tuple[str, ...] | None = None
+    profile: str | None = None
+    validity: Validity | None = None
+
+    def __repr__(self) -> str:
+        return f"Copy(reference={self.reference})"

@@ -66,6 +66,7 @@ class HeldState(StrEnum):
     HELD = "held"
     REMOVING = "removing"
     REMOVED = "removed"
+    REFUSED = "refused"  # by the provider, for good: it holds nothing
 
 
 class ProviderState(Message):
@@ -78,7 +79,10 @@ class ProviderState(Message):
 
 
 class Consent(Message):
-    """The resident's choice (« dernière mise à jour le » is `updated_at`); version 0 means none was made yet."""
+    """The resident's choice (« dernière mise à jour le » is `updated_at`); version 0 means none was made yet.
+
+    `providers` are those that it decides on.
+    """
 
     version: int
     updated_at: Moment | None
@@ -94,3 +98,4 @@ class Space(Message):
     as_of: date  # the civil day for which the actions hold
     cards: tuple[Card, ...]
     consent: Consent
+    public_task: tuple[ProviderState, ...]  # the city's own meters and enforcement, whatever the consent

@@ -10,8 +10,8 @@ Fixtures, all of them lazy (a test that names none of them starts no server):
   connection as superuser in autocommit.
 - `empty_database`: the same without migrations.
 - `redis_prefix`: a key prefix of the test's own, such as `test-3f2a…:`.
-- `hub_environment`: the `PERMIT_HUB_…` variables, as a dict, for this test's `database` and `redis_prefix`, the
-  providers' keys included and their URLs not. Pass it to child processes together with `os.environ`.
+- `hub_environment`: the `PERMIT_HUB_…` variables, as a dict, for this test's `database` and `redis_prefix`,
+  without the providers'. Pass it to child processes together with `os.environ`.
 - `sandbox` (session): every provider's sandbox in one child process, and its control; reset before each test that names
   it. `hub_environment | sandbox.environment` leads the hub to it.
 
@@ -33,8 +33,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from integrations.sandbox.access import Access, load_or_make
 from integrations.sandbox.control import Control
-from integrations.sandbox.server import DIALECTS
+from integrations.sandbox.server import find
 from ops.embedded import postgres
 from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
@@ -75,15 +76,15 @@ class Sandbox:
     """The running sandboxes of all providers."""
 
     url: str
-    keys: dict[str, str]
+    tls_url: str
+    access: Access
     control: Control
     process: subprocess.Popen[str]
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return each provider's `PERMIT_HUB_<NAME>_URL` and `…_KEY`."""
-        urls = {f"PERMIT_HUB_{name.upper()}_URL": f"{self.url}/{name}" for name in self.keys}
-        return urls | {f"PERMIT_HUB_{name.upper()}_KEY": key for name, key in self.keys.items()}
+        """Return the `PERMIT_HUB_<NAME>_…` variables that lead a hub to every provider's."""
+        return self.access.environment(self.url, self.tls_url)
 
 
 @pytest.fixture(scope="session")
@@ -142,17 +143,17 @@ def hub_environment(servers: Servers, database: Database, redis_prefix: str) -> 
 
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[Sandbox]:
-    keys = {name: f"key-of-{name}-{uuid4().hex}" for name in DIALECTS}
-    command = [sys.executable, "-m", "integrations.sandbox", "--port", "0"]
-    environment = os.environ | {f"PERMIT_HUB_{name.upper()}_KEY": key for name, key in keys.items()}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            with Control(url) as control:
-                yield Sandbox(url, keys, control, process)
-        finally:
-            process.terminate()
+    with tempfile.TemporaryDirectory(prefix="permit-hub-sandbox-") as folder:
+        access = load_or_make(Path(folder), find())
+        command = [sys.executable, "-m", "integrations.sandbox", "--folder", folder, "--port", "0", "--tls-port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                url, tls_url = (process.stdout.readline().strip() for _ in range(2))
+                with Control(url) as control:
+                    yield Sandbox(url, tls_url, access, control, process)
+            finally:
+                process.terminate()
 
 
 @pytest.fixture

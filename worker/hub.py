@@ -12,7 +12,7 @@ from redis.retry import Retry
 from sqlalchemy import Engine
 
 from integrations import registry
-from integrations.base import Capabilities
+from integrations.base import Capabilities, LegalBasis
 from worker.db.engine import AWAY as DATABASE_AWAY
 from worker.db.engine import make_engine
 from worker.domain import tariffs
@@ -40,13 +40,19 @@ class Hub:
     capabilities: Mapping[str, Capabilities]
     send_kick: Callable[[str], None]  # raises ConnectionError when the broker is away
 
+    @property
+    def public_task(self) -> frozenset[str]:
+        """Return the providers that need no consent."""
+        basis = LegalBasis.PUBLIC_TASK
+        return frozenset(name for name, one in self.capabilities.items() if one.legal_basis is basis)
+
     def today(self) -> date:
         """Return the civil day in the city, for the entry points; everything below takes it as an argument."""
         return datetime.now(self.zone).date()
 
     def kick(self, providers: Iterable[str]) -> None:
-        """Wake the drains of these providers, unless they are being woken already."""
-        for provider in self.live.begin_kicks(list(providers)):
+        """Wake the drains of these providers, unless they are being woken already; others have none."""
+        for provider in self.live.begin_kicks([name for name in providers if name in self.capabilities]):
             try:
                 self.send_kick(provider)
             except ConnectionError:  # what was committed stands; the sweep wakes the lane

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import redis
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from schemas.events import Event
+from schemas.events import Event, ProviderEvent
 from schemas.space import HeldState, Space
 
 STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
@@ -127,6 +127,15 @@ class Live:
 
         return _patiently()(once)
 
+    def tell(self, events: Sequence[ProviderEvent]) -> None:
+        """Publish events about providers to whoever reads the stream."""
+        pipeline = self.client.pipeline(transaction=False)
+        for event in events:
+            pipeline.xadd(
+                self.key("events"), {"event": event.model_dump_json()}, maxlen=STREAM_LENGTH, approximate=True
+            )
+        pipeline.execute()
+
     def forget_spaces(self, resident_ids: Sequence[str]) -> None:
         """Drop documents that no longer hold; the next reader has them made anew."""
         if resident_ids:
@@ -201,7 +210,7 @@ class Live:
         """
         if space is None:
             return "EX", 1
-        if any(state.state in _UNDER_WAY for state in space.consent.providers):
+        if any(state.state in _UNDER_WAY for state in (*space.consent.providers, *space.public_task)):
             return "EX", UNDER_WAY_SECONDS
         midnight = datetime.combine(space.as_of + timedelta(days=1), time(0), self._zone)
         return "EXAT", int(midnight.timestamp())

@@ -3,42 +3,83 @@
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import Capabilities, LegalBasis
+from integrations.base import Capabilities, Change, LegalBasis, Page
 from integrations.easypark import wire
-from integrations.http import ProviderClient
-from integrations.settings import ProviderSettings
+from integrations.http import Answer, ProviderClient
+from integrations.settings import Key, ProviderSettings
 from schemas.shared import SharedField, SharedPermit
 
 
+class Access(ProviderSettings):
+    """The key that EasyPark has given us."""
+
+    key: Key
+
+
 class EasyPark:
-    """EasyPark: an API key, one registration a request."""
+    """EasyPark: an API key, and one parking right for each permit, under our reference."""
 
     name = "easypark"
-    capabilities = Capabilities(fields=frozenset(SharedField), legal_basis=LegalBasis.CONSENT)
+    settings = Access
+    capabilities = Capabilities(fields=frozenset(SharedField), legal_basis=LegalBasis.CONSENT, lists=True)
 
-    def __init__(self, access: ProviderSettings, *, zone: ZoneInfo, connections: int) -> None:
-        """Prepare without connecting; validities travel as civil days, so the zone is not needed."""
-        self._client = ProviderClient(
-            self.name,
-            access.url,
-            wire.headers(access.key.get_secret_value()),
-            connections=connections,
-            refusal=wire.failure,
-        )
+    def __init__(self, access: Access, *, zone: ZoneInfo, connections: int) -> None:
+        """Prepare without connecting; days begin and end in `zone`."""
+        headers = wire.headers(access.key.get_secret_value())
+        self._client = ProviderClient(self.name, access, headers, connections=connections, refusal=wire.failure)
+        self._zone = zone
 
-    async def put(self, permit: SharedPermit) -> None:
-        """Register, or overwrite the registration of the same reference."""
-        body = wire.registration(self.name, permit)
-        answer = await self._client.exchange("PUT", wire.path(permit.reference), body)
-        if not wire.registered(answer.data, permit.reference):
+    async def send(self, change: Change) -> None:
+        """Register the right or replace it, or cancel it: one that they do not have is success.
+
+        The first request about a reference finds nothing there, any later one nearly always something. Each way falls
+        back on the other, once: where neither fits, somebody else is changing the right at the same time.
+        """
+        permit = change.permit
+        if permit is None:
+            await self._cancel(change.reference)
+            return
+        right = wire.right(self.name, permit, self._zone)
+        first, second = (self._register, self._extend) if change.version == 1 else (self._extend, self._register)
+        if await first(permit, right) is None:
+            return
+        contrary = await second(permit, right)
+        if contrary is not None:
+            raise self._client.unreadable(contrary)
+
+    async def page(self, cursor: str | None) -> Page:
+        """List the rights of our key, by reference."""
+        answer = await self._client.exchange("GET", wire.page(cursor))
+        listed = wire.listed(answer.data)
+        if listed is None or (listed.after is not None and listed.after == cursor):
             raise self._client.unreadable(answer)
-
-    async def remove(self, reference: UUID) -> None:
-        """Cancel the registration; a reference that they do not know is success."""
-        answer = await self._client.exchange("DELETE", wire.path(reference), accept={404})
-        if answer.status != 204 and not wire.unknown(answer.data):
-            raise self._client.unreadable(answer)
+        copies = [found for right in listed.rights if (found := wire.copy(right, self._zone)) is not None]
+        return Page(copies, listed.after, foreign=len(listed.rights) - len(copies))
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    async def _register(self, permit: SharedPermit, right: wire.Document) -> Answer | None:
+        """Have the right made; return the answer that says that there is another under its reference."""
+        answer = await self._client.exchange("POST", wire.REGISTER, right, accept={409})
+        found = wire.copy(answer.data, self._zone)
+        if found is not None and wire.says(found, permit):
+            return None
+        if answer.status == 409 and found is not None and found.reference == permit.reference:
+            return answer
+        raise self._client.unreadable(answer)
+
+    async def _extend(self, permit: SharedPermit, right: wire.Document) -> Answer | None:
+        """Have the right replaced; return the answer that says that there is none."""
+        answer = await self._client.exchange("PUT", wire.extend(permit.reference), right, accept={404})
+        if answer.status == 404 and wire.absent(answer.data):
+            return answer
+        if answer.status != 204:
+            raise self._client.unreadable(answer)
+        return None
+
+    async def _cancel(self, reference: UUID) -> None:
+        answer = await self._client.exchange("DELETE", wire.cancel(reference), accept={404})
+        if answer.status != 204 and not (answer.status == 404 and wire.absent(answer.data)):
+            raise self._client.unreadable(answer)

@@ -1,25 +1,54 @@
-"""Indigo Neo's JSON and words. Assumed, after the `AssignedRight` of APDS 4; see README.md."""
+"""Indigo Neo's JSON and words, those of APDS 4; contract.yaml says which are verified."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import instants, needed
+from integrations.base import days_of, instants, needed, reference_of
 from integrations.errors import FailureCode
-from schemas.shared import SharedPermit
+from schemas.shared import Copy, SharedPermit
+
+Document = Mapping[str, object]
+
+RIGHTS = "/rights/assigned"
+EXPANDED = "expand=plannedUses"  # left out unless asked for
+CLASS = "NumberPlate"  # after the country's two letters
+ISSUER = ({"language": "en", "string": "Vehicle Registry"},)  # required, and the same for all: we do not know it
+SPECIFICATION_VERSION = 1  # a specification is not changed
+NAME = re.compile(r"[^.]+([.][^.]+)+")  # of a specification: the profile, then the zones
+LATEST_VERSION = 2_000_000_000  # an integer of the database, with some to spare
+NOT_FOUND = 404
 
 FAILURES: Mapping[object, FailureCode] = MappingProxyType(
     {
-        "invalid-credential": FailureCode.PLATE_REFUSED,
-        "invalid-country": FailureCode.COUNTRY_REFUSED,
-        "unknown-place": FailureCode.ZONE_UNKNOWN,
-        "unknown-specification": FailureCode.PROFILE_UNKNOWN,
-        "invalid-period": FailureCode.VALIDITY_REFUSED,
+        "Invalid credential identifier": FailureCode.PLATE_REFUSED,
+        "Unknown credential class": FailureCode.COUNTRY_REFUSED,
+        "Unknown right specification": FailureCode.PROFILE_UNKNOWN,
+        "Unknown place": FailureCode.ZONE_UNKNOWN,
+        "Invalid planned use": FailureCode.VALIDITY_REFUSED,
     }
 )
-"""Their problem types, and ours."""
+"""Their messages, and ours."""
+
+
+class Place(NamedTuple):
+    """Where a page of a listing begins, and the instant whose rights are listed."""
+
+    offset: int
+    instant: int  # seconds since 1970
+
+
+class Listed(NamedTuple):
+    """A page of their list: its rights, references that were deleted, where it begins, and where the next one does."""
+
+    rights: Sequence[Document]
+    deleted: Sequence[str]
+    place: Place
+    following: Place | None
 
 
 def headers(key: str) -> dict[str, str]:
@@ -27,45 +56,149 @@ def headers(key: str) -> dict[str, str]:
     return {"X-MCC-Access-Token": key}
 
 
-def path(reference: UUID) -> str:
-    """Return where an assigned right lives."""
-    return f"/rights/assigned/{reference}"
+def right(reference: UUID) -> str:
+    """Return where an assigned right is updated."""
+    return f"{RIGHTS}/{reference}"
 
 
-def assigned_right(provider: str, permit: SharedPermit, zone: ZoneInfo) -> dict[str, object]:
-    """Return an assigned right; its end is the first instant after it, in UTC."""
-    start, end = instants(needed(provider, permit.validity), zone)
+def right_in_full(reference: UUID) -> str:
+    """Return where an assigned right is read."""
+    return f"{RIGHTS}/{reference}?{EXPANDED}"
+
+
+def deletion(reference: UUID, version: int) -> str:
+    """Return where an assigned right is deleted."""
+    return f"{RIGHTS}/{reference}?version={version}"
+
+
+def page(place: Place | None) -> str:
+    """Return where a page of all rights is listed."""
+    rest = "" if place is None else f"&offset={place.offset}&reference_instant={place.instant}"
+    return f"{RIGHTS}?{EXPANDED}{rest}"
+
+
+def changes(since: int) -> str:
+    """Return where the first rights that changed in or after a second are listed."""
+    return f"{RIGHTS}?{EXPANDED}&modified_since={max(since - 1, 0)}"  # theirs is: after a second
+
+
+def assigned_right(provider: str, permit: SharedPermit, version: int, zone: ZoneInfo) -> Document:
+    """Return a permit as an assigned right of a version.
+
+    Raises:
+        RejectedError: a field is not there.
+    """
+    start, end = (_written(instant) for instant in instants(needed(provider, permit.validity), zone))
+    profile, zones = needed(provider, permit.profile), needed(provider, permit.zones or None)
+    country, plate = needed(provider, permit.country), needed(provider, permit.plate)
     return {
         "id": str(permit.reference),
-        "rightSpecification": {"id": needed(provider, permit.profile)},
+        "version": version,
+        "rightSpecification": {"id": ".".join((profile, *zones)), "version": SPECIFICATION_VERSION},
         "rightHolder": {
             "credentials": [
                 {
                     "type": "licensePlate",
-                    "identifier": {"className": needed(provider, permit.country), "id": needed(provider, permit.plate)},
+                    "identifier": {"className": f"{country}{CLASS}", "id": plate},
+                    "issuer": ISSUER,
                 }
             ]
         },
-        "places": [{"id": code} for code in needed(provider, permit.zones)],
-        "plannedUses": [{"startTime": _utc(start), "endTime": _utc(end)}],
+        "expiry": end,
+        "plannedUses": [{"startTime": start, "endTime": end}],
     }
 
 
-def assigned(data: object, reference: UUID) -> bool:
-    """Tell whether an answer says that this right is assigned."""
-    return isinstance(data, dict) and data.get("id") == str(reference)
+def copy(found: object, zone: ZoneInfo) -> Copy | None:
+    """Return what a right of theirs says, in our words; None when it cannot be one of ours.
+
+    It has only its reference where it says something that none of ours would.
+    """
+    reference = reference_of(found.get("id")) if isinstance(found, dict) else None
+    if reference is None:
+        return None
+    match found:
+        case {
+            "rightSpecification": {"id": str(specification), "version": 1},
+            "rightHolder": {
+                "credentials": [{"type": "licensePlate", "identifier": {"className": str(of), "id": str(plate)}}]
+            },
+            "expiry": str(expiry),
+            "plannedUses": [{"startTime": str(start), "endTime": str(end), **more}],
+        } if (
+            of.removesuffix(CLASS) not in {"", of}
+            and NAME.fullmatch(specification)
+            and (validity := days_of(start, end, zone)) is not None
+            and validity == days_of(start, expiry, zone)
+            and more.get("cancelTime") is None
+            and more.get("expiryTime") is None
+        ):
+            profile, *zones = specification.split(".")
+            return Copy(reference, plate, of.removesuffix(CLASS), tuple(zones), profile, validity)
+    return Copy(reference)
 
 
-def unknown(data: object) -> bool:
-    """Tell whether an answer says that they know no such right."""
-    return isinstance(data, dict) and data.get("type") == "unknown-right"
+def says(found: Copy | None, permit: SharedPermit) -> bool:
+    """Tell whether a right says just what a permit does."""
+    return found == Copy(permit.reference, permit.plate, permit.country, permit.zones, permit.profile, permit.validity)
+
+
+def version(data: object, reference: UUID) -> int | None:
+    """Return the version of a right; None when it is none of this reference, or leaves us none to count on to."""
+    match data:
+        case {"id": str(found), "version": int(number)} if found == str(reference) and 0 < number < LATEST_VERSION:
+            return number
+    return None
+
+
+def listed(data: object) -> Listed | None:
+    """Read a page of their list; None when it is none."""
+    match data:
+        case {
+            "meta": {
+                "referenceInstant": int(instant),
+                "offset": int(offset),
+                "pageSize": int(size),
+                "total": int(total),
+            },
+            "data": list(rights),
+            **more,
+        } if size > 0 and all(isinstance(one, dict) for one in rights):
+            deleted = _deleted(more.get("deletedReferences"))
+            if not (rights or deleted or total <= offset + size):
+                return None
+            following = Place(offset + size, instant) if offset + size < total else None
+            return Listed(rights, deleted, Place(offset, instant), following)
+    return None
+
+
+def done(data: object) -> bool:
+    """Tell whether an answer says that they have done what was asked for."""
+    return isinstance(data, dict) and data.get("status") == "ok"
+
+
+def absent(data: object) -> bool:
+    """Tell whether an answer says that they have no such right."""
+    return isinstance(data, dict) and data.get("status") == "error" and data.get("code") == NOT_FOUND
+
+
+def refused(data: object) -> bool:
+    """Tell whether an answer is one of theirs that refuses."""
+    return isinstance(data, dict) and data.get("status") == "error"
 
 
 def failure(data: object) -> FailureCode:
     """Return our word for their error document."""
-    code = data.get("type") if isinstance(data, dict) else None
-    return FAILURES.get(code, FailureCode.REQUEST_REFUSED) if isinstance(code, str) else FailureCode.REQUEST_REFUSED
+    message = data.get("message") if isinstance(data, dict) else None
+    if not isinstance(message, str):
+        return FailureCode.REQUEST_REFUSED
+    return FAILURES.get(message, FailureCode.REQUEST_REFUSED)
 
 
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _written(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _deleted(references: object) -> list[str]:
+    found = references if isinstance(references, list) else []
+    return [one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str)]

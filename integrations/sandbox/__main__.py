@@ -1,64 +1,42 @@
-"""Run the sandbox: `python -m integrations.sandbox --port 8700`."""
+"""Run the sandbox: `python -m integrations.sandbox --folder secrets --port 8700 --tls-port 8743`."""
 
 import argparse
 import asyncio
-import os
-import signal
 import sys
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from aiohttp import web
+from integrations.sandbox import access, server
+from integrations.sandbox.listening import Addresses, serve
 
-from integrations.sandbox.server import DIALECTS, LOG_LIMIT, Sandbox
-
-SECRETS = Path("/run/secrets")
-WRONG_SETTING = 2  # exit statuses
-NO_ADDRESS = 1
+NO_ADDRESS = 1  # exit statuses
+WRONG_SETTING = 2
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; the first line on standard output is the address."""
+    """Serve until SIGTERM or SIGINT; the first two lines on standard output are the addresses, HTTP's and HTTPS's."""
     arguments = argparse.ArgumentParser(prog="integrations.sandbox", description="Serve every provider's contract.")
+    arguments.add_argument("--folder", type=Path, required=True, help="where secrets and certificates are kept")
     arguments.add_argument("--port", type=int, required=True, help="0 takes a free one")
+    arguments.add_argument("--tls-port", type=int, required=True, help="0 takes a free one")
     arguments.add_argument("--host", default="127.0.0.1")
-    arguments.add_argument("--log-limit", type=int, default=LOG_LIMIT, help="requests kept for each provider")
+    arguments.add_argument("--log-limit", type=int, default=server.LOG_LIMIT, help="requests kept for each provider")
     given = arguments.parse_args()
-    keys = {name: _key(_variable(name)) for name in DIALECTS}
-    missing = [_variable(name) for name, key in keys.items() if not key]
-    if missing:
-        print(f"{', '.join(missing)}: missing", file=sys.stderr)
-        return WRONG_SETTING
-    zone = ZoneInfo(os.environ.get("PERMIT_HUB_TIME_ZONE", "Europe/Paris"))
     try:
-        asyncio.run(_serve(Sandbox(keys, zone, given.log_limit), given.host, given.port))
+        made = access.load_or_make(given.folder, server.find())
+        sandbox = server.Sandbox(made, server.city_zone(), given.log_limit)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return WRONG_SETTING
+    try:
+        asyncio.run(serve(sandbox, made, _tell, host=given.host, port=given.port, tls_port=given.tls_port))
     except OSError as error:
-        print(f"cannot listen on {given.host}:{given.port}: {error.strerror}", file=sys.stderr)
+        print(f"cannot listen on {given.host}:{given.port}, {given.tls_port}: {error.strerror}", file=sys.stderr)
         return NO_ADDRESS
     return 0
 
 
-def _variable(name: str) -> str:
-    return f"PERMIT_HUB_{name.upper()}_KEY"
-
-
-def _key(variable: str) -> str:
-    """Return the variable, or the content of the file of that name among the container's secrets."""
-    file = SECRETS / variable.lower()
-    return os.environ.get(variable) or (file.read_text().strip() if file.is_file() else "")
-
-
-async def _serve(sandbox: Sandbox, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.ServerRunner(web.Server(sandbox.handle, access_log=None), shutdown_timeout=0)
-    await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=1024)
-    await site.start()
-    print(f"http://{host}:{site.port}", flush=True)
-    await stop.wait()
-    await runner.cleanup()
+def _tell(addresses: Addresses) -> None:
+    print(*addresses, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import date
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
 import httpx
 
+from integrations.sandbox import records
 from integrations.sandbox.misbehaviour import Kind
 from integrations.sandbox.records import Record
 
@@ -17,19 +17,25 @@ CONTROL_SECONDS = 60.0  # listing a million records takes a while
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a provider holds, has received and has applied since the last reset."""
+    """How much a provider holds, has received and has applied since the last reset, and is still to apply late.
+
+    `foreign` of the held are under references that cannot be the hub's.
+    """
 
     held: int
+    foreign: int
     received: int
     applied: int
+    late: int
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request that a provider was sent; times in milliseconds of the machine's monotonic clock.
 
-    `status` is None when no answer went out, `applied_ms` when it was not applied (yet). The key is shown as
-    `[the right key]`.
+    `status` is None when no answer went out, `applied_ms` when it was not applied (yet). Secrets are shown as
+    `[the right key]` and the like, tokens as `[a token]`. `references` are those that it is about, as far as it was
+    understood.
     """
 
     sequence: int
@@ -37,14 +43,10 @@ class Request:
     path: str
     headers: dict[str, str] = field(repr=False)
     body: str = field(repr=False)
+    references: list[str]
     status: int | None
     arrived_ms: float
     applied_ms: float | None
-
-    @property
-    def reference(self) -> str:
-        """Return the reference, the last part of the path."""
-        return self.path.rpartition("/")[2]
 
     @property
     def document(self) -> object:
@@ -60,9 +62,9 @@ class Control:
         self._http = httpx.Client(base_url=f"{url.rstrip('/')}/_control/", timeout=CONTROL_SECONDS, trust_env=False)
 
     def held(self, provider: str, reference: UUID | None = None) -> dict[UUID, Record]:
-        """Return what a provider holds, or what it holds under one reference."""
+        """Return what a provider holds under the hub's references, or under one of them."""
         found = self._get(f"{provider}/held", {} if reference is None else {"reference": str(reference)})
-        return {UUID(own): _record(record) for own, record in found.items()}
+        return {UUID(own): records.from_json(record) for own, record in found.items()}
 
     def counts(self, provider: str) -> Counts:
         """Return how much it is; quick whatever is held."""
@@ -73,6 +75,18 @@ class Control:
         query = {"after": str(after)} | ({} if reference is None else {"reference": str(reference)})
         return [Request(**entry) for entry in self._get(f"{provider}/requests", query)]
 
+    def hold(self, provider: str, reference: str | UUID, record: Record) -> None:
+        """Make a provider hold what the hub never put there."""
+        self._post(f"{provider}/hold", {"reference": str(reference), "record": records.to_json(record)})
+
+    def hold_many(self, provider: str, count: int) -> None:
+        """Make a provider hold `records.numbered` 1 to `count`, for measurements."""
+        self._post(f"{provider}/hold", {"count": count})
+
+    def drop(self, provider: str, reference: str | UUID) -> None:
+        """Make a provider lose what it holds under a reference."""
+        self._post(f"{provider}/drop", {"reference": str(reference)})
+
     def misbehave(
         self,
         provider: str,
@@ -82,16 +96,22 @@ class Control:
         rate: float | None = None,
         seconds: float | None = None,
         method: str | None = None,
+        path: str | None = None,
         delay_ms: float | None = None,
         retry_after: str | None = None,
     ) -> None:
-        """Make a provider go wrong: for a number of requests, a part of them or some time, else until `behave`."""
+        """Make a provider go wrong: for a number of requests, a part of them or some time, else until `behave`.
+
+        `method` and `path`, the beginning of one, say which requests may suffer. An expired certificate is shown to a
+        number or a part of the handshakes, whichever provider of those behind HTTPS they are for.
+        """
         order = {
             "kind": kind,
             "count": count,
             "rate": rate,
             "seconds": seconds,
             "method": method,
+            "path": path,
             "delay_ms": delay_ms,
             "retry_after": retry_after,
         }
@@ -122,14 +142,3 @@ class Control:
 
     def _post(self, path: str, order: object) -> None:
         self._http.post(path, json=order).raise_for_status()
-
-
-def _record(found: dict[str, Any]) -> Record:
-    return Record(
-        plate=found["plate"],
-        country=found["country"],
-        zones=tuple(found["zones"]),
-        profile=found["profile"],
-        first_day=date.fromisoformat(found["first_day"]),
-        last_day=date.fromisoformat(found["last_day"]),
-    )

@@ -2,50 +2,71 @@
 
 import json
 import time
-from collections.abc import Mapping
-from uuid import UUID
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from aiohttp import web
 
-from integrations.sandbox import misbehaviour
-from integrations.sandbox.dialect import Dialect
+from integrations.sandbox import misbehaviour, records, showing
+from integrations.sandbox.misbehaviour import THEIR_OWN, Kind, Misbehaviour
+from integrations.sandbox.provider import Provider
 from integrations.sandbox.records import Record
 from integrations.sandbox.state import Entry, State
 
-HIDDEN = "[the right key]"
+
+class Controlled(NamedTuple):
+    """One provider as the control sees it."""
+
+    provider: Provider
+    state: State
+    secrets: Mapping[str, str]
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.state.reset()
+        self.provider.reset()
 
 
 async def handle(
-    request: web.BaseRequest, path: str, states: Mapping[str, State], dialects: Mapping[str, Dialect]
+    request: web.BaseRequest, path: str, providers: Mapping[str, Controlled], expire: Callable[[], None]
 ) -> web.Response:
-    """Answer `/_control/reset` and `/_control/<provider>/{held,counts,requests,misbehave,behave,reset}`."""
-    provider, _, verb = path.partition("?")[0].partition("/")
-    if (request.method, provider, verb) == ("POST", "reset", ""):
-        for every in states.values():
+    """Answer `/_control/reset` and `/_control/<provider>/{held,counts,requests,misbehave,behave,reset,hold,drop}`.
+
+    `expire` closes the connections whose certificate is to have expired.
+    """
+    name, _, verb = path.partition("?")[0].partition("/")
+    if (request.method, name, verb) == ("POST", "reset", ""):
+        for every in providers.values():
             every.reset()
         return web.json_response({})
-    if provider not in states:
+    if name not in providers:
         return _wrong(404, "no such provider")
-    state = states[provider]
+    one = providers[name]
     try:
         match request.method, verb:
             case "GET", "held":
-                return web.json_response(_held(state, _reference(request)))
+                return web.json_response(_held(one.provider.held, request.query.get("reference")))
             case "GET", "counts":
-                return web.json_response(
-                    {"held": len(state.held), "received": state.received, "applied": state.applied}
-                )
+                return web.json_response(_counts(one))
             case "GET", "requests":
-                return web.json_response(_requests(request, state, dialects[provider].key))
+                return web.json_response(_requests(request, one))
             case "POST", "misbehave":
-                state.misbehave(misbehaviour.parse(json.loads(await request.read()), time.monotonic()))
+                order = misbehaviour.parse(json.loads(await request.read()), time.monotonic())
+                _check(one.provider, order)
+                one.state.misbehave(order)
+                if order.kind is Kind.EXPIRED_CERTIFICATE:
+                    expire()
             case "POST", "behave":
-                state.behave()
+                one.state.behave()
             case "POST", "reset":
-                state.reset()
+                one.reset()
+            case "POST", "hold":
+                _hold(one.provider, json.loads(await request.read()))
+            case "POST", "drop":
+                one.provider.drop(json.loads(await request.read())["reference"])
             case _:
                 return _wrong(404, "no such control")
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         return _wrong(400, str(error))
     return web.json_response({})
 
@@ -54,38 +75,65 @@ def _wrong(status: int, problem: str) -> web.Response:
     return web.json_response({"problem": problem}, status=status)
 
 
-def _reference(request: web.BaseRequest) -> UUID | None:
-    value = request.query.get("reference")
-    return None if value is None else UUID(value)
-
-
-def _held(state: State, only: UUID | None) -> dict[str, object]:
+def _held(held: Mapping[str, Record], only: str | None) -> dict[str, object]:
     if only is None:
-        return {str(reference): _record(record) for reference, record in state.held.items()}
-    found = state.held.get(only)
-    return {} if found is None else {str(only): _record(found)}
+        return {reference: records.to_json(record) for reference, record in held.items() if _ours(reference)}
+    found = held.get(only)
+    return {} if found is None else {only: records.to_json(found)}
 
 
-def _record(record: Record) -> dict[str, object]:
-    return record._asdict() | {
-        "first_day": record.first_day.isoformat(),
-        "last_day": record.last_day.isoformat(),
+def _counts(one: Controlled) -> dict[str, int]:
+    return {
+        "held": len(one.provider.held),
+        "foreign": sum(not _ours(reference) for reference in one.provider.held),
+        "received": one.state.received,
+        "applied": one.state.applied,
+        "late": one.state.late,
     }
 
 
-def _requests(request: web.BaseRequest, state: State, key: str) -> list[dict[str, object]]:
-    only, after = _reference(request), int(request.query.get("after", "0"))
-    wanted = "" if only is None else str(only)
-    return [_entry(entry, key) for entry in state.log if entry.sequence > after and entry.path.endswith(wanted)]
+def _ours(reference: str) -> bool:
+    """Tell by the length, which is quick for a million of them."""
+    return len(reference) == records.REFERENCE_LENGTH
 
 
-def _entry(entry: Entry, key: str) -> dict[str, object]:
+def _check(provider: Provider, order: Misbehaviour) -> None:
+    """Refuse an order that the provider could not follow."""
+    if (order.kind in THEIR_OWN and order.kind not in provider.kinds) or (
+        order.kind is Kind.EXPIRED_CERTIFICATE and not provider.tls
+    ):
+        raise ValueError(f"this provider is not capable of {order.kind}")
+
+
+def _hold(provider: Provider, order: dict[str, object]) -> None:
+    """Hold one record, or as many numbered ones as asked for."""
+    match order:
+        case {"reference": str() as reference, "record": dict() as record}:
+            provider.hold(reference, records.from_json(record))
+        case {"count": int() as count}:
+            for number in range(1, count + 1):
+                provider.hold(*records.numbered(number))
+        case _:
+            raise ValueError("hold takes a reference and a record, or a count")
+
+
+def _requests(request: web.BaseRequest, one: Controlled) -> list[dict[str, object]]:
+    only, after = request.query.get("reference"), int(request.query.get("after", "0"))
+    return [
+        _entry(entry, one.secrets)
+        for entry in one.state.log
+        if entry.sequence > after and (only is None or only in entry.references)
+    ]
+
+
+def _entry(entry: Entry, secrets: Mapping[str, str]) -> dict[str, object]:
     return {
         "sequence": entry.sequence,
-        "method": entry.method,
-        "path": entry.path,
-        "headers": {name: value.replace(key, HIDDEN) for name, value in entry.headers},
-        "body": entry.body.decode(errors="replace"),
+        "method": entry.sent.method,
+        "path": entry.sent.path,
+        "headers": showing.headers(entry.sent.headers.items(), secrets),
+        "body": showing.text(entry.sent.body.decode(errors="replace"), secrets),
+        "references": entry.references,
         "status": entry.status,
         "arrived_ms": entry.arrived_ms,
         "applied_ms": entry.applied_ms,

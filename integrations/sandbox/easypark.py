@@ -1,76 +1,248 @@
-"""EasyPark's side of its contract (integrations/easypark/README.md)."""
+"""EasyPark's side of its contract (integrations/easypark/contract.yaml)."""
 
-from uuid import UUID
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from urllib.parse import parse_qsl, unquote
+from zlib import crc32
+from zoneinfo import ZoneInfo
 
-from integrations.sandbox.dialect import Dialect
+from integrations.sandbox.provider import Provider
 from integrations.sandbox.records import (
     MOST_ZONES,
     Answer,
     Flaw,
     Record,
     RefusedError,
+    Reply,
     Sent,
     country,
-    day,
     items,
     members,
     period,
     plate,
     profile,
+    text,
     zones,
 )
 
-NUMBERS = {Flaw.PLATE: 1101, Flaw.COUNTRY: 1102, Flaw.ZONE: 1103, Flaw.PROFILE: 1104, Flaw.PERIOD: 1105}
-MALFORMED = 1000
+METHODS = {"/parking": "GET", "/parking/register": "POST", "/parking/extend/": "PUT", "/parking/cancel/": "DELETE"}
+NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown right
+
+WRONG, NO_LOCATION, NO_KEY, NO_METHOD, NO_RIGHT = 2, 23, 1001, 1004, 1107
+NUMBERS = {Flaw.PLATE: 1101, Flaw.COUNTRY: 1102, Flaw.ZONE: NO_LOCATION, Flaw.PROFILE: 1103, Flaw.PERIOD: 1104}
+MESSAGES = {
+    WRONG: "The request is wrong",
+    NO_LOCATION: "No such location",
+    NO_KEY: "Not a valid key",
+    NO_METHOD: "No such method",
+    NO_RIGHT: "No such parking right",
+}
+
+REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}")
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,7})?(Z|[+-][0-9]{2}:[0-9]{2})")
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2201, 1, 1)
+LIMIT = re.compile(r"[1-9][0-9]{0,3}")
+PAGE = 1_000
+FIRST_NUMBER = 5_000_000_000
 
 
-class EasyPark(Dialect):
-    """Registrations by external reference."""
+class Server(Provider):
+    """Parking rights by our reference: register creates, extend replaces, cancel takes away."""
 
-    resource = "/registrations/"
+    secrets = ("key",)
 
-    def authorised(self, sent: Sent) -> bool:
-        """Look for the key in `x-api-key`."""
-        return sent.headers.get("x-api-key") == self.key
+    def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
+        """Serve whoever shows the key."""
+        super().__init__(secrets, zone)
+        self._order = _Order()
 
-    def read(self, reference: UUID, document: object) -> Record:
-        """Read a registration."""
-        external, registration, issuer, locations, kind, start, end = members(
-            document,
+    def answer(self, sent: Sent) -> Reply:
+        """Answer a request."""
+        if sent.headers.get("x-api-key") != self._secrets["key"]:
+            return Reply(_error(401, NO_KEY))
+        path, _, query = sent.path.partition("?")
+        place = path[: path.rindex("/") + 1] if path not in METHODS else path
+        if place not in METHODS:
+            return Reply(NOWHERE)
+        if sent.method != METHODS[place]:
+            return Reply(_error(405, NO_METHOD)._replace(headers={"Allow": METHODS[place]}))
+        try:
+            if sent.method == "GET":
+                return Reply(self._page(sent, query))
+            if query:
+                raise RefusedError(Flaw.UNKNOWN_FIELD)
+            if sent.method == "POST":
+                return self._register(sent)
+            reference = _reference(unquote(path.removeprefix(place)))
+            return self._extend(reference, sent) if sent.method == "PUT" else self._cancel(reference, sent)
+        except RefusedError as refused:
+            return Reply(_error(400, NUMBERS.get(refused.flaw, WRONG)))
+        except _NotJsonError:
+            return Reply(_error(415, WRONG))
+
+    def hold(self, reference: str, record: Record) -> None:
+        """Hold a right, and list it in its place."""
+        if reference not in self.held:
+            self._order.add(reference)
+        super().hold(reference, record)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        super().reset()
+        self._order = _Order()
+
+    def _register(self, sent: Sent) -> Reply:
+        reference, record = self._right(sent)
+        there = self.held.get(reference)
+        if there is not None:
+            return Reply(Answer(409, self._told(reference, there)), references=(reference,))
+
+        def register() -> None:
+            if reference not in self.held:
+                self.hold(reference, record)
+
+        return Reply(Answer(201, self._told(reference, record)), register, (reference,))
+
+    def _extend(self, reference: str, sent: Sent) -> Reply:
+        named, record = self._right(sent)
+        if named != reference:
+            raise RefusedError(Flaw.REFERENCE)
+        if reference not in self.held:
+            return Reply(_error(404, NO_RIGHT), references=(reference,))
+
+        def extend() -> None:
+            if reference in self.held:
+                self.hold(reference, record)
+
+        return Reply(Answer(204), extend, (reference,))
+
+    def _cancel(self, reference: str, sent: Sent) -> Reply:
+        if sent.body:
+            raise RefusedError(Flaw.UNKNOWN_FIELD)
+        if reference not in self.held:
+            return Reply(_error(404, NO_RIGHT), references=(reference,))
+        return Reply(Answer(204), lambda: self.drop(reference), (reference,))
+
+    def _page(self, sent: Sent, query: str) -> Answer:
+        given = parse_qsl(query, keep_blank_values=True)
+        asked = dict(given)
+        limit = asked.pop("limit", str(PAGE))
+        after = _reference(asked.pop("after")) if "after" in asked else ""
+        if sent.body or asked or len(given) > len(dict(given)) or not LIMIT.fullmatch(limit) or int(limit) > PAGE:
+            raise RefusedError(Flaw.UNKNOWN_FIELD)
+        rights: list[object] = []
+        last = ""
+        for reference in self._order.after(after):
+            record = self.held.get(reference)
+            if record is None or reference == last:
+                continue
+            if len(rights) == int(limit):
+                return Answer(200, {"parkingrights": rights, "next": last})
+            rights.append(self._told(reference, record))
+            last = reference
+        return Answer(200, {"parkingrights": rights, "next": None})
+
+    def _right(self, sent: Sent) -> tuple[str, Record]:
+        """Read a right; its locations keep their order."""
+        external, registration, issuer, location, locations, tariff, start, end = members(
+            _document(sent),
             "externalReferenceId",
             "licensePlate",
             "licensePlateCountry",
             "locationCode",
+            "enforcementLocations",
             "profile",
             "startDate",
             "endDate",
         )
-        if external != str(reference):
-            raise RefusedError(Flaw.REFERENCE)
-        return Record(
-            plate(registration),
-            country(issuer),
-            zones(items(locations, at_most=MOST_ZONES)),
-            profile(kind),
-            *period(day(start), day(end)),
-        )
+        reference = _reference(text(external))
+        found = zones(items(locations, at_most=MOST_ZONES))
+        if location != found[0]:
+            raise RefusedError(Flaw.ZONE)
+        days = period(_day(start, self._zone), _day(end, self._zone) - timedelta(days=1))
+        return reference, Record(plate(registration), country(issuer), found, profile(tariff), *days)
 
-    def stored(self, reference: UUID) -> Answer:
-        """Answer with the reference and its status."""
-        return Answer(200, {"externalReferenceId": str(reference), "status": "ACTIVE"})
+    def _told(self, reference: str, record: Record) -> dict[str, object]:
+        return {
+            "parkingrightId": FIRST_NUMBER + crc32(reference.encode()),
+            "externalReferenceId": reference,
+            "licensePlate": record.plate,
+            "licensePlateStripped": record.plate,
+            "startDate": _midnight(record.first_day, self._zone),
+            "endDate": _midnight(record.last_day + timedelta(days=1), self._zone),
+            "profile": record.profile,
+            "extraProperties": {
+                "locationCode": record.zones[0],
+                "licensePlateCountry": record.country,
+                "enforcementLocations": json.dumps(record.zones),
+            },
+        }
 
-    def removed(self, reference: UUID) -> Answer:
-        """Answer with nothing."""
-        return Answer(204)
 
-    def unknown(self) -> Answer:
-        """Answer 2001."""
-        return Answer(404, {"errorCode": 2001, "errorMessage": "Registration not found"})
+class _Order:
+    """References in their order; those of rights that are gone stay, those of rights that came back are there twice."""
 
-    def unauthorised(self) -> Answer:
-        """Answer 1001."""
-        return Answer(401, {"errorCode": 1001, "errorMessage": "Invalid API key"})
+    def __init__(self) -> None:
+        self._sorted: list[str] = []
+        self._new: list[str] = []
 
-    def refused(self, flaw: Flaw) -> Answer:
-        """Answer with a number."""
-        return Answer(400, {"errorCode": NUMBERS.get(flaw, MALFORMED), "errorMessage": "Invalid registration"})
+    def add(self, reference: str) -> None:
+        self._new.append(reference)
+
+    def after(self, reference: str) -> Iterator[str]:
+        if self._new:
+            self._sorted += sorted(self._new)
+            self._sorted.sort()  # two runs: they are merged
+            self._new = []
+        start = bisect_right(self._sorted, reference)
+        return (self._sorted[place] for place in range(start, len(self._sorted)))
+
+
+class _NotJsonError(Exception):
+    """A body that is not said to be JSON."""
+
+
+def _error(status: int, number: int) -> Answer:
+    """Return an error document; the outer number is that of the step, the inner one says what is wrong with it."""
+    message = MESSAGES.get(number, MESSAGES[WRONG])
+    outer = number if number in {NO_LOCATION, NO_KEY, NO_METHOD} else WRONG
+    return Answer(status, {"code": outer, "message": message, "errors": [{"code": number, "message": message}]})
+
+
+def _document(sent: Sent) -> object:
+    if sent.headers.get("Content-Type") != "application/json":
+        raise _NotJsonError
+    try:
+        return json.loads(sent.body)
+    except (ValueError, RecursionError):
+        raise RefusedError(Flaw.NOT_JSON) from None
+
+
+def _reference(value: str) -> str:
+    if not REFERENCE.fullmatch(value):
+        raise RefusedError(Flaw.REFERENCE)
+    return value
+
+
+def _day(value: object, zone: ZoneInfo) -> date:
+    """Return the day that begins at an instant."""
+    written = text(value)
+    if not INSTANT.fullmatch(written):
+        raise RefusedError(Flaw.PERIOD)
+    try:
+        instant = datetime.fromisoformat(written)
+        day = instant.astimezone(zone).date()
+    except (ValueError, OverflowError):
+        raise RefusedError(Flaw.PERIOD) from None
+    if not FIRST_DAY <= day <= LAST_DAY or datetime.combine(day, time(), zone).timestamp() != instant.timestamp():
+        raise RefusedError(Flaw.PERIOD)
+    return day
+
+
+@lru_cache(maxsize=4_096)
+def _midnight(day: date, zone: ZoneInfo) -> str:
+    return f"{datetime.combine(day, time(), zone).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

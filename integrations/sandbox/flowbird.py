@@ -1,80 +1,157 @@
-"""Flowbird's side of its contract (integrations/flowbird/README.md)."""
+"""Flowbird's side of its contract (integrations/flowbird/contract.yaml)."""
 
-from datetime import date, datetime, time, timedelta
-from uuid import UUID
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
-from integrations.sandbox.dialect import Dialect
-from integrations.sandbox.records import (
-    MOST_ZONES,
-    Answer,
-    Flaw,
-    Record,
-    RefusedError,
-    Sent,
-    items,
-    members,
-    period,
-    plate,
-    profile,
-    text,
-    zones,
-)
+from integrations.sandbox import flowbird_rows as rows
+from integrations.sandbox.misbehaviour import Kind
+from integrations.sandbox.provider import Provider
+from integrations.sandbox.records import Answer, Effect, Record, RefusedError, Reply, Sent
+from integrations.sandbox.tokens import Tokens
 
-REASONS = {
-    Flaw.PLATE: "PLATE_FORMAT",
-    Flaw.ZONE: "ZONE_UNKNOWN",
-    Flaw.PROFILE: "PRODUCT_UNKNOWN",
-    Flaw.PERIOD: "PERIOD_INVALID",
-}
+TOKEN = "/oauth2/token"  # noqa: S105 - no password
+METHODS = {"/hub/v1/rights": "GET", "/hub/v1/rights/batch": "POST"}
+NOWHERE = Answer(404, b"no such resource")  # not in their words
+
+LIMIT = re.compile(r"[1-9][0-9]{0,3}")
+PAGE = 1_000
+CURSOR = re.compile(r"([0-9a-f]{2}){1,200}")
 
 
-class Flowbird(Dialect):
-    """Rights by our reference, from midnight to midnight in the city's time."""
+class Server(Provider):
+    """Rights by our reference, set and removed in batches, behind a certificate and a token."""
 
-    resource = "/hub/v1/rights/"
+    secrets = ("client_id", "client_secret")
+    tls = True
+    kinds = frozenset({Kind.EXPIRED_TOKEN, Kind.PARTIAL_BATCH, Kind.ROW_MISSING})
 
-    def authorised(self, sent: Sent) -> bool:
-        """Look for the key in `X-Flowbird-Token`."""
-        return sent.headers.get("X-Flowbird-Token") == self.key
+    def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
+        """Serve whoever shows the secrets."""
+        super().__init__(secrets, zone)
+        self._tokens = Tokens(secrets)
+        self._order: list[str] = []  # references; some may be gone
+        self._new: dict[str, None] = {}  # those that are not among them yet
 
-    def read(self, reference: UUID, document: object) -> Record:
-        """Read a right."""
-        registration, places, product, start, end = members(document, "plate", "zones", "product", "from", "until")
-        codes = [code for place in items(places, at_most=MOST_ZONES) for code in members(place, "code")]
-        return Record(
-            plate(registration),
-            None,
-            zones(codes),
-            profile(product),
-            *period(self._midnight(start), self._midnight(end) - timedelta(days=1)),
-        )
+    def answer(self, sent: Sent) -> Reply:
+        """Answer a request."""
+        if not sent.certificate:
+            return Reply(_error(403, "CERTIFICATE_NEEDED"))
+        path, _, query = sent.path.partition("?")
+        if path == TOKEN:
+            return Reply(self._tokens.grant(sent))
+        if path not in METHODS:
+            return Reply(NOWHERE)
+        if sent.method != METHODS[path]:
+            return Reply(_error(405, "METHOD_UNKNOWN")._replace(headers={"Allow": METHODS[path]}))
+        if not self._tokens.are_shown_by(sent):
+            return Reply(_unauthorised())
+        if sent.method == "GET":
+            return Reply(self._page(sent, query))
+        if query:
+            return Reply(_error(400, "REQUEST_INVALID"))
+        return self._change(sent)
 
-    def stored(self, reference: UUID) -> Answer:
-        """Answer OK."""
-        return Answer(200, {"result": "OK", "right": str(reference)})
+    def misbehave(self, kind: Kind, reply: Reply, delay_ms: float | None) -> Reply:
+        """Forget all tokens, also one that is just being granted, or leave out the last result."""
+        body = reply.answer.body
+        match kind, body:
+            case Kind.EXPIRED_TOKEN, _:
+                self._tokens.forget()
+                return reply if isinstance(body, dict) and "access_token" in body else Reply(_unauthorised())
+            case Kind.ROW_MISSING, {"results": [*results, _]}:
+                return reply._replace(answer=Answer(200, {"results": results}))
+        return super().misbehave(kind, reply, delay_ms)
 
-    def removed(self, reference: UUID) -> Answer:
-        """Answer OK."""
-        return Answer(200, {"result": "OK", "right": str(reference)})
+    def hold(self, reference: str, record: Record) -> None:
+        """Hold a right, and list it in its place."""
+        if reference not in self.held:
+            self._new[reference] = None
+        super().hold(reference, record)
 
-    def unknown(self) -> Answer:
-        """Answer RIGHT_UNKNOWN."""
-        return Answer(404, {"result": "KO", "reason": "RIGHT_UNKNOWN"})
+    def reset(self) -> None:
+        """Forget everything, the tokens included."""
+        super().reset()
+        self._tokens.forget()
+        self._order = []
+        self._new.clear()
 
-    def unauthorised(self) -> Answer:
-        """Answer TOKEN_INVALID."""
-        return Answer(403, {"result": "KO", "reason": "TOKEN_INVALID"})
-
-    def refused(self, flaw: Flaw) -> Answer:
-        """Answer with a reason."""
-        return Answer(422, {"result": "KO", "reason": REASONS.get(flaw, "REQUEST_INVALID")})
-
-    def _midnight(self, value: object) -> date:
-        """Return the civil day that begins at an instant given with the city's own offset."""
+    def _change(self, sent: Sent) -> Reply:
+        """Carry out the rows in their order, each by itself, or none of them."""
+        if sent.headers.get("Content-Type") != "application/json":
+            return Reply(_error(415, "REQUEST_INVALID"))
         try:
-            moment = datetime.fromisoformat(text(value))
-        except ValueError:
-            raise RefusedError(Flaw.PERIOD) from None
-        if moment.isoformat() != value or moment != datetime.combine(moment.date(), time(), self.zone):
-            raise RefusedError(Flaw.PERIOD)
-        return moment.date()
+            batch = rows.read(sent)
+        except rows.NotJsonError:
+            return Reply(_error(400, "REQUEST_INVALID"))
+        except rows.TooManyRowsError:
+            return Reply(_error(413, "BATCH_TOO_LARGE"))
+        except RefusedError:
+            return Reply(_error(422, "BATCH_REFUSED"))
+        results: list[object] = []
+        effects: list[Effect] = []
+        there: dict[str, bool] = {}  # what the rows before have made of a reference
+        for number, row in enumerate(batch):
+            reference = row.reference
+            result: dict[str, object] = {"row": number, "reference": reference, "result": "OK"}
+            results.append(result)
+            if row.right is not None:
+                try:
+                    effects.append(partial(self.hold, reference, rows.record(row.right, self._zone)))
+                except RefusedError as refused:
+                    result |= {"result": "KO", "reason": rows.REASONS[refused.flaw]}
+                else:
+                    there[reference] = True
+            elif there.get(reference, reference in self.held):
+                effects.append(partial(self.drop, reference))
+                there[reference] = False
+            else:
+                result |= {"result": "KO", "reason": "RIGHT_UNKNOWN"}
+        references = tuple(row.reference for row in batch)
+        return Reply(Answer(200, {"results": results}), references=references, rows=tuple(effects))
+
+    def _page(self, sent: Sent, query: str) -> Answer:
+        given = parse_qsl(query, keep_blank_values=True)
+        asked = dict(given)
+        limit, cursor = asked.pop("limit", str(PAGE)), asked.pop("cursor", None)
+        if (
+            sent.body
+            or asked
+            or len(given) > len(dict(given))
+            or not LIMIT.fullmatch(limit)
+            or int(limit) > PAGE
+            or not (cursor is None or CURSOR.fullmatch(cursor))
+        ):
+            return _error(400, "REQUEST_INVALID")
+        order = self._in_order()
+        start = 0 if cursor is None else bisect_right(order, bytes.fromhex(cursor).decode(errors="replace"))
+        rights: list[object] = []
+        last = ""
+        for place in range(start, len(order)):
+            record = self.held.get(order[place])
+            if record is None:
+                continue
+            if len(rights) == int(limit):
+                return Answer(200, {"rights": rights, "next": last.encode().hex()})
+            last = order[place]
+            rights.append(rows.told(last, record, self._zone))
+        return Answer(200, {"rights": rights, "next": None})
+
+    def _in_order(self) -> list[str]:
+        """Return all references that are held, sorted, and perhaps some that are gone."""
+        if self._new:
+            known = dict.fromkeys((*self._order, *self._new))
+            self._order = sorted(reference for reference in known if reference in self.held)  # mostly sorted before
+            self._new.clear()
+        return self._order
+
+
+def _error(status: int, reason: str) -> Answer:
+    return Answer(status, {"result": "KO", "reason": reason})
+
+
+def _unauthorised() -> Answer:
+    return _error(401, "TOKEN_INVALID")._replace(headers={"WWW-Authenticate": "Bearer"})

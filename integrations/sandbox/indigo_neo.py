@@ -1,95 +1,225 @@
-"""Indigo Neo's side of its contract (integrations/indigo_neo/README.md)."""
+"""Indigo Neo's side of its contract (integrations/indigo_neo/contract.yaml)."""
 
-from datetime import UTC, date, datetime, time, timedelta
-from uuid import UUID
+import time
+from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
+from typing import NamedTuple
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
-from integrations.sandbox.dialect import Dialect
-from integrations.sandbox.records import (
-    MOST_ZONES,
-    Answer,
-    Flaw,
-    Record,
-    RefusedError,
-    Sent,
-    country,
-    items,
-    members,
-    period,
-    plate,
-    profile,
-    text,
-    zones,
-)
+from integrations.sandbox import indigo_neo_documents as documents
+from integrations.sandbox.indigo_neo_documents import DUPLICATE, NOT_FOUND, OK, OUTDATED, Right
+from integrations.sandbox.provider import Provider
+from integrations.sandbox.records import Answer, Flaw, Record, RefusedError, Reply, Sent
 
-PROBLEMS = {
-    Flaw.PLATE: "invalid-credential",
-    Flaw.COUNTRY: "invalid-country",
-    Flaw.ZONE: "unknown-place",
-    Flaw.PROFILE: "unknown-specification",
-    Flaw.PERIOD: "invalid-period",
-}
-UTC_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
+RIGHTS = "/rights/assigned"
+NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown right
+PAGE = 500
+LISTINGS = 8  # kept for those who read on
 
 
-class IndigoNeo(Dialect):
-    """Assigned rights by the client's own id, in UTC."""
+class Known(NamedTuple):
+    """The latest version of an id, and when it came, in seconds since 1970; what is not held was deleted by it."""
 
-    resource = "/rights/assigned/"
+    version: int
+    changed: float
 
-    def authorised(self, sent: Sent) -> bool:
-        """Look for the key in `X-MCC-Access-Token`."""
-        return sent.headers.get("X-MCC-Access-Token") == self.key
 
-    def read(self, reference: UUID, document: object) -> Record:
-        """Read an assigned right."""
-        own_id, specification, holder, places, uses = members(
-            document, "id", "rightSpecification", "rightHolder", "places", "plannedUses"
-        )
-        if own_id != str(reference):
-            raise RefusedError(Flaw.REFERENCE)
-        (kind,) = members(specification, "id")
-        (credentials,) = members(holder, "credentials")
-        (credential,) = items(credentials, at_most=1)
-        credential_type, identifier = members(credential, "type", "identifier")
-        if credential_type != "licensePlate":
-            raise RefusedError(Flaw.WRONG_TYPE)
-        issuer, registration = members(identifier, "className", "id")
-        (use,) = items(uses, at_most=1)
-        start, end = members(use, "startTime", "endTime")
-        return Record(
-            plate(registration),
-            country(issuer),
-            zones([code for place in items(places, at_most=MOST_ZONES) for code in members(place, "id")]),
-            profile(kind),
-            *period(self._midnight(start), self._midnight(end) - timedelta(days=1)),
-        )
+class Item(NamedTuple):
+    """What a listing has of one id, as it was at its instant; no record: it was deleted."""
 
-    def stored(self, reference: UUID) -> Answer:
-        """Answer with the id."""
-        return Answer(200, {"id": str(reference)})
+    id: str
+    known: Known
+    record: Record | None
 
-    def removed(self, reference: UUID) -> Answer:
-        """Answer with nothing."""
-        return Answer(204)
 
-    def unknown(self) -> Answer:
-        """Answer unknown-right."""
-        return Answer(404, {"type": "unknown-right"})
+class Listing(NamedTuple):
+    """What was there at one instant, or had changed by then, after so many changes in all."""
 
-    def unauthorised(self) -> Answer:
-        """Answer invalid-token."""
-        return Answer(401, {"type": "invalid-token"})
+    items: Sequence[Item]
+    changes: int
 
-    def refused(self, flaw: Flaw) -> Answer:
-        """Answer with a type of problem."""
-        return Answer(400, {"type": PROBLEMS.get(flaw, "invalid-request")})
 
-    def _midnight(self, value: object) -> date:
-        """Return the civil day of the city that begins at an instant in UTC."""
+class Server(Provider):
+    """Assigned rights whose versions the client counts; nothing older than the latest is accepted."""
+
+    secrets = ("key",)
+
+    def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
+        """Serve whoever shows the access token."""
+        super().__init__(secrets, zone)
+        self._known: dict[str, Known] = {}  # in the order of the changes
+        self._changes = 0
+        self._listings: dict[tuple[int | None, int], Listing] = {}  # by the first second, if any, and the instant
+
+    def answer(self, sent: Sent) -> Reply:
+        """Answer a request."""
+        if sent.headers.get("X-MCC-Access-Token") != self._secrets["key"]:
+            return Reply(documents.error(401, "Unknown access token"))
+        path, _, _ = sent.path.partition("?")
+        reference = unquote(path.removeprefix(f"{RIGHTS}/")) if path.startswith(f"{RIGHTS}/") else None
+        if not reference and path != RIGHTS:
+            return Reply(NOWHERE)
+        if reference and not documents.ID.fullmatch(reference):
+            return Reply(documents.error(404, NOT_FOUND))
         try:
-            moment = datetime.strptime(text(value), UTC_SECONDS).replace(tzinfo=UTC).astimezone(self.zone)
-        except ValueError:
-            raise RefusedError(Flaw.PERIOD) from None
-        if moment.time() != time():
-            raise RefusedError(Flaw.PERIOD)
-        return moment.date()
+            return self._of_all(sent) if reference is None else self._of_one(sent, reference)
+        except RefusedError as refused:
+            return Reply(documents.refused(refused.flaw))
+
+    def hold(self, reference: str, record: Record) -> None:
+        """Hold a right that nobody asked for, without a version of its own."""
+        super().hold(reference, record)
+        self._note(reference, self._known[reference].version if reference in self._known else 1)
+
+    def drop(self, reference: str) -> None:
+        """Lose a right and all that was known of it."""
+        super().drop(reference)
+        self._known.pop(reference, None)
+        self._changes += 1
+
+    def reset(self) -> None:
+        """Forget everything."""
+        super().reset()
+        self._known.clear()
+        self._listings.clear()
+
+    def _of_all(self, sent: Sent) -> Reply:
+        match sent.method:
+            case "GET":
+                return Reply(self._list(sent))
+            case "POST":
+                documents.query(sent)
+                return self._write(sent, documents.read(sent, self._zone))
+        return _not_allowed("GET, POST")
+
+    def _of_one(self, sent: Sent, reference: str) -> Reply:
+        match sent.method:
+            case "GET":
+                return Reply(self._read(sent, reference), references=(reference,))
+            case "PUT":
+                documents.query(sent)
+                right = documents.read(sent, self._zone)
+                if right.id != reference:
+                    raise RefusedError(Flaw.REFERENCE)
+                return self._write(sent, right)
+            case "DELETE":
+                return self._delete(sent, reference)
+        return _not_allowed("GET, PUT, DELETE")
+
+    def _write(self, sent: Sent, right: Right) -> Reply:
+        """Answer POST and PUT."""
+        judge = self._refuses_new if sent.method == "POST" else self._refuses_update
+        refusal = judge(right)
+        if refusal is not None:
+            return Reply(refusal, references=(right.id,))
+
+        def write() -> None:
+            if judge(right) is None:
+                self.held[right.id] = right.record
+                self._note(right.id, right.version)
+
+        return Reply(Answer(201 if sent.method == "POST" else 200, OK), write, (right.id,))
+
+    def _refuses_new(self, right: Right) -> Answer | None:
+        if right.id in self.held:
+            return documents.error(409, DUPLICATE)
+        known = self._known.get(right.id)
+        return documents.error(409, OUTDATED) if known is not None and right.version <= known.version else None
+
+    def _refuses_update(self, right: Right) -> Answer | None:
+        known, held = self._known.get(right.id), self.held.get(right.id)
+        if known is not None and right.version < known.version:
+            return documents.error(409, OUTDATED)
+        if known is not None and right.version == known.version and right.record != held:
+            return documents.error(409, OUTDATED)
+        return None if held is not None else documents.error(404, NOT_FOUND)
+
+    def _delete(self, sent: Sent, reference: str) -> Reply:
+        asked = documents.query(sent, "version")
+        if sent.body:
+            raise RefusedError(Flaw.UNKNOWN_FIELD)
+        if "version" not in asked:
+            return Reply(documents.error(400, "Did not provide version number"), references=(reference,))
+        version = documents.number(asked["version"], least=1, most=documents.LATEST_VERSION)
+        refusal = self._refuses_deletion(reference, version)
+        if refusal is not None:
+            return Reply(refusal, references=(reference,))
+
+        def delete() -> None:
+            if self._refuses_deletion(reference, version) is None:
+                del self.held[reference]
+                self._note(reference, version)
+
+        return Reply(Answer(200, OK), delete, (reference,))
+
+    def _refuses_deletion(self, reference: str, version: int) -> Answer | None:
+        known = self._known.get(reference)
+        if known is not None and version < known.version:
+            return documents.error(409, OUTDATED)
+        return None if reference in self.held else documents.error(404, NOT_FOUND)
+
+    def _note(self, reference: str, version: int) -> None:
+        """Note a version as the latest one, and this as the latest change."""
+        self._known.pop(reference, None)
+        self._known[reference] = Known(version, time.time())
+        self._changes += 1
+
+    def _read(self, sent: Sent, reference: str) -> Answer:
+        asked = documents.query(sent, "expand")
+        expanded = documents.expands(asked.get("expand"))
+        if sent.body:
+            raise RefusedError(Flaw.UNKNOWN_FIELD)
+        if reference not in self.held:
+            return documents.error(404, NOT_FOUND)
+        right = Right(reference, self._known[reference].version, self.held[reference])
+        return Answer(200, documents.written(right, self._zone, expanded=expanded))
+
+    def _list(self, sent: Sent) -> Answer:
+        asked = documents.query(sent, "expand", "modified_since", "offset", "reference_instant")
+        if sent.body:
+            raise RefusedError(Flaw.UNKNOWN_FIELD)
+        expanded = documents.expands(asked.get("expand"))
+        since = documents.number(asked["modified_since"]) if "modified_since" in asked else None
+        offset = documents.number(asked.get("offset", "0"))
+        named = asked.get("reference_instant")
+        instant = self._begin(since) if named is None else documents.number(named)
+        listing = self._listings.pop((since, instant), None)
+        if listing is None:
+            return documents.error(400, "Unknown reference instant")
+        self._listings[since, instant] = listing  # the last one to go
+        items = listing.items
+        page = items[offset : offset + PAGE]
+        rights = (Right(item.id, item.known.version, item.record) for item in page if item.record is not None)
+        answer: dict[str, object] = {
+            "meta": {"referenceInstant": instant, "offset": offset, "pageSize": PAGE, "total": len(items)},
+            "data": [documents.written(right, self._zone, expanded=expanded) for right in rights],
+        }
+        if since is not None:
+            gone = [documents.deleted(item.id, item.known.changed) for item in page if item.record is None]
+            answer["deletedReferences"] = gone
+        return Answer(200, answer)
+
+    def _begin(self, since: int | None) -> int:
+        """Keep what is there now for those who read on; return its instant: this second, or the last that is free."""
+        for (asked, instant), listing in self._listings.items():
+            if asked == since and listing.changes == self._changes:
+                return instant
+        instant = next(second for second in count(int(time.time()), -1) if (since, second) not in self._listings)
+        if len(self._listings) == LISTINGS:
+            del self._listings[next(iter(self._listings))]
+        items = self._rights() if since is None else self._latest(since)
+        self._listings[since, instant] = Listing(items, self._changes)
+        return instant
+
+    def _rights(self) -> list[Item]:
+        return [Item(reference, self._known[reference], record) for reference, record in self.held.items()]
+
+    def _latest(self, since: int) -> list[Item]:
+        """Return what has changed after a second, the latest first."""
+        found = takewhile(lambda one: one[1].changed > since, reversed(self._known.items()))
+        return [Item(reference, known, self.held.get(reference)) for reference, known in found]
+
+
+def _not_allowed(methods: str) -> Reply:
+    return Reply(documents.error(405, "Method not allowed")._replace(headers={"Allow": methods}))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from integrations.sandbox.records import Reply, Sent
+
 
 class Kind(StrEnum):
     """The ways to go wrong."""
@@ -16,16 +18,27 @@ class Kind(StrEnum):
     RESET_AFTER = "reset_after"  # connection reset, applied
     LATE = "late"  # 504 at once, applied after `delay_ms`
     SLOW = "slow"  # right, but answered after `delay_ms`
+    TRICKLE = "trickle"  # right, but answered a byte at a time, over `delay_ms`
     HTML = "html"  # 200 with a page, not applied
     TRUNCATED = "truncated"  # applied, but the answer's JSON ends half way
     REDIRECT = "redirect"  # 307 to another host, not applied
     LARGE = "large"  # an answer of more than 1 MB, applied
+    # what only some providers are capable of
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - no password; 401, and every token is forgotten
+    EXPIRED_CERTIFICATE = "expired_certificate"  # shown in new handshakes; open connections are closed
+    PARTIAL_BATCH = "partial_batch"  # 500, the first half of the rows is applied
+    ROW_MISSING = "row_missing"  # all rows are applied, the last one is missing from the answer
+    LOST_OPERATION = "lost_operation"  # carried out, but unknown when asked about
+    LATE_OPERATION = "late_operation"  # carried out after `delay_ms`
 
 
-APPLIED_AT_ONCE = frozenset({Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.TRUNCATED, Kind.LARGE, Kind.SLOW})
+APPLIED_AT_ONCE = frozenset({Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.TRUNCATED, Kind.LARGE, Kind.SLOW, Kind.TRICKLE})
 APPLIED_LATER = frozenset({Kind.HANG, Kind.LATE})
+FOR_BATCHES = frozenset({Kind.PARTIAL_BATCH, Kind.ROW_MISSING})
+FOR_OPERATIONS = frozenset({Kind.LOST_OPERATION, Kind.LATE_OPERATION})
+THEIR_OWN = FOR_BATCHES | FOR_OPERATIONS | {Kind.EXPIRED_TOKEN}  # the provider itself says what becomes of its reply
 
-
+METHODS = (None, "GET", "POST", "PUT", "PATCH", "DELETE")
 ROUNDING = 1e-9  # ten times 0.1 is a little less than 1
 
 
@@ -33,8 +46,8 @@ ROUNDING = 1e-9  # ten times 0.1 is a little less than 1
 class Misbehaviour:
     """One order to go wrong; it lapses when it has been followed `left` times or at `until`.
 
-    `rate` is the part of the requests that suffer, spread evenly; `method` limits it to PUT or DELETE; `until` is in
-    seconds of the monotonic clock; `retry_after` goes out as it is, be it seconds or a date.
+    `rate` is the part of the requests that suffer, spread evenly; `method` and the beginning of the path say
+    which may; `until` is in seconds of the monotonic clock; `retry_after` goes out as it is, be it seconds or a date.
     """
 
     kind: Kind
@@ -42,6 +55,7 @@ class Misbehaviour:
     rate: float = 1.0
     until: float | None = None
     method: str | None = None
+    path: str = "/"
     delay_ms: float | None = None
     retry_after: str | None = None
     _due: float = 0.0
@@ -50,10 +64,20 @@ class Misbehaviour:
         """Tell whether it is over."""
         return self.left == 0 or (self.until is not None and now >= self.until)
 
-    def strikes(self, method: str) -> bool:
+    def strikes(self, sent: Sent, reply: Reply) -> bool:
         """Tell whether this request suffers, and count it."""
-        if self.method not in {None, method}:
+        if (
+            (self.method is not None and self.method != sent.method)
+            or not sent.path.startswith(self.path)
+            or (self.kind in FOR_BATCHES and not reply.rows)
+            or (self.kind in FOR_OPERATIONS and reply.effect is None)
+            or self.kind is Kind.EXPIRED_CERTIFICATE
+        ):
             return False
+        return self.counts()
+
+    def counts(self) -> bool:
+        """Tell whether it is the turn of one that may suffer, and count it."""
         self._due += self.rate
         if self._due < 1.0 - ROUNDING:
             return False
@@ -64,12 +88,12 @@ class Misbehaviour:
 
 
 def parse(order: object, now: float) -> Misbehaviour:
-    """Read an order from a JSON document: kind, count, rate, seconds, method, delay_ms, retry_after.
+    """Read an order from a JSON document: kind, count, rate, seconds, method, path, delay_ms, retry_after.
 
     Raises:
         ValueError: it is none.
     """
-    known = {"kind", "count", "rate", "seconds", "method", "delay_ms", "retry_after"}
+    known = {"kind", "count", "rate", "seconds", "method", "path", "delay_ms", "retry_after"}
     if not isinstance(order, dict) or not order.keys() <= known or "kind" not in order:
         raise ValueError(f"an order is an object of {', '.join(sorted(known))}; kind is needed")
     try:
@@ -80,6 +104,7 @@ def parse(order: object, now: float) -> Misbehaviour:
             rate=float(order.get("rate") or 1.0),
             until=None if seconds is None else now + float(seconds),
             method=order.get("method"),
+            path=order.get("path") or "/",
             delay_ms=None if delay is None else float(delay),
             retry_after=order.get("retry_after"),
         )
@@ -87,6 +112,8 @@ def parse(order: object, now: float) -> Misbehaviour:
         raise ValueError(str(error)) from None
     if not 0 < found.rate <= 1 or (found.left is not None and found.left < 1) or (found.delay_ms or 0) < 0:
         raise ValueError("rate is in (0, 1], count at least 1, delay_ms not negative")
-    if found.method not in (None, "PUT", "DELETE") or not isinstance(found.retry_after, str | None):
-        raise ValueError("method is PUT or DELETE, retry_after a text")
+    if found.method not in METHODS or not isinstance(found.retry_after, str | None):
+        raise ValueError("method is one of HTTP's, retry_after a text")
+    if not isinstance(found.path, str) or not found.path.startswith("/"):
+        raise ValueError("path begins with a slash")
     return found

@@ -1,13 +1,25 @@
-"""PayByPhone's side of its contract (integrations/paybyphone/README.md)."""
+"""PayByPhone's side of its contract (integrations/paybyphone/contract.yaml)."""
 
-from uuid import UUID
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from urllib.parse import unquote
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
-from integrations.sandbox.dialect import Dialect
+from integrations.sandbox.answering import DELAY_BY_DEFAULT_MS
+from integrations.sandbox.misbehaviour import Kind
+from integrations.sandbox.paybyphone_workflows import Workflows, Write
+from integrations.sandbox.provider import Provider
 from integrations.sandbox.records import (
     MOST_ZONES,
     Answer,
     Flaw,
     Record,
+    RefusedError,
+    Reply,
     Sent,
     country,
     day,
@@ -18,55 +30,137 @@ from integrations.sandbox.records import (
     profile,
     zones,
 )
+from integrations.sandbox.tokens import Tokens
+
+TOKEN = "/identity/token"  # noqa: S105 - a path
+METHODS = {"/eligibilities/": ("PUT", "DELETE"), "/workflows/": ("GET",)}
+NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown eligibility
 
 TYPES = {
+    Flaw.NOT_JSON: "JsonReaderException",
     Flaw.PLATE: "LicensePlateInvalidFormat",
-    Flaw.COUNTRY: "CountryNotSupported",
+    Flaw.COUNTRY: "CountryCodeNotFound",
     Flaw.ZONE: "LocationNotFound",
     Flaw.PROFILE: "RateOptionNotFound",
-    Flaw.PERIOD: "InvalidPeriod",
+    Flaw.PERIOD: "PeriodInvalid",
 }
+# Every location and every eligibility type of the right form is known here, but for these; a workflow finds that out.
+NO_LOCATION, NO_TYPE = "99999", "unknown"
+
+REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}")
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
+WORKFLOW_MS = 3.0  # from a write to its end
 
 
-class PayByPhone(Dialect):
-    """Eligibilities by our reference."""
+class Server(Provider):
+    """Eligibilities by our reference; writes are taken at once and carried out by workflows."""
 
-    resource = "/eligibilities/"
+    secrets = ("client_id", "client_secret")
+    kinds = frozenset({Kind.EXPIRED_TOKEN, Kind.LOST_OPERATION, Kind.LATE_OPERATION})
 
-    def authorised(self, sent: Sent) -> bool:
-        """Look for the bearer key and the version of the interface."""
-        return sent.headers.get("Authorization") == f"Bearer {self.key}" and sent.headers.get("X-Pbp-Version") == "2"
+    def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
+        """Serve whoever shows a token that was granted for the id and the secret."""
+        super().__init__(secrets, zone)
+        self._tokens = Tokens(secrets)
+        self._workflows = Workflows()
 
-    def read(self, reference: UUID, document: object) -> Record:
-        """Read an eligibility."""
-        vehicle, locations, kind, start, end = members(
-            document, "vehicle", "locations", "eligibilityType", "validFrom", "validTo"
-        )
-        registration, issuer = members(vehicle, "licensePlate", "countryCode")
-        return Record(
-            plate(registration),
-            country(issuer),
-            zones(items(locations, at_most=MOST_ZONES)),
-            profile(kind),
-            *period(day(start), day(end)),
-        )
+    def answer(self, sent: Sent) -> Reply:
+        """Answer a request."""
+        path, _, query = sent.path.partition("?")
+        if path == TOKEN:
+            return Reply(self._tokens.grant(sent))
+        place = path[: path.rindex("/") + 1]
+        methods = METHODS.get(place)
+        if methods is None:
+            return Reply(NOWHERE)
+        if not self._tokens.are_shown_by(sent):
+            return Reply(_error(401, "Unauthorized"))
+        if sent.method not in methods:
+            return Reply(_error(405, "MethodNotAllowed")._replace(headers={"Allow": ", ".join(methods)}))
+        try:
+            if query or sent.headers.get("X-Pbp-Version") != "2" or (sent.body and sent.method != "PUT"):
+                raise RefusedError(Flaw.UNKNOWN_FIELD)
+            name = unquote(path.removeprefix(place))
+            if sent.method == "GET":
+                return self._ask(name)
+            if not REFERENCE.fullmatch(name):
+                raise RefusedError(Flaw.REFERENCE)
+            return self._delete(name) if sent.method == "DELETE" else self._put(name, sent)
+        except RefusedError as refused:
+            return Reply(_error(400, TYPES.get(refused.flaw, "InvalidRequest")))
 
-    def stored(self, reference: UUID) -> Answer:
-        """Answer with the id."""
-        return Answer(200, {"eligibilityId": str(reference)})
+    def misbehave(self, kind: Kind, reply: Reply, delay_ms: float | None) -> Reply:
+        """Forget tokens, name a workflow that nobody knows, or take longer for one."""
+        body = reply.answer.body
+        if kind is Kind.EXPIRED_TOKEN:
+            if isinstance(body, dict) and "access_token" in body:
+                return reply  # it is new
+            self._tokens.forget()
+            return Reply(_error(401, "Unauthorized"), references=reply.references)
+        if kind is Kind.LOST_OPERATION:
+            return reply._replace(answer=_accepted(str(uuid4())))
+        assert isinstance(reply.effect, Write)
+        late = DELAY_BY_DEFAULT_MS if delay_ms is None else delay_ms
+        return reply._replace(effect=replace(reply.effect, delay_ms=late))
 
-    def removed(self, reference: UUID) -> Answer:
-        """Answer with the id."""
-        return Answer(200, {"eligibilityId": str(reference)})
+    def reset(self) -> None:
+        """Forget everything but the tokens."""
+        super().reset()
+        self._workflows.reset()
 
-    def unknown(self) -> Answer:
-        """Answer EligibilityNotFound."""
-        return Answer(404, {"errorType": "EligibilityNotFound"})
+    def _put(self, reference: str, sent: Sent) -> Reply:
+        if sent.headers.get("Content-Type") != "application/json":
+            return Reply(_error(415, "UnsupportedMediaType"))
+        record = _read(sent.body)
 
-    def unauthorised(self) -> Answer:
-        """Answer Unauthorized."""
-        return Answer(401, {"errorType": "Unauthorized"})
+        def put() -> str | None:
+            if NO_LOCATION in record.zones:
+                return TYPES[Flaw.ZONE]
+            if record.profile == NO_TYPE:
+                return TYPES[Flaw.PROFILE]
+            self.hold(reference, record)
+            return None
 
-    def refused(self, flaw: Flaw) -> Answer:
-        """Answer with an error type."""
-        return Answer(400, {"errorType": TYPES.get(flaw, "InvalidRequest")})
+        return self._taken(reference, put)
+
+    def _delete(self, reference: str) -> Reply:
+        if reference not in self.held and not self._workflows.concern(reference):
+            return Reply(_error(404, "EligibilityNotFound"), references=(reference,))
+        return self._taken(reference, lambda: self.drop(reference))
+
+    def _taken(self, reference: str, carry_out: Callable[[], str | None]) -> Reply:
+        number = str(uuid4())
+        write = Write(self._workflows, number, reference, carry_out, WORKFLOW_MS)
+        return Reply(_accepted(number), write, (reference,))
+
+    def _ask(self, number: str) -> Reply:
+        told = self._workflows.tell(number)
+        if told is None:
+            return Reply(_error(404, "WorkflowNotFound"))
+        reason = {} if told.error_type is None else {"errorType": told.error_type}
+        return Reply(Answer(200, {"status": told.status, **reason}), references=(told.reference,))
+
+
+def _error(status: int, error_type: str) -> Answer:
+    return Answer(status, {"errorType": error_type})
+
+
+def _accepted(number: str) -> Answer:
+    return Answer(202, None, {"Location": f"/workflows/{number}"})
+
+
+def _read(body: bytes) -> Record:
+    """Read an eligibility; its locations keep their order."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RefusedError(Flaw.NOT_JSON) from None
+    vehicle, locations, kind, start, end = members(
+        document, "vehicle", "locations", "eligibilityType", "validFrom", "validTo"
+    )
+    registration, issuer = members(vehicle, "licensePlate", "countryCode")
+    first_day, last_day = period(day(start), day(end))
+    if first_day < FIRST_DAY or last_day > LAST_DAY:
+        raise RefusedError(Flaw.PERIOD)
+    codes = zones(items(locations, at_most=MOST_ZONES))
+    return Record(plate(registration), country(issuer), codes, profile(kind), first_day, last_day)

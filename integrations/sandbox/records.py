@@ -1,11 +1,11 @@
 """What a provider holds and what a request does to it, in words common to all."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 
@@ -13,38 +13,74 @@ class Record(NamedTuple):
     """What a provider holds under one reference; days are civil days of the city, both included."""
 
     plate: str
-    country: str | None
+    country: str | None  # None, here and below: the provider has no place for it
     zones: tuple[str, ...]
-    profile: str
+    profile: str | None
     first_day: date
     last_day: date
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a request does once it is applied; no record is a removal."""
-
-    reference: UUID
-    record: Record | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One request as it came; the path without the provider's part."""
+class Sent(NamedTuple):
+    """One request as it came; the path without the provider's part, with the query."""
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # whatever the case of their names
     body: bytes
+    certificate: bool = False  # whether the client has shown one that is trusted
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer; a body of None is empty, bytes go out as they are."""
+class Answer(NamedTuple):
+    """One answer: a JSON value, bytes that go out as they are, or nothing."""
 
     status: int
-    body: Mapping[str, object] | bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    body: object = None
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+Effect = Callable[[], None]
+"""Carries a request out: changes what is held by then. It is run at once, later or never."""
+
+
+class Reply(NamedTuple):
+    """The answer to a request and what the request does; `references` are those that it is about.
+
+    A batch has one effect a row, in their order, and no other.
+    """
+
+    answer: Answer
+    effect: Effect | None = None
+    references: tuple[str, ...] = ()
+    rows: tuple[Effect, ...] = ()
+
+
+REFERENCE_LENGTH = 36  # of the hub's own, which are UUIDs
+
+
+def to_json(record: Record) -> dict[str, object]:
+    """Return a record as the control tells it."""
+    return record._asdict() | {
+        "first_day": record.first_day.isoformat(),
+        "last_day": record.last_day.isoformat(),
+    }
+
+
+def from_json(found: Mapping[str, Any]) -> Record:
+    """Return a record that `to_json` wrote."""
+    return Record(
+        plate=found["plate"],
+        country=found["country"],
+        zones=tuple(found["zones"]),
+        profile=found["profile"],
+        first_day=date.fromisoformat(found["first_day"]),
+        last_day=date.fromisoformat(found["last_day"]),
+    )
+
+
+def numbered(number: int) -> tuple[str, Record]:
+    """Return the reference and the record of one among many that only measurements need."""
+    record = Record(f"ZZ{number}", "FR", ("75014",), "standard", date(2026, 1, 1), date(2026, 12, 31))
+    return str(UUID(int=number, version=4)), record
 
 
 class Flaw(StrEnum):

@@ -1,13 +1,14 @@
-"""What one provider's server holds, was sent, and was told to do wrong."""
+"""What one provider's server was sent, and was told to do wrong."""
 
 import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
-from uuid import UUID
 
-from integrations.sandbox.misbehaviour import Misbehaviour
-from integrations.sandbox.records import Change, Record
+from integrations.sandbox.misbehaviour import Kind, Misbehaviour
+from integrations.sandbox.records import Reply, Sent
+
+LOG_BYTES = 32_000_000  # of bodies, for each provider; a batch may have a hundred kilobytes
 
 
 def monotonic_ms() -> float:
@@ -20,51 +21,60 @@ class Entry:
     """One request that came in; times in milliseconds of the monotonic clock; status is None while not answered."""
 
     sequence: int
-    method: str
-    path: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    sent: Sent
     arrived_ms: float
+    references: tuple[str, ...] = ()
     status: int | None = None
     applied_ms: float | None = None
 
 
 class State:
-    """One provider's memory."""
+    """One provider's memory of its requests and orders."""
 
     def __init__(self, log_limit: int) -> None:
-        """Start empty; the log keeps the latest `log_limit` requests."""
-        self.held: dict[UUID, Record] = {}
-        self.log: deque[Entry] = deque(maxlen=log_limit)
+        """Start empty; the log keeps the latest `log_limit` requests, fewer when they are large."""
+        self.log: deque[Entry] = deque()
+        self._log_limit = log_limit
+        self._log_bytes = 0
         self.received = 0
         self.applied = 0
         self._misbehaviours: list[Misbehaviour] = []
         self._late: set[asyncio.TimerHandle] = set()
 
-    def enter(self, method: str, path: str, headers: tuple[tuple[str, str], ...], body: bytes, arrived: float) -> Entry:
+    def enter(self, sent: Sent, arrived_ms: float) -> Entry:
         """Log a request."""
         self.received += 1
-        entry = Entry(self.received, method, path, headers, body, arrived)
+        entry = Entry(self.received, sent, arrived_ms)
         self.log.append(entry)
+        self._log_bytes += len(sent.body)
+        while len(self.log) > self._log_limit or self._log_bytes > LOG_BYTES:
+            self._log_bytes -= len(self.log.popleft().sent.body)
         return entry
 
-    def apply(self, change: Change | None, entry: Entry) -> None:
+    @property
+    def late(self) -> int:
+        """Return how many requests are still to be carried out."""
+        return len(self._late)
+
+    def apply(self, reply: Reply, entry: Entry) -> None:
         """Carry out a request."""
-        if change is None:
-            return
-        if change.record is None:
-            self.held.pop(change.reference, None)
+        if reply.effect is not None:
+            reply.effect()
+            self.applied += 1
+        elif reply.rows:
+            for effect in reply.rows:
+                effect()
+            self.applied += len(reply.rows)
         else:
-            self.held[change.reference] = change.record
-        self.applied += 1
+            return
         entry.applied_ms = monotonic_ms()
 
-    def apply_later(self, change: Change | None, entry: Entry, delay_ms: float) -> None:
+    def apply_later(self, reply: Reply, entry: Entry, delay_ms: float) -> None:
         """Carry out a request after a delay, unless a reset comes first."""
 
         def apply() -> None:
             self._late.discard(timer)
-            self.apply(change, entry)
+            self.apply(reply, entry)
 
         timer = asyncio.get_running_loop().call_later(delay_ms / 1000, apply)
         self._late.add(timer)
@@ -77,20 +87,28 @@ class State:
         """Forget all orders; what is to be applied late still is."""
         self._misbehaviours.clear()
 
-    def misbehaviour(self, method: str) -> Misbehaviour | None:
+    def misbehaviour(self, sent: Sent, reply: Reply) -> Misbehaviour | None:
         """Return the order that this request suffers from."""
         if not self._misbehaviours:
             return None
-        now = time.monotonic()
-        self._misbehaviours = [order for order in self._misbehaviours if not order.lapsed(now)]
-        return next((order for order in self._misbehaviours if order.strikes(method)), None)
+        return next((order for order in self._standing() if order.strikes(sent, reply)), None)
+
+    def certificate_expired(self) -> bool:
+        """Tell whether a handshake is to be shown an expired certificate."""
+        orders = (order for order in self._standing() if order.kind is Kind.EXPIRED_CERTIFICATE)
+        return any(order.counts() for order in orders)
 
     def reset(self) -> None:
         """Forget everything."""
-        self.held.clear()
         self.log.clear()
+        self._log_bytes = 0
         self.received = self.applied = 0
         self.behave()
         for timer in self._late:
             timer.cancel()
         self._late.clear()
+
+    def _standing(self) -> list[Misbehaviour]:
+        now = time.monotonic()
+        self._misbehaviours = [order for order in self._misbehaviours if not order.lapsed(now)]
+        return self._misbehaviours

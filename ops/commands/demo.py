@@ -60,7 +60,7 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
     started = time.monotonic()
     console.print("[bold]permit-hub[/]: the main job, end to end, on a stack of its own", highlight=False)
     console.print(
-        "PostgreSQL, Valkey, four providers' sandboxes, workers, beat and Flower", style="dim", highlight=False
+        "PostgreSQL, Valkey, five providers' sandboxes, workers, beat and Flower", style="dim", highlight=False
     )
     with console.status("starting") as status:
         stack.start(status.update)
@@ -70,7 +70,7 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
         configured = settings()
         with (
             Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub,
-            Control(stack.sandbox_url) as control,
+            Control(stack.sandboxes.url) as control,
         ):
             today = datetime.now(configured.zone).date()
             return play(Stage(hub, control, Narrator(console, configured.zone), today))

@@ -35,5 +35,5 @@ def space(
     shown, console = Space.model_validate(found), Console()
     width = min(console.width, WIDEST)
     console.print(Text(f"{shown.resident_id}: as of {day(shown.as_of)}, version {shown.version}", style="dim"))
-    for part in (show_cards(shown.cards), show_consent(shown.consent, configured.zone)):
+    for part in (show_cards(shown.cards), show_consent(shown, configured.zone)):
         console.print(Padding(part, (1, 0, 0, 2)), width=width)

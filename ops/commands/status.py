@@ -1,9 +1,9 @@
 """`permit-hub status`: how far each lane and queue is behind, and whether workers work."""
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import tzinfo
 from typing import Annotated
 
 import redis
@@ -14,16 +14,19 @@ from rich.text import Text
 
 from ops.canary import Canary
 from ops.commands.options import AsJson
+from ops.commands.printed import print_json, table, to_the_minute
 from ops.commands.reach import RunningOn, asking, reach
-from ops.screen import PROVIDERS
 from schemas.jobs import Queue
 from worker.db import status as backlog
 from worker.db.engine import make_engine, transact
 from worker.db.status import ProviderStatus
+from worker.domain.breaker import BreakerState
 from worker.settings import Settings, settings
 
 POLL_SECONDS = 0.01
 REDIS_SECONDS = 3.0
+SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds; each is used from twice its length on
+WAITING = ("consent", "change", "routine", "oldest due", "failing", "leased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ def status(
     as_json: AsJson = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the workers' answers.")] = 3.0,
 ) -> None:
-    """Show what waits for each provider and in each queue, and whether a worker answers on it.
+    """Show what waits for each provider and what holds it back, and for each queue whether a worker answers on it.
 
     Exit code 1 if on some queue none does.
     """
@@ -50,14 +53,13 @@ def status(
         queues = _queues(configured, wait)
         known = transact(make_engine(configured), lambda db: backlog.read(db, configured.providers))
     if as_json:
-        typer.echo(json.dumps(asdict(known) | {"queues": [asdict(queue) for queue in queues]}))
+        print_json(asdict(known) | {"queues": [asdict(queue) for queue in queues]})
     else:
-        console = Console()
-        console.print(_lanes(known.providers))
-        console.print()
-        console.print(_lines(queues, wait))
-        console.print()
-        console.print(f"residents to be published: {known.unpublished_residents}   epoch: {known.epoch}")
+        console = Console(highlight=False)
+        for part in (_shares(known.providers), _lanes(known.providers, configured.zone), _lines(queues, wait)):
+            console.print(part)
+            console.print()
+        console.print(f"residents to be published: {known.unpublished_residents:,}   epoch: {known.epoch}")
     if any(not queue.alive for queue in queues):
         raise typer.Exit(1)
 
@@ -78,32 +80,66 @@ def _queues(configured: Settings, wait: float) -> list[QueueStatus]:
     return [QueueStatus(name, waiting[name], name in alive) for name in names]
 
 
-def _lanes(providers: Sequence[ProviderStatus]) -> Table:
-    table = _table("Shares to be confirmed by their provider")
-    table.add_column("provider")
-    for heading in ("consent", "change", "routine", "oldest due", "failing", "parked", "leased"):
-        table.add_column(heading, justify="right")
+def _shares(providers: Sequence[ProviderStatus]) -> Table:
+    made = table("Shares to be confirmed by their provider", "provider", *WAITING, right=frozenset(WAITING))
     for one in providers:
-        table.add_row(
-            PROVIDERS.get(one.provider, one.provider),
-            *map(str, (one.consent, one.change, one.routine)),
-            "–" if one.oldest_due_seconds is None else f"{one.oldest_due_seconds:.1f} s",
-            *(Text(str(count), style="red" if count else "") for count in (one.failing, one.parked)),
-            str(one.leased),
+        made.add_row(
+            one.provider,
+            *(f"{count:,}" for count in (one.consent, one.change, one.routine)),
+            "–" if one.oldest_due_seconds is None else span(one.oldest_due_seconds),
+            _alarming(one.failing),
+            f"{one.leased:,}",
         )
-    return table
+    return made
+
+
+def span(seconds: float) -> str:
+    """Return how long something takes as one figure: 93.4 s, 95 min, 30 h, 5 d."""
+    for length, unit in SPANS:
+        if seconds >= 2 * length:
+            return f"{seconds // length:,.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _lanes(providers: Sequence[ProviderStatus], zone: tzinfo) -> Table:
+    figures = ("dead letters", "drift")
+    made = table("Their providers", "provider", *figures, "reconciled", "held back", right=frozenset(figures))
+    for one in providers:
+        drift = Text("–") if one.drift is None else _alarming(one.drift)
+        held_back = Text("\n").join(_hindrances(one, zone)) or Text("no", style="green")
+        made.add_row(one.provider, _alarming(one.parked), drift, _reconciled(one, zone), held_back)
+    return made
+
+
+def _reconciled(one: ProviderStatus, zone: tzinfo) -> Text:
+    last = Text("–" if one.reconciled_at is None else to_the_minute(one.reconciled_at, zone))
+    if one.reconciling:
+        last.append("\nunder way")
+    elif one.reconciliation_code is not None:
+        last.append(f"\n{one.reconciliation_code}", style="red")
+    return last
+
+
+def _hindrances(one: ProviderStatus, zone: tzinfo) -> Iterator[Text]:
+    """Say what holds a lane back, the most lasting first."""
+    if one.unconfigured is not None:
+        yield Text(one.unconfigured, style="red")
+    if one.paused_at is not None:
+        yield Text(f"paused since {to_the_minute(one.paused_at, zone)}", style="red")
+    if one.breaker != BreakerState.CLOSED and one.opened_at is not None:
+        state = one.breaker.replace("_", " ")
+        yield Text(f"breaker {state} since {to_the_minute(one.opened_at, zone)}", style="red")
+    if one.held_until is not None:
+        yield Text(f"asked to wait until {one.held_until.astimezone(zone):%H:%M:%S}", style="yellow")
+
+
+def _alarming(count: int) -> Text:
+    return Text(f"{count:,}", style="red" if count else "")
 
 
 def _lines(queues: Sequence[QueueStatus], wait: float) -> Table:
-    table = _table("Messages in the queues")
-    table.add_column("queue")
-    table.add_column("waiting", justify="right")
-    table.add_column("a worker answers")
+    made = table("Messages in the queues", "queue", "waiting", "a worker answers", right=frozenset({"waiting"}))
     for one in queues:
         answer = Text("yes", style="green") if one.alive else Text(f"no, not within {wait:g} s", style="red")
-        table.add_row(one.queue, str(one.waiting), answer)
-    return table
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+        made.add_row(one.queue, f"{one.waiting:,}", answer)
+    return made

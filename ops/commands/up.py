@@ -20,6 +20,9 @@ def up(
     as_json: AsJson = False,
     redis_port: Annotated[int | None, typer.Option(help="Valkey's port (default: a free one).")] = None,
     sandbox_port: Annotated[int | None, typer.Option(help="The sandboxes' port (default: a free one).")] = None,
+    sandbox_tls_port: Annotated[
+        int | None, typer.Option(help="The port of those behind HTTPS (default: a free one).")
+    ] = None,
     flower_port: Annotated[int | None, typer.Option(help="Flower's port (default: a free one).")] = None,
 ) -> None:
     """Run the embedded stack, print its addresses, and stop everything on Ctrl-C."""
@@ -27,6 +30,7 @@ def up(
         data,
         redis_port=redis_port,
         sandbox_port=sandbox_port,
+        sandbox_tls_port=sandbox_tls_port,
         flower_port=flower_port,
         report=lambda line: messages.print(line, markup=False, highlight=False, soft_wrap=True),
     )

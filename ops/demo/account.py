@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
-from ops.screen import ALLOWED, PROVIDERS, REFUSED
+from ops.screen import ALLOWED, APPS, PROVIDERS, REFUSED
 from worker.domain.terms import add_months
 
 RESIDENT = "r-demo"
@@ -39,12 +39,12 @@ def existing_permits(today: date) -> list[dict[str, object]]:
 
 
 def consent(choice: str) -> dict[str, object]:
-    """Return the fields of a decision about all four providers, with the exact text that the resident was shown."""
-    shown = (ALLOWED if choice == "allow" else REFUSED).format(", ".join(PROVIDERS.values()))
+    """Return the fields of a decision about all four apps, with the exact text that the resident was shown."""
+    shown = (ALLOWED if choice == "allow" else REFUSED).format(", ".join(PROVIDERS[name] for name in APPS))
     return {
         "resident_id": RESIDENT,
         "choice": choice,
-        "providers": list(PROVIDERS),
+        "providers": list(APPS),
         "text": {"version": "2024-09", "sha256": hashlib.sha256(shown.encode()).hexdigest()},
     }
 

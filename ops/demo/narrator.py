@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.receipts import reason
-from ops.screen import ALLOWED, PROVIDERS, REFUSED, WIDEST, day, show_cards, state
-from schemas.space import Card, Consent
+from ops.screen import ALLOWED, APPS, PROVIDERS, REFUSED, WIDEST, day, show_cards, state
+from schemas.space import Card, Consent, Space
 
 KIND_WIDTH = 23
 
@@ -62,24 +62,23 @@ class Narrator:
     def choice(self, consent: Consent) -> None:
         """Show the choice on the resident's screen, with its two boxes."""
         allowed = any(one.allowed for one in consent.providers)
-        names = ", ".join(PROVIDERS.values())
+        names = ", ".join(PROVIDERS[name] for name in APPS)
         for ticked, words in ((allowed, ALLOWED), (not allowed, REFUSED)):
             sentence = words.format(names).partition(". ")[0] + "."
             self._print(Text(f"{'☒' if ticked else '☐'} {sentence}", style="bold" if ticked else "dim"), above=1)
         if consent.updated_at is not None:
             self.note(f"Dernière mise à jour le {day(consent.updated_at.astimezone(self._zone))}")
 
-    def providers(
-        self, consent: Consent, headings: Sequence[str], rows: Mapping[str, Sequence[RenderableType]]
-    ) -> None:
+    def providers(self, space: Space, headings: Sequence[str], rows: Mapping[str, Sequence[RenderableType]]) -> None:
         """Show where each provider stands on the resident's screen, and beside it what else is known."""
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("provider")
         table.add_column("on the screen")
         for heading in headings:
             table.add_column(heading)
-        for one in consent.providers:
-            table.add_row(PROVIDERS[one.provider], state(one.state), *rows[one.provider])
+        for one in (*space.consent.providers, *space.public_task):
+            if one.provider in rows:
+                table.add_row(PROVIDERS[one.provider], state(one.state), *rows[one.provider])
         self._print(table, above=1)
 
     def checked(self, words: str) -> None:

@@ -19,7 +19,7 @@ def play(stage: Stage) -> dict[str, object]:
     consent_allowed(stage)
     a_change_of_vehicle(stage)
     withdrawal_ms = consent_withdrawn(stage)
-    held_after_withdrawal = sum(len(plates) for plates in stage.plates_held().values())
+    held_after_withdrawal = sum(len(plates) for plates in stage.plates_in_apps().values())
     the_same_job_twice(stage)
     malformed_jobs(stage)
     converged_after_outage_s = one_provider_down(stage)
@@ -29,7 +29,7 @@ def play(stage: Stage) -> dict[str, object]:
         [
             ("from sending a job to the change on the resident's screen (median)", f"{stage.visible_ms():.1f} ms"),
             ("from withdrawing consent until all four had confirmed", f"{withdrawal_ms[slowest]:.1f} ms"),
-            ("permits held by providers after that", str(held_after_withdrawal)),
+            ("permits held by the apps after that", str(held_after_withdrawal)),
             ("from a provider's return until it had caught up", f"{converged_after_outage_s:.1f} s"),
         ],
     )

@@ -4,13 +4,14 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from integrations.sandbox.misbehaviour import Kind
 from ops.demo import account
 from ops.demo.permits import expect_card, show
 from ops.demo.stage import Followed, Stage, expect
-from ops.screen import PROVIDERS
+from ops.screen import APPS, METERS, PROVIDERS
 from schemas.space import CardStatus, HeldState
 
 SHARED = {account.ACTIVE, account.LAPSED, account.REQUESTED}
@@ -23,21 +24,24 @@ def consent_allowed(stage: Stage) -> None:
     """Allow all four providers, and ask each what it holds."""
     stage.tell.scene(
         "Consent allowed",
-        "The resident allows the four payment apps to know the plates. Each gets what it needs of the three active "
-        "permits, and nothing else: no name, no address, no id of the city's.",
+        "The city's own meters know the three active permits already: that is the city's task and needs no consent. "
+        "Now the resident allows the four payment apps. Each gets what it needs of the permits, and nothing else: no "
+        "name, no address, no id of the city's.",
     )
     allowed = _allow(stage)
     stage.tell.choice(stage.space().consent)
-    _show_held(stage, allowed, ("EF367QS", "GH578KL", "PO456VB"))
+    plates = ["EF367QS", "GH578KL", "PO456VB"]
+    stage.until(lambda: stage.plates_held()[METERS] == plates, "the city's hub holds the three active permits")
+    _show_held(stage, allowed, dict.fromkeys(PROVIDERS, plates))
     for name in PROVIDERS:
         sent = " ".join(f"{request.path} {request.body}" for request in stage.control.requests(name))
         expect(not any(private in sent for private in PRIVATE), f"{name} is sent nothing but what it needs")
-    stage.tell.checked("each of the four holds the three active permits, and was sent nothing else")
+    stage.tell.checked("each of the five holds the three active permits, and was sent nothing else")
 
 
 def a_change_of_vehicle(stage: Stage) -> None:
     """Change a vehicle while providers hold the old one's plate."""
-    stage.tell.scene("A change of vehicle", "EF-367-QS moves to another car; so does what the four providers hold.")
+    stage.tell.scene("A change of vehicle", "EF-367-QS moves to another car; so does what the five hold.")
     stage.submit(
         "permit.change_vehicle",
         f"now {account.OTHER_PLATE}",
@@ -54,8 +58,8 @@ def a_change_of_vehicle(stage: Stage) -> None:
         return all(plates == held for plates in stage.plates_held().values()) and _states(stage) == everywhere
 
     everywhere = dict.fromkeys(PROVIDERS, HeldState.HELD)
-    stage.until(moved, "all four hold the new plate, and the hub knows it,")
-    stage.tell.checked("all four hold FT902LM now, and none EF367QS")
+    stage.until(moved, "all five hold the new plate, and the hub knows it,")
+    stage.tell.checked("all five hold FT902LM now, and none EF367QS")
 
 
 def consent_withdrawn(stage: Stage) -> dict[str, float]:
@@ -63,14 +67,14 @@ def consent_withdrawn(stage: Stage) -> dict[str, float]:
     stage.tell.scene(
         "Consent withdrawn",
         "« Toute modification prend effet immédiatement. » The resident withdraws, and each of the four must confirm "
-        "that it has removed the three permits.",
+        "that it has removed the three permits. At the meters they stay valid.",
     )
-    logged = {name: stage.control.requests(name)[-1].sequence for name in PROVIDERS}
-    withdrawn = _refuse(stage, set(PROVIDERS))
+    logged = {name: stage.control.requests(name)[-1].sequence for name in APPS}
+    withdrawn = _refuse(stage, set(APPS))
     space = stage.space()
     held = stage.plates_held()
-    rows = {}
-    for name in PROVIDERS:
+    rows: dict[str, tuple[RenderableType, ...]] = {METERS: ("not asked for", "–", _plates(held[METERS]))}
+    for name in APPS:
         applied = max(entry.applied_ms or 0.0 for entry in stage.control.requests(name, after=logged[name]))
         rows[name] = (
             f"after {applied - withdrawn.started_ms:.1f} ms",
@@ -78,10 +82,11 @@ def consent_withdrawn(stage: Stage) -> dict[str, float]:
             _plates(held[name]),
         )
     stage.tell.choice(space.consent)
-    stage.tell.providers(space.consent, ("removed there", "confirmed here", "its server holds"), rows)
-    expect(not any(held.values()), "no provider holds anything after the withdrawal")
-    _expect_states(stage, dict.fromkeys(PROVIDERS, HeldState.REMOVED))
-    stage.tell.checked("none of the four holds anything")
+    stage.tell.providers(space, ("removed there", "confirmed here", "its server holds"), rows)
+    expect(not any(held[name] for name in APPS), "no app holds anything after the withdrawal")
+    expect(held[METERS] == ["FT902LM", "GH578KL", "PO456VB"], "the city's hub holds what it held")
+    _expect_states(stage, dict.fromkeys(APPS, HeldState.REMOVED) | {METERS: HeldState.HELD})
+    stage.tell.checked("none of the four apps holds anything; the resident still pays the resident's rate at the meter")
     return dict(withdrawn.confirmed_ms)
 
 
@@ -97,16 +102,17 @@ def one_provider_down(stage: Stage) -> float:
     logged = stage.control.requests(DOWN)[-1].sequence
     stage.control.misbehave(DOWN, Kind.DOWN)
     stage.tell.note(f"✗ {title} answers 503 to everything from now on")
-    withdrawn = _refuse(stage, set(PROVIDERS) - {DOWN})
+    withdrawn = _refuse(stage, set(APPS) - {DOWN})
 
     def turned_away() -> bool:
         entries = stage.control.requests(DOWN, after=logged)
-        return sum(entry.status == REFUSAL_OF_ONE_DOWN for entry in entries) >= len(SHARED)
+        return any(entry.status == REFUSAL_OF_ONE_DOWN for entry in entries)
 
     stage.until(turned_away, f"{title} has been asked to remove, in vain,")
-    expected = dict.fromkeys(PROVIDERS, HeldState.REMOVED) | {DOWN: HeldState.REMOVING}
+    expected = dict.fromkeys(APPS, HeldState.REMOVED) | {DOWN: HeldState.REMOVING, METERS: HeldState.HELD}
     _expect_states(stage, expected)
-    _show_held(stage, withdrawn, (), but={DOWN: ("FT902LM", "GH578KL", "PO456VB")})
+    plates = ["FT902LM", "GH578KL", "PO456VB"]
+    _show_held(stage, withdrawn, {name: plates if name in {DOWN, METERS} else [] for name in PROVIDERS})
     stage.control.behave(DOWN)
     back = time.monotonic()
     stage.tell.note(f"✓ {title} is back")
@@ -116,13 +122,13 @@ def one_provider_down(stage: Stage) -> float:
 
     stage.until(converged, f"{title} holds nothing, and the hub knows it,")
     seconds = time.monotonic() - back
-    expect(not any(stage.plates_held().values()), "no provider holds anything in the end")
+    expect(not any(stage.plates_in_apps().values()), "no app holds anything in the end")
     stage.tell.checked(f"{seconds:.1f} s after its return {title} holds nothing, and the resident's screen says so")
     return seconds
 
 
 def _allow(stage: Stage) -> Followed:
-    return _decide(stage, "allow", set(PROVIDERS), consent_version=stage.space().consent.version)
+    return _decide(stage, "allow", set(APPS), consent_version=stage.space().consent.version)
 
 
 def _refuse(stage: Stage, following: set[str]) -> Followed:
@@ -139,22 +145,25 @@ def _decide(stage: Stage, choice: str, following: set[str], **fields: object) ->
     )
 
 
-def _show_held(
-    stage: Stage, followed: Followed, plates: tuple[str, ...], but: Mapping[str, tuple[str, ...]] | None = None
-) -> None:
-    """Show what each provider holds and when it confirmed so, and check it: the same plates, but for some."""
-    consent, held = stage.space().consent, stage.plates_held()
+def _show_held(stage: Stage, followed: Followed, expected: Mapping[str, list[str]]) -> None:
+    """Show what each provider holds and when it confirmed so, and check it."""
+    space, held = stage.space(), stage.plates_held()
     rows = {
         name: (
-            f"after {followed.confirmed_ms[name]:.1f} ms" if name in followed.confirmed_ms else "not yet",
+            f"after {followed.confirmed_ms[name]:.1f} ms" if name in followed.confirmed_ms else _unasked(name),
             _plates(held[name]),
         )
         for name in PROVIDERS
     }
-    stage.tell.providers(consent, ("confirmed", "its server holds"), rows)
+    stage.tell.providers(space, ("confirmed", "its server holds"), rows)
     for name in PROVIDERS:
-        expected = list((but or {}).get(name, plates))
-        expect(held[name] == expected, f"{name} holds {expected or 'nothing'}, not {held[name] or 'nothing'}")
+        expect(
+            held[name] == expected[name], f"{name} holds {expected[name] or 'nothing'}, not {held[name] or 'nothing'}"
+        )
+
+
+def _unasked(name: str) -> str:
+    return "not asked for" if name == METERS else "not yet"
 
 
 def _expect_states(stage: Stage, expected: Mapping[str, HeldState]) -> None:
@@ -164,7 +173,9 @@ def _expect_states(stage: Stage, expected: Mapping[str, HeldState]) -> None:
 
 def _states(stage: Stage) -> dict[str, HeldState]:
     """Return where each provider stands on the resident's screen."""
-    return {one.provider: one.state for one in stage.space().consent.providers}
+    space = stage.space()
+    every = (*space.consent.providers, *space.public_task)
+    return {one.provider: one.state for one in every if one.provider in PROVIDERS}
 
 
 def _plates(plates: list[str]) -> Text:

@@ -13,7 +13,7 @@ from integrations.sandbox.control import Control
 from ops import receipts
 from ops.demo import account
 from ops.demo.narrator import Narrator
-from ops.screen import PROVIDERS
+from ops.screen import METERS, PROVIDERS
 from schemas.space import Card, Space
 
 PATIENCE_SECONDS = 20.0
@@ -93,7 +93,9 @@ class Stage:
         receipt = self._send(kind, words, fields)
         wanted, found = receipts.reason(code, at), receipts.reason(receipt.code, receipt.field)
         expect(wanted == found, f"{kind} is refused as {wanted}, not {found}")
-        expect(self.space() == before, f"a refused {kind} changes nothing on the screen")
+        after = self.space()
+        unmoved = (after.cards, after.consent.version) == (before.cards, before.consent.version)
+        expect(unmoved, f"a refused {kind} changes nothing on the screen")
 
     def submit_followed(self, words: str, *, expected: Mapping[str, set[UUID]], **fields: object) -> Followed:
         """Send a consent decision and wait until the named providers have confirmed it for the permits expected."""
@@ -119,6 +121,10 @@ class Stage:
     def plates_held(self) -> dict[str, list[str]]:
         """Ask each provider's server which plates it holds."""
         return {name: sorted(record.plate for record in self.control.held(name).values()) for name in PROVIDERS}
+
+    def plates_in_apps(self) -> dict[str, list[str]]:
+        """Ask those whom the consent is about."""
+        return {name: plates for name, plates in self.plates_held().items() if name != METERS}
 
     def until(self, met: Callable[[], bool], what: str) -> None:
         """Wait for something to come about.

@@ -1,6 +1,6 @@
 """Make the secret files that docker-compose.yml mounts: `python -m ops.deployment.make_secrets FOLDER`.
 
-Only the standard library, so that a host without the hub's packages can run it. What is there is kept.
+Those of the providers are the sandbox's, to be replaced by the real ones. What is there is kept.
 """
 
 import secrets
@@ -8,17 +8,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-PROVIDERS = ("paybyphone", "flowbird", "easypark", "indigo_neo")
+from integrations.sandbox import access, server
 
 
 def make_secrets(folder: Path) -> None:
     """Write the files that are missing. Their folder is private; they can be read in containers of another user."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    access.load_or_make(folder, server.find())
+    folder.chmod(0o700)
     for name, content in _contents(folder).items():
         file = folder / name
         if not file.exists():
             file.write_text(content())
-            file.chmod(0o444)
+    for file in folder.iterdir():
+        file.chmod(0o444)
 
 
 def _contents(folder: Path) -> dict[str, Callable[[], str]]:
@@ -31,7 +33,6 @@ def _contents(folder: Path) -> dict[str, Callable[[], str]]:
         "valkey_password": _random,
         "flower_password": _random,
         "permit_hub_hash_key": _random,
-        **{f"permit_hub_{name}_key": _random for name in PROVIDERS},
         "valkey_config": lambda: f"requirepass {password('valkey_password')}\n",
         "flower_config": lambda: f"basic_auth = ['operator:{password('flower_password')}']\n",
         "permit_hub_redis_url": lambda: f"redis://:{password('valkey_password')}@valkey:6379/0",

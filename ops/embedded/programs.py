@@ -26,23 +26,18 @@ LANE_CONCURRENCY = 1  # a second drain would take the cores of the first, here w
 
 def migration(environment: Mapping[str, str]) -> Program:
     """Return the migration of the database, which ends by itself."""
-    return _python("migrate", ("-m", "worker.db.migrate"), environment)
-
-
-def sandbox(environment: Mapping[str, str], port: int) -> Program:
-    """Return the stand-ins for the providers."""
-    return _python("sandbox", ("-m", "integrations.sandbox", "--port", str(port)), environment, port=port)
+    return python("migrate", ("-m", "worker.db.migrate"), environment)
 
 
 def beat(environment: Mapping[str, str]) -> Program:
     """Return the clock that wakes the sweeps."""
-    return _python("beat", ("-m", "celery", "--app", "worker.app", "beat", "--pidfile="), environment)
+    return python("beat", ("-m", "celery", "--app", "worker.app", "beat", "--pidfile="), environment)
 
 
 def flower(environment: Mapping[str, str], port: int) -> Program:
     """Return the page that shows workers and tasks, on loopback; without a password its API changes nothing."""
     command = ("-m", "celery", "--app", "worker.app", "flower", "--address=127.0.0.1", f"--port={port}")
-    return _python("flower", command, environment, port=port)
+    return python("flower", command, environment, port=port)
 
 
 def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Canary) -> list[Program]:
@@ -65,7 +60,9 @@ def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Ca
     ]
 
 
-def _python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], port: int | None = None) -> Program:
+def python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], port: int | None = None) -> Program:
+    """Return a Python module as a program, which is ready when it listens on its port."""
+
     def listens(pid: int) -> bool:
         return port is None or _listens(pid, port)
 

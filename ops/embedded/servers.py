@@ -50,7 +50,7 @@ class Servers:
         self.logs = self.data / "log"
         self.logs.mkdir(mode=0o700, exist_ok=True)
         self._lock = _locked(self.data, self._lock_seconds)
-        self.secrets = secrets.load_or_make(self.data, PROVIDERS)
+        self.secrets = secrets.load_or_make(self.data)
         self.postgres = postgres.prepare(self.data)
         self.valkey = valkey.prepare(
             self.data, port=self._redis_port or free_port(), password=self.secrets.redis_password
@@ -81,7 +81,7 @@ class Servers:
             "PERMIT_HUB_MIGRATION_DATABASE_URL": self.postgres.url(postgres.OWNER),
             "PERMIT_HUB_REDIS_URL": self.valkey.url,
             "PERMIT_HUB_HASH_KEY": self.secrets.hash_key,
-        } | {f"PERMIT_HUB_{name.upper()}_KEY": key for name, key in self.secrets.provider_keys.items()}
+        }
 
     def __enter__(self) -> Self:
         self.start()

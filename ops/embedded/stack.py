@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from ops.canary import Canary
-from ops.embedded import programs, running
+from ops.embedded import programs, running, sandboxes
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 
@@ -29,6 +29,7 @@ class Stack:
         *,
         redis_port: int | None = None,
         sandbox_port: int | None = None,
+        sandbox_tls_port: int | None = None,
         flower_port: int | None = None,
         anew: bool = False,
         report: Report | None = None,
@@ -38,7 +39,8 @@ class Stack:
         `anew` begins with an empty database and an empty Valkey, whatever an earlier run left there.
         """
         self.servers = Servers(data, redis_port=redis_port, anew=anew)
-        self._sandbox_port, self._flower_port = sandbox_port, flower_port
+        self._sandbox_port, self._sandbox_tls_port = sandbox_port, sandbox_tls_port
+        self._flower_port = flower_port
         self._report: Report = report or (lambda _: None)
 
     def start(self, progress: Report = lambda _: None) -> None:
@@ -51,20 +53,21 @@ class Stack:
         """
         progress("starting PostgreSQL and Valkey")
         self.servers.start()
-        self._sandbox_port = self._sandbox_port or free_port()
         self._flower_port = self._flower_port or free_port()
         try:
+            self.sandboxes = sandboxes.prepare(
+                self.servers.data, port=self._sandbox_port, tls_port=self._sandbox_tls_port
+            )
             self._start_hub(progress)
         except BaseException:
             self.stop()
             raise
 
     def _start_hub(self, progress: Report) -> None:
-        assert self._sandbox_port is not None
         assert self._flower_port is not None
         environment = os.environ | self.environment | {"PYTHONUNBUFFERED": "1"}
         supervisor = self.servers.supervisor
-        supervisor.launch(programs.sandbox(environment, self._sandbox_port))
+        supervisor.launch(self.sandboxes.program(environment))
         progress("migrating the database")
         supervisor.run_to_its_end(programs.migration(environment))
         progress("starting workers, beat and Flower")
@@ -90,20 +93,16 @@ class Stack:
         return {
             "PERMIT_HUB_REDIS_PREFIX": REDIS_PREFIX,
             **self.servers.environment,
-            **{f"PERMIT_HUB_{name.upper()}_URL": f"{self.sandbox_url}/{name}" for name in PROVIDERS},
+            **self.sandboxes.environment,
         }
-
-    @property
-    def sandbox_url(self) -> str:
-        """Return where the stand-ins for the providers are reached."""
-        return f"http://127.0.0.1:{self._sandbox_port}"
 
     @property
     def addresses(self) -> dict[str, str]:
         """Return where things are, for a person to look at; no secrets."""
         return {
             "flower": f"http://127.0.0.1:{self._flower_port}",
-            "sandbox": self.sandbox_url,
+            "sandbox": self.sandboxes.url,
+            "sandbox_tls": self.sandboxes.tls_url,
             "valkey": f"127.0.0.1:{self.servers.valkey.port}",
             "postgresql": str(self.servers.postgres.sockets),
             "logs": str(self.servers.logs),

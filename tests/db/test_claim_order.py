@@ -40,7 +40,7 @@ def permit(number: int) -> UUID:
 
 
 def locked(engine, limit=10, least_urgent=Urgency.ROUTINE, provider="easypark"):
-    _, found = transact(engine, lambda db: shares.lock_due(db, provider, limit, least_urgent))
+    _, _, found = transact(engine, lambda db: shares.lock_due(db, provider, limit, least_urgent))
     return [int(stored.key.permit_id.hex) for stored in found]
 
 
@@ -60,17 +60,33 @@ def test_the_most_urgent_is_first_and_then_the_oldest(engine, fill):
     assert locked(engine, least_urgent=Urgency.CONSENT) == [6, 5]
 
 
-def test_what_is_leased_parked_confirmed_later_or_another_providers_is_left_alone(engine, fill):
+def test_what_is_leased_confirmed_later_or_another_providers_is_left_alone(engine, fill):
     fill(
         7,
         _1="lease_id = gen_random_uuid(), lease_until = now() + interval '1 minute', urgency = 0",
-        _2="parked = 'plate_refused', urgency = 0",
+        _2="confirmed_version = 2, urgency = 0",
         _3="due_at = now() + interval '1 minute', urgency = 0",
         _4="confirmed_version = 1, urgency = 0",
         _5="provider = 'flowbird', urgency = 0",
         _6="lease_id = gen_random_uuid(), lease_until = now() - interval '1 ms'",
     )
     assert sorted(locked(engine)) == [6, 7]
+
+
+@pytest.mark.parametrize("shut", ["breaker = 'open'", "breaker = 'half_open'", "held_until = now() + interval '1 min'"])
+def test_an_open_breaker_or_a_hold_lets_through_what_is_most_urgent_and_was_never_tried(engine, fill, database, shut):
+    fill(4, _1="urgency = 0", _2="urgency = 0, failures = 1", _4="urgency = 0, operation = 'taken'")
+    with database.connect() as connection:
+        connection.execute("INSERT INTO providers (provider) VALUES ('easypark')")
+        connection.execute(f"UPDATE providers SET {shut}, probe_at = now() + interval '1 min'")
+    assert locked(engine) == [1]
+
+
+def test_nothing_passes_a_pause(engine, fill, database):
+    fill(1, _1="urgency = 0")
+    with database.connect() as connection:
+        connection.execute("INSERT INTO providers (provider, paused_at) VALUES ('easypark', now())")
+    assert locked(engine) == []
 
 
 def test_what_another_drain_is_locking_is_passed_over(engine, fill, database):
@@ -84,14 +100,14 @@ def test_the_claims_clock_is_the_databases(engine, fill, database):
     fill(1)
     with database.connect() as connection:
         before = connection.execute("SELECT clock_timestamp()").fetchone()[0]
-        now, _ = transact(engine, lambda db: shares.lock_due(db, "easypark", 1, Urgency.ROUTINE))
+        now, _, _ = transact(engine, lambda db: shares.lock_due(db, "easypark", 1, Urgency.ROUTINE))
         after = connection.execute("SELECT clock_timestamp()").fetchone()[0]
     assert before <= now <= after
 
 
 def test_a_reference_is_made_for_each_share(engine, fill):
     fill(2)
-    _, found = transact(engine, lambda db: shares.lock_due(db, "easypark", 10, Urgency.ROUTINE))
+    _, _, found = transact(engine, lambda db: shares.lock_due(db, "easypark", 10, Urgency.ROUTINE))
     assert len({stored.reference for stored in found}) == 2
     assert {stored.resident_id for stored in found} == {"r-1"}
 
@@ -110,7 +126,7 @@ def test_a_claim_finds_its_shares_by_the_index_whatever_the_backlog(engine, fill
 
 def _plan(db) -> str:
     explained = text("EXPLAIN " + shares._LOCK_DUE.text)
-    rows = db.execute(explained, {"provider": "easypark", "limit": 28, "least_urgent": 2}).scalars()
+    rows = db.execute(explained, {"provider": "easypark", "limit": 28, "least_urgent": 2, "probe": False}).scalars()
     return "\n".join(rows)
 
 

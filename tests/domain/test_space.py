@@ -46,6 +46,7 @@ def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
         permits=[permit],
         ledger=[],
         shares={},
+        public_task=(),
         today=today,
         tariffs=tariffs,
     )

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from psycopg import sql
 
-from ops.embedded import postgres, valkey
+from ops.embedded import postgres, sandboxes, valkey
 from ops.embedded.folders import remove_data
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from tests.conftest import Database
@@ -26,11 +26,11 @@ def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
     database = Database(servers.postgres, name)
     with servers.postgres.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG OWNER {}").format(*names))
-    sandbox_port = free_port()
+    stand_ins = sandboxes.prepare(folder)
     environment = (
         os.environ
         | servers.environment
-        | {f"PERMIT_HUB_{name.upper()}_URL": f"http://127.0.0.1:{sandbox_port}/{name}" for name in PROVIDERS}
+        | stand_ins.environment
         | {
             "PERMIT_HUB_DATABASE_URL": database.worker_url,
             "PERMIT_HUB_REDIS_URL": server.url,
@@ -42,7 +42,7 @@ def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
             "PYTHONUNBUFFERED": "1",
         }
     )
-    running = Stack(folder, database, server, environment, sandbox_port)
+    running = Stack(folder, database, server, environment, stand_ins)
     try:
         running.start()
         yield running

@@ -18,6 +18,7 @@ from integrations.sandbox.control import Control
 from ops.canary import Canary
 from ops.embedded import programs
 from ops.embedded.child import Child
+from ops.embedded.sandboxes import Sandboxes
 from ops.embedded.servers import PROVIDERS, free_port
 from ops.embedded.supervisor import Supervisor
 from ops.embedded.valkey import Valkey
@@ -48,14 +49,14 @@ class Stack:
     database: Database
     valkey: Valkey
     environment: Mapping[str, str] = field(repr=False)
-    sandbox_port: int = field(default_factory=free_port)
+    sandboxes: Sandboxes
     flower_port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         self.redis = redis.Redis.from_url(self.valkey.url)
         self.prefix = self.environment["PERMIT_HUB_REDIS_PREFIX"]
         self.hub = Hub(self.valkey.url, source="faults", prefix=self.prefix)
-        self.control = Control(f"http://127.0.0.1:{self.sandbox_port}")
+        self.control = Control(self.sandboxes.url)
         self.numbers = count(1)
         self._supervisor = Supervisor(self.folder)
 
@@ -64,7 +65,7 @@ class Stack:
         self.start_valkey()
         canary = Canary(self.valkey.url, self.prefix)
         self._supervisor.start(
-            programs.sandbox(self.environment, self.sandbox_port),
+            self.sandboxes.program(self.environment),
             *programs.workers(self.environment, PROVIDERS, canary),
             programs.beat(self.environment),
             programs.flower(self.environment, self.flower_port),

@@ -8,13 +8,16 @@ from uuid import UUID, uuid4
 
 from permit_hub_client import Job, Receipt
 
-from ops.embedded.servers import PROVIDERS
+from integrations.sandbox.misbehaviour import Kind
+from ops.screen import APPS
 from tests.faults.harness import Stack, eventually
 
 MARK = "zwxqv"  # stands in everything personal, and in nothing else
 TEXT = {"version": "2024-09", "sha256": hashlib.sha256(b"the text that was shown").hexdigest()}
-EVERYWHERE = frozenset(PROVIDERS)
+EVERYWHERE = frozenset(APPS)
 NOWHERE: frozenset[str] = frozenset()
+WRITES = {"paybyphone": "/eligibilities", "flowbird": "/hub/", "easypark": "/parking", "indigo_neo": "/rights"}
+"""Where each takes what changes something; tokens are got elsewhere."""
 
 
 @dataclass
@@ -80,7 +83,7 @@ class Person:
         return self._job(
             "consent.decide",
             choice=choice,
-            providers=PROVIDERS,
+            providers=APPS,
             consent_version=version,
             text=TEXT,
             decided_at=datetime.now(UTC),
@@ -113,7 +116,7 @@ def applied(stack: Stack, jobs: Iterable[Job]) -> int:
 
 def holders(stack: Stack, plate: str) -> frozenset[str]:
     """Return the providers whose sandbox holds a plate."""
-    return frozenset(name for name in PROVIDERS if plate in held_plates(stack, name))
+    return frozenset(name for name in APPS if plate in held_plates(stack, name))
 
 
 def held_plates(stack: Stack, provider: str) -> set[str]:
@@ -131,6 +134,12 @@ def applied_once(stack: Stack, jobs: Iterable[Job]) -> None:
         [str(job.job_id) for job in listed],
     )
     assert twice == []
+
+
+def misbehaves(stack: Stack, provider: str, kind: Kind, **order: float) -> None:
+    """Have a provider go wrong when it is next told something."""
+    count = int(order.pop("count", 1))
+    stack.control.misbehave(provider, kind, count=count, path=WRITES[provider], **order)
 
 
 def was_put(stack: Stack, person: Person, provider: str, letter: str = "A") -> bool:

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
+from integrations.sandbox.misbehaviour import Kind
 from tests.faults.harness import SETTLE_SECONDS, Stack, eventually
-from tests.faults.people import EVERYWHERE, NOWHERE, Person, holders, people, was_put
+from tests.faults.people import EVERYWHERE, NOWHERE, Person, holders, misbehaves, people, was_put
 
 Note = Callable[[str, object], None]
 
@@ -28,7 +29,7 @@ def test_a_to_b_with_a_lost_answer_and_back_ends_with_a(stack: Stack) -> None:
     (person,) = people(stack, 1)
     person.shares()
     for provider in EVERYWHERE:
-        stack.control.misbehave(provider, "reset_after", count=1, method="PUT")
+        misbehaves(stack, provider, Kind.RESET_AFTER)
     person.does(person.vehicle("B"))
     eventually(lambda: holders(stack, person.plate("B")) == EVERYWHERE, "B held everywhere")
     person.does(person.vehicle("A"))
@@ -43,11 +44,12 @@ def test_what_is_applied_after_the_withdrawal_was_confirmed_is_removed_again(
 ) -> None:
     (person,) = people(stack, 1)
     for provider in EVERYWHERE:
-        stack.control.misbehave(provider, "late", count=1, method="PUT", delay_ms=SETTLE_SECONDS * 700)
+        misbehaves(stack, provider, Kind.LATE, delay_ms=SETTLE_SECONDS * 700)
     person.does(person.allowance())
     eventually(lambda: all(was_put(stack, person, name) for name in EVERYWHERE), "a request to each")
     removals(stack, person, EVERYWHERE)
     assert holders(stack, person.plate()) == NOWHERE
+    # One that fences too: what it was never told of it cannot delete, so it has seen no later version.
     eventually(lambda: holders(stack, person.plate()) == EVERYWHERE, "applied, late")
     again = eventually(lambda: holders(stack, person.plate()) == NOWHERE, "removed again")
     record_property("removed_again_s", again)

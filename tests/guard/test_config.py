@@ -9,6 +9,7 @@ import pytest
 from celery.app.defaults import NAMESPACES, SETTING_KEYS
 from kombu.transport.redis import Channel
 
+from integrations.registry import ADAPTERS
 from schemas.jobs import KINDS
 from tests.guard.harness import Worker
 from worker.services.drain import DRAIN_SECONDS
@@ -20,7 +21,7 @@ READ = """
 import json, celeryconfig
 from worker.app import app
 names = {name: value for name, value in vars(celeryconfig).items() if name.islower() and not name.startswith("_")}
-imported = {"settings"}
+imported = {"crontab", "settings"}
 print(json.dumps({
     "names": sorted(set(names) - imported),
     "broker": celeryconfig.broker_transport_options,
@@ -64,8 +65,7 @@ def test_a_drain_ends_within_its_soft_time_limit(config: dict[str, Any]) -> None
 
 
 def test_queues_are_lists_on_the_default_exchange(config: dict[str, Any]) -> None:
-    providers = ("paybyphone", "flowbird", "easypark", "indigo_neo")
-    names = {"consent", "jobs", "bulk", "calendar", *(f"deliver.{name}" for name in providers)}
+    names = {"consent", "jobs", "bulk", "calendar", *(f"deliver.{name}" for name in ADAPTERS)}
     assert config["queues"] == {name: ["", "direct", name] for name in names}
 
 

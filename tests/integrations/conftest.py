@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from schemas.shared import SharedPermit, Validity
-from tests.integrations.subjects import IN_MEMORY, SUITE, Local, Remote, Subject
+from tests.integrations.engine import Hub
+from tests.integrations.subjects import SUITE, TWINS, Local, Remote, Subject
+from tests.integrations.toys import Served, served
 
 Run = Callable[..., Any]
 
@@ -30,16 +32,40 @@ def provider(request: pytest.FixtureRequest) -> str:
 def subject(
     provider: str, run: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Subject]:
-    found: Subject
-    if provider == IN_MEMORY:
-        found = Local()
-    else:
-        sandbox = request.getfixturevalue("sandbox")
-        for name, value in sandbox.environment.items():
-            monkeypatch.setenv(name, value)
-        found = Remote(provider, sandbox)
-    yield found
-    run(found.adapter.aclose())
+    """One provider; whatever it is sent in a test is compared with its contract afterwards."""
+    if provider in TWINS:
+        yield Local(provider)
+        return
+    sandbox = request.getfixturevalue("sandbox")
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    remote = Remote(provider, sandbox)
+    yield remote
+    run(remote.adapter.aclose())
+    remote.check_contract()
+
+
+@pytest.fixture
+def hub(subject: Subject) -> Hub:
+    return Hub(subject.adapter)
+
+
+@pytest.fixture(scope="session")
+def running_toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("toys")) as running:
+        yield running
+
+
+@pytest.fixture
+def toys(running_toys: Served) -> Served:
+    """The sandbox's frame with providers of no contract."""
+    running_toys.control.reset()
+    return running_toys
+
+
+@pytest.fixture
+def reference() -> UUID:
+    return uuid4()
 
 
 @pytest.fixture

@@ -6,96 +6,145 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from integrations import registry
-from integrations.base import Adapter
-from integrations.errors import FailureCode, NotSentError, UnclearError
+from integrations.base import Adapter, Capabilities, LegalBasis
+from integrations.errors import (
+    FailureCode,
+    NotSentError,
+    UnclearError,
+)
 from integrations.memory import Applied, Fault, InMemory
 from integrations.sandbox.misbehaviour import Kind
-from schemas.shared import SharedField, SharedPermit, Validity
+from integrations.sandbox.records import Record
+from integrations.sandbox.server import find
+from schemas.shared import Copy, SharedField, SharedPermit, Validity
 from tests.conftest import Sandbox
+from tests.integrations.contracts import Contract
 
 PARIS = ZoneInfo("Europe/Paris")
-IN_MEMORY = "memory"
-SUITE = [*registry.ADAPTERS, IN_MEMORY]
+CONNECTIONS = 32
+PATIENCE_SECONDS = 10.0
+LATE_MS = 30.0
+
+EVERYTHING = frozenset(SharedField)
+TWINS = {
+    "memory": Capabilities(EVERYTHING, LegalBasis.CONSENT, lists=True),
+    "memory_in_batches": Capabilities(EVERYTHING - {SharedField.COUNTRY}, LegalBasis.CONSENT, batch=5, fences=True),
+    "memory_later": Capabilities(EVERYTHING, LegalBasis.PUBLIC_TASK, acknowledges_later=True),
+}
+SUITE = (*registry.ADAPTERS, *TWINS)
+SERVERS = find()
+
+
+def capabilities(provider: str) -> Capabilities:
+    """Return what a provider of the suite can do."""
+    return TWINS[provider] if provider in TWINS else registry.capabilities(provider)
+
+
+def who(can: Callable[[Capabilities], object]) -> list[str]:
+    """Return the providers of the suite that can do something."""
+    return [provider for provider in SUITE if can(capabilities(provider))]
+
+
+def in_sandbox(can: Callable[[Capabilities], object]) -> list[str]:
+    """Return the registered providers that can do something."""
+    return [provider for provider in who(can) if provider not in TWINS]
+
+
+def whose_sandbox(can: Callable[[Any], object]) -> list[str]:
+    """Return the registered providers whose sandbox is capable of something."""
+    return [provider for provider in registry.ADAPTERS if can(SERVERS[provider])]
 
 
 class Subject(Protocol):
     """One provider under test."""
 
+    name: str
     adapter: Adapter
     secrets: list[str]
+    in_contract: bool  # whether all that is sent must be what the contract allows
 
-    def held(self) -> dict[UUID, dict[SharedField, object]]:
-        """Return what the provider holds, in our words."""
+    def held(self) -> dict[UUID, Copy]:
+        """Return what the provider holds under our references, every field of it."""
 
-    def sent(self) -> list[str]:
-        """Return everything that left for the provider, one text a request."""
+    def sent(self, reference: UUID | None = None) -> list[str]:
+        """Return everything that left for the provider, or left about one reference, one text a request."""
 
-    def misbehave(self, kind: Kind) -> None:
+    def misbehave(self, kind: Kind, *, delay_ms: float | None = None) -> None:
         """Go wrong at the next request."""
 
-    def apply_late(self) -> None:
-        """Let time pass until what was applied late is applied."""
+    def behave(self) -> None:
+        """Go wrong no more."""
+
+    def pass_time(self) -> None:
+        """Let all happen that was to happen late."""
 
 
 class Remote:
-    """A provider in the sandbox."""
+    """A provider in the sandbox, which starts empty."""
 
     def __init__(self, name: str, sandbox: Sandbox) -> None:
-        self.adapter = registry.adapter(name, zone=PARIS, connections=32)
-        self.secrets = [sandbox.keys[name], sandbox.url.removeprefix("http://")]
-        self._name, self._control = name, sandbox.control
+        """Make the adapter from the environment."""
+        self.name, self.control, self.in_contract = name, sandbox.control, True
+        self.adapter = registry.adapter(name, registry.access(name), zone=PARIS, connections=CONNECTIONS)
+        access = sandbox.environment
+        self.url = access[f"PERMIT_HUB_{name.upper()}_URL"]
+        self.secrets = [*sandbox.access.secrets[name].values(), self.url.partition("//")[2], str(sandbox.access.folder)]
 
-    def held(self) -> dict[UUID, dict[SharedField, object]]:
-        return {
-            reference: {
-                SharedField.PLATE: record.plate,
-                SharedField.ZONES: record.zones,
-                SharedField.PROFILE: record.profile,
-                SharedField.VALIDITY: Validity(record.first_day, record.last_day),
-            }
-            | ({} if record.country is None else {SharedField.COUNTRY: record.country})
-            for reference, record in self._control.held(self._name).items()
-        }
+    def held(self) -> dict[UUID, Copy]:
+        return {reference: copy_of(reference, record) for reference, record in self.control.held(self.name).items()}
 
-    def sent(self) -> list[str]:
+    def sent(self, reference: UUID | None = None) -> list[str]:
         return [
             json.dumps([request.method, request.path, request.headers, request.body])
-            for request in self._control.requests(self._name)
+            for request in self.control.requests(self.name, reference)
         ]
 
-    def misbehave(self, kind: Kind) -> None:
-        self._control.misbehave(self._name, kind, count=1, delay_ms=20 if kind in {Kind.LATE, Kind.SLOW} else None)
+    def misbehave(self, kind: Kind, *, delay_ms: float | None = None) -> None:
+        late = LATE_MS if delay_ms is None and kind in {Kind.LATE, Kind.SLOW, Kind.TRICKLE} else delay_ms
+        self.control.misbehave(self.name, kind, count=1, delay_ms=late)
 
-    def apply_late(self) -> None:
-        def applied() -> bool:
-            return any(request.applied_ms is not None for request in self._control.requests(self._name))
+    def behave(self) -> None:
+        self.control.behave(self.name)
 
-        wait_until(applied)
+    def pass_time(self) -> None:
+        wait_until(lambda: self.control.counts(self.name).late == 0)
+
+    def check_contract(self) -> None:
+        """Make sure that all that was sent is what the contract allows."""
+        if self.in_contract:
+            contract = Contract.of(self.name)
+            for request in self.control.requests(self.name):
+                contract.check(request)
 
 
 class Local:
-    """The provider in memory."""
+    """The provider in memory, with the capabilities of one of its names."""
 
-    def __init__(self) -> None:
-        self._twin = InMemory()
+    def __init__(self, name: str) -> None:
+        """Start empty."""
+        self.name, self.in_contract = name, True
+        self._twin = InMemory(name, TWINS[name])
         self.adapter: Adapter = self._twin
         self.secrets: list[str] = []
 
-    def held(self) -> dict[UUID, dict[SharedField, object]]:
-        return {reference: dict(values) for reference, values in self._twin.held.items()}
+    def held(self) -> dict[UUID, Copy]:
+        return {reference: Copy(reference, **values) for reference, values in self._twin.held.items()}  # type: ignore[arg-type]
 
-    def sent(self) -> list[str]:
-        return [f"{call.reference} {call.put}" for call in self._twin.calls]
+    def sent(self, reference: UUID | None = None) -> list[str]:
+        return [f"{call.reference} {call.put}" for call in self._twin.calls if reference in {None, call.reference}]
 
-    def misbehave(self, kind: Kind) -> None:
-        if kind is not Kind.SLOW:
+    def misbehave(self, kind: Kind, *, delay_ms: float | None = None) -> None:
+        if kind in FAULTS:
             self._twin.fail(FAULTS[kind])
 
-    def apply_late(self) -> None:
+    def behave(self) -> None:
+        self._twin.behave()
+
+    def pass_time(self) -> None:
         self._twin.apply_late()
 
 
@@ -107,6 +156,7 @@ def _unclear(code: FailureCode, applied: Applied) -> Fault:
     return Fault(UnclearError(IN_MEMORY, code), applied)
 
 
+IN_MEMORY = "memory"
 FAULTS = {
     Kind.DOWN: _unclear(FailureCode.UNAVAILABLE, Applied.NEVER),
     Kind.THROTTLED: _not_sent(FailureCode.THROTTLED),
@@ -123,6 +173,7 @@ FAULTS = {
 }
 """What each misbehaviour must look like from our side; the one in memory is told so, the others must show it."""
 
+FAILING = [kind for kind, fault in FAULTS.items() if fault.error is not None]
 
 CHANGES: dict[SharedField, Any] = {
     SharedField.PLATE: "WW123AA",
@@ -133,14 +184,27 @@ CHANGES: dict[SharedField, Any] = {
 }
 
 
-def declared(adapter: Adapter, permit: SharedPermit) -> dict[SharedField, object]:
-    """Return what a provider is to hold of a permit."""
-    return {name: getattr(permit, name) for name in adapter.capabilities.fields}
+def expected(subject: Subject, permit: SharedPermit) -> Copy:
+    """Return what a provider is to hold of a permit: the fields that it declares, and no other."""
+    values = {name.value: getattr(permit, name) for name in subject.adapter.capabilities.fields}
+    return Copy(permit.reference, **values)
 
 
-def changed(permit: SharedPermit, name: SharedField) -> SharedPermit:
-    """Return the permit with another value of one field."""
-    return replace(permit, **{name.value: CHANGES[name]})
+def declared(subject: Subject, copy: Copy) -> Copy:
+    """Return a copy without the fields that the provider does not declare."""
+    absent: dict[str, Any] = {name.value: None for name in set(SharedField) - subject.adapter.capabilities.fields}
+    return replace(copy, **absent)
+
+
+def copy_of(reference: UUID, record: Record) -> Copy:
+    """Return what the sandbox holds in the words of what adapters list."""
+    validity = Validity(record.first_day, record.last_day)
+    return Copy(reference, record.plate, record.country, record.zones, record.profile, validity)
+
+
+def changed(permit: SharedPermit, *names: SharedField) -> SharedPermit:
+    """Return the permit with other values of some fields, or of all."""
+    return replace(permit, **{name.value: CHANGES[name] for name in names or SharedField})
 
 
 def without(permit: SharedPermit, *names: SharedField) -> SharedPermit:
@@ -149,7 +213,12 @@ def without(permit: SharedPermit, *names: SharedField) -> SharedPermit:
     return replace(permit, **absent)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def another(permit: SharedPermit, number: int = 0) -> SharedPermit:
+    """Return the permit under another reference and with another plate."""
+    return replace(permit, reference=uuid4(), plate=f"AA{number}BB")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for a condition, looking every few milliseconds."""
     deadline = time.monotonic() + seconds
     while not condition():

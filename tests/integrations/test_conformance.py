@@ -1,123 +1,258 @@
-"""What every provider must do, whoever it is: looked at from the provider's side."""
+"""What every provider must do with what it is sent, whatever its own words: over real HTTP(S), and in memory."""
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from openapi_core.exceptions import OpenAPIError
 
-from integrations.errors import FailureCode, RejectedError
+from integrations import registry
+from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
+from integrations.settings import ProviderSettings
 from schemas.shared import SharedField, SharedPermit
 from tests.integrations.conftest import Run
-from tests.integrations.subjects import Subject, changed, declared, without
+from tests.integrations.contracts import Contract
+from tests.integrations.engine import Hub
+from tests.integrations.subjects import (
+    CHANGES,
+    PARIS,
+    SERVERS,
+    SUITE,
+    Remote,
+    Subject,
+    another,
+    changed,
+    expected,
+    without,
+)
+
+WRONG: dict[SharedField, tuple[object, set[FailureCode]]] = {
+    SharedField.PLATE: ("Q" * 300, {FailureCode.PLATE_REFUSED}),
+    SharedField.COUNTRY: ("fr", {FailureCode.COUNTRY_REFUSED}),
+    SharedField.ZONES: (("eleven_long",), {FailureCode.ZONE_UNKNOWN, FailureCode.PROFILE_UNKNOWN}),  # one code for both
+    SharedField.PROFILE: ("Resident", {FailureCode.PROFILE_UNKNOWN}),
+}
 
 
-def test_what_is_put_is_held(subject: Subject, permit: SharedPermit, run: Run) -> None:
-    run(subject.adapter.put(permit))
+def test_no_registered_provider_is_missing_from_the_suite() -> None:
+    assert set(SUITE) >= registry.ADAPTERS.keys()
+    assert SERVERS.keys() >= registry.ADAPTERS.keys(), "what has no sandbox cannot be held to anything"
+    for provider in registry.ADAPTERS:
+        assert Contract.of(provider).document["paths"], "what has no contract cannot be held to it"
 
-    assert subject.held() == {permit.reference: declared(subject.adapter, permit)}
+
+def test_what_is_put_is_held(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    run(hub.put(permit))
+
+    assert subject.held() == {permit.reference: expected(subject, permit)}
 
 
 @pytest.mark.parametrize("field", SharedField)
-def test_a_change_is_held_if_its_field_is_declared(
-    subject: Subject, permit: SharedPermit, run: Run, field: SharedField
+def test_each_declared_field_can_change(
+    subject: Subject, hub: Hub, permit: SharedPermit, run: Run, field: SharedField
 ) -> None:
-    run(subject.adapter.put(permit))
-    run(subject.adapter.put(changed(permit, field)))
+    run(hub.put(permit))
+    run(hub.put(changed(permit, field)))
 
-    assert subject.held() == {permit.reference: declared(subject.adapter, changed(permit, field))}
-
-
-def test_the_same_put_twice_has_one_effect(subject: Subject, permit: SharedPermit, run: Run) -> None:
-    run(subject.adapter.put(permit))
-    run(subject.adapter.put(permit))
-
-    first, second = subject.sent()
-    assert first == second
-    assert subject.held() == {permit.reference: declared(subject.adapter, permit)}
+    assert subject.held() == {permit.reference: expected(subject, changed(permit, field))}
 
 
-def test_what_is_removed_is_not_held_and_nothing_else_goes(subject: Subject, permit: SharedPermit, run: Run) -> None:
+def test_the_same_change_twice_has_one_effect(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    for wanted in (permit, changed(permit), None):
+        change = hub.change(permit.reference, wanted)
+        for _ in range(2):
+            run(hub.carry_out(change))
+            assert subject.held() == ({} if wanted is None else {permit.reference: expected(subject, wanted)})
+
+
+def test_the_same_permit_twice_is_held_once(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    run(hub.put(permit))
+    run(hub.put(permit))
+
+    assert subject.held() == {permit.reference: expected(subject, permit)}
+
+
+def test_what_is_removed_is_not_held_and_nothing_else_goes(
+    subject: Subject, hub: Hub, permit: SharedPermit, run: Run
+) -> None:
     other = replace(permit, reference=uuid4())
-    run(subject.adapter.put(permit))
-    run(subject.adapter.put(other))
+    run(hub.put(permit))
+    run(hub.put(other))
 
-    run(subject.adapter.remove(permit.reference))
+    run(hub.remove(permit.reference))
 
-    assert subject.held().keys() == {other.reference}
-
-
-def test_removing_twice_is_success(subject: Subject, permit: SharedPermit, run: Run) -> None:
-    run(subject.adapter.put(permit))
-
-    run(subject.adapter.remove(permit.reference))
-    run(subject.adapter.remove(permit.reference))
-
-    assert subject.held() == {}
+    assert subject.held() == {other.reference: expected(subject, other)}
 
 
-def test_removing_what_was_never_held_is_success(subject: Subject, run: Run) -> None:
-    run(subject.adapter.remove(uuid4()))
+def test_removing_twice_is_success(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    run(hub.put(permit))
+
+    run(hub.remove(permit.reference))
+    run(hub.remove(permit.reference))
 
     assert subject.held() == {}
 
 
-def test_what_was_removed_can_be_put_again(subject: Subject, permit: SharedPermit, run: Run) -> None:
-    run(subject.adapter.put(permit))
-    run(subject.adapter.remove(permit.reference))
-    run(subject.adapter.put(permit))
+def test_removing_what_was_never_held_is_success(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    run(hub.put(permit))
 
-    assert subject.held() == {permit.reference: declared(subject.adapter, permit)}
+    run(hub.remove(uuid4()))
+
+    assert subject.held().keys() == {permit.reference}
 
 
-def test_undeclared_fields_change_nothing_that_is_sent(subject: Subject, permit: SharedPermit, run: Run) -> None:
+def test_removing_where_nothing_was_ever_held_is_success(subject: Subject, hub: Hub, run: Run) -> None:
+    run(hub.remove(uuid4()))
+
+    assert subject.held() == {}
+
+
+def test_what_was_removed_can_be_put_again(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    run(hub.put(permit))
+    run(hub.remove(permit.reference))
+    run(hub.put(changed(permit)))
+
+    assert subject.held() == {permit.reference: expected(subject, changed(permit))}
+
+
+def test_undeclared_fields_change_nothing_that_is_sent(
+    subject: Subject, hub: Hub, permit: SharedPermit, run: Run
+) -> None:
     undeclared = set(SharedField) - subject.adapter.capabilities.fields
+    if not undeclared:
+        return
+    run(hub.put(permit))
+    run(hub.put(changed(permit, *undeclared)))
+    run(hub.put(without(permit, *undeclared)))
 
-    run(subject.adapter.put(permit))
-    for field in undeclared:
-        run(subject.adapter.put(changed(permit, field)))
-    run(subject.adapter.put(without(permit, *undeclared)))
-
-    assert len(set(subject.sent())) == 1
+    assert subject.held() == {permit.reference: expected(subject, permit)}
+    values = {str(CHANGES[field]) for field in undeclared - {SharedField.ZONES, SharedField.VALIDITY}}
+    assert not any(value in sent for value in values for sent in subject.sent())
 
 
-def test_only_declared_fields_leave(subject: Subject, permit: SharedPermit, run: Run) -> None:
-    run(subject.adapter.put(permit))
+def test_only_declared_fields_leave(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    run(hub.put(permit))
+    run(hub.remove(permit.reference))
 
-    (sent,) = subject.sent()
     values = {SharedField.PLATE: permit.plate, SharedField.COUNTRY: permit.country, SharedField.PROFILE: permit.profile}
     for field, value in values.items():
-        assert (str(value) in sent) == (field in subject.adapter.capabilities.fields), field
+        if field not in subject.adapter.capabilities.fields:
+            assert not any(str(value) in sent for sent in subject.sent()), field
 
 
-def test_a_removal_carries_nothing_but_the_reference(subject: Subject, permit: SharedPermit, run: Run) -> None:
-    run(subject.adapter.put(permit))
-    run(subject.adapter.remove(permit.reference))
+def test_a_removal_carries_nothing_but_the_reference(
+    subject: Subject, hub: Hub, permit: SharedPermit, run: Run
+) -> None:
+    run(hub.put(permit))
+    sent = subject.sent()
+    run(hub.remove(permit.reference))
 
-    removal = subject.sent()[-1]
-    assert str(permit.reference) in removal
-    assert not any(str(value) in removal for value in (permit.plate, permit.profile, permit.country, "75014"))
+    removal = subject.sent()[len(sent) :]
+    assert any(str(permit.reference) in request for request in removal)
+    values = (permit.plate, permit.profile, permit.country, "75014")
+    assert not any(str(value) in request for value in values for request in removal)
 
 
 @pytest.mark.parametrize("field", SharedField)
 def test_a_right_is_not_sent_without_a_declared_field(
-    subject: Subject, permit: SharedPermit, run: Run, field: SharedField
+    subject: Subject, hub: Hub, permit: SharedPermit, run: Run, field: SharedField
 ) -> None:
     if field not in subject.adapter.capabilities.fields:
         return
     with pytest.raises(RejectedError) as caught:
-        run(subject.adapter.put(without(permit, field)))
+        run(hub.put(without(permit, field)))
 
     assert caught.value.code == FailureCode.FIELD_MISSING
-    assert subject.sent() == []
+    assert subject.sent(permit.reference) == []
 
 
-def test_many_at_once_are_each_carried_out(subject: Subject, permit: SharedPermit, run: Run) -> None:
-    permits = [replace(permit, reference=uuid4(), plate=f"AA{number}BB") for number in range(64)]
+def test_many_at_once_are_each_carried_out(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    permits = [another(permit, number) for number in range(64)]
 
     async def put_all() -> None:
-        await asyncio.gather(*(subject.adapter.put(each) for each in permits))
+        await asyncio.gather(*(hub.put(each) for each in permits))
 
     run(put_all())
 
-    assert subject.held() == {each.reference: declared(subject.adapter, each) for each in permits}
+    assert subject.held() == {each.reference: expected(subject, each) for each in permits}
+
+
+@pytest.mark.parametrize("provider", registry.ADAPTERS)
+@pytest.mark.parametrize("field", WRONG)
+def test_what_a_provider_refuses_comes_back_in_our_words(
+    subject: Subject, hub: Hub, permit: SharedPermit, run: Run, field: SharedField
+) -> None:
+    if field not in subject.adapter.capabilities.fields:
+        return
+    subject.in_contract = False
+    value, codes = WRONG[field]
+    wrong: dict[str, Any] = {field.value: value}
+
+    with pytest.raises(RejectedError) as caught:
+        run(hub.put(replace(permit, **wrong)))
+
+    assert caught.value.code in codes
+    assert str(value) not in repr(caught.value)
+    assert subject.held() == {}
+
+
+@pytest.mark.parametrize("provider", registry.ADAPTERS)
+@pytest.mark.parametrize("removes", [False, True])
+def test_wrong_secrets_are_refused_and_not_shown(
+    subject: Remote, permit: SharedPermit, run: Run, monkeypatch: pytest.MonkeyPatch, removes: bool
+) -> None:
+    subject.in_contract = False
+    wrong = "a-wrong-secret-that-is-long"
+    for secret in SERVERS[subject.name].secrets:
+        monkeypatch.setenv(f"PERMIT_HUB_{subject.name.upper()}_{secret.upper()}", wrong)
+
+    error = _failure(subject.name, registry.access(subject.name), permit, run, removes=removes)
+
+    assert (type(error), error.code) == (NotSentError, FailureCode.UNAUTHORISED)
+    assert wrong not in repr(error)
+    assert subject.held() == {}
+
+
+@pytest.mark.parametrize("provider", registry.ADAPTERS)
+@pytest.mark.parametrize("removes", [False, True])
+def test_a_wrong_address_is_neither_a_refusal_nor_an_absence(
+    subject: Remote, permit: SharedPermit, run: Run, monkeypatch: pytest.MonkeyPatch, removes: bool
+) -> None:
+    subject.in_contract = False
+    monkeypatch.setenv(f"PERMIT_HUB_{subject.name.upper()}_URL", f"{subject.url}/elsewhere")
+
+    error = _failure(subject.name, registry.access(subject.name), permit, run, removes=removes)
+
+    assert isinstance(error, NotSentError | UnclearError)
+    assert error.code == FailureCode.ANSWER_UNREADABLE
+
+
+@pytest.mark.parametrize("provider", registry.ADAPTERS)
+def test_the_contract_is_one_that_bites(subject: Remote, hub: Hub, permit: SharedPermit, run: Run) -> None:
+    run(hub.put(permit))
+    contract = Contract.of(subject.name)
+    put = next(request for request in subject.control.requests(subject.name, permit.reference) if request.body)
+
+    contract.check(put)
+    for spoilt in (
+        replace(put, headers={name: value for name, value in put.headers.items() if "[" not in value}),
+        replace(put, path=f"{put.path}?more=1"),
+        replace(put, path=f"/elsewhere{put.path}"),
+        replace(put, method="PATCH"),
+        replace(put, body=put.body.replace('"', '"x', 1)),
+    ):
+        with pytest.raises((OpenAPIError, AssertionError)):
+            contract.check(spoilt)
+
+
+def _failure(
+    provider: str, access: ProviderSettings, permit: SharedPermit, run: Run, *, removes: bool
+) -> ProviderError:
+    adapter = registry.adapter(provider, access, zone=PARIS, connections=1)
+    hub = Hub(adapter)
+    with pytest.raises(ProviderError) as caught:
+        run(hub.remove(permit.reference) if removes else hub.put(permit))
+    run(adapter.aclose())
+    return caught.value

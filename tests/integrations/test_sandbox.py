@@ -1,250 +1,274 @@
-"""The sandbox: strict towards adapters, honest to whoever asks, and quick to stop."""
+"""The sandbox: honest to whoever asks, quick to stop, and with access that it keeps."""
 
-import json
-import os
-import re
+import base64
 import signal
+import ssl
+import stat
 import subprocess
 import sys
-from dataclasses import replace
-from datetime import date
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import trustme
 
 from integrations import registry
-from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
-from integrations.sandbox.misbehaviour import Kind
-from integrations.sandbox.server import DIALECTS
-from integrations.settings import ProviderSettings
-from schemas.shared import SharedPermit, Validity
-from tests.conftest import Sandbox
-from tests.integrations.conftest import Run
-from tests.integrations.subjects import PARIS, Remote, wait_until
-
-BACKWARDS = Validity(date(2025, 1, 2), date(2025, 1, 1))
+from integrations.sandbox import access, records, server
+from integrations.sandbox.records import Record
+from tests.integrations.toys import RECORD, Secured, Served, Toy, served
 
 
-@pytest.fixture(params=DIALECTS)
-def provider(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("sandbox"), log_limit=4) as toys:
+        yield toys
 
 
-@pytest.mark.parametrize(
-    ("wrong", "code"),
-    [
-        ({"plate": "QJ-817-XK"}, FailureCode.PLATE_REFUSED),
-        ({"plate": "qj817xk"}, FailureCode.PLATE_REFUSED),
-        ({"plate": "Q" * 300}, FailureCode.PLATE_REFUSED),
-        ({"country": "fr"}, FailureCode.COUNTRY_REFUSED),
-        ({"zones": ("eleven_long",)}, FailureCode.ZONE_UNKNOWN),
-        ({"profile": "Resident"}, FailureCode.PROFILE_UNKNOWN),
-        ({"validity": BACKWARDS}, FailureCode.VALIDITY_REFUSED),
-        ({"zones": ()}, FailureCode.REQUEST_REFUSED),
-    ],
-)
-def test_what_a_provider_refuses_comes_back_in_our_words(
-    subject: Remote, permit: SharedPermit, run: Run, wrong: dict[str, Any], code: FailureCode
-) -> None:
-    if not wrong.keys() & subject.adapter.capabilities.fields:
-        return
-    with pytest.raises(RejectedError) as caught:
-        run(subject.adapter.put(replace(permit, **wrong)))
-
-    assert caught.value.code == code
-    assert subject.held() == {}
+@pytest.fixture
+def toys(running: Served) -> Served:
+    running.control.reset()
+    return running
 
 
-@pytest.mark.parametrize("method", ["put", "remove"])
-def test_a_wrong_key_is_refused_and_not_shown(
-    provider: str, sandbox: Sandbox, permit: SharedPermit, run: Run, method: str
-) -> None:
-    access = ProviderSettings.model_validate({"url": f"{sandbox.url}/{provider}", "key": "a-wrong-key-that-is-long"})
-
-    error = _failure(provider, access, permit, run, method)
-
-    assert (type(error), error.code) == (NotSentError, FailureCode.UNAUTHORISED)
-    assert "a-wrong-key" not in repr(error)
+def put(toys: Served, reference: UUID, **headers: str) -> httpx.Response:
+    return httpx.put(f"{toys.addresses.plain}/plain/things/{reference}?x=1", headers=headers)
 
 
-@pytest.mark.parametrize("method", ["put", "remove"])
-def test_a_wrong_address_is_neither_a_refusal_nor_an_absence(
-    provider: str, sandbox: Sandbox, permit: SharedPermit, run: Run, method: str
-) -> None:
-    access = ProviderSettings.model_validate(
-        {"url": f"{sandbox.url}/{provider}/elsewhere", "key": sandbox.keys[provider]}
-    )
-
-    error = _failure(provider, access, permit, run, method)
-
-    assert (type(error), error.code) == (UnclearError, FailureCode.ANSWER_UNREADABLE)
+def test_every_registered_provider_has_a_sandbox() -> None:
+    assert server.find().keys() == registry.ADAPTERS.keys()
 
 
-def test_an_unknown_or_missing_member_is_refused_at_every_depth(
-    provider: str, subject: Remote, permit: SharedPermit, run: Run, sandbox: Sandbox
-) -> None:
-    run(subject.adapter.put(permit))
-    (good,) = sandbox.control.requests(provider)
-    sandbox.control.reset(provider)
-
-    for wrong in _spoilt(good.document):
-        headers = {
-            name: value.replace("[the right key]", sandbox.keys[provider]) for name, value in good.headers.items()
-        }
-        headers.pop("Content-Length")
-        answer = httpx.put(f"{sandbox.url}/{provider}{good.path}", headers=headers, content=json.dumps(wrong))
-        assert answer.status_code in {400, 422}, wrong
-
-    assert subject.held() == {}
-
-
-def test_requests_are_told_in_order_with_their_times(
-    provider: str, sandbox: Sandbox, subject: Remote, run: Run
-) -> None:
+def test_requests_are_told_in_order_with_their_times(toys: Served) -> None:
     references = [uuid4() for _ in range(3)]
     for reference in references:
-        run(subject.adapter.remove(reference))
+        put(toys, reference)
 
-    requests = sandbox.control.requests(provider)
+    requests = toys.control.requests("plain")
 
-    assert [UUID(request.reference) for request in requests] == references
+    assert [request.references for request in requests] == [[str(reference)] for reference in references]
+    assert [request.path for request in requests] == [f"/things/{reference}?x=1" for reference in references]
     assert [request.sequence for request in requests] == [1, 2, 3]
-    assert sorted(request.arrived_ms for request in requests) == [request.arrived_ms for request in requests]
-    assert [request.applied_ms for request in requests] == [None] * 3
-    assert sandbox.control.requests(provider, references[1]) == requests[1:2]
-    assert sandbox.control.requests(provider, after=2) == requests[2:]
+    assert [request.status for request in requests] == [200] * 3
+    times = [time for request in requests for time in (request.arrived_ms, request.applied_ms)]
+    assert times == sorted(times, key=lambda time: time or 0.0)
+    assert toys.control.requests("plain", references[1]) == requests[1:2]
+    assert toys.control.requests("plain", after=2) == requests[2:]
 
 
-def test_the_key_is_not_told(provider: str, sandbox: Sandbox, subject: Remote, run: Run) -> None:
-    run(subject.adapter.remove(uuid4()))
+def test_only_the_latest_requests_are_kept(toys: Served) -> None:
+    for _ in range(7):
+        put(toys, uuid4())
 
-    assert sandbox.keys[provider] not in str(subject.sent())
-
-
-def test_counts_follow(provider: str, sandbox: Sandbox, subject: Remote, permit: SharedPermit, run: Run) -> None:
-    run(subject.adapter.put(permit))
-    run(subject.adapter.put(permit))
-    run(subject.adapter.remove(uuid4()))
-
-    counts = sandbox.control.counts(provider)
-
-    assert (counts.held, counts.received, counts.applied) == (1, 3, 2)
-    assert sandbox.control.held(provider, uuid4()) == {}
-    assert sandbox.control.held(provider, permit.reference).keys() == {permit.reference}
+    assert [request.sequence for request in toys.control.requests("plain")] == [4, 5, 6, 7]
+    assert toys.control.counts("plain").received == 7
 
 
-def test_a_part_of_the_requests_can_suffer(sandbox: Sandbox, permit: SharedPermit, run: Run, subject: Remote) -> None:
-    name = subject.adapter.name
-    sandbox.control.misbehave(name, Kind.DOWN, rate=0.25, method="PUT")
+def test_secrets_are_not_told(toys: Served) -> None:
+    secrets = toys.access.secrets["plain"]
+    pair = base64.b64encode(f"{secrets['client_id']}:{secrets['key']}".encode()).decode()
+    put(toys, uuid4(), **{"x-api-key": secrets["key"]})
+    put(toys, uuid4(), Authorization=f"ApiKey {secrets['key']}")
+    put(toys, uuid4(), Authorization=f"Basic {pair}")
+    put(toys, uuid4(), Authorization="Bearer a-token-of-theirs")
 
-    assert [_fails(subject, permit, run) for _ in range(8)] == [False, False, False, True] * 2
-    run(subject.adapter.remove(permit.reference))
-    sandbox.control.behave(name)
-    assert [_fails(subject, permit, run) for _ in range(4)] == [False] * 4
+    shown = [request.headers for request in toys.control.requests("plain")]
 
-
-def test_a_misbehaviour_can_end_by_itself(sandbox: Sandbox, permit: SharedPermit, run: Run, subject: Remote) -> None:
-    sandbox.control.misbehave(subject.adapter.name, Kind.DOWN, seconds=0.2)
-
-    assert _fails(subject, permit, run)
-    wait_until(lambda: not _fails(subject, permit, run))
-
-
-def test_a_reset_forgets_what_was_still_to_be_applied(
-    sandbox: Sandbox, subject: Remote, permit: SharedPermit, run: Run
-) -> None:
-    sandbox.control.misbehave(subject.adapter.name, Kind.LATE, count=1, delay_ms=50)
-    assert _fails(subject, permit, run)
-    sandbox.control.reset(subject.adapter.name)
-    later = replace(permit, reference=uuid4())
-
-    sandbox.control.misbehave(subject.adapter.name, Kind.SLOW, count=1, delay_ms=100)
-    run(subject.adapter.put(later))
-
-    assert subject.held().keys() == {later.reference}
+    assert shown[0]["x-api-key"] == "[the right key]"
+    assert [headers["Authorization"] for headers in shown[1:]] == [
+        "ApiKey [the right key]",
+        "Basic [the right client_id]:[the right key]",
+        "Bearer [a token]",
+    ]
 
 
-@pytest.mark.parametrize(
-    "order",
-    [
-        {},
-        {"kind": "sulk"},
-        {"kind": "down", "rate": 2},
-        {"kind": "down", "count": 0},
-        {"kind": "down", "often": 1},
-        [],
-        {"kind": []},
-        {"kind": "down", "method": []},
-        {"kind": "down", "retry_after": 3},
-    ],
-)
-def test_an_order_that_makes_no_sense_is_refused(sandbox: Sandbox, order: object) -> None:
-    answer = httpx.post(f"{sandbox.url}/_control/easypark/misbehave", json=order)
+def test_a_secret_in_a_body_is_not_told_either(toys: Served) -> None:
+    httpx.post(f"{toys.addresses.plain}/plain/token", data={"client_secret": toys.key})
 
-    assert answer.status_code == 400
-    assert answer.json()["problem"]
+    assert toys.control.requests("plain")[0].body == "client_secret=[the right key]"
 
 
-def test_a_provider_of_another_name_is_not_there(sandbox: Sandbox) -> None:
-    assert httpx.get(f"{sandbox.url}/nobody/x").status_code == 404
-    assert httpx.get(f"{sandbox.url}/_control/nobody/held").status_code == 404
+def test_counts_follow(toys: Served) -> None:
+    reference = uuid4()
+    put(toys, reference)
+    put(toys, reference)
+    httpx.get(f"{toys.addresses.plain}/plain/things/{reference}")
+
+    counts = toys.control.counts("plain")
+
+    assert (counts.held, counts.foreign, counts.received, counts.applied) == (1, 0, 3, 2)
+    assert toys.control.held("plain", uuid4()) == {}
+    assert toys.control.held("plain") == {reference: RECORD}
+    assert toys.control.counts("secured").received == 0
 
 
-def test_it_stops_at_once_with_a_request_under_way() -> None:
-    environment = os.environ | {f"PERMIT_HUB_{name.upper()}_KEY": "0123456789abcdef" for name in DIALECTS}
-    command = [sys.executable, "-m", "integrations.sandbox", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+def test_what_a_provider_holds_can_be_changed_behind_the_hubs_back(toys: Served) -> None:
+    reference = uuid4()
+    other = Record("QQ111QQ", None, ("75015", "75014"), None, RECORD.first_day, RECORD.last_day)
+    put(toys, reference)
+
+    toys.control.hold("plain", reference, other)
+    toys.control.hold("plain", "not-ours", RECORD)
+
+    assert toys.control.held("plain") == {reference: other}
+    assert (toys.control.counts("plain").held, toys.control.counts("plain").foreign) == (2, 1)
+    toys.control.drop("plain", reference)
+    toys.control.drop("plain", uuid4())
+    assert toys.control.held("plain") == {}
+
+
+def test_a_provider_can_be_given_very_many(toys: Served) -> None:
+    toys.control.hold_many("plain", 3)
+
+    held = toys.control.held("plain")
+
+    assert held == {UUID(reference): record for reference, record in map(records.numbered, (1, 2, 3))}
+
+
+@pytest.mark.parametrize("order", [{}, {"reference": 3, "record": {}}, {"reference": "r", "record": {}}, []])
+def test_what_cannot_be_held_is_refused(toys: Served, order: object) -> None:
+    assert httpx.post(f"{toys.addresses.plain}/_control/plain/hold", json=order).status_code == 400
+
+
+def test_one_provider_or_all_are_reset(toys: Served) -> None:
+    toys.control.hold("plain", uuid4(), RECORD)
+    toys.control.hold("secured", uuid4(), RECORD)
+
+    toys.control.reset("plain")
+    assert (toys.control.counts("plain").held, toys.control.counts("secured").held) == (0, 1)
+    toys.control.reset()
+    assert toys.control.counts("secured").held == 0
+
+
+def test_a_provider_of_another_name_is_not_there(toys: Served) -> None:
+    assert httpx.get(f"{toys.addresses.plain}/nobody/x").status_code == 404
+    assert httpx.get(f"{toys.addresses.plain}/_control/nobody/held").status_code == 404
+    assert httpx.get(f"{toys.addresses.plain}/_control/plain/secrets").status_code == 404
+
+
+def test_an_answer_may_be_of_another_type(toys: Served) -> None:
+    assert httpx.get(f"{toys.addresses.plain}/plain/page").headers["Content-Type"] == "text/html"
+
+
+def test_a_provider_behind_https_is_not_reached_without(toys: Served) -> None:
+    assert httpx.post(f"{toys.addresses.plain}/secured/token").status_code == 404
+    assert toys.control.counts("secured").received == 0
+
+
+@pytest.mark.parametrize("certificate", [True, False])
+def test_a_provider_is_told_whether_a_certificate_was_shown(toys: Served, certificate: bool) -> None:
+    context = toys.client_context(certificate=certificate)
+
+    answer = httpx.post(f"{toys.addresses.tls}/secured/token", verify=context)
+
+    assert answer.json() == {"certificate": certificate}
+
+
+def test_a_certificate_of_another_authority_ends_the_connection(toys: Served, tmp_path: Path) -> None:
+    stranger = trustme.CA().issue_cert(common_name="permit-hub")
+    stranger.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    context = toys.client_context(certificate=False)
+    context.load_cert_chain(tmp_path / "client.pem")
+
+    with pytest.raises(httpx.TransportError):
+        httpx.post(f"{toys.addresses.tls}/secured/token", verify=context)
+    assert toys.control.counts("secured").received == 0
+
+
+def test_whoever_does_not_know_the_authority_does_not_trust_the_server(toys: Served) -> None:
+    with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        httpx.post(f"{toys.addresses.tls}/secured/token", verify=ssl.create_default_context())
+
+
+def test_access_is_invented_once_for_its_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "kept" / "here"
+    servers = {"plain": Toy, "secured": Secured}
+    first = access.load_or_make(folder, servers)
+    content = {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    again = access.load_or_make(folder, servers)
+
+    assert again == first
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == content
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    values = [value for secrets in first.secrets.values() for value in secrets.values()]
+    assert len(set(values)) == 4
+    assert not any(value in repr(first) for value in values)
+
+
+def test_access_leads_a_hub_to_each_provider(tmp_path: Path) -> None:
+    made = access.load_or_make(tmp_path, {"plain": Toy, "secured": Secured})
+
+    found = made.environment("http://here:1", "https://here:2")
+
+    assert found == {
+        "PERMIT_HUB_DEVELOPMENT": "true",
+        "PERMIT_HUB_PLAIN_URL": "http://here:1/plain",
+        "PERMIT_HUB_PLAIN_DOMAIN": "PAR",
+        "PERMIT_HUB_PLAIN_KEY": made.secrets["plain"]["key"],
+        "PERMIT_HUB_PLAIN_CLIENT_ID": made.secrets["plain"]["client_id"],
+        "PERMIT_HUB_SECURED_URL": "https://here:2/secured",
+        "PERMIT_HUB_SECURED_DOMAIN": "PAR",
+        "PERMIT_HUB_SECURED_KEY": made.secrets["secured"]["key"],
+        "PERMIT_HUB_SECURED_CLIENT_ID": made.secrets["secured"]["client_id"],
+        "PERMIT_HUB_SECURED_AUTHORITY": str(made.authority),
+        "PERMIT_HUB_SECURED_CERTIFICATE": str(made.client),
+    }
+
+
+def test_it_starts_again_on_its_folder_and_keeps_nothing_else(tmp_path: Path) -> None:
+    for _ in range(2):
+        with started(tmp_path) as (process, url):
+            httpx.post(f"{url}/_control/easypark/hold", json={"count": 5}).raise_for_status()
+            kept = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+            assert httpx.get(f"{url}/_control/easypark/counts").json()["held"] == 5
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=5) == 0
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == kept
+
+
+def test_it_stops_at_once_with_a_request_under_way(tmp_path: Path) -> None:
+    with started(tmp_path) as (process, url):
         httpx.post(f"{url}/_control/easypark/misbehave", json={"kind": "hang"}).raise_for_status()
         with pytest.raises(httpx.ReadTimeout):
-            httpx.delete(f"{url}/easypark/registrations/{uuid4()}", timeout=0.2)
+            httpx.get(f"{url}/easypark/", timeout=0.2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=5) == 0
 
 
-def test_a_missing_key_is_named() -> None:
-    command = [sys.executable, "-m", "integrations.sandbox", "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_a_port_that_is_taken_is_named(toys: Served, tmp_path: Path) -> None:
+    port = toys.addresses.plain.rpartition(":")[2]
 
-    assert done.returncode == 2
-    assert re.findall(r"PERMIT_HUB_\w+_KEY", done.stderr) == [f"PERMIT_HUB_{name.upper()}_KEY" for name in DIALECTS]
-
-
-def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
-    port = sandbox.url.rpartition(":")[2]
-    command = [sys.executable, "-m", "integrations.sandbox", "--port", port]
-    done = subprocess.run(command, env=os.environ | sandbox.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command(tmp_path, port), capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert port in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def _failure(provider: str, access: ProviderSettings, permit: SharedPermit, run: Run, method: str) -> ProviderError:
-    adapter = registry.adapter_type(provider)(access, zone=PARIS, connections=1)
-    with pytest.raises(ProviderError) as caught:
-        run(adapter.put(permit) if method == "put" else adapter.remove(permit.reference))
-    run(adapter.aclose())
-    return caught.value
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    done = subprocess.run(command(tmp_path / "file" / "x", "0"), capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert str(tmp_path / "file" / "x") in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def _fails(subject: Remote, permit: SharedPermit, run: Run) -> bool:
-    try:
-        run(subject.adapter.put(permit))
-    except ProviderError:
-        return True
-    return False
+def command(folder: Path, port: str) -> list[str]:
+    return [sys.executable, "-m", "integrations.sandbox", "--folder", str(folder), "--port", port, "--tls-port", "0"]
 
 
-def _spoilt(document: object) -> list[object]:
-    """Return the document with, at each place in turn, a member too many, one too few, or a value of another type."""
-    if isinstance(document, dict):
-        here: list[object] = [document | {"extra": 1}, None, 7]
-        here += [{name: value for name, value in document.items() if name != gone} for gone in document]
-        return here + [document | {name: wrong} for name, value in document.items() for wrong in _spoilt(value)]
-    if isinstance(document, list):
-        return [None, {}, [], *([wrong, *document[1:]] for wrong in _spoilt(document[0]))]
-    return [None, 7, [document]]
+@contextmanager
+def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a sandbox in a process of its own; its first line is its address."""
+    with subprocess.Popen(command(folder, "0"), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()

@@ -1,29 +1,15 @@
 """`permit-hub` migrate, submit, space and status, against a stack that runs in another terminal."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from integrations.registry import ADAPTERS
 from ops.commands.submit import UnreadableError, read_jobs
 
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
-
-
-@pytest.fixture(scope="module")
-def running(folder) -> Iterator[Path]:
-    """Keep a stack running on a folder."""
-    command = [sys.executable, "-m", "ops.cli", "up", "--json", "--data", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())
-        yield folder
-        process.terminate()
 
 
 def request(resident_id: str, **fields: object) -> dict[str, Any]:
@@ -127,14 +113,11 @@ def test_the_status_of_a_hub_at_rest(permit_hub, running):
     ended = permit_hub("status", "--json", "--wait", "30", "--data", running)
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
-    assert [provider["provider"] for provider in told["providers"]] == [
-        "paybyphone",
-        "flowbird",
-        "easypark",
-        "indigo_neo",
-    ]
+    assert [provider["provider"] for provider in told["providers"]] == list(ADAPTERS)
     assert all(provider["parked"] == provider["consent"] == 0 for provider in told["providers"])
-    assert {queue["queue"] for queue in told["queues"]} >= {"consent", "jobs", "bulk", "calendar", "deliver.easypark"}
+    assert all(provider["unconfigured"] is provider["paused_at"] is None for provider in told["providers"])
+    lanes = {f"deliver.{name}" for name in ADAPTERS}
+    assert {queue["queue"] for queue in told["queues"]} == lanes | {"consent", "jobs", "bulk", "calendar"}
     assert all(queue["alive"] for queue in told["queues"])
     assert told["epoch"] >= 1
 

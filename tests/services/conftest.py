@@ -22,8 +22,8 @@ from ops.embedded.servers import Servers
 from tests.conftest import Database, own_database
 from tests.services.dying import Dying
 from tests.services.evidence import Evidence
-from tests.services.hubs import read_settings, running_hub
-from tests.services.upstream import EVERYONE, Upstream
+from tests.services.hubs import lane_of, read_settings, running_hub
+from tests.services.upstream import Upstream
 from worker.hub import Hub
 from worker.services.drain import Drain
 from worker.services.publish import follow_redis
@@ -107,7 +107,7 @@ def quick(hub: Hub) -> Hub:
 @pytest.fixture
 def twins(hub: Hub) -> dict[str, InMemory]:
     """Return a twin in memory for every provider."""
-    return {name: InMemory(name, hub.capabilities[name]) for name in EVERYONE}
+    return {name: InMemory(name, capabilities) for name, capabilities in hub.capabilities.items()}
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
     """Drain one provider, or all; return whether any ran out of time before it ran out of work."""
 
     def deliver(*names: str) -> bool:
-        drains = [Drain(quick, twins[name], quick.today) for name in names or EVERYONE]
+        drains = [Drain(lane_of(quick, twins[name]), quick.today) for name in names or twins]
         unfinished = [asyncio.run(drain.run()) for drain in drains]
         return any(unfinished)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from schemas.events import Event
 from schemas.space import Card, Space
 from tests.conftest import Database
+from tests.services.upstream import CITY
 from worker.hub import Hub
 from worker.services.publish import republish
 
@@ -72,13 +73,17 @@ class Evidence:
         return self.query("SELECT sequence, type FROM events WHERE resident_id = %s ORDER BY sequence", resident)
 
     def shares(self, permit_id: UUID) -> dict[str, dict[str, Any]]:
-        """Return a permit's shares by provider."""
-        rows = self.query("SELECT provider, to_jsonb(s) FROM shares s WHERE permit_id = %s", permit_id)
+        """Return a permit's shares by provider, but for the city's own hub: most tests are about consent."""
+        rows = self.query(
+            "SELECT provider, to_jsonb(s) FROM shares s WHERE permit_id = %s AND provider <> %s", permit_id, CITY
+        )
         return dict(rows)
 
     def pending(self) -> int:
-        """Return how many shares are not yet as they should be."""
-        return int(self.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"))
+        """Return how many shares are not yet as they should be, but for the city's own hub."""
+        return int(
+            self.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version AND provider <> %s", CITY)
+        )
 
     def job(self, job_id: object) -> dict[str, Any] | None:
         """Return what is recorded of a job."""

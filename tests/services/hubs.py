@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from integrations.base import Adapter, Limit
 from worker.hub import Hub, make_hub
+from worker.limiter import Limiter
+from worker.services.lane import Lane
 from worker.settings import Settings
 
 
@@ -23,3 +26,9 @@ def running_hub(settings: Settings, send_kick: Callable[[str], None]) -> Iterato
     finally:
         hub.engine.dispose()
         hub.live.client.close()
+
+
+def lane_of(hub: Hub, adapter: Adapter, *limits: Limit) -> Lane:
+    """Return a way to a provider, as a process keeps one."""
+    configured = hub.settings
+    return Lane(hub, adapter, Limiter(configured.redis_url, configured.redis_prefix, adapter.name, limits))

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from integrations.base import Capabilities, LegalBasis
+from integrations.memory import InMemory
 from schemas.shared import SharedField
+from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE
 from worker.domain.sharing import Outcome, Result, Urgency
 from worker.services.claim import claim, record
@@ -27,7 +29,7 @@ DECIDED = """
 @pytest.fixture
 def take(hub, today):
     def take(limit=10, least_urgent=Urgency.ROUTINE, provider=PROVIDER, on=today):
-        return list(claim(hub, provider, limit, least_urgent, on).claimed)
+        return claim(lane_of(hub, InMemory(provider, hub.capabilities[provider])), limit, least_urgent, on)[0]
 
     return take
 
@@ -35,7 +37,7 @@ def take(hub, today):
 @pytest.fixture
 def end(hub, today):
     def end(claimed, result=CONFIRMED):
-        return record(hub, PROVIDER, [(claimed, result)], today)
+        return record(lane_of(hub, InMemory(PROVIDER)), [(claimed, result)], today)
 
     return end
 
@@ -62,13 +64,13 @@ def test_what_is_decided_between_a_claims_lock_and_its_reading_counts(
             assert looking.execute(unlocked, [PROVIDER]).fetchall() == []
             looking.execute(DECIDED, [ANNE, 9, last, [PROVIDER]])
         claimed = claiming.result(10)
-    assert [one.shared is not None for one in claimed] == ([True] if held else [])
+    assert [one.change.permit is not None for one in claimed] == ([True] if held else [])
 
 
 def test_every_provider_knows_a_permit_by_a_reference_of_its_own(permit_id, take):
     claims = [take(provider=name)[0] for name in EVERYONE]
-    references = {claimed.shared.reference for claimed in claims}
-    assert references == {claimed.reference for claimed in claims}
+    references = {claimed.change.permit.reference for claimed in claims}
+    assert references == {claimed.change.reference for claimed in claims}
     assert len(references - {permit_id}) == len(EVERYONE)
 
 
@@ -76,7 +78,7 @@ def test_every_provider_knows_a_permit_by_a_reference_of_its_own(permit_id, take
 def test_a_claim_builds_only_what_the_provider_needs(hub, permit_id, today, needed):
     needs = Capabilities(fields=frozenset(needed), legal_basis=LegalBasis.CONSENT)
     asking = replace(hub, capabilities=hub.capabilities | {PROVIDER: needs})
-    shared = claim(asking, PROVIDER, 1, Urgency.ROUTINE, today).claimed[0].shared
+    shared = claim(lane_of(asking, InMemory(PROVIDER)), 1, Urgency.ROUTINE, today)[0][0].change.permit
     assert {field for field in SharedField if getattr(shared, field) is not None} == needed
     shown = repr([getattr(shared, field) for field in SharedField])
     for value in (ANNE, str(permit_id), "Exemple", "75114_1834_00010"):
@@ -149,8 +151,8 @@ def test_once_disclosed_a_removal_is_sent_whatever_became_of_the_request(
     upstream.refuse()
     _let_pass(evidence, "1 day")
     (removal,) = take()
-    assert removal.shared is None
-    assert removal.reference == claimed.reference
+    assert removal.change.permit is None
+    assert removal.change.reference == claimed.change.reference
 
 
 def test_a_confirmed_removal_is_not_sent_again(upstream, permit_id, take, end):
@@ -180,7 +182,7 @@ def test_a_record_without_its_lease_makes_the_share_due_and_its_hash_unknown(per
     assert (share["confirmed_hash"], share["holds"]) == (None, None)
     assert share["confirmed_version"] < share["wanted_version"]
     assert evidence.value("SELECT count(*) FROM disclosure_outcomes") == 3  # one of them: the lease had expired
-    assert take()[0].shared is not None
+    assert take()[0].change.permit is not None
 
 
 def test_a_late_record_does_not_end_anothers_lease(permit_id, evidence, take, end):
@@ -197,20 +199,20 @@ def test_what_moved_on_while_it_was_leased_is_due_again_at_once(upstream, permit
     upstream.refuse()
     assert take() == []
     assert end(put) is True
-    assert take()[0].shared is None
+    assert take()[0].change.permit is None
 
 
 def test_an_erased_residents_shares_are_removals(upstream, permit_id, take, end):
     end(take()[0])
     upstream.applied("resident.erase")
     (removal,) = take()
-    assert (removal.shared, removal.urgency) == (None, Urgency.CONSENT)
+    assert (removal.change.permit, removal.urgency) == (None, Urgency.CONSENT)
 
 
 def test_what_is_over_is_removed_from_the_day_after(upstream, permit_id, evidence, take, end, today):
     end(take()[0])
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
-    assert take(on=today + timedelta(days=800))[0].shared is None
+    assert take(on=today + timedelta(days=800))[0].change.permit is None
 
 
 def test_a_permit_whose_provider_is_not_the_one_claimed_for_is_left_alone(permit_id, evidence, take):

@@ -11,7 +11,8 @@ from integrations.base import LegalBasis
 from integrations.memory import InMemory
 from schemas.receipts import Outcome, RefusalCode
 from schemas.space import HeldState
-from tests.services.upstream import ANNE, EVERYONE, Upstream, choice
+from tests.services.hubs import lane_of
+from tests.services.upstream import ANNE, CITY, EVERYONE, Upstream, choice
 from worker.services.drain import Drain
 
 
@@ -23,7 +24,7 @@ def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, ev
         assert {name: share["urgency"] for name, share in evidence.shares(permit_id).items()} == dict.fromkeys(
             EVERYONE, 0
         )
-    assert sorted(kicks) == sorted(EVERYONE)
+    assert sorted(kicks) == sorted((*EVERYONE, CITY))
     consent = evidence.space(ANNE).consent
     assert consent.version == 1
     assert {(state.provider, state.allowed, state.state) for state in consent.providers} == {
@@ -90,7 +91,7 @@ def test_a_provider_that_was_not_named_keeps_what_was_decided_before(upstream, e
     upstream.refuse(providers=("flowbird",))
     upstream.allow(seen=2, providers=("paybyphone",))
     allowed = {state.provider: state.allowed for state in evidence.space(ANNE).consent.providers}
-    assert allowed == {"easypark": True, "flowbird": False, "paybyphone": True, "indigo_neo": False}
+    assert allowed == dict.fromkeys(EVERYONE, False) | {"easypark": True, "paybyphone": True}
 
 
 def test_a_provider_added_later_inherits_no_consent(upstream, evidence):
@@ -114,11 +115,11 @@ def test_what_the_city_itself_needs_is_untouched_by_consent_and_ends_with_the_pe
     city, counter = InMemory("city", needs), Upstream(hub, upstream.today)
     permit_id = counter.active()
     counter.refuse(providers=(*EVERYONE, "city"))
-    asyncio.run(Drain(hub, city, hub.today).run())
+    asyncio.run(Drain(lane_of(hub, city), hub.today).run())
     assert len(city.held) == 1
     assert set(evidence.shares(permit_id)) == {"city"}
     counter.applied("resident.erase")
-    asyncio.run(Drain(hub, city, hub.today).run())
+    asyncio.run(Drain(lane_of(hub, city), hub.today).run())
     assert not city.held
 
 
@@ -152,7 +153,7 @@ def test_whatever_is_decided_providers_hold_what_the_last_valid_decision_on_them
         assert shown.consent.version == version
         assert {state.provider: state.allowed for state in shown.consent.providers} == allowed
     for twin in twins.values():
-        asyncio.run(Drain(upstream.hub, twin, upstream.hub.today).run())
+        asyncio.run(Drain(lane_of(upstream.hub, twin), upstream.hub.today).run())
     assert {name: bool(twin.held) for name, twin in twins.items()} == allowed
     assert evidence.pending() == 0
     assert all(share["holds"] == allowed[name] for name, share in evidence.shares(permit_id).items())

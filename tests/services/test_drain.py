@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from integrations.base import Change, Operation
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
 from integrations.memory import Applied, Fault, InMemory
-from schemas.shared import SharedField, SharedPermit
-from tests.services.hubs import read_settings
-from tests.services.upstream import BOB, EVERYONE
+from schemas.shared import SharedField
+from schemas.space import HeldState
+from tests.services.hubs import lane_of, read_settings
+from tests.services.upstream import ANNE, BOB, EVERYONE
 from worker.domain.retry import RETRY_AFTER_CAP
 from worker.services.drain import Drain
 
@@ -45,7 +47,7 @@ def test_withdrawals_go_first_then_what_somebody_waits_for_then_the_rest(upstrea
     withdrawn = upstream.active(BOB)
     upstream.allow(BOB)
     one_by_one = replace(quick, settings=quick.settings.model_copy(update={"in_flight": 2}))
-    asyncio.run(Drain(one_by_one, twin, hub.today).run())
+    asyncio.run(Drain(lane_of(one_by_one, twin), hub.today).run())
     names = {
         evidence.shares(permit_id)[PROVIDER]["reference"]: permit_id for permit_id in (routine, changed, withdrawn)
     }
@@ -56,31 +58,32 @@ def test_what_is_under_way_stays_within_the_window(upstream, quick, hub):
     class Counting(InMemory):
         most = now = 0
 
-        async def put(self, permit: SharedPermit) -> None:
+        async def send(self, change: Change) -> Operation | None:
             self.now += 1
             self.most = max(self.most, self.now)
             await asyncio.sleep(0.01)
-            await super().put(permit)
+            operation = await super().send(change)
             self.now -= 1
+            return operation
 
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(20)))
     twin = Counting(PROVIDER, hub.capabilities[PROVIDER])
-    assert asyncio.run(Drain(quick, twin, hub.today).run()) is False
+    assert asyncio.run(Drain(lane_of(quick, twin), hub.today).run()) is False
     assert (len(twin.held), twin.most) == (20, 3)  # of four slots, one is kept for what is urgent
 
 
 def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, evidence):
     upstream.active(BOB)
     upstream.allow(BOB)
-    asyncio.run(Drain(quick, twin, hub.today).run())
+    asyncio.run(Drain(lane_of(quick, twin), hub.today).run())
     held = next(iter(twin.held))
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(8)))
     twin.fail(HANGS, count=3)
 
     async def withdraw_meanwhile() -> None:
-        draining = asyncio.create_task(Drain(patient, twin, hub.today).run())
+        draining = asyncio.create_task(Drain(lane_of(patient, twin), hub.today).run())
         await _reached(lambda: len(twin.calls) == 4)  # one that was, three that hang
         upstream.refuse(BOB)
         await _reached(lambda: held not in twin.held)
@@ -89,7 +92,7 @@ def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, e
 
     patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 5}))
     asyncio.run(withdraw_meanwhile())
-    assert evidence.value("SELECT count(*) FROM disclosures") == 1 + 3 + 1
+    assert len(twin.calls) == 1 + 3 + 1
     assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome <> 'confirmed'") == 0
 
 
@@ -147,18 +150,25 @@ def test_a_put_that_is_applied_after_its_withdrawal_is_removed_again(upstream, d
     assert not twin.held
 
 
-def test_a_rejected_put_is_parked_until_the_truth_changes(upstream, deliver, twin, share, evidence):
+def test_a_rejected_put_is_parked_and_what_was_held_goes_until_the_truth_changes(
+    upstream, deliver, twin, share, evidence
+):
     permit_id = upstream.active()
     upstream.allow()
+    deliver(PROVIDER)
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "EF-367-QS"})
     twin.fail(REJECTED)
     deliver(PROVIDER)
-    assert (share(permit_id)["parked"], share(permit_id)["failures"]) == ("plate_refused", 1)
+    row = share(permit_id)
+    assert (row["parked"], row["holds"], twin.held) == ("plate_refused", False, {})
+    assert row["failing_since"] == row["failed_at"] is not None
+    assert evidence.screen(ANNE).consent.providers[EVERYONE.index(PROVIDER)].state is HeldState.REFUSED
     _due_now(evidence)
     deliver(PROVIDER)
-    assert len(twin.calls) == 1
+    assert len(twin.calls) == 3
     upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "ZZ-999-ZZ"})
     deliver(PROVIDER)
-    assert share(permit_id)["parked"] is None
+    assert (share(permit_id)["parked"], share(permit_id)["failed_at"]) == (None, None)
     assert [held[SharedField.PLATE] for held in twin.held.values()] == ["ZZ999ZZ"]
 
 
@@ -187,12 +197,16 @@ def test_a_provider_is_left_alone_for_as_long_as_it_asks(upstream, deliver, twin
     ):
         twin.fail(fault)
         _due_now(evidence)
+        _open_again(evidence)
         before = evidence.value("SELECT clock_timestamp()")
         deliver(PROVIDER)
         wait = (datetime.fromisoformat(share(permit_id)["due_at"]) - before).total_seconds()
         assert least <= wait <= most + 2
     assert len(twin.calls) == 3
     _due_now(evidence)
+    deliver(PROVIDER)
+    assert len(twin.calls) == 3
+    _open_again(evidence)
     deliver(PROVIDER)
     assert (len(twin.held), share(permit_id)["failures"]) == (1, 0)
 
@@ -211,16 +225,16 @@ def test_a_withdrawal_does_not_wait_for_the_retry_of_a_failed_put(upstream, deli
 
 def test_an_adapters_bug_fails_one_share_and_not_the_others(upstream, quick, hub, evidence):
     class Buggy(InMemory):
-        async def put(self, permit: SharedPermit) -> None:
-            if permit.plate == "EF367QS":
-                raise KeyError(permit.plate)
-            await super().put(permit)
+        async def send(self, change: Change) -> Operation | None:
+            if change.permit and change.permit.plate == "EF367QS":
+                raise KeyError(change.permit.plate)
+            return await super().send(change)
 
     upstream.active(plate={"raw": "EF-367-QS"})
     upstream.active()
     upstream.allow()
     twin = Buggy(PROVIDER, hub.capabilities[PROVIDER])
-    asyncio.run(Drain(quick, twin, hub.today).run())
+    asyncio.run(Drain(lane_of(quick, twin), hub.today).run())
     assert len(twin.held) == 1
     assert evidence.query("SELECT outcome, code FROM disclosure_outcomes ORDER BY outcome") == [
         ("confirmed", None),
@@ -234,7 +248,7 @@ def test_what_a_killed_drain_had_taken_is_finished_by_another(upstream, quick, d
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
 
     async def kill() -> None:
-        draining = asyncio.create_task(Drain(quick, twin, quick.today).run())
+        draining = asyncio.create_task(Drain(lane_of(quick, twin), quick.today).run())
         await _reached(lambda: twin.calls)
         draining.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -268,15 +282,16 @@ def test_a_change_that_was_made_while_its_share_was_leased_is_delivered_by_the_s
     upstream, quick, hub, evidence
 ):
     class Changing(InMemory):
-        async def put(self, permit: SharedPermit) -> None:
-            await super().put(permit)
+        async def send(self, change: Change) -> Operation | None:
+            operation = await super().send(change)
             if len(self.calls) == 1:
                 upstream.refuse()
+            return operation
 
     upstream.active()
     upstream.allow(providers=(PROVIDER,))
     twin = Changing(PROVIDER, hub.capabilities[PROVIDER])
-    assert asyncio.run(Drain(quick, twin, hub.today).run()) is False
+    assert asyncio.run(Drain(lane_of(quick, twin), hub.today).run()) is False
     assert not twin.held
     assert evidence.pending() == 0
 
@@ -290,6 +305,11 @@ async def _reached(condition: Callable[[], object]) -> None:
 def _due_now(evidence):
     with evidence.database.connect() as connection:
         connection.execute("UPDATE shares SET due_at = now()")
+
+
+def _open_again(evidence):
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE providers SET held_until = NULL")
 
 
 def _settle_in(evidence, time):

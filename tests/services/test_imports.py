@@ -4,7 +4,7 @@ from uuid import UUID
 
 from schemas.receipts import Outcome, RefusalCode, RowResult
 from schemas.space import CardStatus
-from tests.services.upstream import ADDRESS, ANNE, BOB, EVERYONE
+from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, EVERYONE
 from worker.services.publish import republish
 
 
@@ -89,8 +89,9 @@ def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence
         EVERYONE, 2
     )
     assert set(evidence.shares(bobs["permit_id"])) == {"easypark"}
-    assert evidence.value("SELECT count(*) FROM shares") == 5
-    assert sorted(kicks) == sorted(EVERYONE)
+    # Anne's, Bob's, and those that the city's own hub is to hold.
+    assert evidence.value("SELECT count(*) FROM shares") == len(EVERYONE) + 1 + 3
+    assert sorted(kicks) == sorted((*EVERYONE, CITY))
 
 
 def test_a_thousand_rows_fit_one_job(upstream, evidence):

@@ -8,7 +8,7 @@ import pytest
 from schemas.events import EventType
 from schemas.examples import EXPORT
 from schemas.receipts import Outcome, RefusalCode
-from tests.services.upstream import ADDRESS, ANNE, BOB, ELSEWHERE, EVERYONE, UNVERIFIED
+from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED
 from worker.services.sweep import sweep
 
 PERSONAL = ("Élodie", "elodie@example.fr", "EF-367-QS", "EF367QS", "PO-456-VB", "PO456VB", "Illisible", "ZONE-14")
@@ -46,7 +46,7 @@ def test_an_export_has_everything_and_its_receipt_nothing(upstream, evidence, ac
     permit = next(permit for permit in document["permits"] if permit["permit_id"] == str(active))
     assert [plate["plate"] for plate in permit["plates"]] == ["EF-367-QS", "PO-456-VB"]
     assert {end["outcome"] for entry in permit["disclosures"] for end in entry["outcomes"]} == {"confirmed"}
-    assert {entry["provider"] for entry in permit["disclosures"]} == set(EVERYONE)
+    assert {entry["provider"] for entry in permit["disclosures"]} == {*EVERYONE, CITY}
     assert [decision["choice"] for decision in document["consent_decisions"]] == ["allow"]
     assert [event["sequence"] for event in document["events"]] == [sequence for sequence, _ in evidence.written(ANNE)]
     assert not [value for value in PERSONAL if value in receipt.model_dump_json()]

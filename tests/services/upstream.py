@@ -8,12 +8,15 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+from integrations.base import LegalBasis
+from integrations.registry import ADAPTERS, capabilities
 from schemas.receipts import Outcome, Receipt
 from worker.hub import Hub
 from worker.services.jobs import handle
 
 ANNE, BOB = "r-anne", "r-bob"
-EVERYONE = ("paybyphone", "flowbird", "easypark", "indigo_neo")
+CITY = "city_hub"
+EVERYONE = tuple(name for name in ADAPTERS if capabilities(name).legal_basis is LegalBasis.CONSENT)
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 ELSEWHERE = {"ban_id": "75118_0002_00007", "label": "7 place du Modèle, 75018 Paris"}
 TEXT = {"version": "2024-09", "sha256": "a" * 64}

@@ -4,25 +4,29 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.services.hubs import read_settings, running_hub
 from tests.sharing.exploration import Exploration, explore
 from tests.sharing.rows import Ticks
 from tests.sharing.rules import REAL
 from tests.sharing.stage import PROVIDER
-from worker.hub import Hub, make_hub
-from worker.settings import Settings
+from tests.sharing.turns import Scope
+from worker.hub import Hub
 
 
 @pytest.fixture(scope="session")
 def exploration() -> Exploration:
-    """Explore the real protocol, once for all tests."""
-    return explore(REAL, Ticks())
+    """Explore three decisions, once for all tests."""
+    return explore(REAL, Ticks(), Scope(decisions=3))
+
+
+@pytest.fixture(scope="session")
+def waiting() -> Exploration:
+    """Explore one decision with a provider that acknowledges later, and one drift or doubt, once for all tests."""
+    return explore(REAL, Ticks(lease=1, settle=2), Scope(decisions=1, doubts=1, later=True))
 
 
 @pytest.fixture
-def hub(hub_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    for name, value in hub_environment.items():
-        monkeypatch.setenv(name, value)
-    hub = make_hub(Settings(providers=(PROVIDER,)), send_kick=lambda provider: None)
-    yield hub
-    hub.engine.dispose()
-    hub.live.client.close()
+def hub(hub_environment: dict[str, str]) -> Iterator[Hub]:
+    settings = read_settings(hub_environment, providers=(PROVIDER,))
+    with running_hub(settings, send_kick=lambda provider: None) as hub:
+        yield hub

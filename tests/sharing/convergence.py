@@ -7,8 +7,9 @@ a world from which this holds as well. It may dawdle, but neither for ever nor p
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.sharing.play import Play, is_fault
 from tests.sharing.promises import is_at_rest
-from tests.sharing.world import Play, World, is_fault
+from tests.sharing.world import World
 
 
 @dataclass
@@ -53,4 +54,4 @@ def first_stranded(worlds: Sequence[World], play: Play) -> tuple[int, str] | Non
 def _as_seen(world: World) -> World:
     first, second = world.drains
     drains = (second, first) if second < first else world.drains
-    return world._replace(decisions=0, removed=False, strays=(0, 0, 0), drains=drains)
+    return world._replace(decisions=0, doubts=0, removed=False, strays=(0, 0, 0), drains=drains)

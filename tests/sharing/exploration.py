@@ -1,15 +1,16 @@
 """Every world that can be reached, and the shortest way to one, if any, that breaks a promise."""
 
+import gc
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.sharing.convergence import first_stranded
+from tests.sharing.play import TICK, Play
 from tests.sharing.promises import broken_by_step, broken_by_world
 from tests.sharing.rows import NAMES, NONE, Rows, Ticks
 from tests.sharing.rules import Rules
-from tests.sharing.world import TICK, Play, Step, World
-
-DECISIONS = 3
+from tests.sharing.turns import Scope
+from tests.sharing.world import Step, World
 
 
 class Broken(NamedTuple):
@@ -57,11 +58,19 @@ class Exploration:
         return "\n".join([f"promise {self.broken.promise}", *told])
 
 
-def explore(rules: Rules, ticks: Ticks, *, decisions: int = DECISIONS, stalls: bool = False) -> Exploration:
+def explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
     """Visit every world, breadth first; stop at the first that breaks a promise."""
+    gc.disable()  # no cycle is made here, and to look for one among millions of tuples takes as long as all else
+    try:
+        return _explore(rules, ticks, scope)
+    finally:
+        gc.enable()
+
+
+def _explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
     rows = Rows(rules, ticks)
-    play = Play(rows, ticks, stalls=stalls)
-    found = Exploration(rows, play, [play.start(decisions)])
+    play = Play(rows, scope)
+    found = Exploration(rows, play, [play.start()])
     numbers = {found.worlds[0]: 0}
     for number, world in enumerate(found.worlds):  # the list grows while it is read
         row = rows.rows[world.row]
@@ -69,11 +78,10 @@ def explore(rules: Rules, ticks: Ticks, *, decisions: int = DECISIONS, stalls: b
             after = canonical(reached, rows)
             row_after = rows.rows[after.row]
             broken = broken_by_step(world, row, step, row_after)
-            if after not in numbers:
-                numbers[after] = len(found.worlds)
+            if numbers.setdefault(after, len(found.worlds)) == len(found.worlds):
                 found.worlds.append(after)
                 found.came_by.append((number, step))
-                broken = broken or broken_by_world(after, row_after, stalls=stalls)
+                broken = broken or broken_by_world(after, row_after, stalls=scope.stalls)
             if broken:
                 found.broken = Broken(broken, number, step)
                 return found
@@ -88,7 +96,7 @@ def canonical(world: World, rows: Rows) -> World:
     first, second = world.drains
     if second < first:
         world = world._replace(drains=(second, first))
-    if not world.removed and world.truth == NONE:
+    if not world.removed and world.truth == NONE and not world.drifted:
         row = rows.rows[world.row]
         if row.payload == NONE and not row.pending:
             world = world._replace(removed=True)

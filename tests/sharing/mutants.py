@@ -1,4 +1,4 @@
-"""Ways in which the protocol could be wrong, each by one thought. The exploration must tell every one of them apart."""
+"""Ways in which claiming, sending and recording could be wrong, each by one thought."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +10,7 @@ from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgen
 
 Claim = Callable[[Share, bytes, UUID, datetime, Timing], Share]
 Record = Callable[[Share, UUID, Result, datetime, Timing], Share]
+Want = Callable[[Share, Urgency, datetime], Share]
 
 
 def no_fence(share: Share, now: datetime) -> bool:
@@ -131,28 +132,3 @@ def new_truth_waits_for_the_old_ones_retry(share: Share, urgency: Urgency, now: 
     """A new truth inherits the wait of the failures before it."""
     after = REAL.want(share, urgency, now)
     return replace(after, due_at=max(share.due_at, now)) if is_pending(share) else after
-
-
-MUTANTS: dict[str, tuple[Rules, int]] = {
-    "no fence": (replace(REAL, is_due=no_fence), 2),
-    "hash kept at claim": (replace(REAL, claim=hash_kept_at_claim), 1),
-    "removal skipped too early": (replace(REAL, claim=removal_skipped_too_early), 1),
-    "record without lease": (replace(REAL, record=record_without_lease), 2),
-    "no settling": (no_settling(REAL), 1),
-    "expired lease counts as not sent": (replace(REAL, claim=expired_lease_counts_as_not_sent), 1),
-    "unclear counts as not sent": (replace(REAL, record=unclear_counts_as_not_sent), 1),
-    "settled by the time of the record": (replace(REAL, record=settled_by_the_time_of_the_record), 1),
-    "provisional never sent again": (replace(REAL, record=provisional_never_sent_again), 3),
-    "old confirmation counts for the new truth": (replace(REAL, record=old_confirmation_counts_for_the_new_truth), 2),
-    "refused removal parks": (replace(REAL, record=refused_removal_parks), 3),
-    "new truth stays parked": (replace(REAL, want=new_truth_stays_parked), 3),
-    "new truth waits for the old one's retry": (replace(REAL, want=new_truth_waits_for_the_old_ones_retry), 3),
-}
-"""Each with the promise that it breaks."""
-
-BEYOND_T: dict[str, tuple[Rules, int]] = {
-    "stale record ignored": (replace(REAL, record=stale_record_ignored), 2),
-    "hash kept on stale record": (replace(REAL, record=hash_kept_on_stale_record), 2),
-    "stale record leaves others settled": (replace(REAL, record=stale_record_leaves_others_settled), 2),
-}
-"""Told apart only where a sender stalls for longer than T."""

@@ -66,6 +66,8 @@ def replay(schedules: Sequence[Schedule], stage: Stage, provider: Provider, rows
     while playing := {number: player for number, player in enumerate(players) if player.step}:
         _claim(playing, stage, rows)  # first, while every other row is still as it was
         _decide(playing, stage)
+        _drift(playing, stage, provider)
+        _doubt(playing, stage)
         _send(playing, provider)
         _record(playing, stage)
         _tick(playing, stage)
@@ -90,20 +92,39 @@ def _decide(playing: dict[int, Player], stage: Stage) -> None:
         player.prediction.decide()
 
 
+def _drift(playing: dict[int, Player], stage: Stage, provider: Provider) -> None:
+    drifting = {number: step.payload for number, (_, step) in _doing(playing, Act.DRIFT).items()}
+    if drifting:
+        stored = stage.rows(drifting)
+        provider.drift({stored[number].reference: payload for number, payload in drifting.items()})
+
+
+def _doubt(playing: dict[int, Player], stage: Stage) -> None:
+    doubted = _doing(playing, Act.DOUBT)
+    stage.doubt(doubted)
+    for player, _ in doubted.values():
+        player.prediction.doubt()
+
+
 def _claim(playing: dict[int, Player], stage: Stage, rows: Rows) -> None:
     """Claim all that is due and whose drain's turn it is; what the model says is not due is left for it to find."""
-    claiming = _doing(playing, Act.CLAIM, Act.SKIP)
+    claiming = _doing(playing, Act.CLAIM, Act.ASK, Act.SKIP)
     aside = [number for number, player in playing.items() if number not in claiming and rows.rows[player.world.row].due]
-    claims, looked_at = stage.claim(aside)
-    assert looked_at == len(claiming)
-    assert claims.keys() == _doing(playing, Act.CLAIM).keys()
+    claims = stage.claim(aside)
+    assert claims.keys() == _doing(playing, Act.CLAIM, Act.ASK).keys()
     for number, (player, step) in claiming.items():
         claimed = claims.get(number)
-        sends = player.prediction.claim(step.payload, claimed.lease_id if claimed else uuid4())
-        assert sends == (claimed is not None), player.told()
-        if claimed:
+        taken = player.prediction.claim(player.world.truth, claimed.lease_id if claimed else uuid4())
+        assert taken == (claimed is not None), player.told()
+        if claimed is None:
+            continue
+        player.claims[step.drain] = claimed
+        assert claimed.operation == player.prediction.share.operation, player.told()
+        assert claimed.removal == (step.payload == NONE), player.told()
+        assert claimed.disclosure_id == player.prediction.share.claimed_by, player.told()
+        if step.act is Act.CLAIM:
             assert payload_of(claimed) == step.payload, player.told()
-            player.claims[step.drain] = claimed
+            assert claimed.change.version == player.prediction.share.requests, player.told()
             player.disclosed.append((claimed.lease_id, step.payload))
 
 
@@ -111,7 +132,7 @@ def _send(playing: dict[int, Player], provider: Provider) -> None:
     for player, step in _doing(playing, Act.SEND).values():
         player.sent[step.payload] = player.claims[step.drain]
     answered = [player.claims[step.drain] for player, step in _doing(playing, Act.APPLY).values()]
-    landing = [player.sent[step.payload] for player, step in _doing(playing, Act.LAND).values()]
+    landing = [player.sent[step.payload] for player, step in _doing(playing, Act.LAND, Act.CARRY_OUT).values()]
     provider.apply(answered + landing)
 
 

@@ -2,7 +2,7 @@
 
 Time is relative to now and stops at zero, versions are ranks, leases are "the row's" or none: so the rows are few, and
 the real transitions are called once for each of them. What the protocol only keeps for others to read (failures,
-acknowledgement time, urgency) is left out.
+acknowledgement time, urgency, how many requests there were) is left out.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ TICK = timedelta(hours=1)
 HELD = UUID(int=1)
 LOST = UUID(int=2)
 TAKEN = UUID(int=3)
-
+OPERATION = "an operation"
 
 NONE, A, B = PAYLOADS = range(3)
 """What the truth may want a provider to hold."""
@@ -44,12 +44,18 @@ class Ticks:
 
 @dataclass(frozen=True)
 class Row:
-    """What the explorer needs to know about a row; `payload` is what the provider is known to hold."""
+    """What the explorer needs to know about a row.
+
+    `payload` is what the provider is known to hold, `claimed` what the last claim was for; `asks` tells that the next
+    one is to ask about an operation.
+    """
 
     share: Share
     payload: int | None
+    claimed: int | None
     pending: bool
     parked: bool
+    asks: bool
     leased: bool
     live: bool
     settled: bool
@@ -61,6 +67,8 @@ class Row:
         told += [name for name in ("pending", "due", "parked") if getattr(self, name)]
         if self.leased:
             told.append("leased" if self.live else "lease expired")
+        if self.asks:
+            told.append(f"waits for {'nothing' if self.claimed is None else NAMES[self.claimed]}")
         if share.unsettled_until:
             told.append(f"unsettled for {(share.unsettled_until - NOW) // TICK}")
         return ", ".join(told)
@@ -82,14 +90,18 @@ class Rows:
     def want(self, row: int) -> int:
         return self._memo((0, row), lambda share: self._rules.want(share, Urgency.CONSENT, NOW))
 
+    def doubt(self, row: int) -> int:
+        return self._memo((4, row), lambda share: self._rules.doubt(share, NOW, self._timing))
+
     def claim(self, row: int, payload: int) -> tuple[int, bool]:
-        """Return the row, and whether the claimer is to send."""
+        """Return the row, and whether the claimer is to send or to ask."""
         key = (1, row, payload)
         claimed = self._memo(key, lambda share: self._rules.claim(share, HASHES[payload], TAKEN, NOW, self._timing))
         return claimed, key in self._taken
 
     def record(self, row: int, holds_lease: bool, outcome: Outcome) -> int:
-        result = Result(outcome, retry_in=self.ticks.retry * TICK)
+        operation = OPERATION if outcome is Outcome.ACCEPTED else None
+        result = Result(outcome, retry_in=self.ticks.retry * TICK, operation=operation)
         return self._memo(
             (2, row, holds_lease, _OUTCOMES.index(outcome)),
             lambda share: self._rules.record(share, HELD if holds_lease else LOST, result, NOW, self._timing),
@@ -115,8 +127,10 @@ class Rows:
                 Row(
                     share=share,
                     payload=None if share.confirmed_hash is None else HASHES.index(share.confirmed_hash),
+                    claimed=None if share.claimed_hash is None else HASHES.index(share.claimed_hash),
                     pending=is_pending(share),
                     parked=share.parked is not None,
+                    asks=share.operation is not None,
                     leased=share.lease_id is not None,
                     live=is_leased(share, NOW),
                     settled=share.unsettled_until is None,
@@ -132,6 +146,7 @@ _OUTCOMES = tuple(Outcome)
 def canonical(share: Share) -> Share:
     """Return the one row that stands for all that behave like this one from now on."""
     ranks = sorted({share.confirmed_version, share.claimed_version, share.wanted_version})
+    parked = share.parked is not None
     return replace(
         share,
         confirmed_version=ranks.index(share.confirmed_version),
@@ -140,10 +155,16 @@ def canonical(share: Share) -> Share:
         due_at=max(share.due_at, NOW),
         lease_id=None if share.lease_id is None else HELD,
         lease_until=share.lease_until and max(share.lease_until, NOW),
+        claimed_by=share.claimed_by and HELD,
+        operation=None if share.operation is None else OPERATION,
+        operation_until=share.operation_until and max(share.operation_until, NOW),
         unsettled_until=share.unsettled_until and max(share.unsettled_until, NOW),
-        parked=None if share.parked is None else "for any reason",
+        parked="for any reason" if parked else None,
+        failing_since=share.failing_since and NOW if parked else None,
+        failed_at=share.failed_at and NOW if parked else None,
         confirmed_at=None,
         urgency=Urgency.CONSENT,
+        requests=0,
         failures=0,
     )
 
@@ -154,5 +175,6 @@ def a_tick_later(share: Share) -> Share:
         share,
         due_at=share.due_at - TICK,
         lease_until=share.lease_until and share.lease_until - TICK,
+        operation_until=share.operation_until and share.operation_until - TICK,
         unsettled_until=share.unsettled_until and share.unsettled_until - TICK,
     )

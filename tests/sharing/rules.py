@@ -11,10 +11,11 @@ from worker.domain.sharing import Result, Share, Timing, Urgency
 
 @dataclass(frozen=True)
 class Rules:
-    """The four functions of the sharing protocol."""
+    """The functions of the sharing protocol."""
 
     is_due: Callable[[Share, datetime], bool] = sharing.is_due
     want: Callable[[Share, Urgency, datetime], Share] = sharing.want
+    doubt: Callable[[Share, datetime, Timing], Share] = sharing.doubt
     claim: Callable[[Share, bytes, UUID, datetime, Timing], Share] = sharing.claim
     record: Callable[[Share, UUID, Result, datetime, Timing], Share] = sharing.record
 

@@ -3,23 +3,32 @@
 Together they cross every transition of every row that the exploration met.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from uuid import UUID
 
+from integrations.errors import FailureCode
 from tests.sharing.exploration import Exploration
+from tests.sharing.play import TICK as A_TICK
+from tests.sharing.play import Play, is_fault
 from tests.sharing.promises import is_at_rest
-from tests.sharing.rows import HASHES, NOW, TICK, a_tick_later, canonical
+from tests.sharing.rows import HASHES, NOW, OPERATION, TICK, a_tick_later, canonical
 from tests.sharing.rules import REAL
-from tests.sharing.world import TICK as A_TICK
-from tests.sharing.world import Act, Step, World, is_fault
-from worker.domain.sharing import Result, Share, Timing, Urgency
+from tests.sharing.world import Act, Step, World
+from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
 
 RETRY = TICK
-CODE = "zone_unknown"
+ENOUGH = 40  # steps, before a schedule makes for its end
+CODES = {
+    # The breaker opens on any other failure of several in a row.
+    Outcome.NOT_SENT: FailureCode.THROTTLED,
+    Outcome.UNCLEAR: FailureCode.THROTTLED,
+    Outcome.LOST: FailureCode.THROTTLED,
+    Outcome.REJECTED: FailureCode.ZONE_UNKNOWN,
+}
 
-Crossing = tuple[int, Act, int, bool]
+Crossing = tuple[int, str, int]
+"""A transition, by what it is and the rows that it leads from and to."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,8 @@ class Schedule:
 
 def result_of(act: Act) -> Result:
     """Return what a recording act records."""
-    return Result(act.outcome, retry_in=RETRY, code=CODE if act is Act.REJECTED else None)
+    operation = OPERATION if act.outcome is Outcome.ACCEPTED else None
+    return Result(act.outcome, retry_in=RETRY, code=CODES.get(act.outcome), operation=operation)
 
 
 def sample(exploration: Exploration, count: int, seed: int) -> list[Schedule]:
@@ -45,11 +55,10 @@ def sample(exploration: Exploration, count: int, seed: int) -> list[Schedule]:
     by_distance = sorted(_nearest(exploration).items(), key=lambda found: found[1], reverse=True)
     for crossing, (number, last) in by_distance:  # the far ones first: their way crosses near ones
         if crossing not in crossed:
-            schedules.append(_finished(exploration, number, last))
-            crossed |= set(_crossings(schedules[-1]))
+            schedules.append(_finished(exploration, number, last, crossed))
     random = Random(seed)
     while len(schedules) < count:
-        schedules.append(_finished(exploration, random.randrange(len(exploration.worlds)), None))
+        schedules.append(_finished(exploration, random.randrange(len(exploration.worlds)), None, crossed))
     return schedules
 
 
@@ -58,47 +67,59 @@ def _nearest(exploration: Exploration) -> dict[Crossing, tuple[int, Step]]:
     nearest: dict[Crossing, tuple[int, Step]] = {}
     alike = set()
     for number, world in enumerate(exploration.worlds):
-        looks = (world.row, world.truth, world.decisions > 0, world.drains)
+        looks = (world.row, world.truth, world.decisions > 0, world.doubts > 0, world.drains, world.operation)
         if looks in alike:
             continue
         alike.add(looks)
-        for step, _ in exploration.play.steps(world):
-            crossing = _crossing(step, world)
+        for step, after in exploration.play.steps(world):
+            crossing = _crossing(step, world, after)
             if crossing is not None and crossing not in nearest:
                 nearest[crossing] = (number, step)
     return nearest
 
 
-def _crossing(step: Step, before: World) -> Crossing | None:
-    """Return what the protocol is asked in a step; None where it is not."""
-    if step.act is Act.DECIDE:
-        return before.row, step.act, 0, False
-    if step.act in (Act.CLAIM, Act.SKIP):
-        return before.row, step.act, step.payload, False
-    if step.act.is_record:
-        return before.row, step.act, 0, before.drains[step.drain].holds_row
+def _crossing(step: Step, before: World, after: World) -> Crossing | None:
+    """Return which transition the protocol is asked for in a step; None where it is not."""
+    act = step.act
+    if act is Act.DECIDE:
+        return before.row, "want", after.row
+    if act is Act.DOUBT:
+        return before.row, "doubt", after.row
+    if act in (Act.CLAIM, Act.ASK, Act.SKIP):
+        return before.row, "claim", after.row
+    if act.is_record:
+        return before.row, "record" if before.drains[step.drain].holds_row else "record too late", after.row
     return None
 
 
-def _crossings(schedule: Schedule) -> Iterator[Crossing]:
-    before = schedule.start
-    for step, after in schedule.played:
-        crossing = _crossing(step, before)
-        if crossing is not None:
-            yield crossing
-        before = after
-
-
-def _finished(exploration: Exploration, number: int, last: Step | None) -> Schedule:
-    """Go to a world, and on without a fault until all is at rest."""
+def _finished(exploration: Exploration, number: int, last: Step | None, crossed: set[Crossing]) -> Schedule:
+    """Go to a world, and on until all is at rest: without a fault, but for those that cross where none has crossed."""
     start, play = exploration.worlds[0], exploration.play
-    played = exploration.schedule(number, last)
-    world = played[-1][1] if played else start
-    while not is_at_rest(world, play.row(world)):
-        fair = [(step, after) for step, after in play.steps(world) if not is_fault(step, world)]
-        step, world = next((found for found in fair if found[0] != A_TICK), fair[0])
-        played.append((step, world))
+    played, before = exploration.schedule(number, last), start
+    for step, after in played:
+        _cross(_crossing(step, before, after), crossed)
+        before = after
+    while not is_at_rest(before, play.row(before)):
+        step, after = _next(play, before, crossed if len(played) < ENOUGH else None)
+        played.append((step, after))
+        _cross(_crossing(step, before, after), crossed)
+        before = after
     return Schedule(start, tuple(played))
+
+
+def _next(play: Play, world: World, crossed: set[Crossing] | None) -> tuple[Step, World]:
+    steps = list(play.steps(world))
+    for step, after in steps if crossed is not None else ():
+        crossing = _crossing(step, world, after)
+        if crossing is not None and crossing not in crossed:
+            return step, after
+    fair = [(step, after) for step, after in steps if not is_fault(step, world)]
+    return next((found for found in fair if found[0] != A_TICK), fair[0])
+
+
+def _cross(crossing: Crossing | None, crossed: set[Crossing]) -> None:
+    if crossing is not None:
+        crossed.add(crossing)
 
 
 @dataclass
@@ -112,9 +133,12 @@ class Prediction:
     def decide(self) -> None:
         self.share = REAL.want(self.share, self.urgency, NOW)
 
-    def claim(self, payload: int, lease_id: UUID) -> bool:
-        """Claim; return whether there is something to send."""
-        self.share = REAL.claim(self.share, HASHES[payload], lease_id, NOW, self.timing)
+    def doubt(self) -> None:
+        self.share = REAL.doubt(self.share, NOW, self.timing)
+
+    def claim(self, truth: int, lease_id: UUID) -> bool:
+        """Claim; return whether there is something to send or to ask about."""
+        self.share = REAL.claim(self.share, HASHES[truth], lease_id, NOW, self.timing)
         return self.share.lease_id == lease_id
 
     def record(self, lease_id: UUID, result: Result) -> None:

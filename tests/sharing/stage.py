@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Executable, text
 
 from integrations.base import Adapter
 from integrations.sandbox.control import Control
+from integrations.sandbox.records import Record
 from schemas import jobs
 from schemas.jobs import ConsentChoice
 from tests.sharing.rows import NONE, NOW, TICK, A, B, Ticks
@@ -22,8 +23,9 @@ from worker.db.engine import transact
 from worker.db.shares import ShareKey
 from worker.domain.sharing import Result, Share, Urgency
 from worker.hub import Hub
-from worker.services import consent, imports
+from worker.services import consent, doubt, imports
 from worker.services.claim import RECORD_SECONDS, Claimed, claim, record
+from worker.services.lane import Lane
 from worker.services.work import Work
 
 Run = Callable[[Coroutine[None, None, None]], None]
@@ -34,10 +36,11 @@ ZONES: dict[int, tuple[str, ...]] = {A: ("75014_A",), B: ("75014_B",)}
 HELD_IN = {zones: payload for payload, zones in ZONES.items()}
 ASIDE = timedelta(days=1_000)
 REQUESTS_AT_ONCE = 32
+MOST_AT_ONCE = 1_000  # permits that one import takes
 
 _PASS = text("""
     UPDATE shares SET due_at = due_at - :time, lease_until = lease_until - :time,
-        unsettled_until = unsettled_until - :time
+        operation_until = operation_until - :time, unsettled_until = unsettled_until - :time
     WHERE permit_id = ANY(:permit_ids)
 """)
 _MOVE_DUE = text("UPDATE shares SET due_at = due_at + :time WHERE permit_id = ANY(:permit_ids)")
@@ -65,9 +68,10 @@ class Stored:
 class Stage:
     """The database, and every share in it by its schedule's number."""
 
-    def __init__(self, hub: Hub, count: int) -> None:
+    def __init__(self, lane: Lane, count: int) -> None:
         """Make a permit for each schedule, with a share that was never wanted."""
-        self._hub = hub
+        self._lane = lane
+        self._hub = hub = lane.hub
         self._permits = [uuid4() for _ in range(count)]
         self._numbers = {permit_id: number for number, permit_id in enumerate(self._permits)}
         transact(hub.engine, self._settle_in)
@@ -92,20 +96,25 @@ class Stage:
 
     def claim_first(self, limit: int, least_urgent: Urgency) -> list[int]:
         """Claim a few; return whose they are."""
-        claims = claim(self._hub, PROVIDER, limit, least_urgent, TODAY)
-        return [self._numbers[claimed.key.permit_id] for claimed in claims.claimed]
+        claims, _ = claim(self._lane, limit, least_urgent, TODAY)
+        return [self._numbers[claimed.key.permit_id] for claimed in claims]
 
-    def claim(self, keep_aside: Collection[int]) -> tuple[dict[int, Claimed], int]:
-        """Claim whatever is due, but for those kept aside; return the claims, and how many shares were looked at."""
+    def claim(self, keep_aside: Collection[int]) -> dict[int, Claimed]:
+        """Claim whatever is due, but for those kept aside."""
         self._execute(_MOVE_DUE, keep_aside, ASIDE)
-        claims = claim(self._hub, PROVIDER, len(self._permits), Urgency.ROUTINE, TODAY)
+        claims, _ = claim(self._lane, len(self._permits), Urgency.ROUTINE, TODAY)
         self._execute(_MOVE_DUE, keep_aside, -ASIDE)
-        return {self._numbers[claimed.key.permit_id]: claimed for claimed in claims.claimed}, claims.looked_at
+        return {self._numbers[claimed.key.permit_id]: claimed for claimed in claims}
+
+    def doubt(self, numbers: Collection[int]) -> None:
+        """Doubt what the provider confirmed of these schedules."""
+        permit_ids = [self._permits[number] for number in numbers]
+        transact(self._hub.engine, lambda db: doubt.doubt(self._hub, db, PROVIDER, permit_ids))
 
     def record(self, ended: Collection[tuple[Claimed, Result]]) -> None:
         """Record how requests ended."""
         if ended:
-            record(self._hub, PROVIDER, list(ended), TODAY)
+            record(self._lane, list(ended), TODAY)
 
     def tick(self, numbers: Collection[int]) -> None:
         """Let a tick pass for these schedules."""
@@ -134,7 +143,9 @@ class Stage:
         return listed
 
     def _settle_in(self, db: Connection) -> None:
-        imports.apply(self._hub, db, _import(self._permits), TODAY)
+        numbered = list(enumerate(self._permits))
+        for first in range(0, len(numbered), MOST_AT_ONCE):
+            imports.apply(self._hub, db, _import(numbered[first : first + MOST_AT_ONCE]), TODAY)
         now = db.execute(_CLOCK).scalar_one()
         shares.upsert(db, {ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits})
 
@@ -159,25 +170,32 @@ class Provider:
         """Ask the provider which payload it holds under which reference."""
         return {reference: HELD_IN[record.zones] for reference, record in self._control.held(PROVIDER).items()}
 
+    def drift(self, payloads: Mapping[UUID, int]) -> None:
+        """Change what the provider holds under these references behind the hub's back."""
+        for reference, payload in payloads.items():
+            if payload == NONE:
+                self._control.drop(PROVIDER, reference)
+            else:
+                record = Record("AA000AA", "FR", ZONES[payload], "resident", TODAY, TODAY)
+                self._control.hold(PROVIDER, reference, record)
+
     async def _send(self, requests: Iterable[Claimed]) -> None:
         free = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
         async def send(claimed: Claimed) -> None:
             async with free:
-                if claimed.shared is None:
-                    await self._adapter.remove(claimed.reference)
-                else:
-                    await self._adapter.put(claimed.shared)
+                await self._adapter.send(claimed.change)
 
         await asyncio.gather(*map(send, requests))
 
 
 def payload_of(claimed: Claimed) -> int:
     """Return the payload that a claim is to send."""
-    if claimed.shared is None:
+    permit = claimed.change.permit
+    if permit is None:
         return NONE
-    assert claimed.shared.zones is not None
-    return HELD_IN[claimed.shared.zones]
+    assert permit.zones is not None
+    return HELD_IN[permit.zones]
 
 
 def _in_ticks(share: Share, now: datetime) -> Share:
@@ -188,7 +206,10 @@ def _in_ticks(share: Share, now: datetime) -> Share:
         share,
         due_at=rounded(share.due_at),
         lease_until=share.lease_until and rounded(share.lease_until),
+        operation_until=share.operation_until and rounded(share.operation_until),
         unsettled_until=share.unsettled_until and rounded(share.unsettled_until),
+        failing_since=share.failing_since and NOW,
+        failed_at=share.failed_at and NOW,
         confirmed_at=share.confirmed_at and NOW,
     )
 
@@ -211,7 +232,7 @@ def _decision(number: int, payload: int, seen: int) -> jobs.DecideConsent:
     )
 
 
-def _import(permit_ids: Iterable[UUID]) -> jobs.ImportPermits:
+def _import(numbered: Iterable[tuple[int, UUID]]) -> jobs.ImportPermits:
     return jobs.ImportPermits(
         job_id=uuid4(),
         source="tests",
@@ -228,6 +249,6 @@ def _import(permit_ids: Iterable[UUID]) -> jobs.ImportPermits:
                 zones=ZONES[A],
                 terms=(jobs.ImportedTerm(first_day=TODAY, last_day=TODAY + timedelta(days=300)),),
             )
-            for number, permit_id in enumerate(permit_ids)
+            for number, permit_id in numbered
         ),
     )

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from integrations.memory import InMemory
+from tests.services.hubs import lane_of
 from tests.sharing.mutants import urgency_ignored
 from tests.sharing.rules import REAL
-from tests.sharing.stage import Stage
+from tests.sharing.stage import PROVIDER, Stage
 from worker.domain.sharing import Share, Urgency
 
 BACKLOG = 50
@@ -20,7 +22,7 @@ Want = Callable[[Share, Urgency, datetime], Share]
 
 @pytest.fixture
 def stage(hub) -> Stage:
-    return Stage(hub, count=BACKLOG + 1)
+    return Stage(lane_of(hub, InMemory(PROVIDER)), count=BACKLOG + 1)
 
 
 def put_backlog_and_withdrawal(stage: Stage, want: Want) -> None:

@@ -1,8 +1,11 @@
-"""The model does not stand beside the code: explored schedules are played with the real claim and record."""
+"""The model does not stand beside the code: explored schedules are played with the real claim, record and doubt."""
 
 import asyncio
 
+import pytest
+
 from integrations import registry
+from tests.services.hubs import lane_of
 from tests.sharing.replay import replay
 from tests.sharing.schedules import sample
 from tests.sharing.stage import PROVIDER, REQUESTS_AT_ONCE, Provider, Stage, with_timing
@@ -11,17 +14,20 @@ SCHEDULES = 1_000
 SEED = 20_240_916
 
 
+@pytest.mark.parametrize("explored", ["exploration", "waiting"])
 def test_a_thousand_schedules_end_in_the_database_and_at_the_provider_as_explored(
-    exploration, hub, sandbox, monkeypatch
+    explored, hub, sandbox, monkeypatch, request
 ):
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
+    exploration = request.getfixturevalue(explored)
     ticks = exploration.rows.ticks
     schedules = sample(exploration, SCHEDULES, SEED)
-    stage = Stage(with_timing(hub, ticks), len(schedules))
     with asyncio.Runner() as runner:
-        adapter = registry.adapter(PROVIDER, zone=hub.zone, connections=REQUESTS_AT_ONCE)
+        access = registry.access(PROVIDER)
+        adapter = registry.adapter(PROVIDER, access, zone=hub.zone, connections=REQUESTS_AT_ONCE)
         try:
+            stage = Stage(lane_of(with_timing(hub, ticks), adapter), len(schedules))
             provider = Provider(adapter, sandbox.control, runner.run)
             replay(schedules, stage, provider, exploration.rows, ticks.timing)
         finally:

@@ -16,6 +16,7 @@ import pytest
 import redis
 import yaml
 
+from integrations.sandbox.server import find
 from ops.canary import Canary
 from ops.deployment.make_secrets import make_secrets
 from ops.embedded.postgres import SERVER_SETTINGS
@@ -23,7 +24,11 @@ from ops.embedded.servers import PROVIDERS, free_port
 
 PROJECT = Path(__file__).parent.parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
-HUB = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "permit-hub"}
+HUB = {
+    name: service
+    for name, service in COMPOSE["services"].items()
+    if service.get("image") == "permit-hub" and "profiles" not in service
+}
 STOP_SECONDS = 30
 
 
@@ -37,30 +42,36 @@ class Local:
     def __init__(self, folder: Path, hub_environment: dict[str, str]) -> None:
         self.secrets = folder / "secrets"
         make_secrets(self.secrets)
+        self.mounted = folder / "mounted"
         self.servers = {name.lower(): value for name, value in hub_environment.items()}
         self.prefix = hub_environment["PERMIT_HUB_REDIS_PREFIX"]
-        self.ports = {"8700": str(free_port()), "5555": str(free_port())}
+        self.ports = {port: str(free_port()) for port in ("8700", "8743", "5555")}
         self.logs = folder
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         service = HUB[name]
-        program, *arguments = (self._moved(word) for word in service["command"])
+        mounted = self.mounted / name
+        mounted.mkdir(parents=True)
+        for secret in service["secrets"]:
+            (mounted / secret).symlink_to(self.secrets / Path(COMPOSE["secrets"][secret]["file"]).name)
+        program, *arguments = (self._moved(word, mounted) for word in service["command"])
         command = (sys.executable, *arguments) if program == "python" else (sys.executable, "-m", program, *arguments)
         with (self.logs / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(command, env=self._environment(service), cwd=PROJECT, stdout=log, stderr=log)
+            environment = self._environment(service, mounted)
+            return subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
 
-    def _environment(self, service: dict[str, Any]) -> dict[str, str]:
+    def _environment(self, service: dict[str, Any], mounted: Path) -> dict[str, str]:
         """Return the service's variables, its secrets as the variables that they stand for, and nothing else."""
-        given = {name: self._moved(value) for name, value in service.get("environment", {}).items()}
+        given = {name: self._moved(value, mounted) for name, value in service.get("environment", {}).items()}
         for secret in service["secrets"]:
             if secret.startswith("permit_hub_"):
-                given[secret.upper()] = self.servers.get(secret) or (self.secrets / secret).read_text()
+                given[secret.upper()] = self.servers.get(secret) or (mounted / secret).read_text()
         return given | {"PATH": os.environ["PATH"], "PERMIT_HUB_REDIS_PREFIX": self.prefix}
 
-    def _moved(self, text: str) -> str:
+    def _moved(self, text: str, mounted: Path) -> str:
         for port, free in self.ports.items():
             text = re.sub(rf"\b{port}\b", free, text)
-        text = text.replace("/run/secrets/", f"{self.secrets}/")
+        text = text.replace("/run/secrets", str(mounted))
         return text.replace("//sandbox:", "//127.0.0.1:").replace("0.0.0.0", "127.0.0.1")
 
 
@@ -79,7 +90,7 @@ def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environ
             until(lambda sent=sent: all(canary.was_answered(ping) for ping in sent), 60)
             assert running[name].poll() is None, (local.logs / f"{name}.log").read_text()
         canary.close()
-        until(lambda: listens(int(local.ports["8700"])) and listens(int(local.ports["5555"])), 30)
+        until(lambda: all(listens(int(port)) for port in local.ports.values()), 30)
         until(lambda: "beat: Starting" in (local.logs / "beat.log").read_text())
         assert _status(local.ports["5555"], None) == 401
         assert _status(local.ports["5555"], (local.secrets / "flower_password").read_text()) == 200
@@ -88,6 +99,27 @@ def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environ
             process.send_signal(signal.SIGTERM)
         codes = {name: process.wait(STOP_SECONDS) for name, process in running.items()}
     assert codes == dict.fromkeys(running, 0)
+    for log in local.logs.glob("*.log"):
+        assert "provider.unconfigured" not in log.read_text(), log.name
+
+
+def secrets_of(provider: str) -> set[str]:
+    """Return the secrets that a provider's lane needs, as its stand-in names them."""
+    stand_in = find()[provider]
+    certificates = {f"{provider}_authority", f"{provider}_certificate"} if stand_in.tls else set()
+    return {f"permit_hub_{provider}_{setting}" for setting in stand_in.secrets} | certificates
+
+
+def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
+    access = {name: secrets_of(name) for name in PROVIDERS}
+    everything = set().union(*access.values())
+    hub = set(HUB["worker-jobs"]["secrets"])
+    assert not hub & everything
+    for name, service in HUB.items():
+        served = queues(service)
+        expected = everything if "bulk" in served else set().union(*(access[q[8:]] for q in served if q[8:] in access))
+        if served:
+            assert set(service["secrets"]) == hub | expected, name
 
 
 def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environment):

@@ -7,10 +7,13 @@ import time
 import psutil
 import pytest
 
+from integrations.registry import ADAPTERS
 from ops.canary import Canary
 from ops.embedded import running
 
-PORTS = ("flower", "sandbox", "valkey")
+PORTS = ("flower", "sandbox", "sandbox_tls", "valkey")
+SERVERS = {"postgres", "valkey", "sandbox", "flower"}
+WORKERS = {"consent", "jobs", "bulk", "beat", *(f"deliver-{name}" for name in ADAPTERS)}
 UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
 
 
@@ -32,7 +35,7 @@ def up(folder, parent, until, gone):
 
 def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(up, folder, gone, listens):
     process, told, pids = up
-    assert {"consent", "jobs", "bulk", "beat", "flower", "sandbox", "postgres", "valkey"} <= set(told["processes"])
+    assert set(told["processes"]) == SERVERS | WORKERS
     assert all(listens(port(told["addresses"][name])) for name in PORTS)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

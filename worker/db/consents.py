@@ -1,6 +1,6 @@
 """The consent ledger: append-only, by rights as well as by intent."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -35,6 +35,9 @@ _APPEND = text("""
 """)
 
 
+Truth = Mapping[UUID, tuple[Permit, ConsentDecision | None]]
+
+
 def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
     """Read, by resident and in order, the decisions in effect, each with the providers that it still decides on."""
     ledgers: dict[str, list[ConsentDecision]] = {resident_id: [] for resident_id in resident_ids}
@@ -43,9 +46,7 @@ def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[C
     return ledgers
 
 
-def truth(
-    db: Connection, provider: str, permit_ids: Collection[UUID]
-) -> dict[UUID, tuple[Permit, ConsentDecision | None]]:
+def truth(db: Connection, provider: str, permit_ids: Collection[UUID]) -> Truth:
     """Read permits, each with its resident's latest decision that names a provider; none whose plate was erased."""
     rows = db.execute(_TRUTH, {"permit_ids": list(permit_ids), "provider": provider})
     return {

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from worker.db import disclosures
+from worker.db import disclosures, providers
 from worker.db.disclosures import Disclosure, Ending
+from worker.db.providers import Gate
 from worker.domain.sharing import Share, Urgency
 
 
@@ -22,10 +23,13 @@ class ShareKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredShare:
-    """A share, whose it is, and the opaque reference that its provider knows the permit by."""
+    """A share, whose it is, and the opaque reference that its provider knows the permit by.
+
+    It is no one's where a provider was found to hold something that the hub does not know.
+    """
 
     key: ShareKey
-    resident_id: str
+    resident_id: str | None
     reference: UUID
     share: Share
 
@@ -42,8 +46,14 @@ _TYPES = {
     "lease_until": "timestamptz",
     "claimed_version": "bigint",
     "claimed_hash": "bytea",
+    "claimed_by": "uuid",
+    "requests": "integer",
+    "operation": "text",
+    "operation_until": "timestamptz",
     "unsettled_until": "timestamptz",
     "failures": "integer",
+    "failing_since": "timestamptz",
+    "failed_at": "timestamptz",
     "parked": "text",
 }
 _COLUMNS = ", ".join(_TYPES)
@@ -67,16 +77,21 @@ _UPSERT = text(f"""
     ON CONFLICT (permit_id, provider) DO UPDATE SET {_SET_EXCLUDED}
 """)
 # One index range for each urgency: a backlog that waits for its time in one does not slow the search of the next.
+# An open breaker, or a pause that the provider asked for, lets through what is most urgent and was never tried.
 _LOCK_DUE = text(f"""
-    SELECT s.permit_id, s.provider, s.reference, {_OWNER.format("s")}, now() AS now,
-        {", ".join(f"s.{name}" for name in _TYPES)}
-    FROM generate_series(0, :least_urgent) AS u (urgency) CROSS JOIN LATERAL (
-        SELECT * FROM shares
-        WHERE provider = :provider AND urgency = u.urgency AND due_at <= now()
-            AND confirmed_version < wanted_version AND parked IS NULL
-            AND (lease_until IS NULL OR lease_until <= now())
-        ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
-    ) s LIMIT :limit
+    SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
+    FROM (SELECT {providers.GATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
+    LEFT JOIN LATERAL (
+        SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {", ".join(f"d.{name}" for name in _TYPES)}
+        FROM generate_series(0, CASE WHEN g.lets_all OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
+        CROSS JOIN LATERAL (
+            SELECT * FROM shares
+            WHERE provider = :provider AND urgency = u.urgency AND due_at <= now()
+                AND confirmed_version < wanted_version AND (lease_until IS NULL OR lease_until <= now())
+                AND (g.lets_all OR :probe OR (failures = 0 AND operation IS NULL))
+            ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+        ) d LIMIT :limit
+    ) s ON NOT g.paused
 """)
 _LOCK_OF_PERMITS = text(f"""
     SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
@@ -96,19 +111,23 @@ _DUE_PROVIDERS = text("""
         SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
             SELECT FROM shares s
             WHERE s.provider = known.name AND s.urgency = u.urgency AND s.due_at <= now()
-                AND s.confirmed_version < s.wanted_version AND s.parked IS NULL
+                AND s.confirmed_version < s.wanted_version
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
             ORDER BY s.due_at LIMIT 1) found)
 """)
 
 
-def lock_due(db: Connection, provider: str, limit: int, least_urgent: Urgency) -> tuple[datetime, list[StoredShare]]:
+def lock_due(
+    db: Connection, provider: str, limit: int, least_urgent: Urgency, *, probe: bool = False
+) -> tuple[datetime, Gate, list[StoredShare]]:
     """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
 
-    Returns the time since when they may be claimed: the start of the transaction.
+    Returns the time since when they may be claimed, the start of the transaction, and what the lane may do: nothing is
+    locked that it may not claim, but for a `probe`.
     """
-    rows = db.execute(_LOCK_DUE, {"provider": provider, "limit": limit, "least_urgent": int(least_urgent)}).all()
-    return _with_clock(rows)
+    parameters = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
+    rows = db.execute(_LOCK_DUE, parameters).all()
+    return rows[0].now, providers.gate_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
 
 
 def lock_of_permits(db: Connection, permit_ids: Collection[UUID]) -> dict[ShareKey, StoredShare]:

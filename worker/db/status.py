@@ -1,10 +1,15 @@
 """How far the hub is behind, for an operator to look at; nothing here locks or writes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
+
+from worker.db import reconciliations
+from worker.db.reconciliations import Reconciliation
+from worker.domain.breaker import BreakerState
 
 _PENDING = text("""
     SELECT provider,
@@ -14,16 +19,25 @@ _PENDING = text("""
         extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())) AS oldest_due_seconds,
         count(*) FILTER (WHERE failures > 0) AS failing,
         count(*) FILTER (WHERE lease_until > now()) AS leased
-    FROM shares WHERE confirmed_version < wanted_version AND parked IS NULL GROUP BY provider
+    FROM shares WHERE confirmed_version < wanted_version GROUP BY provider
 """)
 _PARKED = text("SELECT provider, count(*) AS parked FROM shares WHERE parked IS NOT NULL GROUP BY provider")
 _UNPUBLISHED = text("SELECT count(*) FROM residents WHERE published_version < version")
 _EPOCH = text("SELECT epoch FROM hub_state")
+_WHOLE = text("""
+    SELECT provider, breaker, opened_at, unconfigured, paused_at,
+        CASE WHEN held_until > now() THEN held_until END AS held_until
+    FROM providers
+""")
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """One provider's shares that wait: by urgency, how long the oldest has been due, and what holds them up."""
+    """One provider's shares that wait: by urgency, how long the oldest has been due, and what holds them up.
+
+    `drift` is of its last reconciliation: how many copies were not as they should be. The latest one
+    may be under way, or have failed with a code.
+    """
 
     provider: str
     consent: int = 0
@@ -33,6 +47,15 @@ class ProviderStatus:
     failing: int = 0
     leased: int = 0
     parked: int = 0
+    breaker: str = BreakerState.CLOSED.value
+    opened_at: datetime | None = None
+    held_until: datetime | None = None
+    paused_at: datetime | None = None
+    unconfigured: str | None = None
+    reconciling: bool = False
+    reconciliation_code: str | None = None
+    reconciled_at: datetime | None = None
+    drift: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +71,38 @@ def read(db: Connection, providers: Iterable[str]) -> Status:
     """Read the backlog of these providers, and of any other that has one."""
     pending = {row.provider: row for row in db.execute(_PENDING)}
     parked = {row.provider: row.parked for row in db.execute(_PARKED)}
+    whole = {row.provider: row for row in db.execute(_WHOLE)}
+    latest, done = reconciliations.latest(db), reconciliations.latest_done(db)
     names = dict.fromkeys([*providers, *sorted(pending), *sorted(parked)])
+    lanes = [_provider(name, pending.get(name), parked.get(name, 0), whole.get(name)) for name in names]
     return Status(
-        providers=tuple(_provider(name, pending.get(name), parked.get(name, 0)) for name in names),
+        providers=tuple(_reconciled(one, latest.get(one.provider), done.get(one.provider)) for one in lanes),
         unpublished_residents=db.execute(_UNPUBLISHED).scalar_one(),
         epoch=db.execute(_EPOCH).scalar_one(),
     )
 
 
-def _provider(name: str, pending: Row[Any] | None, parked: int) -> ProviderStatus:
+def _provider(name: str, pending: Row[Any] | None, parked: int, whole: Row[Any] | None) -> ProviderStatus:
+    status = ProviderStatus(name, parked=parked)
+    if whole is not None:
+        known = {column: value for column, value in whole._mapping.items() if column != "provider"}
+        status = replace(status, **known)
     if pending is None:
-        return ProviderStatus(name, parked=parked)
+        return status
     oldest = pending.oldest_due_seconds
-    return ProviderStatus(
-        provider=name,
+    return replace(
+        status,
         consent=pending.consent,
         change=pending.change,
         routine=pending.routine,
         oldest_due_seconds=None if oldest is None else float(oldest),
         failing=pending.failing,
         leased=pending.leased,
-        parked=parked,
     )
+
+
+def _reconciled(status: ProviderStatus, latest: Reconciliation | None, done: Reconciliation | None) -> ProviderStatus:
+    if latest is not None:
+        under_way = latest.finished_at is None
+        status = replace(status, reconciling=under_way, reconciliation_code=None if under_way else latest.code)
+    return status if done is None else replace(status, reconciled_at=done.finished_at, drift=done.drift)

@@ -161,7 +161,7 @@ consent_decisions = Table(
 shares = Table(
     "shares",
     metadata,
-    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    Column("permit_id", Uuid, primary_key=True),  # of no permit, where a provider holds what no one knows
     Column("provider", Text, primary_key=True),
     Column("reference", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     Column("wanted_version", BigInteger, nullable=False),
@@ -175,8 +175,14 @@ shares = Table(
     _moment("lease_until", nullable=True),
     Column("claimed_version", BigInteger, nullable=False),
     Column("claimed_hash", LargeBinary),
+    Column("claimed_by", Uuid),
+    Column("requests", Integer, nullable=False, server_default=text("0")),
+    Column("operation", Text),
+    _moment("operation_until", nullable=True),
     _moment("unsettled_until", nullable=True),
     Column("failures", Integer, nullable=False),
+    _moment("failing_since", nullable=True),
+    _moment("failed_at", nullable=True),
     Column("parked", Text),
     UniqueConstraint("reference", name="shares_reference_key"),
     Index(
@@ -184,7 +190,7 @@ shares = Table(
         "provider",
         "urgency",
         "due_at",
-        postgresql_where=text("confirmed_version < wanted_version AND parked IS NULL"),
+        postgresql_where=text("confirmed_version < wanted_version"),
     ),
     Index("shares_parked", "provider", postgresql_where=text("parked IS NOT NULL")),
 )
@@ -219,4 +225,65 @@ events = Table(
     Column("type", Text, nullable=False),
     Column("data", JSONB, nullable=False),
     _recorded_at(),
+)
+
+providers = Table(
+    "providers",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("breaker", Text, nullable=False, server_default=text("'closed'")),
+    _moment("probe_at", nullable=True),
+    _moment("opened_at", nullable=True),
+    _moment("releases_before", nullable=True),  # what failed before is being made due, as the breaker has closed
+    _moment("held_until", nullable=True),  # the provider asked for a pause
+    _moment("paused_at", nullable=True),  # an operator did
+    Column("unconfigured", Text),  # which of its settings is missing or wrong
+    Column("sequence", BigInteger, nullable=False, server_default=text("0")),  # of its last event
+    CheckConstraint("breaker IN ('closed', 'open', 'half_open')", name="providers_breaker"),
+)
+
+provider_events = Table(
+    "provider_events",
+    metadata,
+    Column("provider", Text, ForeignKey("providers.provider"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("event_id", Uuid, nullable=False, server_default=func.gen_random_uuid()),
+    Column("type", Text, nullable=False),
+    _recorded_at(),
+    Column("published", Boolean, nullable=False, server_default=text("false")),
+    Index("provider_events_unpublished", "provider", "sequence", postgresql_where=text("NOT published")),
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("reconciliation_id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
+    Column("provider", Text, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("requested_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("started_at", nullable=True),
+    _moment("read_at", nullable=True),  # all pages are read
+    _moment("finished_at", nullable=True),
+    Column("lease_id", Uuid),
+    _moment("lease_until", nullable=True),
+    Column("cursor", Text),  # of the next page
+    Column("looked_at", Uuid),  # the last permit whose share was looked for among the copies
+    Column("shared_up_to", Uuid),  # the last permit that was made sure to have a share
+    Column("expected", BigInteger),  # how many copies there should be
+    Column("pages", Integer, nullable=False, server_default=text("0")),
+    Column("copies", BigInteger, nullable=False, server_default=text("0")),
+    Column("differing", BigInteger, nullable=False, server_default=text("0")),
+    Column("missing", BigInteger, nullable=False, server_default=text("0")),
+    Column("orphans", BigInteger, nullable=False, server_default=text("0")),
+    Column("foreign_copies", BigInteger, nullable=False, server_default=text("0")),
+    Column("failures", Integer, nullable=False, server_default=text("0")),  # in a row
+    Column("code", Text),  # of the last failure
+    Index("one_reconciliation_at_a_time", "provider", unique=True, postgresql_where=text("finished_at IS NULL")),
+)
+
+reconciled_copies = Table(
+    "reconciled_copies",
+    metadata,
+    Column("reconciliation_id", Uuid, ForeignKey("reconciliations.reconciliation_id"), primary_key=True),
+    Column("reference", Uuid, primary_key=True),
 )

@@ -14,7 +14,7 @@ from uuid import UUID
 from integrations.base import Capabilities, LegalBasis
 from schemas.jobs import ConsentChoice
 from schemas.receipts import RefusalCode
-from schemas.shared import SharedField, SharedPermit, Validity
+from schemas.shared import Copy, SharedField, SharedPermit, Validity
 from worker.domain.permit import Permit, Status
 from worker.domain.refusal import RefusedError
 from worker.domain.sharing import NOTHING
@@ -85,7 +85,7 @@ def shared_validity(permit: Permit, today: date) -> Validity | None:
     return None if run is None else Validity(run.first_day, run.last_day)
 
 
-def fields_hash(shared: SharedPermit | None, key: bytes) -> bytes:
+def fields_hash(shared: SharedPermit | Copy | None, key: bytes) -> bytes:
     """Return the keyed hash of the exact fields that a provider is to hold; `NOTHING` for none."""
     if shared is None:
         return NOTHING

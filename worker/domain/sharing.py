@@ -4,6 +4,7 @@ Pure transitions over one row. The database locks and stores the row, a drain se
 here. `now` is always the database's clock.
 
     want ──▶ due ──claim──▶ leased ──send──▶ record ──▶ confirmed, or due again
+                                               └──▶ accepted: due again, to ask what became of the operation
 
 What keeps a withdrawn consent withdrawn:
 
@@ -13,6 +14,9 @@ What keeps a withdrawn consent withdrawn:
   due again.
 * After an expired lease or an unclear outcome a stray request may still be applied. Until `unsettled_until` every
   confirmation is provisional: it is sent once more when the stray can no longer arrive.
+* While a provider has an operation under way nothing else is sent: it could be overtaken. An operation that is not
+  carried out within T counts as a stray.
+* A put that is refused for good is *parked*: until the truth changes, the provider is to hold nothing instead.
 """
 
 from dataclasses import dataclass, replace
@@ -36,8 +40,10 @@ class Outcome(StrEnum):
     """What is known of a request once its exchange has ended."""
 
     CONFIRMED = "confirmed"
+    ACCEPTED = "accepted"  # the provider carries it out later: it is to be asked
     NOT_SENT = "not_sent"  # surely not applied
     UNCLEAR = "unclear"  # may have been applied, or may be later
+    LOST = "lost"  # the provider does not know its operation: as unclear
     REJECTED = "rejected"  # refused for good, not applied
 
 
@@ -56,9 +62,15 @@ class Share:
     lease_until: datetime | None = None
     claimed_version: int = 0
     claimed_hash: bytes | None = None
+    claimed_by: UUID | None = None  # the lease that it was sent under: the id of its disclosure
+    requests: int = 0  # made so far: the version that a provider which fences is told
+    operation: str | None = None  # what the provider calls the claimed request, while it is under way there
+    operation_until: datetime | None = None
     unsettled_until: datetime | None = None
     failures: int = 0
-    parked: str | None = None
+    failing_since: datetime | None = None
+    failed_at: datetime | None = None
+    parked: str | None = None  # why what is wanted cannot be held
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +83,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one request; `retry_in` is how long to wait before the next one."""
+    """The outcome of one request; `retry_in` is how long to wait before the next one.
+
+    `operation` is set with `ACCEPTED`; `version` where the provider has a later one than was sent; `hold` where it
+    asked to be left alone.
+    """
 
     outcome: Outcome
     retry_in: timedelta = timedelta(0)
     code: str | None = None
+    operation: str | None = None
+    version: int | None = None
+    hold: timedelta | None = None
 
 
 def is_pending(share: Share) -> bool:
@@ -90,7 +109,7 @@ def is_leased(share: Share, now: datetime) -> bool:
 
 def is_due(share: Share, now: datetime) -> bool:
     """Tell whether this share may be claimed."""
-    return is_pending(share) and share.parked is None and share.due_at <= now and not is_leased(share, now)
+    return is_pending(share) and share.due_at <= now and not is_leased(share, now)
 
 
 def want(share: Share, urgency: Urgency, now: datetime) -> Share:
@@ -101,15 +120,36 @@ def want(share: Share, urgency: Urgency, now: datetime) -> Share:
         urgency=min(urgency, share.urgency) if is_pending(share) else urgency,
         due_at=now,
         failures=0,
+        failing_since=None,
+        failed_at=None,
         parked=None,
     )
 
 
-def claim(share: Share, wanted_hash: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
-    """Take a due share for sending, or confirm it at once when the provider is known to hold what is wanted.
+def doubt(share: Share, now: datetime, timing: Timing) -> Share:
+    """Note that the provider may hold something else than it confirmed: it is sent the truth again."""
+    return replace(
+        share,
+        wanted_version=share.wanted_version + 1,
+        confirmed_hash=None,
+        holds=None,
+        urgency=share.urgency if is_pending(share) else Urgency.ROUTINE,
+        due_at=share.due_at if is_pending(share) else now,
+        # What is under way may have been confirmed before the doubt arose: then it is provisional.
+        unsettled_until=now + timing.settle if share.claimed_hash is not None else share.unsettled_until,
+    )
 
-    The caller sends if, and only if, the returned share carries `lease_id`.
+
+def claim(share: Share, wanted_hash: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
+    """Take a due share for sending or asking, or confirm it at once when the provider is known to hold what is wanted.
+
+    The caller acts if, and only if, the returned share carries `lease_id`: it asks where there is an operation, else
+    it sends what `claimed_hash` is of (a parked share's removal is not what was wanted).
     """
+    if share.operation is not None:
+        return replace(share, lease_id=lease_id, lease_until=now + timing.lease)
+    if share.parked is not None:
+        wanted_hash = NOTHING
     if share.confirmed_hash == wanted_hash:
         return replace(share, confirmed_version=share.wanted_version)
     unsettled_until = share.unsettled_until
@@ -125,35 +165,69 @@ def claim(share: Share, wanted_hash: bytes, lease_id: UUID, now: datetime, timin
         lease_until=now + timing.lease,
         claimed_version=share.wanted_version,
         claimed_hash=wanted_hash,
+        claimed_by=lease_id,
+        requests=share.requests + 1,
         unsettled_until=unsettled_until,
     )
 
 
 def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """Note how a request ended; a record without the lease is evidence of a stale send."""
+    """Note how a request or a question ended; a record without the lease is evidence of a stale send."""
     if share.lease_id != lease_id:
         return _record_stale(share, result.outcome, now, timing)
-    released = replace(share, lease_id=None, lease_until=None, claimed_hash=None)
-    match result.outcome:
-        case Outcome.CONFIRMED:
-            return _confirm(share, released, now)
-        case Outcome.REJECTED if share.claimed_hash != NOTHING and share.wanted_version == share.claimed_version:
-            return replace(released, parked=result.code or "rejected", failures=share.failures + 1)
-        case Outcome.UNCLEAR:
-            released = replace(released, unsettled_until=now + timing.settle)
-    if share.wanted_version > share.claimed_version:  # it moved on meanwhile: due at once, as `want` left it
-        return released
-    return replace(released, failures=share.failures + 1, due_at=now + result.retry_in)
+    released = replace(share, lease_id=None, lease_until=None)
+    outcome = result.outcome
+    if share.operation is not None and outcome in STILL_OPEN:  # asked, and told nothing new
+        if share.operation_until is None or now < share.operation_until:
+            return replace(released, due_at=now + result.retry_in)
+        outcome = Outcome.UNCLEAR
+    if outcome is Outcome.ACCEPTED:
+        return replace(
+            released, operation=result.operation, operation_until=now + timing.settle, due_at=now + result.retry_in
+        )
+    ended = replace(released, claimed_hash=None, claimed_by=None, operation=None, operation_until=None)
+    if outcome is Outcome.CONFIRMED:
+        return _confirm(share, ended, now)
+    return _fail(share, ended, replace(result, outcome=outcome), now, timing)
 
 
-def _confirm(share: Share, released: Share, now: datetime) -> Share:
+STILL_OPEN = frozenset({Outcome.ACCEPTED, Outcome.NOT_SENT, Outcome.UNCLEAR})
+"""Outcomes of a question that say nothing of its operation."""
+
+
+def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Timing) -> Share:
+    failed = replace(
+        ended,
+        requests=max(share.requests, result.version or 0),
+        failures=share.failures + 1,
+        failing_since=share.failing_since or now,
+        failed_at=now,
+    )
+    if result.outcome in (Outcome.UNCLEAR, Outcome.LOST):
+        failed = replace(failed, unsettled_until=now + timing.settle)
+    if share.wanted_version > share.claimed_version:  # it moved on meanwhile: due at once, as that left it
+        return replace(
+            failed,
+            failures=share.failures,
+            failing_since=share.failing_since,
+            failed_at=share.failed_at,
+            due_at=min(share.due_at, now),
+        )
+    if result.outcome is Outcome.REJECTED and share.claimed_hash != NOTHING:
+        return replace(failed, parked=result.code or "rejected", failures=0, due_at=now)
+    return replace(failed, due_at=now + result.retry_in)
+
+
+def _confirm(share: Share, ended: Share, now: datetime) -> Share:
     confirmed = replace(
-        released,
+        ended,
         confirmed_version=share.claimed_version,
         holds=share.claimed_hash != NOTHING,
         confirmed_at=now,
         failures=0,
     )
+    if share.parked is None:
+        confirmed = replace(confirmed, failing_since=None, failed_at=None)
     if share.unsettled_until is None:
         return replace(confirmed, confirmed_hash=share.claimed_hash)
     if share.wanted_version > share.claimed_version:
@@ -164,7 +238,7 @@ def _confirm(share: Share, released: Share, now: datetime) -> Share:
 def _record_stale(share: Share, outcome: Outcome, now: datetime, timing: Timing) -> Share:
     if outcome in (Outcome.NOT_SENT, Outcome.REJECTED):
         return share
-    lingers = now + timing.settle if outcome is Outcome.UNCLEAR else now
+    lingers = now if outcome is Outcome.CONFIRMED else now + timing.settle
     return replace(
         share,
         confirmed_hash=None,

@@ -1,6 +1,6 @@
 """The personal space, made from the truth."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from schemas.space import Card, CardStatus, Consent, HeldState, ProviderState, Space
@@ -20,10 +20,14 @@ def make_space(
     permits: Iterable[Permit],
     ledger: Sequence[ConsentDecision],
     shares: Mapping[str, Sequence[Share]],
+    public_task: Container[str],
     today: date,
     tariffs: Tariffs,
 ) -> Space:
-    """Return what the resident's screen shows today; `shares` are theirs, for each provider that may hold something."""
+    """Return what the resident's screen shows today.
+
+    `shares` are theirs, for each provider that may hold something; those of `public_task` need no consent.
+    """
     cards = [_card(permit, today, tariffs) for permit in permits]
     cards.sort(key=lambda card: (card.requested_on, card.valid_until or date.min), reverse=True)
     return Space.model_construct(
@@ -35,8 +39,13 @@ def make_space(
         consent=Consent.model_construct(
             version=ledger[-1].version if ledger else 0,
             updated_at=ledger[-1].recorded_at if ledger else None,
-            providers=tuple(_provider(name, ledger, shares[name]) for name in shares),
+            providers=tuple(
+                _provider(name, shares[name], allowed=allows(decision_on(name, ledger)))
+                for name in shares
+                if name not in public_task
+            ),
         ),
+        public_task=tuple(_provider(name, shares[name], allowed=True) for name in shares if name in public_task),
     )
 
 
@@ -58,8 +67,7 @@ def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
     )
 
 
-def _provider(name: str, ledger: Sequence[ConsentDecision], shares: Sequence[Share]) -> ProviderState:
-    allowed = allows(decision_on(name, ledger))
+def _provider(name: str, shares: Sequence[Share], *, allowed: bool) -> ProviderState:
     moments: list[datetime] = [share.confirmed_at for share in shares if share.confirmed_at is not None]
     return ProviderState.model_construct(
         provider=name,
@@ -71,6 +79,8 @@ def _provider(name: str, ledger: Sequence[ConsentDecision], shares: Sequence[Sha
 
 def _held(allowed: bool, shares: Sequence[Share]) -> HeldState:
     """Say what all shares together come to; what is unknown counts as held until a removal is confirmed."""
+    if allowed and any(share.parked for share in shares):
+        return HeldState.REFUSED
     if allowed and any(is_pending(share) and not share.holds for share in shares):
         return HeldState.SENDING
     if any(share.holds is not False for share in shares):

@@ -1,51 +1,53 @@
 """The two transactions around a request to a provider: the claim before it, the record after it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import Connection
 
+from integrations.base import Change, Operation
 from schemas.events import EventData, EventType, ShareConfirmation
 from schemas.shared import SharedPermit
-from worker.db import consents, events, residents, shares
+from worker.db import consents, events, providers, residents, shares
+from worker.db.consents import Truth
 from worker.db.disclosures import Disclosure, Ending
 from worker.db.engine import transact
 from worker.db.events import NewEvent
+from worker.db.providers import Gate
 from worker.db.residents import Resident
 from worker.db.shares import ShareKey, StoredShare
 from worker.domain import sharing
-from worker.domain.consent import fields_hash, shared_permit
-from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
-from worker.hub import Hub
+from worker.domain.consent import ConsentDecision, fields_hash, shared_permit
+from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency
+from worker.hub import AWAY, Hub
 from worker.live import Publication
+from worker.services.lane import Lane, tell_providers
 from worker.services.publish import publish, told_only
+
+log = structlog.get_logger()
 
 LEASE_EXPIRED = "lease_expired"
 RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
+PROBE_LOOKS_AT = 20  # due shares among which a probe looks for a removal
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A share that is ours to bring up to date: what to send (None: a removal), under which lease."""
+    """A share that is ours to bring up to date: what to send, or the operation to ask about, under which lease."""
 
     key: ShareKey
     lease_id: UUID
-    reference: UUID
-    shared: SharedPermit | None
-    resident_id: str
+    disclosure_id: UUID
+    change: Change
+    removal: bool
+    operation: Operation | None
+    resident_id: str | None
     urgency: Urgency
     failures: int
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """The shares claimed, and how many were looked at: those found to be right already need no request."""
-
-    claimed: Sequence[Claimed]
-    looked_at: int
 
 
 Ended = tuple[Claimed, Result]
@@ -59,68 +61,125 @@ def timing(hub: Hub) -> Timing:
     )
 
 
-def claim(hub: Hub, provider: str, limit: int, least_urgent: Urgency, today: date) -> Claims:
-    """Claim due shares of one provider, and log what is about to be disclosed."""
+def claim(lane: Lane, limit: int, least_urgent: Urgency, today: date) -> tuple[list[Claimed], bool]:
+    """Claim due shares of one provider, and log what is about to be disclosed.
 
-    def work(db: Connection) -> Claims:
-        now, due = shares.lock_due(db, provider, limit, least_urgent)
-        if not due:
-            return Claims((), 0)
-        # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
-        truth = consents.truth(db, provider, [stored.key.permit_id for stored in due])
-        taken: dict[ShareKey, Share] = {}
-        claimed: list[Claimed] = []
-        lost: list[Ending] = []
-        disclosed: list[Disclosure] = []
-        for stored in due:
-            permit, decision = truth.get(stored.key.permit_id, (None, None))
-            shared = (
-                shared_permit(permit, decision, hub.capabilities[provider], stored.reference, today) if permit else None
-            )
-            wanted_hash, lease_id = fields_hash(shared, hub.hash_key), uuid4()
-            share = taken[stored.key] = sharing.claim(stored.share, wanted_hash, lease_id, now, timing(hub))
-            if stored.share.lease_id is not None:
-                lost.append(Ending(stored.share.lease_id, Outcome.UNCLEAR, LEASE_EXPIRED))
-            if share.lease_id == lease_id:
-                claimed.append(_claimed(stored, lease_id, shared))
+    Returns the shares to be brought up to date (those found to be right already need no request), and whether there may
+    be more that could be claimed at once. While the breaker is open that is what was never tried, and a probe.
+    """
+    hub = lane.hub
+
+    def work(db: Connection) -> tuple[Gate, list[Claimed], bool]:
+        now, gate, due = shares.lock_due(db, lane.name, limit, least_urgent)
+        claimed = _claim(hub, db, lane.name, due, now, today) if due else []
+        if gate.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
+            now, _, due = shares.lock_due(db, lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True)
+            claimed = _claim(hub, db, lane.name, due, now, today, probe=True) if due else []
+        return gate, claimed, len(due) == limit and not gate.probe_due
+
+    lane.gate, claimed, more = transact(hub.engine, work)
+    return claimed, more
+
+
+def _claim(
+    hub: Hub,
+    db: Connection,
+    provider: str,
+    due: Sequence[StoredShare],
+    now: datetime,
+    today: date,
+    *,
+    probe: bool = False,
+) -> list[Claimed]:
+    # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
+    truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
+    wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
+    if probe:  # what is to be removed matters most
+        due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
+    taken: dict[ShareKey, Share] = {}
+    claimed: list[Claimed] = []
+    lost: list[Ending] = []
+    disclosed: list[Disclosure] = []
+    for stored in due:
+        if probe and claimed:
+            break  # one is enough
+        shared, decision = wanted[stored.key]
+        lease_id = uuid4()
+        share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub))
+        taken[stored.key] = share
+        if stored.share.lease_id is not None and stored.share.operation is None:
+            lost.append(Ending(stored.share.lease_id, Outcome.UNCLEAR, LEASE_EXPIRED))
+        if share.lease_id == lease_id:
+            claimed.append(_claimed(stored, share, shared))
+            if share.operation is None:
+                assert share.claimed_hash is not None
                 version = decision.version if decision else None
-                disclosed.append(Disclosure(lease_id, *stored.key, wanted_hash, version))
-        shares.store_claims(db, taken, disclosed, lost)
-        return Claims(claimed, len(due))
-
-    return transact(hub.engine, work)
+                disclosed.append(Disclosure(lease_id, *stored.key, share.claimed_hash, version))
+    shares.store_claims(db, taken, disclosed, lost)
+    return claimed
 
 
-def record(hub: Hub, provider: str, ended: Sequence[Ended], today: date) -> bool:
+def _wanted(
+    hub: Hub, stored: StoredShare, truth: Truth, today: date
+) -> tuple[SharedPermit | None, ConsentDecision | None]:
+    permit, decision = truth.get(stored.key.permit_id, (None, None))
+    if permit is None:
+        return None, decision
+    return shared_permit(permit, decision, hub.capabilities[stored.key.provider], stored.reference, today), decision
+
+
+def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
     """Record how requests ended, and tell residents what they are waiting for.
 
     Returns whether one of these shares is due again already: its truth moved on while it was leased, and the wake-up
     that came with the change found it leased.
     """
+    hub = lane.hub
     told = {
         claimed.resident_id
         for claimed, result in ended
-        if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED
+        if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED and claimed.resident_id is not None
     }
 
-    def work(db: Connection) -> tuple[bool, list[Publication]]:
+    def work(db: Connection) -> tuple[bool, bool, list[Publication]]:
         locked = residents.lock(db, told) if told else {}
-        now, found = shares.lock(db, provider, [claimed.key.permit_id for claimed, _ in ended])
+        now, found = shares.lock(db, lane.name, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
         ours = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
-        endings = [Ending(claimed.lease_id, result.outcome, result.code) for claimed, result in ended]
-        shares.store_records(db, by_key, endings)
+        shares.store_records(db, by_key, [_ending(*one) for one in ended if _says_something(*one)])
+        concerns_all = lane.judge(db, [result for _, result in ended])
         due_again = any(sharing.is_due(share, now) for share in by_key.values())
         confirmed = [claimed for claimed, result in ended if result.outcome is Outcome.CONFIRMED]
-        return due_again, _tell(hub, db, [claimed for claimed in confirmed if claimed.lease_id in ours], locked)
+        publications = _tell(hub, db, [claimed for claimed in confirmed if claimed.lease_id in ours], locked)
+        return due_again, concerns_all, publications
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
-    due_again, publications = transact(hub.engine, work, relaxed=not told)
-    publish(hub, publications, today)
-    hub.live.forget_spaces([claimed.resident_id for claimed, _ in ended if claimed.resident_id not in told])
+    due_again, concerns_all, publications = transact(hub.engine, work, relaxed=not told)
+    unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
+    _show(hub, publications, unseen, today)
+    if concerns_all:
+        tell_providers(hub)
     return due_again
+
+
+def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str], today: date) -> None:
+    """Show what is recorded; without Redis the sweep does it later, and documents of what is under way end soon."""
+    try:
+        publish(hub, publications, today)
+        hub.live.forget_spaces(sorted(unseen))
+    except AWAY as error:  # the requests that are in flight are still to be recorded
+        log.warning("records.not_shown", error=type(error).__name__)
+
+
+def _ending(claimed: Claimed, result: Result) -> Ending:
+    return Ending(claimed.disclosure_id, result.outcome, result.code)
+
+
+def _says_something(claimed: Claimed, result: Result) -> bool:
+    """Tell whether a request's outcome is known by this, or a question was in vain."""
+    return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 
 def _tell(hub: Hub, db: Connection, confirmed: Sequence[Claimed], locked: Mapping[str, Resident]) -> list[Publication]:
@@ -130,8 +189,8 @@ def _tell(hub: Hub, db: Connection, confirmed: Sequence[Claimed], locked: Mappin
     """
     by_resident: dict[str, list[ShareConfirmation]] = defaultdict(list)
     for claimed in confirmed:
-        if claimed.resident_id in locked:
-            held, (permit_id, provider) = claimed.shared is not None, claimed.key
+        if claimed.resident_id is not None and claimed.resident_id in locked:
+            held, (permit_id, provider) = not claimed.removal, claimed.key
             by_resident[claimed.resident_id].append(
                 ShareConfirmation(permit_id=permit_id, provider=provider, held=held)
             )
@@ -147,12 +206,17 @@ def _tell(hub: Hub, db: Connection, confirmed: Sequence[Claimed], locked: Mappin
     return [told_only(hub, locked[event.subject], event) for event in written]
 
 
-def _claimed(stored: StoredShare, lease_id: UUID, shared: SharedPermit | None) -> Claimed:
+def _claimed(stored: StoredShare, share: Share, shared: SharedPermit | None) -> Claimed:
+    assert share.lease_id is not None
+    assert share.claimed_by is not None
+    removal = share.claimed_hash == NOTHING
     return Claimed(
         key=stored.key,
-        lease_id=lease_id,
-        reference=stored.reference,
-        shared=shared,
+        lease_id=share.lease_id,
+        disclosure_id=share.claimed_by,
+        change=Change(stored.reference, share.requests, None if removal else shared),
+        removal=removal,
+        operation=None if share.operation is None else Operation(share.operation),
         resident_id=stored.resident_id,
         urgency=stored.share.urgency,
         failures=stored.share.failures,

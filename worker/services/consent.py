@@ -16,7 +16,7 @@ def decide(job: jobs.DecideConsent, work: Work) -> None:
     allow = job.choice is ConsentChoice.ALLOW
     if allow:  # a refusal is never held up by a name that we do not know
         for position, provider in enumerate(job.providers):
-            if provider not in work.hub.capabilities:
+            if provider not in work.hub.capabilities or provider in work.hub.public_task:
                 raise RefusedError(RefusalCode.UNKNOWN_PROVIDER, f"providers.{position}")
     check_current(job.choice, job.consent_version, work.consent_version)
     decision = consents.append(

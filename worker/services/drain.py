@@ -1,20 +1,20 @@
 """A drain: one worker empties one provider's due shares, the most urgent first, for a few seconds."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from random import random
 from typing import ParamSpec, TypeVar
 
 import structlog
 
-from integrations.base import Adapter
-from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError
-from worker.domain.retry import retry_in
-from worker.domain.sharing import Outcome, Result, Urgency
-from worker.hub import Hub
+from integrations.base import Capabilities
+from worker.domain.sharing import Urgency
 from worker.services.claim import Claimed, Ended, claim, record
+from worker.services.exchange import exchange
+from worker.services.lane import Lane
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,20 +23,27 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
-GATHER_SECONDS = 0.01  # how long a routine answer waits for others, to be recorded with them
-DEADLINE_PASSED = "deadline_passed"
-ADAPTER_FAILED = "adapter_failed"
+SOON = 0.25  # of a request's time: within it an answer lets others wait for it
+GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded with them
+BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
 
 
 @dataclass(slots=True)
 class Drain:
-    """A rolling window of requests to one provider, refilled by claiming."""
+    """A rolling window of requests to one provider, refilled by claiming.
 
-    hub: Hub
-    adapter: Adapter
+    A claim and a record may be under way beside the requests. What is claimed beyond the window waits for a free slot:
+    a few, so that no slot waits for the database.
+    """
+
+    lane: Lane
     today: Callable[[], date]
     requests: int = 0
-    _in_flight: set[asyncio.Task[Ended]] = field(default_factory=set)
+    _in_flight: set[asyncio.Task[list[Ended]]] = field(default_factory=set)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)  # something of what is under way has ended
+    _claiming: asyncio.Task[None] | None = None
+    _recording: asyncio.Task[None] | None = None
+    _waiting: deque[tuple[Sequence[Claimed], float]] = field(default_factory=deque)
     _more: bool = True  # whether there may be something to claim that no wake-up will come for
     _look_at: float = 0.0
     _ended: list[Ended] = field(default_factory=list)
@@ -44,99 +51,156 @@ class Drain:
 
     async def run(self) -> bool:
         """Bring the provider up to date; return True when time ran out before the work did."""
-        self.hub.live.end_kick(self.adapter.name)  # before the first look: a change after it wakes another drain
+        self.lane.hub.live.end_kick(self.lane.name)  # before the first look: a change after it wakes another drain
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:
-            while self._in_flight or (self._more and loop.time() < stop_at):
+            while True:
                 if loop.time() < stop_at:
-                    await self._refill()
-                if self._in_flight:
-                    await self._record()
-            return self._more
+                    await self._claim()
+                self._send()
+                await self._record()
+                if self._is_busy:
+                    await self._wait()
+                elif not self._ended:
+                    if not self._more or loop.time() >= stop_at:
+                        return self._more
+                    await asyncio.sleep(LOOK_SECONDS)  # the rate limit is used up
         finally:
-            for request in self._in_flight:
-                request.cancel()
-            log.info("drain.ended", provider=self.adapter.name, requests=self.requests)
+            for task in (*self._in_flight, self._claiming, self._recording):
+                if task is not None:
+                    task.cancel()
+            log.info("drain.ended", provider=self.lane.name, requests=self.requests)
 
-    async def _refill(self) -> None:
-        """Claim what fits into the window, of which some slots are kept for what is urgent."""
-        settings, loop = self.hub.settings, asyncio.get_running_loop()
-        free = settings.in_flight - len(self._in_flight)
-        routine = free - settings.urgent_slots
-        look = loop.time() >= self._look_at
-        if routine >= settings.in_flight // 4 and (self._more or look):
-            limit, least_urgent = routine, Urgency.ROUTINE
-        elif free and look:
-            limit, least_urgent = free, Urgency.CONSENT
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._in_flight or self._claiming or self._recording)
+
+    @property
+    def _window(self) -> tuple[int, int]:
+        """How many requests may be in flight, and how many of those are kept for what is urgent."""
+        settings = self.lane.hub.settings
+        return (settings.in_flight, settings.urgent_slots) if self.lane.batch == 1 else (BATCHES_IN_FLIGHT, 1)
+
+    @property
+    def _answers_soon(self) -> bool:
+        """Whether what waits for another's answer first still has time for its own; not before any is known."""
+        return self.lane.took is not None and self.lane.took < self.lane.hub.settings.request_seconds * SOON
+
+    async def _claim(self) -> None:
+        """Claim what will soon fit into the window."""
+        now, (window, kept) = asyncio.get_running_loop().time(), self._window
+        if self._claiming is not None:
+            return
+        ahead = window if self.lane.batch == 1 and self._answers_soon else 0
+        free = window - len(self._in_flight)
+        routine = free - kept - len(self._waiting) + ahead
+        look = now >= self._look_at
+        # A claim of many costs hardly more than one of a few.
+        if routine >= max(ahead // 2, 1) and (self._more or look):
+            requests, least_urgent = routine, Urgency.ROUTINE
+        elif free > 0 and look:
+            requests, least_urgent = free, Urgency.CONSENT
         else:
             return
-        deadline = loop.time() + settings.request_seconds  # counted from before the claim, as its lease is
-        claims = await self._beside(claim, self.hub, self.adapter.name, limit, least_urgent, self.today())
+        self._look_at = now + LOOK_SECONDS
+        requests = requests if self.lane.batch == 1 else 1
+        granted = self.lane.limiter.take(requests, urgent=least_urgent is Urgency.CONSENT)
+        if granted == 0 and least_urgent is Urgency.ROUTINE:  # then perhaps what is kept for the most urgent
+            least_urgent = Urgency.CONSENT
+            granted = self.lane.limiter.take(min(requests, free), urgent=True)
+        if granted == 0:
+            return
+        deadline = now + self.lane.hub.settings.request_seconds  # counted from before the claim, as its lease is
+        if self._is_busy:
+            self._claiming = self._begin(self._claimed(granted, least_urgent, deadline))
+        else:
+            await self._claimed(granted, least_urgent, deadline)
+
+    async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
+        claimed, more = await self._beside(claim, self.lane, granted * self.lane.batch, least_urgent, self.today())
         if least_urgent is Urgency.ROUTINE:
-            self._more = claims.looked_at == limit
-        self._look_at = loop.time() + LOOK_SECONDS
-        self._in_flight |= {asyncio.create_task(self._send(claimed, deadline)) for claimed in claims.claimed}
-        self.requests += len(claims.claimed)
+            self._more = more
+        exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
+        self.lane.limiter.give_back(granted - len(exchanges))
+        self.requests += len(claimed)
+        urgent = [together for together in exchanges if together[0].urgency is Urgency.CONSENT]
+        self._waiting.extendleft((together, deadline) for together in reversed(urgent))
+        self._waiting.extend((together, deadline) for together in exchanges if together not in urgent)
+
+    def _send(self) -> None:
+        """Start what waits for a slot; what is urgent may take those that are kept for it."""
+        window, kept = self._window
+        while self._waiting:
+            urgent = self._waiting[0][0][0].urgency is Urgency.CONSENT
+            if len(self._in_flight) >= (window if urgent else window - kept):
+                return
+            together, deadline = self._waiting.popleft()
+            self._in_flight.add(self._begin(self._exchange(together, deadline)))
+
+    def _begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._news.set())
+        return task
+
+    async def _exchange(self, together: Sequence[Claimed], deadline: float) -> list[Ended]:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        ended = await exchange(self.lane.adapter, together, deadline)
+        self.lane.note_time(loop.time() - started)
+        return ended
+
+    async def _wait(self) -> None:
+        """Wait until a request or a transaction has ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._news.wait()
+        self._news.clear()
+        answered = [request for request in self._in_flight if request.done()]
+        self._in_flight.difference_update(answered)
+        if answered and not self._ended:
+            self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
+        self._ended += [ended for request in answered for ended in request.result()]
+        if self._claiming is not None and self._claiming.done():
+            self._claiming = self._claiming.result()
+        if self._recording is not None and self._recording.done():
+            self._recording = self._recording.result()
 
     async def _record(self) -> None:
-        """Wait for an answer; record what has ended once somebody waits for it, or it is worth a transaction."""
-        done, self._in_flight = await asyncio.wait(
-            self._in_flight, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not self._ended:
-            self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
-        self._ended += [request.result() for request in done]
-        if self._ended and self._is_time_to_record():
-            ended, self._ended = self._ended, []
-            self._more |= await self._beside(record, self.hub, self.adapter.name, ended, self.today())
+        """Record what has ended once somebody waits for it, or it is worth a transaction."""
+        if not self._ended or self._recording is not None or not self._is_time_to_record():
+            return
+        ended, self._ended = self._ended, []
+        if self._is_busy:
+            self._recording = self._begin(self._recorded(ended))
+        else:
+            await self._recorded(ended)
+
+    async def _recorded(self, ended: Sequence[Ended]) -> None:
+        self._more |= await self._beside(record, self.lane, ended, self.today())
 
     def _is_time_to_record(self) -> bool:
         return (
             not self._in_flight
-            or len(self._ended) >= self.hub.settings.in_flight // 2
+            or len(self._ended) >= self.lane.hub.settings.in_flight // 2
             or asyncio.get_running_loop().time() >= self._record_at
             or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
         )
 
     async def _beside(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction beside the requests in flight; a thread would only cost time when there are none."""
-        if self._in_flight:
+        if self._is_busy:
             return await asyncio.to_thread(transaction, *args, **kwargs)
         return transaction(*args, **kwargs)
 
-    async def _send(self, claimed: Claimed, deadline: float) -> Ended:
-        """Make one request and say how it ended; nothing but a cancellation gets out."""
-        if asyncio.get_running_loop().time() >= deadline:
-            return claimed, self._failed(claimed, Outcome.NOT_SENT, DEADLINE_PASSED)
-        try:
-            async with asyncio.timeout_at(deadline):
-                if claimed.shared is None:
-                    await self.adapter.remove(claimed.reference)
-                else:
-                    await self.adapter.put(claimed.shared)
-        except NotSentError as error:
-            return claimed, self._failed(claimed, Outcome.NOT_SENT, error.code, error.retry_after)
-        except RejectedError as error:
-            return claimed, self._failed(claimed, Outcome.REJECTED, error.code)
-        except ProviderError as error:
-            return claimed, self._failed(claimed, Outcome.UNCLEAR, error.code, error.retry_after)
-        except TimeoutError:
-            return claimed, self._failed(claimed, Outcome.UNCLEAR, FailureCode.TIMED_OUT)
-        except Exception as error:  # an adapter's bug must not take the whole window with it
-            log.error("adapter.failed", provider=self.adapter.name, exc_info=error)
-            return claimed, self._failed(claimed, Outcome.UNCLEAR, ADAPTER_FAILED)
-        return claimed, Result(Outcome.CONFIRMED)
 
-    def _failed(self, claimed: Claimed, outcome: Outcome, code: str, retry_after: float | None = None) -> Result:
-        log.warning(
-            "share.failed",
-            provider=self.adapter.name,
-            permit=str(claimed.key.permit_id),
-            disclosure=str(claimed.lease_id),
-            outcome=outcome.value,
-            code=code,
-            failures=claimed.failures + 1,
-        )
-        wait = retry_in(claimed.failures, removal=claimed.shared is None, jitter=random(), retry_after=retry_after)  # noqa: S311 - spreads retries
-        return Result(outcome, wait, code)
+def _exchanges(claimed: Sequence[Claimed], capabilities: Capabilities) -> Iterator[Sequence[Claimed]]:
+    """Divide what was claimed into what goes out together: changes that may share a request, and the others alone."""
+    together = [one for one in claimed if _may_share(one, capabilities)]
+    yield from ([one] for one in claimed if not _may_share(one, capabilities))
+    yield from (together[start : start + capabilities.batch] for start in range(0, len(together), capabilities.batch))
+
+
+def _may_share(claimed: Claimed, capabilities: Capabilities) -> bool:
+    is_first_put = claimed.change.version == 1 and not claimed.removal
+    return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)

@@ -121,6 +121,7 @@ def space_of(
         permits=held,
         ledger=ledger,
         shares=by_provider,
+        public_task=hub.public_task,
         today=today,
         tariffs=hub.tariffs,
     )

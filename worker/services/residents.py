@@ -46,6 +46,7 @@ def erase(job: jobs.EraseResident, work: Work) -> None:
     An erasure refuses consent to all, so that nothing later is sent on an old allowance.
     """
     providers = {*work.hub.capabilities, *(name for decision in work.ledger for name in decision.providers)}
+    providers -= work.hub.public_task
     work.ledger.append(
         consents.append(
             work.db,

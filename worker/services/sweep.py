@@ -3,9 +3,10 @@
 from datetime import date
 from functools import partial
 
-from worker.db import residents, shares
+from worker.db import providers, reconciliations, residents, shares
 from worker.db.engine import transact
 from worker.hub import Hub
+from worker.services.lane import tell_providers
 from worker.services.publish import SLICE, follow_redis, republish
 
 SLICES = 4  # a sweep is one short task; the next one goes on
@@ -15,7 +16,29 @@ def sweep(hub: Hub, today: date) -> None:
     """Follow Redis into a new epoch, publish what was not, and wake the drains that have something due."""
     follow_redis(hub)
     _publish_left_over(hub, today)
+    tell_providers(hub)
+    _release(hub)
     hub.kick(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
+
+
+def waiting_reconciliations(hub: Hub) -> list[str]:
+    """Return the providers of this installation with a reconciliation that nobody is at."""
+    return [name for name in transact(hub.engine, reconciliations.waiting) if name in hub.capabilities]
+
+
+def request_reconciliations(hub: Hub) -> None:
+    """Ask for a reconciliation with every provider that can list, unless one is under way."""
+    for name, capabilities in hub.capabilities.items():
+        if capabilities.lists:
+            transact(hub.engine, partial(reconciliations.request, provider=name, dry_run=False))
+
+
+def _release(hub: Hub) -> None:
+    """Make due, slice by slice, what breakers held back that have closed."""
+    for provider in transact(hub.engine, providers.releasing):
+        for _ in range(SLICES):
+            if not transact(hub.engine, partial(providers.release, provider=provider)):
+                break
 
 
 def _publish_left_over(hub: Hub, today: date) -> None:

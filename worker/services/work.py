@@ -99,11 +99,13 @@ class Work:
     def want(self, permit_ids: Iterable[UUID], urgency: Urgency, providers: Iterable[str] | None = None) -> None:
         """Have every provider concerned brought up to the truth as it now stands.
 
-        A share that is there is always looked at again; one is made only where something is to be shared.
+        A share that is there is always looked at again, also one with a provider that has left the settings, and may be
+        back one day; one is made only where something is to be shared.
         """
         now = self.resident.locked_at
         wanted: dict[ShareKey, Share] = {}
-        concerned = list(self.hub.capabilities if providers is None else providers)
+        known = {*self.hub.capabilities, *(key.provider for key in self.shares)}
+        concerned = sorted(known if providers is None else providers)
         for key in (ShareKey(permit_id, provider) for permit_id in permit_ids for provider in concerned):
             stored = self.shares.get(key)
             if stored is not None:

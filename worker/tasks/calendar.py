@@ -1,12 +1,23 @@
 """What the clock starts."""
 
-from celery import shared_task
+from celery import current_app, shared_task
 
 from worker.services import sweep as service
 from worker.tasks.process import hub
+from worker.tasks.reconcile import RUN
+
+EXPIRES_SECONDS = 600.0  # each sweep asks anew: while nobody takes from the bulk queue, they must not stack there
 
 
 @shared_task(name="calendar.sweep", send_events=False)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Find what was left over."""
     service.sweep(hub(), hub().today())
+    for provider in service.waiting_reconciliations(hub()):
+        current_app.send_task(RUN, args=[provider], retry=False, expires=EXPIRES_SECONDS)
+
+
+@shared_task(name="calendar.reconcile", send_events=False)  # type: ignore[untyped-decorator]
+def reconcile() -> None:
+    """Ask for a reconciliation with every provider that can list; the sweeps start them."""
+    service.request_reconciliations(hub())

@@ -1,13 +1,35 @@
 """The wake-up of a provider's lane. It sends no events: what an operator watches is the jobs, and `status`."""
 
+from functools import cache
+
+import structlog
 from celery import shared_task
 
+from integrations.settings import SettingError
 from worker.services.drain import Drain
-from worker.tasks.process import adapter, hub, run
+from worker.services.lane import note_configuration
+from worker.tasks.process import hub, lane, run
+
+log = structlog.get_logger()
 
 
 @shared_task(name="deliver.drain", send_events=False)  # type: ignore[untyped-decorator]
 def drain(provider: str) -> None:
     """Empty one provider's due shares for a few seconds, then go on in a new task if there is more."""
-    if run(Drain(hub(), adapter(provider), hub().today).run()):
+    try:
+        way = lane(provider)
+    except SettingError as error:  # the shares wait; a file that was missing may be there the next time
+        hub().live.end_kick(provider)
+        _note(provider, str(error))
+        return
+    _note(provider, None)
+    if run(Drain(way, hub().today).run()):
         hub().kick([provider])
+
+
+@cache
+def _note(provider: str, problem: str | None) -> None:
+    """Note what is wrong with a provider's settings, once in each process: the sweep comes by every few seconds."""
+    if problem is not None:
+        log.warning("provider.unconfigured", provider=provider, problem=problem)
+    note_configuration(hub().engine, provider, problem)

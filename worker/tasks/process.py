@@ -13,8 +13,9 @@ from celery import current_app, signals
 from kombu.exceptions import OperationalError
 
 from integrations import registry
-from integrations.base import Adapter
 from worker.hub import AWAY, Hub, make_hub
+from worker.limiter import Limiter
+from worker.services.lane import Lane
 from worker.settings import settings
 
 T = TypeVar("T")
@@ -51,14 +52,20 @@ def hub() -> Hub:
 
 
 @cache
-def adapter(provider: str) -> Adapter:
-    """Return this process's connection to a provider.
+def lane(provider: str) -> Lane:
+    """Return this process's way to a provider.
 
     Raises:
         integrations.settings.SettingError: its settings are missing or wrong.
     """
     configured = settings()
-    return registry.adapter(provider, zone=configured.zone, connections=configured.in_flight)
+    access = registry.access(provider)
+    limits = registry.capabilities(provider).limits if access.limits is None else access.limits
+    return Lane(
+        hub(),
+        registry.adapter(provider, access, zone=configured.zone, connections=configured.in_flight),
+        Limiter(configured.redis_url, configured.redis_prefix, provider, limits),
+    )
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

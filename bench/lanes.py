@@ -1,0 +1,63 @@
+"""Single lanes: how many changes a second one process brings to one provider, and what a hanging one costs others."""
+
+import time
+from collections.abc import Sequence
+
+from bench.backlog import forget_due, make_due
+from bench.figures import Figure, rates
+from bench.ground import Ground
+from integrations.sandbox.misbehaviour import Kind
+
+SINGLE, BATCHED = "easypark", "flowbird"
+SINGLE_RATE, LATE_RATE, BATCHED_RATE, LEFT = 1_200.0, 500.0, 5_000.0, 0.9
+LATENCY_MS = 50.0
+SAMPLE_SECONDS = 1.0
+ENDS = 0.1  # of the backlog at either end, where the lane is starting up or runs dry
+HANGING = "indigo_neo"
+OTHERS = ("paybyphone", SINGLE)
+
+
+def measure(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure lanes one by one, nothing else to do."""
+    part = 1 if quick else 4
+    figures = [rates(f"one lane, single changes ({SINGLE})", _rate(ground, 6_000 * part, [SINGLE]), "/s", SINGLE_RATE)]
+    ground.control.misbehave(SINGLE, Kind.SLOW, delay_ms=LATENCY_MS)
+    late = _rate(ground, 2_500 * part, [SINGLE])
+    ground.control.behave(SINGLE)
+    figures.append(rates(f"one lane, answers after {LATENCY_MS:g} ms", late, "/s", LATE_RATE))
+    batched = _rate(ground, 20_000 * part, [BATCHED])
+    figures.append(rates(f"one lane, in batches ({BATCHED})", batched, " changes/s", BATCHED_RATE))
+    return figures
+
+
+def measure_hanging(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure two lanes alone, and again while a third provider hangs on every request."""
+    number = 6_000 if quick else 20_000
+    alone = rates("two lanes", _rate(ground, number, OTHERS), "/s")
+    ground.control.misbehave(HANGING, Kind.HANG)
+    make_due(ground, number // 2, [HANGING])
+    beside = rates("the same beside a provider that hangs", _rate(ground, number, OTHERS), "/s")
+    ground.control.behave(HANGING)
+    forget_due(ground)
+    left = Figure("part of the speed that is left", beside.value / alone.value, "", target=LEFT, at_most=False)
+    return [alone, beside, left]
+
+
+def _rate(ground: Ground, shares: int, providers: Sequence[str]) -> list[float]:
+    """Make a backlog due and return how many changes its providers have confirmed, second by second."""
+    backlog = make_due(ground, shares, providers)
+    each: list[float] = []
+    left, at = _left(ground, providers), time.perf_counter()
+    while left > backlog * ENDS:
+        time.sleep(SAMPLE_SECONDS)
+        now_left, now = _left(ground, providers), time.perf_counter()
+        if left < backlog * (1 - ENDS):
+            each.append((left - now_left) / (now - at))
+        left, at = now_left, now
+    ground.until(lambda: _left(ground, providers) == 0, "the lanes empty")
+    return each
+
+
+def _left(ground: Ground, providers: Sequence[str]) -> int:
+    pending = "SELECT count(*) FROM shares WHERE confirmed_version < wanted_version AND provider = ANY(%s)"
+    return int(ground.scalar(pending, list(providers)))

@@ -1,0 +1,91 @@
+"""Many new permits in one request, which stores all of them or none."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from integrations.city_hub import wire
+from integrations.city_hub.series import ActiveSeries
+from integrations.city_hub.wire import Document, Words
+from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
+from integrations.http import Answer, ProviderClient
+from schemas.shared import SharedPermit
+
+Outcomes = dict[UUID, ProviderError | None]
+"""How each change ended, by its reference; None: it is done."""
+
+
+class Bulk:
+    """Creation of permits that the provider was never sent."""
+
+    def __init__(self, provider: str, client: ProviderClient, series: ActiveSeries, words: Words) -> None:
+        """Take what the adapter has."""
+        self._provider = provider
+        self._client = client
+        self._series = series
+        self._words = words
+
+    async def create(self, permits: Sequence[SharedPermit], ended: Outcomes) -> Collection[UUID]:
+        """Create permits, those at fault left out, and note how each ended; return which they have already."""
+        documents: dict[UUID, Document] = {}
+        for permit in permits:
+            try:
+                documents[permit.reference] = self._words.document(permit)
+            except RejectedError as error:
+                ended[permit.reference] = error
+        there: set[UUID] = set()
+        try:
+            while documents:
+                series = await self._series.find()
+                rows = [wire.in_series(document, series) for document in documents.values()]
+                answer = await self._client.exchange("POST", wire.PERMITS, rows, accept={400})
+                if answer.status != 400:
+                    ended.update(
+                        await self._read(answer, series, [one for one in permits if one.reference in documents])
+                    )
+                    break
+                there |= self._leave_out(answer, documents, ended)
+        except ProviderError as error:
+            ended.update(dict.fromkeys(documents, error))
+        return there
+
+    def _leave_out(self, answer: Answer, documents: dict[UUID, Document], ended: Outcomes) -> set[UUID]:
+        """Drop the rows at fault; return those that are there already."""
+        references, there = list(documents), set()
+        faults = wire.faulty_rows(answer.data, len(references))
+        codes = {number: wire.failure(fault) for number, fault in faults.items()}
+        if not codes:
+            raise self._client.unreadable(answer)
+        if code := next(iter(wire.NOT_THE_PERMITS.intersection(codes.values())), None):
+            self._series.forget()
+            raise NotSentError(self._provider, code, status=answer.status)
+        for number, code in codes.items():
+            reference = references[number]
+            del documents[reference]
+            if wire.TAKEN in faults[number]:
+                there.add(reference)
+            else:
+                ended[reference] = RejectedError(self._provider, code, status=answer.status)
+        return there
+
+    async def _read(self, answer: Answer, series: int, permits: Sequence[SharedPermit]) -> Outcomes:
+        """Return what the answer says of each permit."""
+        if not isinstance(answer.data, list):
+            raise self._client.unreadable(answer)
+        await self._check(series)
+        rows = {row.reference: row for row in map(wire.row, answer.data) if row is not None}
+        return {permit.reference: self._said_of(rows.get(permit.reference), permit, answer) for permit in permits}
+
+    async def _check(self, series: int) -> None:
+        """Make sure that what was stored counts: in a series that was replaced meanwhile it does not."""
+        try:
+            active = await self._series.is_active(series)
+        except ProviderError as error:  # whatever it is, they may be stored
+            raise UnclearError(self._provider, error.code, status=error.status, retry_after=error.retry_after) from None
+        if not active:
+            self._series.forget()
+            raise UnclearError(self._provider, FailureCode.UNAVAILABLE)
+
+    def _said_of(self, row: wire.Row | None, permit: SharedPermit, answer: Answer) -> ProviderError | None:
+        if row is None:
+            return UnclearError(self._provider, FailureCode.ROW_MISSING, status=answer.status)
+        return None if self._words.stored(row, permit) else self._client.unreadable(answer)

@@ -1,0 +1,84 @@
+"""The hub as the operator's commands see it: its database and Redis, without its workers."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from ops.commands.options import complain, messages
+from worker import log
+from worker.domain.tariffs import TariffsError
+from worker.hub import Hub, make_hub
+from worker.settings import SettingsError, settings
+
+INTERRUPTED = 130  # the exit code of whatever Ctrl-C has ended
+
+Provider = Annotated[str, typer.Argument(metavar="PROVIDER", help="The provider's name, as `status` shows it.")]
+
+
+@contextmanager
+def operated() -> Iterator[Hub]:
+    """Wire the hub that the environment names; what a command makes due, the workers' sweep finds within seconds.
+
+    Raises:
+        SettingsError: its settings are missing or wrong.
+    """
+    log.configure()  # to standard error: standard output is for results
+    try:
+        hub = make_hub(settings(), send_kick=lambda provider: hub.live.end_kick(provider))
+    except TariffsError as error:
+        raise SettingsError(f"PERMIT_HUB_TARIFFS is wrong: {error}") from None
+    try:
+        yield hub
+    finally:
+        hub.engine.dispose()
+        hub.live.client.close()
+
+
+def known_provider(hub: Hub, name: str) -> str:
+    """Return the name of a provider of this installation.
+
+    Raises:
+        typer.Exit: it is none.
+    """
+    if name not in hub.capabilities:
+        complain(f"{name} is not a provider here. There are: {', '.join(hub.capabilities)}.")
+        raise typer.Exit(2)
+    return name
+
+
+def read_moment(text: str) -> datetime:
+    """Read a time from the command line.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-09-16T03:00 or 2026-09-16.") from None
+
+
+def moment(hub: Hub, value: datetime | None) -> datetime | None:
+    """Return a moment with its time zone: the city's, unless one was given."""
+    return value if value is None or value.tzinfo is not None else value.replace(tzinfo=hub.zone)
+
+
+def tally(slices: Iterable[int], doing: str) -> int:
+    """Do something slice by slice, show how far it has come, and return how many it was about.
+
+    Raises:
+        typer.Exit: it was interrupted; what is done stays done.
+    """
+    count = 0
+    try:
+        with messages.status(doing) as status:
+            for done in slices:
+                count += done
+                status.update(f"{doing}: {count:,}")
+    except KeyboardInterrupt:
+        complain(f"Interrupted after {count:,}; these stand, the others are as they were.")
+        raise typer.Exit(INTERRUPTED) from None
+    return count

@@ -1,0 +1,60 @@
+"""The providers' contracts, as a library reads them: whether a request is one that they allow."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
+from openapi_core import OpenAPI
+from openapi_core.testing import MockRequest
+
+import integrations
+from integrations.sandbox.control import Request
+
+PLACEHOLDER = re.compile(r"\[[a-z_ ]+\]")  # what the sandbox's log shows in place of secrets
+
+
+class Contract:
+    """One provider's contract.yaml."""
+
+    def __init__(self, provider: str) -> None:
+        """Read and check the document."""
+        self.file = Path(integrations.__path__[0]) / provider / "contract.yaml"
+        self.document: dict[str, Any] = yaml.safe_load(self.file.read_text())
+        self._api = OpenAPI.from_dict(self.document)
+        server = urlsplit(self.document["servers"][0]["url"])
+        self._host, self._base = f"{server.scheme}://{server.netloc}", server.path
+
+    @classmethod
+    @cache
+    def of(cls, provider: str) -> Self:
+        """Return a provider's, read once."""
+        return cls(provider)
+
+    def check(self, request: Request) -> None:
+        """Make sure that a request is what the contract allows: nothing missing, wrong or beyond it.
+
+        Raises:
+            openapi_core.exceptions.OpenAPIError: it is not.
+            AssertionError: it has something that the contract does not know.
+        """
+        path, _, query = request.path.partition("?")
+        given = parse_qsl(query, keep_blank_values=True)
+        headers = {name: PLACEHOLDER.sub("shown", value) for name, value in request.headers.items()}
+        understood = self._api.unmarshal_request(
+            MockRequest(
+                host_url=self._host,
+                method=request.method.lower(),
+                path=self._base + path,
+                args=dict(given),
+                headers=headers,
+                data=request.body.encode() or None,
+                content_type=headers.get("Content-Type", ""),
+            )
+        )
+        understood.raise_for_errors()
+        assert len(given) == len(dict(given)), "a query parameter is given twice"
+        assert dict(given).keys() <= understood.parameters.query.keys(), "a query parameter is not in the contract"
+        assert not (request.body and understood.body is None), "a body is not in the contract"

@@ -1,0 +1,86 @@
+"""How the engine uses an adapter, as far as the conformance suite needs it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from integrations.base import Acknowledging, Adapter, Batching, Change, Listing, Operation
+from integrations.errors import LostError, NotSentError, ProviderError, RejectedError, StaleError, UnclearError
+from schemas.shared import Copy, SharedPermit
+
+ATTEMPTS = 12  # until a change is done, whatever went wrong before
+PATIENCE_SECONDS = 10.0
+
+
+class Hub:
+    """Sends as the engine does: each request about a reference has a version of its own, and one that counts on."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self.adapter = adapter
+        self.versions = Counter[UUID]()
+
+    def change(self, reference: UUID, permit: SharedPermit | None) -> Change:
+        """Return the next request about a reference."""
+        self.versions[reference] += 1
+        return Change(reference, self.versions[reference], permit)
+
+    async def put(self, permit: SharedPermit) -> None:
+        """Send a permit, once, and wait until the provider has carried it out."""
+        await self.carry_out(self.change(permit.reference, permit))
+
+    async def remove(self, reference: UUID) -> None:
+        """Send a removal, once, and wait until the provider has carried it out."""
+        await self.carry_out(self.change(reference, None))
+
+    async def carry_out(self, change: Change) -> None:
+        """Send a change, and ask until it is done if the provider does it later."""
+        await self.wait_for(await self.adapter.send(change))
+
+    async def wait_for(self, operation: Operation | None) -> None:
+        """Ask until an operation is done."""
+        if operation is None:
+            return
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await self._is_done(operation):  # noqa: ASYNC110 - one asks by asking
+                await asyncio.sleep(0.002)
+
+    async def _is_done(self, operation: Operation) -> bool:
+        try:
+            return await cast(Acknowledging, self.adapter).ask(operation)
+        except (RejectedError, LostError):
+            raise
+        except ProviderError:  # a question in vain says nothing of the operation
+            return False
+
+    async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
+        """Send a batch."""
+        return await cast(Batching, self.adapter).send_all(changes)
+
+    async def converge(self, reference: UUID, permit: SharedPermit | None) -> list[ProviderError]:
+        """Send what is wanted until it is done, as the engine does; return what went wrong before."""
+        errors: list[ProviderError] = []
+        for _ in range(ATTEMPTS):
+            try:
+                await self.carry_out(self.change(reference, permit))
+            except StaleError as error:
+                self.versions[reference] = error.version
+                errors.append(error)
+            except (NotSentError, UnclearError) as error:
+                errors.append(error)
+            else:
+                return errors
+        raise AssertionError(f"not done after {ATTEMPTS} attempts: {errors}")
+
+    async def list_all(self) -> tuple[list[Copy], int]:
+        """Read every page; return the copies and how many others there were."""
+        copies: list[Copy] = []
+        foreign, cursor = 0, None
+        while True:
+            page = await cast(Listing, self.adapter).page(cursor)
+            copies += page.copies
+            foreign += page.foreign
+            cursor = page.next_page
+            if cursor is None:
+                return copies, foreign

@@ -1,0 +1,67 @@
+"""What the tests of PayByPhone share: an adapter of its sandbox, and permits in the words of each side."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+
+from integrations.base import Change, Operation
+from integrations.paybyphone.adapter import Access, PayByPhone
+from integrations.sandbox.records import Record
+from schemas.shared import SharedPermit
+from tests.conftest import Sandbox
+
+NAME = "paybyphone"
+PATIENCE = 10.0  # seconds
+
+Run = Callable[..., Any]
+
+
+def reach(url: str, secrets: Mapping[str, str]) -> PayByPhone:
+    """Return an adapter of the server at an address."""
+    shown = {name: SecretStr(secret) for name, secret in secrets.items()}
+    return PayByPhone(Access(url=url, development=True, **shown), zone=ZoneInfo("Europe/Paris"), connections=8)  # type: ignore[arg-type]
+
+
+@contextmanager
+def sandboxed(sandbox: Sandbox, run: Run, **secrets: str) -> Iterator[PayByPhone]:
+    """Have an adapter of the sandbox, with the right secrets but for these."""
+    found = reach(f"{sandbox.url}/{NAME}", {**sandbox.access.secrets[NAME], **secrets})
+    try:
+        yield found
+    finally:
+        run(found.aclose())
+
+
+async def finish(adapter: PayByPhone, operation: Operation | None) -> None:
+    """Ask about an operation until it has been carried out."""
+    assert operation is not None
+    async with asyncio.timeout(PATIENCE):
+        while not await adapter.ask(operation):  # noqa: ASYNC110 - they have no other way to tell
+            await asyncio.sleep(0.002)
+
+
+async def carry_out(adapter: PayByPhone, change: Change) -> None:
+    """Send a change, and ask until it has been carried out."""
+    await finish(adapter, await adapter.send(change))
+
+
+def put(permit: SharedPermit, version: int = 1) -> Change:
+    return Change(permit.reference, version, permit)
+
+
+def remove(reference: UUID, version: int = 2) -> Change:
+    return Change(reference, version, None)
+
+
+def record(permit: SharedPermit) -> Record:
+    """Return what the sandbox is to hold."""
+    assert permit.plate is not None
+    assert permit.zones is not None
+    assert permit.validity is not None
+    days = permit.validity.first_day, permit.validity.last_day
+    return Record(permit.plate, permit.country, permit.zones, permit.profile, *days)

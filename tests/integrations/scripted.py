@@ -1,0 +1,138 @@
+"""A server that answers byte by byte what a test tells it, and a client of it."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from integrations.errors import FailureCode, ProviderError
+from integrations.http import Answer, Authorisation, ProviderClient
+from integrations.settings import ProviderSettings
+
+Respond = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
+KEY = "a-key-that-nobody-may-see"
+PLATE = "QJ817XK"
+PATIENCE = 10.0  # seconds
+
+
+class Server:
+    """Answers each request with `respond`, given its number from 0; `connections` is the number of each request's."""
+
+    def __init__(self, respond: Respond) -> None:
+        self.port = 0
+        self.requests: list[bytes] = []
+        self.connections: list[int] = []
+        self._respond = respond
+        self._opened = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection, self._opened = self._opened, self._opened + 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(
+                    (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b":0"
+                )
+                head += await reader.readexactly(int(length.partition(b":")[2]))
+                self.requests.append(head)
+                self.connections.append(connection)
+                await self._respond(len(self.requests) - 1, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def answering(respond: Respond, trust: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    """Serve as long as the context lasts, in clear or with a server's TLS."""
+    server = Server(respond)
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=trust)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+
+
+@asynccontextmanager
+async def serving(respond: Respond) -> AsyncIterator[tuple[Server, ProviderClient]]:
+    """Serve in clear, and have a client of it."""
+    async with answering(respond) as server, reaching(client(server.port)) as found:
+        yield server, found
+
+
+@asynccontextmanager
+async def reaching(found: ProviderClient) -> AsyncIterator[ProviderClient]:
+    """Close a client in the end."""
+    try:
+        yield found
+    finally:
+        await found.aclose()
+
+
+def client(
+    port: int,
+    *,
+    scheme: str = "http",
+    host: str = "127.0.0.1",
+    development: bool = True,
+    authority: Path | None = None,
+    certificate: Path | None = None,
+    authorisation: Authorisation | None = None,
+) -> ProviderClient:
+    return ProviderClient(
+        "anybody",
+        ProviderSettings(url=f"{scheme}://{host}:{port}/base", development=development, authority=authority),
+        {"X-Key": KEY},
+        connections=4,
+        refusal=lambda data: FailureCode.PLATE_REFUSED if data == {"no": "plate"} else FailureCode.REQUEST_REFUSED,
+        authorisation=authorisation,
+        certificate=certificate,
+    )
+
+
+def reply(status: str, body: bytes = b"{}", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def always(data: bytes) -> Respond:
+    async def respond(number: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+
+    return respond
+
+
+def exchange(respond: Respond, *, accept: tuple[int, ...] = ()) -> Answer:
+    """Return what one PUT leads to."""
+
+    async def once() -> Answer:
+        async with serving(respond) as (_, found):
+            return await found.exchange("PUT", "/thing", {"plate": PLATE}, accept=accept)
+
+    return asyncio.run(once())
+
+
+def failure(respond: Respond) -> ProviderError:
+    """Return how one PUT fails."""
+    with pytest.raises(ProviderError) as caught:
+        exchange(respond)
+    return caught.value
+
+
+async def failed(found: ProviderClient) -> ProviderError:
+    """Return how one PUT of this client fails."""
+    with pytest.raises(ProviderError) as caught:
+        await found.exchange("PUT", "/thing", {"plate": PLATE})
+    return caught.value
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something that happens elsewhere in the loop has come about."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - conditions are of any kind
+            await asyncio.sleep(0.002)

@@ -1,0 +1,217 @@
+"""The city's hub: one permit at a time, and what is listed."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
+from integrations.sandbox.misbehaviour import Kind
+from integrations.sandbox.records import Record
+from tests.conftest import Sandbox
+from tests.integrations.city_hub import DAYS, NAME, Hub, copy, list_all, permit, put, record, removal
+from tests.integrations.conftest import Run
+
+
+@pytest.fixture
+def hub(sandbox: Sandbox) -> Iterator[Hub]:
+    with Hub(sandbox) as found:
+        yield found
+
+
+def test_what_is_put_is_held_and_listed_as_it_was(hub: Hub, run: Run) -> None:
+    wanted = permit()
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            await adapter.send(put(wanted, 1))
+
+            assert hub.held() == {wanted.reference: record(wanted)}
+            assert await list_all(adapter) == ([copy(wanted)], 0)
+
+    run(scenario())
+
+
+def test_a_permit_that_they_have_takes_one_request(hub: Hub, run: Run) -> None:
+    wanted = permit()
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            await adapter.send(put(wanted, 1))
+            before = hub.last()
+            await adapter.send(put(replace(wanted, plate="WW123AA"), 2))
+
+            assert hub.requests(before) == [("PUT", f"/activepermit/{wanted.reference}/")]
+            assert hub.held()[wanted.reference].plate == "WW123AA"
+
+    run(scenario())
+
+
+def test_removing_what_is_not_there_is_success_even_without_any_series(hub: Hub, run: Run) -> None:
+    wanted = permit()
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            await adapter.send(removal(wanted, 1))
+            await adapter.send(put(wanted, 2))
+            await adapter.send(removal(wanted, 3))
+            await adapter.send(removal(wanted, 4))
+
+    run(scenario())
+    assert hub.held() == {}
+    assert [request.status for request in hub.log() if request.method == "DELETE"] == [404, 204, 404]
+
+
+def test_a_page_of_html_at_their_address_is_not_taken_for_nothing_held(hub: Hub, run: Run) -> None:
+    async def scenario() -> ProviderError:
+        async with hub.worker(path="/elsewhere") as adapter:
+            with pytest.raises(UnclearError) as caught:
+                await adapter.send(removal(permit(), 1))
+            return caught.value
+
+    assert run(scenario()).code == FailureCode.ANSWER_UNREADABLE
+
+
+def test_a_permit_that_another_worker_has_just_created_is_unclear_then_replaced(hub: Hub, run: Run) -> None:
+    """A duplicate is answered by 500 and a page of HTML."""
+    wanted = permit()
+    hub.make_series()
+
+    async def scenario() -> None:
+        async with hub.worker() as first, hub.worker() as second:
+            hub.control.misbehave(NAME, Kind.SLOW, count=2, method="PUT", delay_ms=200)
+            ended = await asyncio.gather(
+                first.send(put(wanted, 1)), second.send(put(wanted, 2)), return_exceptions=True
+            )
+            (error,) = [one for one in ended if one is not None]
+            assert isinstance(error, UnclearError)
+            assert (error.code, error.status) == (FailureCode.SERVER_ERROR, 500)
+
+            await second.send(put(replace(wanted, plate="WW123AA"), 3))
+
+    run(scenario())
+    assert hub.held() == {wanted.reference: record(replace(wanted, plate="WW123AA"))}
+
+
+def test_a_creation_that_is_applied_late_is_replaced_by_the_next_attempt(hub: Hub, run: Run) -> None:
+    wanted = permit()
+    hub.make_series()
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            hub.control.misbehave(NAME, Kind.ERROR_AFTER, count=1, method="POST", path="/activepermit/")
+            with pytest.raises(UnclearError):
+                await adapter.send(put(wanted, 1))
+            await adapter.send(put(replace(wanted, plate="WW123AA"), 2))
+
+    run(scenario())
+    assert hub.held()[wanted.reference].plate == "WW123AA"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        pytest.param({"zones": ("75014_A", "14:A")}, FailureCode.ZONE_UNKNOWN, id="a zone that is none of the city's"),
+        pytest.param({"plate": "A" * 21}, FailureCode.PLATE_REFUSED, id="a plate that is too long"),
+        pytest.param({"plate": None}, FailureCode.FIELD_MISSING, id="no plate"),
+        pytest.param({"validity": None}, FailureCode.FIELD_MISSING, id="no validity"),
+    ],
+)
+def test_a_permit_that_they_cannot_hold_is_rejected(
+    hub: Hub, run: Run, fields: dict[str, object], code: FailureCode
+) -> None:
+    hub.make_series()
+
+    async def scenario() -> ProviderError:
+        async with hub.worker() as adapter:
+            with pytest.raises(RejectedError) as caught:
+                await adapter.send(put(permit(**fields), 1))
+            return caught.value
+
+    assert run(scenario()).code == code
+    assert hub.held() == {}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_wrong_domain_is_our_setting_and_parks_no_permit(hub: Hub, run: Run, version: int) -> None:
+    hub.make_series()
+
+    async def scenario() -> None:
+        async with hub.worker(domain="nowhere") as adapter:
+            for error in await adapter.send_all([put(permit(), version), put(permit(), version)]):
+                assert isinstance(error, NotSentError)
+                assert error.code == FailureCode.UNAUTHORISED
+
+    run(scenario())
+
+
+def test_each_permit_is_listed_once_whatever_goes_between_two_pages(hub: Hub, run: Run) -> None:
+    gone, staying = [permit() for _ in range(60)], [permit() for _ in range(290)]
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            # those that go are the oldest, so that all others move forward
+            for batch in (gone, staying[:100], staying[100:200], staying[200:]):
+                assert not any(await adapter.send_all([put(each, 1) for each in batch]))
+            page = await adapter.page(None)
+            copies = [*page.copies]
+            for each in gone:
+                if page.next_page is not None:
+                    page = await adapter.page(page.next_page)
+                    copies += page.copies
+                await adapter.send(removal(each, 2))
+            assert page.next_page is None
+
+        staying_ones = {each.reference: copy(each) for each in staying}
+        listed = [one for one in copies if one.reference in staying_ones]
+        assert len(listed) == len(staying)
+        assert {one.reference: one for one in listed} == staying_ones
+
+    run(scenario())
+
+
+def test_pages_that_vanish_while_the_list_is_read_are_empty(hub: Hub, run: Run) -> None:
+    gone, staying = [permit() for _ in range(100)], [permit() for _ in range(101)]
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            for batch in (gone, staying[:100], staying[100:]):
+                await adapter.send_all([put(each, 1) for each in batch])
+            page = await adapter.page(None)
+            for each in gone:
+                hub.control.drop(NAME, each.reference)
+            copies = []
+            while page.next_page is not None:
+                page = await adapter.page(page.next_page)
+                copies += page.copies
+        assert sorted(one.reference for one in copies) == sorted(each.reference for each in staying)
+
+    run(scenario())
+
+
+def test_what_cannot_be_ours_is_counted_and_what_is_not_of_our_form_is_listed_bare(hub: Hub, run: Run) -> None:
+    drifted, theirs = permit(), uuid4()
+    span = {"start_time": "2024-03-30T23:00:00Z", "end_time": "2024-10-27T23:00:00Z"}
+    vehicles = [{**span, "registration_number": plate} for plate in ("AA111AA", "BB222BB")]
+    hub.make_series(
+        hub.document("a-permit-of-somebody-else"),
+        hub.document(str(theirs).upper()),
+        hub.document(str(theirs), subjects=vehicles),
+    )
+    hub.control.hold(NAME, drifted.reference, Record("CC333CC", None, ("14A",), None, *_days()))
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            copies, foreign = await list_all(adapter)
+            listed = {one.reference: one for one in copies}
+            assert listed[drifted.reference] == copy(replace(drifted, plate="CC333CC", zones=("14A",)))
+            assert (listed[theirs].plate, listed[theirs].zones, listed[theirs].validity) == (None, None, None)
+            assert foreign == 2
+
+    run(scenario())
+
+
+def _days() -> tuple[object, object]:
+    return DAYS.first_day, DAYS.last_day

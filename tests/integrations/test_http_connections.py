@@ -1,0 +1,98 @@
+"""The HTTP seam: connections that are refused, kept, broken and given up."""
+
+import asyncio
+import socket
+
+import pytest
+
+from integrations.errors import FailureCode, NotSentError, UnclearError
+from integrations.http import Answer
+from tests.integrations.scripted import Server, client, failure, reply, serving
+
+
+def test_a_refused_connection_is_surely_not_sent() -> None:
+    with socket.socket() as taken:  # bound but not listening
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+
+        async def once() -> None:
+            found = client(port)
+            try:
+                await found.exchange("PUT", "/thing", {})
+            finally:
+                await found.aclose()
+
+        with pytest.raises(NotSentError) as caught:
+            asyncio.run(once())
+
+    assert caught.value.code == FailureCode.NOT_CONNECTED
+    assert str(port) not in str(caught.value)
+
+
+def test_a_kept_connection_that_breaks_is_reported_and_nothing_is_sent_twice() -> None:
+    async def respond(number: int, writer: asyncio.StreamWriter) -> None:
+        if number == 0:
+            writer.write(reply("200 OK"))
+        else:
+            writer.transport.abort()
+
+    async def twice() -> Server:
+        async with serving(respond) as (server, found):
+            await found.exchange("PUT", "/thing", {})
+            with pytest.raises(UnclearError):
+                await found.exchange("PUT", "/thing", {})
+        return server
+
+    assert len(asyncio.run(twice()).requests) == 2
+
+
+@pytest.mark.parametrize(
+    "part", [b"", b"HTTP/1.1 200", b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"id":'], ids=["none", "head", "body"]
+)
+def test_a_cancelled_exchange_leaves_no_connection_to_read_another_answer_from(part: bytes) -> None:
+    """The first answer comes, in part, after its exchange was given up; the second must not see any of it."""
+    given_up = asyncio.Event()
+
+    async def respond(number: int, writer: asyncio.StreamWriter) -> None:
+        first = reply("200 OK", b'{"id":"A"}')
+        if number == 0:
+            writer.write(part)
+            await given_up.wait()
+            writer.write(first)
+        else:
+            writer.write(reply("200 OK", b'{"id":"B"}'))
+
+    async def run() -> tuple[Server, Answer]:
+        async with serving(respond) as (server, found):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout_at(asyncio.get_running_loop().time() + 0.1):
+                    await found.exchange("PUT", "/a", {})
+            given_up.set()
+            return server, await found.exchange("PUT", "/b", {})
+
+    server, answer = asyncio.run(run())
+
+    assert answer == Answer(200, {"id": "B"})
+    assert server.connections == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", FailureCode.CONNECTION_LOST),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", FailureCode.CONNECTION_LOST),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", FailureCode.CONNECTION_LOST),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", FailureCode.CONNECTION_LOST),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", FailureCode.CONNECTION_LOST),
+    ],
+)
+def test_a_broken_answer_is_unclear(data: bytes, code: FailureCode) -> None:
+    async def respond(number: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        writer.close()
+
+    found = failure(respond)
+
+    assert type(found) is UnclearError
+    assert found.code == code
+    assert found.status is None

@@ -1,0 +1,145 @@
+"""Indigo Neo's list: pages of what was there at one instant, brought up to date by what has changed since."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from integrations.errors import RejectedError
+from integrations.indigo_neo.adapter import IndigoNeo
+from integrations.sandbox import records
+from schemas.shared import Copy, SharedPermit
+from tests.conftest import Sandbox
+from tests.integrations.indigo_neo_rights import NAME, Run, copy, pages, put, record, remove, sandboxed
+
+PAGE = 500
+
+
+@pytest.fixture
+def adapter(sandbox: Sandbox, run: Run) -> Iterator[IndigoNeo]:
+    with sandboxed(sandbox, run) as found:
+        yield found
+
+
+def references(adapter: IndigoNeo, run: Run, begin: str | None = None) -> list[UUID]:
+    return [one.reference for page in pages(adapter, run, begin) for one in page.copies]
+
+
+def numbered(count: int) -> list[UUID]:
+    return [UUID(records.numbered(number)[0]) for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("held", "lengths"), [(0, [0]), (PAGE, [PAGE]), (PAGE + 1, [PAGE, 1]), (2 * PAGE + 1, [PAGE, PAGE, 1])]
+)
+def test_each_right_is_on_one_page(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, held: int, lengths: list[int]
+) -> None:
+    sandbox.control.hold_many(NAME, held)
+
+    found = pages(adapter, run)
+
+    assert [len(page.copies) for page in found] == lengths
+    assert sorted(one.reference for page in found for one in page.copies) == sorted(numbered(held))
+
+
+def test_what_stays_is_listed_once_whatever_comes_and_goes_meanwhile(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
+) -> None:
+    sandbox.control.hold_many(NAME, 3 * PAGE)
+    first = run(adapter.page(None))
+    gone = [*numbered(3)[1:], *numbered(2 * PAGE)[-2:]]  # before and behind what was read
+    for reference in gone:
+        run(adapter.send(remove(reference)))
+    run(adapter.send(put(permit)))
+    rest = references(adapter, run, first.next_page)
+
+    assert len(rest) == len(set(rest))
+    assert set(rest) == set(numbered(3 * PAGE)) - set(numbered(PAGE)) - set(gone)
+
+
+def test_what_changes_meanwhile_is_listed_as_it_is_now(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
+) -> None:
+    sandbox.control.hold_many(NAME, PAGE + 2)
+    first = run(adapter.page(None))
+    changed, gone = (replace(permit, reference=reference) for reference in numbered(PAGE + 2)[-2:])
+    run(adapter.send(put(changed, 2)))
+    run(adapter.send(remove(gone.reference)))
+
+    assert run(adapter.page(first.next_page)).copies == [copy(changed)]
+
+
+def test_what_is_deleted_and_assigned_again_meanwhile_is_listed_as_it_is_now(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
+) -> None:
+    sandbox.control.hold_many(NAME, PAGE + 1)
+    first = run(adapter.page(None))
+    again = replace(permit, reference=numbered(PAGE + 1)[-1])
+    run(adapter.send(remove(again.reference, 2)))
+    run(adapter.send(put(again, 3)))
+
+    assert run(adapter.page(first.next_page)).copies == [copy(again)]
+
+
+def test_more_changes_than_a_page_leave_each_right_on_one_page(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
+) -> None:
+    sandbox.control.hold_many(NAME, PAGE + 1)
+    first = run(adapter.page(None))
+    sandbox.control.hold_many(NAME, PAGE + 1)
+    for _ in range(2):
+        run(adapter.send(put(replace(permit, reference=uuid4()))))
+
+    assert len(run(adapter.page(first.next_page)).copies) == 1
+
+
+def test_more_deletions_than_a_page_say_what_is_gone(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
+    sandbox.control.hold_many(NAME, 2 * PAGE + 1)
+    first = run(adapter.page(None))
+    for reference in numbered(2 * PAGE + 1)[PAGE:]:
+        run(adapter.send(remove(reference)))
+
+    assert [len(page.copies) for page in pages(adapter, run, first.next_page)] == [1, 0]  # the first to go is not told
+
+
+def test_listings_that_begin_together_do_not_disturb_each_other(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
+    sandbox.control.hold_many(NAME, PAGE + 2)
+    early = run(adapter.page(None))
+    run(adapter.send(remove(early.copies[0].reference)))
+    late = run(adapter.page(None))
+
+    assert early.next_page != late.next_page
+    assert sorted(references(adapter, run, early.next_page)) == sorted(numbered(PAGE + 2)[-2:])
+    assert sorted(references(adapter, run, late.next_page)) == sorted(numbered(PAGE + 2)[-1:])
+
+
+def test_a_listing_that_they_no_longer_keep_is_refused(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
+    sandbox.control.hold_many(NAME, PAGE + 1)
+    first = run(adapter.page(None))
+    sandbox.control.reset(NAME)
+
+    with pytest.raises(RejectedError):
+        run(adapter.page(first.next_page))
+
+
+def test_rights_under_other_references_are_counted_only(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
+) -> None:
+    run(adapter.send(put(permit)))
+    for reference in ("SP0001", str(uuid4()).upper(), uuid4().hex):
+        sandbox.control.hold(NAME, reference, record(permit))
+
+    page = run(adapter.page(None))
+
+    assert (page.copies, page.foreign) == ([copy(permit)], 3)
+
+
+@pytest.mark.parametrize("emptied", ["country", "profile"])
+def test_what_none_of_ours_would_say_is_listed_by_its_reference(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, emptied: str
+) -> None:
+    sandbox.control.hold(NAME, permit.reference, record(permit)._replace(**{emptied: None}))
+
+    assert run(adapter.page(None)).copies == [Copy(permit.reference)]

@@ -1,0 +1,196 @@
+"""A city on a running stack: residents with permits, what each provider's sandbox holds, and what an operator types."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import redis
+from permit_hub_client import Hub
+
+from integrations.sandbox.control import Control
+from integrations.sandbox.records import Record
+from ops.screen import APPS
+from schemas.events import ProviderEvent
+
+PermitHub = Callable[..., subprocess.CompletedProcess[str]]
+
+ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
+TEXT = {"version": "2026-01", "sha256": "a" * 64}
+UNKNOWN_ZONE = "99999"  # to PayByPhone, and to nobody else
+UNKNOWN_PROFILE = "unknown"
+SECONDS = 30.0
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition, with a deadline."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {SECONDS:g} s: {what}"
+        time.sleep(0.02)
+
+
+def plate() -> str:
+    """Return a plate that nobody has."""
+    return uuid4().hex[:10].upper()
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A resident with a permit, or several."""
+
+    resident_id: str
+    permits: dict[UUID, str]
+
+    @property
+    def permit_id(self) -> UUID:
+        """Return the one permit."""
+        (permit_id,) = self.permits
+        return permit_id
+
+    @property
+    def plate(self) -> str:
+        """Return the one plate."""
+        (found,) = self.permits.values()
+        return found
+
+
+@dataclass(frozen=True)
+class City:
+    """A hub in operation: its web app, its providers, and who operates it by commands that find it."""
+
+    folder: Path
+    environment: dict[str, str] = field(repr=False)
+    control: Control = field(repr=False)
+    permit_hub: PermitHub = field(repr=False)
+
+    @cached_property
+    def hub(self) -> Hub:
+        """Return the hub as a web app sees it."""
+        url, prefix = self.environment["PERMIT_HUB_REDIS_URL"], self.environment["PERMIT_HUB_REDIS_PREFIX"]
+        return Hub(url, source="city", prefix=prefix)
+
+    def resident(self, permits: int = 1, *, zone: str = "14A", profile: str = "standard") -> Resident:
+        """Have somebody's permits taken over from an earlier system."""
+        made = Resident(f"r-{uuid4().hex[:12]}", {uuid4(): plate() for _ in range(permits)})
+        today = datetime.now(UTC).date()
+        rows = [
+            {
+                "resident_id": made.resident_id,
+                "permit_id": permit_id,
+                "status": "active",
+                "requested_on": today - timedelta(days=20),
+                "plate": {"raw": raw},
+                "profile": profile,
+                "address": ADDRESS,
+                "zones": [zone],
+                "terms": [{"first_day": today - timedelta(days=10), "last_day": today + timedelta(days=354)}],
+            }
+            for permit_id, raw in made.permits.items()
+        ]
+        receipt = self.hub.submit("permit.import", permits=rows)
+        assert all(row.applied for row in receipt.rows or ()), receipt
+        return made
+
+    def allow(self, resident: Resident, *providers: str) -> None:
+        """Have the resident allow these providers, all apps unless named."""
+        space = self.hub.space(resident.resident_id)
+        assert space is not None
+        self._decide(resident, "allow", providers or APPS, consent_version=space["consent"]["version"])
+
+    def refuse(self, resident: Resident) -> None:
+        """Have the resident withdraw all consent."""
+        self._decide(resident, "refuse", APPS)
+
+    def applied(self, kind: str, resident: Resident, **fields: object) -> None:
+        """Have a job about a resident applied."""
+        receipt = self.hub.submit(kind, resident_id=resident.resident_id, **fields)
+        assert receipt.applied, receipt
+
+    def shared(self, *providers: str, permits: int = 1) -> Resident:
+        """Return a new resident whose permits these providers hold."""
+        resident = self.resident(permits)
+        self.allow(resident, *providers)
+        for name in providers:
+            until(lambda name=name: set(resident.permits.values()) <= self.plates(name), f"{name} to hold it")
+        return resident
+
+    def held(self, provider: str) -> dict[UUID, Record]:
+        """Return what a provider holds."""
+        return self.control.held(provider)
+
+    def plates(self, provider: str) -> set[str]:
+        """Return whose data a provider holds."""
+        return {record.plate for record in self.held(provider).values()}
+
+    def reference(self, provider: str, found: str) -> UUID:
+        """Return the reference under which a provider holds a plate."""
+        (reference,) = (own for own, record in self.held(provider).items() if record.plate == found)
+        return reference
+
+    def latest(self, provider: str) -> int:
+        """Return the number of the latest request that a provider was sent."""
+        return max((request.sequence for request in self.control.requests(provider)), default=0)
+
+    def state(self, resident: Resident, provider: str) -> str:
+        """Return where a provider stands on the resident's own screen."""
+        return str(self._shown(resident, provider)["state"])
+
+    def confirmed(self, resident: Resident, provider: str) -> bool:
+        """Tell whether a provider has confirmed anything to the resident's own screen."""
+        return self._shown(resident, provider)["confirmed_at"] is not None
+
+    def told(self, provider: str) -> list[str]:
+        """Return what the stream tells of a provider: kinds of events, in their order and without a gap."""
+        with redis.Redis.from_url(self.environment["PERMIT_HUB_REDIS_URL"]) as client:
+            entries: Any = client.xrange(self.environment["PERMIT_HUB_REDIS_PREFIX"] + "events")
+        written = [fields[b"event"] for _, fields in entries]
+        events = [ProviderEvent.model_validate_json(event) for event in written if b'"provider.' in event]
+        ours = [event for event in events if event.subject == provider]
+        assert [event.sequence for event in ours] == list(range(1, len(ours) + 1))
+        return [event.type.value for event in ours]
+
+    def prints(self, *arguments: object, code: int = 0) -> str:
+        """Run a command that ends with this exit code; return what it prints, which fits 80 columns."""
+        ended = self._run(*arguments, code=code)
+        assert all(len(line) <= 80 for line in ended.stdout.splitlines())
+        assert "…" not in ended.stdout
+        return ended.stdout
+
+    def tells(self, *arguments: object, code: int = 0) -> dict[str, Any]:
+        """Run a command that ends with this exit code; return the one JSON object that it prints."""
+        told: dict[str, Any] = json.loads(self._run(*arguments, "--json", code=code).stdout)
+        return told
+
+    def status(self, provider: str) -> dict[str, Any]:
+        """Return what `status` says of a provider."""
+        (found,) = (one for one in self.tells("status", "--wait", "20")["providers"] if one["provider"] == provider)
+        return dict(found)
+
+    def _shown(self, resident: Resident, provider: str) -> dict[str, Any]:
+        space = self.hub.space(resident.resident_id)
+        assert space is not None
+        (shown,) = (one for one in space["consent"]["providers"] if one["provider"] == provider)
+        return dict(shown)
+
+    def _run(self, *arguments: object, code: int) -> subprocess.CompletedProcess[str]:
+        ended = self.permit_hub(*arguments)
+        assert ended.returncode == code, ended.stderr
+        return ended
+
+    def _decide(self, resident: Resident, choice: str, providers: tuple[str, ...], **fields: object) -> None:
+        self.applied(
+            "consent.decide",
+            resident,
+            choice=choice,
+            providers=providers,
+            text=TEXT,
+            decided_at=datetime.now(UTC),
+            **fields,
+        )

@@ -1,0 +1,111 @@
+"""`permit-hub dead-letters` list, show, retry and discard, of what PayByPhone refuses for good."""
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from integrations.sandbox.misbehaviour import Kind
+from tests.ops.city import ADDRESS, UNKNOWN_PROFILE, UNKNOWN_ZONE, City, Resident, plate, until
+
+PROVIDER = "paybyphone"
+ELIGIBILITIES = "/eligibilities/"
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.fixture(scope="module")
+def dead(city: City):
+    """Have PayByPhone refuse two permits for their zone, and one for its profile; return the residents."""
+    found = [city.resident(zone=UNKNOWN_ZONE) for _ in range(2)]
+    found.append(city.resident(profile=UNKNOWN_PROFILE))
+    for resident in found:
+        refused(city, resident)
+    yield found
+    for resident in found:
+        city.refuse(resident)
+
+
+def refused(city: City, resident: Resident) -> None:
+    city.allow(resident, PROVIDER)
+    until(lambda: city.state(resident, PROVIDER) == "refused", "its refusal")
+    until(lambda: city.confirmed(resident, PROVIDER), "its removal")
+
+
+def listed(city: City, *choice: object) -> set[tuple[str, str]]:
+    found = city.tells("dead-letters", "list", *choice)["dead_letters"]
+    assert all(letter["provider"] == PROVIDER for letter in found)
+    return {(letter["permit_id"], letter["code"]) for letter in found}
+
+
+def put(city: City, resident: Resident, after: int = 0) -> list[str]:
+    """Return which plates PayByPhone was sent for a resident's permit, by the plates that the resident has had."""
+    sent = [request for request in city.control.requests(PROVIDER, after=after) if request.method == "PUT"]
+    return [one for request in sent for one in resident.permits.values() if one in request.body]
+
+
+def test_they_are_listed_by_provider_code_and_time(city, dead):
+    by_zone = {(str(resident.permit_id), "zone_unknown") for resident in dead[:2]}
+    by_profile = {(str(dead[2].permit_id), "profile_unknown")}
+    now = datetime.now(PARIS).replace(tzinfo=None)
+    assert listed(city, "--provider", PROVIDER) == by_zone | by_profile
+    assert listed(city, "--code", "zone_unknown", "--since", now - timedelta(minutes=5), "--until", now) == by_zone
+    assert listed(city, "--until", now - timedelta(minutes=5)) == set()
+
+    printed = city.prints("dead-letters", "list", "--limit", 2)
+    assert f"{PROVIDER}, zone_unknown: 2" in printed
+    assert all(str(resident.permit_id) in printed for resident in dead[:2])
+    assert printed.rstrip().endswith("1 more: see --limit")
+
+
+def test_one_is_shown_with_its_requests_and_nothing_of_what_was_in_them(city, dead):
+    resident = dead[0]
+    printed = city.prints("dead-letters", "show", resident.permit_id, PROVIDER)
+    assert printed.startswith(f"{PROVIDER} refused it: zone_unknown; it holds nothing of this permit\n")
+    sent = [re.split(r"  +", line.strip())[1:] for line in printed.splitlines()[-2:]]
+    assert sent == [["removal", "1", "confirmed", "–"], ["put", "1", "rejected", "zone_unknown"]]
+    assert resident.plate not in printed
+
+
+def test_a_retry_sends_what_is_true_by_now(city, dead):
+    resident, other = dead[:2]
+    own, sent = resident.permit_id, city.latest(PROVIDER)
+    changed = Resident(resident.resident_id, {own: plate()})
+    city.applied("permit.change_vehicle", resident, permit_id=own, plate={"raw": changed.plate})
+    until(lambda: put(city, changed) and city.state(changed, PROVIDER) == "refused", "its refusal once more")
+    tried = len(put(city, changed))
+
+    assert city.tells("dead-letters", "retry", "--permit", own) == {"dead_letters": 1}
+    until(lambda: len(put(city, changed)) > tried, "PayByPhone to be sent the plate of today")
+    assert put(city, resident, after=sent) == put(city, other, after=sent) == []
+    until(lambda: city.state(changed, PROVIDER) == "refused", "its refusal yet again")
+
+
+def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city):
+    resident = city.resident(zone=UNKNOWN_ZONE)
+    refused(city, resident)
+    city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=["14A"])
+    until(lambda: resident.plate in city.plates(PROVIDER), "PayByPhone to hold it")
+    assert listed(city, "--permit", resident.permit_id) == set()
+
+
+def test_a_discarded_one_is_off_the_list_and_nothing_is_sent(city, dead):
+    sent = city.latest(PROVIDER)
+    assert city.prints("dead-letters", "discard", "--code", "profile_unknown") == "1 discarded\n"
+    assert {code for _, code in listed(city)} == {"zone_unknown"}
+    assert [request.method for request in city.control.requests(PROVIDER, after=sent)] == []
+
+
+def test_one_that_may_still_be_held_stays_on_the_list(city):
+    resident = city.shared(PROVIDER)
+    own = ("--permit", resident.permit_id)
+    city.control.misbehave(PROVIDER, Kind.DOWN, method="DELETE", path=ELIGIBILITIES)
+    city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=[UNKNOWN_ZONE])
+    until(lambda: city.state(resident, PROVIDER) == "refused", "its refusal")
+    left = "0 discarded\n1 left: the provider has yet to confirm that it holds nothing of them\n"
+    assert city.prints("dead-letters", "discard", *own) == left
+    assert re.search(rf"^{resident.permit_id} .* held$", city.prints("dead-letters", "list", *own), re.MULTILINE)
+    assert resident.plate in city.plates(PROVIDER)
+    city.control.behave(PROVIDER)
+    until(lambda: city.tells("dead-letters", "discard", *own) == {"dead_letters": 1, "left": 0}, "its removal")
+    assert resident.plate not in city.plates(PROVIDER)

@@ -1,0 +1,136 @@
+"""Providers whose settings are missing or wrong when the workers start: named and shown, while the others run."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from ops.canary import Canary
+from ops.embedded import programs
+from ops.embedded.child import Program
+from ops.embedded.servers import Servers
+from ops.embedded.supervisor import Supervisor
+from tests.conftest import Sandbox, own_database
+from tests.ops.city import City, PermitHub, until
+
+KEYLESS, UNCERTIFIED, RIGHT = "easypark", "flowbird", "indigo_neo"
+KEY, CERTIFICATE = "PERMIT_HUB_EASYPARK_KEY", "PERMIT_HUB_FLOWBIRD_CERTIFICATE"
+NO_KEY = f"{KEY} is missing"
+NO_CERTIFICATE = f"{CERTIFICATE} is wrong: must be a readable PEM file of a certificate and its key, without a password"
+LANES = {name: f"deliver-{name}" for name in (KEYLESS, UNCERTIFIED, RIGHT)}
+
+
+@dataclass
+class Installation:
+    """The workers of a hub, and a resident who allows all its providers."""
+
+    city: City
+    logs: Path
+    environment: Mapping[str, str] = field(repr=False)
+    certificate: Path
+
+    def __post_init__(self) -> None:
+        self._keyless = Supervisor(self.logs)
+        self._others = Supervisor(self.logs)
+
+    def start(self) -> None:
+        """Start with the one setting missing, and the other wrong."""
+        wrong = {name: value for name, value in self.environment.items() if name != KEY}
+        workers = self._workers(wrong)
+        self._keyless.launch(workers.pop(LANES[KEYLESS]))
+        self._others.start(*workers.values(), programs.beat(wrong))
+        self._keyless.wait_until_ready()
+
+    def start_again(self) -> None:
+        """Start the lane again whose setting was missing, with it."""
+        self._keyless.stop()
+        self._keyless = Supervisor(self.logs)
+        self._keyless.start(self._workers(self.environment)[LANES[KEYLESS]])
+
+    def stop(self) -> None:
+        """End all of them."""
+        with ThreadPoolExecutor() as both:
+            list(both.map(Supervisor.stop, (self._keyless, self._others)))
+
+    def named(self, lane: str) -> list[str]:
+        """Return the lines of a lane's log that name what is wrong with its settings."""
+        lines = (self.logs / f"{LANES[lane]}.log").read_text().splitlines()
+        return [line for line in lines if "provider.unconfigured" in line]
+
+    def _workers(self, environment: Mapping[str, str]) -> dict[str, Program]:
+        canary = Canary(environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"])
+        return {worker.name: worker for worker in programs.workers(environment, LANES, canary)}
+
+
+@pytest.fixture(scope="module")
+def installation(
+    servers: Servers,
+    migrated_template: str,
+    running_sandbox: Sandbox,
+    permit_hub: PermitHub,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    running_sandbox.control.reset()
+    logs = tmp_path_factory.mktemp("logs")
+    with own_database(servers.postgres, migrated_template) as database:
+        hub = {
+            "PERMIT_HUB_DATABASE_URL": database.worker_url,
+            "PERMIT_HUB_REDIS_PREFIX": f"test-{uuid4().hex[:12]}:",
+            "PERMIT_HUB_PROVIDERS": json.dumps(list(LANES)),
+            CERTIFICATE: str(logs / "certificate.pem"),  # not there yet
+        }
+        environment = servers.environment | running_sandbox.environment | hub
+        city = City(logs, environment, running_sandbox.control, partial(permit_hub, **environment))
+        made = Installation(city, logs, os.environ | environment, logs / "certificate.pem")
+        try:
+            made.start()
+            city.allow(city.resident(), *LANES)
+            yield made
+        finally:
+            made.stop()
+
+
+def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
+    city = installation.city
+    until(lambda: city.plates(RIGHT), "the other to hold it")
+    assert NO_KEY in installation.named(KEYLESS)[0]
+    assert NO_CERTIFICATE in installation.named(UNCERTIFIED)[0]
+
+    status = city.tells("status", "--wait", "20")  # with exit code 0: a worker of each lane answers
+    assert all(queue["alive"] for queue in status["queues"])
+    lanes = {one["provider"]: (one["unconfigured"], one["consent"]) for one in status["providers"]}
+    assert lanes == {KEYLESS: (NO_KEY, 1), UNCERTIFIED: (NO_CERTIFICATE, 1), RIGHT: (None, 0)}
+    assert re.search(rf"^{KEYLESS} .* {KEY} ", city.prints("status", "--wait", "20"), re.MULTILINE)
+    assert city.plates(KEYLESS) == city.plates(UNCERTIFIED) == set()
+
+
+def test_it_cannot_be_reconciled_and_that_says_why(installation):
+    ended = installation.city.permit_hub("reconcile", KEYLESS)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"{KEYLESS} is not configured: {NO_KEY}.\n"
+
+
+def test_a_file_that_comes_later_is_found_without_a_new_start(installation, running_sandbox):
+    city = installation.city
+    until(lambda: len(installation.named(UNCERTIFIED)) == 2, "a wake-up in vain, after the start")
+    shutil.copy(running_sandbox.access.client, installation.certificate)
+    until(lambda: city.plates(UNCERTIFIED), "its shares to be delivered")
+    until(lambda: city.told(UNCERTIFIED) == ["provider.unconfigured", "provider.configured"], "the events")
+    assert len(installation.named(UNCERTIFIED)) == 2  # however often it was woken
+
+
+def test_started_again_with_the_right_setting_all_is_delivered_and_the_mark_is_gone(installation):
+    city = installation.city
+    installation.start_again()
+    until(lambda: city.plates(KEYLESS), "its shares to be delivered")
+    status = city.status(KEYLESS)
+    assert (status["unconfigured"], status["consent"]) == (None, 0)
+    assert city.told(KEYLESS) == ["provider.unconfigured", "provider.configured"]

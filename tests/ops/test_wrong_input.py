@@ -1,0 +1,114 @@
+"""What the commands about providers say to what cannot be done; none of this reaches a server."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from integrations.registry import ADAPTERS
+
+HUB = {
+    "PERMIT_HUB_REDIS_URL": "redis://127.0.0.1:1/0",
+    "PERMIT_HUB_DATABASE_URL": "postgresql+psycopg://hub@127.0.0.1:1/hub",
+    "PERMIT_HUB_HASH_KEY": "k" * 32,
+}
+PERMIT = "00000000-0000-4000-8000-000000000001"
+SINCE = ("--since", "2026-09-16T03:00")
+TYPED = """
+import json, sys
+from typer.testing import CliRunner
+from ops.cli import app
+
+for line in sys.stdin:
+    ended = CliRunner().invoke(app, json.loads(line))
+    print(json.dumps([ended.exit_code, ended.stdout, ended.stderr]), flush=True)
+"""
+NOBODY = f"nobody is not a provider here. There are: {', '.join(ADAPTERS)}.\n"
+WHICH = "Say which (--provider, --code, --since, --until, --permit), or --all.\n"
+NO_TIME = "'yesterday' is not a time such as 2026-09-16T03:00"
+
+
+@pytest.fixture(scope="module")
+def typed():
+    """Run commands one after the other in a process of their own: a new one for each would mostly be importing."""
+    command, environment = [sys.executable, "-c", TYPED], os.environ | HUB | {"COLUMNS": "200"}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def run(*arguments: str) -> tuple[int, str, str]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{json.dumps(arguments)}\n")
+            process.stdin.flush()
+            code, printed, complaint = json.loads(process.stdout.readline())
+            return code, printed, complaint
+
+        yield run
+        process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("reconcile", "nobody"), NOBODY),
+        (("reaffirm", "nobody", *SINCE), NOBODY),
+        (("pause", "nobody"), NOBODY),
+        (("resume", "nobody", "--json"), NOBODY),
+        (("dead-letters", "list", "--provider", "nobody"), NOBODY),
+        (("dead-letters", "show", PERMIT, "nobody"), NOBODY),
+        (("dead-letters", "retry"), WHICH),
+        (("dead-letters", "discard", "--json"), WHICH),
+        (
+            ("reconcile", "paybyphone"),
+            "paybyphone cannot list what it holds. After a loss there: permit-hub reaffirm paybyphone --since TIME\n",
+        ),
+        (
+            ("reaffirm", "paybyphone", "--since", "2999-01-01"),
+            "2999-01-01T00:00:00+01:00 is yet to come: nothing was confirmed since.\n",
+        ),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
+)
+def test_what_cannot_be_done_is_said_in_one_line(typed, arguments, complaint):
+    assert typed(*arguments) == (2, "", complaint)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("reaffirm", "easypark"), "Missing option '--since'"),
+        (("reaffirm", "easypark", "--since", "yesterday"), NO_TIME),
+        (("reaffirm", "easypark", "--since", "2026"), "'2026' is not a time"),  # nor a number of seconds since 1970
+        (("dead-letters", "list", "--until", "yesterday"), NO_TIME),
+        (("dead-letters", "retry", "--permit", "17"), "--permit"),
+        (("dead-letters", "show", "17", "easypark"), "PERMIT"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
+)
+def test_what_cannot_be_read_is_named(typed, arguments, part):
+    code, printed, complaint = typed(*arguments)
+    assert (code, printed) == (2, "")
+    assert part in complaint
+    assert "Traceback" not in complaint
+
+
+@pytest.mark.parametrize("command", [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark")])
+def test_servers_that_do_not_answer_are_named(typed, command):
+    code, printed, complaint = typed(*command)
+    assert (code, printed) == (1, "")
+    assert complaint == "The database does not answer: OperationalError. Is its URL right, and is it migrated?\n"
+
+
+def test_a_folder_on_which_nothing_runs_is_named(typed, tmp_path):
+    code, printed, complaint = typed("pause", "easypark", "--data", str(tmp_path))
+    assert (code, printed) == (1, "")
+    assert complaint.startswith(f"No stack runs on {tmp_path}. Start one with `permit-hub up`, ")
+
+
+def test_tariffs_that_cannot_be_read_are_named(permit_hub):
+    ended = permit_hub("pause", "easypark", **HUB, PERMIT_HUB_TARIFFS="/nowhere/tariffs.toml")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "PERMIT_HUB_TARIFFS is wrong: No such file or directory\n"

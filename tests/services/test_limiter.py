@@ -1,0 +1,80 @@
+"""Rate limits: no span ever sees more than the limit, whoever asks, and pushing goes on without Redis."""
+
+import time
+
+import pytest
+import redis
+
+from integrations.base import Limit
+from worker.limiter import ALONE, Limiter
+
+
+@pytest.fixture
+def make(redis_url, redis_prefix):
+    def make(*limits, url=redis_url):
+        return Limiter(url, redis_prefix, "easypark", limits)
+
+    return make
+
+
+def test_without_a_limit_everything_is_granted(make):
+    assert make().take(10_000, urgent=False) == 10_000
+
+
+def test_no_span_sees_more_than_the_limit_whoever_takes(make):
+    limit = Limit(200, 1.0)
+    lanes = [make(limit) for _ in range(3)]
+    taken: list[tuple[float, int]] = []
+    ends = time.monotonic() + 1.5
+    while (now := time.monotonic()) < ends:
+        taken += [(now, lane.take(7, urgent=number == 0)) for number, lane in enumerate(lanes)]
+    for start, _ in taken:
+        assert sum(count for moment, count in taken if start <= moment < start + limit.seconds) <= limit.count
+    assert sum(count for _, count in taken) > limit.count  # and it is used
+
+
+def test_each_of_several_limits_holds(make):
+    lane = make(Limit(1_000, 1.0), Limit(50, 3_600.0))
+    assert lane.take(100, urgent=True) == 5  # a tenth of the second
+    assert lane.take(100, urgent=True) == 0
+
+
+def test_a_part_is_kept_for_what_is_urgent(make):
+    lane = make(Limit(1_000, 3_600.0))
+    assert lane.take(1_000, urgent=False) == 50
+    assert lane.take(1_000, urgent=False) == 0
+    assert lane.take(1_000, urgent=True) == 50
+
+
+def test_what_was_taken_and_not_used_can_be_given_back(make):
+    lane = make(Limit(1_000, 3_600.0))
+    assert lane.take(40, urgent=False) == 40
+    lane.give_back(30)
+    assert lane.take(1_000, urgent=False) == 40
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_a_small_limit_still_lets_one_go(make, count):
+    lane = make(Limit(count, 3_600.0))
+    assert lane.take(10, urgent=False) == 1
+    assert lane.take(10, urgent=True) == 0
+
+
+def test_without_redis_each_process_goes_on_with_a_small_part(make):
+    lane = make(Limit(1_000, 3_600.0), url="redis://127.0.0.1:1")
+    before = time.monotonic()
+    granted = sum(lane.take(1, urgent=True) for _ in range(1_000))
+    assert granted == 1_000 * ALONE * 0.1
+    lane.give_back(4)
+    assert lane.take(100, urgent=True) == 4
+    assert time.monotonic() - before < 1.0
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(make, redis_url):
+    lane = make(Limit(100, 1.0))
+    assert lane.take(10, urgent=True) == 10
+    with redis.Redis.from_url(redis_url) as client:
+        now, _ = client.time()
+        (key,) = client.keys(f"{lane._keys[0]}")
+        client.set(key, now + 3_600, px=3_600_000)
+    assert lane.take(10, urgent=True) == 10

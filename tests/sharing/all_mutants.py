@@ -1,0 +1,86 @@
+"""Every mutant, with the promise that it breaks and a small scope in which it does. The exploration must tell each."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from tests.sharing import mutants as of_sending
+from tests.sharing import mutants_later as of_waiting
+from tests.sharing.rules import REAL, Rules
+from tests.sharing.turns import Scope
+
+ONE_DECISION = Scope(decisions=1)
+TWO_DECISIONS = Scope(decisions=2)
+STALLS = Scope(decisions=2, stalls=True)
+LATER = Scope(decisions=2, later=True)
+LATER_ONE_DECISION = Scope(decisions=1, later=True)
+LATER_STALLS = Scope(decisions=2, later=True, stalls=True)
+DOUBTED = Scope(decisions=1, doubts=1)
+DOUBTED_LATER = Scope(decisions=1, doubts=1, later=True)
+
+
+class Mutant(NamedTuple):
+    """Wrong rules, and the number of the promise that they break."""
+
+    rules: Rules
+    promise: int
+    scope: Scope
+
+
+def _claim(claim: of_sending.Claim, promise: int, scope: Scope = TWO_DECISIONS) -> Mutant:
+    return Mutant(replace(REAL, claim=claim), promise, scope)
+
+
+def _record(record: of_sending.Record, promise: int, scope: Scope = TWO_DECISIONS) -> Mutant:
+    return Mutant(replace(REAL, record=record), promise, scope)
+
+
+def _want(want: of_sending.Want, promise: int, scope: Scope = TWO_DECISIONS) -> Mutant:
+    return Mutant(replace(REAL, want=want), promise, scope)
+
+
+def _doubt(doubt: of_waiting.Doubt, promise: int, scope: Scope = DOUBTED) -> Mutant:
+    return Mutant(replace(REAL, doubt=doubt), promise, scope)
+
+
+MUTANTS: dict[str, Mutant] = {
+    "no fence": Mutant(replace(REAL, is_due=of_sending.no_fence), 2, TWO_DECISIONS),
+    "hash kept at claim": _claim(of_sending.hash_kept_at_claim, 1),
+    "removal skipped too early": _claim(of_sending.removal_skipped_too_early, 1),
+    "record without lease": _record(of_sending.record_without_lease, 3),
+    "no settling": Mutant(of_sending.no_settling(REAL), 1, TWO_DECISIONS),
+    "expired lease counts as not sent": _claim(of_sending.expired_lease_counts_as_not_sent, 1),
+    "unclear counts as not sent": _record(of_sending.unclear_counts_as_not_sent, 1),
+    "settled by the time of the record": _record(of_sending.settled_by_the_time_of_the_record, 1),
+    "provisional never sent again": _record(of_sending.provisional_never_sent_again, 3),
+    "old confirmation counts for the new truth": _record(of_sending.old_confirmation_counts_for_the_new_truth, 2),
+    "refused removal parks": _record(of_sending.refused_removal_parks, 3),
+    "new truth stays parked": _want(of_sending.new_truth_stays_parked, 3),
+    "new truth waits for the old one's retry": _want(of_sending.new_truth_waits_for_the_old_ones_retry, 3),
+    # told apart only where a sender stalls for longer than T
+    "stale record ignored": _record(of_sending.stale_record_ignored, 2, STALLS),
+    "hash kept on stale record": _record(of_sending.hash_kept_on_stale_record, 2, STALLS),
+    "stale record leaves others settled": _record(of_sending.stale_record_leaves_others_settled, 2, STALLS),
+    "stale acceptance ignored": _record(of_waiting.stale_acceptance_ignored, 2, LATER_STALLS),
+    # what was refused for good
+    "parked share keeps its put": _claim(of_waiting.parked_share_keeps_its_put, 1, ONE_DECISION),
+    "parked share is left alone": Mutant(replace(REAL, is_due=of_waiting.parked_share_is_left_alone), 3, ONE_DECISION),
+    # operations
+    "sent while an operation is under way": _claim(of_waiting.sent_while_an_operation_is_under_way, 2, LATER),
+    "asking forgets what was claimed": _claim(of_waiting.asking_forgets_what_was_claimed, 3, LATER),
+    "settled by the time of the question": _claim(of_waiting.settled_by_the_time_of_the_question, 1, LATER),
+    "operation settles what was before it": _record(of_waiting.operation_settles_what_was_before_it, 1, LATER),
+    "accepted counts as confirmed": _record(of_waiting.accepted_counts_as_confirmed, 2, LATER),
+    "operation without its time limit": _record(of_waiting.operation_without_its_time_limit, 3, LATER_ONE_DECISION),
+    "each question extends the time limit": _record(
+        of_waiting.each_question_extends_the_time_limit, 3, LATER_ONE_DECISION
+    ),
+    "lost operation is kept": _record(of_waiting.lost_operation_is_kept, 3, LATER_ONE_DECISION),
+    "lost counts as not sent": _record(of_waiting.lost_counts_as_not_sent, 1, LATER),
+    "failed question forgets the operation": _record(of_waiting.failed_question_forgets_the_operation, 1, LATER),
+    "new truth forgets the operation": _want(of_waiting.new_truth_forgets_the_operation, 2, LATER),
+    # doubts
+    "doubt keeps what was confirmed": _doubt(of_waiting.doubt_keeps_what_was_confirmed, 1),
+    "doubt wants nothing": _doubt(of_waiting.doubt_wants_nothing, 3),
+    "doubt leaves what is under way settled": _doubt(of_waiting.doubt_leaves_what_is_under_way_settled, 2),
+    "doubt looks at leases alone": _doubt(of_waiting.doubt_looks_at_leases_alone, 2, DOUBTED_LATER),
+}

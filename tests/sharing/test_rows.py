@@ -1,0 +1,87 @@
+"""What the exploration leaves out of a row, checked for every row that it has met."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.sharing.rows import HASHES, HELD, NOW, TAKEN
+from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency, claim, doubt, record, want
+
+TIMING = Timing(lease=timedelta(hours=1), settle=timedelta(hours=2))
+THEIRS = 70
+
+
+@pytest.fixture
+def due(waiting) -> list[Share]:
+    """Return every row that may be claimed."""
+    return [row.share for row in waiting.rows.rows if row.due]
+
+
+@pytest.fixture
+def held(waiting) -> list[Share]:
+    """Return every row that a drain holds."""
+    return [row.share for row in waiting.rows.rows if row.leased]
+
+
+def claims(share: Share) -> list[Share]:
+    return [claim(share, wanted, TAKEN, NOW, TIMING) for wanted in HASHES]
+
+
+def test_every_request_has_a_later_version_than_those_before_it(due):
+    for share in due:
+        for claimed in claims(share):
+            sends = claimed.lease_id == TAKEN and claimed.operation is None
+            assert claimed.requests == share.requests + sends
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_no_record_goes_back_to_an_earlier_version(held, outcome):
+    for share in held:
+        for lease_id in (HELD, TAKEN):
+            assert record(share, lease_id, Result(outcome), NOW, TIMING).requests == share.requests
+
+
+def test_a_request_after_a_stale_one_has_a_later_version_than_the_provider(held):
+    stale = Result(Outcome.NOT_SENT, version=THEIRS)
+    for share in held:
+        if share.operation is None:
+            assert record(share, HELD, stale, NOW, TIMING).requests == THEIRS
+            ahead = replace(share, requests=THEIRS + 1)
+            assert record(ahead, HELD, stale, NOW, TIMING).requests == THEIRS + 1
+
+
+def test_who_asks_takes_the_lease_and_changes_nothing_else(due):
+    waiting = [share for share in due if share.operation is not None]
+    assert waiting
+    for share in waiting:
+        for asking in claims(share):
+            assert replace(asking, lease_id=share.lease_id, lease_until=share.lease_until) == share
+
+
+def test_what_is_sent_bears_the_id_of_its_disclosure_until_it_has_ended(due, held):
+    for share in due:
+        for claimed in claims(share):
+            if claimed.operation is None and claimed.lease_id == TAKEN:
+                assert claimed.claimed_by == TAKEN
+    for share in held:
+        for outcome in Outcome:
+            after = record(share, HELD, Result(outcome, operation="an operation"), NOW, TIMING)
+            assert (after.claimed_by is None) == (after.operation is None)
+
+
+@pytest.mark.parametrize("first", Urgency)
+@pytest.mark.parametrize("second", Urgency)
+def test_what_waits_keeps_the_higher_urgency(first, second):
+    waiting = want(Share(due_at=NOW), first, NOW)
+    assert want(waiting, second, NOW).urgency == min(first, second)
+    assert doubt(waiting, NOW, TIMING).urgency is first
+
+
+@pytest.mark.parametrize("first", Urgency)
+@pytest.mark.parametrize("second", Urgency)
+def test_what_is_done_leaves_its_urgency_behind(first, second):
+    waiting = want(Share(due_at=NOW), first, NOW)
+    done = replace(waiting, confirmed_version=waiting.wanted_version)
+    assert want(done, second, NOW).urgency is second
+    assert doubt(done, NOW, TIMING).urgency is Urgency.ROUTINE

@@ -1,0 +1,139 @@
+"""What one drain can do next: claim, send or ask, be answered, record, or die."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tests.sharing.rows import Rows
+from tests.sharing.world import APPLIED, ASKING, CLAIMED, IDLE, NOBODY, SENT, Act, Drain, Operation, Step
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is to be explored: how many decisions and doubts, and what the provider and the drains may do.
+
+    With `later`, the provider may answer any request with an operation.
+    With `stalls`, a drain that has checked its deadline may send however long after. What it then leaves behind is
+    beyond what the protocol can know of, unless it records: so it may not crash.
+    """
+
+    decisions: int = 3
+    doubts: int = 0
+    later: bool = False
+    stalls: bool = False
+
+
+class Move(NamedTuple):
+    """What a drain can do: the row, the drain and the operation after it, and what becomes of its request."""
+
+    step: Step
+    row: int
+    drain: Drain
+    operation: Operation | None
+    left_behind: int = 0  # ticks
+    applied: bool = False
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A drain, by its number, beside a row and the operation that the row waits for."""
+
+    rows: Rows
+    scope: Scope
+    row: int
+    truth: int
+    drain: Drain
+    number: int
+    operation: Operation | None
+
+    def moves(self) -> Iterator[Move]:
+        """Yield whatever the drain can do."""
+        phase, lease = self.drain.phase, self.drain.lease
+        if phase == IDLE:
+            if self.rows.rows[self.row].due:
+                yield self._claim()
+            return
+        if not self.scope.stalls or phase in (CLAIMED, ASKING) or lease:
+            yield self._move(Act.CRASH, NOBODY, left_behind=self.drain.air)
+        if phase == CLAIMED:
+            if lease or self.scope.stalls:
+                yield self._move(Act.SEND, self.drain._replace(phase=SENT, air=self.rows.ticks.settle))
+            yield self._record(Act.NOT_SENT)
+        elif phase == SENT:
+            yield from self._while_in_the_air()
+        elif phase == APPLIED:
+            yield self._record(Act.CONFIRMED)
+            yield self._record(Act.CONFIRMED_UNSEEN)
+            yield self._record(Act.UNCLEAR)
+        else:
+            yield from self._answers()
+        if self.scope.later and phase in (SENT, APPLIED):
+            yield from self._taken()
+
+    def _claim(self) -> Move:
+        claimed, taken = self.rows.claim(self.row, self.truth)
+        after, lease = self.rows.rows[claimed], self.rows.ticks.lease
+        if not taken:
+            return Move(Step(Act.SKIP, self.truth, self.number), claimed, NOBODY, self.operation)
+        if after.asks and self.operation is not None:
+            payload = self.operation.payload
+            asking = Drain(ASKING, payload, holds_row=True, lease=lease)
+            return Move(Step(Act.ASK, payload, self.number), claimed, asking, self.operation)
+        payload = self.truth if after.claimed is None else after.claimed
+        claimer = Drain(CLAIMED, payload, holds_row=True, lease=lease)
+        return Move(Step(Act.CLAIM, payload, self.number), claimed, claimer, self.operation)
+
+    def _while_in_the_air(self) -> Iterator[Move]:
+        if self.drain.air:
+            yield self._move(Act.APPLY, self.drain._replace(phase=APPLIED, air=0), applied=True)
+        yield self._record(Act.NOT_SENT)
+        yield self._record(Act.REJECTED)
+        yield self._record(Act.UNCLEAR, left_behind=self.drain.air)
+
+    def _taken(self) -> Iterator[Move]:
+        """Record that the provider has taken a request, whether it has carried it out by now or not.
+
+        A drain may have asked about it already, and been told that it is not known.
+        """
+        yield self._record(Act.LOST, left_behind=self.drain.air)
+        for act in (Act.ACCEPTED, Act.ACCEPTED_UNSEEN):
+            if self.drain.holds_row:
+                taken = Operation(self.drain.payload, self.drain.air, done=self.drain.phase == APPLIED)
+                yield self._record(act)._replace(operation=taken)
+            else:
+                yield self._record(act, left_behind=self.drain.air)
+
+    def _answers(self) -> Iterator[Move]:
+        """Record what a question came to.
+
+        It is one with its answer: what the provider said still holds by then, or it might as well not have been asked.
+        What it says of an operation that is no longer the row's is open.
+        """
+        operation = self.operation if self.drain.holds_row else None
+        yield self._record(Act.NOT_SENT)
+        yield self._record(Act.UNCLEAR)
+        lost = self._record(Act.LOST)
+        yield lost if operation is None else lost._replace(operation=operation._replace(forgotten=True))
+        if operation is not None and operation.forgotten:
+            return
+        yield self._record(Act.ACCEPTED)
+        if operation is None or operation.done:
+            yield self._record(Act.CONFIRMED)
+            yield self._record(Act.CONFIRMED_UNSEEN)
+        if operation is None:
+            yield self._record(Act.REJECTED)
+        elif not operation.done:
+            yield self._record(Act.REJECTED)._replace(operation=operation._replace(air=0))
+
+    def _record(self, act: Act, *, left_behind: int = 0) -> Move:
+        recorded = self.rows.record(self.row, self.drain.holds_row, act.outcome)
+        after = NOBODY
+        if act is Act.CONFIRMED_UNSEEN:
+            after = self.drain._replace(holds_row=False, lease=0)
+        elif act is Act.ACCEPTED_UNSEEN:
+            after = Drain(ASKING, self.drain.payload)
+        return self._move(act, after, left_behind=left_behind)._replace(row=recorded)
+
+    def _move(self, act: Act, drain: Drain, *, left_behind: int = 0, applied: bool = False) -> Move:
+        step = Step(act, self.drain.payload, self.number)
+        return Move(step, self.row, drain, self.operation, left_behind, applied)

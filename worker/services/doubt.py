@@ -1,0 +1,53 @@
+"""Doubt what a provider confirmed: it is then sent the truth again. Nothing is sent from here."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from schemas.events import ProviderEventType
+from worker.db import drift, providers, shares
+from worker.db.engine import transact
+from worker.domain import sharing
+from worker.hub import Hub
+from worker.services.claim import timing
+from worker.services.lane import tell_providers
+
+SLICE = 2_000  # shares locked at once
+
+
+def doubt(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID]) -> None:
+    """Have these shares brought up to the truth, whatever they confirmed."""
+    if permit_ids:
+        now, found = shares.lock(db, provider, permit_ids)
+        shares.upsert(db, {stored.key: sharing.doubt(stored.share, now, timing(hub)) for stored in found})
+
+
+def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
+    """Doubt all that a provider confirmed since a moment: it has lost its memory, or restored a backup.
+
+    What was removed comes first: it may be held again by those who were told to forget it. Works in slices and yields
+    how many shares each was about; all of it can be done again if it is interrupted.
+    """
+    for removed in (True, False):
+        after: UUID | None = None
+        while True:
+            after, count = transact(
+                hub.engine, partial(_doubt_next, hub, provider=provider, since=since, after=after, removed=removed)
+            )
+            if after is None:
+                break
+            yield count
+    transact(hub.engine, lambda db: providers.note(db, provider, ProviderEventType.REAFFIRMED))
+    tell_providers(hub)
+    hub.kick([provider])
+
+
+def _doubt_next(
+    hub: Hub, db: Connection, *, provider: str, since: datetime, after: UUID | None, removed: bool
+) -> tuple[UUID | None, int]:
+    last, found = drift.confirmed_since(db, provider, since, after, SLICE, removed=removed)
+    doubt(hub, db, provider, found)
+    return last, len(found)

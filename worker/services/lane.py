@@ -1,0 +1,104 @@
+"""What one process keeps of a provider from drain to drain, and what the answers say of the provider as a whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from random import random
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from integrations.base import Adapter
+from integrations.errors import FailureCode
+from worker.db import providers
+from worker.db.engine import transact
+from worker.db.providers import Gate
+from worker.domain.breaker import FAILURES_TO_OPEN, BreakerState, probe_in
+from worker.domain.sharing import Outcome, Result
+from worker.hub import AWAY, Hub
+from worker.limiter import Limiter
+
+log = structlog.get_logger()
+
+ANSWERED = frozenset({Outcome.CONFIRMED, Outcome.ACCEPTED, Outcome.REJECTED})
+"""Outcomes that show a provider at work, whatever it says."""
+
+DEADLINE_PASSED = "deadline_passed"
+"""The code of what was claimed and never sent: there was no time left."""
+
+SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, DEADLINE_PASSED})
+"""Failures of a provider that works, or that was not asked."""
+
+
+FORGETS = 0.9  # of a slow exchange, with each that follows it
+
+OPEN_TO_ALL = Gate()
+
+
+@dataclass(slots=True)
+class Lane:
+    """The way to one provider: its adapter, its limits, and how it has been answering."""
+
+    hub: Hub
+    adapter: Adapter
+    limiter: Limiter
+    gate: Gate = OPEN_TO_ALL  # as of the last claim
+    failures: int = 0  # in a row
+    took: float | None = None  # seconds that its slowest exchanges took of late
+
+    @property
+    def name(self) -> str:
+        """Return the provider's name."""
+        return self.adapter.name
+
+    @property
+    def batch(self) -> int:
+        """How many changes a request carries that is claimed for; what shares one by luck is not counted on."""
+        capabilities = self.adapter.capabilities
+        return 1 if capabilities.batch_of_first_puts else capabilities.batch
+
+    def note_time(self, seconds: float) -> None:
+        """Note how long an exchange took; what was slow once is forgotten by and by."""
+        self.took = max(seconds, (self.took or 0.0) * FORGETS)
+
+    def judge(self, db: Connection, results: Sequence[Result]) -> bool:
+        """Draw the conclusions about the provider, in the transaction that records the results.
+
+        Returns whether there is an event to tell.
+        """
+        told = False
+        if any(result.outcome in ANSWERED for result in results):
+            self.failures = 0
+            if self.gate.breaker is not BreakerState.CLOSED:
+                told = providers.close_breaker(db, self.name)
+        else:
+            self.failures += ceil(sum(result.code not in SAYS_NOTHING for result in results) / self.batch)
+            if self.gate.breaker is not BreakerState.CLOSED:
+                vain = self.failures - FAILURES_TO_OPEN
+                providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
+            elif self.failures >= FAILURES_TO_OPEN:
+                told = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
+        holds = [result.hold for result in results if result.hold is not None]
+        if holds:
+            providers.hold(db, self.name, max(holds))
+        return told
+
+
+def note_configuration(engine: Engine, provider: str, problem: str | None) -> None:
+    """Note what is wrong with a provider's settings, for `status`; None: nothing."""
+    transact(engine, lambda db: providers.note_configuration(db, provider, problem))
+
+
+def tell_providers(hub: Hub) -> None:
+    """Publish the events about providers that are not known to be published; while Redis is away a later sweep does."""
+
+    def work(db: Connection) -> None:
+        events = providers.lock_unpublished(db)
+        if events:
+            hub.live.tell(events)
+            providers.mark_published(db, events)
+
+    try:
+        transact(hub.engine, work, relaxed=True)
+    except AWAY as error:
+        log.warning("provider_events.not_published", error=type(error).__name__)

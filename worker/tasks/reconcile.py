@@ -1,0 +1,25 @@
+"""Reconciliation, slice by slice. Its workers are not the lanes': a withdrawal must not wait for a page."""
+
+import structlog
+from celery import current_app, shared_task
+
+from integrations.settings import SettingError
+from worker.services import reconcile as service
+from worker.tasks.process import hub, lane, run
+
+log = structlog.get_logger()
+
+RUN = "reconcile.run"
+
+
+@shared_task(name=RUN, send_events=False)  # type: ignore[untyped-decorator]
+def reconcile(provider: str) -> None:
+    """Go on with a provider's reconciliation for a few seconds, then in a new task if there is more."""
+    try:
+        way = lane(provider)
+    except SettingError as error:
+        log.warning("provider.unconfigured", provider=provider, problem=str(error))
+        service.give_up(hub(), provider, service.UNCONFIGURED)
+        return
+    if run(service.reconcile(way)):
+        current_app.send_task(RUN, args=[provider], retry=False)  # if that is lost, the sweep finds it
