@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from celery import Celery
 
+from ops.embedded import programs
+from ops.embedded.servers import PROVIDERS
 from tests.faults.harness import Stack, eventually
 from tests.faults.people import people
 from tests.faults.privacy import tells
@@ -21,7 +23,7 @@ def onlooker(stack: Stack) -> Iterator[Celery]:
 
 def test_whoever_inspects_the_workers_sees_tasks_and_no_persons(stack: Stack, onlooker: Celery) -> None:
     (person,) = people(stack, 1)
-    inspect = onlooker.control.inspect(timeout=5, limit=7)
+    inspect = onlooker.control.inspect(timeout=5, limit=len(programs.WORKERS) + len(PROVIDERS))
     with stack.locked(person.resident_id):
         running = [stack.hub.send(person.contact()), stack.hub.send(person.refusal())]
         eventually(lambda: stack.waiting_for_locks() == 2, "two jobs in the middle of their transactions")
