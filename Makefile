@@ -51,6 +51,7 @@ $(PINNED): requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
-$(READY): $(PINNED) pyproject.toml upstream/client/pyproject.toml
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable upstream/client --editable .
+$(READY): $(PINNED) pyproject.toml upstream/client/pyproject.toml upstream/personal_space/pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation \
+		--editable upstream/client --editable upstream/personal_space --editable .
 	@touch $@
