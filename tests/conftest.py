@@ -15,7 +15,9 @@ Fixtures, all of them lazy (a test that names none of them starts no server):
 - `sandbox` (session): every provider's sandbox in one child process, and its control; reset before each test that names
   it. `hub_environment | sandbox.environment` leads the hub to it.
 
-Variables `PERMIT_HUB_…` of the shell that runs the tests are dropped: no test depends on them.
+`tests.running_city` adds the whole stack: `permit_hub` and `city`.
+
+Variables `PERMIT_HUB_…` and `PERSONAL_SPACE_…` of the shell that runs the tests are dropped: no test depends on them.
 """
 
 import os
@@ -40,9 +42,11 @@ from ops.embedded import postgres
 from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
 
+pytest_plugins = ("tests.running_city",)
+
 TEMPLATE = "migrated_template"
 
-for _name in [name for name in os.environ if name.startswith("PERMIT_HUB_")]:
+for _name in [name for name in os.environ if name.startswith(("PERMIT_HUB_", "PERSONAL_SPACE_"))]:
     del os.environ[_name]
 
 hypothesis.settings.register_profile("hub", deadline=None)  # a busy machine is no failure

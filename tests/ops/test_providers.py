@@ -12,7 +12,7 @@ import pytest
 
 from integrations.sandbox.misbehaviour import Kind
 from ops.commands.status import span
-from tests.ops.city import City, plate, until
+from tests.city import City, plate, until
 
 EASYPARK, FLOWBIRD, INDIGO, PAYBYPHONE = "easypark", "flowbird", "indigo_neo", "paybyphone"
 FOREIGN = "their-own-7"  # no reference of the hub's

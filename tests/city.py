@@ -1,9 +1,9 @@
-"""A city on a running stack: residents with permits, what each provider's sandbox holds, and what an operator types."""
+"""A city on a running stack: residents with permits, what each provider's sandbox holds, what an operator types."""
 
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,6 +13,8 @@ from uuid import UUID, uuid4
 
 import redis
 from permit_hub_client import Hub
+from personal_space.stand_ins import accounts
+from personal_space.stand_ins.accounts import Account
 
 from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
@@ -66,9 +68,39 @@ class City:
     """A hub in operation: its web app, its providers, and who operates it by commands that find it."""
 
     folder: Path
+    addresses: Mapping[str, str]
     environment: dict[str, str] = field(repr=False)
     control: Control = field(repr=False)
     permit_hub: PermitHub = field(repr=False)
+    accounts_file: Path
+
+    @property
+    def personal_space(self) -> str:
+        """Return where residents' browsers find the web app."""
+        return self.addresses["personal_space"]
+
+    @property
+    def monparis(self) -> str:
+        """Return where residents sign in."""
+        return self.addresses["monparis"]
+
+    @cached_property
+    def accounts(self) -> dict[str, Account]:
+        """Return who can sign in, by their resident id."""
+        return {account.sub: account for account in accounts.read(self.accounts_file)}
+
+    @property
+    def demo_account(self) -> Account:
+        """Return the account that has the guide's three permits."""
+        return next(iter(self.accounts.values()))
+
+    def account(self, *, vehicle_verified: bool = True) -> Account:
+        """Return a resident who can sign in, has nothing yet, and is nobody else's."""
+        return next(spare for spare in self._spare if spare.vehicle_verified == vehicle_verified)
+
+    @cached_property
+    def _spare(self) -> Iterator[Account]:
+        return iter([account for account in self.accounts.values() if account.sub.startswith("r-spare-")])
 
     @cached_property
     def hub(self) -> Hub:
@@ -76,9 +108,11 @@ class City:
         url, prefix = self.environment["PERMIT_HUB_REDIS_URL"], self.environment["PERMIT_HUB_REDIS_PREFIX"]
         return Hub(url, source="city", prefix=prefix)
 
-    def resident(self, permits: int = 1, *, zone: str = "14A", profile: str = "standard") -> Resident:
+    def resident(
+        self, permits: int = 1, *, zone: str = "14A", profile: str = "standard", resident_id: str | None = None
+    ) -> Resident:
         """Have somebody's permits taken over from an earlier system."""
-        made = Resident(f"r-{uuid4().hex[:12]}", {uuid4(): plate() for _ in range(permits)})
+        made = Resident(resident_id or f"r-{uuid4().hex[:12]}", {uuid4(): plate() for _ in range(permits)})
         today = datetime.now(UTC).date()
         rows = [
             {

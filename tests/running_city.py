@@ -1,0 +1,88 @@
+"""The running stack that tests share: `permit-hub up` on a folder of its own, with the residents' web app.
+
+- `permit_hub(*arguments)`: runs the command line and returns the ended process; nothing of it raises.
+- `city` (session): the stack as a `tests.city.City`. A test leaves no dead letter, no pause and no misbehaviour there,
+  and takes residents of its own: `city.account()` can sign in, and nobody has before.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from personal_space.stand_ins.accounts import SHIPPED
+
+from integrations.sandbox.control import Control
+from ops.embedded import running as stacks
+from ops.embedded.folders import remove_data
+from tests.city import City, PermitHub
+
+COMMAND = (sys.executable, "-m", "ops.cli")
+SETTLE_SECONDS = 2.0  # the sandboxes apply nothing later than told
+SPARE_ACCOUNTS = 200
+SPARE = """
+[[accounts]]
+sub = "r-spare-{number:03}"
+name = "Essai Numéro {number:03}"
+email = "spare-{number:03}@example.org"
+password = "demo"
+residence_verified = true
+vehicle_verified = {vehicle_verified}
+"""
+
+
+@pytest.fixture(scope="session")
+def permit_hub() -> PermitHub:
+    def run(*arguments: object, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            env=os.environ | {"COLUMNS": "80"} | variables,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def city(permit_hub: PermitHub) -> Iterator[City]:
+    place = Path(tempfile.mkdtemp(prefix="hub-"))
+    place.chmod(0o711)
+    accounts = place / "accounts.toml"
+    spare = (
+        SPARE.format(number=number, vehicle_verified=str(number % 2 == 0).lower()) for number in range(SPARE_ACCOUNTS)
+    )
+    accounts.write_text(SHIPPED.read_text() + "".join(spare))
+    command = [*COMMAND, "up", "--json", "--data", str(place)]
+    variables = os.environ | {
+        "PERMIT_HUB_SETTLE_SECONDS": str(SETTLE_SECONDS),
+        "PERSONAL_SPACE_ACCOUNTS": str(accounts),
+    }
+    try:
+        with subprocess.Popen(
+            command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdout is not None
+            addresses = json.loads(process.stdout.readline())["addresses"]
+            found = stacks.find(place)
+            assert found is not None
+            with Control(addresses["sandbox"]) as control:
+                yield City(
+                    place,
+                    addresses,
+                    found.environment,
+                    control,
+                    partial(permit_hub, PERMIT_HUB_DATA=str(place)),
+                    accounts,
+                )
+            process.terminate()
+    finally:
+        remove_data(place)

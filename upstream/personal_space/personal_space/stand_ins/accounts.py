@@ -1,0 +1,39 @@
+"""Who can sign in at the stand-in for MonParis."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SHIPPED = Path(__file__).parent / "accounts.toml"
+
+
+class Account(BaseModel):
+    """One resident, as MonParis knows them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    sub: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    name: str
+    email: str
+    password: str = Field(repr=False)
+    locale: Literal["fr", "en"] = "fr"
+    residence_verified: bool
+    vehicle_verified: bool
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    accounts: tuple[Account, ...] = Field(min_length=1)
+
+
+def read(file: Path = SHIPPED) -> tuple[Account, ...]:
+    """Read the accounts, in the file's order.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is no TOML, or not what it should be.
+    """
+    return _File.model_validate(tomllib.loads(file.read_text())).accounts
