@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from schemas.asyncapi_messages import PUBLISH_SPACE, first_line, messages, schemas
+from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, first_line, messages, schemas
 from schemas.jobs import KINDS, MAX_JOB_BYTES, QUEUES, Queue
 
 PREFIX = "permit-hub:"  # the default of PERMIT_HUB_REDIS_PREFIX
@@ -16,22 +16,25 @@ UTF-8. On Redis a queue is a list: a message is pushed at its left end, inside t
 channel describes. Keys begin with the installation's prefix, `{PREFIX}` unless it says otherwise.
 
 To show a resident's personal space, GET the key of the channel `space`; when nothing is there, push the task
-`{PUBLISH_SPACE}`, wait for its result, and GET again. To follow a resident, subscribe to `watch` first, then read the
+`{PUBLISH_SPACE}`, wait for its result, and GET again. The channels `history` and `catalogue` are read in the same way,
+by `{MAKE_HISTORY}` and `{MAKE_CATALOGUE}`. To follow a resident, subscribe to `watch` first, then read the
 space, and read it again after each event. To follow everybody, read the stream `events` from where one left off.
 
 Bad input is answered with a receipt that refuses it by a stable code; it is never retried. A job without a receipt
 can be sent again with the same `job_id` and is applied once."""
 
-_PUBLISHING_QUEUE = Queue.JOBS
+_ASKING_QUEUE = Queue.JOBS
 _PUBLISHED = {
     "watch": ("event",),
     "events": ("event", "provider_event"),
     "space": ("space",),
+    "history": ("history",),
+    "catalogue": ("catalogue",),
     "export": ("export",),
 }
 _QUEUE_WORDS = {
     Queue.CONSENT: "Consent decisions and erasure, which never wait behind anything.",
-    Queue.JOBS: "The other jobs, and the requests to publish a personal space anew.",
+    Queue.JOBS: "The other jobs, and the requests for documents.",
     Queue.BULK: "Long work: imports and exports.",
 }
 
@@ -54,7 +57,7 @@ def asyncapi_document() -> dict[str, JsonValue]:
         "channels": {**{queue.value: _queue(queue) for queue in Queue}, **_answers(), **_documents()},
         "operations": {
             **{kind: _operation(kind) for kind in KINDS},
-            PUBLISH_SPACE: _publish_space(),
+            **{task: _request(task) for task in ASKED},
             **{f"publish.{channel}": _publication(channel, messages) for channel, messages in _PUBLISHED.items()},
         },
         "components": {"messages": messages(), "schemas": schemas()},
@@ -62,7 +65,7 @@ def asyncapi_document() -> dict[str, JsonValue]:
 
 
 def _queue(queue: Queue) -> JsonValue:
-    tasks = [kind for kind in KINDS if QUEUES[kind] is queue] + [PUBLISH_SPACE] * (queue is _PUBLISHING_QUEUE)
+    tasks = [kind for kind in KINDS if QUEUES[kind] is queue] + (list(ASKED) if queue is _ASKING_QUEUE else [])
     return {
         "address": f"{PREFIX}{queue.value}",
         "description": _QUEUE_WORDS[queue],
@@ -84,9 +87,9 @@ def _answers() -> dict[str, JsonValue]:
         },
         "published": {
             "address": PREFIX + "celery-task-meta-{task_id}",
-            "description": f"A key, and a pub/sub channel of the same name: the result of `{PUBLISH_SPACE}`.",
+            "description": "A key, and a pub/sub channel of the same name: the result of a request for a document.",
             "parameters": {"task_id": {"description": "The id that the task was sent under."}},
-            "messages": {"published": {"$ref": "#/components/messages/published"}},
+            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in ("published", "made")},
         },
         "watch": {
             "address": PREFIX + "watch:{resident_id}",
@@ -116,6 +119,23 @@ def _documents() -> dict[str, JsonValue]:
             "parameters": {"resident_id": {"description": "The resident's opaque id."}},
             "messages": {"space": {"$ref": "#/components/messages/space"}},
         },
+        "history": {
+            "address": PREFIX + "history:{task_id}",
+            "description": (
+                f"A key: what the task `{MAKE_HISTORY}` of this id gathered. It is there before the result is, for "
+                "half a minute: take it away with GETDEL, and ask anew to read it anew."
+            ),
+            "parameters": {"task_id": {"description": "The id that the task was sent under."}},
+            "messages": {"history": {"$ref": "#/components/messages/history"}},
+        },
+        "catalogue": {
+            "address": PREFIX + "catalogue",
+            "description": (
+                "A key: the tariffs and providers of this installation. It is there for a few minutes after "
+                f"`{MAKE_CATALOGUE}`; when it is gone, ask again."
+            ),
+            "messages": {"catalogue": {"$ref": "#/components/messages/catalogue"}},
+        },
         "export": {
             "address": PREFIX + "export:{job_id}",
             "description": (
@@ -142,16 +162,17 @@ def _operation(kind: str) -> JsonValue:
     }
 
 
-def _publish_space() -> JsonValue:
-    channel = f"#/channels/{_PUBLISHING_QUEUE.value}"
+def _request(task: str) -> JsonValue:
+    channel = f"#/channels/{_ASKING_QUEUE.value}"
+    answer = "made" if task == MAKE_CATALOGUE else "published"
     return {
         "action": "receive",
-        "summary": "Publish a resident's personal space anew, for a reader who did not find it.",
+        "summary": ASKED[task],
         "channel": {"$ref": channel},
-        "messages": [{"$ref": f"{channel}/messages/{PUBLISH_SPACE}"}],
+        "messages": [{"$ref": f"{channel}/messages/{task}"}],
         "reply": {
             "channel": {"$ref": "#/channels/published"},
-            "messages": [{"$ref": "#/channels/published/messages/published"}],
+            "messages": [{"$ref": f"#/channels/published/messages/{answer}"}],
         },
     }
 

@@ -5,31 +5,56 @@ import json
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from schemas.catalogue import Catalogue
 from schemas.events import Event, ProviderEvent
-from schemas.examples import EVENT, EXAMPLES, EXPORT, JOB_ID, PROVIDER_EVENT, PUBLISHED, RECEIPT, SPACE
+from schemas.examples import (
+    CATALOGUE,
+    EVENT,
+    EXAMPLES,
+    EXPORT,
+    HISTORY,
+    JOB_ID,
+    PROVIDER_EVENT,
+    PUBLISHED,
+    RECEIPT,
+    SPACE,
+)
+from schemas.history import History
 from schemas.jobs import KINDS, Queue
 from schemas.receipts import Receipt
 from schemas.space import Space
 
 PUBLISH_SPACE = "space.publish"
+MAKE_HISTORY = "space.history"
+MAKE_CATALOGUE = "space.catalogue"
+ASKED: dict[str, str] = {
+    PUBLISH_SPACE: "Publish a resident's personal space anew, for a reader who did not find it.",
+    MAKE_HISTORY: "Gather what became of a resident's permits and data, for them to read once.",
+    MAKE_CATALOGUE: "Write down what permits cost and who may receive data, for a reader who did not find it.",
+}
+"""The tasks that make a document for whoever asks, which are no jobs: they change nothing."""
 
 
 def messages() -> dict[str, JsonValue]:
     """Return every message by its name."""
     tasks: dict[str, JsonValue] = {kind: _job(kind) for kind in KINDS}
     resident: JsonValue = {"type": "string", "description": "The resident's opaque id."}
-    tasks[PUBLISH_SPACE] = _task(PUBLISH_SPACE, "Publish a resident's personal space anew.", resident, "r-1001")
+    tasks |= {name: _task(name, ASKED[name], resident, "r-1001") for name in (PUBLISH_SPACE, MAKE_HISTORY)}
+    tasks[MAKE_CATALOGUE] = _task(MAKE_CATALOGUE, ASKED[MAKE_CATALOGUE])
     return tasks | {
         "receipt": _answer(first_line(Receipt), "Result", _result(RECEIPT)),
         "published": _answer(
-            "The version that the space now shows; null when no such resident is known.",
+            "The version that the document shows; null when no such resident is known.",
             "Published",
             _result(PUBLISHED),
             _result(None),
         ),
+        "made": _answer("The document can be read.", "Made", _result(True)),
         "event": _answer(first_line(Event), "Event", EVENT),
         "provider_event": _answer(first_line(ProviderEvent), "ProviderEvent", PROVIDER_EVENT),
         "space": _answer(first_line(Space), "Space", SPACE),
+        "history": _answer(first_line(History), "History", HISTORY),
+        "catalogue": _answer(first_line(Catalogue), "Catalogue", CATALOGUE),
         "export": _answer("Everything that is held about a resident.", "Export", EXPORT),
     }
 
@@ -38,12 +63,13 @@ def schemas() -> dict[str, JsonValue]:
     """Return every schema by its name."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in KINDS.values()]
     wanted += [(Receipt, "validation")]
-    wanted += [(model, "serialization") for model in (Event, ProviderEvent, Space)]
+    wanted += [(model, "serialization") for model in (Event, ProviderEvent, Space, History, Catalogue)]
     _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     found: dict[str, JsonValue] = generated["$defs"]
     return found | {
         "Result": _celery_result({"$ref": "#/components/schemas/Receipt"}),
         "Published": _celery_result(_PUBLISHED_VERSION),
+        "Made": _celery_result({"const": True}),
         "Export": _EXPORT,
         "ListItem": _LIST_ITEM,
     }
@@ -63,8 +89,12 @@ def _job(kind: str) -> JsonValue:
     return _task(kind, first_line(KINDS[kind]), argument, json.dumps(EXAMPLES[kind], ensure_ascii=False))
 
 
-def _task(name: str, summary: str, argument: JsonValue, example: str) -> JsonValue:
-    """Return the message of one task: the headers and the decoded body of a Celery message."""
+def _task(name: str, summary: str, argument: JsonValue = None, example: str | None = None) -> JsonValue:
+    """Return the message of one task, of no argument or one: the headers and the decoded body of a Celery message."""
+    count = 0 if argument is None else 1
+    arguments: JsonValue = {"type": "array", "minItems": count, "maxItems": count}
+    if argument is not None:
+        arguments |= {"items": argument}
     return {
         "summary": summary,
         "correlationId": {"location": "$message.header#/id"},
@@ -84,7 +114,7 @@ def _task(name: str, summary: str, argument: JsonValue, example: str) -> JsonVal
             "minItems": 3,
             "maxItems": 3,
             "items": [
-                {"type": "array", "minItems": 1, "maxItems": 1, "items": argument},
+                arguments,
                 {"type": "object", "maxProperties": 0},
                 {"type": "object"},
             ],
@@ -92,7 +122,7 @@ def _task(name: str, summary: str, argument: JsonValue, example: str) -> JsonVal
         "examples": [
             {
                 "headers": {"lang": "py", "task": name, "id": JOB_ID, "argsrepr": "('…',)"},
-                "payload": [[example], {}, {}],
+                "payload": [[] if example is None else [example], {}, {}],
             }
         ],
     }

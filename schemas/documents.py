@@ -9,8 +9,10 @@ from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import JsonSchemaMode
 
 from schemas.asyncapi import asyncapi_document
+from schemas.catalogue import Catalogue
 from schemas.events import Event, ProviderEvent
-from schemas.examples import EVENT, EXAMPLES, PROVIDER_EVENT, RECEIPT, SPACE
+from schemas.examples import CATALOGUE, EVENT, EXAMPLES, HISTORY, PROVIDER_EVENT, RECEIPT, SPACE
+from schemas.history import History
 from schemas.jobs import KINDS
 from schemas.receipts import Receipt
 from schemas.space import Space
@@ -24,12 +26,14 @@ def documents() -> dict[str, str]:
         f"schemas/{kind}.json": _json_schema(kind, model, EXAMPLES[kind], "validation") for kind, model in KINDS.items()
     }
     found["schemas/receipt.json"] = _json_schema("receipt", Receipt, RECEIPT, "validation")
-    # Events and spaces always have all their fields, which "serialization" says; a receipt leaves out what is null.
+    # Events and documents always have all their fields, which "serialization" says; a receipt leaves out what is null.
     found["schemas/event.json"] = _json_schema("event", Event, EVENT, "serialization")
     found["schemas/provider_event.json"] = _json_schema(
         "provider_event", ProviderEvent, PROVIDER_EVENT, "serialization"
     )
     found["schemas/space.json"] = _json_schema("space", Space, SPACE, "serialization")
+    found["schemas/history.json"] = _json_schema("history", History, HISTORY, "serialization")
+    found["schemas/catalogue.json"] = _json_schema("catalogue", Catalogue, CATALOGUE, "serialization")
     found["asyncapi.json"] = asyncapi_document()
     return {
         path: json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -141,6 +141,78 @@ SPACE: dict[str, JsonValue] = {
     ],
 }
 
+HISTORY: dict[str, JsonValue] = {
+    "resident_id": "r-1001",
+    "version": 11,
+    "permits": [
+        {
+            "permit_id": PERMIT_ID,
+            "plates": [
+                {"plate": "AB-344-CD", "country": "FR", "since": "2024-09-16T08:40:00Z"},
+                {"plate": "EF-367-QS", "country": "FR", "since": "2024-10-02T17:05:11Z"},
+            ],
+            "terms": [{"first_day": "2024-09-16", "last_day": "2025-09-16"}],
+            "pending": {
+                "kind": "new_term",
+                "years": 1,
+                "address": None,
+                "price_cents": 4500,
+                "pay_by": "2025-09-10",
+            },
+            "payments": [{"amount_cents": 4500, "paid_at": "2024-09-16T08:41:30Z"}],
+            "steps": [
+                {"type": "permit.approved", "at": "2024-09-16T08:40:00Z"},
+                {"type": "permit.activated", "at": "2024-09-16T08:41:30Z"},
+                {"type": "permit.vehicle_changed", "at": "2024-10-02T17:05:11Z"},
+                {"type": "permit.renewal_requested", "at": "2025-08-11T07:12:09Z"},
+            ],
+        }
+    ],
+    "decisions": [
+        {
+            "version": 1,
+            "choice": "allow",
+            "providers": ["paybyphone", "flowbird", "easypark", "indigo_neo"],
+            "text_version": "2024-09",
+            "source": "personal-space",
+            "decided_at": "2024-09-16T08:42:03Z",
+            "recorded_at": "2024-09-16T08:42:03.018000Z",
+        }
+    ],
+    "recipients": [
+        {
+            "provider": "easypark",
+            "public_task": False,
+            "holdings": [
+                {
+                    "permit_id": PERMIT_ID,
+                    "plate": "AB-344-CD",
+                    "since": "2024-09-16T08:42:03.026000Z",
+                    "until": "2024-10-02T17:05:11.204000Z",
+                    "consent_version": 1,
+                },
+                {
+                    "permit_id": PERMIT_ID,
+                    "plate": "EF-367-QS",
+                    "since": "2024-10-02T17:05:11.204000Z",
+                    "until": None,
+                    "consent_version": 1,
+                },
+            ],
+        },
+        {"provider": "city_hub", "public_task": True, "holdings": []},
+    ],
+}
+
+CATALOGUE: dict[str, JsonValue] = {
+    "profiles": {"standard": {"1": 4500, "3": 9000}, "two_wheeler": {"1": 2250, "3": 4500}},
+    "address_change_cents": 1000,
+    "renewal_opens_months": 2,
+    "unpaid_lapses_after_days": 30,
+    "consent_providers": ["paybyphone", "flowbird", "easypark", "indigo_neo"],
+    "public_task_providers": ["city_hub"],
+}
+
 PUBLISHED: dict[str, JsonValue] = {"version": 8}
 
 EXPORT: dict[str, JsonValue] = {

@@ -11,9 +11,11 @@ from referencing.jsonschema import DRAFT7
 
 from schemas import documents
 from schemas.asyncapi import asyncapi_document
-from schemas.asyncapi_messages import PUBLISH_SPACE, messages
+from schemas.asyncapi_messages import ASKED, messages
+from schemas.catalogue import Catalogue
 from schemas.events import Event
-from schemas.examples import EVENT, EXAMPLES, RECEIPT, SPACE
+from schemas.examples import CATALOGUE, EVENT, EXAMPLES, HISTORY, RECEIPT, SPACE
+from schemas.history import History
 from schemas.jobs import KINDS, QUEUES
 from schemas.receipts import Receipt
 from schemas.space import Space
@@ -57,12 +59,12 @@ def test_each_schema_is_valid_and_takes_its_example(path: str) -> None:
 
 def test_every_kind_has_a_schema_and_an_example() -> None:
     assert set(EXAMPLES) == set(KINDS) == set(QUEUES)
-    documented = [*KINDS, "receipt", "event", "provider_event", "space"]
+    documented = [*KINDS, "receipt", "event", "provider_event", "space", "history", "catalogue"]
     assert sorted(f"schemas/{name}.json" for name in documented) == _SCHEMAS
 
 
 def test_the_examples_of_what_the_hub_sends_are_what_it_would_write() -> None:
-    for model, example in ((Event, EVENT), (Space, SPACE)):
+    for model, example in ((Event, EVENT), (Space, SPACE), (History, HISTORY), (Catalogue, CATALOGUE)):
         assert model.model_validate_json(json.dumps(example)).model_dump(mode="json") == example
     receipt = Receipt.model_validate_json(json.dumps(RECEIPT))
     assert receipt.model_dump(mode="json", exclude_none=True) == RECEIPT
@@ -113,9 +115,10 @@ def test_each_kind_is_received_on_its_queue_and_answered_with_a_receipt(kind: st
     assert operation["reply"]["channel"] == {"$ref": "#/channels/receipts"}
 
 
-def test_what_is_missing_can_be_asked_for() -> None:
+@pytest.mark.parametrize("task", ASKED)
+def test_what_is_missing_can_be_asked_for(task: str) -> None:
     document: Any = asyncapi_document()
-    operation = document["operations"][PUBLISH_SPACE]
+    operation = document["operations"][task]
     assert _pointed_at(document, operation["channel"]["$ref"])["address"] == "permit-hub:jobs"
     assert operation["reply"]["channel"] == {"$ref": "#/channels/published"}
 
@@ -123,7 +126,7 @@ def test_what_is_missing_can_be_asked_for() -> None:
 def test_every_message_that_is_read_has_an_operation_that_writes_it() -> None:
     document: Any = asyncapi_document()
     sent = {each["channel"]["$ref"] for each in document["operations"].values() if each["action"] == "send"}
-    assert sent == {f"#/channels/{name}" for name in ("space", "export", "watch", "events")}
+    assert sent == {f"#/channels/{name}" for name in ("space", "history", "catalogue", "export", "watch", "events")}
 
 
 def test_the_examples_use_a_profile_that_has_a_price() -> None:

@@ -1,0 +1,17 @@
+"""What a web app shows before anybody has asked for anything: prices, delays and who receives data."""
+
+from schemas.base import Message
+
+
+class Catalogue(Message):
+    """The tariffs and providers of this installation; prices are in cents of a euro.
+
+    `profiles` has the price of each profile for each number of years that it can be had for.
+    """
+
+    profiles: dict[str, dict[int, int]]
+    address_change_cents: int
+    renewal_opens_months: int
+    unpaid_lapses_after_days: int
+    consent_providers: tuple[str, ...]
+    public_task_providers: tuple[str, ...]

@@ -1,0 +1,113 @@
+"""What became of a resident's permits and data: what their own screen shows when they ask for all of it."""
+
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from schemas.base import Message, Moment, ResidentId
+from schemas.events import EventType
+from schemas.jobs import ConsentChoice
+
+
+class PlateSince(Message):
+    """A plate that a permit has, or had, and since when."""
+
+    plate: str
+    country: str
+    since: Moment
+
+
+class ValidTerm(Message):
+    """A validity, both days included."""
+
+    first_day: date
+    last_day: date
+
+
+class PendingKind(StrEnum):
+    """What can wait for a decision or a payment."""
+
+    NEW_TERM = "new_term"
+    NEW_ADDRESS = "new_address"
+
+
+class PendingChange(Message):
+    """What waits: `years` of a new term, `address` of a new address; no `pay_by` while it is under review."""
+
+    kind: PendingKind
+    years: int | None
+    address: str | None
+    price_cents: int
+    pay_by: date | None
+
+
+class Payment(Message):
+    """A payment that was confirmed, in cents of a euro."""
+
+    amount_cents: int
+    paid_at: Moment
+
+
+class Step(Message):
+    """One event about a permit."""
+
+    type: EventType
+    at: Moment
+
+
+class PermitHistory(Message):
+    """One permit: its plates (the last one is today's), terms and payments, and what happened, oldest first."""
+
+    permit_id: UUID
+    plates: tuple[PlateSince, ...]
+    terms: tuple[ValidTerm, ...]
+    pending: PendingChange | None
+    payments: tuple[Payment, ...]
+    steps: tuple[Step, ...]
+
+
+class DecisionMade(Message):
+    """One line of the resident's consent ledger."""
+
+    version: int
+    choice: ConsentChoice
+    providers: tuple[str, ...]
+    text_version: str
+    source: str
+    decided_at: Moment
+    recorded_at: Moment
+
+
+class Holding(Message):
+    """A stretch in which a provider held, or may have held, data about one permit under one plate.
+
+    `until` is the moment at which its end was confirmed; `consent_version` is the decision that allowed what was sent
+    last, None for a public task.
+    """
+
+    permit_id: UUID
+    plate: str | None
+    since: Moment
+    until: Moment | None
+    consent_version: int | None
+
+
+class Recipient(Message):
+    """What one provider has received, oldest first; a public task needs no consent."""
+
+    provider: str
+    public_task: bool
+    holdings: tuple[Holding, ...]
+
+
+class History(Message):
+    """Everything that became of one resident's permits and data, as of a version of their personal space.
+
+    Permits are in the order of the space's cards.
+    """
+
+    resident_id: ResidentId
+    version: int
+    permits: tuple[PermitHistory, ...]
+    decisions: tuple[DecisionMade, ...]
+    recipients: tuple[Recipient, ...]
