@@ -1,0 +1,55 @@
+"""The page on which residents pay."""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from personal_space.stand_ins.pages import problem, render
+from personal_space.stand_ins.payment import order as orders
+from personal_space.stand_ins.payment.notification import Answer, Outcome, notify
+from personal_space.stand_ins.payment.order import BadOrderError, OldOrderError, Order
+from personal_space.stand_ins.words import WORDS, amount, preferred
+
+
+def routes(secret: str) -> list[Route]:
+    """Return the payment service's addresses, for orders signed with this secret."""
+    return [Route("/paiement", partial(payment, secret), methods=["GET", "POST"])]
+
+
+async def payment(secret: str, request: Request) -> Response:
+    """Show what is to be paid; have it paid, and send the browser back to the app."""
+    fallback = preferred(header=request.headers.get("accept-language", ""))
+    try:
+        order = orders.read(request.query_params.get("order", ""), secret)
+    except OldOrderError:
+        return problem(fallback, WORDS[fallback].old_order)
+    except BadOrderError:
+        return problem(fallback, WORDS[fallback].bad_order)
+    if request.method == "POST":
+        return _ended(order, await notify(order, secret))
+    return render(
+        "payment.html",
+        order.language,
+        leads_to=order.return_url,
+        label=order.label,
+        amount=amount(order.amount_cents, order.language),
+        back=order.return_url,
+    )
+
+
+def _ended(order: Order, answer: Answer) -> Response:
+    words = WORDS[order.language]
+    if answer.outcome is Outcome.CONFIRMED:
+        return RedirectResponse(order.return_url, 303)
+    refused = answer.outcome is Outcome.REFUSED
+    return render(
+        "payment_ended.html",
+        order.language,
+        status=409 if refused else 202,
+        title=words.refused_title if refused else words.pending_title,
+        explanation=words.refused if refused else words.pending,
+        reason=answer.code,
+        back=order.return_url,
+    )
