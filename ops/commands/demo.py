@@ -40,7 +40,7 @@ def demo(
     console = messages if as_json else Console()
     for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked_to_end, signal.default_int_handler)
-    stack = Stack(data / FOLDER, anew=True, report=complain)
+    stack = Stack(data / FOLDER, with_web_app=False, anew=True, report=complain)
     try:
         figures = _run(stack, console)
     except KeyboardInterrupt:

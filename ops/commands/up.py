@@ -1,18 +1,27 @@
 """`permit-hub up`: run the whole stack until Ctrl-C."""
 
 import json
+import os
 import signal
 import threading
+from datetime import datetime
 from typing import Annotated
 
 import typer
+from permit_hub_client import Hub, HubError
+from personal_space.stand_ins.accounts import Account
 from rich.table import Table
 
-from ops.commands.options import DEFAULT_DATA, AsJson, Data, messages
+from ops.commands.options import DEFAULT_DATA, AsJson, Data, complain, messages
+from ops.demo.account import existing_permits
 from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.stack import Stack
+from ops.embedded.web_app import demo_account
+from worker.settings import settings
+
+SOURCE = "up"
 
 
 def up(
@@ -24,6 +33,12 @@ def up(
         int | None, typer.Option(help="The port of those behind HTTPS (default: a free one).")
     ] = None,
     flower_port: Annotated[int | None, typer.Option(help="Flower's port (default: a free one).")] = None,
+    personal_space_port: Annotated[
+        int | None, typer.Option(help="The port of the residents' web app (default: a free one).")
+    ] = None,
+    stand_ins_port: Annotated[
+        int | None, typer.Option(help="The port of MonParis and the payment service (default: a free one).")
+    ] = None,
 ) -> None:
     """Run the embedded stack, print its addresses, and stop everything on Ctrl-C."""
     stack = Stack(
@@ -32,6 +47,8 @@ def up(
         sandbox_port=sandbox_port,
         sandbox_tls_port=sandbox_tls_port,
         flower_port=flower_port,
+        personal_space_port=personal_space_port,
+        stand_ins_port=stand_ins_port,
         report=lambda line: messages.print(line, markup=False, highlight=False, soft_wrap=True),
     )
     for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
@@ -45,7 +62,9 @@ def up(
         messages.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     try:
-        _show(stack, as_json)
+        account = demo_account()
+        _give_permits(stack, account.sub)
+        _show(stack, account, as_json)
         threading.Event().wait()
     except KeyboardInterrupt:
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -55,11 +74,30 @@ def up(
         stack.stop()
 
 
-def _show(stack: Stack, as_json: bool) -> None:
+def _give_permits(stack: Stack, resident_id: str) -> None:
+    """Give a resident who is new to the hub the three permits that the residents' guide shows."""
+    os.environ.update(stack.environment)
+    configured = settings()
+    try:
+        with Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub:
+            if hub.space(resident_id) is None:
+                today = datetime.now(configured.zone).date()
+                hub.submit("permit.import", permits=existing_permits(today, resident_id))
+    except HubError as error:
+        complain(f"The demo account has no permits yet: {error}.")
+
+
+def _show(stack: Stack, account: Account, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"addresses": stack.addresses, "processes": stack.process_ids}), flush=True)
+        told = {
+            "addresses": stack.addresses,
+            "processes": stack.process_ids,
+            "account": {"email": account.email, "password": account.password},
+        }
+        print(json.dumps(told), flush=True)
         return
     table = Table("what", "where", title="permit-hub is running; Ctrl-C stops it", title_justify="left")
     for name, address in stack.addresses.items():
         table.add_row(name, address)
     messages.print(table)
+    messages.print(f"Sign in at {stack.web_app.url} as {account.email}, password {account.password}.", highlight=False)

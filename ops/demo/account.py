@@ -28,14 +28,15 @@ def in_a_year(today: date) -> date:
     return add_months(today, 12)
 
 
-def existing_permits(today: date) -> list[dict[str, object]]:
+def existing_permits(today: date, resident_id: str = RESIDENT) -> list[dict[str, object]]:
     """Return the three permits as the city's former system knows them."""
     yesterday = today - timedelta(days=1)
-    return [
+    permits = (
         _existing(ACTIVE, ACTIVE_PLATE, "active", today, (today, in_a_year(today))),
         _existing(LAPSED, LAPSED_PLATE, "active", today, (add_months(yesterday, -12), yesterday)),
         _existing(CANCELLED, CANCELLED_PLATE, "cancelled_by_resident", today),
-    ]
+    )
+    return [{"resident_id": resident_id, **permit} for permit in permits]
 
 
 def consent(choice: str) -> dict[str, object]:
@@ -53,7 +54,6 @@ def _existing(
     permit_id: UUID, plate: str, status: str, requested_on: date, *terms: tuple[date, date]
 ) -> dict[str, object]:
     return {
-        "resident_id": RESIDENT,
         "permit_id": permit_id,
         "status": status,
         "requested_on": requested_on,

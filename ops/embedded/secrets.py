@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 
@@ -11,19 +11,19 @@ from pathlib import Path
 class Secrets:
     """What only the stack's own processes may know."""
 
-    hash_key: str = field(repr=False)
+    hash_key: str = field(repr=False)  # it must never change: it keys the rows
     redis_password: str = field(repr=False)
+    session_secret: str = field(repr=False)  # signs who is signed in to the residents' web app
+    client_secret: str = field(repr=False)  # by which the web app shows MonParis that it is itself
+    payment_secret: str = field(repr=False)  # signs what the web app and the payment service tell each other
 
 
 def load_or_make(data: Path) -> Secrets:
-    """Read the secrets; make and keep those that are missing. The hash key must never change: it keys the rows."""
+    """Read the secrets; make and keep those that are missing."""
     file = data / "secrets.json"
     known = json.loads(file.read_text()) if file.exists() else {}
-    found = Secrets(
-        hash_key=known.get("hash_key") or secrets.token_hex(32),
-        redis_password=known.get("redis_password") or secrets.token_hex(24),
-    )
-    wanted = {"hash_key": found.hash_key, "redis_password": found.redis_password}
+    found = Secrets(**{one.name: known.get(one.name) or secrets.token_hex(32) for one in fields(Secrets)})
+    wanted = asdict(found)
     if wanted != known:
         aside = file.with_suffix(".new")
         aside.unlink(missing_ok=True)

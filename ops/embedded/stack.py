@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from ops.canary import Canary
-from ops.embedded import programs, running, sandboxes
+from ops.embedded import programs, running, sandboxes, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 
@@ -17,7 +17,7 @@ Report = Callable[[str], None]
 
 
 class Stack:
-    """Servers, migrated database, provider sandboxes, workers, beat and Flower, while the context lasts.
+    """Servers, migrated database, sandboxes, workers, beat, Flower and the residents' web app, while the context lasts.
 
     Ports are free ones unless given. A child that dies is reported and started again; whatever ends this process,
     `kill -9` included, ends them all.
@@ -31,16 +31,22 @@ class Stack:
         sandbox_port: int | None = None,
         sandbox_tls_port: int | None = None,
         flower_port: int | None = None,
+        personal_space_port: int | None = None,
+        stand_ins_port: int | None = None,
+        with_web_app: bool = True,
         anew: bool = False,
         report: Report | None = None,
     ) -> None:
         """Name the data folder; `report` is told, from another thread, of children that died.
 
+        Whoever is the web app themselves does `with_web_app=False`, which makes for a quicker start.
         `anew` begins with an empty database and an empty Valkey, whatever an earlier run left there.
         """
         self.servers = Servers(data, redis_port=redis_port, anew=anew)
         self._sandbox_port, self._sandbox_tls_port = sandbox_port, sandbox_tls_port
         self._flower_port = flower_port
+        self._personal_space_port, self._stand_ins_port = personal_space_port, stand_ins_port
+        self._with_web_app = with_web_app
         self._report: Report = report or (lambda _: None)
 
     def start(self, progress: Report = lambda _: None) -> None:
@@ -58,6 +64,13 @@ class Stack:
             self.sandboxes = sandboxes.prepare(
                 self.servers.data, port=self._sandbox_port, tls_port=self._sandbox_tls_port
             )
+            self.web_app = web_app.prepare(
+                self.servers.secrets,
+                redis_url=self.servers.valkey.url,
+                redis_prefix=REDIS_PREFIX,
+                port=self._personal_space_port,
+                stand_ins_port=self._stand_ins_port,
+            )
             self._start_hub(progress)
         except BaseException:
             self.stop()
@@ -67,7 +80,7 @@ class Stack:
         assert self._flower_port is not None
         environment = os.environ | self.environment | {"PYTHONUNBUFFERED": "1"}
         supervisor = self.servers.supervisor
-        supervisor.launch(self.sandboxes.program(environment))
+        supervisor.launch(self.sandboxes.program(environment), *(self.web_app.programs() if self._with_web_app else ()))
         progress("migrating the database")
         supervisor.run_to_its_end(programs.migration(environment))
         progress("starting workers, beat and Flower")
@@ -80,10 +93,15 @@ class Stack:
         supervisor.wait_until_ready()
         canary.close()
         supervisor.watch(self._report)
-        running.announce(self.servers.data, pid=os.getpid(), addresses=self.addresses, environment=self.environment)
+        running.announce(
+            self.servers.data,
+            pid=os.getpid(),
+            addresses=self.addresses,
+            environment=self.environment | self.web_app.environment,
+        )
 
     def stop(self) -> None:
-        """End everything: workers first, then the sandboxes, then the servers."""
+        """End everything: workers first, then the sandboxes and the web app, then the servers."""
         running.withdraw(self.servers.data)
         self.servers.stop()
 
@@ -99,7 +117,8 @@ class Stack:
     @property
     def addresses(self) -> dict[str, str]:
         """Return where things are, for a person to look at; no secrets."""
-        return {
+        web_app = {"personal_space": self.web_app.url, "monparis": self.web_app.issuer}
+        return (web_app if self._with_web_app else {}) | {
             "flower": f"http://127.0.0.1:{self._flower_port}",
             "sandbox": self.sandboxes.url,
             "sandbox_tls": self.sandboxes.tls_url,

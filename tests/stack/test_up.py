@@ -12,7 +12,7 @@ from ops.canary import Canary
 from ops.embedded import running
 
 PORTS = ("flower", "sandbox", "sandbox_tls", "valkey")
-SERVERS = {"postgres", "valkey", "sandbox", "flower"}
+SERVERS = {"postgres", "valkey", "sandbox", "flower", "stand-ins"}
 WORKERS = {"consent", "jobs", "bulk", "beat", *(f"deliver-{name}" for name in ADAPTERS)}
 UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
 
