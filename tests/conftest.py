@@ -15,7 +15,7 @@ Fixtures, all of them lazy (a test that names none of them starts no server):
 - `sandbox` (session): every provider's sandbox in one child process, and its control; reset before each test that names
   it. `hub_environment | sandbox.environment` leads the hub to it.
 
-`tests.running_city` adds the whole stack: `permit_hub` and `city`.
+`tests.running_city` adds the whole stack: `permit_hub` and `city`; `tests.browsing` a browser: `chromium` and `page`.
 
 Variables `PERMIT_HUB_…` and `PERSONAL_SPACE_…` of the shell that runs the tests are dropped: no test depends on them.
 """
@@ -42,7 +42,7 @@ from ops.embedded import postgres
 from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
 
-pytest_plugins = ("tests.running_city",)
+pytest_plugins = ("tests.running_city", "tests.browsing")
 
 TEMPLATE = "migrated_template"
 

@@ -1,0 +1,43 @@
+"""A real browser, and what a page must be for everybody to use it.
+
+- `chromium` (module): Debian's Chromium, headless. Where there is none, tests that name it are skipped; where `CI` is
+  set they fail, so that nobody believes that they ran.
+- `page`: a fresh page of it, with no cookies.
+- `flaws(page)`: what axe finds wrong with a page, one line for each rule and element.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]  # tests may run as root, and in a small container
+
+
+@pytest.fixture(scope="module")  # its event loop must not be there when other modules run one of their own
+def chromium() -> Iterator[Browser]:
+    binary = next(filter(None, map(shutil.which, NAMES)), None)
+    if binary is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(locale="fr-FR")
+    yield context.new_page()
+    context.close()
+
+
+def flaws(page: Page) -> list[str]:
+    """Return what axe finds wrong with a page."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]]

@@ -1,0 +1,313 @@
+"""MonParis's stand-in, as an app and a browser meet it."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+from authlib.common.security import generate_token
+from authlib.integrations.httpx_client import OAuth2Client
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from personal_space.stand_ins.accounts import read
+
+from tests.stand_ins.conftest import StandIns
+
+CAMILLE, DOMINIQUE, *_ = read()
+SCOPE = "openid profile email parking"
+NONCE = "n-1"
+
+
+class Browser:
+    """What a resident's browser does on the way through MonParis."""
+
+    def __init__(self, stand_ins: StandIns) -> None:
+        self.stand_ins = stand_ins
+        self.http = httpx2.Client(trust_env=False)
+
+    def ask(self, *, without: str = "", **changed: str) -> httpx2.Response:
+        """Open the sign-in page as the app's redirect does, with something changed or left out."""
+        asked = self.asked(**changed)
+        asked.pop(without, None)
+        return self.http.get(f"{self.stand_ins.issuer}/authorize", params=asked)
+
+    def asked(self, **changed: str) -> dict[str, str]:
+        return {
+            "response_type": "code",
+            "client_id": self.stand_ins.client_id,
+            "redirect_uri": self.stand_ins.redirect_uri,
+            "scope": SCOPE,
+            "state": "s-1",
+            "nonce": NONCE,
+            "code_challenge": "x" * 43,
+            "code_challenge_method": "S256",
+        } | changed
+
+    def sign_in(self, url: str, email: str = CAMILLE.email, password: str = CAMILLE.password) -> httpx2.Response:
+        return self.http.post(url, data={"email": email, "password": password})
+
+
+@pytest.fixture
+def browser(stand_ins: StandIns) -> Iterator[Browser]:
+    made = Browser(stand_ins)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture(params=["client_secret_basic", "client_secret_post"])
+def client(stand_ins: StandIns, request: pytest.FixtureRequest) -> Iterator[OAuth2Client]:
+    made = OAuth2Client(
+        stand_ins.client_id,
+        stand_ins.client_secret,
+        token_endpoint_auth_method=request.param,
+        scope=SCOPE,
+        redirect_uri=stand_ins.redirect_uri,
+        code_challenge_method="S256",
+        trust_env=False,
+    )
+    yield made
+    made.close()
+
+
+def begin(client: OAuth2Client, stand_ins: StandIns, **also: str) -> tuple[str, str, str]:
+    """Return where the app sends the browser, the state and the verifier."""
+    verifier = generate_token(48)
+    url, state = client.create_authorization_url(
+        f"{stand_ins.issuer}/authorize", code_verifier=verifier, nonce=NONCE, **also
+    )
+    return url, state, verifier
+
+
+def back(response: httpx2.Response, stand_ins: StandIns) -> dict[str, str]:
+    """Return what the app is told at its own address."""
+    assert response.status_code == 303
+    address, _, query = response.headers["location"].partition("?")
+    assert address == stand_ins.redirect_uri
+    return {name: values[0] for name, values in parse_qs(query).items()}
+
+
+def fetch(client: OAuth2Client, stand_ins: StandIns, response: httpx2.Response, verifier: str) -> dict[str, Any]:
+    token: dict[str, Any] = client.fetch_token(
+        f"{stand_ins.issuer}/token", authorization_response=response.headers["location"], code_verifier=verifier
+    )
+    return token
+
+
+def refused(response: httpx2.Response) -> str:
+    return str(response.json()["error"])
+
+
+def exchange(stand_ins: StandIns, **form: str) -> httpx2.Response:
+    """Ask for tokens as the app does, or as somebody else would."""
+    given = {
+        "grant_type": "authorization_code",
+        "client_id": stand_ins.client_id,
+        "client_secret": stand_ins.client_secret,
+        "redirect_uri": stand_ins.redirect_uri,
+    }
+    return httpx2.post(f"{stand_ins.issuer}/token", data=given | form, trust_env=False)
+
+
+def claimed(stand_ins: StandIns, token: str) -> dict[str, Any]:
+    """Verify an id token with the keys that are published."""
+    keys = KeySet.import_key_set(httpx2.get(f"{stand_ins.issuer}/jwks", trust_env=False).json())
+    assert not any(key.is_private for key in keys.keys)
+    decoded = jwt.decode(token, keys, algorithms=["RS256"])
+    jwt.JWTClaimsRegistry(
+        iss={"essential": True, "value": stand_ins.issuer},
+        aud={"essential": True, "value": stand_ins.client_id},
+        nonce={"essential": True, "value": NONCE},
+        exp={"essential": True},
+    ).validate(decoded.claims)
+    return decoded.claims
+
+
+def test_authlibs_client_signs_a_resident_in(stand_ins, browser, client):
+    url, state, verifier = begin(client, stand_ins)
+    assert browser.http.get(url).status_code == 200
+    ended = browser.sign_in(url)
+    assert back(ended, stand_ins)["state"] == state
+    token = fetch(client, stand_ins, ended, verifier)
+    said = {
+        "sub": CAMILLE.sub,
+        "name": CAMILLE.name,
+        "email": CAMILLE.email,
+        "locale": "fr",
+        "residence_verified": True,
+        "vehicle_verified": True,
+    }
+    assert said.items() <= claimed(stand_ins, token["id_token"]).items()
+    assert client.get(f"{stand_ins.issuer}/userinfo").json() == said
+
+
+def test_an_id_token_of_another_hand_is_told_from_its_own(stand_ins, browser, client):
+    url, _, verifier = begin(client, stand_ins)
+    token = fetch(client, stand_ins, browser.sign_in(url), verifier)["id_token"]
+    head, _, signature = token.split(".")
+    forged = f"{head}.{token.split('.')[1][:-4]}AAAA.{signature}"
+    with pytest.raises(JoseError):
+        claimed(stand_ins, forged)
+
+
+def test_what_was_not_asked_for_is_not_said(stand_ins, browser, client):
+    client.scope = "openid parking"
+    url, _, verifier = begin(client, stand_ins)
+    token = fetch(client, stand_ins, browser.sign_in(url, DOMINIQUE.email), verifier)
+    assert client.get(f"{stand_ins.issuer}/userinfo").json() == {
+        "sub": DOMINIQUE.sub,
+        "residence_verified": True,
+        "vehicle_verified": False,
+    }
+    assert "email" not in claimed(stand_ins, token["id_token"])
+
+
+def test_everything_is_where_its_discovery_says(stand_ins):
+    told = httpx2.get(f"{stand_ins.issuer}/.well-known/openid-configuration", trust_env=False).json()
+    assert told["issuer"] == stand_ins.issuer
+    assert told["code_challenge_methods_supported"] == ["S256"]
+    for name, address in told.items():
+        if name.endswith("_endpoint"):
+            assert httpx2.get(address, trust_env=False).status_code != 404, name
+
+
+def test_a_code_counts_once_and_its_second_use_ends_the_first(stand_ins, browser, client):
+    url, _, verifier = begin(client, stand_ins)
+    ended = browser.sign_in(url)
+    fetch(client, stand_ins, ended, verifier)
+    assert client.get(f"{stand_ins.issuer}/userinfo").status_code == 200
+    again = exchange(stand_ins, code=back(ended, stand_ins)["code"], code_verifier=verifier)
+    assert (again.status_code, refused(again)) == (400, "invalid_grant")
+    assert client.get(f"{stand_ins.issuer}/userinfo").status_code == 401
+
+
+@pytest.mark.parametrize("verifier", ["", "short", "v" * 64, "é" * 43])
+def test_a_code_is_worth_nothing_to_who_did_not_ask_for_it(stand_ins, browser, client, verifier):
+    url, _, right = begin(client, stand_ins)
+    code = back(browser.sign_in(url), stand_ins)["code"]
+    stolen = exchange(stand_ins, code=code, code_verifier=verifier)
+    assert (stolen.status_code, refused(stolen)) == (400, "invalid_grant")
+    late = exchange(stand_ins, code=code, code_verifier=right)
+    assert refused(late) == "invalid_grant"
+
+
+def test_a_code_is_fetched_for_the_address_it_went_to(stand_ins, browser, client):
+    url, _, verifier = begin(client, stand_ins)
+    code = back(browser.sign_in(url), stand_ins)["code"]
+    elsewhere = exchange(stand_ins, code=code, code_verifier=verifier, redirect_uri=f"{stand_ins.app_url}/")
+    assert refused(elsewhere) == "invalid_grant"
+
+
+@pytest.mark.parametrize("wrong", [{"client_secret": "wrong"}, {"client_id": "other"}, {"client_secret": ""}])
+def test_only_the_app_is_given_tokens(stand_ins, browser, client, wrong):
+    url, _, verifier = begin(client, stand_ins)
+    code = back(browser.sign_in(url), stand_ins)["code"]
+    stranger = exchange(stand_ins, code=code, code_verifier=verifier, **wrong)
+    assert (stranger.status_code, refused(stranger)) == (401, "invalid_client")
+    assert exchange(stand_ins, code=code, code_verifier=verifier).status_code == 200
+
+
+@pytest.mark.parametrize("grant", ["password", "client_credentials", "refresh_token", ""])
+def test_there_is_one_kind_of_grant(stand_ins, grant):
+    assert refused(exchange(stand_ins, grant_type=grant)) == "unsupported_grant_type"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"redirect_uri": "http://elsewhere.example/connexion/retour"},
+        {"redirect_uri": "{redirect_uri}/"},
+        {"redirect_uri": "{redirect_uri}?more=1"},
+        {"redirect_uri": "http://127.0.0.1/connexion/retour"},
+        {"client_id": "other"},
+        {"without": "redirect_uri"},
+        {"without": "client_id"},
+    ],
+)
+def test_nobody_is_sent_to_an_address_that_is_not_the_apps(stand_ins, browser, changed):
+    changed = {name: value.format(redirect_uri=stand_ins.redirect_uri) for name, value in changed.items()}
+    response = browser.ask(**changed)
+    assert response.status_code == 400
+    assert "service connu de MonParis" in response.text
+    assert "location" not in response.headers
+    assert browser.sign_in(str(response.request.url)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "profile"}, "invalid_scope"),
+        ({"without": "code_challenge"}, "invalid_request"),
+        ({"without": "code_challenge_method"}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"prompt": "none"}, "login_required"),
+    ],
+)
+def test_the_app_is_told_what_it_asked_wrong(stand_ins, browser, changed, error):
+    assert back(browser.ask(**changed), stand_ins) == {"error": error, "state": "s-1"}
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [(CAMILLE.email, "wrong"), (CAMILLE.email, ""), ("nobody@example.org", "demo"), ('"><b>', "demo"), ("é", "é")],
+)
+def test_wrong_words_come_back_with_the_email_still_there(browser, email, password):
+    url = str(browser.ask().request.url)
+    response = browser.sign_in(url, email, password)
+    assert response.status_code == 403
+    assert "mot de passe est incorrect" in response.text
+    shown = email.replace('"', "&#34;").replace(">", "&gt;").replace("<", "&lt;")
+    assert f'value="{shown}"' in response.text
+    assert browser.sign_in(url).status_code == 303
+
+
+def test_an_email_is_the_same_in_capitals_and_with_a_space(browser, stand_ins):
+    response = browser.sign_in(str(browser.ask().request.url), f" {CAMILLE.email.upper()} ")
+    assert back(response, stand_ins)["code"]
+
+
+@pytest.mark.parametrize(
+    ("locales", "header", "heading"),
+    [
+        ("", "", "Connexion à MonParis"),
+        ("", "de, en;q=0.8, fr;q=0.5", "Sign in to MonParis"),
+        ("", "en;q=0.2, fr-FR;q=0.9", "Connexion à MonParis"),
+        ("en", "fr", "Sign in to MonParis"),
+        ("de fr-CA en", "en", "Connexion à MonParis"),
+        ("tlh", "x;q=;;,,", "Connexion à MonParis"),
+    ],
+)
+def test_the_page_speaks_the_language_that_is_asked_for(browser, locales, header, heading):
+    browser.http.headers["accept-language"] = header
+    assert f"<h1>{heading}</h1>" in browser.ask(ui_locales=locales).text
+
+
+def test_signing_out_leads_back_to_the_app_alone(stand_ins, browser):
+    leave = f"{stand_ins.issuer}/end_session"
+    own = browser.http.get(leave, params={"post_logout_redirect_uri": f"{stand_ins.app_url}/"})
+    assert (own.status_code, own.headers["location"]) == (303, f"{stand_ins.app_url}/")
+    assert browser.http.post(leave, data={"post_logout_redirect_uri": stand_ins.app_url}).status_code == 303
+    for foreign in ("http://elsewhere.example/", f"{stand_ins.app_url}.elsewhere.example/", "", "//elsewhere.example"):
+        stays = browser.http.get(leave, params={"post_logout_redirect_uri": foreign})
+        assert (stays.status_code, "location" in stays.headers) == (200, False), foreign
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic eA==", "Bearer é"])
+def test_nothing_is_said_without_a_token(stand_ins, header):
+    response = httpx2.get(f"{stand_ins.issuer}/userinfo", headers={"authorization": header.encode()}, trust_env=False)
+    assert (response.status_code, refused(response)) == (401, "invalid_token")
+    assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_page_runs_no_script_and_stays_in_no_cache(browser):
+    response = browser.ask()
+    policy = response.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "<script" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+    style = urlsplit(str(response.request.url))._replace(path="/static/city.css", query="").geturl()
+    assert browser.http.get(style).headers["content-type"].startswith("text/css")

@@ -1,0 +1,92 @@
+"""The stand-ins' pages in a real browser: they work without a script, and everybody can use them."""
+
+from urllib.parse import urlencode
+
+import pytest
+from personal_space.stand_ins.accounts import read
+
+from tests.browsing import flaws
+from tests.stand_ins.test_payment import ordered
+
+CAMILLE = read()[0]
+
+
+@pytest.fixture
+def sign_in(stand_ins):
+    asked = {
+        "response_type": "code",
+        "client_id": stand_ins.client_id,
+        "redirect_uri": stand_ins.redirect_uri,
+        "scope": "openid",
+        "state": "s-1",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    }
+    return f"{stand_ins.issuer}/authorize?{urlencode(asked)}"
+
+
+@pytest.fixture
+def watched(page):
+    """A page of which nothing may be complained about on the browser's console."""
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    assert [line for line in said if "the server responded with a status of" not in line] == []
+
+
+def test_a_resident_signs_in_by_keyboard_and_is_back_at_the_app(stand_ins, app, watched, sign_in):
+    watched.goto(sign_in)
+    assert watched.locator("h1").evaluate("element => getComputedStyle(element).fontSize") == "24px"  # its own style
+    watched.get_by_label("Adresse de courriel").fill(CAMILLE.email)
+    watched.keyboard.press("Tab")
+    watched.keyboard.type("wrong")
+    watched.keyboard.press("Enter")
+    watched.get_by_role("alert").wait_for()
+    assert watched.title().startswith("Erreur")
+    assert flaws(watched) == []
+    assert watched.get_by_label("Adresse de courriel").input_value() == CAMILLE.email
+    watched.get_by_label("Mot de passe").fill(CAMILLE.password)
+    watched.get_by_role("button", name="Se connecter").click()
+    watched.wait_for_url(f"{stand_ins.redirect_uri}?**")
+
+
+def test_a_resident_pays_and_is_back_at_the_app(stand_ins, app, watched):
+    watched.goto(ordered(stand_ins))
+    assert flaws(watched) == []
+    watched.get_by_role("button", name="Payer").click()
+    watched.wait_for_url(f"{stand_ins.app_url}/espace")
+    assert len(app.notifications) == 1
+
+
+def test_a_resident_cancels_and_is_back_at_the_app(stand_ins, app, watched):
+    watched.goto(ordered(stand_ins))
+    watched.get_by_role("link", name="Annuler").click()
+    watched.wait_for_url(f"{stand_ins.app_url}/espace")
+    assert app.notifications == []
+
+
+@pytest.mark.parametrize("status", [409, 500])
+def test_a_payment_that_was_not_taken_leads_back_too(stand_ins, app, watched, status):
+    app.answers = [(status, {"error": "wrong_amount"})]
+    watched.goto(ordered(stand_ins))
+    watched.get_by_role("button", name="Payer").click()
+    watched.get_by_role("status").wait_for()
+    assert flaws(watched) == []
+    watched.get_by_role("link", name="Revenir à mon espace").click()
+    watched.wait_for_url(f"{stand_ins.app_url}/espace")
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_axe_finds_nothing_to_say_of_any_page(stand_ins, watched, sign_in, language):
+    addresses = (
+        f"{sign_in}&ui_locales={language}",
+        ordered(stand_ins, language=language),
+        f"{stand_ins.url}/paiement?order=wrong",
+        f"{stand_ins.issuer}/end_session?ui_locales={language}",
+        f"{stand_ins.url}/nowhere",
+    )
+    for address in addresses:
+        watched.goto(address)
+        assert watched.locator("h1").count() == 1
+        assert flaws(watched) == [], address
