@@ -65,7 +65,7 @@ task_default_exchange_type = "direct"
 task_default_routing_key = str(JobQueue.JOBS)
 task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | {
     "calendar.*": {"queue": "calendar"},
-    "space.publish": {"queue": str(JobQueue.JOBS)},
+    "space.*": {"queue": str(JobQueue.JOBS)},
     "reconcile.*": {"queue": str(JobQueue.BULK)},
     "hub.record_refusal": {"queue": str(JobQueue.BULK)},  # poison on `consent` must not make work there
 }  # `deliver.drain` and `hub.ping` are sent to the queue that they are about

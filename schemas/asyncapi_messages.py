@@ -92,9 +92,9 @@ def _job(kind: str) -> JsonValue:
 def _task(name: str, summary: str, argument: JsonValue = None, example: str | None = None) -> JsonValue:
     """Return the message of one task, of no argument or one: the headers and the decoded body of a Celery message."""
     count = 0 if argument is None else 1
-    arguments: JsonValue = {"type": "array", "minItems": count, "maxItems": count}
+    arguments: dict[str, JsonValue] = {"type": "array", "minItems": count, "maxItems": count}
     if argument is not None:
-        arguments |= {"items": argument}
+        arguments["items"] = argument
     return {
         "summary": summary,
         "correlationId": {"location": "$message.header#/id"},

@@ -14,12 +14,16 @@ from zoneinfo import ZoneInfo
 import redis
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from schemas.catalogue import Catalogue
 from schemas.events import Event, ProviderEvent
+from schemas.history import History
 from schemas.space import HeldState, Space
 
 STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
 KICK_SECONDS = 10  # a lost wake-up silences its lane no longer than this
 EXPORT_SECONDS = 900
+HISTORY_SECONDS = 30  # whoever asked for it takes it away at once
+CATALOGUE_SECONDS = 300  # changed tariffs are shown this much later at most
 UNDER_WAY_SECONDS = 60
 DROPPED_AT_ONCE = 5_000
 
@@ -187,6 +191,14 @@ class Live:
         listed = self.key(f"exports:{resident_id}")
         job_ids: set[Any] = self.client.smembers(listed)
         self.client.unlink(listed, *(self.key(f"export:{job_id.decode()}") for job_id in job_ids))
+
+    def put_history(self, task_id: UUID, history: History) -> None:
+        """Keep a history under the id of the task that asked for it, for a short while."""
+        self.client.set(self.key(f"history:{task_id}"), history.model_dump_json(), ex=HISTORY_SECONDS)
+
+    def put_catalogue(self, catalogue: Catalogue) -> None:
+        """Keep the catalogue for whoever reads it, until it is asked for again."""
+        self.client.set(self.key("catalogue"), catalogue.model_dump_json(), ex=CATALOGUE_SECONDS)
 
     def _call(self, publication: Publication) -> tuple[list[str], list[str | int]]:
         resident_id, events = publication.resident_id, publication.events

@@ -10,16 +10,18 @@ from uuid import UUID
 
 from worker.domain.sharing import Outcome
 
+# statement_timestamp(): its share is locked by then, so what is written about it bears moments in their true order.
 APPEND = """
-    INSERT INTO disclosures (disclosure_id, permit_id, provider, fields_hash, consent_version)
-    SELECT * FROM unnest(
+    INSERT INTO disclosures (disclosure_id, permit_id, provider, fields_hash, consent_version, recorded_at)
+    SELECT *, statement_timestamp() FROM unnest(
         CAST(:disclosure_id AS uuid[]), CAST(:disclosed_permit_id AS uuid[]), CAST(:disclosed_to AS text[]),
         CAST(:fields_hash AS bytea[]), CAST(:consent_version AS integer[]))
 """
 # A second word on one disclosure, from who came late, stands beside the first.
 APPEND_OUTCOMES = """
-    INSERT INTO disclosure_outcomes (disclosure_id, outcome, code)
-    SELECT * FROM unnest(CAST(:ended_id AS uuid[]), CAST(:outcome AS text[]), CAST(:code AS text[]))
+    INSERT INTO disclosure_outcomes (disclosure_id, outcome, code, recorded_at)
+    SELECT *, statement_timestamp()
+    FROM unnest(CAST(:ended_id AS uuid[]), CAST(:outcome AS text[]), CAST(:code AS text[]))
     ON CONFLICT DO NOTHING
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
@@ -31,6 +31,7 @@ _CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # ms
 }
+_SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: PostgreSQL asks to try again
 
 
@@ -78,6 +79,11 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
     return Retrying(
         retry=retry_if_exception(_is_conflict), stop=stop_after_attempt(2), wait=wait_random(0, 0.05), reraise=True
     )(once)
+
+
+def snapshot(db: Connection) -> None:
+    """Have all that this transaction reads, from its first statement on, be of one moment; it cannot write."""
+    db.execute(_SNAPSHOT)
 
 
 def _is_conflict(error: BaseException) -> bool:

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from schemas.jobs import Verified
 from worker.domain import pending as pending_rules
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import Plate
 
 COLUMNS = """
     p.permit_id, p.resident_id, p.status, p.requested_on, p.profile, p.ban_id, p.address, p.zones, p.pending,
-        p.reason, a.raw, a.normalised, a.country,
+        p.reason, p.verified, a.raw, a.normalised, a.country,
         ARRAY(SELECT t.first_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS first_days,
         ARRAY(SELECT t.last_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS last_days
 """
@@ -29,12 +30,12 @@ _OF_RESIDENTS = text(f"""
 _RECORD = """
     jsonb_to_recordset(CAST(:permits AS jsonb)) AS new
         (permit_id uuid, resident_id text, status text, requested_on date, profile text, ban_id text, address text,
-         zones text[], pending jsonb, reason text)
+         zones text[], pending jsonb, reason text, verified jsonb)
 """
 _INSERT = text(f"""
     INSERT INTO permits
-        (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason)
-    SELECT permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason
+        (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified)
+    SELECT permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified
     FROM {_RECORD} ON CONFLICT DO NOTHING RETURNING permit_id
 """)
 _UPDATE = text(f"""
@@ -48,7 +49,8 @@ _INSERT_TERMS = text("""
     FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
 """)
 _ERASE = text("""
-    UPDATE permits SET ban_id = '', address = '', zones = '{}', pending = NULL, reason = NULL
+    UPDATE permits SET ban_id = '', address = '', zones = '{}', pending = NULL, reason = NULL,
+        verified = NULL
     WHERE resident_id = :resident_id
 """)
 _DELETE = text("DELETE FROM permits WHERE permit_id = ANY(:permit_ids)")
@@ -106,6 +108,7 @@ def read(row: Row[Any]) -> Permit:
         terms=tuple(map(Term, row.first_days, row.last_days)),
         pending=row.pending and pending_rules.from_json(row.pending),
         reason=row.reason,
+        verified=row.verified and Verified(**row.verified),
     )
 
 
@@ -121,4 +124,5 @@ def _values(permit: Permit) -> dict[str, object]:
         "zones": permit.zones,
         "pending": permit.pending and pending_rules.as_json(permit.pending),
         "reason": permit.reason,
+        "verified": permit.verified and permit.verified.model_dump(),
     }

@@ -72,11 +72,13 @@ permits = Table(
     Column("zones", ARRAY(Text), nullable=False),
     Column("pending", JSONB),
     Column("reason", Text),
+    Column("verified", JSONB),  # by upstream; of none that was imported
     CheckConstraint(
         "status IN ('submitted', 'awaiting_payment', 'active', 'rejected', 'cancelled_by_resident', "
         "'cancelled_unpaid', 'ended')",
         name="permits_status",
     ),
+    Index("permits_under_review", "requested_on", postgresql_where=text("status = 'submitted'")),
 )
 
 terms = Table(
@@ -112,6 +114,7 @@ payments = Table(
     Column("amount_cents", Integer, nullable=False),
     _recorded_at(),
     PrimaryKeyConstraint("payment_reference", name="payment_already_confirmed"),
+    Index("payments_by_permit", "permit_id"),
 )
 
 jobs = Table(

@@ -40,7 +40,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Permit:
-    """One residential parking right, from request to end; `pending` is what waits for a decision or a payment."""
+    """One residential parking right, from request to end; `pending` is what waits for a decision or a payment.
+
+    `verified` is what upstream had verified when it was requested; None for one of the city's former system.
+    """
 
     permit_id: UUID
     resident_id: str
@@ -53,6 +56,7 @@ class Permit:
     terms: tuple[Term, ...] = ()
     pending: Pending | None = None
     reason: str | None = None
+    verified: Verified | None = None
 
     def __repr__(self) -> str:
         return f"Permit(permit_id={self.permit_id}, status={self.status.value})"
@@ -129,6 +133,7 @@ def request(
         address=address,
         zones=_once_each(zones),
         pending=NewTerm(years, tariffs.price_cents(profile, years)),
+        verified=verified,
     )
     if verified.residence and verified.vehicle:
         return approve(permit, today, tariffs)

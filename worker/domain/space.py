@@ -9,7 +9,7 @@ from worker.domain.consent import ConsentDecision, allows, decision_on
 from worker.domain.permit import Permit
 from worker.domain.sharing import Share, is_pending
 from worker.domain.tariffs import Tariffs
-from worker.domain.terms import running
+from worker.domain.terms import Term, running
 
 
 def make_space(
@@ -28,8 +28,7 @@ def make_space(
 
     `shares` are theirs, for each provider that may hold something; those of `public_task` need no consent.
     """
-    cards = [_card(permit, today, tariffs) for permit in permits]
-    cards.sort(key=lambda card: (card.requested_on, card.valid_until or date.min), reverse=True)
+    cards = [_card(permit, today, tariffs) for permit in on_screen(permits, today)]
     return Space.model_construct(
         resident_id=resident_id,
         epoch=epoch,
@@ -49,8 +48,22 @@ def make_space(
     )
 
 
+def on_screen(permits: Iterable[Permit], today: date) -> list[Permit]:
+    """Return permits in the order of the screen: the latest request first, then the longest validity."""
+
+    def order(permit: Permit) -> tuple[date, date]:
+        valid = _valid(permit, today)
+        return permit.requested_on, valid.last_day if valid else date.min
+
+    return sorted(permits, key=order, reverse=True)
+
+
+def _valid(permit: Permit, today: date) -> Term | None:
+    return running(permit.terms, today) or (permit.terms[-1] if permit.terms else None)
+
+
 def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
-    valid = running(permit.terms, today) or (permit.terms[-1] if permit.terms else None)
+    valid = _valid(permit, today)
     return Card.model_construct(
         permit_id=permit.permit_id,
         plate=permit.plate.raw,

@@ -7,12 +7,12 @@ from functools import partial
 from itertools import groupby
 
 import structlog
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from schemas.events import Event
 from schemas.space import Space
 from worker.db import consents, events, hub_state, permits, residents, shares
-from worker.db.engine import transact
+from worker.db.engine import snapshot, transact
 from worker.db.hub_state import HubState
 from worker.db.residents import Resident
 from worker.db.shares import StoredShare
@@ -27,8 +27,6 @@ log = structlog.get_logger()
 
 SLICE = 500  # residents published again in one go
 _ATTEMPTS = 4  # each loses only to a newer change or a new epoch
-
-_SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
@@ -135,7 +133,7 @@ def _know_epoch(hub: Hub) -> None:
 
 def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
     """Read residents' spaces, and every event not known to be published, in one snapshot of the database."""
-    db.execute(_SNAPSHOT)
+    snapshot(db)
     known = residents.read_many(db, resident_ids)
     told = events.after(db, {resident.resident_id: resident.published_version for resident in known})
     events_of = {subject: list(group) for subject, group in groupby(told, key=lambda event: event.subject)}

@@ -1,7 +1,11 @@
-"""What a reader asks for when Redis no longer has a personal space."""
+"""What a reader asks for: a personal space that Redis no longer has, a history, the catalogue."""
+
+from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 
+from worker.services.history import put_catalogue, put_history
 from worker.services.publish import republish
 from worker.tasks.process import hub
 
@@ -11,3 +15,17 @@ def publish(resident_id: str) -> dict[str, int] | None:
     """Publish one resident's personal space anew; answer its version, or null when the resident is not known."""
     shown = republish(hub(), [resident_id], hub().today())
     return {"version": shown[resident_id]} if resident_id in shown else None
+
+
+@shared_task(name="space.history", bind=True, ignore_result=False)  # type: ignore[untyped-decorator]
+def history(self: Any, resident_id: str) -> dict[str, int] | None:
+    """Put one resident's history under this task's id; answer its version, or null when the resident is not known."""
+    version = put_history(hub(), resident_id, UUID(self.request.id), hub().today())
+    return None if version is None else {"version": version}
+
+
+@shared_task(name="space.catalogue", ignore_result=False)  # type: ignore[untyped-decorator]
+def catalogue() -> bool:
+    """Put the catalogue where any web app can read it; answer that it is there."""
+    put_catalogue(hub())
+    return True

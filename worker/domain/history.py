@@ -1,0 +1,203 @@
+"""A resident's history, made from what was written while it happened: above all, who held their data, and when.
+
+A provider counts as holding from the moment before a put left until it has confirmed to hold something else: what is
+not known never reads as not held.
+"""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from schemas.history import (
+    DecisionMade,
+    History,
+    Holding,
+    Payment,
+    PendingChange,
+    PendingKind,
+    PermitHistory,
+    PlateSince,
+    Recipient,
+    Step,
+    ValidTerm,
+)
+from schemas.jobs import ConsentChoice
+from worker.domain.permit import NewAddress, NewTerm, Pending, Permit
+from worker.domain.sharing import Outcome
+
+_NOT_APPLIED = frozenset({Outcome.NOT_SENT, Outcome.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How a disclosure ended, and when that was recorded."""
+
+    outcome: Outcome
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """A request to a provider as it stands in the log; a second word on it came late, or from an operation."""
+
+    permit_id: UUID
+    provider: str
+    at: datetime
+    removal: bool
+    consent_version: int | None
+    words: tuple[Word, ...]
+
+    @property
+    def may_have_left(self) -> bool:
+        """Say whether it is not certain that nothing was sent."""
+        return not any(word.outcome is Outcome.NOT_SENT for word in self.words)
+
+    @property
+    def confirmed_at(self) -> datetime | None:
+        """Return when the provider confirmed it."""
+        return min((word.at for word in self.words if word.outcome is Outcome.CONFIRMED), default=None)
+
+    @property
+    def settled_at(self) -> datetime:
+        """Return the last moment at which it may have been under way, as far as anybody has said."""
+        return max((word.at for word in self.words if word.outcome not in _NOT_APPLIED), default=self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was written about a resident; everything oldest first."""
+
+    plates: Mapping[UUID, Sequence[PlateSince]]
+    payments: Mapping[UUID, Sequence[Payment]]
+    steps: Mapping[UUID, Sequence[Step]]
+    decisions: Sequence[DecisionMade]
+    disclosed: Sequence[Disclosed]
+
+
+def make_history(
+    *,
+    resident_id: str,
+    version: int,
+    permits: Iterable[Permit],
+    past: Past,
+    providers: Sequence[str],
+    public_task: Container[str],
+) -> History:
+    """Return a resident's history; `providers` are those of the installation, `permits` are as they are to be listed.
+
+    Of a permit that is not listed, as its resident was erased, it tells who held it and not under which plate.
+    """
+    allowances = {decision.version for decision in past.decisions if decision.choice is ConsentChoice.ALLOW}
+    shared: dict[tuple[str, UUID], list[Disclosed]] = defaultdict(list)
+    for entry in past.disclosed:
+        # A refusal may name the city's own hub, too; it is not what allowed anything.
+        decision = entry.consent_version if entry.consent_version in allowances else None
+        shared[entry.provider, entry.permit_id].append(replace(entry, consent_version=decision))
+    held: dict[str, list[Holding]] = {name: [] for name in providers}
+    for (provider, permit_id), disclosed in sorted(shared.items()):
+        if found := holdings(permit_id, disclosed, past.plates.get(permit_id, ())):
+            held.setdefault(provider, []).extend(found)
+    return History(
+        resident_id=resident_id,
+        version=version,
+        permits=tuple(_permit(permit, past) for permit in permits),
+        decisions=tuple(past.decisions),
+        recipients=tuple(
+            Recipient(
+                provider=name,
+                public_task=name in public_task if name in providers else _needed_no_consent(found),
+                holdings=tuple(sorted(found, key=lambda holding: holding.since)),
+            )
+            for name, found in held.items()
+        ),
+    )
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """A holding while it is being read; `settled_at` is the last moment at which one of its puts may arrive."""
+
+    plate: str | None
+    since: datetime
+    settled_at: datetime
+    consent_version: int | None
+    until: datetime | None = None
+
+
+def holdings(permit_id: UUID, disclosed: Iterable[Disclosed], plates: Sequence[PlateSince]) -> list[Holding]:
+    """Return the stretches in which one provider held, or may have held, one permit.
+
+    A put under the same plate goes on with a stretch. What ends one is a removal, or a put under another plate, that
+    was confirmed and had not left before all puts of the stretch were over: whoever comes late with one of those may
+    have undone the removal, and the hub removes again.
+    """
+    stretches: list[_Stretch] = []
+    for at, entry, is_confirmed in _in_time(entry for entry in disclosed if entry.may_have_left):
+        plate = _plate_at(plates, entry.at)
+        running = [stretch for stretch in stretches if stretch.until is None]
+        if is_confirmed:
+            for stretch in running:
+                if (entry.removal or stretch.plate != plate) and stretch.settled_at <= entry.at:
+                    stretch.until = at
+        elif not entry.removal:
+            known = next((stretch for stretch in running if stretch.plate == plate), None)
+            if known is None:
+                stretches.append(_Stretch(plate, at, entry.settled_at, entry.consent_version))
+            else:
+                known.settled_at = max(known.settled_at, entry.settled_at)
+                known.consent_version = entry.consent_version
+    return [
+        Holding(
+            permit_id=permit_id,
+            plate=stretch.plate,
+            since=stretch.since,
+            until=stretch.until,
+            consent_version=stretch.consent_version,
+        )
+        for stretch in stretches
+    ]
+
+
+def _in_time(disclosed: Iterable[Disclosed]) -> Iterator[tuple[datetime, Disclosed, bool]]:
+    """Go through disclosures and their confirmations, as they came."""
+    moments: list[tuple[datetime, bool, Disclosed]] = []
+    for entry in disclosed:
+        moments.append((entry.at, False, entry))
+        if entry.confirmed_at is not None:
+            moments.append((entry.confirmed_at, True, entry))
+    for at, is_confirmed, entry in sorted(moments, key=lambda moment: moment[:2]):
+        yield at, entry, is_confirmed
+
+
+def _plate_at(plates: Sequence[PlateSince], at: datetime) -> str | None:
+    """Return the plate that a permit had; None when it was forgotten."""
+    had = [assigned.plate for assigned in plates if assigned.since <= at]
+    return had[-1] if had else None
+
+
+def _needed_no_consent(held: Iterable[Holding]) -> bool:
+    """Say of a provider that has left the settings whether what it received was a public task."""
+    return all(holding.consent_version is None for holding in held)
+
+
+def _permit(permit: Permit, past: Past) -> PermitHistory:
+    return PermitHistory(
+        permit_id=permit.permit_id,
+        plates=tuple(past.plates.get(permit.permit_id, ())),
+        terms=tuple(ValidTerm(first_day=term.first_day, last_day=term.last_day) for term in permit.terms),
+        pending=permit.pending and _pending(permit.pending),
+        payments=tuple(past.payments.get(permit.permit_id, ())),
+        steps=tuple(past.steps.get(permit.permit_id, ())),
+    )
+
+
+def _pending(pending: Pending) -> PendingChange:
+    return PendingChange(
+        kind=PendingKind(pending.kind),
+        years=pending.years if isinstance(pending, NewTerm) else None,
+        address=pending.address.label if isinstance(pending, NewAddress) else None,
+        price_cents=pending.price_cents,
+        pay_by=pending.pay_by,
+    )
