@@ -10,6 +10,7 @@ from celery.app.defaults import NAMESPACES, SETTING_KEYS
 from kombu.transport.redis import Channel
 
 from integrations.registry import ADAPTERS
+from schemas.asyncapi_messages import ASKED
 from schemas.jobs import KINDS
 from tests.guard.harness import Worker
 from worker.services.drain import DRAIN_SECONDS
@@ -37,7 +38,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def config(worker: Worker) -> dict[str, Any]:
-    command = [sys.executable, "-c", READ % sorted(KINDS)]
+    command = [sys.executable, "-c", READ % sorted(KINDS.keys() | ASKED.keys())]
     done = subprocess.run(command, env=worker.environment, check=True, capture_output=True, timeout=60)
     read: dict[str, Any] = json.loads(done.stdout)
     return read
@@ -73,6 +74,7 @@ def test_every_kind_has_its_queue(config: dict[str, Any]) -> None:
     assert config["routes"]["consent.decide"] == config["routes"]["resident.erase"] == "consent"
     assert config["routes"]["permit.import"] == "bulk"
     assert config["routes"]["permit.cancel"] == "jobs"
+    assert {config["routes"][task] for task in ASKED} == {"jobs"}
 
 
 def test_the_sweep_ticks_and_does_not_pile_up(config: dict[str, Any]) -> None:
