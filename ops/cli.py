@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.commands import dead_letters
+from ops.commands import dead_letters, requests
 from ops.commands.demo import demo
 from ops.commands.migrate import migrate
 from ops.commands.providers import pause, reaffirm, resume
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 for command in (demo, up, sandbox, migrate, submit, space, status, reconcile, reaffirm, pause, resume):
     app.command()(command)
+app.add_typer(requests.app)
 app.add_typer(dead_letters.app)
 
 

@@ -61,6 +61,10 @@ def typed():
         (("dead-letters", "show", PERMIT, "nobody"), NOBODY),
         (("dead-letters", "retry"), WHICH),
         (("dead-letters", "discard", "--json"), WHICH),
+        (("requests", "show", "nobody"), "'nobody' is not a permit's id.\n"),
+        (("requests", "approve", f"{PERMIT}0"), f"'{PERMIT}0' is not a permit's id.\n"),
+        (("requests", "approve", PERMIT[:7]), f"'{PERMIT[:7]}' is too short: type at least 8 characters of the id.\n"),
+        (("requests", "reject", PERMIT, "--reason", " "), "Say why: the resident reads it.\n"),
         (
             ("reconcile", "paybyphone"),
             "paybyphone cannot list what it holds. After a loss there: permit-hub reaffirm paybyphone --since TIME\n",
@@ -85,6 +89,7 @@ def test_what_cannot_be_done_is_said_in_one_line(typed, arguments, complaint):
         (("dead-letters", "list", "--until", "yesterday"), NO_TIME),
         (("dead-letters", "retry", "--permit", "17"), "--permit"),
         (("dead-letters", "show", "17", "easypark"), "PERMIT"),
+        (("requests", "reject", PERMIT), "Missing option '--reason'"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
@@ -95,7 +100,9 @@ def test_what_cannot_be_read_is_named(typed, arguments, part):
     assert "Traceback" not in complaint
 
 
-@pytest.mark.parametrize("command", [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark")])
+@pytest.mark.parametrize(
+    "command", [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list")]
+)
 def test_servers_that_do_not_answer_are_named(typed, command):
     code, printed, complaint = typed(*command)
     assert (code, printed) == (1, "")

@@ -1,0 +1,173 @@
+"""`permit-hub requests list | show | approve | reject`: what city agents decide on."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+from uuid import UUID
+
+import typer
+from permit_hub_client import Hub as Client
+from permit_hub_client import HubFailed, ReceiptTimeout
+from rich.console import Console
+from sqlalchemy import Connection
+
+from ops import receipts
+from ops.commands.operated import operated
+from ops.commands.options import SOURCE, AsJson, complain
+from ops.commands.printed import print_json
+from ops.commands.reach import RunningOn, asking, reach
+from ops.requests import SHORTEST, document, print_list, print_one
+from schemas.jobs import Decision
+from schemas.validation import InvalidJobError, parse_job
+from worker.db import requests as rows
+from worker.db.engine import snapshot, transact
+from worker.db.requests import Request
+from worker.domain.permit import Status
+from worker.hub import Hub
+from worker.settings import settings
+
+LISTED = 100
+_DIGITS = re.compile(r"[0-9a-f]{1,32}")
+
+app = typer.Typer(
+    name="requests",
+    help="Requests for a permit that an agent is to decide on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+PermitId = Annotated[
+    str,
+    typer.Argument(metavar="PERMIT", help=f"The permit's id, or how it begins: {SHORTEST} characters or more."),
+]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for the receipt.")]
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(help="The most to list.", min=1, max=100_000)] = LISTED,
+    data: RunningOn = None,
+    as_json: AsJson = False,
+) -> None:
+    """List those under review, the oldest first, with what upstream has not verified."""
+
+    def read(db: Connection) -> tuple[list[Request], int]:
+        snapshot(db)
+        return rows.under_review(db, limit), rows.count(db)
+
+    reach(data)
+    with asking(), operated() as hub:
+        found, count = transact(hub.engine, read)
+    if as_json:
+        print_json({"requests": [document(request) for request in found], "count": count})
+        return
+    print_list(found, count)
+
+
+@app.command()
+def show(permit: PermitId, data: RunningOn = None, as_json: AsJson = False) -> None:
+    """Show one in full."""
+    first, last = _span(permit, as_json=as_json)
+    reach(data)
+    with asking(), operated() as hub:
+        request = _under_review(hub, first, last, as_json=as_json)
+    if as_json:
+        print_json(document(request))
+        return
+    print_one(request, hub.zone)
+
+
+@app.command()
+def approve(permit: PermitId, data: RunningOn = None, as_json: AsJson = False, wait: Wait = 30.0) -> None:
+    """Approve one, and print the receipt; the resident can then pay, or has the permit if it costs nothing."""
+    _decide(permit, Decision.APPROVE, None, data=data, as_json=as_json, wait=wait)
+
+
+@app.command()
+def reject(
+    permit: PermitId,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in words that the resident reads.")],
+    data: RunningOn = None,
+    as_json: AsJson = False,
+    wait: Wait = 30.0,
+) -> None:
+    """Reject one, and print the receipt; the resident reads why."""
+    if not reason.strip():
+        _fail("reason_required", "Say why: the resident reads it.", as_json=as_json, exit_code=2)
+    _decide(permit, Decision.REJECT, reason, data=data, as_json=as_json, wait=wait)
+
+
+def _decide(
+    permit: str, decision: Decision, reason: str | None, *, data: RunningOn, as_json: bool, wait: float
+) -> None:
+    first, last = _span(permit, as_json=as_json)
+    reach(data)
+    configured = settings()
+    with asking():
+        with operated() as hub:
+            request = _under_review(hub, first, last, as_json=as_json)
+        with Client(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as client:
+            about = {"resident_id": request.permit.resident_id, "permit_id": request.permit.permit_id}
+            job = client.job("permit.decide", **about, decision=decision.value, reason=reason)
+            try:
+                parse_job(job.kind, job.text)  # what cannot be right is not sent
+                receipt = client.submit(job, wait=wait)
+            except InvalidJobError as invalid:
+                words = f"Not sent: {receipts.reason(invalid.code.value, invalid.field)}."
+                _fail(invalid.code.value, words, as_json=as_json, exit_code=2)
+            except (ReceiptTimeout, HubFailed) as error:
+                _fail("no_receipt", f"{error}; it may still take effect.", as_json=as_json)
+    if as_json:
+        print_json(receipts.document(receipt))
+    else:
+        Console(soft_wrap=True).print(receipts.line(receipt), highlight=False)
+    if receipt.refused:
+        raise typer.Exit(1)
+
+
+def _span(typed: str, *, as_json: bool) -> tuple[UUID, UUID]:
+    """Return the first and the last id that begin as was typed.
+
+    Raises:
+        typer.Exit: no id begins so, or too many do.
+    """
+    digits = typed.strip().lower().replace("-", "")
+    if not _DIGITS.fullmatch(digits):
+        _fail("not_an_id", f"{typed!r} is not a permit's id.", as_json=as_json, exit_code=2)
+    if len(digits) < SHORTEST:
+        words = f"{typed!r} is too short: type at least {SHORTEST} characters of the id."
+        _fail("too_short", words, as_json=as_json, exit_code=2)
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+
+
+def _under_review(hub: Hub, first: UUID, last: UUID, *, as_json: bool) -> Request:
+    """Return the one request that is meant.
+
+    Raises:
+        typer.Exit: there is none, it is no longer under review, or two permits' ids begin so.
+    """
+
+    def read(db: Connection) -> tuple[Sequence[tuple[UUID, Status]], Request | None]:
+        snapshot(db)
+        named = rows.named(db, first, last)
+        return named, rows.find(db, named[0][0]) if len(named) == 1 else None
+
+    named, request = transact(hub.engine, read)
+    if not named:
+        _fail("unknown_permit", "There is no such permit.", as_json=as_json)
+    if len(named) > 1:
+        _fail("ambiguous", "More than one permit's id begins so: type more of it.", as_json=as_json, exit_code=2)
+    if request is None:
+        ((permit_id, status),) = named
+        words = f"{permit_id} is not under review: it is {status.value.replace('_', ' ')}."
+        _fail("not_under_review", words, as_json=as_json)
+    return request
+
+
+def _fail(code: str, words: str, *, as_json: bool, exit_code: int = 1) -> NoReturn:
+    """Say what cannot be done: as one JSON object where that is read, else in one line."""
+    if as_json:
+        print_json({"error": code, "message": words})
+    else:
+        complain(words)
+    raise typer.Exit(exit_code)

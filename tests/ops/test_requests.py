@@ -1,0 +1,197 @@
+"""`permit-hub requests` list, show, approve and reject, on a running stack; other tests' requests may be there, too."""
+
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.city import ADDRESS, City, plate
+
+REASON = "Le justificatif est illisible."
+
+
+@pytest.fixture
+def asked(city: City):
+    """Have somebody ask for a permit; what is not verified leaves it to an agent."""
+
+    def asked(**fields: Any) -> dict[str, Any]:
+        request = {
+            "resident_id": f"r-{uuid4().hex[:8]}",
+            "permit_id": uuid4(),
+            "plate": {"raw": plate()},
+            "profile": "standard",
+            "years": 1,
+            "address": ADDRESS,
+            "zones": ["14A", "14B"],
+            "verified": {"residence": True, "vehicle": False},
+        } | fields
+        receipt = city.hub.submit("permit.request", **request)
+        assert receipt.applied, receipt
+        return request
+
+    return asked
+
+
+def card(city: City, request: dict[str, Any]) -> dict[str, Any]:
+    space = city.hub.space(request["resident_id"])
+    assert space is not None
+    (found,) = space["cards"]
+    return dict(found)
+
+
+def row(printed: str, request: dict[str, Any]) -> list[str]:
+    """Return the cells of a request's row."""
+    short = str(request["permit_id"])[:8]
+    (line,) = (line for line in printed.splitlines() if line.startswith(short))
+    return re.split(r" {2,}", line.strip())
+
+
+def test_requests_under_review_are_listed_oldest_first_with_what_is_not_verified(city, asked):
+    first = asked()
+    second = asked(verified={"residence": False, "vehicle": True}, profile="two_wheeler", years=3)
+    asked(verified={"residence": True, "vehicle": True})
+    listed = city.tells("requests", "list")
+    assert listed["count"] == len(listed["requests"])
+    assert [one["asked_at"] for one in listed["requests"]] == sorted(one["asked_at"] for one in listed["requests"])
+    ours = {str(one["permit_id"]): one for one in (first, second)}
+    told = [one for one in listed["requests"] if one["permit_id"] in ours]
+    assert [one["permit_id"] for one in told] == list(ours)
+    assert [one["not_verified"] for one in told] == [["vehicle"], ["residence"]]
+    printed = city.prints("requests", "list")
+    assert row(printed, first)[2:] == [first["resident_id"], first["plate"]["raw"], "standard", "1", "vehicle"]
+    assert row(printed, second)[4:] == ["two_wheeler", "3", "residence"]
+    assert printed.index(str(first["permit_id"])[:8]) < printed.index(str(second["permit_id"])[:8])
+
+
+def test_a_list_says_when_it_is_not_all(city, asked):
+    asked()
+    asked()
+    count = city.tells("requests", "list", "--limit", "1")["count"]
+    assert city.prints("requests", "list", "--limit", "1").endswith(f"{count - 1:,} more: see --limit\n")
+
+
+def test_one_is_shown_in_full(city, asked):
+    request = asked(years=3, verified={"residence": False, "vehicle": False})
+    printed = city.prints("requests", "show", request["permit_id"])
+    for words in (
+        str(request["permit_id"]),
+        request["resident_id"],
+        f"{request['plate']['raw']} (FR)",
+        "3 years, 90 €",
+        ADDRESS["label"],
+        "14A, 14B",
+    ):
+        assert words in printed
+    assert re.search(r"^not verified +residence, vehicle *$", printed, re.MULTILINE)
+    told = city.tells("requests", "show", request["permit_id"])
+    assert (told["permit_id"], told["price_cents"]) == (str(request["permit_id"]), 9000)
+    assert told["verified"] == {"residence": False, "vehicle": False}
+
+
+def test_what_people_typed_is_shown_as_it_is(city, asked):
+    request = asked(address={"ban_id": "75114_1834_00010", "label": "[bold]1 rue :car: [/]"})
+    assert "[bold]1 rue :car: [/]" in city.prints("requests", "show", request["permit_id"])
+
+
+def test_an_approval_makes_it_payable(city, asked):
+    request = asked()
+    printed = city.prints("requests", "approve", request["permit_id"])
+    assert re.fullmatch(r"applied permit\.decide [0-9a-f-]{36} space version \d+\n", printed)
+    assert card(city, request)["status"] == "awaiting_payment"
+    assert str(request["permit_id"]) not in str(city.tells("requests", "list"))
+
+
+def test_a_rejection_shows_the_resident_why(city, asked):
+    request = asked()
+    receipt = city.tells("requests", "reject", request["permit_id"], "--reason", REASON)
+    assert (receipt["kind"], receipt["outcome"]) == ("permit.decide", "applied")
+    assert (card(city, request)["status"], card(city, request)["reason"]) == ("rejected", REASON)
+
+
+def test_the_hub_records_that_it_came_from_the_command_line(city, asked):
+    request = asked()
+    receipt = city.tells("requests", "approve", request["permit_id"])
+    with_source = "SELECT source FROM jobs WHERE job_id = :job_id"
+    assert query(city, with_source, job_id=UUID(receipt["job_id"])) == [("cli",)]
+
+
+@pytest.mark.parametrize("typed", [lambda full: full[:8], lambda full: full[:13], lambda full: full.upper()])
+def test_the_beginning_of_an_id_is_enough(city, asked, typed):
+    request = asked()
+    told = city.tells("requests", "show", typed(str(request["permit_id"])))
+    assert told["permit_id"] == str(request["permit_id"])
+
+
+def test_a_beginning_that_two_share_is_refused(city, asked):
+    begins = uuid4().hex[:8]
+    two = [asked(permit_id=UUID(begins + uuid4().hex[8:])) for _ in range(2)]
+    ambiguous = "More than one permit's id begins so: type more of it."
+    assert failing(city, "approve", begins, code=2) == f"{ambiguous}\n"
+    assert {card(city, one)["status"] for one in two} == {"submitted"}
+    assert city.tells("requests", "approve", begins, code=2) == {"error": "ambiguous", "message": ambiguous}
+    printed = city.prints("requests", "list")
+    rows = [line.split()[0] for line in printed.splitlines() if line.startswith(begins)]
+    assert len({*rows}) == len(rows) == 2  # written out until they differ
+
+
+def test_one_that_also_begins_a_decided_permits_id_is_not_decided_by_mistake(city, asked):
+    begins = uuid4().hex[:8]
+    decided, other = (asked(permit_id=UUID(begins + uuid4().hex[8:])) for _ in range(2))
+    city.prints("requests", "approve", decided["permit_id"])
+    assert city.tells("requests", "approve", begins, code=2)["error"] == "ambiguous"
+    assert card(city, other)["status"] == "submitted"
+
+
+@pytest.mark.parametrize("command", [("show",), ("approve",), ("reject", "--reason", REASON)], ids=lambda c: c[0])
+def test_what_is_not_under_review_is_neither_shown_nor_decided(city, asked, command):
+    active = city.resident()
+    name, *options = command
+    words = f"{active.permit_id} is not under review: it is active."
+    assert failing(city, name, active.permit_id, *options) == f"{words}\n"
+    told = city.tells("requests", name, active.permit_id, *options, code=1)
+    assert told == {"error": "not_under_review", "message": words}
+    assert city.tells("requests", name, uuid4(), *options, code=1)["error"] == "unknown_permit"
+    assert failing(city, name, uuid4(), *options) == "There is no such permit.\n"
+
+
+def test_a_second_decision_is_not_sent(city, asked):
+    request = asked()
+    city.prints("requests", "reject", request["permit_id"], "--reason", REASON)
+    assert failing(city, "approve", request["permit_id"]).endswith("is not under review: it is rejected.\n")
+
+
+@pytest.mark.parametrize(
+    ("reason", "error", "words"),
+    [
+        ("", "reason_required", "Say why: the resident reads it."),
+        ("  \n", "reason_required", "Say why: the resident reads it."),
+        ("x" * 501, "too_long", "Not sent: too_long (reason)."),
+        ("a\x1b[1mb", "invalid_value", "Not sent: invalid_value (reason)."),
+    ],
+    ids=["none", "blank", "too long", "a control character"],
+)
+def test_a_reason_that_no_resident_could_read_is_not_sent(city, asked, reason, error, words):
+    request = asked()
+    assert failing(city, "reject", request["permit_id"], "--reason", reason, code=2) == f"{words}\n"
+    told = city.tells("requests", "reject", request["permit_id"], "--reason", reason, code=2)
+    assert told == {"error": error, "message": words}
+    assert card(city, request)["status"] == "submitted"
+
+
+def failing(city: City, *arguments: object, code: int = 1) -> str:
+    """Return what a command that cannot be done says on standard error; it prints nothing."""
+    ended = city.permit_hub("requests", *arguments)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def query(city: City, statement: str, **values: object) -> list[tuple[Any, ...]]:
+    engine = create_engine(city.environment["PERMIT_HUB_DATABASE_URL"])
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement), values)]
+    finally:
+        engine.dispose()
