@@ -1,0 +1,144 @@
+"""The residents' web app: views a second, how soon open pages hear of a change, how soon a click shows the decision."""
+
+import asyncio
+import base64
+import json
+import random
+import time
+from collections.abc import Sequence
+from http.cookies import SimpleCookie
+
+import aiohttp
+from itsdangerous import TimestampSigner
+from playwright.async_api import Page, async_playwright
+
+from bench.figures import Figure, rates, times
+from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
+
+VIEWS, AT_ONCE = 200.0, 8
+OPEN_PAGES, EVENT_MEDIAN_MS, EVENT_P99_MS = 300, 30.0, 150.0
+CLICK_MEDIAN_MS = 100.0
+PATIENCE_SECONDS = 10.0
+BROWSER = "/usr/bin/chromium"
+# The name of a window outlives the page.
+NOTE_CLICK = "addEventListener('submit', () => { name = performance.timeOrigin + performance.now() })"
+SHOWN_AT = """() => {
+    const [paint] = performance.getEntriesByName("first-contentful-paint");
+    return paint ? performance.timeOrigin + paint.startTime : null;
+}"""
+
+
+def measure_views(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure views of personal spaces with one card, several at once, each a page of its own."""
+    inhabitants = ground.inhabitants(50)
+    rounds, number = (3, 300) if quick else (7, 1_000)
+    found = asyncio.run(_views(ground, inhabitants, rounds, number))
+    return [rates("views of the personal space", found, "/s", VIEWS)]
+
+
+def measure_events(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure from sending a job to the event in the resident's open page, with many pages open."""
+    inhabitants = ground.inhabitants(OPEN_PAGES)
+    taken = asyncio.run(_events(ground, inhabitants, 100 if quick else 500))
+    name = f"a change to its event, {OPEN_PAGES} open pages"
+    return times(name, taken, median_target=EVENT_MEDIAN_MS, p99_target=EVENT_P99_MS)
+
+
+def measure_click(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Measure from the click on « Valider mon choix » to the first paint of the page that shows the decision."""
+    (one,) = ground.sharing(1)
+    taken = asyncio.run(_clicks(ground, one, 20 if quick else 100))
+    return times("a click to the decision shown", taken, median_target=CLICK_MEDIAN_MS, p99_target=None)
+
+
+async def _views(ground: Ground, inhabitants: Sequence[Inhabitant], rounds: int, number: int) -> list[float]:
+    each = []
+    async with _session(ground) as session:
+        for _ in range(rounds):
+            left = iter(range(number))
+
+            async def visit(left: object = left) -> None:
+                for _ in left:  # type: ignore[attr-defined]
+                    cookie = _cookie(ground, random.choice(inhabitants))
+                    async with session.get("/espace", headers=cookie) as answer:
+                        assert answer.status == 200
+                        assert b'class="card active"' in await answer.read()
+
+            started = time.perf_counter()
+            await asyncio.gather(*(visit() for _ in range(AT_ONCE)))
+            each.append(number / (time.perf_counter() - started))
+    return each
+
+
+async def _events(ground: Ground, inhabitants: Sequence[Inhabitant], number: int) -> list[float]:
+    heard: dict[str, asyncio.Queue[float]] = {one.resident_id: asyncio.Queue() for one in inhabitants}
+    taken = []
+    async with _session(ground) as session, asyncio.TaskGroup() as pages:
+        listening = [pages.create_task(_listen(ground, session, one, heard[one.resident_id])) for one in inhabitants]
+        for queue in heard.values():
+            await asyncio.wait_for(queue.get(), PATIENCE_SECONDS)
+        for _ in range(number):
+            one = random.choice(inhabitants)
+            job = ground.hub.job(
+                "resident.update_contact", resident_id=one.resident_id, name="Élodie Exemple", email="elodie@example.fr"
+            )
+            started = time.perf_counter()
+            receipt = asyncio.create_task(asyncio.to_thread(ground.hub.submit, job, wait=RECEIPT_SECONDS))
+            at = await asyncio.wait_for(heard[one.resident_id].get(), PATIENCE_SECONDS)
+            taken.append((at - started) * 1000)
+            assert (await receipt).applied
+        for task in listening:
+            task.cancel()
+    return taken
+
+
+async def _listen(ground: Ground, session: aiohttp.ClientSession, one: Inhabitant, heard: asyncio.Queue[float]) -> None:
+    async with session.get("/evenements", headers=_cookie(ground, one)) as answer:
+        assert answer.status == 200
+        async for line in answer.content:
+            if line.startswith(b"data:"):
+                heard.put_nowait(time.perf_counter())
+
+
+async def _clicks(ground: Ground, one: Inhabitant, number: int) -> list[float]:
+    taken = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        context = await browser.new_context(extra_http_headers={}, locale="fr-FR")
+        (cookie,) = SimpleCookie(_cookie(ground, one)["Cookie"]).values()
+        await context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": _url(ground)}])
+        page = await context.new_page()
+        await page.goto(f"{_url(ground)}/espace")
+        for place in range(number):
+            taken.append(await _click(page, "refuse" if place % 2 == 0 else "allow"))
+            ground.settle()
+        await browser.close()
+    return taken
+
+
+async def _click(page: Page, choice: str) -> float:
+    await page.check(f"#choice-{choice}")
+    await page.evaluate(NOTE_CLICK)
+    await page.click("#choix-consentement button")
+    await page.wait_for_url("**/espace#consentement")
+    await page.wait_for_function(f"document.querySelector('#choice-{choice}').defaultChecked && ({SHOWN_AT})()")
+    clicked, shown = float(await page.evaluate("name")), float(await page.evaluate(SHOWN_AT))
+    return shown - clicked
+
+
+def _session(ground: Ground) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE_SECONDS)
+    return aiohttp.ClientSession(_url(ground), connector=connector, timeout=timeout)
+
+
+def _url(ground: Ground) -> str:
+    return ground.stack.environment["PERSONAL_SPACE_URL"]
+
+
+def _cookie(ground: Ground, one: Inhabitant) -> dict[str, str]:
+    """Return the header of a resident who is signed in, as the app itself would have signed it."""
+    resident = {"resident_id": one.resident_id, "name": "", "residence_verified": True, "vehicle_verified": True}
+    session = base64.b64encode(json.dumps({"resident": resident, "since": int(time.time())}).encode())
+    signed = TimestampSigner(ground.stack.environment["PERSONAL_SPACE_SECRET"]).sign(session).decode()
+    return {"Cookie": f"session={signed}"}

@@ -1,0 +1,36 @@
+"""An address is found however its capitals, accents and commas were typed, and never guessed."""
+
+import re
+
+import pytest
+from personal_space.addresses import Addresses
+from personal_space.settings import SAMPLE_ADDRESSES
+
+ADDRESSES = Addresses.load(SAMPLE_ADDRESSES)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "12 avenue des Érables, 75013 Paris",
+        "12 AVENUE DES ERABLES 75013 PARIS",
+        "  12  avenue des e\u0301rables ,75013 paris ",
+    ],
+)
+def test_an_address_is_found(typed):
+    found = ADDRESSES.find(typed)
+    assert found is not None
+    assert found.label == "12 avenue des Érables, 75013 Paris"
+    assert found.zones
+
+
+@pytest.mark.parametrize("typed", ["", "12", "12 avenue des Érables", "<b>12 avenue des Érables, 75013 Paris"])
+def test_anything_else_is_not(typed):
+    assert ADDRESSES.find(typed) is None
+
+
+def test_the_sample_has_what_the_hub_takes_and_no_spelling_twice():
+    assert len(ADDRESSES.labels) == 10
+    for address in ADDRESSES.by_spelling.values():
+        assert re.fullmatch(r"[A-Za-z0-9_]{1,40}", address.ban_id)
+        assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,10}", zone) for zone in address.zones)

@@ -1,0 +1,56 @@
+"""What residents agree to is what the hub keeps a proof of, word for word."""
+
+import hashlib
+
+import pytest
+from personal_space import consent_text, language
+
+APPS = ["paybyphone", "flowbird", "easypark", "indigo_neo"]
+NAMES = "PayByPhone, Flowbird, EasyPark, Indigo Neo"
+
+
+@pytest.fixture(autouse=True)
+def _in_french():
+    language.use("fr")
+    yield
+    language.use("fr")
+
+
+def test_the_two_choices_are_worded_as_in_the_residents_guide():
+    assert consent_text.text("allow", APPS) == (
+        f"J'autorise la transmission de mes données personnelles aux prestataires {NAMES}. Ainsi je peux payer mon "
+        "stationnement résidentiel via une de ces applications mobiles avec mon smartphone."
+    )
+    assert consent_text.text("refuse", APPS) == (
+        f"Je n'autorise pas la transmission de mes données personnelles aux prestataires {NAMES}. Je ne pourrai pas "
+        "payer mon stationnement résidentiel via une de ces applications mobiles. Je pourrai payer seulement à "
+        "l'horodateur."
+    )
+
+
+def test_the_proof_is_of_the_words_in_the_language_and_with_the_providers_that_were_shown():
+    proofs = set()
+    for name in language.LANGUAGES:
+        language.use(name)
+        for choice in ("allow", "refuse"):
+            for providers in (APPS, APPS[:3]):
+                proof = consent_text.proof(choice, providers)
+                assert proof["sha256"] == hashlib.sha256(consent_text.text(choice, providers).encode()).hexdigest()
+                assert proof["version"].endswith(f"-{name}")
+                proofs.add(proof["sha256"])
+    assert len(proofs) == 8
+
+
+def test_no_box_is_ticked_before_the_first_choice_or_where_it_differs_from_provider_to_provider():
+    assert consent_text.decided(consent(0, False, False)) is None
+    assert consent_text.decided(consent(1, True, True)) == "allow"
+    assert consent_text.decided(consent(2, False, False)) == "refuse"
+    assert consent_text.decided(consent(2, True, False)) is None
+
+
+def consent(version, *allowed):
+    providers = [
+        {"provider": name, "allowed": one, "state": "nothing", "confirmed_at": None}
+        for name, one in zip(APPS, allowed, strict=False)
+    ]
+    return {"version": version, "updated_at": None, "providers": providers}

@@ -1,0 +1,98 @@
+"""The page's words: French as they are written, English from the catalogue, none forgotten."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from personal_space import language
+
+APP = Path(__file__).parents[2] / "upstream" / "personal_space"
+PLACEHOLDER = re.compile(r"%\(\w+\)s")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Catalog:
+    """Return every word of the page, as it is extracted for translators."""
+    file = tmp_path_factory.mktemp("words") / "words.pot"
+    command = [sys.executable, "-W", "ignore", "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.ini"]
+    subprocess.run([*command, "-o", str(file), "."], cwd=APP, check=True)
+    with file.open("rb") as stream:
+        return read_po(stream)
+
+
+@pytest.fixture(scope="module")
+def english() -> Catalog:
+    with (APP / "personal_space" / "locale" / "en.po").open("rb") as stream:
+        return read_po(stream, locale="en")
+
+
+def words(catalogue: Catalog) -> set[str]:
+    return {message.id for message in catalogue if message.id}
+
+
+def test_every_word_of_the_page_is_in_the_english_catalogue_and_nothing_else(written, english):
+    assert words(written) == words(english)
+    assert len(words(written)) > 100
+
+
+def test_every_word_is_translated_with_the_same_placeholders(english):
+    for message in english:
+        if message.id:
+            assert message.string, message.id
+            assert not message.fuzzy, message.id
+            assert set(PLACEHOLDER.findall(message.id)) == set(PLACEHOLDER.findall(message.string)), message.id
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", "fr"),
+        ("en", "en"),
+        ("en-GB,en;q=0.8", "en"),
+        ("de-DE,de;q=0.9,en;q=0.5,fr;q=0.4", "en"),
+        ("fr-CH, en;q=0.9", "fr"),
+        ("de", "fr"),
+        ("en;q=zero, *;q=0.1", "fr"),
+        ("\udcff;;;q=,,," * 50, "fr"),
+    ],
+)
+def test_the_browser_says_which_language_it_wants(header, expected):
+    assert language.accepted(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("cents", "french", "english"),
+    [(0, "Gratuit", "Free"), (1000, "10\xa0€", "€10"), (2250, "22,50\xa0€", "€22.50"), (4505, "45,05\xa0€", "€45.05")],
+)
+def test_prices_are_read_as_on_the_residents_screen(cents, french, english):
+    assert in_language("fr", language.price, cents) == french
+    assert in_language("en", language.price, cents) == english
+
+
+def test_a_moment_is_read_in_the_city_on_both_sides_of_a_clock_change():
+    from zoneinfo import ZoneInfo
+
+    paris = ZoneInfo("Europe/Paris")
+    before, after = "2024-10-27T00:30:00+00:00", "2024-10-27T01:30:00+00:00"
+    assert language.moment(before, paris) == language.moment(after, paris) == "le 27/10/2024 à 02:30"
+    assert language.moment("2024-09-16T22:30:00Z", paris) == "le 17/09/2024 à 00:30"
+
+
+def test_france_is_the_first_of_the_countries_and_each_has_one_code():
+    for name in language.LANGUAGES:
+        codes = [code for code, _ in language.countries(name)]
+        assert codes[0] == "FR"
+        assert {"DE", "BE", "ES", "GB", "CH"} <= set(codes)
+        assert len(codes) == len(set(codes))
+
+
+def in_language(name, function, *arguments):
+    language.use(name)
+    try:
+        return function(*arguments)
+    finally:
+        language.use("fr")

@@ -1,0 +1,90 @@
+"""The web app, wired: routes, sessions, languages, headers, and what is shown when something goes wrong."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from permit_hub_client import HubError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from personal_space import consent, live, payments, permits, signin, space
+from personal_space.addresses import Addresses
+from personal_space.forms import AddressForm
+from personal_space.hub import UnknownPermitError, hub
+from personal_space.middleware import Headers, Languages, Limit
+from personal_space.page import STATIC, go, render
+from personal_space.session import IDLE_SECONDS, SignedOutError
+from personal_space.settings import settings
+
+
+def make_app() -> Starlette:
+    """Return the app that the environment's settings describe.
+
+    Raises:
+        personal_space.settings.SettingsError: a setting is missing or wrong.
+    """
+    configured = settings()
+    AddressForm.known = Addresses.load(configured.addresses)
+    return Starlette(
+        routes=[
+            *(route for part in (space, signin, consent, payments, permits, live) for route in part.routes),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[
+            Middleware(Headers, configured),
+            Middleware(Limit),
+            Middleware(
+                SessionMiddleware,
+                secret_key=configured.secret.get_secret_value(),
+                session_cookie="__Host-session" if configured.secure else "session",
+                max_age=IDLE_SECONDS,
+                https_only=configured.secure,
+            ),
+            Middleware(Languages),
+        ],
+        exception_handlers={
+            SignedOutError: _signed_out,
+            UnknownPermitError: _not_found,
+            HubError: _away,
+            HTTPException: _refused,
+            Exception: _failed,
+        },
+        lifespan=_lifespan,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
+    yield
+    await hub().aio.close()
+
+
+async def _signed_out(request: Request, _error: Exception) -> Response:
+    return go("/connexion") if request.method == "GET" and request.url.path != "/evenements" else _plain(request, 401)
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return _plain(request, 404)
+
+
+async def _away(request: Request, _error: Exception) -> Response:
+    return _plain(request, 503)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _plain(request, error.status_code)
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    return _plain(request, 500)
+
+
+def _plain(request: Request, status: int) -> Response:
+    return render(request, "error.html", status, code=status)

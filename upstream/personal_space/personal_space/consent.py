@@ -1,0 +1,72 @@
+"""The choice on the transmission of data: sent to the hub as the resident saw it, in effect when it answers."""
+
+from datetime import UTC, datetime
+
+from permit_hub_client import Receipt
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from personal_space import consent_text, session
+from personal_space.forms import ConsentForm
+from personal_space.hub import space_of, submit
+from personal_space.language import gettext
+from personal_space.page import go, render
+from personal_space.words import refusal
+
+CONSENT = "/espace#consentement"
+
+
+async def decide(request: Request) -> Response:
+    """Record the choice.
+
+    A refusal counts whatever else has happened; an allowance only if the resident saw the consent as it stands.
+    """
+    resident = session.signed_in(request)
+    form = ConsentForm.of(request, await request.form())
+    providers = form.named
+    if not form.validate() or not providers:
+        if not form.errors:
+            form.refuse(None, gettext("Cette page n'est plus à jour : faites votre choix à nouveau."))
+        return await _show_current(request, resident.resident_id, form, 422)
+    choice = form.choice.data
+    receipt = await submit(
+        "consent.decide",
+        resident_id=resident.resident_id,
+        choice=choice,
+        providers=providers,
+        **({"consent_version": form.seen_version} if choice == "allow" else {}),
+        text=consent_text.proof(choice, providers),
+        decided_at=datetime.now(UTC),
+    )
+    if receipt is None:
+        return render(request, "consent.html", 503, consent=None, form=form, providers=providers)
+    if receipt.refused:
+        return await _refused(request, resident.resident_id, form, receipt)
+    return go(CONSENT)
+
+
+async def _refused(request: Request, resident_id: str, form: ConsentForm, receipt: Receipt) -> Response:
+    space = await space_of(resident_id)
+    standing = {one["provider"] for one in space["consent"]["providers"] if one["allowed"]} if space else set()
+    if receipt.code == "consent_stale" and form.choice.data == "allow" and standing >= set(form.named):
+        return go(CONSENT)  # the same click, sent twice
+    form.refuse(None, refusal(receipt.code, receipt.field))
+    return await _show_current(request, resident_id, form, 409)
+
+
+async def _show_current(request: Request, resident_id: str, form: ConsentForm, status: int) -> Response:
+    """Show the consent as it stands, to be decided on anew."""
+    space = await space_of(resident_id)
+    if space is None:
+        return go(CONSENT)
+    shown = [one["provider"] for one in space["consent"]["providers"]]
+    return render(request, "consent.html", status, consent=space["consent"], form=form, providers=shown)
+
+
+async def shown_again(_request: Request) -> Response:
+    """Lead whoever reloads the page of a decision to where it is made."""
+    return go(CONSENT)
+
+
+routes = [Route("/consentement", decide, methods=["POST"]), Route("/consentement", shown_again)]

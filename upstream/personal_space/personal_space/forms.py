@@ -1,0 +1,161 @@
+"""What residents type: which fields there are, and what is wrong with them before the hub is asked."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from permit_hub_client import Catalogue
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from wtforms import Form, HiddenField, RadioField, SelectField, StringField
+from wtforms.csrf.session import SessionCSRF
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from personal_space import language
+from personal_space.addresses import Address, Addresses
+from personal_space.language import gettext
+from personal_space.settings import settings
+from personal_space.words import profile, years
+
+MAX_PLATE, MAX_ADDRESS, MAX_PROVIDERS, MAX_VERSION = 20, 200, 32, 2**31 - 1  # as the hub's jobs have them
+_PROVIDER = re.compile(r"[a-z][a-z0-9_]{1,31}")
+
+
+class PageForm(Form):  # type: ignore[misc]
+    """A form of this app: in the request's language, and sent from its own pages only."""
+
+    class Meta:
+        """How the form is guarded and translated."""
+
+        csrf = True
+        csrf_class = SessionCSRF
+        csrf_time_limit = None  # the session's own end is the limit
+
+        @property
+        def csrf_secret(self) -> bytes:
+            """Return the key of the tokens."""
+            return settings().secret.get_secret_value().encode()
+
+        @property
+        def locales(self) -> tuple[str]:
+            """Return the language of WTForms' own messages."""
+            return (language.current(),)
+
+    @classmethod
+    def of(cls, request: Request, sent: FormData | None = None) -> "PageForm":
+        """Return the form empty, or as it was sent; files are no answer to any field."""
+        typed = sent and FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+        return cls(typed, meta={"csrf_context": request.session})
+
+    def refuse(self, field: str | None, message: str) -> None:
+        """Put a message beside a field, or above the form."""
+        where = self._fields.get(field) if field else None
+        if where is None:
+            self.form_errors.append(message)
+        else:
+            where.errors = [*where.errors, message]
+
+
+class JobForm(PageForm):
+    """A form that becomes a job, under an id that stays the same however often it is sent."""
+
+    job_id = HiddenField()
+
+    @property
+    def known_job_id(self) -> UUID:
+        """Return the form's job id, or a new one where there is none."""
+        try:
+            return UUID(self.job_id.data)
+        except (TypeError, ValueError):
+            return uuid4()
+
+    def renew_job_id(self) -> None:
+        """Take a new id, for what is typed from now on."""
+        self.job_id.data = str(uuid4())
+
+
+def _one_line(_form: Form, field: StringField) -> None:
+    if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in field.data or ""):
+        raise ValidationError(gettext("Ce champ contient un caractère qui ne peut pas être lu."))
+
+
+class VehicleForm(JobForm):
+    """A vehicle: its plate and its country."""
+
+    plate = StringField(validators=[InputRequired(), Length(max=MAX_PLATE), _one_line])
+    country = SelectField(default="FR")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer every country."""
+        super().__init__(*args, **kwargs)
+        self.country.choices = language.countries(language.current())
+
+
+class AddressForm(JobForm):
+    """An address of the city."""
+
+    address = StringField(validators=[InputRequired(), Length(max=MAX_ADDRESS), _one_line])
+    known: ClassVar[Addresses]
+
+    def validate_address(self, field: StringField) -> None:
+        """Refuse an address that the city does not know."""
+        if self.known.find(field.data or "") is None:
+            raise ValidationError(gettext("Cette adresse n'est pas connue : choisissez-en une dans la liste."))
+
+    @property
+    def found(self) -> Address:
+        """Return the address of a form that is valid."""
+        found = self.known.find(self.address.data or "")
+        assert found is not None
+        return found
+
+
+class OfferForm(JobForm):
+    """A profile with a number of years, at a price."""
+
+    offer = RadioField(validators=[InputRequired()])
+
+    def offers(self, catalogue: Catalogue, *profiles: str) -> "OfferForm":
+        """Offer what the catalogue has for these profiles."""
+        self.offer.choices = [
+            (f"{name}-{number}", f"{profile(name)} · {years(int(number))} · {language.price(cents)}")
+            for name in profiles
+            for number, cents in sorted(catalogue["profiles"].get(name, {}).items(), key=lambda pair: int(pair[0]))
+        ]
+        return self
+
+    @property
+    def chosen(self) -> tuple[str, int]:
+        """Return the profile and the years of a form that is valid."""
+        name, _, number = self.offer.data.rpartition("-")
+        return name, int(number)
+
+
+class RequestForm(VehicleForm, AddressForm, OfferForm):
+    """A new request."""
+
+
+class ConsentForm(PageForm):
+    """The resident's choice, with the consent and the providers that the page showed."""
+
+    choice = RadioField(validators=[InputRequired()], choices=[("allow", ""), ("refuse", "")])
+    consent_version = HiddenField()
+    providers = HiddenField()
+
+    @property
+    def seen_version(self) -> int:
+        """Return the version of the consent that the page showed; one that is never current where it cannot be read."""
+        text = self.consent_version.data or ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else MAX_VERSION
+
+    @property
+    def named(self) -> list[str]:
+        """Return the providers that the page named; none where they cannot be read."""
+        shown = (self.providers.data or "").split(",")
+        return shown if len(shown) <= MAX_PROVIDERS and all(map(_PROVIDER.fullmatch, shown)) else []
+
+
+def job_address(found: Address) -> Mapping[str, object]:
+    """Return an address as a job carries it."""
+    return {"address": {"ban_id": found.ban_id, "label": found.label}, "zones": list(found.zones)}

@@ -1,0 +1,59 @@
+"""The hub as this app uses it: one client for the process, and patience that suits somebody who waits."""
+
+from datetime import datetime
+from functools import cache
+
+from permit_hub_client import Card, Hub, HubError, Receipt, Space
+
+from personal_space.settings import settings
+
+WAIT_SECONDS = 4.0  # longer, and the resident is told that nothing was confirmed
+SOURCE = "personal-space"
+
+
+class UnknownPermitError(Exception):
+    """The resident has no such permit."""
+
+
+@cache
+def hub() -> Hub:
+    """Return the client; it connects when first used."""
+    configured = settings()
+    return Hub(configured.redis_url.get_secret_value(), source=SOURCE, prefix=configured.redis_prefix)
+
+
+def today() -> str:
+    """Return the civil day in the city."""
+    return datetime.now(settings().zone).date().isoformat()
+
+
+async def space_of(resident_id: str) -> Space | None:
+    """Read a resident's space; None for one who has none yet.
+
+    Raises:
+        HubError: it cannot be had at the moment.
+    """
+    return await hub().aio.space(resident_id, wait=WAIT_SECONDS)
+
+
+async def card_of(resident_id: str, permit_id: str) -> tuple[Space, Card]:
+    """Read a resident's space, and one card of it.
+
+    Raises:
+        UnknownPermitError: it is none of theirs.
+        HubError: it cannot be had at the moment.
+    """
+    space = await space_of(resident_id)
+    for card in space["cards"] if space else ():
+        if card["permit_id"] == permit_id:
+            assert space is not None
+            return space, card
+    raise UnknownPermitError
+
+
+async def submit(kind: str, **fields: object) -> Receipt | None:
+    """Send a job; return its receipt, or None where the hub has not confirmed it: it may be sent again."""
+    try:
+        return await hub().aio.submit(kind, wait=WAIT_SECONDS, **fields)
+    except HubError:
+        return None

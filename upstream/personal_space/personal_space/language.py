@@ -1,0 +1,114 @@
+"""The languages of the page: French, in which it is written, and English from a catalogue.
+
+A request's language stands in a context variable, so that templates, forms and messages need not hand it on.
+"""
+
+import unicodedata
+from contextvars import ContextVar
+from datetime import date, datetime, tzinfo
+from functools import cache
+from gettext import NullTranslations
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency
+from babel.support import Translations
+
+LANGUAGES = ("fr", "en")
+_FOLDER = Path(__file__).parent / "locale"
+_language: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
+
+
+def _load(language: str) -> NullTranslations:
+    """Read a catalogue as translators edit it, without a build step."""
+    file = _FOLDER / f"{language}.po"
+    if not file.exists():
+        return NullTranslations()
+    with file.open("rb") as stream:
+        catalogue = read_po(stream, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+_TRANSLATIONS = {language: _load(language) for language in LANGUAGES}
+
+
+def use(language: str) -> None:
+    """Set the language for the rest of this request."""
+    _language.set(language)
+
+
+def current() -> str:
+    """Return the language of this request."""
+    return _language.get()
+
+
+def gettext(message: str) -> str:
+    """Translate words of the page."""
+    return _TRANSLATIONS[current()].gettext(message)
+
+
+def ngettext(singular: str, plural: str, number: int) -> str:
+    """Translate words that depend on a number."""
+    return _TRANSLATIONS[current()].ngettext(singular, plural, number)
+
+
+def N_(message: str) -> str:  # noqa: N802  (gettext's own name for words that are translated later)
+    """Mark words that are translated where they are shown."""
+    return message
+
+
+def accepted(header: str) -> str:
+    """Return the language that a browser's Accept-Language header asks for; French when it asks for neither."""
+    weighted = []
+    for place, part in enumerate(header.split(",")[:20]):
+        name, _, parameters = part.strip().partition(";")
+        try:
+            weight = float(parameters.strip().removeprefix("q=")) if parameters else 1.0
+        except ValueError:
+            continue
+        weighted.append((-weight, place, name.strip().lower()[:2]))
+    return next((name for _, _, name in sorted(weighted) if name in LANGUAGES), LANGUAGES[0])
+
+
+def price(cents: int) -> str:
+    """Return a price as it is read: Gratuit, 10 €, 22,50 €."""
+    if cents == 0:
+        return gettext("Gratuit")
+    pattern = None if cents % 100 else {"fr": "#,##0\xa0¤", "en": "¤#,##0"}[current()]
+    return format_currency(cents / 100, "EUR", pattern, locale=current(), currency_digits=cents % 100 != 0)
+
+
+def day(value: str) -> str:
+    """Return a civil day as it is read: 16/09/2024."""
+    return f"{date.fromisoformat(value):%d/%m/%Y}"
+
+
+def moment(value: str, zone: tzinfo) -> str:
+    """Return a moment in the city's time: le 16/09/2024 à 10:42."""
+    found = datetime.fromisoformat(value).astimezone(zone)
+    return gettext("le %(day)s à %(time)s") % {"day": f"{found:%d/%m/%Y}", "time": f"{found:%H:%M}"}
+
+
+def just_now(value: str, zone: tzinfo) -> str:
+    """Return a moment of today to the second, à 10:42:03; an earlier one as `moment` does."""
+    found = datetime.fromisoformat(value).astimezone(zone)
+    if found.date() != datetime.now(zone).date():
+        return moment(value, zone)
+    return gettext("à %(time)s") % {"time": f"{found:%H:%M:%S}"}
+
+
+@cache
+def countries(language: str) -> list[tuple[str, str]]:
+    """Return every country's code and name in a language, France first."""
+    names = Locale(language).territories.items()
+    known = [(code, name) for code, name in names if code.isalpha() and len(code) == 2 and code not in _NO_COUNTRIES]
+    return sorted(known, key=lambda pair: (pair[0] != "FR", unicodedata.normalize("NFKD", pair[1]).casefold()))
+
+
+_NO_COUNTRIES = {"EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"}  # regions and placeholders that Unicode lists beside them

@@ -1,0 +1,87 @@
+"""What holds for every answer: the language of the request, and the headers that browsers are to obey."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers as RequestHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from personal_space import language
+from personal_space.session import LANGUAGE
+from personal_space.settings import Settings
+
+CHOICE = "langue"  # the query parameter that changes the language
+MAX_BYTES = 64_000  # of a request's body: the largest form takes a twentieth of it
+
+
+class Languages:
+    """Each request in the language that the resident chose, else in the browser's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find the language, then answer in it."""
+        if scope["type"] == "http":
+            asked = parse_qs(scope["query_string"].decode("latin-1")).get(CHOICE, [""])[0]
+            if asked in language.LANGUAGES:
+                scope["session"][LANGUAGE] = asked
+            chosen = scope["session"].get(LANGUAGE)
+            language.use(chosen or language.accepted(RequestHeaders(scope=scope).get("accept-language", "")))
+        await self._app(scope, receive, send)
+
+
+class Limit:
+    """No request whose body is too long to be a form, or of unknown length."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 413, or go on."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            length = RequestHeaders(scope=scope).get("content-length", "")
+            if not length.isascii() or not length.isdigit() or len(length) > 9 or int(length) > MAX_BYTES:
+                await PlainTextResponse("too long", 413)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class Headers:
+    """What browsers may load, whom they may send forms to, and what they may keep."""
+
+    def __init__(self, app: ASGIApp, configured: Settings) -> None:
+        self._app = app
+        elsewhere = " ".join(dict.fromkeys(_origin(url) for url in (configured.payment_url, configured.issuer)))
+        self._headers = {
+            "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            f"connect-src 'self'; form-action 'self' {elsewhere}; base-uri 'none'; frame-ancestors 'none'",
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "cross-origin-opener-policy": "same-origin",
+            "permissions-policy": "camera=(), geolocation=(), microphone=()",
+        }
+        if configured.secure:
+            self._headers["strict-transport-security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        kept = scope["path"].startswith("/static/")
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                headers["cache-control"] = "public, max-age=3600" if kept else "no-store"
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

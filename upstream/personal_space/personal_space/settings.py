@@ -1,0 +1,75 @@
+"""Everything that differs from one city to the next, read from `PERSONAL_SPACE_…`."""
+
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SAMPLE_ADDRESSES = Path(__file__).parent / "addresses.toml"
+
+
+class Settings(BaseSettings):
+    """The app's settings; each is an environment variable, or a file of that name in `/run/secrets`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PERSONAL_SPACE_",
+        secrets_dir="/run/secrets" if Path("/run/secrets").is_dir() else None,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    url: str = Field(pattern=r"^https?://[^/]+$")  # where residents' browsers find the app
+    redis_url: SecretStr  # the hub's
+    redis_prefix: str = "permit-hub:"
+    secret: SecretStr = Field(min_length=32)  # signs sessions: a change of it signs everybody out
+    issuer: str = Field(pattern=r"^https?://.*[^/]$")  # MonParis, or any other OpenID provider
+    client_id: str
+    client_secret: SecretStr
+    scope: str = "openid profile email parking"
+    resident_claim: str = "sub"
+    payment_url: str = Field(pattern=r"^https?://")
+    payment_secret: SecretStr = Field(min_length=32)  # shared with the payment service
+    addresses: Path = SAMPLE_ADDRESSES
+    time_zone: str = "Europe/Paris"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except Exception:
+            raise ValueError("not a time zone of the IANA database") from None
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the city's time zone, in which residents read times."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def secure(self) -> bool:
+        """Tell whether residents reach the app by HTTPS."""
+        return self.url.startswith("https://")
+
+
+class SettingsError(SystemExit):
+    """Settings are missing or wrong. A process that lets this pass prints which, never a value, and exits with 1."""
+
+
+@cache
+def settings() -> Settings:
+    """Read the settings once a process.
+
+    Raises:
+        SettingsError: a setting is missing or wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = (
+            f"PERSONAL_SPACE_{str(fault['loc'][0]).upper()} is wrong or missing: {fault['msg']}" for fault in faults
+        )
+        raise SettingsError("\n".join(lines)) from None

@@ -1,0 +1,143 @@
+"""What the hub's codes are called on the page: French here, English in the catalogue."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from permit_hub_client import ProviderState
+
+from personal_space.language import N_, gettext, just_now
+from personal_space.settings import settings
+
+PROVIDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "paybyphone": "PayByPhone",
+        "flowbird": "Flowbird",
+        "easypark": "EasyPark",
+        "indigo_neo": "Indigo Neo",
+        "city_hub": N_("Horodateurs et contrôle de la ville"),
+    }
+)
+STATUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "submitted": N_("En cours d'instruction"),
+        "awaiting_payment": N_("En attente de paiement"),
+        "active": N_("Droits activés"),
+        "rejected": N_("Demande refusée"),
+        "cancelled_by_resident": N_("Annulée par l'usager"),
+        "cancelled_unpaid": N_("Annulée, non payée"),
+        "ended": N_("Droit terminé"),
+    }
+)
+ACTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "pay": N_("Payer"),
+        "change_vehicle": N_("Changer de véhicule"),
+        "change_address": N_("Changer d'adresse"),
+        "renew": N_("Renouvellement"),
+        "cancel": N_("Annuler"),
+        "details": N_("Voir le détail"),
+    }
+)
+PATHS: Mapping[str, str] = MappingProxyType(
+    {
+        "pay": "/paiement",
+        "change_vehicle": "/vehicule",
+        "change_address": "/adresse",
+        "renew": "/renouvellement",
+        "cancel": "/annulation",
+        "details": "",
+    }
+)
+"""Where each action of a card is, below the card's own page."""
+
+PROFILES: Mapping[str, str] = MappingProxyType(
+    {
+        "standard": N_("Véhicule particulier"),
+        "two_wheeler": N_("Deux-roues motorisé"),
+        "low_emission": N_("Véhicule basse émission"),
+        "non_taxable": N_("Foyer non imposable"),
+    }
+)
+STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "nothing": N_("n'a jamais reçu vos données"),
+        "sending": N_("en cours de transmission"),
+        "held": N_("détient vos données, confirmé %(when)s"),
+        "removing": N_("en cours de retrait"),
+        "removed": N_("retiré %(when)s"),
+        "refused": N_("refusé par le prestataire : il ne détient rien"),
+    }
+)
+STEPS: Mapping[str, str] = MappingProxyType(
+    {
+        "permit.requested": N_("Demande déposée, en cours d'instruction"),
+        "permit.approved": N_("Demande acceptée, en attente de paiement"),
+        "permit.rejected": N_("Demande refusée"),
+        "permit.activated": N_("Droit activé"),
+        "permit.renewal_requested": N_("Renouvellement demandé, en attente de paiement"),
+        "permit.renewed": N_("Droit renouvelé"),
+        "permit.vehicle_changed": N_("Véhicule changé"),
+        "permit.address_change_requested": N_("Changement d'adresse demandé, en attente de paiement"),
+        "permit.address_changed": N_("Adresse changée"),
+        "permit.cancelled": N_("Demande annulée"),
+        "permit.pending_change_cancelled": N_("Changement en attente annulé"),
+        "permit.imported": N_("Droit repris de l'ancien service"),
+        "permit.ended": N_("Droit terminé"),
+    }
+)
+REFUSALS: Mapping[str, str] = MappingProxyType(
+    {
+        "plate_in_use": N_("Ce véhicule a déjà un droit de stationnement, ou une demande en cours."),
+        "plate.raw": N_("Cette immatriculation n'est pas lisible : lettres et chiffres, 20 au plus."),
+        "unknown_tariff": N_("Cette durée n'est plus proposée pour ce véhicule."),
+        "action_not_offered": N_("Cette action n'est plus proposée pour ce droit."),
+        "permit_exists": N_("Cette demande a déjà été enregistrée : elle figure dans votre espace."),
+        "job_id_reused": N_(
+            "Cette demande a déjà été enregistrée : vérifiez votre espace avant d'en envoyer une autre."
+        ),
+        "consent_stale": N_(
+            "Votre choix a été modifié entre-temps, dans un autre onglet ou sur un autre appareil. "
+            "Votre autorisation n'a pas été enregistrée. Voici le choix en vigueur."
+        ),
+        "resident_erased": N_("Votre compte a été effacé à votre demande : plus rien ne peut y être ajouté."),
+    }
+)
+"""Refusals in words, by their code, or by the field at fault where the code alone says too little."""
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {"plate": "plate", "plate.raw": "plate", "plate.country": "country", "years": "offer", "profile": "offer"}
+)
+"""The hub's fields, and where the form shows what is wrong with them."""
+
+
+def refusal(code: str | None, field: str | None) -> str:
+    """Say why the hub refused a job."""
+    known = REFUSALS.get(field or "") or REFUSALS.get(code or "")
+    return gettext(known or N_("Votre demande a été refusée (%(code)s).")) % {"code": code}
+
+
+def provider(name: str) -> str:
+    """Return a provider's name; one that this app does not know yet has the hub's own name."""
+    return gettext(PROVIDERS[name]) if name in PROVIDERS else name.replace("_", " ").title()
+
+
+def state(one: ProviderState) -> str:
+    """Say where a provider stands."""
+    when = one["confirmed_at"] and just_now(one["confirmed_at"], settings().zone)
+    words = STATES[one["state"]]
+    return gettext(words) % {"when": when}
+
+
+def profile(name: str) -> str:
+    """Return what a tariff profile is called."""
+    return gettext(PROFILES[name]) if name in PROFILES else name.replace("_", " ")
+
+
+def years(number: int) -> str:
+    """Return a duration: 1 an, 3 ans."""
+    return gettext("1 an") if number == 1 else gettext("%(number)s ans") % {"number": number}
+
+
+def listed(names: list[str]) -> str:
+    """Return providers' names as the consent text lists them."""
+    return ", ".join(provider(name) for name in names)
