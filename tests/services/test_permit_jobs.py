@@ -29,6 +29,18 @@ def _what_is_shown_is_the_truth(request, evidence):
             assert evidence.space(name) == shown
 
 
+def test_what_upstream_had_verified_stays_with_the_permit_until_its_resident_is_erased(upstream, evidence):
+    asked, row = upstream.request(verified=UNVERIFIED), upstream.row()
+    upstream.take_over(row)
+    kept = "SELECT verified FROM permits WHERE permit_id = %s"
+    assert evidence.value(kept, asked) == UNVERIFIED
+    assert evidence.value(kept, row["permit_id"]) is None
+    upstream.applied("permit.decide", permit_id=asked, decision="approve")
+    assert evidence.value(kept, asked) == UNVERIFIED
+    upstream.applied("resident.erase")
+    assert evidence.value(kept, asked) is None
+
+
 def test_a_verified_request_waits_for_its_payment(upstream, evidence, kicks, today):
     receipt = upstream.applied("permit.request", **(wish := upstream.wish(PERMIT)))
     card = evidence.card(ANNE, PERMIT)

@@ -1,0 +1,55 @@
+"""Requests under review are found by indexes, whatever the number of permits."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+
+from worker.db import requests
+from worker.db.engine import transact
+from worker.domain.permit import Status
+
+# Permit n of as many residents; every hundredth is under review, the later the lower its number.
+FILL = """
+    INSERT INTO residents (resident_id) SELECT 'r-' || n FROM generate_series(1, 3000) n;
+    INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
+        SELECT lpad(to_hex(n), 32, '0')::uuid, 'r-' || n, CASE WHEN n % 100 = 0 THEN 'submitted' ELSE 'active' END,
+            '2026-01-01', 'standard', '', '', '{}'
+        FROM generate_series(1, 3000) n;
+    INSERT INTO plate_assignments (permit_id, assigned_at, raw, normalised, country, plate_key, during)
+        SELECT permit_id, now() - row_number() OVER (ORDER BY permit_id) * interval '1 s', '', '', 'FR', permit_id,
+            'empty'
+        FROM permits;
+    ANALYZE;
+"""
+
+
+def permit(number: int) -> UUID:
+    return UUID(f"{number:032x}")
+
+
+def test_the_oldest_request_is_first_and_no_table_of_all_permits_is_read(engine, database):
+    with database.connect() as connection:
+        connection.execute(FILL)
+    found = transact(engine, lambda db: requests.under_review(db, 2))
+    assert [request.permit.permit_id for request in found] == [permit(3000), permit(2900)]
+    assert transact(engine, requests.count) == 30
+    for statement, given in ((requests._LIST, {"limit": 100}), (requests._COUNT, {})):
+        plan = "\n".join(
+            transact(engine, lambda db, s=statement, g=given: db.execute(text("EXPLAIN " + s.text), g).scalars().all())
+        )
+        assert "permits_under_review" in plan, plan
+        assert not any(f"Seq Scan on {table}" in plan for table in ("permits", "plate_assignments")), plan
+
+
+def test_a_permit_is_named_by_the_beginning_of_its_id_whatever_its_status(engine, database):
+    with database.connect() as connection:
+        connection.execute(FILL)
+
+    def named(first: int, last: int) -> list[tuple[UUID, Status]]:
+        return transact(engine, lambda db: requests.named(db, permit(first), permit(last)))
+
+    assert named(17, 17) == [(permit(17), Status.ACTIVE)]
+    assert named(100, 100) == [(permit(100), Status.SUBMITTED)]
+    assert len(named(1, 3000)) == 2
+    assert named(4000, 5000) == []
+    assert transact(engine, lambda db: requests.find(db, permit(17))) is None
