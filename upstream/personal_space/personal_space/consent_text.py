@@ -32,7 +32,7 @@ CHOICES: Mapping[str, str] = MappingProxyType(
 
 def text(choice: str, providers: Sequence[str]) -> str:
     """Return a choice in this request's language, about these providers."""
-    return gettext(CHOICES[choice]) % {"providers": listed(list(providers))}
+    return gettext(CHOICES[choice]) % {"providers": listed(providers)}
 
 
 def proof(choice: str, providers: Sequence[str]) -> dict[str, str]:

@@ -95,6 +95,12 @@ def moment(value: str, zone: tzinfo) -> str:
     return gettext("le %(day)s à %(time)s") % {"day": f"{found:%d/%m/%Y}", "time": f"{found:%H:%M}"}
 
 
+def instant(value: str, zone: tzinfo) -> str:
+    """Return a moment to the second, for what may have to be proved: le 16/09/2024 à 10:42:03."""
+    found = datetime.fromisoformat(value).astimezone(zone)
+    return gettext("le %(day)s à %(time)s") % {"day": f"{found:%d/%m/%Y}", "time": f"{found:%H:%M:%S}"}
+
+
 def just_now(value: str, zone: tzinfo) -> str:
     """Return a moment of today to the second, à 10:42:03; an earlier one as `moment` does."""
     found = datetime.fromisoformat(value).astimezone(zone)

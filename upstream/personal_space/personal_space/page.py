@@ -32,6 +32,7 @@ _environment.globals.update(
 )
 _environment.filters.update(
     moment=lambda value: language.moment(value, settings().zone),
+    instant=lambda value: language.instant(value, settings().zone),
 )
 
 

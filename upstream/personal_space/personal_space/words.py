@@ -1,6 +1,6 @@
 """What the hub's codes are called on the page: French here, English in the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from permit_hub_client import ProviderState
@@ -138,6 +138,8 @@ def years(number: int) -> str:
     return gettext("1 an") if number == 1 else gettext("%(number)s ans") % {"number": number}
 
 
-def listed(names: list[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Return providers' names as the consent text lists them."""
-    return ", ".join(provider(name) for name in names)
+    order = list(PROVIDERS)
+    known = sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+    return ", ".join(provider(name) for name in known)
