@@ -48,9 +48,12 @@ class WebApp:
             f"{PREFIX}PAYMENT_URL": f"http://127.0.0.1:{self.stand_ins_port}/paiement",
         }
 
-    def programs(self) -> tuple[Program, ...]:
+    def programs(self) -> tuple[Program, Program]:
         """Return the stand-ins and the app, as programs to run in the foreground."""
-        return (_program("stand-ins", "personal_space.stand_ins", self.stand_ins_port, self._shared),)
+        return (
+            _program("stand-ins", "personal_space.stand_ins", self.stand_ins_port, self._shared),
+            _program("personal-space", "personal_space", self.port, self.environment),
+        )
 
     @property
     def _shared(self) -> dict[str, str]:

@@ -1,24 +1,38 @@
 """`permit-hub up`: the whole stack, as an operator runs it."""
 
+import os
 import signal
 import sys
 import time
+from datetime import UTC, datetime
 
 import psutil
 import pytest
+from permit_hub_client import Hub
 
 from integrations.registry import ADAPTERS
 from ops.canary import Canary
 from ops.embedded import running
 
-PORTS = ("flower", "sandbox", "sandbox_tls", "valkey")
-SERVERS = {"postgres", "valkey", "sandbox", "flower", "stand-ins"}
+PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "valkey")
+SERVERS = {"postgres", "valkey", "sandbox", "flower", "stand-ins", "personal-space"}
 WORKERS = {"consent", "jobs", "bulk", "beat", *(f"deliver-{name}" for name in ADAPTERS)}
 UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
 
 
+DEMO, PLATES = "r-camille", ["EF-367-QS", "PO-456-VB", "AA-111-AA"]
+
+
 def port(address: str) -> int:
     return int(address.rpartition(":")[2])
+
+
+def hub_on(folder) -> Hub:
+    found = running.find(folder)
+    assert found is not None
+    return Hub(
+        found.environment["PERMIT_HUB_REDIS_URL"], source="test", prefix=found.environment["PERMIT_HUB_REDIS_PREFIX"]
+    )
 
 
 @pytest.fixture
@@ -73,3 +87,26 @@ def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert running.find(folder) is None
+
+
+def test_the_demo_account_has_the_guides_permits_and_a_second_start_leaves_what_became_of_them(up, folder, parent):
+    process, told, _ = up
+    assert told["account"] == {"email": "camille@example.org", "password": "demo"}
+    with hub_on(folder) as hub:
+        assert [card["plate"] for card in hub.space(DEMO)["cards"]] == PLATES
+        assert hub.space("r-dominique") is None
+        decision = {"choice": "refuse", "providers": ["easypark"], "text": {"version": "1", "sha256": "a" * 64}}
+        assert hub.submit("consent.decide", resident_id=DEMO, decided_at=datetime.now(UTC), **decision).applied
+        before = hub.space(DEMO)
+    process.terminate()
+    process.communicate(timeout=60)
+
+    again, told = parent(*UP, str(folder), env=os.environ | {"PERMIT_HUB_SETTLE_SECONDS": "50"})
+    with hub_on(folder) as hub:
+        after = hub.space(DEMO)
+    assert (after["cards"], after["consent"]["version"]) == (before["cards"], before["consent"]["version"])
+    for name in ("personal-space", "stand-ins"):
+        variables = psutil.Process(told["processes"][name]).environ()
+        assert not [variable for variable in variables if variable.startswith("PERMIT_HUB_")], name
+    again.terminate()
+    again.communicate(timeout=60)
