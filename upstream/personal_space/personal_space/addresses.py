@@ -18,6 +18,11 @@ class Address:
     label: str
     zones: tuple[str, ...]
 
+    @property
+    def fields(self) -> dict[str, object]:
+        """Return it as a job carries it."""
+        return {"address": {"ban_id": self.ban_id, "label": self.label}, "zones": list(self.zones)}
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:

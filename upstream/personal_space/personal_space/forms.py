@@ -1,7 +1,6 @@
 """What residents type: which fields there are, and what is wrong with them before the hub is asked."""
 
 import re
-from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -12,11 +11,10 @@ from wtforms import Form, HiddenField, RadioField, SelectField, StringField
 from wtforms.csrf.session import SessionCSRF
 from wtforms.validators import InputRequired, Length, ValidationError
 
-from personal_space import language
+from personal_space import language, words
 from personal_space.addresses import Address, Addresses
 from personal_space.language import gettext
 from personal_space.settings import settings
-from personal_space.words import profile, years
 
 MAX_PLATE, MAX_ADDRESS, MAX_PROVIDERS, MAX_VERSION = 20, 200, 32, 2**31 - 1  # as the hub's jobs have them
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]{1,31}")
@@ -91,6 +89,11 @@ class VehicleForm(JobForm):
         super().__init__(*args, **kwargs)
         self.country.choices = language.countries(language.current())
 
+    @property
+    def typed(self) -> dict[str, str]:
+        """Return the plate as a job carries it."""
+        return {"raw": self.plate.data, "country": self.country.data}
+
 
 class AddressForm(JobForm):
     """An address of the city."""
@@ -116,14 +119,19 @@ class OfferForm(JobForm):
 
     offer = RadioField(validators=[InputRequired()])
 
-    def offers(self, catalogue: Catalogue, *profiles: str) -> "OfferForm":
-        """Offer what the catalogue has for these profiles."""
+    def offers(self, catalogue: Catalogue, profile: str | None = None) -> None:
+        """Offer what the catalogue has, for one profile or for all."""
         self.offer.choices = [
-            (f"{name}-{number}", f"{profile(name)} · {years(int(number))} · {language.price(cents)}")
-            for name in profiles
-            for number, cents in sorted(catalogue["profiles"].get(name, {}).items(), key=lambda pair: int(pair[0]))
+            (f"{name}-{number}", f"{words.profile(name)} · {words.years(int(number))} · {language.price(cents)}")
+            for name, prices in catalogue["profiles"].items()
+            if profile in (None, name)
+            for number, cents in sorted(prices.items(), key=lambda pair: int(pair[0]))
         ]
-        return self
+
+    @property
+    def offered_profile(self) -> str:
+        """Return the profile that was chosen, whether or not it is on offer."""
+        return (self.offer.data or "").rpartition("-")[0]
 
     @property
     def chosen(self) -> tuple[str, int]:
@@ -154,8 +162,3 @@ class ConsentForm(PageForm):
         """Return the providers that the page named; none where they cannot be read."""
         shown = (self.providers.data or "").split(",")
         return shown if len(shown) <= MAX_PROVIDERS and all(map(_PROVIDER.fullmatch, shown)) else []
-
-
-def job_address(found: Address) -> Mapping[str, object]:
-    """Return an address as a job carries it."""
-    return {"address": {"ban_id": found.ban_id, "label": found.label}, "zones": list(found.zones)}

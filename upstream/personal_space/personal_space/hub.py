@@ -3,11 +3,12 @@
 from datetime import datetime
 from functools import cache
 
-from permit_hub_client import Card, Hub, HubError, Receipt, Space
+from permit_hub_client import Card, Catalogue, Hub, HubError, Receipt, Space
 
 from personal_space.settings import settings
 
 WAIT_SECONDS = 4.0  # longer, and the resident is told that nothing was confirmed
+IO_SECONDS = 1.0  # for one exchange with Redis; a Redis that is away is known to be after about five of them
 SOURCE = "personal-space"
 
 
@@ -19,7 +20,9 @@ class UnknownPermitError(Exception):
 def hub() -> Hub:
     """Return the client; it connects when first used."""
     configured = settings()
-    return Hub(configured.redis_url.get_secret_value(), source=SOURCE, prefix=configured.redis_prefix)
+    return Hub(
+        configured.redis_url.get_secret_value(), source=SOURCE, prefix=configured.redis_prefix, io_seconds=IO_SECONDS
+    )
 
 
 def today() -> str:
@@ -34,6 +37,23 @@ async def space_of(resident_id: str) -> Space | None:
         HubError: it cannot be had at the moment.
     """
     return await hub().aio.space(resident_id, wait=WAIT_SECONDS)
+
+
+_last_known: list[Catalogue] = []
+
+
+async def catalogue() -> Catalogue:
+    """Read what permits cost and who may receive data; the last that was read where the hub is away.
+
+    Raises:
+        HubError: it was never read, and cannot be had at the moment.
+    """
+    try:
+        _last_known[:] = [await hub().aio.catalogue(wait=WAIT_SECONDS)]
+    except HubError:
+        if not _last_known:
+            raise
+    return _last_known[0]
 
 
 async def card_of(resident_id: str, permit_id: str) -> tuple[Space, Card]:

@@ -1,17 +1,18 @@
 """What residents do with their permits: each form becomes one job, and comes back with whatever is wrong."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from permit_hub_client import Card
+from permit_hub_client import Card, HubError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from personal_space import session, words
-from personal_space.forms import AddressForm, JobForm, OfferForm, RequestForm, VehicleForm, job_address
-from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, hub, submit
-from personal_space.language import gettext
+from personal_space.forms import AddressForm, JobForm, OfferForm, RequestForm, VehicleForm
+from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, submit
+from personal_space.language import N_, gettext
 from personal_space.page import go, render
 from personal_space.session import Resident
 from personal_space.words import refusal
@@ -19,6 +20,8 @@ from personal_space.words import refusal
 F = TypeVar("F", bound=JobForm)
 REQUEST = "/droits/nouveau"
 """Where a new request is made."""
+REFUSED, UNTAKEN = 409, 503
+"""What a form comes back with when the hub refused it, and when the hub did not answer."""
 
 
 async def details(request: Request) -> Response:
@@ -33,9 +36,8 @@ async def details(request: Request) -> Response:
 async def request_permit(request: Request) -> Response:
     """Ask for a permit; it is decided at once when MonParis has verified residence and vehicle."""
     resident = session.signed_in(request)
-    catalogue = await hub().aio.catalogue(wait=WAIT_SECONDS)
     form = await _form(request, RequestForm)
-    form.offers(catalogue, *catalogue["profiles"])
+    form.offers(await catalogue())
     if not _sent(request, form):
         return _show(request, "request.html", form)
     profile, years = form.chosen
@@ -48,64 +50,88 @@ async def request_permit(request: Request) -> Response:
         None,
         resident_id=resident.resident_id,
         permit_id=form.known_job_id,
-        plate=_plate(form),
+        plate=form.typed,
         profile=profile,
         years=years,
         verified={"residence": resident.residence_verified, "vehicle": resident.vehicle_verified},
-        **job_address(form.found),
+        **form.found.fields,
     )
 
 
-async def renew(request: Request, resident: Resident, card: Card) -> Response:
-    """Ask for a further term."""
-    catalogue = await hub().aio.catalogue(wait=WAIT_SECONDS)
-    form = await _form(request, OfferForm)
-    form.offers(catalogue, card["profile"])
-    if not _sent(request, form):
-        return _show(request, "renew.html", form, card)
-    _, years = form.chosen
-    done = gettext("Votre renouvellement est enregistré.")
-    return await _take(request, form, "renew.html", "permit.renew", done, card, **_about(resident, card), years=years)
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a card offers: the form that asks for it, the job that it becomes, and what is said when it is done."""
+
+    name: str
+    form: type[JobForm]
+    template: str
+    kind: str
+    done: str
+    fields: Callable[[Any], Mapping[str, object]]  # what of the form the job carries
+
+    async def page(self, request: Request, resident: Resident, card: Card) -> Response:
+        """Ask for it, or do it."""
+        form = await _form(request, self.form)
+        if isinstance(form, OfferForm):
+            form.offers(await catalogue(), card["profile"])
+        if not _sent(request, form):
+            return _show(request, self.template, form, card)
+        about: dict[str, object] = {"resident_id": resident.resident_id, "permit_id": card["permit_id"]}
+        fields = {**about, **self.fields(form)}
+        return await _take(request, form, self.template, self.kind, gettext(self.done), card, **fields)
+
+    async def kept(self, request: Request) -> Response:
+        """Show what was typed again while the hub is away, and with it the permit that it is about."""
+        form = await _form(request, self.form)
+        if isinstance(form, OfferForm):
+            form.offers(await catalogue(), form.offered_profile)
+        return _show(request, self.template, form, status=UNTAKEN)
 
 
-async def change_vehicle(request: Request, resident: Resident, card: Card) -> Response:
-    """Move the permit to another vehicle."""
-    form = await _form(request, VehicleForm)
-    if not _sent(request, form):
-        return _show(request, "vehicle.html", form, card)
-    done = gettext("Votre véhicule est changé : c'est en vigueur dès maintenant.")
-    fields = {**_about(resident, card), "plate": _plate(form)}
-    return await _take(request, form, "vehicle.html", "permit.change_vehicle", done, card, **fields)
+ACTIONS = (
+    Action(
+        "renew",
+        OfferForm,
+        "renew.html",
+        "permit.renew",
+        N_("Votre renouvellement est enregistré."),
+        lambda form: {"years": form.chosen[1]},
+    ),
+    Action(
+        "change_vehicle",
+        VehicleForm,
+        "vehicle.html",
+        "permit.change_vehicle",
+        N_("Votre véhicule est changé : c'est en vigueur dès maintenant."),
+        lambda form: {"plate": form.typed},
+    ),
+    Action(
+        "change_address",
+        AddressForm,
+        "address.html",
+        "permit.change_address",
+        N_("Votre changement d'adresse est enregistré."),
+        lambda form: form.found.fields,
+    ),
+    Action("cancel", JobForm, "cancel.html", "permit.cancel", N_("C'est annulé."), lambda _form: {}),
+)
+"""What residents do with a card by one form; paying leads elsewhere (`payments.py`)."""
+
+Page = Callable[[Request, Resident, Card], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-async def change_address(request: Request, resident: Resident, card: Card) -> Response:
-    """Move the permit to another address."""
-    form = await _form(request, AddressForm)
-    if not _sent(request, form):
-        return _show(request, "address.html", form, card)
-    done = gettext("Votre changement d'adresse est enregistré.")
-    fields = {**_about(resident, card), **job_address(form.found)}
-    return await _take(request, form, "address.html", "permit.change_address", done, card, **fields)
-
-
-async def cancel(request: Request, resident: Resident, card: Card) -> Response:
-    """Cancel what is not paid."""
-    form = await _form(request, JobForm)
-    if not _sent(request, form):
-        return _show(request, "cancel.html", form, card)
-    done = gettext("C'est annulé.")
-    return await _take(request, form, "cancel.html", "permit.cancel", done, card, **_about(resident, card))
-
-
-Action = Callable[[Request, Resident, Card], Awaitable[Response]]
-
-
-def offered(name: str, action: Action) -> Callable[[Request], Awaitable[Response]]:
-    """Return the page of an action, for the cards that offer it."""
+def offered(name: str, action: Page, kept: Endpoint | None = None) -> Endpoint:
+    """Return the page of an action, for the cards that offer it; `kept` answers a form that comes while it is away."""
 
     async def page(request: Request) -> Response:
         resident = session.signed_in(request)
-        _, card = await card_of(resident.resident_id, str(request.path_params["permit_id"]))
+        try:
+            _, card = await card_of(resident.resident_id, str(request.path_params["permit_id"]))
+        except HubError:
+            if kept is None or request.method != "POST":
+                raise
+            return await kept(request)
         if name not in {one["name"] for one in card["actions"]}:
             session.leave_notice(request, refusal("action_not_offered", None))
             return go(f"/droits/{card['permit_id']}")
@@ -126,9 +152,20 @@ def _sent(request: Request, form: JobForm) -> bool:
     return request.method == "POST" and bool(form.validate())
 
 
-def _show(request: Request, template: str, form: JobForm, card: Card | None = None) -> Response:
-    status = 422 if form.errors else 200
-    return render(request, template, status, form=form, card=card, addresses=AddressForm.known.labels, untaken=False)
+def _show(
+    request: Request, template: str, form: JobForm, card: Card | None = None, status: int | None = None
+) -> Response:
+    if status is None:
+        status = 422 if form.errors else 200
+    return render(
+        request,
+        template,
+        status,
+        form=form,
+        card=card,
+        addresses=AddressForm.known.labels,
+        untaken=status == UNTAKEN,
+    )
 
 
 async def _take(
@@ -144,23 +181,7 @@ async def _take(
             raise UnknownPermitError
         form.renew_job_id()
         form.refuse(words.FIELDS.get(receipt.field or ""), refusal(receipt.code, receipt.field))
-    return render(
-        request,
-        template,
-        503 if receipt is None else 409,
-        form=form,
-        card=card,
-        addresses=AddressForm.known.labels,
-        untaken=receipt is None,
-    )
-
-
-def _about(resident: Resident, card: Card) -> dict[str, object]:
-    return {"resident_id": resident.resident_id, "permit_id": card["permit_id"]}
-
-
-def _plate(form: VehicleForm) -> dict[str, str]:
-    return {"raw": form.plate.data, "country": form.country.data}
+    return _show(request, template, form, card, UNTAKEN if receipt is None else REFUSED)
 
 
 _CARD = "/droits/{permit_id:uuid}"
@@ -168,12 +189,7 @@ routes = [
     Route(REQUEST, request_permit, methods=["GET", "POST"]),
     Route(_CARD, details),
     *(
-        Route(_CARD + words.PATHS[name], offered(name, action), methods=["GET", "POST"])
-        for name, action in (
-            ("renew", renew),
-            ("change_vehicle", change_vehicle),
-            ("change_address", change_address),
-            ("cancel", cancel),
-        )
+        Route(_CARD + words.PATHS[one.name], offered(one.name, one.page, one.kept), methods=["GET", "POST"])
+        for one in ACTIONS
     ),
 ]

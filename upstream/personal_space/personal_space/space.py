@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from personal_space import session
 from personal_space.forms import ConsentForm
-from personal_space.hub import WAIT_SECONDS, hub, space_of, today
+from personal_space.hub import WAIT_SECONDS, catalogue, hub, space_of, today
 from personal_space.page import render
 
 
@@ -24,7 +24,7 @@ async def healthy(_request: Request) -> Response:
 async def space(request: Request) -> Response:
     """Show the resident's permits and consent."""
     resident = session.signed_in(request)
-    found = await space_of(resident.resident_id) or empty(await hub().aio.catalogue(wait=WAIT_SECONDS))
+    found = await space_of(resident.resident_id) or empty(await catalogue())
     return render(request, "space.html", space=found, consent=found["consent"], form=ConsentForm.of(request))
 
 
@@ -36,7 +36,7 @@ async def recipients(request: Request) -> Response:
     return render(request, "recipients.html", space=found, history=history)
 
 
-def empty(catalogue: Catalogue) -> Space:
+def empty(known: Catalogue) -> Space:
     """Return the space of somebody whom the hub does not know yet: no card, and a choice still to be made."""
     return {
         "resident_id": "",
@@ -49,7 +49,7 @@ def empty(catalogue: Catalogue) -> Space:
             "updated_at": None,
             "providers": [
                 {"provider": name, "allowed": False, "state": "nothing", "confirmed_at": None}
-                for name in catalogue["consent_providers"]
+                for name in known["consent_providers"]
             ],
         },
         "public_task": [],
