@@ -110,7 +110,7 @@ class Stage:
                 event = watch.next(remaining) if remaining > 0 else None
                 missing = ", ".join(left.keys() - confirmed.keys())
                 expect(event is not None, f"a confirmation comes within {PATIENCE_SECONDS:g} s from {missing}")
-                for share in (event or {}).get("data", {}).get("shares", ()):
+                for share in event["data"]["shares"] if event and "data" in event else ():
                     provider = share["provider"]
                     if share["held"] == holds and provider in left:
                         left[provider].discard(UUID(share["permit_id"]))

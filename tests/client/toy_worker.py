@@ -52,15 +52,34 @@ def cancel_permit(raw: str) -> None:
     raise RuntimeError
 
 
-@app.task(name="space.publish")
-def publish_space(resident_id: str) -> dict[str, Any] | None:
+def _show(key: str, document: dict[str, Any]) -> None:
+    backend = app.backend
+    assert isinstance(backend, RedisBackend)
+    backend.client.set(PREFIX + key, json.dumps(document), ex=30)
+
+
+def _made(resident_id: str, key: str) -> dict[str, Any] | None:
     if resident_id == "r-refused":
         return {"outcome": "refused"}
     if resident_id == "r-lost":
         return {"version": 1}
     if resident_id != KNOWN_RESIDENT:
         return None
-    backend = app.backend
-    assert isinstance(backend, RedisBackend)
-    backend.client.set(f"{PREFIX}space:{resident_id}", json.dumps({"resident_id": resident_id, "version": 3}))
+    _show(key, {"resident_id": resident_id, "version": 3})
     return {"version": 3}
+
+
+@app.task(name="space.publish")
+def publish_space(resident_id: str) -> dict[str, Any] | None:
+    return _made(resident_id, f"space:{resident_id}")
+
+
+@app.task(name="space.history", bind=True)
+def make_history(self: Any, resident_id: str) -> dict[str, Any] | None:
+    return _made(resident_id, f"history:{self.request.id}")
+
+
+@app.task(name="space.catalogue")
+def make_catalogue() -> bool:
+    _show("catalogue", {"address_change_cents": 1000})
+    return True

@@ -1,21 +1,70 @@
 """Submit jobs to a permit hub, read personal spaces and watch them change."""
 
+from permit_hub_client.calls import Calls
+from permit_hub_client.documents import (
+    Action,
+    ActionName,
+    Card,
+    CardStatus,
+    Catalogue,
+    Consent,
+    DecisionMade,
+    Event,
+    EventData,
+    HeldState,
+    History,
+    Holding,
+    Payment,
+    PendingChange,
+    PermitHistory,
+    PlateSince,
+    ProviderState,
+    Recipient,
+    ShareConfirmation,
+    Space,
+    Step,
+    ValidTerm,
+)
 from permit_hub_client.errors import HubError, HubFailed, HubUnavailable, InvalidJob, ReceiptTimeout
 from permit_hub_client.hub import Hub
 from permit_hub_client.job import Job
 from permit_hub_client.receipt import Receipt, RowResult
-from permit_hub_client.watch import RESUMED, Watch
+from permit_hub_client.watch import RESUMED, AsyncWatch, Watch
 
 __all__ = [
     "RESUMED",
+    "Action",
+    "ActionName",
+    "AsyncWatch",
+    "Calls",
+    "Card",
+    "CardStatus",
+    "Catalogue",
+    "Consent",
+    "DecisionMade",
+    "Event",
+    "EventData",
+    "HeldState",
+    "History",
+    "Holding",
     "Hub",
     "HubError",
     "HubFailed",
     "HubUnavailable",
     "InvalidJob",
     "Job",
+    "Payment",
+    "PendingChange",
+    "PermitHistory",
+    "PlateSince",
+    "ProviderState",
     "Receipt",
     "ReceiptTimeout",
+    "Recipient",
     "RowResult",
+    "ShareConfirmation",
+    "Space",
+    "Step",
+    "ValidTerm",
     "Watch",
 ]

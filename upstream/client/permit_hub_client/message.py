@@ -22,10 +22,11 @@ class Result:
     value: Any
 
 
-def list_item(task: str, task_id: UUID, argument: str, queue: str, origin: str) -> str:
-    """Return the item that makes a worker on `queue` run a task with one string as its argument."""
+def list_item(task: str, task_id: UUID, argument: str | None, queue: str, origin: str) -> str:
+    """Return the item that makes a worker on `queue` run a task, with one string as its argument or with none."""
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    body = json.dumps([[argument], {}, embed], ensure_ascii=False)
+    arguments = [] if argument is None else [argument]
+    body = json.dumps([arguments, {}, embed], ensure_ascii=False)
     return json.dumps(
         {
             "body": base64.b64encode(body.encode()).decode(),

@@ -1,22 +1,87 @@
 """Live events of one resident."""
 
 import json
-import time
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import redis
-from redis.client import PubSub
 
+from permit_hub_client.blocking import run
+from permit_hub_client.documents import Event
 from permit_hub_client.errors import HubUnavailable
-from permit_hub_client.replies import subscribe
+from permit_hub_client.wire import EndedError, Subscription, Wire
 
-_PAUSE_SECONDS = 0.5  # between attempts to reach a Redis that is away
 _IDLE_SECONDS = 5.0
 
 RESUMED = "watch.resumed"
-"""The type of the event that stands for whatever was missed while the connection was lost."""
+"""The type of the event that stands for whatever was missed: a connection was lost, or events came too fast."""
+
+
+class AsyncWatch:
+    """The events of one resident, live, from the moment that the `async with` block begins.
+
+    Read the personal space inside the block: whatever changes after that reading is an event. A lost connection is
+    made again by itself; then comes an event of type `RESUMED`, which says no more than: read the space again.
+    """
+
+    def __init__(self, wire: Wire, resident_id: str, channel: str) -> None:
+        self._wire = wire
+        self._resident_id = resident_id
+        self._channel = channel
+        self._context: AbstractAsyncContextManager[Subscription] | None = None
+        self._subscription: Subscription | None = None
+
+    async def __aenter__(self) -> Self:
+        context = self._wire.subscribed(self._channel)
+        try:
+            self._subscription = await context.__aenter__()
+        except redis.RedisError as error:
+            raise HubUnavailable(f"Redis does not answer ({type(error).__name__})") from None
+        self._context = context
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        context, self._context, self._subscription = self._context, None, None
+        if context is not None:
+            await context.__aexit__(None, None, None)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            try:
+                event = await self._next(_IDLE_SECONDS)
+            except EndedError:
+                raise StopAsyncIteration from None
+            if event is not None:
+                return event
+
+    async def next(self, timeout: float) -> Event | None:  # noqa: ASYNC109  (named as that of `Watch`)
+        """Return the next event, or None when there was none for `timeout` seconds: the moment for a heartbeat.
+
+        Raises:
+            HubUnavailable: the client was closed.
+        """
+        try:
+            return await self._next(timeout)
+        except EndedError:
+            raise HubUnavailable("the client was closed") from None
+
+    async def _next(self, seconds: float) -> Event | None:
+        if self._subscription is None:
+            raise RuntimeError("a watch is used in a with statement")
+        heard = await self._subscription.next(seconds)
+        if heard is None:
+            return None
+        if isinstance(heard, bytes):
+            event: Event = json.loads(heard)
+            return event
+        return {"type": RESUMED, "subject": self._resident_id}
 
 
 class Watch:
@@ -26,45 +91,22 @@ class Watch:
     made again by itself; then comes an event of type `RESUMED`, which says no more than: read the space again.
     """
 
-    def __init__(self, client: redis.Redis, resident_id: str, channel: str, seconds: float) -> None:
-        self._subscription = PubSub(client.connection_pool)
-        self._resident_id = resident_id
-        self._channel = channel
-        self._seconds = seconds
+    def __init__(self, watch: AsyncWatch) -> None:
+        self._watch = watch
 
     def __enter__(self) -> Self:
-        try:
-            subscribe(self._subscription, self._channel, self._seconds)
-        except redis.RedisError as error:
-            self._subscription.close()
-            raise HubUnavailable("Redis does not answer") from error
+        run(self._watch.__aenter__())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._subscription.close()
+        run(self._watch.__aexit__(kind, error, trace))
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Event]:
         while True:
-            event = self.next(_IDLE_SECONDS)
-            if event is not None:
-                yield event
+            yield run(self._watch.__anext__())
 
-    def next(self, timeout: float) -> dict[str, Any] | None:
+    def next(self, timeout: float) -> Event | None:
         """Return the next event, or None when there was none for `timeout` seconds: the moment for a heartbeat."""
-        deadline = time.monotonic() + timeout
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            try:
-                message = self._subscription.get_message(timeout=left)
-            except redis.RedisError:  # it connects and subscribes again at the next call
-                time.sleep(min(left, _PAUSE_SECONDS))
-                message = None
-            if message is not None and message["type"] == "message":
-                event: dict[str, Any] = json.loads(message["data"])
-                return event
-            if message is not None and message["type"] == "subscribe":
-                return {"type": RESUMED, "subject": self._resident_id}
-            if time.monotonic() >= deadline:
-                return None
+        return run(self._watch.next(timeout))

@@ -1,0 +1,138 @@
+"""The wire for code that blocks: sockets that one thread at a time waits on, and no thread of our own."""
+
+import os
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import redis
+from redis.backoff import ConstantBackoff
+from redis.client import PubSub
+from redis.retry import Retry
+
+from permit_hub_client.wire import Gap
+
+_MOST_IDLE = 32
+_PAUSE_SECONDS = 0.5  # between attempts to reach a Redis that is away
+T = TypeVar("T")
+
+
+def run(call: Coroutine[Any, Any, T]) -> T:
+    """Run a call over a blocking wire to its end: it waits in the wire and never gives control back."""
+    try:
+        call.send(None)
+    except StopIteration as returned:
+        result: T = returned.value
+        return result
+    call.close()
+    raise RuntimeError("a call over a blocking wire was to wait for an event loop")
+
+
+class BlockingWire:
+    """Redis for threads. Subscriptions are kept open from one call to the next: opening one costs more than a job."""
+
+    def __init__(self, redis_url: str, io_seconds: float) -> None:
+        self._io_seconds = io_seconds
+        self._redis: redis.Redis = redis.Redis.from_url(
+            redis_url,
+            socket_timeout=io_seconds,
+            socket_connect_timeout=io_seconds,
+            socket_keepalive=True,
+            health_check_interval=10,
+            retry=Retry(ConstantBackoff(0.05), 1),  # once: for a connection that was closed while it lay idle
+        )
+        self._idle: deque[PubSub] = deque()
+        self._pid = os.getpid()
+
+    async def get(self, name: str) -> bytes | None:
+        """Read a key."""
+        text = self._redis.get(name)
+        return text if isinstance(text, bytes) else None
+
+    async def take(self, name: str) -> bytes | None:
+        """Read a key and delete it."""
+        text = self._redis.getdel(name)
+        return text if isinstance(text, bytes) else None
+
+    async def push(self, queue: str, item: str, outdated: str) -> None:
+        """Put an item into a queue, and delete a key before."""
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.delete(outdated)
+            pipeline.lpush(queue, item)
+            pipeline.execute()
+
+    @asynccontextmanager
+    async def subscribed(self, channel: str) -> AsyncIterator["BlockingSubscription"]:
+        """Listen to a channel, confirmed by the server, for as long as the context lasts."""
+        pubsub = self._take()
+        try:
+            _subscribe(pubsub, channel, self._io_seconds)
+            yield BlockingSubscription(pubsub, channel)
+            pubsub.unsubscribe(channel)  # type: ignore[no-untyped-call]
+        except BaseException:
+            pubsub.close()
+            raise
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(pubsub)
+        else:
+            pubsub.close()
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses at the moment."""
+        while self._idle:
+            self._idle.pop().close()
+        self._redis.close()
+
+    def _take(self) -> PubSub:
+        if self._pid != os.getpid():  # after a fork these sockets are the parent's
+            self._idle, self._pid = deque(), os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return PubSub(self._redis.connection_pool)
+
+
+class BlockingSubscription:
+    """A channel that one thread listens to."""
+
+    def __init__(self, pubsub: PubSub, channel: str) -> None:
+        self._pubsub = pubsub
+        self._channel = channel.encode()
+
+    async def next(self, seconds: float) -> bytes | Gap | None:
+        """Return the next message; None when there was none for so long."""
+        return self._next(time.monotonic() + seconds)
+
+    def _next(self, deadline: float) -> bytes | Gap | None:
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                message = self._pubsub.get_message(timeout=left)
+            except redis.RedisError:  # it connects and subscribes again at the next call
+                time.sleep(min(left, _PAUSE_SECONDS))
+                message = None
+            if message is not None and message["channel"] == self._channel:
+                if message["type"] == "message":
+                    data: bytes = message["data"]
+                    return data
+                if message["type"] == "subscribe":
+                    return Gap.MISSED
+            if time.monotonic() >= deadline:
+                return None
+
+
+def _subscribe(pubsub: PubSub, channel: str, seconds: float) -> None:
+    """Subscribe to a channel and wait until the server has confirmed it.
+
+    Raises:
+        redis.ConnectionError, redis.TimeoutError: it did not within `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    pubsub.subscribe(channel)
+    while (left := deadline - time.monotonic()) > 0:
+        message = pubsub.get_message(timeout=left)
+        if message is not None and message["type"] == "subscribe" and message["channel"] == channel.encode():
+            return
+    raise redis.TimeoutError("no confirmation of a subscription")

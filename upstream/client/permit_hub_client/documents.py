@@ -1,0 +1,205 @@
+"""What the hub shows, as it comes: JSON in dicts. Days and moments are ISO 8601 strings, prices cents of a euro."""
+
+from typing import Literal, NotRequired, TypedDict
+
+CardStatus = Literal[
+    "submitted",
+    "awaiting_payment",
+    "active",
+    "rejected",
+    "cancelled_by_resident",
+    "cancelled_unpaid",
+    "ended",
+]
+ActionName = Literal["pay", "change_vehicle", "change_address", "renew", "cancel", "details"]
+HeldState = Literal["nothing", "sending", "held", "removing", "removed", "refused"]
+
+
+class Action(TypedDict):
+    """A button of a card; 0 when it is free, None when no price is named."""
+
+    name: ActionName
+    price_cents: int | None
+
+
+class Card(TypedDict):
+    """One permit on the screen; the last day of its validity is included."""
+
+    permit_id: str
+    plate: str
+    country: str
+    status: CardStatus
+    requested_on: str
+    valid_from: str | None
+    valid_until: str | None
+    profile: str
+    zones: list[str]
+    address: str
+    reason: str | None
+    actions: list[Action]
+
+
+class ProviderState(TypedDict):
+    """What one provider holds of this resident, over all permits."""
+
+    provider: str
+    allowed: bool
+    state: HeldState
+    confirmed_at: str | None
+
+
+class Consent(TypedDict):
+    """The resident's choice; version 0 means that none was made yet."""
+
+    version: int
+    updated_at: str | None
+    providers: list[ProviderState]
+
+
+class Space(TypedDict):
+    """One resident's personal space; actions hold for the day `as_of`."""
+
+    resident_id: str
+    epoch: int
+    version: int
+    as_of: str
+    cards: list[Card]
+    consent: Consent
+    public_task: list[ProviderState]
+
+
+class PlateSince(TypedDict):
+    """A plate that a permit has, or had, and since when."""
+
+    plate: str
+    country: str
+    since: str
+
+
+class ValidTerm(TypedDict):
+    """A validity, both days included."""
+
+    first_day: str
+    last_day: str
+
+
+class PendingChange(TypedDict):
+    """What waits for a decision or a payment: `years` of a new term, `address` of a new address."""
+
+    kind: Literal["new_term", "new_address"]
+    years: int | None
+    address: str | None
+    price_cents: int
+    pay_by: str | None
+
+
+class Payment(TypedDict):
+    """A payment that was confirmed."""
+
+    amount_cents: int
+    paid_at: str
+
+
+class Step(TypedDict):
+    """One event about a permit."""
+
+    type: str
+    at: str
+
+
+class PermitHistory(TypedDict):
+    """One permit: its plates (the last one is today's), terms and payments, and what happened, oldest first."""
+
+    permit_id: str
+    plates: list[PlateSince]
+    terms: list[ValidTerm]
+    pending: PendingChange | None
+    payments: list[Payment]
+    steps: list[Step]
+
+
+class DecisionMade(TypedDict):
+    """One line of the resident's consent ledger."""
+
+    version: int
+    choice: Literal["allow", "refuse"]
+    providers: list[str]
+    text_version: str
+    source: str
+    decided_at: str
+    recorded_at: str
+
+
+class Holding(TypedDict):
+    """A stretch in which a provider held, or may have held, data about one permit under one plate.
+
+    `consent_version` is the decision that allowed what was sent last, None for a public task.
+    """
+
+    permit_id: str
+    plate: str | None
+    since: str
+    until: str | None
+    consent_version: int | None
+
+
+class Recipient(TypedDict):
+    """What one provider has received, oldest first."""
+
+    provider: str
+    public_task: bool
+    holdings: list[Holding]
+
+
+class History(TypedDict):
+    """Everything that became of one resident's permits and data, as of a version of their personal space."""
+
+    resident_id: str
+    version: int
+    permits: list[PermitHistory]
+    decisions: list[DecisionMade]
+    recipients: list[Recipient]
+
+
+class Catalogue(TypedDict):
+    """The hub's tariffs and providers; `profiles` has a price for each number of years, which JSON has as a string."""
+
+    profiles: dict[str, dict[str, int]]
+    address_change_cents: int
+    renewal_opens_months: int
+    unpaid_lapses_after_days: int
+    consent_providers: list[str]
+    public_task_providers: list[str]
+
+
+class ShareConfirmation(TypedDict):
+    """A provider has acknowledged to hold a permit's data, or to hold nothing any more."""
+
+    permit_id: str
+    provider: str
+    held: bool
+
+
+class EventData(TypedDict):
+    """Which permits and shares an event is about, and which job led to it."""
+
+    job_id: str | None
+    permit_ids: list[str]
+    shares: list[ShareConfirmation]
+
+
+class Event(TypedDict):
+    """One event about a resident, a CloudEvent; `sequence` is the version of the space that it led to.
+
+    One of type `RESUMED` has `type` and `subject` alone.
+    """
+
+    type: str
+    subject: str
+    specversion: NotRequired[str]
+    id: NotRequired[str]
+    source: NotRequired[str]
+    time: NotRequired[str]
+    sequence: NotRequired[int]
+    datacontenttype: NotRequired[str]
+    data: NotRequired[EventData]

@@ -1,0 +1,99 @@
+"""The wire for code that awaits: each event loop has its own connections, and one of them for all who listen."""
+
+import asyncio
+import os
+from asyncio import AbstractEventLoop
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context
+
+import redis.asyncio
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+
+from permit_hub_client.listener import Feed, Listener
+
+_MOST_CONNECTIONS = 16  # of one event loop: an exchange takes a fraction of a millisecond, whoever comes waits for one
+
+
+class _Loop:
+    """The connections of one event loop, and the task that keeps them: where that ends they are closed."""
+
+    def __init__(self, redis_url: str, io_seconds: float) -> None:
+        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
+            redis_url,
+            max_connections=_MOST_CONNECTIONS,
+            timeout=io_seconds,
+            protocol=2,
+            socket_timeout=io_seconds,
+            socket_connect_timeout=io_seconds,
+            socket_keepalive=True,
+            health_check_interval=10,
+            retry=Retry(ConstantBackoff(0.05), 1),  # once: for a connection that was closed while it lay idle
+        )
+        self.redis: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
+        self.listener = Listener(pool.make_connection, 2 * io_seconds)
+        self.keeper = asyncio.get_running_loop().create_task(self._keep(), context=Context())
+
+    async def _keep(self) -> None:
+        try:
+            await self.listener.run()
+        finally:
+            await self.redis.aclose()
+
+
+class LoopingWire:
+    """Redis for event loops: each that uses it gets connections when it first does."""
+
+    def __init__(self, redis_url: str, io_seconds: float) -> None:
+        self._redis_url = redis_url
+        self._io_seconds = io_seconds
+        self._loops: dict[AbstractEventLoop, _Loop] = {}
+        self._pid = os.getpid()
+        self._parents: list[object] = []
+
+    async def get(self, name: str) -> bytes | None:
+        """Read a key."""
+        text = await self._here().redis.get(name)
+        return text if isinstance(text, bytes) else None
+
+    async def take(self, name: str) -> bytes | None:
+        """Read a key and delete it."""
+        text = await self._here().redis.getdel(name)
+        return text if isinstance(text, bytes) else None
+
+    async def push(self, queue: str, item: str, outdated: str) -> None:
+        """Put an item into a queue, and delete a key before."""
+        async with self._here().redis.pipeline(transaction=True) as pipeline:
+            pipeline.delete(outdated)
+            pipeline.lpush(queue, item)
+            await pipeline.execute()
+
+    @asynccontextmanager
+    async def subscribed(self, channel: str) -> AsyncIterator[Feed]:
+        """Listen to a channel, confirmed by the server, for as long as the context lasts."""
+        async with self._here().listener.subscribed(channel) as feed:
+            yield feed
+
+    async def close(self) -> None:
+        """End what this event loop listens to, and close its connections."""
+        here = self._loops.pop(asyncio.get_running_loop(), None)
+        if here is not None and self._pid == os.getpid():
+            here.keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await here.keeper
+
+    def _here(self) -> _Loop:
+        """Return the connections of the event loop that runs."""
+        if self._pid != os.getpid():  # after a fork these are the parent's: never to be closed on this side
+            self._parents.append(self._loops)
+            self._loops, self._pid = {}, os.getpid()
+        loop = asyncio.get_running_loop()
+        here = self._loops.get(loop)
+        if here is None or here.keeper.done():
+            for known in list(self._loops):
+                if known.is_closed():
+                    self._loops.pop(known, None)
+            here = self._loops[loop] = _Loop(self._redis_url, self._io_seconds)
+        return here
