@@ -51,8 +51,8 @@ def test_the_most_urgent_is_first_and_then_the_oldest(engine, fill):
         _2="due_at = now() - interval '3 days'",
         _3="urgency = 1, due_at = now() - interval '1 s'",
         _4="urgency = 1, due_at = now() - interval '9 s'",
-        _5="urgency = 0, due_at = now() - interval '1 ms'",
-        _6="urgency = 0, due_at = now() - interval '5 ms'",
+        _5="urgency = 0, due_at = now() - interval '1 s'",
+        _6="urgency = 0, due_at = now() - interval '5 s'",
     )
     assert locked(engine) == [6, 5, 4, 3, 2, 1]
     assert locked(engine, limit=3) == [6, 5, 4]
