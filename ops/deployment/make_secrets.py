@@ -1,6 +1,7 @@
 """Make the secret files that docker-compose.yml mounts: `python -m ops.deployment.make_secrets FOLDER`.
 
-Those of the providers are the sandbox's, to be replaced by the real ones. What is there is kept.
+Those of the providers are the sandbox's, and those of MonParis and the payment service their stand-ins', to be replaced
+by the real ones. What is there is kept.
 """
 
 import secrets
@@ -33,6 +34,9 @@ def _contents(folder: Path) -> dict[str, Callable[[], str]]:
         "valkey_password": _random,
         "flower_password": _random,
         "permit_hub_hash_key": _random,
+        "personal_space_secret": _random,
+        "personal_space_client_secret": _random,
+        "personal_space_payment_secret": _random,
         "valkey_config": lambda: f"requirepass {password('valkey_password')}\n",
         "flower_config": lambda: f"basic_auth = ['operator:{password('flower_password')}']\n",
         "permit_hub_redis_url": lambda: f"redis://:{password('valkey_password')}@valkey:6379/0",

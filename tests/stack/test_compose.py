@@ -1,5 +1,6 @@
 """docker-compose.yml, without Docker: each of the hub's services is run here, with its own command and environment."""
 
+import http.client
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import urllib.request
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -29,6 +31,7 @@ HUB = {
     for name, service in COMPOSE["services"].items()
     if service.get("image") == "permit-hub" and "profiles" not in service
 }
+RESIDENTS = ("personal-space", "stand-ins")  # what residents' browsers meet
 STOP_SECONDS = 30
 
 
@@ -45,7 +48,7 @@ class Local:
         self.mounted = folder / "mounted"
         self.servers = {name.lower(): value for name, value in hub_environment.items()}
         self.prefix = hub_environment["PERMIT_HUB_REDIS_PREFIX"]
-        self.ports = {port: str(free_port()) for port in ("8700", "8743", "5555")}
+        self.ports = {port: str(free_port()) for port in ("8700", "8743", "5555", "8800", "8702")}
         self.logs = folder
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
@@ -64,15 +67,24 @@ class Local:
         """Return the service's variables, its secrets as the variables that they stand for, and nothing else."""
         given = {name: self._moved(value, mounted) for name, value in service.get("environment", {}).items()}
         for secret in service["secrets"]:
-            if secret.startswith("permit_hub_"):
-                given[secret.upper()] = self.servers.get(secret) or (mounted / secret).read_text()
-        return given | {"PATH": os.environ["PATH"], "PERMIT_HUB_REDIS_PREFIX": self.prefix}
+            if secret.startswith(("permit_hub_", "personal_space_")):
+                file = Path(COMPOSE["secrets"][secret]["file"]).name
+                given[secret.upper()] = self.servers.get(file) or (mounted / secret).read_text()
+        prefixes = {f"{app}_REDIS_PREFIX": self.prefix for app in ("PERMIT_HUB", "PERSONAL_SPACE")}
+        return given | prefixes | {"PATH": os.environ["PATH"]}
 
     def _moved(self, text: str, mounted: Path) -> str:
         for port, free in self.ports.items():
             text = re.sub(rf"\b{port}\b", free, text)
         text = text.replace("/run/secrets", str(mounted))
-        return text.replace("//sandbox:", "//127.0.0.1:").replace("0.0.0.0", "127.0.0.1")
+        for host in ("sandbox", "city.localhost", "parking.localhost"):
+            text = text.replace(f"//{host}:", "//127.0.0.1:")
+        return text.replace("0.0.0.0", "127.0.0.1")
+
+    def is_healthy(self, name: str) -> bool:
+        """Run a service's own health check."""
+        _, _, *arguments = (self._moved(word, self.mounted / name) for word in HUB[name]["healthcheck"]["test"])
+        return subprocess.run((sys.executable, *arguments), capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture
@@ -92,6 +104,10 @@ def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environ
         canary.close()
         until(lambda: all(listens(int(port)) for port in local.ports.values()), 30)
         until(lambda: "beat: Starting" in (local.logs / "beat.log").read_text())
+        assert [name for name in RESIDENTS if not local.is_healthy(name)] == []
+        assert _leads_to(f"http://127.0.0.1:{local.ports['8800']}/connexion").startswith(
+            f"http://127.0.0.1:{local.ports['8702']}/monparis/authorize?"
+        )
         assert _status(local.ports["5555"], None) == 401
         assert _status(local.ports["5555"], (local.secrets / "flower_password").read_text()) == 200
     finally:
@@ -120,6 +136,23 @@ def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
         expected = everything if "bulk" in served else set().union(*(access[q[8:]] for q in served if q[8:] in access))
         if served:
             assert set(service["secrets"]) == hub | expected, name
+
+
+def test_what_residents_meet_has_no_secret_of_the_hubs():
+    for name in RESIDENTS:
+        assert all(secret.startswith("personal_space_") for secret in HUB[name]["secrets"]), name
+    shared = {secret: Path(COMPOSE["secrets"][secret]["file"]).name for secret in HUB["personal-space"]["secrets"]}
+    hubs = {secret: file for secret, file in shared.items() if file.startswith("permit_hub_")}
+    assert hubs == {"personal_space_redis_url": "permit_hub_redis_url"}
+
+
+def test_browsers_and_containers_reach_them_at_the_same_addresses():
+    for name, variable in (("personal-space", "PERSONAL_SPACE_URL"), ("stand-ins", "PERSONAL_SPACE_ISSUER")):
+        address = urlsplit(HUB["personal-space"]["environment"][variable])
+        assert address.hostname in HUB[name]["networks"]["default"]["aliases"]
+        assert address.hostname.endswith(".localhost")
+        assert HUB[name]["ports"] == [f"127.0.0.1:{address.port}:{address.port}"]
+        assert f"--port={address.port}" in HUB[name]["command"]
 
 
 def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environment):
@@ -165,7 +198,21 @@ def test_the_database_logs_no_values_in_either_shape():
 def test_the_image_holds_every_package_that_the_distribution_has():
     copied = set(re.findall(r"^COPY (\S+) ", (PROJECT / "Dockerfile").read_text(), re.MULTILINE))
     wheel = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert set(wheel["only-include"]) | {"upstream/client", "requirements/runtime.txt"} == copied
+    assert (
+        set(wheel["only-include"]) | {"upstream/client", "upstream/personal_space", "requirements/runtime.txt"}
+        == copied
+    )
+
+
+def _leads_to(address: str) -> str:
+    """Return where a page sends the browser, without going there."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().headers["Location"] or ""
+    finally:
+        connection.close()
 
 
 def _status(port: str, password: str | None) -> int:
