@@ -1,7 +1,7 @@
 """One connection on which everybody in an event loop listens: to residents, and for results."""
 
 import asyncio
-from asyncio import Event, Future, Queue, TaskGroup
+from asyncio import Event, Future, Queue
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -145,15 +145,25 @@ class Listener:
                 channel.forget()
             self._change(self._channels)
             pause = _BROKEN_PAUSE_SECONDS
-            async with TaskGroup() as tasks:
-                tasks.create_task(self._tell(connection))
-                tasks.create_task(self._hear(connection))
-        except* (redis.RedisError, OSError):
+            await self._talk(connection)
+        except (redis.RedisError, OSError):
             if pause == _AWAY_PAUSE_SECONDS:
                 self._nobody_answers()
         finally:
             await connection.disconnect(nowait=True)
         await asyncio.sleep(pause)
+
+    async def _talk(self, connection: AbstractConnection) -> None:
+        # No task group: before Python 3.13 it may leave this task marked as cancelled, or lose that it was.
+        tasks = [asyncio.create_task(self._tell(connection)), asyncio.create_task(self._hear(connection))]
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _nobody_answers(self) -> None:
         for channel in self._channels.values():
