@@ -70,7 +70,7 @@ def _measured(names: list[str], *, quick: bool) -> list[Figure]:
     data = Path(tempfile.mkdtemp(prefix="permit-hub-bench-"))
     figures: list[Figure] = []
     try:
-        with messages.status("starting the stack") as status, Stack(data, with_web_app=False) as stack:
+        with messages.status("starting the stack") as status, Stack(data) as stack:
             ground = Ground.on(stack)
             for name in names:
                 status.update(f"measuring: {name}")

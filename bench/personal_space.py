@@ -22,10 +22,9 @@ PATIENCE_SECONDS = 10.0
 BROWSER = "/usr/bin/chromium"
 # The name of a window outlives the page.
 NOTE_CLICK = "addEventListener('submit', () => { name = performance.timeOrigin + performance.now() })"
-SHOWN_AT = """() => {
-    const [paint] = performance.getEntriesByName("first-contentful-paint");
-    return paint ? performance.timeOrigin + paint.startTime : null;
-}"""
+SHOWN_AT = """() => new Promise((done) => new PerformanceObserver((list) => {
+    for (const paint of list.getEntriesByName("first-contentful-paint")) done(performance.timeOrigin + paint.startTime);
+}).observe({ type: "paint", buffered: true }))"""
 
 
 def measure_views(ground: Ground, *, quick: bool) -> list[Figure]:
@@ -120,10 +119,8 @@ async def _click(page: Page, choice: str) -> float:
     await page.check(f"#choice-{choice}")
     await page.evaluate(NOTE_CLICK)
     await page.click("#choix-consentement button")
-    await page.wait_for_url("**/espace#consentement")
-    await page.wait_for_function(f"document.querySelector('#choice-{choice}').defaultChecked && ({SHOWN_AT})()")
-    clicked, shown = float(await page.evaluate("name")), float(await page.evaluate(SHOWN_AT))
-    return shown - clicked
+    await page.wait_for_selector(f"#choice-{choice}[checked]")
+    return float(await page.evaluate(SHOWN_AT)) - float(await page.evaluate("name"))
 
 
 def _session(ground: Ground) -> aiohttp.ClientSession:
@@ -133,12 +130,12 @@ def _session(ground: Ground) -> aiohttp.ClientSession:
 
 
 def _url(ground: Ground) -> str:
-    return ground.stack.environment["PERSONAL_SPACE_URL"]
+    return ground.stack.web_app.url
 
 
 def _cookie(ground: Ground, one: Inhabitant) -> dict[str, str]:
     """Return the header of a resident who is signed in, as the app itself would have signed it."""
     resident = {"resident_id": one.resident_id, "name": "", "residence_verified": True, "vehicle_verified": True}
     session = base64.b64encode(json.dumps({"resident": resident, "since": int(time.time())}).encode())
-    signed = TimestampSigner(ground.stack.environment["PERSONAL_SPACE_SECRET"]).sign(session).decode()
+    signed = TimestampSigner(ground.stack.web_app.environment["PERSONAL_SPACE_SECRET"]).sign(session).decode()
     return {"Cookie": f"session={signed}"}
