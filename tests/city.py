@@ -68,11 +68,11 @@ class City:
     """A hub in operation: its web app, its providers, and who operates it by commands that find it."""
 
     folder: Path
-    addresses: Mapping[str, str]
     environment: dict[str, str] = field(repr=False)
     control: Control = field(repr=False)
     permit_hub: PermitHub = field(repr=False)
-    accounts_file: Path
+    addresses: Mapping[str, str] = field(default_factory=dict)  # none where no web app runs
+    accounts_file: Path = accounts.SHIPPED
 
     @property
     def personal_space(self) -> str:

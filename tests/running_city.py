@@ -77,10 +77,10 @@ def city(permit_hub: PermitHub) -> Iterator[City]:
             with Control(addresses["sandbox"]) as control:
                 yield City(
                     place,
-                    addresses,
                     found.environment,
                     control,
                     partial(permit_hub, PERMIT_HUB_DATA=str(place)),
+                    addresses,
                     accounts,
                 )
             process.terminate()

@@ -32,7 +32,7 @@ def payment(asked: dict[str, Any], cents: int) -> dict[str, Any]:
 
 
 def test_jobs_of_a_file_are_sent_in_its_order_and_then_show_on_the_screen(permit_hub, running, tmp_path):
-    asked = request("r-ordered", plate={"raw": "EF-367-QS"})
+    asked = request("r-ordered", plate={"raw": "GK-205-RT"})
     file = tmp_path / "jobs.jsonl"
     file.write_text("\n".join(json.dumps(job) for job in (asked, payment(asked, 4500))))
     sent = permit_hub("submit", file, "--data", running)
@@ -43,7 +43,7 @@ def test_jobs_of_a_file_are_sent_in_its_order_and_then_show_on_the_screen(permit
     ]
     shown = permit_hub("space", "r-ordered", "--data", running)
     assert shown.returncode == 0
-    for words in ("EF-367-QS", "DROITS ACTIVÉS", "Changer d'adresse (Gratuit)", "Flowbird", "never held anything"):
+    for words in ("GK-205-RT", "DROITS ACTIVÉS", "Changer d'adresse (Gratuit)", "Flowbird", "never held anything"):
         assert words in shown.stdout
     document = json.loads(permit_hub("space", "r-ordered", "--json", "--data", running).stdout)
     assert document["cards"][0]["permit_id"] == asked["permit_id"]
