@@ -1,0 +1,76 @@
+"""Residents who are signed in at the running web app, without the way through MonParis.
+
+- `session_of(resident_id, …)`: the session cookie that the app would have given them.
+- `enter(resident_id, path, …)`: a page in a browser of their own, signed in; None for nobody. A test fails when a
+  browser complains about such a page on its console, be it of a script or of what the Content-Security-Policy forbids.
+"""
+
+import json
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from itsdangerous import TimestampSigner
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from tests.city import SECONDS, City
+
+SessionOf = Callable[..., dict[str, str]]
+Enter = Callable[..., Page]
+DESKTOP = {"width": 1000, "height": 800}
+
+expect.set_options(timeout=SECONDS * 1000)
+
+
+@pytest.fixture
+def session_of(city: City) -> SessionOf:
+    signer = TimestampSigner(city.environment["PERSONAL_SPACE_SECRET"])
+
+    def session_of(
+        resident_id: str,
+        *,
+        name: str = "Essai Exemple",
+        residence_verified: bool = True,
+        vehicle_verified: bool = True,
+        language: str | None = None,
+    ) -> dict[str, str]:
+        resident = {
+            "resident_id": resident_id,
+            "name": name,
+            "residence_verified": residence_verified,
+            "vehicle_verified": vehicle_verified,
+        }
+        session = {"resident": resident, "since": int(time.time())} | ({"language": language} if language else {})
+        return {"session": signer.sign(b64encode(json.dumps(session).encode())).decode()}
+
+    return session_of
+
+
+@pytest.fixture
+def enter(city: City, chromium: Browser, session_of: SessionOf) -> Iterator[Enter]:
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+            complaints.append(message.text)
+
+    def enter(resident_id: str | None = None, path: str = "/espace", **options: Any) -> Page:
+        of_session = {name: options.pop(name) for name in ("vehicle_verified", "language") if name in options}
+        context = chromium.new_context(**({"locale": "fr-FR", "viewport": DESKTOP} | options))
+        contexts.append(context)
+        context.on("console", heard)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        if resident_id is not None:
+            for name, value in session_of(resident_id, **of_session).items():
+                context.add_cookies([{"name": name, "value": value, "url": city.personal_space}])
+        page = context.new_page()
+        page.goto(city.personal_space + path)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert complaints == []
