@@ -22,7 +22,7 @@ from permit_hub_client import (
     ReceiptTimeout,
 )
 
-from tests.client.conftest import ToyHub
+from tests.client.conftest import OpenHub, ToyHub
 
 PERMIT_ID = UUID("7b8f2c1e-1111-4a2b-8c3d-5e6f7a8b9c0d")
 
@@ -41,21 +41,21 @@ def bulk(toy: ToyHub) -> Iterator[str]:
     toy.redis.delete(toy.prefix + "bulk")
 
 
-def test_a_job_comes_back_as_a_receipt(hub: Hub) -> None:
+def test_a_job_comes_back_as_a_receipt(either: Hub) -> None:
     job_id = uuid4()
-    receipt = hub.submit("consent.decide", job_id=job_id, resident_id="r-1", choice="refuse")
+    receipt = either.submit("consent.decide", job_id=job_id, resident_id="r-1", choice="refuse")
     assert receipt == Receipt(job_id, "consent.decide", True, None, None, 1, None)
     assert not receipt.refused
 
 
-def test_a_refusal_is_a_receipt_with_a_code_and_a_field(hub: Hub) -> None:
-    receipt = hub.submit("permit.change_vehicle", permit_id=PERMIT_ID, plate={"raw": "A" * 300})
+def test_a_refusal_is_a_receipt_with_a_code_and_a_field(either: Hub) -> None:
+    receipt = either.submit("permit.change_vehicle", permit_id=PERMIT_ID, plate={"raw": "A" * 300})
     assert receipt.refused
     assert (receipt.code, receipt.field, receipt.version) == ("too_long", "plate.raw", None)
 
 
-def test_a_receipt_may_have_rows(hub: Hub) -> None:
-    receipt = hub.submit("permit.request", permit_id=PERMIT_ID)
+def test_a_receipt_may_have_rows(either: Hub) -> None:
+    receipt = either.submit("permit.request", permit_id=PERMIT_ID)
     assert receipt.rows is not None
     assert (receipt.rows[0].permit_id, receipt.rows[0].code) == (PERMIT_ID, "permit_exists")
 
@@ -70,11 +70,11 @@ def test_the_envelope_is_filled_in_and_values_are_written_out(hub: Hub) -> None:
     assert (fields["permit_id"], fields["first_day"]) == (str(PERMIT_ID), "2024-09-16")
 
 
-def test_a_job_does_not_show_what_it_carries(hub: Hub, bulk: str) -> None:
-    job = hub.job("resident.export", resident_id="r-secret")
+def test_a_job_does_not_show_what_it_carries(either: Hub, bulk: str) -> None:
+    job = either.job("resident.export", resident_id="r-secret")
     assert "r-secret" not in repr(job)
     with pytest.raises(ReceiptTimeout) as caught:
-        hub.submit(job, wait=0.01)
+        either.submit(job, wait=0.01)
     assert "r-secret" not in repr(caught.value) + str(caught.value)
 
 
@@ -101,49 +101,51 @@ def test_a_job_does_not_show_what_it_carries(hub: Hub, bulk: str) -> None:
         "too many bytes",
     ],
 )
-def test_what_cannot_be_sent_is_said_before_anything_is_sent(hub: Hub, kind: str, fields: dict[str, Any]) -> None:
+def test_what_cannot_be_sent_is_said_before_anything_is_sent(either: Hub, kind: str, fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidJob) as caught:
-        hub.submit(kind, **fields)
+        either.submit(kind, **fields)
     assert caught.value.__cause__ is None
 
 
-def test_a_job_that_was_not_answered_goes_out_again_the_same_to_the_last_byte(hub: Hub, toy: ToyHub, bulk: str) -> None:
+def test_a_job_that_was_not_answered_goes_out_again_the_same_to_the_last_byte(
+    either: Hub, toy: ToyHub, bulk: str
+) -> None:
     with pytest.raises(ReceiptTimeout) as first:
-        hub.submit("resident.export", resident_id="r-1", wait=0.05)
+        either.submit("resident.export", resident_id="r-1", wait=0.05)
     job = first.value.job
     assert job is not None
     with pytest.raises(ReceiptTimeout):
-        hub.submit(job, wait=0.05)
+        either.submit(job, wait=0.05)
     one, other = _queued(toy, bulk)
     assert one == other
     assert json.loads(one[0][0])["job_id"] == str(job.job_id)
 
 
-def test_a_time_out_keeps_to_its_time(hub: Hub, bulk: str) -> None:
+def test_a_time_out_keeps_to_its_time(either: Hub, bulk: str) -> None:
     began = time.monotonic()
     with pytest.raises(ReceiptTimeout):
-        hub.submit("resident.export", resident_id="r-1", wait=0.3)
+        either.submit("resident.export", resident_id="r-1", wait=0.3)
     assert 0.3 <= time.monotonic() - began < 3
 
 
-def test_an_earlier_receipt_is_not_taken_for_the_answer_to_a_new_message(hub: Hub, toy: ToyHub, bulk: str) -> None:
-    job = hub.job("resident.export", resident_id="r-1")
+def test_an_earlier_receipt_is_not_taken_for_the_answer_to_a_new_message(either: Hub, toy: ToyHub, bulk: str) -> None:
+    job = either.job("resident.export", resident_id="r-1")
     old = {"status": "SUCCESS", "result": {"job_id": str(job.job_id), "kind": job.kind, "outcome": "applied"}}
     toy.redis.set(f"{toy.prefix}celery-task-meta-{job.job_id}", json.dumps(old))
     with pytest.raises(ReceiptTimeout):
-        hub.submit(job, wait=1.2)
+        either.submit(job, wait=1.2)
 
 
-def test_a_receipt_can_be_fetched_later(hub: Hub) -> None:
-    jobs = [hub.send("consent.decide", resident_id="r-1", choice="refuse") for _ in range(20)]
+def test_a_receipt_can_be_fetched_later(either: Hub) -> None:
+    jobs = [either.send("consent.decide", resident_id="r-1", choice="refuse") for _ in range(20)]
     for job in jobs:
-        assert hub.receipt(job).job_id == job.job_id
-        assert hub.receipt(job).applied
+        assert either.receipt(job).job_id == job.job_id
+        assert either.receipt(job).applied
 
 
-def test_a_hub_that_breaks_down_over_a_job_says_so(hub: Hub) -> None:
+def test_a_hub_that_breaks_down_over_a_job_says_so(either: Hub) -> None:
     with pytest.raises(HubFailed) as caught:
-        hub.submit("permit.cancel", permit_id=PERMIT_ID)
+        either.submit("permit.cancel", permit_id=PERMIT_ID)
     assert caught.value.job is not None
 
 
@@ -164,60 +166,86 @@ def test_threads_share_a_hub(hub: Hub) -> None:
     assert all(sent == answered for sent, answered in ids)
 
 
-def test_connections_that_the_server_closed_are_made_again(hub: Hub, toy: ToyHub) -> None:
-    assert hub.submit("consent.decide", resident_id="r-1").applied
+def test_connections_that_the_server_closed_are_made_again(either: Hub, toy: ToyHub) -> None:
+    assert either.submit("consent.decide", resident_id="r-1").applied
     toy.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    assert hub.submit("consent.decide", resident_id="r-1", wait=30).applied
+    assert either.submit("consent.decide", resident_id="r-1", wait=30).applied
 
 
-def test_a_space_is_read_without_asking_anybody(hub: Hub, toy: ToyHub) -> None:
+def test_a_space_is_read_without_asking_anybody(either: Hub, toy: ToyHub) -> None:
     toy.redis.set(f"{toy.prefix}space:r-2", json.dumps({"version": 7}))
-    assert hub.space("r-2", wait=0) == {"version": 7}
+    assert either.space("r-2", wait=0) == {"version": 7}
 
 
-def test_a_space_that_is_missing_is_asked_for(hub: Hub, toy: ToyHub) -> None:
+def test_a_space_that_is_missing_is_asked_for(either: Hub, toy: ToyHub) -> None:
     toy.redis.delete(f"{toy.prefix}space:r-known")
-    assert hub.space("r-known") == {"resident_id": "r-known", "version": 3}
+    assert either.space("r-known") == {"resident_id": "r-known", "version": 3}
 
 
-def test_a_resident_whom_the_hub_does_not_know_has_no_space(hub: Hub) -> None:
-    assert hub.space("r-nobody") is None
+def test_a_resident_whom_the_hub_does_not_know_has_no_space(either: Hub) -> None:
+    assert either.space("r-nobody") is None
 
 
 @pytest.mark.parametrize("resident_id", ["r-refused", "r-lost"])
-def test_a_space_that_cannot_be_published_is_the_hubs_failure(hub: Hub, resident_id: str) -> None:
+def test_a_document_that_cannot_be_made_is_the_hubs_failure(either: Hub, resident_id: str) -> None:
     with pytest.raises(HubFailed):
-        hub.space(resident_id)
+        either.space(resident_id)
+    if resident_id == "r-refused":
+        with pytest.raises(HubFailed):
+            either.history(resident_id)
 
 
-def test_a_space_that_nobody_publishes_is_a_time_out(toy: ToyHub) -> None:
-    with Hub(toy.url, source="tests", prefix="toy-nobody-here:") as hub, pytest.raises(ReceiptTimeout):
-        hub.space("r-1", wait=0.1)
+def test_a_history_is_gathered_anew_each_time_and_not_left_behind(either: Hub, toy: ToyHub) -> None:
+    history: Any = either.history("r-known")
+    assert history == {"resident_id": "r-known", "version": 3}
+    assert not toy.redis.keys(f"{toy.prefix}history:*")
+
+
+def test_a_resident_whom_the_hub_does_not_know_has_no_history(either: Hub) -> None:
+    assert either.history("r-nobody") is None
+
+
+def test_a_catalogue_is_asked_for_once_and_then_read(either: Hub, toy: ToyHub) -> None:
+    toy.redis.delete(f"{toy.prefix}catalogue")
+    assert either.catalogue() == either.catalogue(wait=0) == {"address_change_cents": 1000}
+
+
+def test_a_document_that_nobody_makes_is_a_time_out(toy: ToyHub, open_hub: OpenHub) -> None:
+    with open_hub(toy.url, source="tests", prefix="toy-nobody-here:") as hub:
+        with pytest.raises(ReceiptTimeout):
+            hub.space("r-1", wait=0.1)
+        with pytest.raises(ReceiptTimeout):
+            hub.history("r-1", wait=0.1)
+        with pytest.raises(ReceiptTimeout):
+            hub.catalogue(wait=0.1)
     toy.redis.delete("toy-nobody-here:jobs")
 
 
-def test_an_export_is_read_by_its_job_or_its_receipt(hub: Hub, toy: ToyHub) -> None:
-    job = hub.job("resident.export", resident_id="r-1")
-    assert hub.export(job) is None
+def test_an_export_is_read_by_its_job_or_its_receipt(either: Hub, toy: ToyHub) -> None:
+    job = either.job("resident.export", resident_id="r-1")
+    assert either.export(job) is None
     toy.redis.set(f"{toy.prefix}export:{job.job_id}", json.dumps({"resident_id": "r-1", "name": "Élodie"}))
     receipt = Receipt(job.job_id, job.kind, True, None, None, None, None)
-    assert hub.export(job) == hub.export(receipt) == {"resident_id": "r-1", "name": "Élodie"}
+    assert either.export(job) == either.export(receipt) == {"resident_id": "r-1", "name": "Élodie"}
 
 
-def test_a_watch_gets_what_happens_after_it_began(hub: Hub, toy: ToyHub) -> None:
+def test_a_watch_gets_what_happens_after_it_began(either: Hub, toy: ToyHub) -> None:
     channel = f"{toy.prefix}watch:r-1"
-    with hub.watch("r-1") as watch:
+    with either.watch("r-1") as watch:
         for sequence in range(3):
             assert toy.redis.publish(channel, json.dumps({"sequence": sequence})) == 1
         events = iter(watch)
         assert [next(events)["sequence"] for _ in range(3)] == [0, 1, 2]
         assert watch.next(timeout=0.01) is None
+    assert either.space("r-nobody") is None  # a web app's event loop goes on
     assert toy.redis.publish(channel, "{}") == 0
 
 
-def test_a_watch_survives_a_lost_connection_and_says_that_it_may_have_missed_something(hub: Hub, toy: ToyHub) -> None:
-    with hub.watch("r-1") as watch:
+def test_a_watch_survives_a_lost_connection_and_says_that_it_may_have_missed_something(
+    either: Hub, toy: ToyHub
+) -> None:
+    with either.watch("r-1") as watch:
         toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         assert watch.next(timeout=20) == {"type": RESUMED, "subject": "r-1"}
         toy.redis.publish(f"{toy.prefix}watch:r-1", json.dumps({"sequence": 1}))
@@ -240,9 +268,11 @@ def silent_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("port", ["closed_port", "silent_port"])
-def test_a_redis_that_is_away_is_an_error_in_bounded_time(port: str, request: pytest.FixtureRequest) -> None:
+def test_a_redis_that_is_away_is_an_error_in_bounded_time(
+    port: str, open_hub: OpenHub, request: pytest.FixtureRequest
+) -> None:
     url = f"redis://127.0.0.1:{request.getfixturevalue(port)}"
-    with Hub(url, source="tests", io_seconds=0.2) as hub:
+    with open_hub(url, source="tests", io_seconds=0.2) as hub:
         began = time.monotonic()
         with pytest.raises(HubUnavailable) as caught:
             hub.submit("consent.decide", resident_id="r-1", wait=60)
@@ -262,9 +292,9 @@ def test_making_a_hub_connects_to_nothing(closed_port: int) -> None:
     Hub(f"redis://127.0.0.1:{closed_port}", source="tests").close()
 
 
-def test_errors_do_not_show_the_password(closed_port: int) -> None:
+def test_errors_do_not_show_the_password(closed_port: int, open_hub: OpenHub) -> None:
     with (
-        Hub(f"redis://:hunter2@127.0.0.1:{closed_port}", source="tests") as hub,
+        open_hub(f"redis://:hunter2@127.0.0.1:{closed_port}", source="tests") as hub,
         pytest.raises(HubUnavailable) as caught,
     ):
         hub.send("consent.decide")

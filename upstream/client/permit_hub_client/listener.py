@@ -209,6 +209,7 @@ class Listener:
                     self._channels[name].answered()
                     self._drop_unused(name)
             asked = answer is None
+            await asyncio.sleep(0)  # what lies in the buffer is read without waiting: let listeners take theirs
 
     def _drop_unused(self, name: bytes) -> None:
         channel = self._channels.get(name)

@@ -1,0 +1,234 @@
+"""The client in event loops: many who listen over one connection, cancelled at any moment, one loop after the other."""
+
+import asyncio
+import json
+import os
+import random
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+from permit_hub_client import RESUMED, AsyncWatch, Calls, Hub, HubUnavailable
+
+from tests.client.conftest import ToyHub
+
+PATIENCE_SECONDS = 20
+
+
+def _tell(toy: ToyHub, resident_id: str, sequence: int) -> int:
+    heard: int = toy.redis.publish(f"{toy.prefix}watch:{resident_id}", json.dumps({"sequence": sequence}))
+    return heard
+
+
+def _named(toy: ToyHub) -> str:
+    """Return the toy's URL with a name for all connections that are made by it: this test's process."""
+    return f"{toy.url}?client_name=test-{os.getpid()}"
+
+
+def _connections(toy: ToyHub, kind: str | None = None) -> int:
+    return sum(client["name"] == f"test-{os.getpid()}" for client in toy.redis.client_list(_type=kind))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110  (what it waits for happens in another process)
+            await asyncio.sleep(0.005)
+
+
+def _run(toy: ToyHub, play: Callable[[Calls], Awaitable[None]]) -> None:
+    """Play with a hub in an event loop of its own; nothing of it is left at the end, in Redis or in the loop."""
+
+    async def whole() -> None:
+        hub = Hub(_named(toy), source="tests", prefix=toy.prefix)
+        async with asyncio.timeout(60):
+            await play(hub.aio)
+        await hub.aio.close()
+        assert len(asyncio.all_tasks()) == 1
+        await _until(lambda: _connections(toy) == 0)
+
+    asyncio.run(whole())
+
+
+def test_whoever_watches_shares_one_connection(toy: ToyHub) -> None:
+    async def play(aio: Calls) -> None:
+        async def watch(number: int, began: asyncio.Queue[int]) -> int:
+            async with aio.watch(f"r-{number}") as events:
+                began.put_nowait(number)
+                event = await events.next(PATIENCE_SECONDS)
+                assert event is not None
+                return event["sequence"]
+
+        began: asyncio.Queue[int] = asyncio.Queue()
+        watches = [asyncio.create_task(watch(number, began)) for number in range(300)]
+        for _ in watches:
+            await began.get()
+        assert _connections(toy, "pubsub") == 1
+        assert [_tell(toy, f"r-{number}", number) for number in range(300)] == [1] * 300
+        assert await asyncio.gather(*watches) == list(range(300))
+
+    _run(toy, play)
+
+
+def test_two_who_watch_one_resident_hear_the_same_and_leave_one_by_one(toy: ToyHub) -> None:
+    async def play(aio: Calls) -> None:
+        async with aio.watch("r-1") as stays:
+            async with aio.watch("r-1") as leaves:
+                assert _tell(toy, "r-1", 1) == 1
+                assert await stays.next(PATIENCE_SECONDS) == await leaves.next(PATIENCE_SECONDS) == {"sequence": 1}
+            assert _tell(toy, "r-1", 2) == 1
+            assert await stays.next(PATIENCE_SECONDS) == {"sequence": 2}
+        await _until(lambda: _tell(toy, "r-1", 3) == 0)
+
+    _run(toy, play)
+
+
+def test_whoever_leaves_and_comes_back_at_once_hears_everything(toy: ToyHub) -> None:
+    async def play(aio: Calls) -> None:
+        for sequence in range(200):
+            async with aio.watch("r-1") as events:
+                assert _tell(toy, "r-1", sequence) == 1
+                assert await events.next(PATIENCE_SECONDS) == {"sequence": sequence}
+            for _ in range(sequence % 4):
+                await asyncio.sleep(0)
+
+    _run(toy, play)
+
+
+def test_whoever_is_too_slow_is_told_to_read_again(toy: ToyHub) -> None:
+    async def play(aio: Calls) -> None:
+        async with aio.watch("r-slow") as slow, aio.watch("r-quick") as quick:
+            for sequence in range(250):
+                _tell(toy, "r-slow", sequence)
+            _tell(toy, "r-quick", 1)
+            assert await quick.next(PATIENCE_SECONDS) == {"sequence": 1}
+            assert await slow.next(PATIENCE_SECONDS) == {"type": RESUMED, "subject": "r-slow"}
+            left = []
+            while (event := await slow.next(0)) is not None:
+                left.append(event["sequence"])
+            assert left == list(range(250 - len(left), 250))
+            assert len(left) < 250
+
+    _run(toy, play)
+
+
+def test_after_a_lost_connection_everybody_reads_again_and_hears_what_follows(toy: ToyHub) -> None:
+    async def play(aio: Calls) -> None:
+        watches = [aio.watch(f"r-{number}") for number in range(50)]
+        for watch in watches:
+            await watch.__aenter__()
+        toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        for number, watch in enumerate(watches):
+            assert await watch.next(PATIENCE_SECONDS) == {"type": RESUMED, "subject": f"r-{number}"}
+            assert _tell(toy, f"r-{number}", number) == 1
+            assert await watch.next(PATIENCE_SECONDS) == {"sequence": number}
+        for watch in watches:
+            await watch.__aexit__(None, None, None)
+
+    _run(toy, play)
+
+
+def test_cancelling_at_any_moment_leaves_nothing_behind_and_mixes_nothing_up(toy: ToyHub) -> None:
+    async def watch(aio: Calls, number: int) -> None:
+        async with aio.watch(f"r-{number % 7}") as events:
+            await events.next(PATIENCE_SECONDS)
+
+    async def submit(aio: Calls, _: int) -> None:
+        job = aio.job("consent.decide", resident_id="r-1")
+        assert (await aio.submit(job, wait=PATIENCE_SECONDS)).job_id == job.job_id
+
+    async def read(aio: Calls, number: int) -> None:
+        space = await aio.space(f"r-{number % 7}", wait=PATIENCE_SECONDS)
+        assert space is not None
+        assert space["version"] == number % 7
+
+    async def play(aio: Calls) -> None:
+        for number in range(7):
+            toy.redis.set(f"{toy.prefix}space:r-{number}", json.dumps({"version": number}))
+        chance = random.Random(7)
+        for _ in range(60):
+            tasks = [asyncio.create_task(do(aio, n)) for n in range(4) for do in (watch, submit, read)]
+            for _ in range(chance.randrange(40)):
+                await asyncio.sleep(0)
+            for task in tasks:
+                if task.get_coro().__name__ == "watch" or chance.random() < 0.7:  # type: ignore[union-attr]
+                    task.cancel()
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                assert ended is None or isinstance(ended, asyncio.CancelledError)
+        await _until(lambda: all(_tell(toy, f"r-{number}", 1) == 0 for number in range(7)))
+
+    _run(toy, play)
+
+
+def test_closing_ends_every_watch(toy: ToyHub) -> None:
+    async def play(aio: Calls) -> None:
+        async def iterate(watch: AsyncWatch) -> int:
+            return len([event async for event in watch])
+
+        async with aio.watch("r-1") as iterated, aio.watch("r-1") as asked:
+            iterating = asyncio.create_task(iterate(iterated))
+            _tell(toy, "r-1", 1)
+            assert await asked.next(PATIENCE_SECONDS) == {"sequence": 1}
+            await aio.close()
+            assert await iterating == 1
+            for _ in range(2):
+                with pytest.raises(HubUnavailable):
+                    await asked.next(PATIENCE_SECONDS)
+        assert (await aio.submit("consent.decide", resident_id="r-1")).applied
+
+    _run(toy, play)
+
+
+def test_one_hub_serves_one_event_loop_after_the_other_and_each_leaves_nothing(toy: ToyHub) -> None:
+    hub = Hub(_named(toy), source="tests", prefix=toy.prefix)
+
+    async def once() -> None:
+        assert (await hub.aio.submit("consent.decide", resident_id="r-1")).applied
+        assert _connections(toy) >= 2
+
+    for _ in range(5):
+        asyncio.run(once())  # which ends without close()
+        asyncio.run(_until(lambda: _connections(toy) == 0))
+
+
+def test_event_loops_of_several_threads_share_a_hub(hub: Hub) -> None:
+    applied: list[bool] = []
+
+    async def several() -> None:
+        receipts = await asyncio.gather(*(hub.aio.submit("consent.decide", resident_id="r-1") for _ in range(10)))
+        applied.extend(receipt.applied for receipt in receipts)
+
+    threads = [threading.Thread(target=asyncio.run, args=(several(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert applied == [True] * 40
+
+
+def test_calls_that_block_and_calls_that_are_awaited_go_together(hub: Hub) -> None:
+    async def both() -> None:
+        assert (await hub.aio.submit("consent.decide", resident_id="r-1")).applied
+        assert hub.submit("consent.decide", resident_id="r-1").applied  # it holds the loop up, as whatever blocks
+        assert (await asyncio.to_thread(hub.submit, "consent.decide", resident_id="r-1")).applied
+
+    asyncio.run(both())
+
+
+def test_no_thread_is_started(hub: Hub) -> None:
+    before = threading.active_count()
+    assert hub.submit("consent.decide", resident_id="r-1").applied
+    asyncio.run(hub.aio.submit("consent.decide", resident_id="r-1"))  # type: ignore[arg-type]
+    assert threading.active_count() == before
+
+
+def test_a_fork_takes_none_of_the_parents_connections(hub: Hub, toy: ToyHub) -> None:
+    with asyncio.Runner() as runner:
+        assert runner.run(hub.aio.submit("consent.decide", resident_id="r-1")).applied
+        child = os.fork()
+        if child == 0:
+            applied = asyncio.new_event_loop().run_until_complete(hub.aio.submit("consent.decide", resident_id="r-1"))
+            os._exit(0 if applied.applied else 1)
+        for _ in range(20):
+            assert runner.run(hub.aio.submit("consent.decide", resident_id="r-1")).applied
+        assert os.waitpid(child, 0)[1] == 0
+        assert runner.run(hub.aio.submit("consent.decide", resident_id="r-1")).applied
