@@ -3,8 +3,7 @@
 import asyncio
 import os
 from asyncio import AbstractEventLoop
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import Context
 
 import redis.asyncio
@@ -12,7 +11,8 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 
-from permit_hub_client.listener import Feed, Listener
+from permit_hub_client.channel import Feed
+from permit_hub_client.listener import Listener
 
 _MOST_CONNECTIONS = 16  # of one event loop: an exchange takes a fraction of a millisecond, whoever comes waits for one
 
@@ -70,11 +70,9 @@ class LoopingWire:
             pipeline.lpush(queue, item)
             await pipeline.execute()
 
-    @asynccontextmanager
-    async def subscribed(self, channel: str) -> AsyncIterator[Feed]:
+    def subscribed(self, channel: str) -> AbstractAsyncContextManager[Feed]:
         """Listen to a channel, confirmed by the server, for as long as the context lasts."""
-        async with self._here().listener.subscribed(channel) as feed:
-            yield feed
+        return self._here().listener.subscribed(channel)
 
     async def close(self) -> None:
         """End what this event loop listens to, and close its connections."""
