@@ -26,19 +26,26 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 _ALONE = """
-import sys
+import asyncio, sys
 sys.path.append(sys.argv[1])
 import permit_hub_client
 assert permit_hub_client.__file__.startswith(sys.argv[1]), permit_hub_client.__file__
-hub = permit_hub_client.Hub("redis://127.0.0.1:1", source="alone")
-assert hub.job("consent.decide", resident_id="r-1").text
+hub = permit_hub_client.Hub(sys.argv[2], source="alone", prefix=sys.argv[3])
+assert hub.submit("consent.decide", resident_id="r-1").applied
+
+async def awaited():
+    async with hub.aio.watch("r-1"):
+        return await hub.aio.submit("consent.decide", resident_id="r-1")
+
+assert asyncio.run(awaited()).applied
+hub.close()
 foreign = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 print(*sorted(name for name in foreign if not name.startswith("__")))
 """
 
 
-def test_it_runs_with_nothing_but_redis_beside_it(installed: Path) -> None:
-    bare = [sys.executable, "-I", "-S", "-c", _ALONE, str(installed)]
+def test_it_runs_with_nothing_but_redis_beside_it(installed: Path, toy: ToyHub) -> None:
+    bare = [sys.executable, "-I", "-S", "-W", "error", "-c", _ALONE, str(installed), toy.url, toy.prefix]
     seen = subprocess.run(bare, check=True, capture_output=True, text=True).stdout.split()
     assert seen == ["permit_hub_client", "redis"]
 

@@ -16,8 +16,7 @@ from permit_hub_client import message
 
 from schemas import jobs, receipts
 from schemas.asyncapi import asyncapi_document
-from schemas.asyncapi_messages import PUBLISH_SPACE
-from schemas.examples import EXAMPLES, EXPORT, JOB_ID, PERMIT_ID, RECEIPT, SPACE
+from schemas.examples import EXAMPLES, JOB_ID, PERMIT_ID, RECEIPT
 from schemas.validation import parse_job
 from worker.tasks.admission import Admission, RefusedMessage, accepts
 
@@ -99,26 +98,11 @@ def test_the_message_is_the_one_that_the_asyncapi_document_describes(hub: client
     assert address.replace("{job_id}", JOB_ID) == "permit-hub:" + message.result_name(job.job_id)
 
 
-def test_the_documents_are_where_the_asyncapi_document_says(redis_url: str, redis_prefix: str) -> None:
-    channels: Any = asyncapi_document()["channels"]
-
-    def put(channel: str, value: object, **ids: object) -> None:
-        key = channels[channel]["address"].removeprefix("permit-hub:").format(**ids)
-        server.set(redis_prefix + key, json.dumps(value))
-
-    with redis.Redis.from_url(redis_url) as server, client.Hub(redis_url, source="tests", prefix=redis_prefix) as hub:
-        job = hub.job("resident.export", resident_id="r-1001")
-        put("space", SPACE, resident_id="r-1001")
-        put("export", EXPORT, job_id=job.job_id)
-        assert hub.space("r-1001", wait=0) == SPACE
-        assert hub.export(job) == EXPORT
-
-
-@pytest.mark.parametrize("kind", [*EXAMPLES, PUBLISH_SPACE])
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_the_hubs_guard_lets_the_message_in(hub: client.Hub, kind: str) -> None:
     def run(argument: str) -> None: ...
 
-    queue = client_job.QUEUES.get(kind, "jobs")
+    queue = client_job.QUEUES[kind]
     item = message.list_item(kind, uuid4(), "r-1", queue, "tests")
     admitted = Admission({kind: accepts(run)}, b"key").admit(item.encode(), queue)
     assert not isinstance(admitted, RefusedMessage)

@@ -18,7 +18,7 @@ from permit_hub_client.receipt import Receipt
 from permit_hub_client.watch import AsyncWatch
 from permit_hub_client.wire import Subscription, Wire
 
-_SPACE, _HISTORY, _CATALOGUE = "space.publish", "space.history", "space.catalogue"
+SPACE_TASK, HISTORY_TASK, CATALOGUE_TASK = "space.publish", "space.history", "space.catalogue"
 _ASKING_QUEUE = "jobs"
 _ATTEMPTS = 3  # Redis may lose a document again before it is read, but not each time
 _LOOK_AGAIN_SECONDS = 1.0  # an announcement can be lost with a connection: look at the key itself this often
@@ -113,7 +113,7 @@ class Calls:
             ReceiptTimeout: the hub did not publish it within `wait` seconds.
             HubFailed: the hub broke down over it.
         """
-        space: Space | None = await self._shown(f"space:{resident_id}", _SPACE, resident_id, wait)
+        space: Space | None = await self._shown(f"space:{resident_id}", SPACE_TASK, resident_id, wait)
         return space
 
     async def history(self, resident_id: str, *, wait: float = 5.0) -> History | None:
@@ -126,7 +126,7 @@ class Calls:
         with _reaching():
             for _ in range(_ATTEMPTS):
                 task_id = uuid4()
-                if not await self._made(_HISTORY, task_id, resident_id, deadline):
+                if not await self._made(HISTORY_TASK, task_id, resident_id, deadline):
                     return None
                 text = await self._wire.take(f"{self._prefix}history:{task_id}")
                 if text is not None:
@@ -140,7 +140,7 @@ class Calls:
         Raises:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
         """
-        catalogue: Catalogue | None = await self._shown("catalogue", _CATALOGUE, None, wait)
+        catalogue: Catalogue | None = await self._shown("catalogue", CATALOGUE_TASK, None, wait)
         if catalogue is None:
             raise HubFailed("the hub has no catalogue")
         return catalogue

@@ -13,6 +13,26 @@ CardStatus = Literal[
 ]
 ActionName = Literal["pay", "change_vehicle", "change_address", "renew", "cancel", "details"]
 HeldState = Literal["nothing", "sending", "held", "removing", "removed", "refused"]
+EventType = Literal[
+    "permit.requested",
+    "permit.approved",
+    "permit.rejected",
+    "permit.activated",
+    "permit.renewal_requested",
+    "permit.renewed",
+    "permit.vehicle_changed",
+    "permit.address_change_requested",
+    "permit.address_changed",
+    "permit.cancelled",
+    "permit.pending_change_cancelled",
+    "permit.imported",
+    "permit.ended",
+    "consent.allowed",
+    "consent.refused",
+    "resident.contact_updated",
+    "resident.erased",
+    "shares.confirmed",
+]
 
 
 class Action(TypedDict):
@@ -103,7 +123,7 @@ class Payment(TypedDict):
 class Step(TypedDict):
     """One event about a permit."""
 
-    type: str
+    type: EventType
     at: str
 
 
@@ -194,7 +214,7 @@ class Event(TypedDict):
     One of type `RESUMED` has `type` and `subject` alone.
     """
 
-    type: str
+    type: EventType | Literal["watch.resumed"]
     subject: str
     specversion: NotRequired[str]
     id: NotRequired[str]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import redis
 
@@ -15,7 +15,7 @@ from permit_hub_client.wire import EndedError, Subscription, Wire
 
 _IDLE_SECONDS = 5.0
 
-RESUMED = "watch.resumed"
+RESUMED: Final = "watch.resumed"
 """The type of the event that stands for whatever was missed: a connection was lost, or events came too fast."""
 
 
