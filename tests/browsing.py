@@ -3,6 +3,7 @@
 - `chromium` (module): Debian's Chromium, headless. Where there is none, tests that name it are skipped; where `CI` is
   set they fail, so that nobody believes that they ran.
 - `page`: a fresh page of it, with no cookies.
+- `PHONE`, `DESKTOP`: the smallest screen that a page must fit, and an ordinary one.
 - `flaws(page)`: what axe finds wrong with a page, one line for each rule and element.
 """
 
@@ -13,9 +14,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PHONE: ViewportSize = {"width": 320, "height": 640}
+DESKTOP: ViewportSize = {"width": 1000, "height": 800}
 OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]  # tests may run as root, and in a small container
 
 

@@ -3,23 +3,30 @@
 - `session_of(resident_id, …)`: the session cookie that the app would have given them.
 - `enter(resident_id, path, …)`: a page in a browser of their own, signed in; None for nobody. A test fails when a
   browser complains about such a page on its console, be it of a script or of what the Content-Security-Policy forbids.
+- `picture(page, name, size, top)`: what the page shows now, kept for the docs when `make images` runs this.
 """
 
 import json
+import os
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from itsdangerous import TimestampSigner
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, expect
 
+from tests.browsing import DESKTOP
 from tests.city import SECONDS, City
 
 SessionOf = Callable[..., dict[str, str]]
 Enter = Callable[..., Page]
-DESKTOP = {"width": 1000, "height": 800}
+Picture = Callable[..., None]
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+PICTURE: ViewportSize = {"width": 720, "height": 740}
+LARGEST_IMAGE = 100_000  # bytes: they stay in the repository for good
 
 expect.set_options(timeout=SECONDS * 1000)
 
@@ -74,3 +81,17 @@ def enter(city: City, chromium: Browser, session_of: SessionOf) -> Iterator[Ente
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def picture() -> Picture:
+    def picture(page: Page, name: str, size: ViewportSize = PICTURE, top: Locator | None = None) -> None:
+        if "IMAGES" not in os.environ:
+            return
+        page.set_viewport_size(size)
+        page.evaluate("document.activeElement.blur()")
+        (top or page.locator("html")).evaluate("element => element.scrollIntoView()")
+        made = page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+        assert len(made) < LARGEST_IMAGE
+
+    return picture
