@@ -1,0 +1,132 @@
+"""What docs/upstream.md tells other languages, tried: its example as it stands, against a worker of the hub."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from permit_hub_client import Catalogue, History, Hub, HubError, Space
+
+from ops.embedded.programs import FOLDER
+from schemas.jobs import MAX_JOB_BYTES, QUEUES, Queue
+from schemas.receipts import RefusalCode
+from tests.conftest import Database
+
+PAGE = (Path(__file__).parents[2] / "docs" / "upstream.md").read_text("utf-8")
+(EXAMPLE,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
+(INSTALL,) = re.findall(r"`npm (install [a-z ]+)`", PAGE)
+INSTALL_SECONDS = 90
+
+
+@pytest.fixture
+def true_hub(hub_environment: dict[str, str]) -> Iterator[Hub]:
+    """Return the client of a hub that has one worker for all jobs."""
+    environment = os.environ | hub_environment
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", "consent,jobs,bulk", "-c", "1"]
+    worker = subprocess.Popen(command, env=environment, cwd=FOLDER)
+    try:
+        url, prefix = environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"]
+        with Hub(url, source="tests", prefix=prefix) as hub:
+            _wait_until_it_answers(hub, worker)
+            yield hub
+    finally:
+        worker.terminate()
+        worker.wait(timeout=30)
+
+
+def _wait_until_it_answers(hub: Hub, worker: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while worker.poll() is None and time.monotonic() < deadline:
+        try:
+            hub.catalogue(wait=10)
+        except HubError:
+            continue
+        return
+    raise AssertionError("the worker did not start")
+
+
+def _cannot(why: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Path:
+    """Return a folder in which the example can run, with what the page says to install."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        _cannot("Node.js and npm are not installed")
+    (tmp_path / "package.json").write_text('{"private": true}')
+    quiet = ["--no-audit", "--no-fund", "--loglevel=error", f"--cache={tmp_path / 'cache'}"]
+    try:
+        installed = subprocess.run(
+            ["npm", *INSTALL.split(), *quiet], cwd=tmp_path, capture_output=True, text=True, timeout=INSTALL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        _cannot("npm does not reach its registry")
+    if installed.returncode != 0:
+        _cannot(f"npm does not reach its registry: {installed.stderr[-500:]}")
+    (tmp_path / "consent.mjs").write_text(EXAMPLE)
+    return tmp_path
+
+
+def test_the_hub_applies_what_node_sends(true_hub: Hub, hub_environment: dict[str, str], node: Path) -> None:
+    ran = subprocess.run(
+        ["node", "--unhandled-rejections=strict", "consent.mjs"],
+        cwd=node,
+        env=os.environ | hub_environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    said = json.loads(ran.stdout)
+    receipt, consent = said["receipt"], said["consent"]
+    assert (receipt["kind"], receipt["outcome"], receipt.get("code")) == ("consent.decide", "applied", None)
+    space, history = true_hub.space("r-1001"), true_hub.history("r-1001")
+    assert space is not None
+    assert history is not None
+    assert space["consent"] == consent
+    assert (consent["version"], space["version"]) == (1, receipt["version"])
+    (decision,) = history["decisions"]
+    assert (decision["choice"], decision["source"]) == ("refuse", "my-portal")
+    assert set(decision["providers"]) == {"paybyphone", "easypark"}
+
+
+def test_the_client_reads_every_document_of_a_true_hub(true_hub: Hub, database: Database) -> None:
+    fields: dict[str, Any] = {"resident_id": "r-1", "name": "Élodie Exemple", "email": "elodie@example.org"}
+    receipt = true_hub.submit("resident.update_contact", **fields)
+    assert receipt.applied
+
+    async def awaited() -> tuple[Space | None, History | None, Catalogue]:
+        aio = true_hub.aio
+        return await aio.space("r-1"), await aio.history("r-1"), await aio.catalogue()
+
+    space, history, catalogue = asyncio.run(awaited())
+    assert space is not None
+    assert history is not None
+    assert space["version"] == history["version"] == receipt.version
+    assert (space.keys(), history.keys()) == (Space.__annotations__.keys(), History.__annotations__.keys())
+    assert catalogue.keys() == Catalogue.__annotations__.keys()
+    assert catalogue["profiles"]["standard"]["1"] == 4500
+    assert true_hub.space("r-nobody") is None
+    assert true_hub.history("r-nobody") is None
+    with database.connect() as connection:
+        assert connection.execute("SELECT job_id FROM jobs").fetchall() == [(UUID(str(receipt.job_id)),)]
+
+
+def test_the_page_names_every_queue_kind_code_and_limit() -> None:
+    rows = dict(re.findall(r"^\| (`[^|]+`) \| `(\w+)` \|$", PAGE, re.MULTILINE))
+    told = {kind: Queue(queue) for kinds, queue in rows.items() for kind in re.findall(r"`([\w.]+)`", kinds)}
+    assert told == QUEUES
+    assert not {code.value for code in RefusalCode} - set(re.findall(r"`(\w+)`", PAGE))
+    assert f"at most {MAX_JOB_BYTES:,} bytes" in PAGE
