@@ -6,13 +6,14 @@
 
   // A form is sent once, however often its button is clicked.
   document.addEventListener("submit", (event) => {
-    if (event.target.dataset.sent) event.preventDefault();
-    event.target.dataset.sent = "yes";
+    const form = event.target;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    if (form.dataset.inPlace !== undefined) { event.preventDefault(); decide(form); }
   });
   addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
-  if (!main) return;
 
-  let source = null, watchdog = 0, reading = false, again = false;
+  let source = null, watchdog = 0, reading = false, deciding = false, again = false;
 
   const listen = () => {
     hush();
@@ -27,25 +28,53 @@
   const hush = () => { clearTimeout(watchdog); if (source) source.close(); source = null; };
   const awake = (ms = SILENCE_MS) => { clearTimeout(watchdog); watchdog = setTimeout(listen, ms); };
 
+  // Once at a time, and not while a decision is under way, of which it could show half.
   const read = async () => {
-    if (reading) { again = true; return; }
+    if (reading || deciding) { again = true; return; }
     reading = true;
     try {
       const answer = await fetch(location.href, { cache: "no-store", redirect: "manual" });
-      if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-      else if (answer.type === "opaqueredirect" || answer.status === 401) location.reload();
+      if (answer.ok) {
+        const page = await parse(answer);
+        if (deciding) again = true;
+        else show(page);
+      } else if (answer.type === "opaqueredirect" || answer.status === 401) location.reload();
     } catch { /* away: the next event or beat tries again */ }
     reading = false;
-    if (again) { again = false; read(); }
+    readAgain();
   };
+  const readAgain = () => { if (again && !deciding) { again = false; read(); } };
 
-  const show = (page) => {
+  // A decision is shown where it was made, without another page in between; what went wrong has a page of its own.
+  const decide = async (form) => {
+    deciding = true;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const page = await parse(answer);
+      if (!answer.ok) fail(page);
+      else if (!main || !show(page, form)) location.assign(answer.url);
+    } catch { form.submit(); /* the browser says what is wrong */ }
+    deciding = false;
+    delete form.dataset.sent;
+    readAgain();
+  };
+  const fail = (page) => {
+    hush();
+    document.title = page.title;
+    const said = page.querySelector("main");
+    document.querySelector("main").replaceWith(said);
+    said.focus();
+  };
+  const parse = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
+
+  const show = (page, decided) => {
     const state = page.querySelector("main[data-state]");
-    if (!state) return;
+    if (!state) return false;
+    if (version(state) < version(main)) return true; // read before what is shown already: never show a change undone
     for (const region of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(region.id);
       if (!fresh || same(region, fresh)) continue;
-      if ("unlessTouched" in region.dataset && touched(region)) {
+      if ("unlessTouched" in region.dataset && touched(region) && !region.contains(decided)) {
         region.querySelector(".elsewhere").hidden = false;
         continue;
       }
@@ -58,13 +87,16 @@
       region.classList.add("fresh");
     }
     main.dataset.state = state.dataset.state;
+    return document.contains(main);
   };
+  const version = (shown) => parseInt(shown.dataset.state, 10);
   // Tokens differ each time a page is made, and are as good as one another.
   const same = (one, other) => plain(one) === plain(other);
   const plain = (node) => node.innerHTML.replace(/ name="csrf_token"[^>]*>/g, "");
   const touched = (region) => [...region.querySelectorAll("input[type=radio]")].some((box) => box.checked !== box.defaultChecked);
 
   // A hidden page listens to nothing, so that any number of tabs may be open; shown again, it catches up.
+  if (!main) return;
   document.addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));
   addEventListener("online", listen);
   addEventListener("pagehide", hush);
