@@ -187,13 +187,16 @@ def test_a_resident_whom_the_hub_does_not_know_has_no_space(either: Hub) -> None
     assert either.space("r-nobody") is None
 
 
-@pytest.mark.parametrize("resident_id", ["r-refused", "r-lost"])
-def test_a_document_that_cannot_be_made_is_the_hubs_failure(either: Hub, resident_id: str) -> None:
+def test_a_document_that_cannot_be_made_is_the_hubs_failure(either: Hub) -> None:
     with pytest.raises(HubFailed):
-        either.space(resident_id)
-    if resident_id == "r-refused":
-        with pytest.raises(HubFailed):
-            either.history(resident_id)
+        either.space("r-refused")
+    with pytest.raises(HubFailed):
+        either.history("r-refused")
+
+
+def test_a_document_that_is_gone_before_it_is_read_is_asked_for_until_the_time_is_over(either: Hub) -> None:
+    with pytest.raises(ReceiptTimeout):
+        either.space("r-lost", wait=0.5)
 
 
 def test_a_history_is_gathered_anew_each_time_and_not_left_behind(either: Hub, toy: ToyHub) -> None:

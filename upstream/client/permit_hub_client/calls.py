@@ -20,7 +20,6 @@ from permit_hub_client.wire import Subscription, Wire
 
 SPACE_TASK, HISTORY_TASK, CATALOGUE_TASK = "space.publish", "space.history", "space.catalogue"
 _ASKING_QUEUE = "jobs"
-_ATTEMPTS = 3  # Redis may lose a document again before it is read, but not each time
 _LOOK_AGAIN_SECONDS = 1.0  # an announcement can be lost with a connection: look at the key itself this often
 
 
@@ -124,15 +123,12 @@ class Calls:
         """
         deadline = time.monotonic() + wait
         with _reaching():
-            for _ in range(_ATTEMPTS):
-                task_id = uuid4()
-                if not await self._made(HISTORY_TASK, task_id, resident_id, deadline):
-                    return None
+            while await self._made(HISTORY_TASK, task_id := uuid4(), resident_id, deadline):
                 text = await self._wire.take(f"{self._prefix}history:{task_id}")
                 if text is not None:
                     history: History = json.loads(text)
                     return history
-        raise HubFailed("the hub made a document, and it was gone again")
+        return None
 
     async def catalogue(self, *, wait: float = 5.0) -> Catalogue:
         """Return the hub's tariffs and providers, asking for them if need be.
@@ -201,13 +197,11 @@ class Calls:
         """Return a document that lies at a key, made by a task when it does not; None when there is none to be made."""
         deadline = time.monotonic() + wait
         with _reaching():
-            for _ in range(_ATTEMPTS):
-                document = await self._document(name)
-                if document is not None:
-                    return document
+            # It may be gone again before it is read: each confirmation of a provider drops a resident's space.
+            while (document := await self._document(name)) is None:
                 if not await self._made(task, uuid4(), argument, deadline):
-                    return None
-        raise HubFailed("the hub made a document, and it was gone again")
+                    break
+        return document
 
     async def _made(self, task: str, task_id: UUID, argument: str | None, deadline: float) -> bool:
         name = self._prefix + result_name(task_id)
