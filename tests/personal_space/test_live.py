@@ -1,0 +1,207 @@
+"""A page that is open is as new as the hub: without being loaded again, whatever was lost meanwhile, and gently."""
+
+from contextlib import closing
+from uuid import uuid4
+
+import psutil
+import pytest
+import redis
+from playwright.sync_api import Page, Request, expect
+
+from ops.embedded import running as stacks
+from tests.city import ADDRESS, APPS, City, Resident, plate, until
+from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, provider, stayed, stays
+
+STALE = "Votre choix a été modifié entre-temps, dans un autre onglet ou sur un autre appareil."
+ELSEWHERE = "Votre choix a été modifié ailleurs."
+
+
+@pytest.fixture
+def resident(city: City) -> Resident:
+    return city.resident()
+
+
+def decide(page: Page, choice: str) -> None:
+    page.get_by_label(choice, exact=True).check()
+    page.get_by_role("button", name="Valider mon choix").click()
+
+
+def asked(city: City, resident: Resident) -> dict[str, object]:
+    """Have the resident ask for another permit, which an agent is to decide on."""
+    request: dict[str, object] = {
+        "permit_id": uuid4(),
+        "plate": {"raw": plate()},
+        "profile": "standard",
+        "years": 1,
+        "address": ADDRESS,
+        "zones": ["14A"],
+        "verified": {"residence": True, "vehicle": False},
+    }
+    city.applied("permit.request", resident, **request)
+    return request
+
+
+def app_process(city: City) -> psutil.Process:
+    """Return the web app's process."""
+    found = stacks.find(city.folder)
+    assert found is not None
+    return next(
+        child for child in psutil.Process(found.pid).children() if child.cmdline()[1:3] == ["-m", "personal_space"]
+    )
+
+
+def reads(page: Page) -> list[Request]:
+    """Count from now on how often a page is read."""
+    found: list[Request] = []
+    page.on("request", lambda request: found.append(request) if request.url == page.url else None)
+    return found
+
+
+def hide(page: Page, hidden: str) -> None:
+    """Tell a page that it is hidden or shown: a browser without a screen shows all of them, always."""
+    page.evaluate(
+        f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+
+def test_a_choice_made_in_one_browser_is_shown_in_the_other(enter, resident):
+    here, there = enter(resident.resident_id), enter(resident.resident_id)
+    stays(there)
+    decide(here, ALLOW)
+    expect(there.get_by_label(ALLOW, exact=True)).to_be_checked()
+    expect(provider(there, "Flowbird")).to_contain_text("détient vos données, confirmé à")
+    decide(here, REFUSE)
+    expect(there.get_by_label(REFUSE, exact=True)).to_be_checked()
+    expect(provider(there, "Flowbird")).to_contain_text("retiré à")
+    expect(there.locator(".meter")).to_be_visible()
+    assert stayed(there)
+
+
+def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(city, enter, resident):
+    space = enter(resident.resident_id)
+    stays(space)
+    request = asked(city, resident)
+    expect(cards(space)).to_have_count(2)
+    permit = enter(resident.resident_id, f"/droits/{request['permit_id']}")
+    stays(permit)
+    city.applied(
+        "permit.decide", resident, permit_id=request["permit_id"], decision="reject", reason="Photo illisible."
+    )
+    for page in (space, permit):
+        expect(page.get_by_text("Demande refusée").first).to_be_visible()
+        expect(page.get_by_text("Photo illisible.")).to_be_visible()
+        assert stayed(page)
+
+
+def test_who_received_what_is_told_as_providers_confirm(city, enter, resident):
+    page = enter(resident.resident_id, "/destinataires")
+    stays(page)
+    paybyphone = page.locator(".recipient", has_text="PayByPhone")
+    expect(paybyphone).to_contain_text("N'a jamais reçu vos données.")
+    city.allow(resident, "paybyphone")
+    expect(paybyphone).to_contain_text(f"Détient les données de {resident.plate} depuis le")
+    city.refuse(resident)
+    expect(paybyphone).to_contain_text("retrait confirmé le")
+    assert stayed(page)
+
+
+def test_what_is_ticked_stays_and_an_outdated_allowance_is_refused(city, enter, resident):
+    here = enter(resident.resident_id)
+    here.get_by_label(ALLOW, exact=True).check()
+    city.refuse(resident)
+    expect(here.get_by_text(ELSEWHERE)).to_be_visible()
+    expect(here.get_by_label(ALLOW, exact=True)).to_be_checked()
+    here.get_by_role("button", name="Valider mon choix").click()
+    expect(here.get_by_role("alert")).to_contain_text(STALE)
+    expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()  # what is in force, to be decided on anew
+    space = city.hub.space(resident.resident_id)
+    assert space is not None
+    assert not any(one["allowed"] for one in space["consent"]["providers"])
+    assert not any(resident.plate in city.plates(name) for name in APPS)
+
+
+def test_a_refusal_counts_however_outdated_its_page_is(city, enter, resident):
+    here = enter(resident.resident_id)
+    here.get_by_label(REFUSE, exact=True).check()
+    city.allow(resident)
+    expect(here.get_by_text(ELSEWHERE)).to_be_visible()
+    here.get_by_role("button", name="Valider mon choix").click()
+    expect(here.locator(".meter")).to_be_visible()
+    expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()
+    until(lambda: not any(resident.plate in city.plates(name) for name in APPS), "everybody to have forgotten")
+
+
+def test_the_focus_stays_where_it_is(city, enter, resident):
+    page = enter(resident.resident_id)
+    stays(page)
+    details = cards(page).last.get_by_role("link", name="Voir le détail")
+    link = details.get_attribute("href")
+    details.focus()
+    asked(city, resident)
+    expect(cards(page)).to_have_count(2)
+    assert page.evaluate("document.activeElement.getAttribute('href')") == link
+    assert stayed(page)
+
+
+def test_a_page_that_is_up_to_date_is_left_alone(city, enter, resident):
+    page = enter(resident.resident_id)
+    found = reads(page)
+    page.evaluate("document.querySelectorAll('#choix form, .card').forEach((element) => element.mark = true)")
+    asked(city, city.resident())  # somebody else's
+    before = city.hub.space(resident.resident_id)
+    asked(city, resident)
+    expect(cards(page)).to_have_count(2)
+    after = city.hub.space(resident.resident_id)
+    assert before is not None
+    assert after is not None
+    assert 1 <= len(found) <= after["version"] - before["version"]
+    assert page.locator("#choix form").evaluate("element => element.mark")
+    assert not any(page.locator(".card").evaluate_all("them => them.map((one) => one.mark)"))  # news is shown
+
+
+def test_a_hidden_page_listens_to_nothing_and_catches_up_when_it_is_shown(city, enter, resident):
+    page = enter(resident.resident_id)
+    stays(page)
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/evenements")):
+        hide(page, "true")
+    asked(city, resident)
+    assert cards(page).count() == 1
+    hide(page, "false")
+    expect(cards(page)).to_have_count(2)
+    assert stayed(page)
+
+
+def test_a_page_without_a_network_catches_up_when_it_is_back(city, enter, resident):
+    page = enter(resident.resident_id)
+    stays(page)
+    page.context.set_offline(True)
+    asked(city, resident)
+    page.context.set_offline(False)
+    expect(cards(page)).to_have_count(2)
+    assert stayed(page)
+
+
+def test_a_page_catches_up_when_the_app_has_lost_its_redis(city, enter, resident):
+    page = enter(resident.resident_id)
+    stays(page)
+    expect(page.locator("main[data-state]")).to_be_visible()
+    ports = {one.laddr.port for one in app_process(city).net_connections("tcp4")}
+    with closing(redis.Redis.from_url(city.environment["PERMIT_HUB_REDIS_URL"])) as client:
+        for one in client.client_list():
+            if int(one["addr"].rpartition(":")[2]) in ports:
+                client.client_kill_filter(_id=one["id"])
+    asked(city, resident)
+    expect(cards(page)).to_have_count(2)
+    assert stayed(page)
+
+
+def test_a_page_catches_up_when_the_app_was_killed_and_is_back(city, enter, resident):
+    page = enter(resident.resident_id)
+    stays(page)
+    killed = app_process(city)
+    killed.kill()
+    asked(city, resident)
+    expect(cards(page)).to_have_count(2)
+    assert stayed(page)
+    assert app_process(city).pid != killed.pid

@@ -1,0 +1,176 @@
+"""Every page for everybody: nothing for axe to find, in both languages and at both widths; light; on paper."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browsing import DESKTOP, PHONE, flaws
+from tests.city import ADDRESS, APPS, City, Resident, plate, until
+from tests.personal_space.browser_steps import cards
+
+LANGUAGES = ("fr", "en")
+FIRST_PAGE_BYTES = 60_000
+
+
+@pytest.fixture
+def resident(city: City) -> Resident:
+    return city.resident()
+
+
+def asked(city: City, resident: Resident, *, vehicle: bool, **fields: Any) -> UUID:
+    permit_id = uuid4()
+    request = {
+        "permit_id": permit_id,
+        "plate": {"raw": plate()},
+        "profile": "standard",
+        "years": 1,
+        "address": ADDRESS,
+        "zones": ["14A", "14B"],
+        "verified": {"residence": True, "vehicle": vehicle},
+    }
+    city.applied("permit.request", resident, **request | fields)
+    return permit_id
+
+
+@pytest.fixture
+def varied(city: City) -> tuple[Resident, dict[str, UUID]]:
+    """A resident with a card in every state, and data that was with every provider and is with some."""
+    resident = city.resident()
+    today = datetime.now(UTC).date()
+    lapsed = {
+        "resident_id": resident.resident_id,
+        "permit_id": uuid4(),
+        "status": "active",
+        "requested_on": today - timedelta(days=400),
+        "plate": {"raw": f"{plate()} {plate()[:9]}", "country": "DE"},  # as long as they get
+        "profile": "standard",
+        "address": ADDRESS,
+        "zones": ["14A"],
+        "terms": [{"first_day": today - timedelta(days=375), "last_day": today - timedelta(days=10)}],
+    }
+    city.hub.submit("permit.import", permits=[lapsed])
+    permits = {
+        "active": resident.permit_id,
+        "lapsed": UUID(str(lapsed["permit_id"])),
+        "awaiting_payment": asked(city, resident, vehicle=True),
+        "submitted": asked(city, resident, vehicle=False, profile="two_wheeler", years=3),
+        "rejected": asked(city, resident, vehicle=False),
+        "cancelled": asked(city, resident, vehicle=True),
+    }
+    reason = "Le justificatif de domicile a plus de trois mois : déposez-en un autre."
+    city.applied("permit.decide", resident, permit_id=permits["rejected"], decision="reject", reason=reason)
+    city.applied("permit.cancel", resident, permit_id=permits["cancelled"])
+    city.applied("permit.renew", resident, permit_id=permits["lapsed"], years=1)
+    city.allow(resident)
+    until(lambda: all(city.confirmed(resident, name) for name in APPS), "everybody to have confirmed")
+    city.refuse(resident)
+    city.allow(resident, "easypark")
+    return resident, permits
+
+
+def pages(permits: dict[str, UUID]) -> list[str]:
+    """Return the path of every page that is shown to who is signed in."""
+    own = {name: f"/droits/{permit_id}" for name, permit_id in permits.items()}
+    return [
+        "/",
+        "/espace",
+        "/destinataires",
+        "/droits/nouveau",
+        *own.values(),
+        f"{own['active']}/vehicule",
+        f"{own['active']}/adresse",
+        f"{own['awaiting_payment']}/paiement",
+        f"{own['awaiting_payment']}/annulation",
+        f"/droits/{uuid4()}",  # not one's own
+        "/nulle-part",
+    ]
+
+
+def fits(page: Page) -> bool:
+    """Tell whether a page needs no horizontal scrolling."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def is_sound(page: Page, language: str) -> None:
+    """Check a page as it is, at both widths."""
+    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator("h1").count() == 1
+    for size in (PHONE, DESKTOP):
+        page.set_viewport_size(size)
+        assert fits(page), page.url
+        assert flaws(page) == [], page.url
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_nothing_to_say_of_any_page_at_any_width(city, enter, varied, picture, language):
+    resident, permits = varied
+    page = enter(resident.resident_id, "/", language=language)
+    for path in pages(permits):
+        page.goto(city.personal_space + path)
+        is_sound(page, language)
+        if path == "/droits/nouveau" and language == "fr":
+            picture(page, "request")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_nothing_to_say_of_what_went_wrong(city, enter, varied, language):
+    resident, permits = varied
+    page = enter(resident.resident_id, "/droits/nouveau", language=language)
+    page.locator("form.asking button").click()  # with nothing filled in
+    expect(page.get_by_role("alert")).to_be_visible()
+    is_sound(page, language)
+    page.goto(f"{city.personal_space}/droits/{permits['active']}/adresse")
+    page.locator("#address").fill("1 rue de Nulle-Part")
+    page.locator("form.asking button").click()
+    expect(page.locator("#address")).to_have_attribute("aria-invalid", "true")
+    is_sound(page, language)
+    page.goto(city.personal_space + "/espace")
+    page.evaluate("document.querySelector('#choix-consentement [name=providers]').value = ''")
+    page.locator("#choice-allow").check()
+    page.locator("#valider").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    is_sound(page, language)
+    page.context.clear_cookies()
+    page.goto(f"{city.personal_space}/connexion/retour?langue={language}")
+    is_sound(page, language)
+
+
+def test_the_first_page_is_light_and_asks_nobody_else(city, enter, resident):
+    page = enter()
+    page.goto(city.personal_space)
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    sizes: list[float] = []
+    urls: list[str] = []
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    network.on("Network.requestWillBeSent", lambda event: urls.append(event["request"]["url"]))
+    page.context.add_cookies(enter(resident.resident_id).context.cookies())
+    page.goto(city.personal_space + "/espace")
+    expect(cards(page)).to_have_count(1)
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').some((one) => one.name.endsWith('icon.svg')) || true"
+    )
+    assert {url.removeprefix(city.personal_space) for url in urls} >= {
+        "/espace",
+        "/static/style.css",
+        "/static/live.js",
+    }
+    assert all(url.startswith(city.personal_space + "/") for url in urls)
+    assert 0 < sum(sizes) <= FIRST_PAGE_BYTES
+
+
+def test_who_received_my_data_can_be_read_on_paper(enter, varied):
+    resident, _ = varied
+    page = enter(resident.resident_id, "/destinataires")
+    on_screen = page.locator("#destinataires").inner_text()
+    page.emulate_media(media="print")
+    assert page.locator("#destinataires").inner_text() == on_screen
+    for unprintable in page.locator("nav, .printed, footer").all():
+        expect(unprintable).to_be_hidden()
+    page.set_viewport_size({"width": 720, "height": 1000})  # about what fits on A4
+    assert fits(page)
+    assert flaws(page) == []
