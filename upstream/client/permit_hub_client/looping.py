@@ -1,7 +1,6 @@
 """The wire for code that awaits: each event loop has its own connections, and one of them for all who listen."""
 
 import asyncio
-import os
 from asyncio import AbstractEventLoop
 from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import Context
@@ -44,14 +43,16 @@ class _Loop:
 
 
 class LoopingWire:
-    """Redis for event loops: each that uses it gets connections when it first does."""
+    """Redis for event loops: each that uses it gets connections when it first does.
+
+    A process that was forked runs a loop of its own. The connections of its parent's loop stay among the known ones, as
+    dropping them would close them on the parent's side, too.
+    """
 
     def __init__(self, redis_url: str, io_seconds: float) -> None:
         self._redis_url = redis_url
         self._io_seconds = io_seconds
         self._loops: dict[AbstractEventLoop, _Loop] = {}
-        self._pid = os.getpid()
-        self._parents: list[object] = []
 
     async def get(self, name: str) -> bytes | None:
         """Read a key."""
@@ -77,16 +78,13 @@ class LoopingWire:
     async def close(self) -> None:
         """End what this event loop listens to, and close its connections."""
         here = self._loops.pop(asyncio.get_running_loop(), None)
-        if here is not None and self._pid == os.getpid():
+        if here is not None:
             here.keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await here.keeper
 
     def _here(self) -> _Loop:
         """Return the connections of the event loop that runs."""
-        if self._pid != os.getpid():  # after a fork these are the parent's: never to be closed on this side
-            self._parents.append(self._loops)
-            self._loops, self._pid = {}, os.getpid()
         loop = asyncio.get_running_loop()
         here = self._loops.get(loop)
         if here is None or here.keeper.done():
