@@ -6,6 +6,8 @@ import os
 import random
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
 from permit_hub_client import RESUMED, AsyncWatch, Calls, Hub, HubUnavailable
@@ -123,6 +125,64 @@ def test_after_a_lost_connection_everybody_reads_again_and_hears_what_follows(to
             assert await watch.next(PATIENCE_SECONDS) == {"sequence": number}
         for watch in watches:
             await watch.__aexit__(None, None, None)
+
+    _run(toy, play)
+
+
+class Relay:
+    """A way to the toy's Redis that can be cut, and opened again at the same port."""
+
+    def __init__(self, toy: ToyHub) -> None:
+        self._to = urlsplit(toy.url)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self._to.password}@127.0.0.1:{self.port}"
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(self._to.hostname, self._to.port)
+        self._writers |= {writer, inner_writer}
+        await asyncio.gather(self._pass_on(reader, inner_writer), self._pass_on(inner_reader, writer))
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+        writer.close()
+
+
+def test_a_redis_that_is_away_for_a_while_ends_no_watch(toy: ToyHub) -> None:
+    async def play(_: Calls) -> None:
+        relay = Relay(toy)
+        await relay.open()
+        hub = Hub(relay.url, source="tests", prefix=toy.prefix, io_seconds=0.5)
+        async with hub.aio.watch("r-1") as events:
+            relay.cut()
+            await _until(lambda: _tell(toy, "r-1", 1) == 0)
+            for _ in range(3):
+                with pytest.raises(HubUnavailable):
+                    await hub.aio.submit("consent.decide", resident_id="r-1")
+            with pytest.raises(HubUnavailable):
+                await hub.aio.watch("r-2").__aenter__()
+            await relay.open()
+            assert await events.next(PATIENCE_SECONDS) == {"type": RESUMED, "subject": "r-1"}
+            assert _tell(toy, "r-1", 2) == 1
+            assert await events.next(PATIENCE_SECONDS) == {"sequence": 2}
+            assert (await hub.aio.submit("consent.decide", resident_id="r-1")).applied
+        await hub.aio.close()
+        relay.cut()
+        await _until(lambda: len(asyncio.all_tasks()) == 1)
 
     _run(toy, play)
 
