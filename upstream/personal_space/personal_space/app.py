@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from personal_space import consent, live, payments, permits, signin, space
+from personal_space import consent, live, payments, permits, session, signin, space
 from personal_space.addresses import Addresses
 from personal_space.forms import AddressForm
 from personal_space.hub import UnknownPermitError, hub
@@ -66,7 +66,10 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
 
 
 async def _signed_out(request: Request, _error: Exception) -> Response:
-    return go("/connexion") if request.method == "GET" and request.url.path != "/evenements" else _plain(request, 401)
+    if request.method != "GET" or request.url.path == live.EVENTS:
+        return _plain(request, 401)
+    session.want(request)
+    return go("/connexion")
 
 
 async def _not_found(request: Request, _error: Exception) -> Response:

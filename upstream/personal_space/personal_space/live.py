@@ -11,6 +11,7 @@ from starlette.routing import Route
 from personal_space import session
 from personal_space.hub import hub, space_of, today
 
+EVENTS = "/evenements"
 BEAT_SECONDS = 15.0  # a page that hears nothing for longer than two of these connects again
 RETRY_MS = 1_000
 
@@ -46,4 +47,4 @@ def state(version: int, day: str) -> str:
     return f"{version}/{day}"
 
 
-routes = [Route("/evenements", events)]
+routes = [Route(EVENTS, events)]

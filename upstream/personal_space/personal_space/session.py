@@ -11,7 +11,8 @@ from starlette.requests import Request
 IDLE_SECONDS = 60 * 60
 LONGEST_SECONDS = 12 * IDLE_SECONDS
 LANGUAGE = "language"
-_RESIDENT, _SINCE, _NOTICE = "resident", "since", "notice"
+FIRST_PAGE = "/espace"
+_RESIDENT, _SINCE, _NOTICE, _WANTED = "resident", "since", "notice", "wanted"
 _RESIDENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as the hub takes it
 
 
@@ -47,11 +48,17 @@ class SignedOutError(Exception):
     """Nobody is signed in."""
 
 
-def begin(request: Request, resident: Resident) -> None:
-    """Sign a resident in; of the session before, nothing but the language is left."""
-    language = request.session.get(LANGUAGE)
+def want(request: Request) -> None:
+    """Remember the page that somebody has to sign in for."""
+    request.session[_WANTED] = request.url.path
+
+
+def begin(request: Request, resident: Resident) -> str:
+    """Sign a resident in, and return the page that they wanted; of the session before, only the language is left."""
+    language, wanted = request.session.get(LANGUAGE), request.session.get(_WANTED, FIRST_PAGE)
     request.session.clear()
     request.session.update({_RESIDENT: asdict(resident), _SINCE: int(time.time()), LANGUAGE: language})
+    return str(wanted)
 
 
 def resident(request: Request) -> Resident | None:

@@ -62,9 +62,9 @@ async def signed_in(request: Request) -> Response:
         return render(request, "signin_failed.html", 503, away=True)
     except (OAuthError, JoseError, KeyError, ValueError):  # denied, replayed, forged, or begun in another browser
         return render(request, "signin_failed.html", 400, away=False)
-    session.begin(request, resident)
+    wanted = session.begin(request, resident)
     await _tell_contact(resident, claims)
-    return go("/espace")
+    return go(wanted)
 
 
 async def _tell_contact(resident: Resident, claims: dict[str, object]) -> None:
