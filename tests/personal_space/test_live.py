@@ -1,5 +1,6 @@
 """A page that is open is as new as the hub: without being loaded again, whatever was lost meanwhile, and gently."""
 
+import re
 from contextlib import closing
 from uuid import uuid4
 
@@ -101,6 +102,7 @@ def test_who_received_what_is_told_as_providers_confirm(city, enter, resident):
     expect(paybyphone).to_contain_text("N'a jamais reçu vos données.")
     city.allow(resident, "paybyphone")
     expect(paybyphone).to_contain_text(f"Détient les données de {resident.plate} depuis le")
+    assert re.search(r"à \d\d:\d\d:\d\d\. Sur votre décision n° 1\.", paybyphone.inner_text())
     city.refuse(resident)
     expect(paybyphone).to_contain_text("retrait confirmé le")
     assert stayed(page)
