@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from personal_space import consent, live, payments, permits, session, signin, space
 from personal_space.addresses import Addresses
 from personal_space.forms import AddressForm
-from personal_space.hub import UnknownPermitError, hub
+from personal_space.hub import UnknownPermitError, hub, note
 from personal_space.middleware import Headers, Languages, Limit
 from personal_space.page import STATIC, go, render
 from personal_space.session import IDLE_SECONDS, SignedOutError
@@ -76,7 +76,8 @@ async def _not_found(request: Request, _error: Exception) -> Response:
     return _plain(request, 404)
 
 
-async def _away(request: Request, _error: Exception) -> Response:
+async def _away(request: Request, error: Exception) -> Response:
+    note(error)
     return _plain(request, 503)
 
 

@@ -1,11 +1,14 @@
 """The hub as this app uses it: one client for the process, and patience that suits somebody who waits."""
 
+import logging
 from datetime import datetime
 from functools import cache
 
 from permit_hub_client import Card, Catalogue, Hub, HubError, Receipt, Space
 
 from personal_space.settings import settings
+
+log = logging.getLogger("personal_space")
 
 WAIT_SECONDS = 4.0  # longer, and the resident is told that nothing was confirmed
 IO_SECONDS = 1.0  # for one exchange with Redis; a Redis that is away is known to be after about five of them
@@ -75,5 +78,11 @@ async def submit(kind: str, **fields: object) -> Receipt | None:
     """Send a job; return its receipt, or None where the hub has not confirmed it: it may be sent again."""
     try:
         return await hub().aio.submit(kind, wait=WAIT_SECONDS, **fields)
-    except HubError:
+    except HubError as error:
+        note(error)
         return None
+
+
+def note(error: Exception) -> None:
+    """Leave a trace of a hub that did not answer, for whoever operates the app; its words show nothing of a job."""
+    log.warning("hub.away %s: %s", type(error).__name__, error)

@@ -3,6 +3,7 @@
 A request's language stands in a context variable, so that templates, forms and messages need not hand it on.
 """
 
+import re
 import unicodedata
 from contextvars import ContextVar
 from datetime import date, datetime, tzinfo
@@ -50,12 +51,16 @@ def current() -> str:
 
 def gettext(message: str) -> str:
     """Translate words of the page."""
-    return _TRANSLATIONS[current()].gettext(message)
+    return _translate(current(), message)
 
 
-def ngettext(singular: str, plural: str, number: int) -> str:
-    """Translate words that depend on a number."""
-    return _TRANSLATIONS[current()].ngettext(singular, plural, number)
+@cache
+def _translate(language: str, message: str) -> str:
+    words = _TRANSLATIONS[language].gettext(message)
+    return _LOOSE.sub("\N{NO-BREAK SPACE}", words) if language == "fr" else words
+
+
+_LOOSE = re.compile("(?<=«) | (?=[:;?!»€])")  # French parts these from their word, but not at a line's end
 
 
 def N_(message: str) -> str:  # noqa: N802  (gettext's own name for words that are translated later)

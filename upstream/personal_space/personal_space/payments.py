@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from personal_space import language, words
 from personal_space.forms import PageForm
-from personal_space.hub import WAIT_SECONDS, hub
+from personal_space.hub import WAIT_SECONDS, hub, note
 from personal_space.language import gettext
 from personal_space.page import go, render
 from personal_space.permits import offered
@@ -22,6 +22,7 @@ from personal_space.session import Resident
 from personal_space.settings import settings
 
 NOTIFICATION = "/paiement/notification"
+TOLD = ("resident_id", "permit_id", "payment_reference", "amount_cents")
 FRESH_SECONDS = 300  # an older notification is somebody's copy: the service signs anew each time
 
 
@@ -49,18 +50,17 @@ async def notified(request: Request) -> Response:
     try:
         notification = (await request.json())["notification"]
         payment = _signer("payment.notification").loads(notification, max_age=FRESH_SECONDS)
+        told = {name: payment[name] for name in TOLD}
     except (BadData, KeyError, TypeError, ValueError):
         return JSONResponse({"error": "invalid_notification"}, 400)
     try:
         receipt = await hub().aio.submit(
             "permit.confirm_payment",
             wait=WAIT_SECONDS,
-            resident_id=payment["resident_id"],
-            permit_id=payment["permit_id"],
-            payment_reference=payment["payment_reference"],
-            amount_cents=payment["amount_cents"],
+            **told,
         )
-    except (HubError, KeyError, TypeError):
+    except HubError as error:
+        note(error)
         return JSONResponse({"error": "not_confirmed"}, 503)
     if receipt.refused:
         return JSONResponse({"error": receipt.code}, 409)
