@@ -139,7 +139,7 @@ def test_3_a_request_with_everything_verified_is_decided_at_once_paid_and_active
     sign_in(page, city, guest)
     expect(page.locator("#cartes")).to_have_text("Vous n'avez encore ni droit ni demande.")
     assert page.get_by_role("radio", checked=True).count() == 0
-    assert "Vous n'avez pas encore fait de choix : rien n'est transmis." in page.inner_text("#choix")
+    expect(page.locator("#choix")).to_contain_text("Vous n'avez pas encore fait de choix : rien n'est transmis.")
     assert "Dernière mise à jour" not in page.inner_text("#choix")
     request_permit(page, wanted, "Véhicule particulier · 1 an · 45 €")
     assert shown(cards(page).nth(0))[:1] + shown(cards(page).nth(0))[2:] == [
