@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up test lint bench schemas pins
+.PHONY: help demo up test lint bench schemas images pins
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -38,6 +38,9 @@ bench: $(READY) ## Measure speed and memory
 schemas: $(READY) ## Generate again what is generated below docs/: the schemas, and what providers support
 	@$(BIN)/python -m schemas.documents
 	@$(BIN)/python -m integrations.documents
+
+images: $(READY) ## Take the pictures below docs/images/ again, while the tests of the web app's pages run
+	@IMAGES=1 $(BIN)/python -m pytest tests/personal_space/test_guide.py tests/personal_space/test_pages.py
 
 pins: $(READY) ## Make requirements/*.txt again from requirements/*.in
 	$(COMPILE) --upgrade requirements/runtime.in --output-file requirements/runtime.txt

@@ -1,6 +1,7 @@
 """Residents who are signed in at the running web app, without the way through MonParis.
 
 - `session_of(resident_id, …)`: the session cookie that the app would have given them.
+- `visit(resident_id, …)`: such a resident, or nobody, without a browser (`tests.personal_space.visitor`).
 - `enter(resident_id, path, …)`: a page in a browser of their own, signed in; None for nobody. A test fails when a
   browser complains about such a page on its console, be it of a script or of what the Content-Security-Policy forbids.
 - `picture(page, name, size, top)`: what the page shows now, kept for the docs when `make images` runs this.
@@ -20,12 +21,13 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from tests.browsing import DESKTOP
 from tests.city import SECONDS, City
+from tests.personal_space.visitor import Visitor
 
 SessionOf = Callable[..., dict[str, str]]
 Enter = Callable[..., Page]
 Picture = Callable[..., None]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-PICTURE: ViewportSize = {"width": 700, "height": 720}
+PICTURE: ViewportSize = {"width": 700, "height": 685}
 LARGEST_IMAGE = 100_000  # bytes: they stay in the repository for good
 
 expect.set_options(timeout=SECONDS * 1000)
@@ -53,6 +55,20 @@ def session_of(city: City) -> SessionOf:
         return {"session": signer.sign(b64encode(json.dumps(session).encode())).decode()}
 
     return session_of
+
+
+@pytest.fixture
+def visit(city: City, session_of: SessionOf) -> Iterator[Callable[..., Visitor]]:
+    visitors: list[Visitor] = []
+
+    def visit(resident_id: str | None = None, *, language: str | None = None) -> Visitor:
+        cookies = session_of(resident_id, language=language) if resident_id else None
+        visitors.append(Visitor(city.personal_space, cookies))
+        return visitors[-1]
+
+    yield visit
+    for visitor in visitors:
+        visitor.http.close()
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_1_and_2_the_demo_account_signs_in_and_sees_its_three_cards(city, enter,
         ["AA-111-AA", asked, "ANNULÉE PAR L'USAGER", "Voir le détail"],
     ]
     assert "Voici l'historique de vos droits de stationnement et de vos demandes en cours" in page.inner_text("main")
-    picture(page, "space")
+    picture(page, "space", {"width": 800, "height": 790})  # wide enough for the buttons to stand beside
     picture(page, "space-phone", PHONE)
 
 
