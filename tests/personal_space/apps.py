@@ -1,0 +1,44 @@
+"""The web app as a process of a test's own, with settings of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+
+from ops.embedded.servers import free_port
+from tests.city import SECONDS, City
+
+
+@contextmanager
+def running_app(city: City, **settings: str) -> Iterator[str]:
+    """Run an app with the city's settings but for those that are given; yield its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    known = {name: value for name, value in city.environment.items() if name.startswith("PERSONAL_SPACE_")}
+    changed = {f"PERSONAL_SPACE_{name.upper()}": value for name, value in ({"url": url} | settings).items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "personal_space", "--port", str(port)],
+        env=os.environ | known | changed,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not _serves(url):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def _serves(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/sante", timeout=2).status_code == 200
+    except httpx2.TransportError:
+        return False

@@ -1,0 +1,61 @@
+"""A way to a server that can be cut off: a process that hands bytes on, and can be frozen and thawed.
+
+As a program: `python relay.py PORT TARGET_PORT`, both on loopback.
+"""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SECONDS = 10.0
+
+
+@contextmanager
+def relay(port: int, target: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Hand on whatever comes at a port while the context lasts; the process may be frozen meanwhile."""
+    process = subprocess.Popen([sys.executable, __file__, str(port), str(target)])
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not _listens(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+async def _serve(port: int, target: int) -> None:
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(_hand_on(reader, back), _hand_on(there, writer))
+
+    async with await asyncio.start_server(meet, "127.0.0.1", port) as server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    asyncio.run(_serve(*map(int, sys.argv[1:])))

@@ -1,0 +1,102 @@
+"""Whatever is sent to the app: never a 500, never a hang, the same process afterwards, nothing personal in its log."""
+
+import httpx2
+import psutil
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from personal_space import consent, live, payments, permits, signin, space
+
+from tests.personal_space.visitor import Visitor
+
+SECRETS = ("Élodie Fictive", "QX-731-ZV", "9 rue Introuvable", "elodie.fictive@example.org")
+PATHS = sorted(
+    {
+        route.path.replace("{permit_id:uuid}", "{permit}")
+        for part in (space, signin, consent, payments, permits, live)
+        for route in part.routes
+    }
+    - {"/evenements"}  # it answers for ever
+)
+FIELDS = ("plate", "country", "address", "offer", "job_id", "csrf_token", "choice", "providers", "consent_version")
+TEXT = st.one_of(st.text(max_size=40), st.sampled_from((*SECRETS, "", "standard-1", "allow", "0", "paybyphone")))
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "Accept-Language": st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30),
+        "Cookie": st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60).map("session={}".format),
+        "Content-Type": st.sampled_from(
+            [
+                "multipart/form-data",
+                "multipart/form-data; boundary=x",
+                "text/plain",
+                "application/x-www-form-urlencoded; charset=x",
+            ]
+        ),
+        "Host": st.sampled_from(["evil.example", "a:b", "[::1]:80"]),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def process(city):
+    port = int(city.personal_space.rpartition(":")[2])
+    (found,) = (
+        one.pid for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr.port == port
+    )
+    return psutil.Process(found)
+
+
+@pytest.fixture
+def visitor(city, visit):
+    anne = city.resident()
+    visitor = visit(anne.resident_id)
+    visitor.permit_id = anne.permit_id
+    visitor.token = visitor.hidden(f"/droits/{anne.permit_id}/vehicule")["csrf_token"]
+    return visitor
+
+
+@settings(max_examples=800, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from(["GET", "POST", "POST", "POST", "PUT", "HEAD", "OPTIONS"]),
+    path=st.sampled_from([*PATHS, "/nowhere", "//", "/static/../app.py", "/droits/1", "/static/%00"]),
+    query=st.one_of(
+        st.just(""), st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), max_size=30)
+    ),
+    fields=st.dictionaries(st.sampled_from(FIELDS), TEXT, max_size=9),
+    headers=HEADERS,
+    signed=st.booleans(),
+)
+def test_nothing_that_is_sent_breaks_it(visitor, method, path, query, fields, headers, signed):
+    if signed:
+        fields = fields | {"csrf_token": visitor.token}
+    url = path.format(permit=visitor.permit_id) + (f"?{query}" if query else "")
+    answer = ask(visitor, method, url, fields, headers)
+    assert answer.status_code < 500, (method, url, answer.status_code)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=200),
+    kind=st.sampled_from(["multipart/form-data; boundary=x", "application/json", "text/html"]),
+)
+def test_no_body_breaks_it(visitor, body, kind):
+    for path in (payments.NOTIFICATION, permits.REQUEST, "/consentement"):
+        answer = visitor.http.post(path, content=body, headers={"Content-Type": kind})
+        assert answer.status_code < 500, (path, answer.status_code)
+
+
+def test_it_is_the_same_process_afterwards_and_its_log_has_nothing_personal(city, process):
+    assert process.is_running()
+    assert httpx2.get(f"{city.personal_space}/sante", timeout=5).status_code == 200
+    log = (city.folder / "log" / "personal-space.log").read_text()
+    assert not [secret for secret in SECRETS if secret in log]
+    assert "Traceback" not in log
+
+
+def ask(visitor: Visitor, method, url, fields, headers):
+    cookies = {} if "Cookie" in headers else {"Cookie": f"session={visitor.http.cookies['session']}"}
+    body = {"data": fields} if method in ("POST", "PUT") and "Content-Type" not in headers else {}
+    if "Content-Type" in headers and method == "POST":
+        body = {"content": b'--x\r\nContent-Disposition: form-data; name="plate"\r\n\r\nAB\r\n--x--\r\n'}
+    return visitor.http.request(method, url, headers=headers | cookies, **body)

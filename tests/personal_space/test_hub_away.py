@@ -1,0 +1,137 @@
+"""While the hub is down or slow: nothing is called done, and nothing that was typed is lost."""
+
+import re
+import signal
+import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from ops.embedded.servers import free_port
+from tests.city import plate
+from tests.personal_space.apps import running_app
+from tests.personal_space.relay import relay
+from tests.personal_space.visitor import Visitor, hidden, main, text
+
+ADDRESS = "3 rue des Tilleuls, 75014 Paris"
+UNTAKEN = "Votre demande n'est pas prise en compte pour l'instant."
+PATIENCE = 8.0  # seconds: somebody waits for the answer
+
+
+@pytest.fixture(scope="module")
+def cut(city):
+    """Run an app that reaches the city's Redis by a way of its own; return its address, and what freezes that way."""
+    url = city.environment["PERMIT_HUB_REDIS_URL"]
+    target, port = urlsplit(url).port, free_port()
+    with (
+        relay(port, target) as process,
+        running_app(city, redis_url=url.replace(f":{target}", f":{port}"), url=city.personal_space) as address,
+    ):
+
+        @contextmanager
+        def frozen():
+            process.send_signal(signal.SIGSTOP)
+            try:
+                yield
+            finally:
+                process.send_signal(signal.SIGCONT)
+
+        yield address, frozen
+
+
+@pytest.fixture
+def frozen(cut):
+    return cut[1]
+
+
+@pytest.fixture
+def visit(cut, session_of):
+    """Visit that app instead of the city's."""
+    visitors = []
+
+    def visit(resident_id):
+        visitors.append(Visitor(cut[0], session_of(resident_id)))
+        return visitors[-1]
+
+    yield visit
+    for visitor in visitors:
+        visitor.http.close()
+
+
+def sent(visitor, path, fields):
+    """Send a form; return the page that comes back in bounded time, which says that nothing was taken."""
+    started = time.monotonic()
+    answer = visitor.post(path, fields)
+    assert time.monotonic() - started < PATIENCE
+    assert answer.status_code == 503
+    assert UNTAKEN in text(main(answer))
+    return main(answer)
+
+
+def test_a_new_request_comes_back_as_it_was_typed_and_counts_once_when_it_is_sent_again(city, visit, frozen):
+    resident, wanted = city.account().sub, plate()
+    visitor = visit(resident)
+    path = "/droits/nouveau"
+    fields = visitor.hidden(path) | {"plate": wanted, "country": "BE", "address": ADDRESS, "offer": "two_wheeler-3"}
+    with frozen():
+        page = sent(visitor, path, fields)
+    assert f'value="{wanted}"' in page
+    assert f'value="{ADDRESS}"' in page
+    assert re.search(r'value="BE" selected', page)
+    assert re.search(r'value="two_wheeler-3" required checked', page)
+    assert hidden(page)["job_id"] == fields["job_id"]
+    assert visitor.post(path, fields | hidden(page)).status_code == 303
+    (card,) = city.hub.space(resident)["cards"]
+    assert (card["plate"], card["country"], card["profile"]) == (wanted, "BE", "two_wheeler")
+
+
+@pytest.mark.parametrize(
+    ("path", "typed"),
+    [
+        ("vehicule", {"plate": "ZZ-111-ZZ", "country": "IT"}),
+        ("adresse", {"address": ADDRESS}),
+    ],
+)
+def test_a_change_of_a_permit_comes_back_as_it_was_typed(city, visit, frozen, path, typed):
+    anne = city.resident()
+    visitor, where = visit(anne.resident_id), f"/droits/{anne.permit_id}/{path}"
+    before, fields = city.hub.space(anne.resident_id)["cards"], visitor.hidden(where) | typed
+    with frozen():
+        page = sent(visitor, where, fields)
+    assert all(value in page for value in typed.values())
+    assert city.hub.space(anne.resident_id)["cards"] == before
+
+
+@pytest.mark.parametrize("choice", ["allow", "refuse"])
+def test_a_choice_comes_back_ticked_and_counts_when_it_is_sent_again(city, visit, frozen, choice):
+    anne = city.resident()
+    visitor = visit(anne.resident_id)
+    fields = visitor.hidden("/espace") | {"choice": choice}
+    with frozen():
+        page = sent(visitor, "/consentement", fields)
+    assert re.search(rf'value="{choice}" required checked', page)
+    assert visitor.post("/consentement", hidden(page) | {"choice": choice}).status_code in (303, 409)
+    allowed = {one["allowed"] for one in city.hub.space(anne.resident_id)["consent"]["providers"]}
+    assert allowed == {choice == "allow"}
+
+
+def test_pages_say_that_the_service_does_not_answer_and_the_process_serves_on(city, visit, frozen):
+    anne = city.resident()
+    visitor = visit(anne.resident_id)
+    with frozen():
+        for path in ("/espace", "/destinataires", f"/droits/{anne.permit_id}"):
+            started = time.monotonic()
+            answer = visitor.get(path)
+            assert (answer.status_code, time.monotonic() - started < PATIENCE) == (503, True)
+            assert "Le service ne répond pas" in text(main(answer))
+        assert visitor.get("/sante").status_code == visitor.get("/").status_code == 200
+    assert visitor.get("/espace").status_code == 200
+
+
+def test_a_hub_without_workers_takes_nothing(city, session_of):
+    prefix = f"{city.environment['PERMIT_HUB_REDIS_PREFIX']}nobody:"
+    with running_app(city, redis_prefix=prefix) as url:
+        visitor = Visitor(url, session_of("r-1"))
+        with visitor.http:
+            assert [visitor.get(path).status_code for path in ("/espace", "/droits/nouveau")] == [503, 503]

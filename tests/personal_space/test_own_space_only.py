@@ -1,0 +1,129 @@
+"""A resident reads and changes their own space, and nobody else's; nobody else gets in."""
+
+import base64
+import json
+import time
+
+import pytest
+from itsdangerous import TimestampSigner
+from personal_space import consent, live, payments, permits, signin, space, words
+
+OPEN = {"/", "/sante", "/connexion", signin.RETURN, payments.NOTIFICATION, "/deconnexion"}
+ADDRESS = "3 rue des Tilleuls, 75014 Paris"
+ACTIONS = {
+    "change_vehicle": {"plate": "ZZ-111-ZZ", "country": "FR"},
+    "change_address": {"address": ADDRESS},
+    "renew": {"offer": "standard-1"},
+    "cancel": {},
+    "pay": {},
+    "details": {},
+}
+ROUTES = sorted(
+    {route.path for part in (space, signin, consent, payments, permits, live) for route in part.routes} - OPEN
+)
+SIGNED_IN = [path.replace("{permit_id:uuid}", "00000000-0000-4000-8000-000000000000") for path in ROUTES]
+
+
+@pytest.fixture
+def anne(city):
+    return city.resident()
+
+
+@pytest.fixture
+def bob(city):
+    return city.resident()
+
+
+def truth(city, resident):
+    """Return what a resident's own forms can change."""
+    found = city.hub.space(resident.resident_id)
+    return found["cards"], found["consent"]["version"]
+
+
+def test_every_action_of_a_card_is_tried():
+    assert set(ACTIONS) == set(words.PATHS)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_permit_of_somebody_else_is_not_there_and_stays_as_it_is(city, visit, anne, bob, action):
+    path = f"/droits/{bob.permit_id}{words.PATHS[action]}"
+    before, eve = truth(city, bob), visit(anne.resident_id)
+    token = eve.hidden(f"/droits/{anne.permit_id}/vehicule")
+    assert eve.get(path).status_code == 404
+    if action != "details":
+        assert eve.post(path, token | ACTIONS[action]).status_code == 404
+    assert bob.plate not in eve.get(path).text
+    assert truth(city, bob) == before
+
+
+@pytest.mark.parametrize("path", SIGNED_IN)
+def test_whoever_is_not_signed_in_is_led_to_sign_in(visit, path):
+    answer = visit().get(path)
+    if path == live.EVENTS:
+        assert answer.status_code == 401
+    elif path != "/consentement":
+        assert (answer.status_code, answer.headers["location"]) == (303, "/connexion")
+    if path not in ("/espace", "/destinataires", live.EVENTS) and path.count("/") != 2:
+        assert visit().post(path).status_code == 401
+
+
+@pytest.mark.parametrize("action", ["change_vehicle", "change_address"])
+@pytest.mark.parametrize("token", ["", "wrong", "another session's"])
+def test_a_form_that_another_site_sends_changes_nothing(city, visit, anne, bob, action, token):
+    path = f"/droits/{anne.permit_id}{words.PATHS[action]}"
+    before, visitor = truth(city, anne), visit(anne.resident_id)
+    foreign = visit(bob.resident_id).hidden(f"/droits/{bob.permit_id}/vehicule")["csrf_token"]
+    fields = visitor.hidden(path) | ACTIONS[action] | {"csrf_token": foreign if token.startswith("another") else token}
+    answer = visitor.post(path, fields)
+    assert answer.status_code == 422
+    assert next(iter(ACTIONS[action].values())) in answer.text, "what was typed is gone"
+    assert "Cette page a expiré" in answer.text
+    assert truth(city, anne) == before
+
+
+def test_a_choice_that_another_site_sends_changes_nothing(city, visit, anne):
+    visitor = visit(anne.resident_id)
+    fields = visitor.hidden("/espace") | {"choice": "allow", "csrf_token": "wrong"}
+    assert visitor.post("/consentement", fields).status_code == 422
+    assert truth(city, anne)[1] == 0
+
+
+def test_a_session_that_was_altered_signed_by_others_or_lasted_too_long_is_nobodys(city, visit, session_of, anne):
+    (cookie,) = session_of(anne.resident_id).values()
+    payload, rest = cookie.split(".", 1)
+    session = json.loads(base64.b64decode(payload))
+    secret = city.environment["PERSONAL_SPACE_SECRET"]
+    other = base64.b64encode(json.dumps(session | {"resident": {"resident_id": "r-camille"}}).encode())
+    old = base64.b64encode(json.dumps(session | {"since": time.time() - 13 * 3600}).encode())
+    for forged in (
+        f"{other.decode()}.{rest}",
+        TimestampSigner("not the secret").sign(payload).decode(),
+        TimestampSigner(secret).sign(old).decode(),
+        "nonsense",
+    ):
+        eve = visit()
+        eve.http.cookies.set("session", forged)
+        answer = eve.get("/espace")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/connexion")
+
+
+@pytest.mark.parametrize("path", ["/", "/espace", "/nowhere", "/static/style.css", "/static/nothing", "/sante"])
+def test_every_answer_tells_browsers_what_they_may_do(visit, anne, path):
+    headers = visit(anne.resident_id).get(path).headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cache-control"] == ("public, max-age=3600" if path.startswith("/static") else "no-store")
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(visit, anne):
+    cookie = visit(anne.resident_id).get(f"/droits/{anne.permit_id}/vehicule").headers["set-cookie"].lower()
+    assert {"httponly", "samesite=lax", "path=/"} <= {part.strip() for part in cookie.split(";")}
+
+
+def test_a_request_that_is_too_long_for_a_form_is_not_read(visit, anne):
+    assert visit(anne.resident_id).post("/consentement", {"choice": "x" * 70_000}).status_code == 413

@@ -1,0 +1,116 @@
+"""Signing in by the OpenID provider: what is begun here ends here, once, and leaves nothing of the session before."""
+
+import hashlib
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+
+from tests.personal_space.apps import running_app
+from tests.personal_space.visitor import Visitor, hidden, main, text
+
+
+@pytest.fixture
+def guest(city):
+    return city.account()
+
+
+def authorise(city, begun, account):
+    """Sign in at MonParis's own page; return where it leads back to."""
+    with httpx2.Client(timeout=20) as browser:
+        page = browser.get(begun.headers["location"])
+        fields = dict(re.findall(r'<input [^>]*name="([^"]+)" [^>]*value="([^"]*)"', page.text))
+        fields |= {"email": account.email, "password": account.password}
+        return browser.post(str(page.url), data=fields).headers["location"]
+
+
+def back(city, location):
+    """Return the path of the app that MonParis leads back to."""
+    assert location.startswith(f"{city.personal_space}/connexion/retour?")
+    return location.removeprefix(city.personal_space)
+
+
+def test_signing_in_leads_to_the_page_that_was_wanted_with_a_session_of_its_own(city, visit, guest):
+    visitor = visit()
+    assert visitor.get("/destinataires").headers["location"] == "/connexion"
+    begun = visitor.get("/connexion")
+    asked = parse_qs(urlsplit(begun.headers["location"]).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    before = visitor.http.cookies["session"]
+    answer = visitor.get(back(city, authorise(city, begun, guest)))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/destinataires")
+    assert visitor.http.cookies["session"] != before
+    outsider = visit()
+    outsider.http.cookies.set("session", before)
+    assert outsider.get("/espace").headers["location"] == "/connexion", "a session from before became somebody's"
+
+
+def test_a_token_from_before_signing_in_is_of_no_use_after_it(city, visit, guest):
+    visitor = visit()
+    visitor.get("/connexion")
+    early = visit(guest.sub).hidden("/droits/nouveau")["csrf_token"]
+    visitor.get(back(city, authorise(city, visitor.get("/connexion"), guest)))
+    fields = visitor.hidden("/espace") | {"choice": "allow", "csrf_token": early}
+    assert visitor.post("/consentement", fields).status_code == 422
+
+
+def test_an_answer_of_monparis_counts_once_and_in_the_browser_that_asked(city, visit, guest):
+    visitor, thief = visit(), visit()
+    answer = back(city, authorise(city, visitor.get("/connexion"), guest))
+    stolen = thief.get(answer)
+    assert stolen.status_code == 400
+    assert "La connexion n'a pas abouti" in text(main(stolen))
+    assert thief.get("/espace").headers["location"] == "/connexion"
+    assert visitor.get(answer).status_code == 303
+    assert visitor.get(answer).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?error=access_denied&state=x", "?code=x&state=y", "?code=&state=", "?state[]=1"]
+)
+def test_an_answer_that_nobody_asked_for_signs_nobody_in(visit, query):
+    assert visit().get(f"/connexion/retour{query}").status_code == 400
+
+
+def test_signing_out_ends_the_session_here_and_leads_to_the_providers_end(city, visit, guest):
+    visitor = visit(guest.sub)
+    page = visitor.get("/espace").text
+    token = hidden(page[: page.index("<main")])["csrf_token"]
+    answer = visitor.post("/deconnexion", {"csrf_token": token})
+    assert answer.status_code == 303
+    end = urlsplit(answer.headers["location"])
+    assert answer.headers["location"].startswith(city.monparis)
+    assert parse_qs(end.query)["post_logout_redirect_uri"] == [f"{city.personal_space}/"]
+    assert visitor.get("/espace").headers["location"] == "/connexion"
+
+
+def test_another_site_signs_nobody_out(visit, guest):
+    visitor = visit(guest.sub)
+    visitor.get("/espace")
+    assert visitor.post("/deconnexion", {"csrf_token": "wrong"}).headers["location"] == "/espace"
+    assert visitor.get("/espace").status_code == 200
+
+
+def test_a_provider_that_is_away_is_said_and_behind_https_the_cookie_is_for_https_alone(city, session_of):
+    settings = {"issuer": "http://127.0.0.1:9/monparis", "url": "https://stationnement.example"}
+    with running_app(city, **settings) as address, Visitor(address).http as http:
+        answer = http.get("/connexion")
+        assert answer.status_code == 503
+        assert "MonParis ne répond pas" in text(main(answer))
+        (cookie,) = session_of("r-camille").values()
+        answer = http.get("/droits/nouveau", headers={"Cookie": f"__Host-session={cookie}"})
+        assert answer.status_code == 200
+        given = answer.headers["set-cookie"]
+        assert given.startswith("__Host-session=")
+        assert {"secure", "httponly", "path=/"} <= {part.strip().lower() for part in given.split(";")}
+        assert "max-age=" in answer.headers["strict-transport-security"]
+
+
+def test_an_identifier_that_the_hub_would_not_take_stands_in_by_its_hash(city, tmp_path):
+    from personal_space.session import Resident
+
+    claims = {"sub": "auth0|é@example.org", "name": "Essai", "residence_verified": "yes"}
+    resident = Resident.of(claims, "sub")
+    assert resident.resident_id == hashlib.sha256(claims["sub"].encode()).hexdigest()
+    assert not resident.residence_verified, "only a plain true verifies"
