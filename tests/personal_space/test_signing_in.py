@@ -1,7 +1,9 @@
 """Signing in by the OpenID provider: what is begun here ends here, once, and leaves nothing of the session before."""
 
 import hashlib
+import json
 import re
+from base64 import b64decode
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -23,6 +25,11 @@ def authorise(city, begun, account):
         fields = dict(re.findall(r'<input [^>]*name="([^"]+)" [^>]*value="([^"]*)"', page.text))
         fields |= {"email": account.email, "password": account.password}
         return browser.post(str(page.url), data=fields).headers["location"]
+
+
+def kept(visitor):
+    """Return what a visitor's session cookie holds."""
+    return json.loads(b64decode(visitor.http.cookies["session"].split(".")[0]))
 
 
 def back(city, location):
@@ -48,11 +55,13 @@ def test_signing_in_leads_to_the_page_that_was_wanted_with_a_session_of_its_own(
 
 def test_a_token_from_before_signing_in_is_of_no_use_after_it(city, visit, guest):
     visitor = visit()
-    visitor.get("/connexion")
-    early = visit(guest.sub).hidden("/droits/nouveau")["csrf_token"]
-    visitor.get(back(city, authorise(city, visitor.get("/connexion"), guest)))
-    fields = visitor.hidden("/espace") | {"choice": "allow", "csrf_token": early}
-    assert visitor.post("/consentement", fields).status_code == 422
+    visitor.get("/")
+    begun = visitor.get("/connexion")
+    before = kept(visitor)
+    visitor.get(back(city, authorise(city, begun, guest)))
+    visitor.get("/espace")
+    assert before["csrf"] != kept(visitor)["csrf"]
+    assert not [name for name in kept(visitor) if "state" in name], "what signing in needed is left over"
 
 
 def test_an_answer_of_monparis_counts_once_and_in_the_browser_that_asked(city, visit, guest):
