@@ -31,14 +31,20 @@ def test_the_two_choices_are_worded_as_in_the_residents_guide():
 def test_the_proof_is_of_the_words_in_the_language_and_with_the_providers_that_were_shown():
     proofs = set()
     for name in language.LANGUAGES:
-        language.use(name)
         for choice in ("allow", "refuse"):
             for providers in (APPS, APPS[:3]):
-                proof = consent_text.proof(choice, providers)
-                assert proof["sha256"] == hashlib.sha256(consent_text.text(choice, providers).encode()).hexdigest()
-                assert proof["version"].endswith(f"-{name}")
+                with language.speaking(name):
+                    words, shown = consent_text.text(choice, providers), consent_text.shown()
+                proof = consent_text.proof(choice, providers, shown)  # by now the resident reads another language
+                assert proof == {"version": shown, "sha256": hashlib.sha256(words.encode()).hexdigest()}
                 proofs.add(proof["sha256"])
     assert len(proofs) == 8
+    assert language.current() == "fr"
+
+
+@pytest.mark.parametrize("shown", ["", "2020-01-fr", "fr", "2024-09-de", "2024-09"])
+def test_of_other_words_than_those_of_today_there_is_no_proof(shown):
+    assert consent_text.proof("allow", APPS, shown) is None
 
 
 def test_no_box_is_ticked_before_the_first_choice_or_where_it_differs_from_provider_to_provider():

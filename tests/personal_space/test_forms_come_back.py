@@ -141,3 +141,25 @@ def test_a_choice_about_nobody_is_asked_for_again(city, visit, providers):
     assert answer.status_code == 422
     assert "faites votre choix à nouveau" in text(main(answer))
     assert city.hub.space(anne.resident_id)["consent"]["version"] == 0
+
+
+def test_an_allowance_of_words_that_have_changed_is_asked_for_again_and_a_refusal_counts(city, visit):
+    anne = city.resident()
+    visitor = visit(anne.resident_id)
+    outdated = visitor.hidden("/espace") | {"shown": "2020-01-fr"}
+    answer = visitor.post("/consentement", outdated | {"choice": "allow"})
+    assert answer.status_code == 422
+    assert "faites votre choix à nouveau" in text(main(answer))
+    assert visitor.post("/consentement", outdated | {"choice": "refuse"}).status_code == 303
+    consent = city.hub.space(anne.resident_id)["consent"]
+    assert (consent["version"], {one["allowed"] for one in consent["providers"]}) == (1, {False})
+
+
+def test_a_choice_is_kept_in_the_words_that_were_shown_whatever_is_read_since(city, visit):
+    anne = city.resident()
+    visitor = visit(anne.resident_id)
+    fields = visitor.hidden("/espace") | {"choice": "allow"}
+    visitor.get("/espace?langue=en")
+    assert visitor.post("/consentement", fields).status_code == 303
+    (decision,) = city.hub.history(anne.resident_id)["decisions"]
+    assert decision["text_version"].endswith("-fr")

@@ -24,19 +24,19 @@ async def decide(request: Request) -> Response:
     """
     resident = session.signed_in(request)
     form = ConsentForm.of(request, await request.form())
-    providers = form.named
-    if not form.validate() or not providers:
+    providers, choice = form.named, form.choice.data
+    proof = consent_text.proof(choice, providers, form.shown.data or "") if form.validate() else None
+    if proof is None or not providers:
         if not form.errors:
             form.refuse(None, gettext("Cette page n'est plus à jour : faites votre choix à nouveau."))
         return await _show_current(request, resident.resident_id, form, 422)
-    choice = form.choice.data
     receipt = await submit(
         "consent.decide",
         resident_id=resident.resident_id,
         choice=choice,
         providers=providers,
         **({"consent_version": form.seen_version} if choice == "allow" else {}),
-        text=consent_text.proof(choice, providers),
+        text=proof,
         decided_at=datetime.now(UTC),
     )
     if receipt is None:

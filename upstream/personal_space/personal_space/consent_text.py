@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from permit_hub_client import Consent
 
-from personal_space.language import N_, current, gettext
+from personal_space.language import LANGUAGES, N_, current, gettext, speaking
 from personal_space.words import listed
 
 VERSION = "2024-09"
@@ -35,10 +35,25 @@ def text(choice: str, providers: Sequence[str]) -> str:
     return gettext(CHOICES[choice]) % {"providers": listed(providers)}
 
 
-def proof(choice: str, providers: Sequence[str]) -> dict[str, str]:
-    """Return what the hub keeps of the text that was shown: its version, and its SHA-256."""
-    shown = text(choice, providers)
-    return {"version": f"{VERSION}-{current()}", "sha256": hashlib.sha256(shown.encode()).hexdigest()}
+def shown() -> str:
+    """Return the version and the language of the words that a page shows, for its form to bring back."""
+    return f"{VERSION}-{current()}"
+
+
+def proof(choice: str, providers: Sequence[str], shown: str) -> dict[str, str] | None:
+    """Return what the hub keeps of the words that were shown, their version and SHA-256.
+
+    None when the page showed others than those of today, and nobody may be held to have agreed to these. A refusal
+    counts whatever was shown.
+    """
+    version, _, language = shown.rpartition("-")
+    if version != VERSION or language not in LANGUAGES:
+        if choice == "allow":
+            return None
+        language = current()
+    with speaking(language):  # the resident may have chosen another one since
+        words = text(choice, providers)
+    return {"version": f"{VERSION}-{language}", "sha256": hashlib.sha256(words.encode()).hexdigest()}
 
 
 def decided(consent: Consent) -> str | None:

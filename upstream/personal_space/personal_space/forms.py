@@ -145,11 +145,12 @@ class RequestForm(VehicleForm, AddressForm, OfferForm):
 
 
 class ConsentForm(PageForm):
-    """The resident's choice, with the consent and the providers that the page showed."""
+    """The resident's choice, with the consent, the providers and the words that the page showed."""
 
     choice = RadioField(validators=[InputRequired()], choices=[("allow", ""), ("refuse", "")])
     consent_version = HiddenField()
     providers = HiddenField()
+    shown = HiddenField()
 
     @property
     def seen_version(self) -> int:

@@ -5,6 +5,8 @@ A request's language stands in a context variable, so that templates, forms and 
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime, tzinfo
 from functools import cache
@@ -42,6 +44,16 @@ _TRANSLATIONS = {language: _load(language) for language in LANGUAGES}
 def use(language: str) -> None:
     """Set the language for the rest of this request."""
     _language.set(language)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak a language for a while."""
+    before = _language.set(language)
+    try:
+        yield
+    finally:
+        _language.reset(before)
 
 
 def current() -> str:

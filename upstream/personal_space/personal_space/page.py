@@ -34,6 +34,7 @@ _environment.globals.update(
     words=words,
     consent_text=consent_text.text,
     decided=consent_text.decided,
+    shown_words=consent_text.shown,
     language=language.current,
     price=language.price,
     day=language.day,

@@ -13,6 +13,7 @@ LONGEST_SECONDS = 12 * IDLE_SECONDS
 LANGUAGE = "language"
 FIRST_PAGE = "/espace"
 _RESIDENT, _SINCE, _NOTICE, _WANTED = "resident", "since", "notice", "wanted"
+_ATTEMPT, _ATTEMPTS = "_state_", 2  # as Authlib names them
 _RESIDENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as the hub takes it
 
 
@@ -51,6 +52,12 @@ class SignedOutError(Exception):
 def want(request: Request) -> None:
     """Remember the page that somebody has to sign in for."""
     request.session[_WANTED] = request.url.path
+
+
+def forget_attempts(request: Request) -> None:
+    """Forget all but the latest attempts at signing in: a cookie has room for a dozen, and is lost with one more."""
+    for attempt in [name for name in request.session if name.startswith(_ATTEMPT)][:-_ATTEMPTS]:
+        del request.session[attempt]
 
 
 def begin(request: Request, resident: Resident) -> str:

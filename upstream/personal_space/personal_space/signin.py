@@ -39,6 +39,7 @@ def _provider() -> StarletteOAuth2App:
 
 async def sign_in(request: Request) -> Response:
     """Lead to the provider's own page."""
+    session.forget_attempts(request)
     try:
         answer: Response = await _provider().authorize_redirect(
             request, settings().url + RETURN, ui_locales=language.current()
