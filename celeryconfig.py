@@ -12,6 +12,7 @@ from worker.settings import settings
 TASK_SECONDS = 10  # every task of the hub ends within this; longer work is cut into slices
 VISIBILITY_SECONDS = 30  # longer than any task: what a killed worker had taken runs elsewhere after this
 SWEEP_SECONDS = 2.0
+ADVANCE_SECONDS = 10.0  # so long after midnight the work of a new day begins at the latest
 SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for gone
 
 _settings = settings()
@@ -111,6 +112,11 @@ beat_schedule = {
         "task": "calendar.sweep",
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},  # downtime does not stack them
+    },
+    "calendar.advance": {
+        "task": "calendar.advance",
+        "schedule": ADVANCE_SECONDS,
+        "options": {"expires": ADVANCE_SECONDS},
     },
     "calendar.reconcile": {
         "task": "calendar.reconcile",

@@ -22,6 +22,7 @@ class EventType(StrEnum):
     PERMIT_CANCELLED = "permit.cancelled"
     PERMIT_PENDING_CHANGE_CANCELLED = "permit.pending_change_cancelled"
     PERMIT_IMPORTED = "permit.imported"
+    PERMIT_LAPSED = "permit.lapsed"
     PERMIT_ENDED = "permit.ended"
     CONSENT_ALLOWED = "consent.allowed"
     CONSENT_REFUSED = "consent.refused"

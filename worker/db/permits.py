@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -44,8 +45,8 @@ _UPDATE = text(f"""
     FROM {_RECORD} WHERE permits.permit_id = new.permit_id
 """)
 _INSERT_TERMS = text("""
-    INSERT INTO terms (permit_id, first_day, last_day)
-    SELECT permit_id, first_day, last_day
+    INSERT INTO terms (permit_id, first_day, last_day, noted)
+    SELECT permit_id, first_day, last_day, last_day < :today
     FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
 """)
 _ERASE = text("""
@@ -74,14 +75,14 @@ def update(db: Connection, permits: Iterable[Permit]) -> None:
     db.execute(_UPDATE, {"permits": json.dumps([_values(permit) for permit in permits])})
 
 
-def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]]) -> None:
-    """Write new terms."""
+def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date) -> None:
+    """Write new terms; of those that are over already nobody is to be told that they end."""
     rows = [
         {"permit_id": str(permit_id), "first_day": str(term.first_day), "last_day": str(term.last_day)}
         for permit_id, term in terms
     ]
     if rows:
-        db.execute(_INSERT_TERMS, {"terms": json.dumps(rows)})
+        db.execute(_INSERT_TERMS, {"terms": json.dumps(rows), "today": today})
 
 
 def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:

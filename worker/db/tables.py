@@ -79,6 +79,7 @@ permits = Table(
         name="permits_status",
     ),
     Index("permits_under_review", "requested_on", postgresql_where=text("status = 'submitted'")),
+    Index("permits_unpaid", text("(pending ->> 'pay_by')"), postgresql_where=text("pending ->> 'pay_by' IS NOT NULL")),
 )
 
 terms = Table(
@@ -87,10 +88,12 @@ terms = Table(
     Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
     Column("first_day", Date, primary_key=True),
     Column("last_day", Date, nullable=False),
+    Column("noted", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
     CheckConstraint("first_day <= last_day", name="terms_in_order"),
     ExcludeConstraint(
         ("permit_id", "="), (text("daterange(first_day, last_day, '[]')"), "&&"), name="terms_apart", using="gist"
     ),
+    Index("terms_to_note", "last_day", postgresql_where=text("NOT noted")),
 )
 
 plate_assignments = Table(

@@ -91,7 +91,7 @@ def _write(
         elif permit_id not in free:
             refusals[position] = RefusedError(RefusalCode.PLATE_IN_USE, "plate")
     written = [permit for permit_id, (_, permit) in sound.items() if permit_id in free]
-    permits.insert_terms(db, ((permit.permit_id, term) for permit in written for term in permit.terms))
+    permits.insert_terms(db, ((permit.permit_id, term) for permit in written for term in permit.terms), today)
     return written
 
 

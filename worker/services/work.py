@@ -40,16 +40,19 @@ class Work:
     permits: dict[UUID, Permit]
     ledger: list[ConsentDecision]
     shares: dict[ShareKey, StoredShare]
+    urgency: Urgency = Urgency.CHANGE  # of what changes a permit
     kicks: set[str] = field(default_factory=set)
     _told: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
 
     @classmethod
-    def start(cls, hub: Hub, db: Connection, resident: Resident, today: date) -> "Work":
+    def start(
+        cls, hub: Hub, db: Connection, resident: Resident, today: date, urgency: Urgency = Urgency.CHANGE
+    ) -> "Work":
         """Read everything about a resident under their lock."""
         name = resident.resident_id
         held = {permit.permit_id: permit for permit in permits.of_residents(db, [name])[name]}
         ledger = consents.in_effect(db, [name])[name]
-        return cls(hub, db, resident, today, held, ledger, shares.lock_of_permits(db, held))
+        return cls(hub, db, resident, today, held, ledger, shares.lock_of_permits(db, held), urgency)
 
     @property
     def consent_version(self) -> int:
@@ -76,7 +79,7 @@ class Work:
         permit = change.permit
         if not permits.insert(self.db, [permit]):
             raise RefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
-        permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms))
+        permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms), self.today)
         self._assign(permit)
         self._note(change)
 
@@ -88,7 +91,8 @@ class Work:
         """
         before, after = self.permits[change.permit.permit_id], change.permit
         permits.update(self.db, [after])
-        permits.insert_terms(self.db, ((after.permit_id, term) for term in after.terms if term not in before.terms))
+        new = ((after.permit_id, term) for term in after.terms if term not in before.terms)
+        permits.insert_terms(self.db, new, self.today)
         self._move_plate(before, after)
         self._note(change)
 
@@ -118,8 +122,13 @@ class Work:
             self.shares[key] = StoredShare(key, self.resident.resident_id, reference, share)
             self.kicks.add(key.provider)
 
-    def finish(self, job_id: UUID) -> Publication:
-        """Write the events; return what is to be published once all is committed."""
+    @property
+    def told(self) -> bool:
+        """Say whether anything has happened."""
+        return bool(self._told)
+
+    def finish(self, job_id: UUID | None = None) -> Publication:
+        """Write the events, of a job or of the calendar; return what is to be published once all is committed."""
         name, version = self.resident.resident_id, self.resident.version
         written = events.append(
             self.db,
@@ -144,7 +153,7 @@ class Work:
         permit = change.permit
         self.permits[permit.permit_id] = permit
         self.tell(change.event, [permit.permit_id])
-        self.want([permit.permit_id], Urgency.CHANGE)
+        self.want([permit.permit_id], self.urgency)
 
     def _assign(self, permit: Permit) -> None:
         if not plates.assign(self.db, [assignment_of(self.hub, permit, self.today)]):

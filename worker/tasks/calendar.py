@@ -1,11 +1,15 @@
 """What the clock starts."""
 
+import time
+
 from celery import current_app, shared_task
 
+from worker.services import calendar
 from worker.services import sweep as service
 from worker.tasks.process import hub
 from worker.tasks.reconcile import RUN
 
+WORK_SECONDS = 5.0  # at a time: a slice more has to end within a task's time, too
 EXPIRES_SECONDS = 600.0  # each sweep asks anew: while nobody takes from the bulk queue, they must not stack there
 
 
@@ -15,6 +19,14 @@ def sweep() -> None:
     service.sweep(hub(), hub().today())
     for provider in service.waiting_reconciliations(hub()):
         current_app.send_task(RUN, args=[provider], retry=False, expires=EXPIRES_SECONDS)
+
+
+@shared_task(name="calendar.advance", send_events=False)  # type: ignore[untyped-decorator]
+def advance() -> None:
+    """Act on what the days that have passed have brought about; what is not done in time, the next tick does."""
+    until = time.monotonic() + WORK_SECONDS
+    while calendar.advance(hub(), hub().today()) and time.monotonic() < until:
+        pass
 
 
 @shared_task(name="calendar.reconcile", send_events=False)  # type: ignore[untyped-decorator]

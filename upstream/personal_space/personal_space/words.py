@@ -82,6 +82,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "permit.cancelled": N_("Demande annulée"),
         "permit.pending_change_cancelled": N_("Changement en attente annulé"),
         "permit.imported": N_("Droit repris de l'ancien service"),
+        "permit.lapsed": N_("Validité terminée"),
         "permit.ended": N_("Droit terminé"),
     }
 )

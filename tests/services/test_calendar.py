@@ -1,0 +1,148 @@
+"""What time does: terms that end, what is not paid, days of downtime, two clocks at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from schemas.events import EventType
+from schemas.space import ActionName, CardStatus
+from tests.services.upstream import ANNE, BOB, CITY, EVERYONE, Upstream
+from worker.db import calendar
+from worker.db.engine import transact
+from worker.domain.sharing import Urgency
+from worker.services.calendar import advance
+
+HOLDERS = [*EVERYONE, CITY]
+WANTED = "SELECT provider, wanted_version, urgency FROM shares WHERE permit_id = %s ORDER BY provider"
+
+
+@pytest.fixture
+def ending(upstream):
+    """Return a permit whose term ends today, to be held by everyone who may."""
+    row = upstream.row(terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}])
+    upstream.take_over(row)
+    upstream.allow()
+    return UUID(row["permit_id"])
+
+
+@pytest.fixture
+def tomorrow(today):
+    return today + timedelta(days=1)
+
+
+def types(evidence, resident=ANNE):
+    return [event.type for event in evidence.told(resident)]
+
+
+def test_a_term_that_ends_is_looked_at_by_every_lane_the_day_after(
+    hub, upstream, evidence, ending, today, tomorrow, kicks
+):
+    before = evidence.query(WANTED, ending)
+    kicks.clear()
+    for name in HOLDERS:
+        hub.live.end_kick(name)
+    assert advance(hub, today) == 0
+    assert evidence.query(WANTED, ending) == before
+    assert advance(hub, tomorrow) == 1
+    assert [row[1] for row in evidence.query(WANTED, ending)] == [row[1] + 1 for row in before]
+    assert sorted(kicks) == sorted(HOLDERS)
+    assert types(evidence)[-1] is EventType.PERMIT_LAPSED
+    assert evidence.told()[-1].data.permit_ids == (ending,)
+
+
+def test_providers_hold_nothing_once_the_term_is_over(hub, upstream, twins, deliver, evidence, today):
+    long_ago = Upstream(hub, today - timedelta(days=5))
+    row = upstream.row(terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(-2)}])
+    long_ago.take_over(row)
+    long_ago.allow()
+    evidence.query("UPDATE shares SET holds = true, confirmed_hash = NULL RETURNING 1")
+    evidence.query("UPDATE shares SET confirmed_version = wanted_version RETURNING 1")
+    assert advance(hub, today) == 1
+    deliver()
+    assert evidence.query("SELECT count(*) FROM shares WHERE holds IS NOT FALSE") == [(0,)]
+
+
+def test_the_card_of_a_term_that_ended_is_active_with_a_past_date_and_offers_renewal(
+    hub, evidence, ending, today, tomorrow
+):
+    advance(hub, tomorrow)
+    card = evidence.card(ANNE, ending)
+    assert (card.status, card.valid_until) == (CardStatus.ACTIVE, today)
+    assert ActionName.RENEW in [action.name for action in card.actions]
+
+
+def test_what_only_time_has_changed_is_of_the_least_urgency(hub, deliver, evidence, ending, tomorrow):
+    deliver()
+    advance(hub, tomorrow)
+    assert {row[2] for row in evidence.query(WANTED, ending)} == {Urgency.ROUTINE.value}
+
+
+def test_a_permit_that_was_renewed_goes_on_over_midnight_and_nobody_is_told(hub, upstream, evidence, ending, tomorrow):
+    upstream.applied("permit.renew", permit_id=ending, years=1)
+    upstream.applied("permit.confirm_payment", permit_id=ending, payment_reference="P-1", amount_cents=4500)
+    before, told = evidence.query(WANTED, ending), types(evidence)
+    assert advance(hub, tomorrow) == 1
+    assert advance(hub, tomorrow) == 0
+    assert evidence.query(WANTED, ending) == before
+    assert types(evidence) == told
+
+
+def test_a_term_is_acted_on_once_by_many_clocks_after_days_of_downtime(hub, evidence, ending, today):
+    with ThreadPoolExecutor(4) as clocks:
+        list(clocks.map(lambda days: advance(hub, today + timedelta(days=days)), [9, 9, 9, 9, 10, 10, 8, 9]))
+    assert types(evidence).count(EventType.PERMIT_LAPSED) == 1
+
+
+def test_terms_that_were_over_when_they_were_taken_over_are_no_news(hub, upstream, evidence, today):
+    upstream.lapsed()
+    assert advance(hub, today) == 0
+    assert types(evidence) == [EventType.PERMIT_IMPORTED]
+
+
+def test_a_request_that_is_not_paid_is_given_up_the_day_after_its_last_and_its_plate_is_free(
+    hub, upstream, evidence, today
+):
+    wanted = upstream.request(plate={"raw": "ZZ-999-ZZ"})
+    last = today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)
+    assert advance(hub, last) == 0
+    assert evidence.card(ANNE, wanted).status is CardStatus.AWAITING_PAYMENT
+    assert advance(hub, last + timedelta(days=1)) == 1
+    assert evidence.card(ANNE, wanted).status is CardStatus.CANCELLED_UNPAID
+    assert types(evidence)[-1] is EventType.PERMIT_CANCELLED
+    upstream.active(BOB, plate={"raw": "ZZ-999-ZZ"})
+    assert advance(hub, last + timedelta(days=1)) == 0
+
+
+def test_a_change_that_is_not_paid_is_given_up_and_the_permit_stays(hub, upstream, evidence, today):
+    permit_id = upstream.lapsed()
+    upstream.applied("permit.renew", permit_id=permit_id, years=1)
+    assert advance(hub, today + timedelta(days=60)) == 1
+    assert types(evidence)[-1] is EventType.PERMIT_PENDING_CHANGE_CANCELLED
+    assert evidence.card(ANNE, permit_id).status is CardStatus.ACTIVE
+
+
+def test_an_erased_resident_is_left_alone(hub, upstream, evidence, ending, tomorrow):
+    upstream.applied("resident.erase")
+    told = types(evidence)
+    advance(hub, tomorrow)
+    assert advance(hub, tomorrow) == 0
+    assert types(evidence) == told
+
+
+def test_after_days_of_downtime_the_earliest_day_comes_first(hub, upstream, today):
+    for resident, ended in (("r-late", -1), ("r-early", -9), ("r-mid", -5)):
+        terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(ended)}]
+        Upstream(hub, today + timedelta(days=ended)).take_over(upstream.row(resident, terms=terms))
+    assert transact(hub.engine, lambda db: calendar.due_residents(db, today, 2)) == ["r-early", "r-mid"]
+
+
+def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(hub, upstream, evidence, ending, tomorrow):
+    evidence.query(
+        "UPDATE permits SET zones = '{}', status = 'active', pending = '{\"pay_by\": \"2000-01-01\"}' RETURNING 1"
+    )
+    row = upstream.row(BOB, terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}])
+    upstream.take_over(row)
+    assert advance(hub, tomorrow) == 1
+    assert types(evidence, BOB)[-1] is EventType.PERMIT_LAPSED

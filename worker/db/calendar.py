@@ -1,0 +1,34 @@
+"""What the calendar has brought about and nobody has acted on yet."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+# The order of days is what a catching-up after days of downtime goes by; each half is one index range.
+_DUE = text("""
+    SELECT resident_id FROM (
+        (SELECT p.resident_id, CAST(t.last_day AS text) AS day FROM terms t JOIN permits p USING (permit_id)
+            WHERE NOT t.noted AND t.last_day < :today ORDER BY t.last_day LIMIT :limit)
+        UNION ALL
+        (SELECT resident_id, pending ->> 'pay_by' FROM permits
+            WHERE pending ->> 'pay_by' IS NOT NULL AND pending ->> 'pay_by' < CAST(CAST(:today AS date) AS text)
+            ORDER BY pending ->> 'pay_by' LIMIT :limit)
+    ) due GROUP BY resident_id ORDER BY min(day), resident_id LIMIT :limit
+""")
+_NOTE = text("""
+    UPDATE terms SET noted = true FROM permits
+    WHERE permits.permit_id = terms.permit_id AND permits.resident_id = :resident_id
+        AND NOT terms.noted AND terms.last_day < :today
+    RETURNING terms.permit_id
+""")
+
+
+def due_residents(db: Connection, today: date, limit: int) -> list[str]:
+    """Return residents with a term that is over or something unpaid that is late, the earliest day first."""
+    return list(db.execute(_DUE, {"today": today, "limit": limit}).scalars())
+
+
+def note_ended(db: Connection, resident_id: str, today: date) -> set[UUID]:
+    """Note that a resident's terms that are over were acted on; return the permits of those that were not before."""
+    return set(db.execute(_NOTE, {"resident_id": resident_id, "today": today}).scalars())
