@@ -20,6 +20,7 @@ from schemas.jobs import Queue
 from worker.db import status as backlog
 from worker.db.engine import make_engine, transact
 from worker.db.status import ProviderStatus
+from worker.db.ticks import Tick
 from worker.domain.breaker import BreakerState
 from worker.settings import Settings, settings
 
@@ -59,6 +60,7 @@ def status(
         for part in (_shares(known.providers), _lanes(known.providers, configured.zone), _lines(queues, wait)):
             console.print(part)
             console.print()
+        console.print(_clock(known.clock, configured.zone))
         console.print(f"residents to be published: {known.unpublished_residents:,}   epoch: {known.epoch}")
     if any(not queue.alive for queue in queues):
         raise typer.Exit(1)
@@ -131,6 +133,17 @@ def _hindrances(one: ProviderStatus, zone: tzinfo) -> Iterator[Text]:
         yield Text(f"breaker {state} since {to_the_minute(one.opened_at, zone)}", style="red")
     if one.held_until is not None:
         yield Text(f"asked to wait until {one.held_until.astimezone(zone):%H:%M:%S}", style="yellow")
+
+
+def _clock(clock: Sequence[Tick], zone: tzinfo) -> Text:
+    """Say when the clock last started each of its tasks: one that has stopped is red within two ticks."""
+    if not clock:
+        return Text("the clock has not ticked yet", style="red")
+    parts = []
+    for tick in clock:
+        name, at = tick.task.removeprefix("calendar."), tick.ticked_at.astimezone(zone)
+        parts.append(Text(f"{name} {at:%H:%M:%S}", style="red" if tick.missed else ""))
+    return Text.assemble("last ticks: ", Text(", ").join(parts))
 
 
 def _alarming(count: int) -> Text:

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from worker.db import reconciliations
+from worker.db import reconciliations, ticks
 from worker.db.reconciliations import Reconciliation
+from worker.db.ticks import Tick
 from worker.domain.breaker import BreakerState
 
 _PENDING = text("""
@@ -63,6 +64,7 @@ class Status:
     """What the database knows of the hub's backlog."""
 
     providers: tuple[ProviderStatus, ...]
+    clock: tuple[Tick, ...]  # of what the clock starts again and again
     unpublished_residents: int
     epoch: int
 
@@ -77,6 +79,7 @@ def read(db: Connection, providers: Iterable[str]) -> Status:
     lanes = [_provider(name, pending.get(name), parked.get(name, 0), whole.get(name)) for name in names]
     return Status(
         providers=tuple(_reconciled(one, latest.get(one.provider), done.get(one.provider)) for one in lanes),
+        clock=tuple(ticks.read(db)),
         unpublished_residents=db.execute(_UNPUBLISHED).scalar_one(),
         epoch=db.execute(_EPOCH).scalar_one(),
     )

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -44,6 +45,15 @@ hub_state = Table(
     Column("epoch", BigInteger, nullable=False, server_default=text("1")),
     Column("redis_run_id", Text),
     Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
+)
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("seconds", Double, nullable=False),
+    Column("tick", BigInteger, nullable=False),
+    _moment("ticked_at"),
 )
 
 residents = Table(

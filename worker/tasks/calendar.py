@@ -4,6 +4,8 @@ import time
 
 from celery import current_app, shared_task
 
+from worker.db import ticks
+from worker.db.engine import transact
 from worker.services import calendar
 from worker.services import sweep as service
 from worker.tasks.process import hub
@@ -16,6 +18,8 @@ EXPIRES_SECONDS = 600.0  # each sweep asks anew: while nobody takes from the bul
 @shared_task(name="calendar.sweep", send_events=False)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Find what was left over."""
+    if not _is_new("calendar.sweep"):
+        return
     service.sweep(hub(), hub().today())
     for provider in service.waiting_reconciliations(hub()):
         current_app.send_task(RUN, args=[provider], retry=False, expires=EXPIRES_SECONDS)
@@ -24,6 +28,8 @@ def sweep() -> None:
 @shared_task(name="calendar.advance", send_events=False)  # type: ignore[untyped-decorator]
 def advance() -> None:
     """Act on what the days that have passed have brought about; what is not done in time, the next tick does."""
+    if not _is_new("calendar.advance"):
+        return
     until = time.monotonic() + WORK_SECONDS
     while calendar.advance(hub(), hub().today()) and time.monotonic() < until:
         pass
@@ -33,3 +39,9 @@ def advance() -> None:
 def reconcile() -> None:
     """Ask for a reconciliation with every provider that can list; the sweeps start them."""
     service.request_reconciliations(hub())
+
+
+def _is_new(task: str) -> bool:
+    """Take this moment's tick, unless another clock's was here before."""
+    seconds = float(current_app.conf.beat_schedule[task]["schedule"])
+    return transact(hub().engine, lambda db: ticks.begin(db, task, seconds))
