@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.shared import SharedField
@@ -98,7 +98,8 @@ def fresh(database, hub, twins):
     return fresh
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Not shrunk: an example takes half a second.
+@settings(max_examples=12, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(terms=st.tuples(TERM, TERM, TERM), days=st.lists(DAY, min_size=DAYS, max_size=DAYS))
 def test_each_provider_holds_each_permit_exactly_while_it_is_in_force_and_consented(fresh, terms, days):
     city = fresh()
