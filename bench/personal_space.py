@@ -137,6 +137,8 @@ def _url(ground: Ground) -> str:
 def _cookie(ground: Ground, one: Inhabitant) -> dict[str, str]:
     """Return the header of a resident who is signed in, as the app itself would have signed it."""
     resident = {"resident_id": one.resident_id, "name": "", "residence_verified": True, "vehicle_verified": True}
-    session = base64.b64encode(json.dumps({"resident": resident, "since": int(time.time())}).encode())
+    session = base64.b64encode(
+        json.dumps({"resident": resident, "since": int(time.time()), "seen": int(time.time())}).encode()
+    )
     signed = TimestampSigner(ground.stack.web_app.environment["PERSONAL_SPACE_SECRET"]).sign(session).decode()
     return {"Cookie": f"session={signed}"}

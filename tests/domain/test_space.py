@@ -1,12 +1,16 @@
 """What a card says of a permit's validity: the period in which one may park, not the latest term."""
 
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 
-from schemas.space import Card
+from schemas.jobs import ConsentChoice
+from schemas.space import Card, HeldState
+from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit, Term
+from worker.domain.sharing import Share
 from worker.domain.space import make_space
 from worker.domain.tariffs import Tariffs
 
@@ -36,6 +40,49 @@ def test_a_card_shows_todays_term_or_the_next_with_what_follows_without_a_gap(
 def test_a_card_without_a_term_shows_no_validity(make_permit: Callable[..., Permit], tariffs: Tariffs) -> None:
     card = _card(make_permit(terms=()), RENEWED.first_day, tariffs)
     assert (card.valid_from, card.valid_until) == (None, None)
+
+
+DECIDED = datetime(2024, 9, 16, 8, 42, tzinfo=UTC)
+HELD = Share(DECIDED, wanted_version=1, confirmed_version=1, holds=True, confirmed_at=DECIDED)
+EMPTY = Share(DECIDED, wanted_version=2, confirmed_version=2, holds=False, confirmed_at=DECIDED)
+SENDING = Share(DECIDED, wanted_version=1)
+PARKED = replace(EMPTY, parked="plate_refused")
+PARKED_BUT_NOT_YET_REMOVED = replace(PARKED, wanted_version=3, holds=None)
+
+
+@pytest.mark.parametrize(
+    ("shares", "allowed", "refused"),
+    [
+        ([], HeldState.NOTHING, HeldState.NOTHING),
+        ([SENDING], HeldState.SENDING, HeldState.NOTHING),
+        ([HELD], HeldState.HELD, HeldState.REMOVING),
+        ([HELD, SENDING], HeldState.SENDING, HeldState.REMOVING),
+        ([EMPTY], HeldState.REMOVED, HeldState.REMOVED),
+        ([PARKED], HeldState.REFUSED, HeldState.REMOVED),
+        ([PARKED, HELD], HeldState.HELD, HeldState.REMOVING),
+        ([PARKED_BUT_NOT_YET_REMOVED], HeldState.HELD, HeldState.REMOVING),
+    ],
+)
+def test_a_provider_is_said_to_hold_nothing_only_where_that_is_certain(
+    make_permit: Callable[..., Permit],
+    tariffs: Tariffs,
+    shares: list[Share],
+    allowed: HeldState,
+    refused: HeldState,
+) -> None:
+    for choice, expected in ((ConsentChoice.ALLOW, allowed), (ConsentChoice.REFUSE, refused)):
+        space = make_space(
+            resident_id="r-1",
+            epoch=1,
+            version=1,
+            permits=[],
+            ledger=[ConsentDecision(1, choice, frozenset({"easypark"}), DECIDED)],
+            shares={"easypark": shares},
+            public_task=(),
+            today=RENEWED.first_day,
+            tariffs=tariffs,
+        )
+        assert space.consent.providers[0].state is expected
 
 
 def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:

@@ -51,7 +51,8 @@ def session_of(city: City) -> SessionOf:
             "residence_verified": residence_verified,
             "vehicle_verified": vehicle_verified,
         }
-        session = {"resident": resident, "since": int(time.time())} | ({"language": language} if language else {})
+        now = int(time.time())
+        session = {"resident": resident, "since": now, "seen": now} | ({"language": language} if language else {})
         return {"session": signer.sign(b64encode(json.dumps(session).encode())).decode()}
 
     return session_of

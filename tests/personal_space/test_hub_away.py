@@ -129,7 +129,7 @@ def test_pages_say_that_the_service_does_not_answer_and_the_process_serves_on(ci
     assert visitor.get("/espace").status_code == 200
 
 
-def test_a_hub_without_workers_takes_nothing(city, session_of):
+def test_pages_of_a_hub_without_workers_say_so(city, session_of):
     prefix = f"{city.environment['PERMIT_HUB_REDIS_PREFIX']}nobody:"
     with running_app(city, redis_prefix=prefix) as url:
         visitor = Visitor(url, session_of("r-1"))

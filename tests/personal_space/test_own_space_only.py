@@ -8,6 +8,8 @@ import pytest
 from itsdangerous import TimestampSigner
 from personal_space import consent, live, payments, permits, signin, space, words
 
+from tests.personal_space.visitor import Visitor
+
 OPEN = {"/", "/sante", "/connexion", signin.RETURN, payments.NOTIFICATION, "/deconnexion"}
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 ACTIONS = {
@@ -95,10 +97,12 @@ def test_a_session_that_was_altered_signed_by_others_or_lasted_too_long_is_nobod
     secret = city.environment["PERSONAL_SPACE_SECRET"]
     other = base64.b64encode(json.dumps(session | {"resident": {"resident_id": "r-camille"}}).encode())
     old = base64.b64encode(json.dumps(session | {"since": time.time() - 13 * 3600}).encode())
+    idle = base64.b64encode(json.dumps(session | {"seen": time.time() - 3700}).encode())
     for forged in (
         f"{other.decode()}.{rest}",
         TimestampSigner("not the secret").sign(payload).decode(),
         TimestampSigner(secret).sign(old).decode(),
+        TimestampSigner(secret).sign(idle).decode(),
         "nonsense",
     ):
         eve = visit()
@@ -127,3 +131,30 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(visit, an
 
 def test_a_request_that_is_too_long_for_a_form_is_not_read(visit, anne):
     assert visit(anne.resident_id).post("/consentement", {"choice": "x" * 70_000}).status_code == 413
+
+
+def test_a_session_lasts_as_long_as_somebody_is_there_and_not_for_what_an_open_page_asks(city, visit, session_of, anne):
+    secret, ago = city.environment["PERSONAL_SPACE_SECRET"], int(time.time()) - 3_000
+    (cookie,) = session_of(anne.resident_id).values()
+    session = json.loads(base64.b64decode(cookie.split(".")[0])) | {"seen": ago}
+    kept = TimestampSigner(secret).sign(base64.b64encode(json.dumps(session).encode())).decode()
+
+    def seen(**headers):
+        visitor = visit()
+        visitor.http.cookies.set("session", kept, domain=visitor.http.base_url.host)
+        assert visitor.http.get("/espace", headers=headers).status_code == 200
+        return json.loads(base64.b64decode(visitor.http.cookies["session"].split(".")[0]))["seen"]
+
+    assert seen(**{"X-Live": "1"}) == ago
+    assert seen() > ago
+
+
+@pytest.mark.parametrize("path", ["/", "/espace", "/destinataires", "/droits/nouveau"])
+def test_somebody_whom_the_hub_does_not_know_yet_sees_every_page(city, session_of, path):
+    with Visitor(city.personal_space, session_of("r-never-seen-before")).http as http:
+        assert http.get(path).status_code == 200
+
+
+def test_a_host_that_a_request_names_leads_nobody_away(visit, anne):
+    answer = visit(anne.resident_id).http.get("/espace/", headers={"Host": "evil.example"})
+    assert answer.status_code == 404

@@ -81,7 +81,9 @@ def test_a_notification_that_others_signed_or_that_is_old_confirms_nothing(city,
     assert status(city, asked[0]) == "awaiting_payment"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"notification": [1]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"notification": [1]}', b"[" * 60_000]
+)
 def test_what_is_no_notification_is_refused(city, body):
     answer = httpx2.post(city.personal_space + NOTIFICATION, content=body, timeout=20)
     assert answer.status_code == 400
@@ -128,3 +130,15 @@ def test_an_order_names_no_more_than_what_is_paid_and_for_which_permit(city, ask
         "return_url": f"{city.personal_space}/espace",
         "language": "fr",
     }
+
+
+def test_two_tabs_owe_one_payment(city, asked, visit):
+    resident, permit_id = asked
+    secret = city.environment["PERSONAL_SPACE_PAYMENT_SECRET"]
+
+    def reference():
+        location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
+        order = location.partition("?order=")[2]
+        return URLSafeTimedSerializer(secret, salt="payment.order").loads(order)["reference"]
+
+    assert reference() == reference()

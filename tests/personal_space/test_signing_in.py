@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from personal_space.session import Resident
 
 from tests.personal_space.apps import running_app
 from tests.personal_space.visitor import Visitor, hidden, main, text
@@ -72,7 +73,22 @@ def test_an_answer_of_monparis_counts_once_and_in_the_browser_that_asked(city, v
     assert "La connexion n'a pas abouti" in text(main(stolen))
     assert thief.get("/espace").headers["location"] == "/connexion"
     assert visitor.get(answer).status_code == 303
-    assert visitor.get(answer).status_code == 400
+    assert visitor.get(answer).headers["location"] == "/espace"
+    assert thief.get(answer).status_code == 400
+
+
+def test_an_answer_that_comes_to_somebody_who_is_signed_in_leads_on(city, visit, guest):
+    visitor = visit()
+    begun = visitor.get("/connexion")
+    visitor.get(back(city, authorise(city, visitor.get("/connexion"), guest)))
+    late = visitor.get(back(city, authorise(city, begun, guest)))
+    assert (late.status_code, late.headers["location"]) == (303, "/espace")
+
+
+@pytest.mark.parametrize("claim", [None, "", 12, ["a"]])
+def test_who_is_not_named_by_the_provider_is_nobody(claim):
+    with pytest.raises(ValueError, match="nobody"):
+        Resident.of({"sub": claim}, "sub")
 
 
 @pytest.mark.parametrize(
@@ -117,8 +133,6 @@ def test_a_provider_that_is_away_is_said_and_behind_https_the_cookie_is_for_http
 
 
 def test_an_identifier_that_the_hub_would_not_take_stands_in_by_its_hash(city, tmp_path):
-    from personal_space.session import Resident
-
     claims = {"sub": "auth0|é@example.org", "name": "Essai", "residence_verified": "yes"}
     resident = Resident.of(claims, "sub")
     assert resident.resident_id == hashlib.sha256(claims["sub"].encode()).hexdigest()

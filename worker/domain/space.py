@@ -92,10 +92,11 @@ def _provider(name: str, shares: Sequence[Share], *, allowed: bool) -> ProviderS
 
 def _held(allowed: bool, shares: Sequence[Share]) -> HeldState:
     """Say what all shares together come to; what is unknown counts as held until a removal is confirmed."""
-    if allowed and any(share.parked for share in shares):
+    may_hold = any(share.holds is not False for share in shares)
+    if allowed and not may_hold and any(share.parked for share in shares):
         return HeldState.REFUSED
-    if allowed and any(is_pending(share) and not share.holds for share in shares):
+    if allowed and any(is_pending(share) and not share.holds and not share.parked for share in shares):
         return HeldState.SENDING
-    if any(share.holds is not False for share in shares):
+    if may_hold:
         return HeldState.HELD if allowed else HeldState.REMOVING
     return HeldState.REMOVED if any(share.confirmed_at for share in shares) else HeldState.NOTHING

@@ -70,10 +70,14 @@ class BlockingWire:
         try:
             _subscribe(pubsub, channel, self._io_seconds)
             yield BlockingSubscription(pubsub, channel)
-            pubsub.unsubscribe(channel)  # type: ignore[no-untyped-call]
         except BaseException:
             pubsub.close()
             raise
+        try:
+            pubsub.unsubscribe(channel)  # type: ignore[no-untyped-call]
+        except redis.RedisError:  # what was heard stands; nothing is left to listen on
+            pubsub.close()
+            return
         if len(self._idle) < _MOST_IDLE:
             self._idle.append(pubsub)
         else:

@@ -17,7 +17,7 @@ from personal_space import consent, live, payments, permits, session, signin, sp
 from personal_space.addresses import Addresses
 from personal_space.forms import AddressForm
 from personal_space.hub import UnknownPermitError, hub, note
-from personal_space.middleware import Headers, Languages, Limit
+from personal_space.middleware import Failures, Headers, Languages, Limit
 from personal_space.page import STATIC, go, render
 from personal_space.session import IDLE_SECONDS, SignedOutError
 from personal_space.settings import settings
@@ -31,7 +31,7 @@ def make_app() -> Starlette:
     """
     configured = settings()
     AddressForm.known = Addresses.load(configured.addresses)
-    return Starlette(
+    app = Starlette(
         routes=[
             *(route for part in (space, signin, consent, payments, permits, live) for route in part.routes),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -47,16 +47,18 @@ def make_app() -> Starlette:
                 https_only=configured.secure,
             ),
             Middleware(Languages),
+            Middleware(Failures, _failed),
         ],
         exception_handlers={
             SignedOutError: _signed_out,
             UnknownPermitError: _not_found,
             HubError: _away,
             HTTPException: _refused,
-            Exception: _failed,
         },
         lifespan=_lifespan,
     )
+    app.router.redirect_slashes = False  # it would lead to whatever host a request names
+    return app
 
 
 @asynccontextmanager
@@ -66,10 +68,11 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
 
 
 async def _signed_out(request: Request, _error: Exception) -> Response:
-    if request.method != "GET" or request.url.path == live.EVENTS:
+    if request.url.path == live.EVENTS:
         return _plain(request, 401)
-    session.want(request)
-    return go("/connexion")
+    if request.url.path != "/consentement":
+        session.want(request)
+    return go("/connexion") if request.method == "GET" else _plain(request, 401)
 
 
 async def _not_found(request: Request, _error: Exception) -> Response:
@@ -86,7 +89,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     return _plain(request, error.status_code)
 
 
-async def _failed(request: Request, _error: Exception) -> Response:
+def _failed(request: Request) -> Response:
     return _plain(request, 500)
 
 

@@ -1,7 +1,5 @@
 """The choice on the transmission of data: sent to the hub as the resident saw it, in effect when it answers."""
 
-from datetime import UTC, datetime
-
 from permit_hub_client import Receipt
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,18 +28,22 @@ async def decide(request: Request) -> Response:
         if not form.errors:
             form.refuse(None, gettext("Cette page n'est plus à jour : faites votre choix à nouveau."))
         return await _show_current(request, resident.resident_id, form, 422)
-    receipt = await submit(
-        "consent.decide",
-        resident_id=resident.resident_id,
-        choice=choice,
-        providers=providers,
+    decision = {
+        "resident_id": resident.resident_id,
+        "choice": choice,
+        "providers": providers,
         **({"consent_version": form.seen_version} if choice == "allow" else {}),
-        text=proof,
-        decided_at=datetime.now(UTC),
-    )
+        "text": proof,
+        "decided_at": form.note_moment(),
+    }
+    receipt = await submit("consent.decide", job_id=form.decision_id, **decision)
+    if receipt is not None and receipt.code == "job_id_reused":  # the same page, another click: it counts, too
+        form.renew_job_id()
+        receipt = await submit("consent.decide", job_id=form.decision_id, **decision)
     if receipt is None:
         return render(request, "consent.html", 503, consent=None, form=form, providers=providers)
     if receipt.refused:
+        form.renew_job_id()
         return await _refused(request, resident.resident_id, form, receipt)
     return go(CONSENT)
 

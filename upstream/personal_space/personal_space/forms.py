@@ -1,8 +1,9 @@
 """What residents type: which fields there are, and what is wrong with them before the hub is asked."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from permit_hub_client import Catalogue
 from starlette.datastructures import FormData
@@ -17,6 +18,7 @@ from personal_space.language import gettext
 from personal_space.settings import settings
 
 MAX_PLATE, MAX_ADDRESS, MAX_PROVIDERS, MAX_VERSION = 20, 200, 32, 2**31 - 1  # as the hub's jobs have them
+AGAIN = timedelta(hours=1)  # so long a choice that was not confirmed can be sent again as the same
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]{1,31}")
 
 
@@ -144,13 +146,30 @@ class RequestForm(VehicleForm, AddressForm, OfferForm):
     """A new request."""
 
 
-class ConsentForm(PageForm):
+class ConsentForm(JobForm):
     """The resident's choice, with the consent, the providers and the words that the page showed."""
 
     choice = RadioField(validators=[InputRequired()], choices=[("allow", ""), ("refuse", "")])
     consent_version = HiddenField()
     providers = HiddenField()
     shown = HiddenField()
+    decided_at = HiddenField()
+
+    @property
+    def decision_id(self) -> UUID:
+        """Return the id of the job: the same however often this choice is sent, and another for the other choice."""
+        return uuid5(self.known_job_id, self.choice.data)
+
+    def note_moment(self) -> datetime:
+        """Return when the choice was made: now, unless the form says that it is being sent again."""
+        now = datetime.now(UTC)
+        try:
+            before = datetime.fromisoformat(self.decided_at.data or "")
+            made = before if timedelta(0) <= now - before <= AGAIN else now
+        except (TypeError, ValueError):  # none, or without a time zone
+            made = now
+        self.decided_at.data = made.isoformat()
+        return made
 
     @property
     def seen_version(self) -> int:

@@ -1,15 +1,22 @@
 """What holds for every answer: the language of the request, and the headers that browsers are to obey."""
 
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from personal_space import language
 from personal_space.session import LANGUAGE
 from personal_space.settings import Settings
+
+log = logging.getLogger("personal_space")
 
 CHOICE = "langue"  # the query parameter that changes the language
 MAX_BYTES = 64_000  # of a request's body: the largest form takes a twentieth of it
@@ -30,6 +37,31 @@ class Languages:
             chosen = scope["session"].get(LANGUAGE)
             language.use(chosen or language.accepted(RequestHeaders(scope=scope).get("accept-language", "")))
         await self._app(scope, receive, send)
+
+
+class Failures:
+    """A mistake of the app's own: a page that says so, and the log the kind of it, as its words may be a resident's."""
+
+    def __init__(self, app: ASGIApp, page: Callable[[Request], Response]) -> None:
+        self._app = app
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, whatever happens."""
+        begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("request.failed %s in %s:%s", type(error).__name__, Path(frame.filename).name, frame.lineno)
+            if not begun:
+                await self._page(Request(scope))(scope, receive, send)
 
 
 class Limit:

@@ -1,13 +1,14 @@
 """How a page is made: the templates, and what each of them may use."""
 
 from pathlib import Path
+from uuid import uuid4
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from personal_space import consent_text, language, session, words
+from personal_space import consent_text, language, live, session, words
 from personal_space.forms import PageForm
 from personal_space.settings import settings
 
@@ -35,6 +36,8 @@ _environment.globals.update(
     consent_text=consent_text.text,
     decided=consent_text.decided,
     shown_words=consent_text.shown,
+    new_id=uuid4,
+    state=live.state,
     language=language.current,
     price=language.price,
     day=language.day,
@@ -51,7 +54,7 @@ def render(request: Request, template: str, status: int = 200, **context: object
         _environment.get_template(template).render(
             path=request.url.path,
             resident=session.resident(request),
-            notice=session.take_notice(request),
+            notice=None if session.is_live(request) else session.take_notice(request),
             sign_out=PageForm.of(request),
             **context,
         ),

@@ -10,10 +10,11 @@ from starlette.requests import Request
 
 IDLE_SECONDS = 60 * 60
 LONGEST_SECONDS = 12 * IDLE_SECONDS
+RENEWAL_SECONDS = 300  # how exactly the last page is remembered
 LANGUAGE = "language"
 FIRST_PAGE = "/espace"
-_RESIDENT, _SINCE, _NOTICE, _WANTED = "resident", "since", "notice", "wanted"
-_ATTEMPT, _ATTEMPTS = "_state_", 2  # as Authlib names them
+LIVE = "x-live"  # the header of what an open page asks by itself
+_RESIDENT, _SINCE, _SEEN, _NOTICE, _WANTED = "resident", "since", "seen", "notice", "wanted"
 _RESIDENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as the hub takes it
 
 
@@ -33,9 +34,11 @@ class Resident:
         An identifier that the hub would not take stands in by its hash.
 
         Raises:
-            KeyError: the claim that names the resident is missing.
+            KeyError, ValueError: the claim that names the resident is missing, or names nobody.
         """
-        named = str(claims[claim])
+        named = claims[claim]
+        if not isinstance(named, str) or not named:
+            raise ValueError("nobody is named")
         resident_id = named if _RESIDENT_ID.fullmatch(named) else sha256(named.encode()).hexdigest()
         return cls(
             resident_id=resident_id,
@@ -54,24 +57,22 @@ def want(request: Request) -> None:
     request.session[_WANTED] = request.url.path
 
 
-def forget_attempts(request: Request) -> None:
-    """Forget all but the latest attempts at signing in: a cookie has room for a dozen, and is lost with one more."""
-    for attempt in [name for name in request.session if name.startswith(_ATTEMPT)][:-_ATTEMPTS]:
-        del request.session[attempt]
-
-
 def begin(request: Request, resident: Resident) -> str:
     """Sign a resident in, and return the page that they wanted; of the session before, only the language is left."""
     language, wanted = request.session.get(LANGUAGE), request.session.get(_WANTED, FIRST_PAGE)
     request.session.clear()
-    request.session.update({_RESIDENT: asdict(resident), _SINCE: int(time.time()), LANGUAGE: language})
+    request.session.update({_RESIDENT: asdict(resident), _SINCE: int(time.time()), _SEEN: int(time.time())})
+    request.session[LANGUAGE] = language
     return str(wanted)
 
 
 def resident(request: Request) -> Resident | None:
     """Return who is signed in."""
     values = request.session.get(_RESIDENT)
-    if values is None or time.time() - request.session.get(_SINCE, 0) > LONGEST_SECONDS:
+    now = time.time()
+    if values is None or now - request.session.get(_SINCE, 0) > LONGEST_SECONDS:
+        return None
+    if now - request.session.get(_SEEN, 0) > IDLE_SECONDS:
         return None
     return Resident(**values)
 
@@ -85,7 +86,14 @@ def signed_in(request: Request) -> Resident:
     found = resident(request)
     if found is None:
         raise SignedOutError
+    if not is_live(request) and time.time() - request.session[_SEEN] > RENEWAL_SECONDS:
+        request.session[_SEEN] = int(time.time())
     return found
+
+
+def is_live(request: Request) -> bool:
+    """Say whether an open page asks by itself, which is no sign of anybody being there."""
+    return LIVE in request.headers
 
 
 def leave_notice(request: Request, notice: str) -> None:

@@ -39,7 +39,6 @@ def _provider() -> StarletteOAuth2App:
 
 async def sign_in(request: Request) -> Response:
     """Lead to the provider's own page."""
-    session.forget_attempts(request)
     try:
         answer: Response = await _provider().authorize_redirect(
             request, settings().url + RETURN, ui_locales=language.current()
@@ -62,6 +61,8 @@ async def signed_in(request: Request) -> Response:
     except httpx2.HTTPError:
         return render(request, "signin_failed.html", 503, away=True)
     except (OAuthError, JoseError, KeyError, ValueError):  # denied, replayed, forged, or begun in another browser
+        if session.resident(request) is not None:  # in another tab, which Authlib remembers alone
+            return go(session.FIRST_PAGE)
         return render(request, "signin_failed.html", 400, away=False)
     wanted = session.begin(request, resident)
     await _tell_contact(resident, claims)

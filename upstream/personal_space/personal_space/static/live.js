@@ -9,6 +9,7 @@
     const form = event.target;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 10000); // the browser's stop button tells nobody; twice counts once
     if (form.dataset.inPlace !== undefined) { event.preventDefault(); decide(form); }
   });
   addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
@@ -20,9 +21,13 @@
     source = new EventSource("/evenements");
     source.addEventListener("state", (event) => {
       awake();
-      if (event.data !== main.dataset.state) read();
+      if (!main.dataset.state.startsWith(event.data)) read(); // of an event alone, only the version is known
     });
-    source.addEventListener("error", () => { if (source && source.readyState === EventSource.CLOSED) awake(5000); });
+    source.addEventListener("error", () => {
+      if (!source || source.readyState !== EventSource.CLOSED) return;
+      awake(5000);
+      read(); // nobody may be signed in any more, which it would say
+    });
     awake();
   };
   const hush = () => { clearTimeout(watchdog); if (source) source.close(); source = null; };
@@ -33,7 +38,7 @@
     if (reading || deciding) { again = true; return; }
     reading = true;
     try {
-      const answer = await fetch(location.href, { cache: "no-store", redirect: "manual" });
+      const answer = await fetch(location.href, { cache: "no-store", redirect: "manual", headers: { "X-Live": "1" } });
       if (answer.ok) {
         const page = await parse(answer);
         if (deciding) again = true;
@@ -70,7 +75,8 @@
   const show = (page, decided) => {
     const state = page.querySelector("main[data-state]");
     if (!state) return false;
-    if (version(state) < version(main)) return true; // read before what is shown already: never show a change undone
+    if (older(state, main)) return true; // read before what is shown already: never show a change undone
+    if (page.documentElement.lang !== document.documentElement.lang) { location.reload(); return true; }
     for (const region of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(region.id);
       if (!fresh || same(region, fresh)) continue;
@@ -89,10 +95,13 @@
     main.dataset.state = state.dataset.state;
     return document.contains(main);
   };
-  const version = (shown) => parseInt(shown.dataset.state, 10);
-  // Tokens differ each time a page is made, and are as good as one another.
+  const older = (one, other) => {
+    const [[epoch, version], [otherEpoch, otherVersion]] = [one, other].map((shown) => shown.dataset.state.split("/").map(Number));
+    return epoch < otherEpoch || (epoch === otherEpoch && version < otherVersion);
+  };
+  // Tokens and ids differ each time a page is made, and are as good as one another.
   const same = (one, other) => plain(one) === plain(other);
-  const plain = (node) => node.innerHTML.replace(/ name="csrf_token"[^>]*>/g, "");
+  const plain = (node) => node.innerHTML.replace(/ name="(csrf_token|job_id)"[^>]*>/g, "");
   const touched = (region) => [...region.querySelectorAll("input[type=radio]")].some((box) => box.checked !== box.defaultChecked);
 
   // A hidden page listens to nothing, so that any number of tabs may be open; shown again, it catches up.
