@@ -207,3 +207,25 @@ def test_a_page_catches_up_when_the_app_was_killed_and_is_back(city, enter, resi
     expect(cards(page)).to_have_count(2)
     assert stayed(page)
     assert app_process(city).pid != killed.pid
+
+
+def test_what_nobody_asked_for_is_seen_as_well_once_providers_have_confirmed_it(city, enter, resident):
+    city.allow(resident)
+    page = enter(resident.resident_id)
+    names = ("PayByPhone", "Flowbird", "EasyPark", "Indigo Neo")
+    for name in names:
+        expect(provider(page, name)).to_contain_text("détient vos données")
+    stays(page)
+    city.resident(resident_id=resident.resident_id)  # taken over from the former system: nobody is told what follows
+    expect(cards(page)).to_have_count(2)
+    for name in names:
+        expect(provider(page, name)).to_contain_text("détient vos données")
+    assert stayed(page)
+
+
+def test_a_page_whose_resident_has_signed_out_elsewhere_shows_nothing_of_theirs_any_more(city, enter, resident):
+    page = enter(resident.resident_id)
+    expect(cards(page)).to_have_count(1)
+    page.context.clear_cookies()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_url(f"{city.monparis}/**")
