@@ -50,7 +50,7 @@ def held(*disclosed: Disclosed, had: Sequence[PlateSince] = ONE_PLATE) -> list[S
     def second(moment: datetime | None) -> float | None:
         return None if moment is None else (moment - START).total_seconds()
 
-    found = holdings(PERMIT, disclosed, had)
+    found = holdings(PERMIT, disclosed, had, timedelta(0))
     return [(one.plate, second(one.since) or 0.0, second(one.until), one.consent_version) for one in found]
 
 
@@ -139,7 +139,13 @@ def test_a_removal_that_is_confirmed_late_ends_nothing_that_began_meanwhile() ->
 def history(*disclosed: Disclosed, decisions: Sequence[DecisionMade] = (), task: frozenset[str] = frozenset({CITY})):
     past = Past(plates={PERMIT: ONE_PLATE}, payments={}, steps={}, decisions=decisions, disclosed=disclosed)
     return make_history(
-        resident_id="r-1", version=7, permits=[], past=past, providers=[EASYPARK, CITY], public_task=task
+        resident_id="r-1",
+        version=7,
+        permits=[],
+        past=past,
+        providers=[EASYPARK, CITY],
+        settle=timedelta(0),
+        public_task=task,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.history import PlateSince
@@ -19,11 +19,16 @@ TICK = timedelta(seconds=1)
 TIMING = Timing(lease=3 * TICK, settle=5 * TICK)
 AT_ONCE = timedelta(0)
 
+ENDS = ["confirmed", "not_sent", "unclear", "applied_unclear", "late_unclear", "rejected"]
 STEPS = st.one_of(
     st.tuples(st.just("want"), st.sampled_from(["", "A", "B"])),
     st.tuples(st.just("claim"), st.none()),
-    st.tuples(st.just("end"), st.sampled_from(["confirmed", "not_sent", "unclear", "applied_unclear", "rejected"])),
+    st.tuples(
+        st.just("end"),
+        st.sampled_from(["confirmed", "not_sent", "unclear", "applied_unclear", "late_unclear", "rejected"]),
+    ),
     st.tuples(st.just("wait"), st.none()),
+    st.tuples(st.just("late"), st.none()),
     st.tuples(st.just("doubt"), st.none()),
 )
 OUTCOMES = {
@@ -31,6 +36,7 @@ OUTCOMES = {
     "not_sent": Outcome.NOT_SENT,
     "unclear": Outcome.UNCLEAR,
     "applied_unclear": Outcome.UNCLEAR,
+    "late_unclear": Outcome.UNCLEAR,
     "rejected": Outcome.REJECTED,
 }
 
@@ -39,7 +45,8 @@ OUTCOMES = {
 class World:
     """One share, its provider, and what a hub would write about the two.
 
-    A request is applied when its exchange ends or not at all, but its end may be recorded long after its lease.
+    A request is applied when its exchange ends, not at all, or late, within the time that it may linger; its end may be
+    recorded long after its lease.
     """
 
     now: datetime = START
@@ -50,6 +57,7 @@ class World:
     open: list[UUID] = field(default_factory=list)
     words: dict[UUID, dict[Outcome, datetime]] = field(default_factory=lambda: defaultdict(dict))
     plates: list[PlateSince] = field(default_factory=list)
+    strays: list[tuple[datetime, str]] = field(default_factory=list)  # until when they may be applied
     seen: list[tuple[datetime, str]] = field(default_factory=list)
 
     def do(self, step: str, what: str | None) -> None:
@@ -63,6 +71,10 @@ class World:
                 self.end(what or "")
             case "wait":
                 self.now += TIMING.lease
+            case "late" if self.strays:
+                until, stray = self.strays.pop(0)
+                if self.now <= until:
+                    self.held = stray
             case "doubt":
                 self.share = sharing.doubt(self.share, self.now, TIMING)
         if self.held:
@@ -92,6 +104,8 @@ class World:
             how = "not_sent"  # no provider refuses to forget for good
         if how in ("confirmed", "applied_unclear"):
             self.held = what
+        if how == "late_unclear":
+            self.strays.append((self.now + TIMING.settle, what))
         result = Result(OUTCOMES[how], AT_ONCE)
         self.share = sharing.record(self.share, lease, result, self.now, TIMING)
         self.words[lease].setdefault(result.outcome, self.now)
@@ -110,12 +124,25 @@ class World:
         ]
 
 
+# A put that arrives after the removal that was to undo it.
+OVERTAKEN = [
+    ("want", "A"),
+    ("claim", None),
+    ("end", "late_unclear"),
+    ("want", ""),
+    ("claim", None),
+    ("end", "confirmed"),
+    ("late", None),
+]
+
+
+@example(OVERTAKEN)
 @given(st.lists(STEPS, min_size=20, max_size=60))
 def test_what_is_held_is_always_told(steps: list[tuple[str, str | None]]) -> None:
     world = World()
     for step, what in steps:
         world.do(step, what)
-    told = holdings(PERMIT, world.disclosed(), world.plates)
+    told = holdings(PERMIT, world.disclosed(), world.plates, TIMING.settle)
     for moment, plate in world.seen:
         assert any(
             holding.plate == plate and holding.since <= moment and (holding.until is None or moment <= holding.until)
@@ -128,10 +155,13 @@ def test_what_was_removed_in_the_end_is_told_to_be_removed(steps: list[tuple[str
     world = World()
     for step, what in [*steps, ("want", "")]:
         world.do(step, what)
+    world.strays.clear()
     for _ in range(60):
         if not world.open and not sharing.is_pending(world.share):
             break
         for step, what in (("end", "confirmed"), ("claim", None), ("wait", None)):
             world.do(step, what)
     assert world.held == ""
-    assert all(holding.until is not None for holding in holdings(PERMIT, world.disclosed(), world.plates))
+    assert all(
+        holding.until is not None for holding in holdings(PERMIT, world.disclosed(), world.plates, TIMING.settle)
+    )

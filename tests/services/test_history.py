@@ -30,13 +30,13 @@ Read = Callable[..., History]
 
 
 @pytest.fixture
-def read(hub: Hub, today: Any) -> Read:
+def read(quick: Hub, today: Any) -> Read:
     """Ask for a history and take it away, as the client does."""
 
     def read(resident: str = ANNE) -> History:
         task_id = uuid4()
-        version = put_history(hub, resident, task_id, today)
-        document = hub.live.client.getdel(hub.live.key(f"history:{task_id}"))
+        version = put_history(quick, resident, task_id, today)
+        document = quick.live.client.getdel(quick.live.key(f"history:{task_id}"))
         assert document is not None
         history = History.model_validate_json(document)
         assert (history.resident_id, history.version) == (resident, version)

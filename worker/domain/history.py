@@ -7,7 +7,7 @@ not known never reads as not held.
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from schemas.history import (
@@ -26,8 +26,6 @@ from schemas.history import (
 from schemas.jobs import ConsentChoice
 from worker.domain.permit import NewAddress, NewTerm, Pending, Permit
 from worker.domain.sharing import Outcome
-
-_NOT_APPLIED = frozenset({Outcome.NOT_SENT, Outcome.REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +57,14 @@ class Disclosed:
         """Return when the provider confirmed it."""
         return min((word.at for word in self.words if word.outcome is Outcome.CONFIRMED), default=None)
 
-    @property
-    def settled_at(self) -> datetime:
-        """Return the last moment at which it may have been under way, as far as anybody has said."""
-        return max((word.at for word in self.words if word.outcome not in _NOT_APPLIED), default=self.at)
+    def settled_at(self, settle: timedelta) -> datetime:
+        """Return the last moment at which it may still have been applied; what is unclear lingers for `settle`."""
+        confirmed = [word.at for word in self.words if word.outcome is Outcome.CONFIRMED]
+        if confirmed:
+            return max(confirmed)
+        if any(word.outcome is Outcome.REJECTED for word in self.words):
+            return self.at
+        return max((word.at for word in self.words), default=self.at) + settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,11 @@ def make_history(
     past: Past,
     providers: Sequence[str],
     public_task: Container[str],
+    settle: timedelta,
 ) -> History:
     """Return a resident's history; `providers` are those of the installation, `permits` are as they are to be listed.
+
+    A request whose end is unclear may be applied for as long as `settle` afterwards.
 
     Of a permit that is not listed, as its resident was erased, it tells who held it and not under which plate.
     """
@@ -97,7 +102,7 @@ def make_history(
         shared[entry.provider, entry.permit_id].append(replace(entry, consent_version=decision))
     held: dict[str, list[Holding]] = {name: [] for name in providers}
     for (provider, permit_id), disclosed in sorted(shared.items()):
-        if found := holdings(permit_id, disclosed, past.plates.get(permit_id, ())):
+        if found := holdings(permit_id, disclosed, past.plates.get(permit_id, ()), settle):
             held.setdefault(provider, []).extend(found)
     return History(
         resident_id=resident_id,
@@ -126,7 +131,9 @@ class _Stretch:
     until: datetime | None = None
 
 
-def holdings(permit_id: UUID, disclosed: Iterable[Disclosed], plates: Sequence[PlateSince]) -> list[Holding]:
+def holdings(
+    permit_id: UUID, disclosed: Iterable[Disclosed], plates: Sequence[PlateSince], settle: timedelta
+) -> list[Holding]:
     """Return the stretches in which one provider held, or may have held, one permit.
 
     A put under the same plate goes on with a stretch. What ends one is a removal, or a put under another plate, that
@@ -144,9 +151,9 @@ def holdings(permit_id: UUID, disclosed: Iterable[Disclosed], plates: Sequence[P
         elif not entry.removal:
             known = next((stretch for stretch in running if stretch.plate == plate), None)
             if known is None:
-                stretches.append(_Stretch(plate, at, entry.settled_at, entry.consent_version))
+                stretches.append(_Stretch(plate, at, entry.settled_at(settle), entry.consent_version))
             else:
-                known.settled_at = max(known.settled_at, entry.settled_at)
+                known.settled_at = max(known.settled_at, entry.settled_at(settle))
                 known.consent_version = entry.consent_version
     return [
         Holding(

@@ -1,6 +1,6 @@
 """What a web app shows beyond the personal space, made when it is asked for: a resident's history, the catalogue."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -62,4 +62,5 @@ def _read(hub: Hub, db: Connection, resident_id: str, today: date) -> History | 
         past=rows.read(db, resident_id),
         providers=list(hub.capabilities),
         public_task=hub.public_task,
+        settle=timedelta(seconds=hub.settings.settle_seconds),
     )
