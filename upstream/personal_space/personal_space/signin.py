@@ -53,10 +53,11 @@ async def signed_in(request: Request) -> Response:
     try:
         token = await _provider().authorize_access_token(request)
         claims = dict(token["userinfo"])
-        more = await _provider().userinfo(token=token)
-        if more["sub"] != claims["sub"]:
-            raise ValueError("two subjects")
-        claims |= more
+        if "userinfo_endpoint" in await _provider().load_server_metadata():
+            more = await _provider().userinfo(token=token)
+            if more["sub"] != claims["sub"]:
+                raise ValueError("two subjects")
+            claims |= more
         resident = Resident.of(claims, settings().resident_claim)
     except httpx2.HTTPError:
         return render(request, "signin_failed.html", 503, away=True)
