@@ -11,8 +11,8 @@ import pytest
 from ops.embedded.servers import free_port
 from tests.city import plate
 from tests.personal_space.apps import running_app
-from tests.personal_space.relay import relay
 from tests.personal_space.visitor import Visitor, hidden, main, text
+from tests.relay import relay
 
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 UNTAKEN = "Votre demande n'est pas prise en compte pour l'instant."

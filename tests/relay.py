@@ -26,8 +26,9 @@ def relay(port: int, target: int) -> Iterator["subprocess.Popen[bytes]"]:
             time.sleep(0.02)
         yield process
     finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
         process.wait(SECONDS)
 
 
