@@ -26,6 +26,7 @@ EventType = Literal[
     "permit.cancelled",
     "permit.pending_change_cancelled",
     "permit.imported",
+    "permit.lapsed",
     "permit.ended",
     "consent.allowed",
     "consent.refused",
