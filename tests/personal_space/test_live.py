@@ -229,3 +229,12 @@ def test_a_page_whose_resident_has_signed_out_elsewhere_shows_nothing_of_theirs_
     page.context.clear_cookies()
     page.evaluate("dispatchEvent(new Event('online'))")
     page.wait_for_url(f"{city.monparis}/**")
+
+
+def test_a_page_is_in_one_language_also_after_another_was_chosen_elsewhere(city, enter, resident):
+    page = enter(resident.resident_id)
+    page.context.new_page().goto(f"{city.personal_space}/espace?langue=en")
+    city.allow(resident)
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_role("heading", name="Personal space")).to_be_visible()
+    expect(provider(page, "Flowbird")).to_contain_text("holds your data")
