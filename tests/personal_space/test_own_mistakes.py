@@ -1,4 +1,4 @@
-"""A mistake of the app itself: whoever meets it is told, under the headers of every page, and nothing of theirs is logged."""
+"""A mistake of the app itself is told with the headers of every page; the log has its kind and none of its words."""
 
 import asyncio
 import logging

@@ -81,6 +81,10 @@ class Permit:
         unpaid = self.unpaid
         return None if unpaid is None or (unpaid.pay_by is not None and unpaid.pay_by < today) else unpaid
 
+    def is_late(self, today: date) -> bool:
+        """Say whether what waits for a payment was not paid by its last day."""
+        return self.unpaid is not None and self.payable(today) is None
+
     @property
     def can_cancel(self) -> bool:
         """Say whether there is something unpaid to cancel."""
@@ -220,8 +224,7 @@ def cancel(permit: Permit) -> Change:
 
 def expire_unpaid(permit: Permit, today: date) -> Change:
     """Let lapse what was not paid in time: the approved request, or the change of an active permit."""
-    unpaid = permit.unpaid
-    if unpaid is None or unpaid.pay_by is None or today <= unpaid.pay_by:
+    if not permit.is_late(today):
         raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
     return _drop_pending(permit, Status.CANCELLED_UNPAID)
 

@@ -15,7 +15,7 @@ from schemas.events import EventType
 from worker.db import calendar, residents
 from worker.db.engine import transact
 from worker.domain import permit as rules
-from worker.domain.calendar import is_lapsed, is_late
+from worker.domain.calendar import is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import AWAY, Hub
 from worker.live import Publication
@@ -55,7 +55,7 @@ def _advance(hub: Hub, resident_id: str, today: date) -> bool:
 def _act(hub: Hub, resident_id: str, today: date, db: Connection) -> tuple[Publication, Iterable[str]] | None:
     locked = residents.lock(db, [resident_id])
     work = Work.start(hub, db, locked[resident_id], today, Urgency.ROUTINE)
-    for permit in [one for one in work.permits.values() if is_late(one, today)]:
+    for permit in [one for one in work.permits.values() if one.is_late(today)]:
         work.change(rules.expire_unpaid(permit, today))
     ended = calendar.note_ended(db, resident_id, today)
     lapsed = [one.permit_id for one in work.permits.values() if one.permit_id in ended and is_lapsed(one, today)]
