@@ -1,0 +1,1 @@
+"""How residents are reached: one file a channel, behind one contract."""
