@@ -13,6 +13,7 @@ TASK_SECONDS = 10  # every task of the hub ends within this; longer work is cut 
 VISIBILITY_SECONDS = 30  # longer than any task: what a killed worker had taken runs elsewhere after this
 SWEEP_SECONDS = 2.0
 ADVANCE_SECONDS = 10.0  # so long after midnight the work of a new day begins at the latest
+REMIND_SECONDS = 10.0  # a reminder that failed is looked at again this often
 SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for gone
 
 _settings = settings()
@@ -57,7 +58,12 @@ task_send_sent_event = False  # such events would carry what is sent
 
 # Queues: plain lists on the default exchange, which alone survives a flushed Redis
 _default_exchange = Exchange("", type="direct")
-_queue_names = (*(str(queue) for queue in JobQueue), "calendar", *(f"deliver.{name}" for name in _settings.providers))
+_queue_names = (
+    *(str(queue) for queue in JobQueue),
+    "calendar",
+    "remind",
+    *(f"deliver.{name}" for name in _settings.providers),
+)
 task_queues = tuple(Queue(name, _default_exchange, routing_key=name) for name in _queue_names)
 task_create_missing_queues = False  # a misspelt queue is an error, not a list that nobody reads
 task_default_queue = str(JobQueue.JOBS)
@@ -66,11 +72,14 @@ task_default_exchange_type = "direct"
 task_default_routing_key = str(JobQueue.JOBS)
 task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | {
     "calendar.*": {"queue": "calendar"},
+    "remind.*": {"queue": "remind"},  # a slow mail server must not hold up the sweeps
     "space.*": {"queue": str(JobQueue.JOBS)},
     "reconcile.*": {"queue": str(JobQueue.BULK)},
     "hub.record_refusal": {"queue": str(JobQueue.BULK)},  # poison on `consent` must not make work there
 }  # `deliver.drain` and `hub.ping` are sent to the queue that they are about
-imports = tuple(f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "reconcile", "space"))
+imports = tuple(
+    f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "reconcile", "remind", "space")
+)
 
 # Reliability: a message is gone once its task has ended, and tasks are idempotent
 task_acks_late = True
@@ -117,6 +126,11 @@ beat_schedule = {
         "task": "calendar.advance",
         "schedule": ADVANCE_SECONDS,
         "options": {"expires": ADVANCE_SECONDS},
+    },
+    "calendar.remind": {
+        "task": "calendar.remind",
+        "schedule": REMIND_SECONDS,
+        "options": {"expires": REMIND_SECONDS},
     },
     "calendar.reconcile": {
         "task": "calendar.reconcile",

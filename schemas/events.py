@@ -27,6 +27,8 @@ class EventType(StrEnum):
     CONSENT_ALLOWED = "consent.allowed"
     CONSENT_REFUSED = "consent.refused"
     CONTACT_UPDATED = "resident.contact_updated"
+    REMINDERS_CHOSEN = "resident.reminders_chosen"
+    EMAIL_REFUSED = "resident.email_refused"
     RESIDENT_ERASED = "resident.erased"
     SHARES_CONFIRMED = "shares.confirmed"
 

@@ -41,6 +41,8 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
         "decided_at": "2024-09-16T08:42:03Z",
     },
     "resident.update_contact": _RESIDENT | {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"},
+    "resident.choose_reminders": _RESIDENT | {"channel": "none"},
+    "reminders.stop": _ENVELOPE | {"token": "5b0a2f6e-2f1d-4b0c-8a43-6f2f7d1c9e55"},
     "resident.export": _RESIDENT,
     "resident.erase": _RESIDENT,
     "permit.import": _ENVELOPE
@@ -131,6 +133,7 @@ SPACE: dict[str, JsonValue] = {
             }
         ],
     },
+    "reminders": {"channel": "email", "email_refused_at": None},
     "public_task": [
         {
             "provider": "city_hub",
@@ -220,6 +223,8 @@ EXPORT: dict[str, JsonValue] = {
     "name": "Élodie Exemple",
     "email": "elodie@example.fr",
     "language": "fr",
+    "reminders": "email",
+    "email_refused_at": None,
     "permits": [],
     "consent_decisions": [],
     "events": [],

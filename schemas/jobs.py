@@ -179,6 +179,25 @@ class UpdateContact(ResidentJob):
     language: Language = Language.FR
 
 
+class ReminderChannel(StrEnum):
+    """How residents can be reminded of what expires; a new one is a file in `integrations/channels/`."""
+
+    EMAIL = "email"
+    NONE = "none"
+
+
+class ChooseReminders(ResidentJob):
+    """Choose how to be reminded; choosing e-mail also gives an address that was refused another try."""
+
+    channel: ReminderChannel
+
+
+class StopReminders(Job):
+    """Want no more reminders, as whoever holds one may say by its token; who that is, the hub knows."""
+
+    token: UUID
+
+
 class ExportResident(ResidentJob):
     """Gather everything that is held about a resident, for them to read."""
 
@@ -240,6 +259,8 @@ KINDS: dict[str, type[Job]] = {
     "permit.cancel": CancelPermit,
     "consent.decide": DecideConsent,
     "resident.update_contact": UpdateContact,
+    "resident.choose_reminders": ChooseReminders,
+    "reminders.stop": StopReminders,
     "resident.export": ExportResident,
     "resident.erase": EraseResident,
     "permit.import": ImportPermits,

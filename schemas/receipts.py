@@ -36,6 +36,7 @@ class RefusalCode(StrEnum):
     UNKNOWN_RESIDENT = "unknown_resident"
     UNKNOWN_PERMIT = "unknown_permit"
     UNKNOWN_PROVIDER = "unknown_provider"
+    UNKNOWN_REMINDER = "unknown_reminder"
     UNKNOWN_TARIFF = "unknown_tariff"
     PERMIT_EXISTS = "permit_exists"
     ACTION_NOT_OFFERED = "action_not_offered"

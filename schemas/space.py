@@ -5,6 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from schemas.base import Message, Moment, ResidentId
+from schemas.jobs import ReminderChannel
 
 
 class CardStatus(StrEnum):
@@ -89,6 +90,13 @@ class Consent(Message):
     providers: tuple[ProviderState, ...]
 
 
+class Reminders(Message):
+    """How the resident is reminded; since when the e-mail address is known to take nothing, None while it may."""
+
+    channel: ReminderChannel = ReminderChannel.EMAIL
+    email_refused_at: Moment | None = None
+
+
 class Space(Message):
     """One resident's personal space; newer is a higher epoch, then a higher version."""
 
@@ -98,4 +106,5 @@ class Space(Message):
     as_of: date  # the civil day for which the actions hold
     cards: tuple[Card, ...]
     consent: Consent
+    reminders: Reminders
     public_task: tuple[ProviderState, ...]  # the city's own meters and enforcement, whatever the consent

@@ -16,6 +16,7 @@ from integrations.base import Capabilities, LegalBasis
 from worker.db.engine import AWAY as DATABASE_AWAY
 from worker.db.engine import make_engine
 from worker.domain import tariffs
+from worker.domain.reminders import Schedule
 from worker.domain.tariffs import Tariffs
 from worker.live import AWAY as REDIS_AWAY
 from worker.live import Live
@@ -45,6 +46,11 @@ class Hub:
         """Return the providers that need no consent."""
         basis = LegalBasis.PUBLIC_TASK
         return frozenset(name for name, one in self.capabilities.items() if one.legal_basis is basis)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Return how many days ahead residents are reminded."""
+        return Schedule(self.settings.reminder_days, self.settings.payment_reminder_days)
 
     def today(self) -> date:
         """Return the civil day in the city, for the entry points; everything below takes it as an argument."""

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from integrations.registry import ADAPTERS
 
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
+MOST_DAYS = 366
 LONGEST_REQUEST = 3.5  # seconds: a drain claims for 3.5, and has 1 left to record of the 8 that a task may take
 
 
@@ -33,6 +34,8 @@ class Settings(BaseSettings):
     time_zone: str = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
     providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; one without a contract leaves it
+    reminder_days: Annotated[tuple[int, ...], NoDecode] = (60, 30, 7, 0, -1)  # ahead of a term's last day; -1: after it
+    payment_reminder_days: Annotated[tuple[int, ...], NoDecode] = (5,)  # ahead of the last day to pay
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=LONGEST_REQUEST)  # its deadline, from before its claim
     in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain
@@ -49,7 +52,7 @@ class Settings(BaseSettings):
             raise ValueError("not a time zone of the IANA database") from None
         return value
 
-    @field_validator("providers", mode="before")
+    @field_validator("providers", "reminder_days", "payment_reminder_days", mode="before")
     @classmethod
     def _json_list(cls, value: object) -> object:
         try:
@@ -62,6 +65,13 @@ class Settings(BaseSettings):
     def _registered(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not ADAPTERS.keys() >= set(value) or len(set(value)) < len(value):
             raise ValueError(f"only {json.dumps(list(ADAPTERS))} can be named, each once")
+        return value
+
+    @field_validator("reminder_days", "payment_reminder_days")
+    @classmethod
+    def _days(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(abs(days) > MOST_DAYS for days in value) or len(set(value)) < len(value):
+            raise ValueError(f"only whole days from -{MOST_DAYS} to {MOST_DAYS} can be named, each once")
         return value
 
     @field_validator("urgent_slots")

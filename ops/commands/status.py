@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from integrations.channels.registry import CHANNELS
 from ops.canary import Canary
 from ops.commands.options import AsJson
 from ops.commands.printed import print_json, table, to_the_minute
@@ -19,7 +20,7 @@ from ops.commands.reach import RunningOn, asking, reach
 from schemas.jobs import Queue
 from worker.db import status as backlog
 from worker.db.engine import make_engine, transact
-from worker.db.status import ProviderStatus
+from worker.db.status import ChannelStatus, ProviderStatus
 from worker.db.ticks import Tick
 from worker.domain.breaker import BreakerState
 from worker.settings import Settings, settings
@@ -52,12 +53,13 @@ def status(
     configured = settings()
     with asking():
         queues = _queues(configured, wait)
-        known = transact(make_engine(configured), lambda db: backlog.read(db, configured.providers))
+        known = transact(make_engine(configured), lambda db: backlog.read(db, configured.providers, CHANNELS))
     if as_json:
         print_json(asdict(known) | {"queues": [asdict(queue) for queue in queues]})
     else:
         console = Console(highlight=False)
-        for part in (_shares(known.providers), _lanes(known.providers, configured.zone), _lines(queues, wait)):
+        providers = (_shares(known.providers), _lanes(known.providers, configured.zone))
+        for part in (*providers, _channels(known.channels), _lines(queues, wait)):
             console.print(part)
             console.print()
         console.print(_clock(known.clock, configured.zone))
@@ -67,7 +69,12 @@ def status(
 
 
 def _queues(configured: Settings, wait: float) -> list[QueueStatus]:
-    names = [*(str(queue) for queue in Queue), "calendar", *(f"deliver.{name}" for name in configured.providers)]
+    names = [
+        *(str(queue) for queue in Queue),
+        "calendar",
+        "remind",
+        *(f"deliver.{name}" for name in configured.providers),
+    ]
     options = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
     with redis.Redis.from_url(configured.redis_url, **options) as client:
         waiting = {name: int(client.llen(configured.redis_prefix + name)) for name in names}
@@ -133,6 +140,16 @@ def _hindrances(one: ProviderStatus, zone: tzinfo) -> Iterator[Text]:
         yield Text(f"breaker {state} since {to_the_minute(one.opened_at, zone)}", style="red")
     if one.held_until is not None:
         yield Text(f"asked to wait until {one.held_until.astimezone(zone):%H:%M:%S}", style="yellow")
+
+
+def _channels(channels: Sequence[ChannelStatus]) -> Table:
+    figures = ("due", "oldest due", "not delivered")
+    made = table("Reminders to be sent", "channel", *figures, "held back", right=frozenset(figures))
+    for one in channels:
+        oldest = "–" if one.oldest_due_seconds is None else span(one.oldest_due_seconds)
+        held_back = Text(one.problem, style="red") if one.problem else Text("no", style="green")
+        made.add_row(one.channel, f"{one.due:,}", oldest, _alarming(one.undelivered), held_back)
+    return made
 
 
 def _clock(clock: Sequence[Tick], zone: tzinfo) -> Text:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from schemas.jobs import ConsentChoice
-from schemas.space import Card, HeldState
+from schemas.space import Card, HeldState, Reminders
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit, Term
 from worker.domain.sharing import Share
@@ -78,6 +78,7 @@ def test_a_provider_is_said_to_hold_nothing_only_where_that_is_certain(
             permits=[],
             ledger=[ConsentDecision(1, choice, frozenset({"easypark"}), DECIDED)],
             shares={"easypark": shares},
+            reminders=Reminders(),
             public_task=(),
             today=RENEWED.first_day,
             tariffs=tariffs,
@@ -93,6 +94,7 @@ def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
         permits=[permit],
         ledger=[],
         shares={},
+        reminders=Reminders(),
         public_task=(),
         today=today,
         tariffs=tariffs,

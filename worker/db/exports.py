@@ -5,6 +5,7 @@ from sqlalchemy import Connection, text
 _EXPORT = text("""
     SELECT jsonb_build_object(
         'resident_id', r.resident_id, 'name', r.name, 'email', r.email, 'language', r.language,
+        'reminders', r.reminders, 'email_refused_at', r.email_refused_at,
         'permits', (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'resident_id' || jsonb_build_object(
             'terms', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'permit_id' ORDER BY t.first_day), '[]')
                 FROM terms t WHERE t.permit_id = p.permit_id),
@@ -13,6 +14,10 @@ _EXPORT = text("""
                 FROM plate_assignments a WHERE a.permit_id = p.permit_id),
             'payments', (SELECT coalesce(jsonb_agg(to_jsonb(y) - 'permit_id' ORDER BY y.recorded_at), '[]')
                 FROM payments y WHERE y.permit_id = p.permit_id),
+            'reminders', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'occasion', m.occasion, 'day', m.day, 'days_ahead', m.days_ahead, 'decided_at', m.decided_at,
+                    'state', m.state, 'settled_at', m.settled_at) ORDER BY m.decided_at), '[]')
+                FROM reminders m WHERE m.permit_id = p.permit_id),
             'disclosures', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'provider', d.provider, 'removal', d.fields_hash = '', 'consent_version', d.consent_version,
                     'recorded_at', d.recorded_at, 'outcomes', (

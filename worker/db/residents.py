@@ -3,21 +3,38 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
+
+from schemas.jobs import ReminderChannel
+from schemas.space import Reminders
 
 _LOCK = text("""
-    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, clock_timestamp() AS locked_at
+    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, clock_timestamp() AS locked_at,
+        reminders, email_refused_at
     FROM residents WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id FOR NO KEY UPDATE
 """)
 _CREATE = text("""
     INSERT INTO residents (resident_id) SELECT unnest(CAST(:resident_ids AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING
 """)
 _UPDATE_CONTACT = text("""
-    UPDATE residents SET name = :name, email = :email, language = :language WHERE resident_id = :resident_id
+    UPDATE residents SET name = :name, email = :email, language = :language,
+        email_refused_at = CASE WHEN email = :email THEN email_refused_at END
+    WHERE resident_id = :resident_id RETURNING reminders, email_refused_at
+""")
+_CHOOSE_REMINDERS = text("""
+    UPDATE residents SET reminders = :channel, email_refused_at = CASE WHEN :channel = 'none' THEN email_refused_at END
+    WHERE resident_id = :resident_id RETURNING reminders, email_refused_at
+""")
+_REFUSE_EMAIL = text("""
+    UPDATE residents SET email_refused_at = now()
+    WHERE resident_id = :resident_id AND email = :email AND email_refused_at IS NULL
+    RETURNING reminders, email_refused_at
 """)
 _ERASE = text("""
-    UPDATE residents SET name = NULL, email = NULL, language = NULL, erased_at = coalesce(erased_at, now())
+    UPDATE residents SET name = NULL, email = NULL, language = NULL, email_refused_at = NULL,
+        erased_at = coalesce(erased_at, now())
     WHERE resident_id = :resident_id
 """)
 _PUBLISHED = text("""
@@ -33,7 +50,10 @@ _PUBLISHED = text("""
 _UNPUBLISHED = text("""
     SELECT resident_id, version FROM residents WHERE published_version < version ORDER BY resident_id LIMIT :limit
 """)
-_VERSIONS = text("SELECT resident_id, version, published_version FROM residents WHERE resident_id = ANY(:resident_ids)")
+_VERSIONS = text("""
+    SELECT resident_id, version, published_version, reminders, email_refused_at
+    FROM residents WHERE resident_id = ANY(:resident_ids)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,7 @@ class Resident:
     published_version: int
     erased: bool
     locked_at: datetime  # the database's time
+    reminders: Reminders
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +75,13 @@ class Published:
     resident_id: str
     version: int
     published_version: int
+    reminders: Reminders
 
 
 def lock(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
     """Lock residents against every other write about them, in the one order that cannot deadlock."""
     rows = db.execute(_LOCK, {"resident_ids": list(resident_ids)})
-    return {row.resident_id: Resident(*row) for row in rows}
+    return {row.resident_id: _resident(row) for row in rows}
 
 
 def create(db: Connection, resident_ids: Collection[str]) -> None:
@@ -70,12 +92,24 @@ def create(db: Connection, resident_ids: Collection[str]) -> None:
 def read_many(db: Connection, resident_ids: Collection[str]) -> list[Published]:
     """Read residents without locking them."""
     rows = db.execute(_VERSIONS, {"resident_ids": list(resident_ids)})
-    return [Published(*row) for row in rows]
+    return [Published(row.resident_id, row.version, row.published_version, _reminders(row)) for row in rows]
 
 
-def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> None:
-    """Set how a resident is addressed and reached."""
-    db.execute(_UPDATE_CONTACT, {"resident_id": resident_id, "name": name, "email": email, "language": language})
+def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> Reminders:
+    """Set how a resident is addressed and reached; another address than before may be reached."""
+    contact = {"resident_id": resident_id, "name": name, "email": email, "language": language}
+    return _reminders(db.execute(_UPDATE_CONTACT, contact).one())
+
+
+def choose_reminders(db: Connection, resident_id: str, channel: ReminderChannel) -> Reminders:
+    """Set how a resident is reminded; whoever chooses e-mail has the address tried again."""
+    return _reminders(db.execute(_CHOOSE_REMINDERS, {"resident_id": resident_id, "channel": channel.value}).one())
+
+
+def refuse_email(db: Connection, resident_id: str, email: str) -> Reminders | None:
+    """Note that a resident's address takes nothing; None where it is another by now, or that is known."""
+    row = db.execute(_REFUSE_EMAIL, {"resident_id": resident_id, "email": email}).first()
+    return None if row is None else _reminders(row)
 
 
 def erase(db: Connection, resident_id: str) -> None:
@@ -91,3 +125,12 @@ def unpublished(db: Connection, limit: int) -> dict[str, int]:
 def mark_published(db: Connection, versions: dict[str, int]) -> None:
     """Note up to which version residents' events are published."""
     db.execute(_PUBLISHED, {"resident_ids": list(versions), "versions": list(versions.values())})
+
+
+def _reminders(row: Row[Any]) -> Reminders:
+    channel = ReminderChannel(row.reminders)
+    return Reminders.model_construct(channel=channel, email_refused_at=row.email_refused_at)
+
+
+def _resident(row: Row[Any]) -> Resident:
+    return Resident(row.resident_id, row.version, row.published_version, row.erased, row.locked_at, _reminders(row))

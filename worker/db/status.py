@@ -24,6 +24,18 @@ _PENDING = text("""
 """)
 _PARKED = text("SELECT provider, count(*) AS parked FROM shares WHERE parked IS NOT NULL GROUP BY provider")
 _UNPUBLISHED = text("SELECT count(*) FROM residents WHERE published_version < version")
+_CHANNELS = text("""
+    SELECT name AS channel, coalesce(due, 0) AS due, CAST(extract(epoch FROM now() - oldest) AS float)
+        AS oldest_due_seconds, coalesce(undelivered, 0) AS undelivered, problem
+    FROM unnest(CAST(:channels AS text[])) AS name LEFT JOIN channels ON channel = name LEFT JOIN (
+        SELECT r.reminders AS name, count(*) FILTER (WHERE m.state = 'due') AS due,
+            min(m.due_at) FILTER (WHERE m.state = 'due' AND m.due_at <= now()) AS oldest,
+            count(*) FILTER (WHERE m.state IN ('refused', 'unclear')) AS undelivered
+        FROM reminders m JOIN permits USING (permit_id) JOIN residents r USING (resident_id)
+        WHERE m.state = 'due' OR (m.state IN ('refused', 'unclear') AND m.settled_at > now() - interval '30 days')
+        GROUP BY r.reminders
+    ) waiting USING (name)
+""")
 _EPOCH = text("SELECT epoch FROM hub_state")
 _WHOLE = text("""
     SELECT provider, breaker, opened_at, unconfigured, paused_at,
@@ -60,17 +72,29 @@ class ProviderStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """One channel's reminders: how many are due, since when, how many of a month nobody got, what holds them back."""
+
+    channel: str
+    due: int
+    oldest_due_seconds: float | None
+    undelivered: int
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the database knows of the hub's backlog."""
 
     providers: tuple[ProviderStatus, ...]
+    channels: tuple[ChannelStatus, ...]
     clock: tuple[Tick, ...]  # of what the clock starts again and again
     unpublished_residents: int
     epoch: int
 
 
-def read(db: Connection, providers: Iterable[str]) -> Status:
-    """Read the backlog of these providers, and of any other that has one."""
+def read(db: Connection, providers: Iterable[str], channels: Iterable[str]) -> Status:
+    """Read the backlog of these providers, and of any other that has one, and of these channels."""
     pending = {row.provider: row for row in db.execute(_PENDING)}
     parked = {row.provider: row.parked for row in db.execute(_PARKED)}
     whole = {row.provider: row for row in db.execute(_WHOLE)}
@@ -79,6 +103,7 @@ def read(db: Connection, providers: Iterable[str]) -> Status:
     lanes = [_provider(name, pending.get(name), parked.get(name, 0), whole.get(name)) for name in names]
     return Status(
         providers=tuple(_reconciled(one, latest.get(one.provider), done.get(one.provider)) for one in lanes),
+        channels=tuple(ChannelStatus(**row) for row in db.execute(_CHANNELS, {"channels": list(channels)}).mappings()),
         clock=tuple(ticks.read(db)),
         unpublished_residents=db.execute(_UNPUBLISHED).scalar_one(),
         epoch=db.execute(_EPOCH).scalar_one(),

@@ -66,6 +66,8 @@ residents = Table(
     Column("email", Text),
     Column("language", Text),
     _moment("erased_at", nullable=True),
+    Column("reminders", Text, nullable=False, server_default=text("'email'")),  # the channel wanted, or none
+    _moment("email_refused_at", nullable=True),  # for good, by whoever delivers
     Index("residents_unpublished", "resident_id", postgresql_where=text("published_version < version")),
 )
 
@@ -104,6 +106,7 @@ terms = Table(
         ("permit_id", "="), (text("daterange(first_day, last_day, '[]')"), "&&"), name="terms_apart", using="gist"
     ),
     Index("terms_to_note", "last_day", postgresql_where=text("NOT noted")),
+    Index("terms_by_last_day", "last_day"),
 )
 
 plate_assignments = Table(
@@ -241,6 +244,39 @@ events = Table(
     Column("type", Text, nullable=False),
     Column("data", JSONB, nullable=False),
     _recorded_at(),
+)
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("reminder_id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
+    Column("token", Uuid, nullable=False, server_default=func.gen_random_uuid()),  # whoever shows it wants no more
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("day", Date, nullable=False),  # the last day of a term, or to pay
+    Column("days_ahead", SmallInteger, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("state", Text, nullable=False, server_default=text("'due'")),
+    Column("code", Text),  # why it was dropped or refused, or why it is not sent yet
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),  # of a claimed one: again
+    Column("lease_id", Uuid),
+    Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # that surely sent nothing
+    Column("doubts", SmallInteger, nullable=False, server_default=text("0")),  # attempts that may have sent it
+    _moment("settled_at", nullable=True),
+    UniqueConstraint("permit_id", "occasion", "day", "days_ahead", name="reminders_decided_once"),
+    UniqueConstraint("token", name="reminders_token_key"),
+    CheckConstraint("occasion IN ('expiry', 'payment')", name="reminders_occasion"),
+    CheckConstraint("state IN ('due', 'sent', 'dropped', 'refused', 'unclear')", name="reminders_state"),
+    Index("reminders_due", "due_at", postgresql_where=text("state = 'due'")),
+    Index("reminders_undelivered", "settled_at", postgresql_where=text("state IN ('refused', 'unclear')")),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("problem", Text),  # why nothing can be sent
+    _moment("since"),
 )
 
 providers = Table(

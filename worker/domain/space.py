@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from schemas.space import Card, CardStatus, Consent, HeldState, ProviderState, Space
+from schemas.space import Card, CardStatus, Consent, HeldState, ProviderState, Reminders, Space
 from worker.domain.actions import actions
 from worker.domain.consent import ConsentDecision, allows, decision_on
 from worker.domain.permit import Permit
@@ -19,6 +19,7 @@ def make_space(
     version: int,
     permits: Iterable[Permit],
     ledger: Sequence[ConsentDecision],
+    reminders: Reminders,
     shares: Mapping[str, Sequence[Share]],
     public_task: Container[str],
     today: date,
@@ -44,6 +45,7 @@ def make_space(
                 if name not in public_task
             ),
         ),
+        reminders=reminders,
         public_task=tuple(_provider(name, shares[name], allowed=True) for name in shares if name in public_task),
     )
 

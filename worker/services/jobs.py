@@ -12,11 +12,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from schemas.jobs import ImportPermits, Job, ResidentJob
+from schemas.jobs import ImportPermits, Job, ResidentJob, StopReminders
 from schemas.receipts import Outcome, Receipt
 from schemas.receipts import RefusalCode as Code
 from schemas.validation import InvalidJobError, parse_job
 from worker.db import jobs as job_rows
+from worker.db import reminders
 from worker.db import residents as resident_rows
 from worker.db.engine import transact
 from worker.db.jobs import KnownJob
@@ -54,6 +55,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         # Queues keep no order among themselves: a decision may come before the permit that makes the resident known.
         "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True),
         "resident.update_contact": Handler(residents.update_contact, creates_resident=True),
+        "resident.choose_reminders": Handler(residents.choose_reminders, creates_resident=True),
+        "reminders.stop": Handler(residents.stop_reminders),
         "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
         "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.forget_exports),
     }
@@ -113,22 +116,36 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
 
 
 def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: date) -> Applied:
-    if isinstance(job, ResidentJob):
-        applied = _apply_to_resident(hub, db, kind, job, today)
+    resident_id = _resident_of(db, job)
+    if resident_id is not None:
+        applied = _apply_to_resident(hub, db, kind, job, resident_id, today)
     else:
         assert isinstance(job, ImportPermits)
         imported = imports.apply(hub, db, job, today)
         receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
         applied = Applied(receipt, imported.publications, imported.kicks)
-    resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     if not job_rows.insert(db, applied.receipt, digest=digest, source=job.source, resident_id=resident_id):
         raise _TakenError  # what was written is undone, so a job given twice, or twice at once, is applied once
     return applied
 
 
-def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: ResidentJob, today: date) -> Applied:
+def _resident_of(db: Connection, job: Job) -> str | None:
+    """Return whom a job is about; None for one about many."""
+    match job:
+        case ResidentJob():
+            return job.resident_id
+        case StopReminders():
+            resident_id = reminders.resident_of(db, job.token)
+            if resident_id is None:
+                raise RefusedError(Code.UNKNOWN_REMINDER, "token")
+            return resident_id
+        case _:
+            return None
+
+
+def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: Job, resident_id: str, today: date) -> Applied:
     handler = HANDLERS[kind]
-    resident = _lock(db, job.resident_id, create=handler.creates_resident)
+    resident = _lock(db, resident_id, create=handler.creates_resident)
     if resident is None:
         raise RefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
     if resident.erased and not handler.concerns_erased:

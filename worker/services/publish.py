@@ -14,7 +14,7 @@ from schemas.space import Space
 from worker.db import consents, events, hub_state, permits, residents, shares
 from worker.db.engine import snapshot, transact
 from worker.db.hub_state import HubState
-from worker.db.residents import Resident
+from worker.db.residents import Published, Resident
 from worker.db.shares import StoredShare
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit
@@ -101,7 +101,7 @@ def _note_cleared(epoch: int, db: Connection) -> None:
 
 def space_of(
     hub: Hub,
-    resident_id: str,
+    resident: Resident | Published,
     version: int,
     held: Iterable[Permit],
     ledger: Sequence[ConsentDecision],
@@ -113,11 +113,12 @@ def space_of(
     for share in stored:
         by_provider.setdefault(share.key.provider, []).append(share.share)
     return make_space(
-        resident_id=resident_id,
+        resident_id=resident.resident_id,
         epoch=hub.live.epoch,
         version=version,
         permits=held,
         ledger=ledger,
+        reminders=resident.reminders,
         shares=by_provider,
         public_task=hub.public_task,
         today=today,
@@ -142,7 +143,7 @@ def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: 
     publications = []
     for resident in known:
         name = resident.resident_id
-        space = space_of(hub, name, resident.version, held[name], ledgers[name], stored[name], today)
+        space = space_of(hub, resident, resident.version, held[name], ledgers[name], stored[name], today)
         publications.append(
             Publication(
                 resident_id=name,

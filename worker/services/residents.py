@@ -4,8 +4,8 @@ from sqlalchemy import Connection
 
 from schemas import jobs
 from schemas.events import EventType
-from schemas.jobs import ConsentChoice
-from worker.db import consents, exports, permits, plates, residents
+from schemas.jobs import ConsentChoice, ReminderChannel
+from worker.db import consents, exports, permits, plates, reminders, residents
 from worker.db.engine import transact
 from worker.domain import permit as rules
 from worker.domain.sharing import Urgency
@@ -17,8 +17,25 @@ _ERASURE = "erasure"  # in place of a consent text: nobody was shown one
 
 def update_contact(job: jobs.UpdateContact, work: Work) -> None:
     """Set how the resident is addressed and reached."""
-    residents.update_contact(work.db, job.resident_id, name=job.name, email=job.email, language=job.language.value)
+    contact = {"name": job.name, "email": job.email, "language": job.language.value}
+    work.remind_by(residents.update_contact(work.db, job.resident_id, **contact))
+    if work.resident.reminders.email_refused_at is None:
+        reminders.try_again(work.db, job.resident_id)
     work.tell(EventType.CONTACT_UPDATED)
+
+
+def choose_reminders(job: jobs.ChooseReminders, work: Work) -> None:
+    """Set how the resident is reminded."""
+    work.remind_by(residents.choose_reminders(work.db, job.resident_id, job.channel))
+    if job.channel is not ReminderChannel.NONE:
+        reminders.try_again(work.db, job.resident_id)
+    work.tell(EventType.REMINDERS_CHOSEN)
+
+
+def stop_reminders(_job: jobs.StopReminders, work: Work) -> None:
+    """Send the resident no more reminders, as one of them asked."""
+    work.remind_by(residents.choose_reminders(work.db, work.resident.resident_id, ReminderChannel.NONE))
+    work.tell(EventType.REMINDERS_CHOSEN)
 
 
 def export(_job: jobs.ExportResident, _work: Work) -> None:

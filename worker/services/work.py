@@ -1,7 +1,7 @@
 """One job on one resident: what is read under the resident's lock, what the rules change, and how it is written."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from schemas.events import EventData, EventType
 from schemas.receipts import RefusalCode
+from schemas.space import Reminders
 from worker.db import consents, events, permits, plates, shares
 from worker.db.engine import constraint_of
 from worker.db.events import NewEvent
@@ -100,6 +101,10 @@ class Work:
         """Note an event about this resident."""
         self._told.append((event, tuple(permit_ids)))
 
+    def remind_by(self, reminders: Reminders) -> None:
+        """Take over how the resident is reminded from now on."""
+        self.resident = replace(self.resident, reminders=reminders)
+
     def want(self, permit_ids: Iterable[UUID], urgency: Urgency, providers: Iterable[str] | None = None) -> None:
         """Have every provider concerned brought up to the truth as it now stands.
 
@@ -139,7 +144,7 @@ class Work:
         )
         version += len(written)
         permits_, stored = self.permits.values(), self.shares.values()
-        space = space_of(self.hub, name, version, permits_, self.ledger, stored, self.today)
+        space = space_of(self.hub, self.resident, version, permits_, self.ledger, stored, self.today)
         return Publication(
             resident_id=name,
             epoch=space.epoch,

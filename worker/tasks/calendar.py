@@ -4,12 +4,14 @@ import time
 
 from celery import current_app, shared_task
 
+from integrations.channels.registry import CHANNELS
 from worker.db import ticks
 from worker.db.engine import transact
-from worker.services import calendar
+from worker.services import calendar, reminders
 from worker.services import sweep as service
 from worker.tasks.process import hub
 from worker.tasks.reconcile import RUN
+from worker.tasks.remind import SEND
 
 WORK_SECONDS = 5.0  # at a time: a slice more has to end within a task's time, too
 EXPIRES_SECONDS = 600.0  # each sweep asks anew: while nobody takes from the bulk queue, they must not stack there
@@ -33,6 +35,18 @@ def advance() -> None:
     until = time.monotonic() + WORK_SECONDS
     while calendar.advance(hub(), hub().today()) and time.monotonic() < until:
         pass
+
+
+@shared_task(name="calendar.remind", send_events=False)  # type: ignore[untyped-decorator]
+def remind() -> None:
+    """Decide which reminders matter today, and wake the channels through which something is to be sent."""
+    if not _is_new("calendar.remind"):
+        return
+    until = time.monotonic() + WORK_SECONDS
+    while reminders.decide(hub(), hub().today()) and time.monotonic() < until:
+        pass
+    for channel in reminders.due_channels(hub(), CHANNELS):
+        current_app.send_task(SEND, args=[channel], retry=False, expires=EXPIRES_SECONDS)
 
 
 @shared_task(name="calendar.reconcile", send_events=False)  # type: ignore[untyped-decorator]

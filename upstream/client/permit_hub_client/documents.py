@@ -31,6 +31,8 @@ EventType = Literal[
     "consent.allowed",
     "consent.refused",
     "resident.contact_updated",
+    "resident.reminders_chosen",
+    "resident.email_refused",
     "resident.erased",
     "shares.confirmed",
 ]
@@ -77,6 +79,13 @@ class Consent(TypedDict):
     providers: list[ProviderState]
 
 
+class Reminders(TypedDict):
+    """How the resident is reminded; since when their e-mail address is known to take nothing, None while it may."""
+
+    channel: Literal["email", "none"]
+    email_refused_at: str | None
+
+
 class Space(TypedDict):
     """One resident's personal space; actions hold for the day `as_of`."""
 
@@ -86,6 +95,7 @@ class Space(TypedDict):
     as_of: str
     cards: list[Card]
     consent: Consent
+    reminders: Reminders
     public_task: list[ProviderState]
 
 

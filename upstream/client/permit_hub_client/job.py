@@ -16,6 +16,8 @@ QUEUES: Mapping[str, str] = {
     "permit.cancel": "jobs",
     "consent.decide": "consent",
     "resident.update_contact": "jobs",
+    "resident.choose_reminders": "jobs",
+    "reminders.stop": "jobs",
     "resident.export": "bulk",
     "resident.erase": "consent",
     "permit.import": "bulk",

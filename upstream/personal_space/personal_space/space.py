@@ -52,6 +52,7 @@ def empty(known: Catalogue) -> Space:
                 for name in known["consent_providers"]
             ],
         },
+        "reminders": {"channel": "email", "email_refused_at": None},
         "public_task": [],
     }
 

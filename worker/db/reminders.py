@@ -1,0 +1,201 @@
+"""The ledger of reminders: decided once, claimed, and settled."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from integrations.channels.base import Occasion
+from schemas.jobs import Language, ReminderChannel
+from worker.domain.reminders import Contact, Dropped, Reminder, State, Window
+
+LEASE_SECONDS = 30  # longer than any task
+
+# A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew.
+_UNDECIDED = """
+    r.erased_at IS NULL AND r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL
+    AND NOT EXISTS (
+        SELECT FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
+            AND m.days_ahead <= w.days_ahead)
+"""
+_OF = """
+    SELECT p.permit_id, w.occasion, {day} AS day, w.days_ahead
+    FROM jsonb_to_recordset(CAST(:{occasion} AS jsonb))
+        AS w (occasion text, days_ahead smallint, first date, last date)
+"""
+EXPIRING = f"""
+    {_OF.format(day="t.last_day", occasion="expiry")}
+    JOIN terms t ON t.last_day BETWEEN w.first AND w.last
+    JOIN permits p ON p.permit_id = t.permit_id AND p.status = 'active'
+    JOIN residents r USING (resident_id)
+    WHERE NOT EXISTS (SELECT FROM terms later WHERE later.permit_id = t.permit_id AND later.last_day > t.last_day)
+        AND {_UNDECIDED.format(day="t.last_day")}
+"""
+_PAY_BY = "CAST(p.pending ->> 'pay_by' AS date)"
+PAYABLE = f"""
+    {_OF.format(day=_PAY_BY, occasion="payment")}
+    JOIN permits p ON p.pending ->> 'pay_by' IS NOT NULL
+        AND p.pending ->> 'pay_by' BETWEEN CAST(w.first AS text) AND CAST(w.last AS text)
+        AND p.status IN ('awaiting_payment', 'active')
+    JOIN residents r USING (resident_id)
+    WHERE {_UNDECIDED.format(day=_PAY_BY)}
+"""
+_DECIDE = text(f"""
+    INSERT INTO reminders (permit_id, occasion, day, days_ahead)
+    SELECT * FROM ({EXPIRING} UNION ALL {PAYABLE}) due ORDER BY day, permit_id LIMIT :limit
+    ON CONFLICT ON CONSTRAINT reminders_decided_once DO NOTHING
+    RETURNING permit_id
+""")
+_CLAIM = text("""
+    WITH claimed AS (
+        SELECT m.reminder_id, p.resident_id
+        FROM reminders m JOIN permits p USING (permit_id) JOIN residents r USING (resident_id)
+        WHERE m.state = 'due' AND m.due_at <= clock_timestamp() AND r.reminders IN (:channel, 'none')
+        ORDER BY m.due_at LIMIT :limit FOR UPDATE OF m SKIP LOCKED
+    )
+    UPDATE reminders m
+    SET lease_id = :lease_id, doubts = doubts + 1, due_at = clock_timestamp() + make_interval(secs => :seconds)
+    FROM claimed WHERE m.reminder_id = claimed.reminder_id
+    RETURNING m.reminder_id, m.token, m.permit_id, m.occasion, m.day, m.days_ahead, m.failures, m.doubts,
+        claimed.resident_id
+""")
+_CONTACTS = text("""
+    SELECT resident_id, name, email, language, reminders, email_refused_at FROM residents
+    WHERE resident_id = ANY(:resident_ids)
+""")
+_SETTLE = text("""
+    UPDATE reminders m
+    SET state = new.state, code = new.code, failures = new.failures, doubts = new.doubts, lease_id = NULL,
+        due_at = clock_timestamp() + make_interval(secs => new.seconds),
+        settled_at = CASE WHEN new.state <> 'due' THEN clock_timestamp() END
+    FROM jsonb_to_recordset(CAST(:settled AS jsonb)) AS new
+        (reminder_id uuid, state text, code text, failures smallint, doubts smallint, seconds float)
+    WHERE m.reminder_id = new.reminder_id AND m.lease_id = :lease_id
+""")
+_TRY_AGAIN = text("""
+    UPDATE reminders m SET state = 'due', due_at = clock_timestamp(), settled_at = NULL, failures = 0, doubts = 0
+    FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id
+        AND (m.state = 'refused' OR (m.state = 'dropped' AND m.code = :no_address))
+""")
+_RESIDENT_OF = text("""
+    SELECT resident_id FROM reminders JOIN permits USING (permit_id) WHERE token = :token
+""")
+_DUE_CHANNELS = text("""
+    SELECT channel FROM unnest(CAST(:channels AS text[])) AS channel WHERE EXISTS (
+        SELECT FROM reminders m JOIN permits USING (permit_id) JOIN residents r USING (resident_id)
+        WHERE m.state = 'due' AND m.due_at <= clock_timestamp() AND r.reminders IN (channel, 'none'))
+""")
+_NOTE_CHANNEL = text("""
+    INSERT INTO channels (channel, problem, since) VALUES (:channel, :problem, now())
+    ON CONFLICT (channel) DO UPDATE SET problem = excluded.problem, since = excluded.since
+        WHERE channels.problem IS DISTINCT FROM excluded.problem
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A reminder under a lease; `failures` and `doubts` count its attempts, this one among the doubts."""
+
+    reminder: Reminder
+    resident_id: str
+    failures: int
+    doubts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a claimed reminder; one that is still due is so after a while."""
+
+    reminder_id: UUID
+    state: State
+    code: str | None
+    failures: int
+    doubts: int
+    wait: timedelta = timedelta(0)
+
+    @classmethod
+    def of(cls, claimed: Claimed, state: State, code: str | None = None) -> Self:
+        """Return the end of a claimed reminder."""
+        return cls(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts)
+
+
+def decide(db: Connection, windows: Iterable[Window], limit: int) -> int:
+    """Decide so many of the reminders that matter now and were not decided before; return how many were."""
+    return len(db.execute(_DECIDE, {**parameters(windows), "limit": limit}).all())
+
+
+def parameters(windows: Iterable[Window]) -> dict[str, str]:
+    """Return what `EXPIRING` and `PAYABLE` are asked with."""
+    found: dict[str, list[dict[str, object]]] = {occasion.value: [] for occasion in Occasion}
+    for one in windows:
+        days = {"first": one.first.isoformat(), "last": one.last.isoformat()}
+        found[one.occasion.value].append({"occasion": one.occasion.value, "days_ahead": one.days_ahead, **days})
+    return {occasion: json.dumps(rows) for occasion, rows in found.items()}
+
+
+def claim(db: Connection, lease_id: UUID, channel: str, limit: int) -> list[Claimed]:
+    """Lease due reminders of residents who want this channel, or none by now; the longest due first."""
+    given = {"lease_id": lease_id, "limit": limit, "seconds": LEASE_SECONDS, "channel": channel}
+    return [_claimed(row) for row in db.execute(_CLAIM, given)]
+
+
+def contacts(db: Connection, resident_ids: Collection[str]) -> dict[str, Contact]:
+    """Read how residents are reached now."""
+    rows = db.execute(_CONTACTS, {"resident_ids": list(resident_ids)})
+    return {row.resident_id: _contact(row) for row in rows}
+
+
+def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
+    """Record what became of reminders, those whose lease still holds."""
+    rows = [
+        {
+            "reminder_id": str(one.reminder_id),
+            "state": one.state.value,
+            "code": one.code,
+            "failures": one.failures,
+            "doubts": one.doubts,
+            "seconds": one.wait.total_seconds(),
+        }
+        for one in settled
+    ]
+    db.execute(_SETTLE, {"settled": json.dumps(rows), "lease_id": lease_id})
+
+
+def try_again(db: Connection, resident_id: str) -> None:
+    """Make due again what a resident's address did not take; whether it still matters is seen when it goes out."""
+    db.execute(_TRY_AGAIN, {"resident_id": resident_id, "no_address": Dropped.NO_ADDRESS.value})
+
+
+def resident_of(db: Connection, token: UUID) -> str | None:
+    """Return who was sent the reminder with this token."""
+    resident_id: str | None = db.execute(_RESIDENT_OF, {"token": token}).scalar()
+    return resident_id
+
+
+def due_channels(db: Connection, channels: Collection[str]) -> list[str]:
+    """Return those of the channels through which something is to be sent now."""
+    return list(db.execute(_DUE_CHANNELS, {"channels": list(channels)}).scalars())
+
+
+def note_channel(db: Connection, channel: str, problem: str | None) -> None:
+    """Note why nothing can be sent through a channel, for `status`; None: nothing is wrong."""
+    db.execute(_NOTE_CHANNEL, {"channel": channel, "problem": problem})
+
+
+def _claimed(row: Row[Any]) -> Claimed:
+    reminder = Reminder(row.reminder_id, row.token, row.permit_id, Occasion(row.occasion), row.day, row.days_ahead)
+    return Claimed(reminder, row.resident_id, row.failures, row.doubts)
+
+
+def _contact(row: Row[Any]) -> Contact:
+    return Contact(
+        channel=None if row.reminders == ReminderChannel.NONE else row.reminders,
+        name=row.name,
+        email=row.email,
+        language=row.language and Language(row.language),
+        email_refused_at=row.email_refused_at,
+    )

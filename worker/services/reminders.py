@@ -1,0 +1,33 @@
+"""Decide, once in the database, which reminders matter today."""
+
+from collections.abc import Collection
+from datetime import date
+
+import structlog
+
+from worker.db import reminders
+from worker.db.engine import transact
+from worker.domain.reminders import windows
+from worker.hub import Hub
+
+SLICE = 1_000  # reminders decided in one transaction
+
+log = structlog.get_logger()
+
+
+def decide(hub: Hub, today: date) -> int:
+    """Decide a slice of the reminders that matter today and were not decided before; return how many.
+
+    Raises:
+        worker.hub.AWAY: the database is out of reach.
+    """
+    due = windows(today, hub.schedule, hub.tariffs)
+    decided = transact(hub.engine, lambda db: reminders.decide(db, due, SLICE))
+    if decided:
+        log.info("reminders.decided", count=decided)
+    return decided
+
+
+def due_channels(hub: Hub, channels: Collection[str]) -> list[str]:
+    """Return the channels through which something is to be sent now."""
+    return transact(hub.engine, lambda db: reminders.due_channels(db, channels))

@@ -1,0 +1,191 @@
+"""Send the reminders that are due through one channel, each from the truth as it stands.
+
+A reminder that is under a lease may have been sent. Whoever claims it again sends it once more: a worker that dies
+between sending and recording costs one duplicate at most, under the same id.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+from random import random
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import Connection
+
+from integrations.channels.base import (
+    AddressRefusedError,
+    AwayError,
+    Channel,
+    ChannelError,
+    LaterError,
+    Notice,
+    RefusedError,
+)
+from schemas.events import EventType
+from worker.db import permits, reminders, residents
+from worker.db.engine import transact
+from worker.db.reminders import Claimed, Settled
+from worker.domain.reminders import MOST_DOUBTS, Dropped, State, again_in, prepare
+from worker.hub import Hub
+from worker.limiter import Limiter
+from worker.live import Publication
+from worker.services.publish import publish
+from worker.services.work import Work
+
+BATCH = 32  # claimed together; as many may be sent twice when a worker is killed
+RUN_SECONDS = 2.5  # for so long a run goes on claiming
+SEND_SECONDS = 4.5  # for a batch, from before its claim
+AWAY_WAIT = timedelta(seconds=15)  # until a channel that was away is tried again
+UNCLEAR_WAIT = timedelta(minutes=1)
+MISTAKE_WAIT = timedelta(hours=1)  # a mistake of ours is not mended in minutes
+
+NEVER_RECORDED = "never_recorded"
+TIMED_OUT = "timed_out"
+CHANNEL_FAILED = "channel_failed"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A claimed reminder and what is to be sent."""
+
+    claimed: Claimed
+    notice: Notice
+
+
+@dataclass(slots=True)
+class Sender:
+    """One process's way to a channel."""
+
+    hub: Hub
+    channel: Channel
+    limiter: Limiter
+    _away: str | None = field(default=None, init=False)  # the code, once the channel turned out to be away
+
+    async def run(self, today: date) -> bool:
+        """Claim, send and record for some seconds; say whether more may be due.
+
+        Raises:
+            worker.hub.AWAY: the database is out of reach.
+        """
+        self._away = None
+        until = asyncio.get_running_loop().time() + RUN_SECONDS
+        more = True
+        while more and self._away is None and asyncio.get_running_loop().time() < until:
+            more = await self._send_batch(today)
+        note_channel(self.hub, self.channel.name, self._away)
+        return more and self._away is None
+
+    async def _send_batch(self, today: date) -> bool:
+        deadline = asyncio.get_running_loop().time() + SEND_SECONDS
+        granted = self.limiter.take(BATCH, urgent=True)
+        if granted == 0:
+            return False
+        lease_id = uuid4()
+        outgoing, dropped = transact(self.hub.engine, partial(self._claim, lease_id, granted, today))
+        self.limiter.give_back(granted - len(outgoing))
+        free = asyncio.Semaphore(self.channel.at_once)
+        sent = await asyncio.gather(*(self._send(one, free, deadline, today) for one in outgoing))
+        if sent:
+            transact(self.hub.engine, partial(reminders.settle, lease_id=lease_id, settled=sent), relaxed=True)
+        return len(outgoing) + dropped == granted
+
+    def _claim(self, lease_id: UUID, limit: int, today: date, db: Connection) -> tuple[list[Outgoing], int]:
+        """Lease what is due and write it out; return it, and how many were not to be sent any more."""
+        claimed = reminders.claim(db, lease_id, self.channel.name, limit)
+        concerned = {one.resident_id for one in claimed}
+        # In later statements, so that what is read is as new as the claim.
+        held = {one.permit_id: one for permits_ in permits.of_residents(db, concerned).values() for one in permits_}
+        contacts = reminders.contacts(db, concerned)
+        outgoing, settled = [], []
+        for one in claimed:
+            permit, contact = held.get(one.reminder.permit_id), contacts[one.resident_id]
+            prepared = prepare(one.reminder, permit, contact, today, self.hub.schedule)
+            if isinstance(prepared, Dropped):
+                settled.append(Settled.of(one, State.DROPPED, prepared.value))
+            elif one.doubts > MOST_DOUBTS:
+                settled.append(Settled.of(one, State.UNCLEAR, NEVER_RECORDED))
+            else:
+                outgoing.append(Outgoing(one, prepared))
+        reminders.settle(db, lease_id, settled)
+        return outgoing, len(settled)
+
+    async def _send(self, one: Outgoing, free: asyncio.Semaphore, deadline: float, today: date) -> Settled:
+        """Send one; nothing but a cancellation gets out."""
+        started = False
+        try:
+            async with asyncio.timeout_at(deadline), free:
+                if self._away is not None:
+                    raise AwayError(self.channel.name, self._away)
+                started = True
+                await self.channel.send(one.notice)
+        except TimeoutError:
+            return _unclear(one, TIMED_OUT) if started else _later(one, TIMED_OUT, timedelta(0))
+        except AwayError as error:
+            self._away = error.code
+            return _later(one, error.code, AWAY_WAIT)
+        except LaterError as error:
+            _warn(one, error)
+            return _later(one, error.code, again_in(one.claimed.failures, random()), failed=1)  # noqa: S311 - spreads
+        except RefusedError as error:
+            _warn(one, error)
+            if isinstance(error, AddressRefusedError):
+                await asyncio.to_thread(self._refuse_email, one, today)
+            return Settled.of(one.claimed, State.REFUSED, error.code)
+        except ChannelError as error:
+            _warn(one, error)
+            return _unclear(one, error.code)
+        except Exception as error:  # a mistake of ours about one reminder must not keep the others from going out
+            log.error("reminder.failed", reminder=str(one.notice.reminder_id), error=type(error).__name__)
+            return _later(one, CHANNEL_FAILED, MISTAKE_WAIT, failed=1)
+        log.info("reminder.sent", reminder=str(one.notice.reminder_id), channel=self.channel.name)
+        return Settled.of(one.claimed, State.SENT)
+
+    def _refuse_email(self, one: Outgoing, today: date) -> None:
+        """Mark the resident's address, unless it is another by now, and show that."""
+
+        def work(db: Connection) -> Publication | None:
+            locked = residents.lock(db, [one.claimed.resident_id])
+            affairs = Work.start(self.hub, db, locked[one.claimed.resident_id], today)
+            refused = residents.refuse_email(db, one.claimed.resident_id, one.notice.address)
+            if refused is None:
+                return None
+            affairs.remind_by(refused)
+            affairs.tell(EventType.EMAIL_REFUSED)
+            return affairs.finish()
+
+        publication = transact(self.hub.engine, work)
+        if publication is not None:
+            publish(self.hub, [publication], today)
+
+
+def note_channel(hub: Hub, channel: str, problem: str | None) -> None:
+    """Note why nothing can be sent through a channel, for `status`; None: nothing is wrong."""
+    transact(hub.engine, lambda db: reminders.note_channel(db, channel, problem))
+
+
+def _later(one: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Settled:
+    """Return a reminder that surely was not sent, so that this attempt leaves no doubt."""
+    claimed = one.claimed
+    return Settled(claimed.reminder.reminder_id, State.DUE, code, claimed.failures + failed, claimed.doubts - 1, wait)
+
+
+def _unclear(one: Outgoing, code: str) -> Settled:
+    """Return a reminder that may have been sent: once more, then never again."""
+    claimed = one.claimed
+    state = State.DUE if claimed.doubts < MOST_DOUBTS else State.UNCLEAR
+    return Settled(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts, UNCLEAR_WAIT)
+
+
+def _warn(one: Outgoing, error: ChannelError) -> None:
+    log.warning(
+        "reminder.not_sent",
+        reminder=str(one.notice.reminder_id),
+        channel=error.channel,
+        code=error.code,
+        status=error.status,
+        failures=one.claimed.failures + 1,
+    )
