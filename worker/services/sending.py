@@ -37,6 +37,7 @@ from worker.services.work import Work
 BATCH = 32  # claimed together; as many may be sent twice when a worker is killed
 RUN_SECONDS = 2.5  # for so long a run goes on claiming
 SEND_SECONDS = 4.5  # for a batch, from before its claim
+LOOK_SECONDS = 0.05  # until the rate limit is asked again
 AWAY_WAIT = timedelta(seconds=15)  # until a channel that was away is tried again
 UNCLEAR_WAIT = timedelta(minutes=1)
 MISTAKE_WAIT = timedelta(hours=1)  # a mistake of ours is not mended in minutes
@@ -83,7 +84,8 @@ class Sender:
         deadline = asyncio.get_running_loop().time() + SEND_SECONDS
         granted = self.limiter.take(BATCH, urgent=True)
         if granted == 0:
-            return False
+            await asyncio.sleep(LOOK_SECONDS)
+            return True
         lease_id = uuid4()
         outgoing, dropped = transact(self.hub.engine, partial(self._claim, lease_id, granted, today))
         self.limiter.give_back(granted - len(outgoing))

@@ -1,0 +1,43 @@
+"""A channel in memory with the real interface: what was sent through it, and how it is made to fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from integrations.base import Limit
+from integrations.channels.base import Notice
+from worker.hub import Hub
+from worker.limiter import Limiter
+from worker.services.sending import Sender
+
+
+@dataclass
+class Outbox:
+    """Keeps every notice; `failure` is asked before each whether to raise something instead."""
+
+    name: str = "email"
+    at_once: int = 4
+    limits: tuple[Limit, ...] = ()
+    sent: list[Notice] = field(default_factory=list)
+    failure: Callable[[Notice], BaseException | None] = lambda _: None
+    late: bool = False  # it fails once it has sent
+
+    async def send(self, notice: Notice) -> None:
+        failure = self.failure(notice)
+        if failure is None or self.late:
+            self.sent.append(notice)
+        if failure is not None:
+            raise failure
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    @property
+    def offsets(self) -> list[int]:
+        """Return how many days before their day the notices went out."""
+        return [notice.days_left for notice in self.sent]
+
+
+def sender_of(hub: Hub, outbox: Outbox) -> Sender:
+    """Return a way to a channel, as a process keeps one."""
+    configured = hub.settings
+    return Sender(hub, outbox, Limiter(configured.redis_url, configured.redis_prefix, outbox.name, outbox.limits))
