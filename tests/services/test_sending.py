@@ -285,6 +285,24 @@ def test_no_more_go_out_than_the_channel_allows(outbox, send, reminded, ledger):
     assert [state for state, *_ in ledger()].count("due") == 12 - len(outbox.sent)
 
 
+def test_looking_for_what_is_due_uses_up_nothing_of_the_limit(outbox, send, reminded):
+    outbox.limits = (Limit(50, 3600),)
+    for _ in range(8):
+        send()
+    for number in range(4):
+        reminded(f"r-{number}")
+    send()
+    assert len(outbox.sent) == 4
+
+
+def test_a_resident_who_wants_another_channel_is_left_to_it(hub, outbox, send, reminded, evidence):
+    reminded()
+    evidence.query("UPDATE residents SET reminders = 'sms' RETURNING 1")
+    send()
+    assert outbox.sent == []
+    assert due_channels(hub, ["email", "sms"]) == ["sms"]
+
+
 def test_a_limit_of_some_each_second_is_used_up_within_a_run(outbox, send, reminded):
     for number in range(15):
         reminded(f"r-{number}")

@@ -51,6 +51,9 @@ def test_a_missing_setting_is_named(command):
         ("PERMIT_HUB_PROVIDERS", '["easypark", "hunter2"]'),
         ("PERMIT_HUB_PROVIDERS", '["easypark", "easypark"]'),
         ("PERMIT_HUB_REQUEST_SECONDS", "3.6"),
+        ("PERMIT_HUB_REMINDER_DAYS", '[60, "hunter2"]'),
+        ("PERMIT_HUB_REMINDER_DAYS", "[7, 7]"),
+        ("PERMIT_HUB_PAYMENT_REMINDER_DAYS", "[367]"),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(name, value):

@@ -17,7 +17,7 @@ LEASE_SECONDS = 30  # longer than any task
 
 # A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew.
 _UNDECIDED = """
-    r.erased_at IS NULL AND r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL
+    r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL
     AND NOT EXISTS (
         SELECT FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
             AND m.days_ahead <= w.days_ahead)
@@ -40,7 +40,6 @@ PAYABLE = f"""
     {_OF.format(day=_PAY_BY, occasion="payment")}
     JOIN permits p ON p.pending ->> 'pay_by' IS NOT NULL
         AND p.pending ->> 'pay_by' BETWEEN CAST(w.first AS text) AND CAST(w.last AS text)
-        AND p.status IN ('awaiting_payment', 'active')
     JOIN residents r USING (resident_id)
     WHERE {_UNDECIDED.format(day=_PAY_BY)}
 """
