@@ -5,15 +5,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-# The order of days is what a catching-up after days of downtime goes by; each half is one index range.
-_DUE = text("""
+# What is over or late by a day; each is one index range.
+ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.noted AND t.last_day < :by"
+UNPAID = """
+    permits p WHERE p.pending ->> 'pay_by' IS NOT NULL AND p.pending ->> 'pay_by' < CAST(CAST(:by AS date) AS text)
+"""
+# The order of days is what a catching-up after days of downtime goes by.
+_DUE = text(f"""
     SELECT resident_id FROM (
-        (SELECT p.resident_id, CAST(t.last_day AS text) AS day FROM terms t JOIN permits p USING (permit_id)
-            WHERE NOT t.noted AND t.last_day < :today ORDER BY t.last_day LIMIT :limit)
+        (SELECT p.resident_id, CAST(t.last_day AS text) AS day FROM {ENDED} ORDER BY t.last_day LIMIT :limit)
         UNION ALL
-        (SELECT resident_id, pending ->> 'pay_by' FROM permits
-            WHERE pending ->> 'pay_by' IS NOT NULL AND pending ->> 'pay_by' < CAST(CAST(:today AS date) AS text)
-            ORDER BY pending ->> 'pay_by' LIMIT :limit)
+        (SELECT p.resident_id, p.pending ->> 'pay_by' FROM {UNPAID} ORDER BY p.pending ->> 'pay_by' LIMIT :limit)
     ) due GROUP BY resident_id ORDER BY min(day), resident_id LIMIT :limit
 """)
 _NOTE = text("""
@@ -26,7 +28,7 @@ _NOTE = text("""
 
 def due_residents(db: Connection, today: date, limit: int) -> list[str]:
     """Return residents with a term that is over or something unpaid that is late, the earliest day first."""
-    return list(db.execute(_DUE, {"today": today, "limit": limit}).scalars())
+    return list(db.execute(_DUE, {"by": today, "limit": limit}).scalars())
 
 
 def note_ended(db: Connection, resident_id: str, today: date) -> set[UUID]:

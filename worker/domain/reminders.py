@@ -110,13 +110,14 @@ def offset_for(days_left: int, offsets: Iterable[int]) -> int | None:
     return next((offset for offset, least, most in spans(offsets) if least <= days_left <= most), None)
 
 
-def windows(today: date, schedule: Schedule, tariffs: Tariffs) -> list[Window]:
-    """Return what is to be reminded of today; of an expiry not before the permit can be renewed."""
-    renewable = _last_renewable(today, tariffs)
+def windows(today: date, schedule: Schedule, tariffs: Tariffs, until: date | None = None) -> list[Window]:
+    """Return what is to be reminded of today, or by a later day; of an expiry not before the permit can be renewed."""
+    until = until or today
+    renewable = _last_renewable(until, tariffs)
     found = []
     for occasion, latest in ((Occasion.EXPIRY, renewable), (Occasion.PAYMENT, date.max)):
         for offset, least, most in spans(schedule.of(occasion)):
-            first, last = today + timedelta(days=least), min(today + timedelta(days=most), latest)
+            first, last = today + timedelta(days=least), min(until + timedelta(days=most), latest)
             if first <= last:
                 found.append(Window(occasion, offset, first, last))
     return found

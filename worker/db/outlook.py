@@ -1,0 +1,88 @@
+"""What is to happen when, as the database stands: by the very conditions on which the hub acts."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from worker.db.calendar import ENDED, UNPAID
+from worker.db.engine import snapshot
+from worker.db.reminders import EXPIRING, PAYABLE, parameters
+from worker.domain.outlook import Doing, Foretold, What
+from worker.domain.reminders import Window
+
+FETCHED = 2_000  # rows at a time
+
+_PATIENCE = text("SET LOCAL statement_timeout = '60s'")  # an operator waits for all permits; a task never does
+_ROOM = text("SET LOCAL work_mem = '64MB'")
+# Several terms of a permit that nobody has acted on are acted on at once: the first of them counts.
+_ENDS = f"""
+    SELECT ended.permit_id, CASE WHEN goes_on.permit_id IS NULL THEN 'permit_lapses' ELSE 'renewal_takes_over' END
+        AS doing, CAST(NULL AS smallint) AS days_ahead, ended.last_day AS day
+    FROM (SELECT t.permit_id, t.last_day FROM {ENDED} AND t.last_day >= :since AND p.status = 'active') ended
+    LEFT JOIN terms goes_on ON goes_on.permit_id = ended.permit_id
+        AND greatest(ended.last_day + 1, :today) BETWEEN goes_on.first_day AND goes_on.last_day
+    WHERE NOT EXISTS (
+        SELECT FROM terms other WHERE other.permit_id = ended.permit_id AND NOT other.noted
+            AND other.last_day < ended.last_day AND ended.last_day < :today)
+"""
+_LAPSES = f"""
+    SELECT p.permit_id, CASE p.status WHEN 'active' THEN 'change_lapses' ELSE 'request_lapses' END,
+        CAST(NULL AS smallint), CAST(p.pending ->> 'pay_by' AS date)
+    FROM {UNPAID} AND p.pending ->> 'pay_by' >= CAST(CAST(:since AS date) AS text)
+        AND p.status IN ('awaiting_payment', 'active')
+"""
+_REMINDERS = f"""
+    SELECT permit_id, occasion || '_reminder', days_ahead, day FROM ({EXPIRING} UNION ALL {PAYABLE}) reminders
+"""
+_ALL = f"{_ENDS} UNION ALL {_LAPSES} UNION ALL {_REMINDERS}"
+_COUNT = text(f"SELECT doing, days_ahead, day, count(*) AS times FROM ({_ALL}) found GROUP BY doing, days_ahead, day")
+_LIST = text(f"""
+    SELECT permit_id, doing, days_ahead, day FROM ({_ALL}) found
+    ORDER BY array_position(CAST(:doings AS text[]), doing), days_ahead DESC, day, permit_id LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """A permit about which something is to be done, and why: the last day of a term, or to pay."""
+
+    permit_id: UUID
+    what: What
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is looked for: terms that end and unpaid days from `since` on and before `by`, and reminders of days."""
+
+    today: date
+    since: date
+    by: date
+    windows: Iterable[Window]
+
+
+def begin(db: Connection) -> None:
+    """Begin a look: all of it is of one moment, and it cannot write."""
+    snapshot(db)
+    db.execute(_PATIENCE)
+    db.execute(_ROOM)
+
+
+def count(db: Connection, looked: Looked) -> list[Foretold]:
+    """Count what is to be done, by the day that it is about."""
+    rows = db.execute(_COUNT, _given(looked))
+    return [Foretold(What(Doing(row.doing), row.days_ahead), row.day, row.times) for row in rows]
+
+
+def each(db: Connection, looked: Looked, limit: int | None) -> Iterator[Concerned]:
+    """Yield the permits about which something is to be done, in the order of `Doing`; never all of them in memory."""
+    given = _given(looked) | {"doings": [doing.value for doing in Doing], "limit": limit}
+    for row in db.execute(_LIST, given, execution_options={"yield_per": FETCHED}):
+        yield Concerned(row.permit_id, What(Doing(row.doing), row.days_ahead), row.day)
+
+
+def _given(looked: Looked) -> dict[str, object]:
+    return {"today": looked.today, "since": looked.since, "by": looked.by, **parameters(looked.windows)}
