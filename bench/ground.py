@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import psutil
 import psycopg
@@ -19,9 +20,11 @@ from integrations.sandbox.control import Control
 from ops.embedded.postgres import DATABASE
 from ops.embedded.stack import Stack
 from ops.screen import APPS
+from worker.settings import Settings
 
 RECEIPT_SECONDS = 60.0
 PATIENCE_SECONDS = 180.0
+CITY = ZoneInfo(Settings.model_fields["time_zone"].default)
 ROWS = 1_000  # permits in one import job, the most that one takes
 TEXT = {"version": "bench", "sha256": "0" * 64}
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
@@ -141,6 +144,11 @@ class Ground:
             text=TEXT,
             decided_at=datetime.now(UTC),
         )
+
+    @property
+    def today(self) -> date:
+        """Return the civil day in the city."""
+        return datetime.now(CITY).date()
 
     def received(self) -> int:
         """Return how many requests all providers have received."""

@@ -15,7 +15,7 @@ REFERENCES = "SELECT provider, reference FROM shares WHERE permit_id = %s AND pr
 
 def measure_idle(ground: Ground, *, quick: bool) -> list[Figure]:
     """Measure with nothing else to do."""
-    confirmed, removed = _withdraw(ground, ground.sharing(40 if quick else 300))
+    confirmed, removed = withdraw(ground, ground.sharing(40 if quick else 300))
     return [
         *times("withdrawal, 4 confirmed", confirmed, median_target=IDLE_MEDIAN_MS, p99_target=IDLE_P99_MS),
         *times("withdrawal, 4 removed", removed, median_target=None, p99_target=None),
@@ -35,7 +35,7 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
     for one in inhabitants:
         if ground.received() - before > backlog * 0.7:
             before += make_due(ground, backlog)
-        both = _withdraw(ground, [one])
+        both = withdraw(ground, [one])
         confirmed += both[0]
         removed += both[1]
     pushed = (ground.received() - first) / (time.perf_counter() - started)
@@ -48,7 +48,7 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
     ]
 
 
-def _withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[float], list[float]]:
+def withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[float], list[float]]:
     """Withdraw one after the other; return the times to the last live event and to the last removal."""
     confirmed, removed = [], []
     for one in inhabitants:

@@ -2,15 +2,27 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from tests.services.upstream import ANNE, BOB
-from worker.services.reminders import decide
+from worker.db.engine import transact
+from worker.hub import Hub
+from worker.services import reminders
 
+COUNT = text("SELECT count(*) FROM reminders")
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
+
+
+def decide(hub: Hub, today: date) -> int:
+    """Decide all that matters on a day; return how many reminders that were."""
+    before = transact(hub.engine, lambda db: db.execute(COUNT).scalar_one())
+    while reminders.decide(hub, today):
+        pass
+    return transact(hub.engine, lambda db: db.execute(COUNT).scalar_one()) - before
 
 
 @pytest.fixture
@@ -60,8 +72,7 @@ def test_after_days_of_downtime_the_one_that_matters_now_is_decided_and_no_other
 def test_many_clocks_decide_one(hub, today, ends_in, decided):
     ends_in(20)
     with ThreadPoolExecutor(6) as clocks:
-        counts = list(clocks.map(lambda _: decide(hub, today), range(12)))
-    assert sum(counts) == 1
+        list(clocks.map(lambda _: decide(hub, today), range(12)))
     assert decided() == [30]
 
 

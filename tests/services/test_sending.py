@@ -16,9 +16,9 @@ from integrations.channels.base import (
     UnclearError,
 )
 from tests.services.outbox import Outbox, sender_of
-from tests.services.test_reminders import CONTACT, renew
+from tests.services.test_reminders import CONTACT, decide, renew
 from tests.services.upstream import ANNE
-from worker.services.reminders import decide, due_channels
+from worker.services.reminders import due_channels
 from worker.services.sending import BATCH
 
 

@@ -15,11 +15,12 @@ from worker.domain.reminders import Contact, Dropped, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
 
-# A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew.
+# A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew. As a count
+# it is looked up for each row: the ledger holds those of years.
 _UNDECIDED = """
     r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL
-    AND NOT EXISTS (
-        SELECT FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
+    AND 0 = (
+        SELECT count(*) FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
             AND m.days_ahead <= w.days_ahead)
 """
 _OF = """
@@ -27,13 +28,16 @@ _OF = """
     FROM jsonb_to_recordset(CAST(:{occasion} AS jsonb))
         AS w (occasion text, days_ahead smallint, first date, last date)
 """
-EXPIRING = f"""
-    {_OF.format(day="t.last_day", occasion="expiry")}
-    JOIN terms t ON t.last_day BETWEEN w.first AND w.last
+_EXPIRES = f"""
     JOIN permits p ON p.permit_id = t.permit_id AND p.status = 'active'
     JOIN residents r USING (resident_id)
     WHERE NOT EXISTS (SELECT FROM terms later WHERE later.permit_id = t.permit_id AND later.last_day > t.last_day)
         AND {_UNDECIDED.format(day="t.last_day")}
+"""
+EXPIRING = f"""
+    {_OF.format(day="t.last_day", occasion="expiry")}
+    JOIN terms t ON t.last_day BETWEEN w.first AND w.last
+    {_EXPIRES}
 """
 _PAY_BY = "CAST(p.pending ->> 'pay_by' AS date)"
 PAYABLE = f"""
@@ -43,12 +47,30 @@ PAYABLE = f"""
     JOIN residents r USING (resident_id)
     WHERE {_UNDECIDED.format(day=_PAY_BY)}
 """
-_DECIDE = text(f"""
-    INSERT INTO reminders (permit_id, occasion, day, days_ahead)
-    SELECT * FROM ({EXPIRING} UNION ALL {PAYABLE}) due ORDER BY day, permit_id LIMIT :limit
-    ON CONFLICT ON CONSTRAINT reminders_decided_once DO NOTHING
-    RETURNING permit_id
+# A term is looked at once for each offset, and anew when its resident's wishes or address have changed.
+_LOOK = text("""
+    WITH due AS (
+        SELECT t.permit_id, t.first_day, w.days_ahead
+        FROM jsonb_to_recordset(CAST(:expiry AS jsonb)) AS w (days_ahead smallint, first date, last date)
+        JOIN terms t ON t.last_day BETWEEN w.first AND w.last
+        WHERE t.looked_ahead IS NULL OR t.looked_ahead > w.days_ahead
+        ORDER BY t.last_day LIMIT :limit FOR UPDATE OF t SKIP LOCKED
+    )
+    UPDATE terms t SET looked_ahead = due.days_ahead FROM due
+    WHERE t.permit_id = due.permit_id AND t.first_day = due.first_day
+    RETURNING t.permit_id, t.first_day, due.days_ahead
 """)
+_INSERT = "INSERT INTO reminders (permit_id, occasion, day, days_ahead)"
+_ONCE = "ON CONFLICT ON CONSTRAINT reminders_decided_once DO NOTHING RETURNING permit_id"
+_DECIDE_EXPIRY = text(f"""
+    {_INSERT} SELECT p.permit_id, w.occasion, t.last_day, w.days_ahead
+    FROM (
+        SELECT 'expiry' AS occasion, * FROM jsonb_to_recordset(CAST(:looked AS jsonb))
+            AS looked (permit_id uuid, first_day date, days_ahead smallint)
+    ) w JOIN terms t USING (permit_id, first_day)
+    {_EXPIRES} {_ONCE}
+""")
+_DECIDE_PAYMENT = text(f"{_INSERT} {PAYABLE} ORDER BY day LIMIT :limit {_ONCE}")
 _CLAIM = text("""
     WITH claimed AS (
         SELECT m.reminder_id, p.resident_id
@@ -79,6 +101,10 @@ _TRY_AGAIN = text("""
     UPDATE reminders m SET state = 'due', due_at = clock_timestamp(), settled_at = NULL, failures = 0, doubts = 0
     FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id
         AND (m.state = 'refused' OR (m.state = 'dropped' AND m.code = :no_address))
+""")
+_LOOK_ANEW = text("""
+    UPDATE terms t SET looked_ahead = NULL
+    FROM permits p WHERE p.permit_id = t.permit_id AND p.resident_id = :resident_id AND t.looked_ahead IS NOT NULL
 """)
 _RESIDENT_OF = text("""
     SELECT resident_id FROM reminders JOIN permits USING (permit_id) WHERE token = :token
@@ -122,9 +148,20 @@ class Settled:
         return cls(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts)
 
 
-def decide(db: Connection, windows: Iterable[Window], limit: int) -> int:
-    """Decide so many of the reminders that matter now and were not decided before; return how many were."""
-    return len(db.execute(_DECIDE, {**parameters(windows), "limit": limit}).all())
+def decide(db: Connection, windows: Iterable[Window], limit: int) -> tuple[int, bool]:
+    """Decide which reminders matter now that were not decided before, of so many terms and as many unpaid permits.
+
+    Returns how many were decided, and whether there may be more.
+    """
+    asked = {**parameters(windows), "limit": limit}
+    looked = [
+        {"permit_id": str(row.permit_id), "first_day": str(row.first_day), "days_ahead": row.days_ahead}
+        for row in db.execute(_LOOK, asked)
+    ]
+    # In a later statement: who changes their address now waits for this, or is seen by it.
+    expiry = len(db.execute(_DECIDE_EXPIRY, {"looked": json.dumps(looked)}).all()) if looked else 0
+    payment = len(db.execute(_DECIDE_PAYMENT, asked).all())
+    return expiry + payment, len(looked) == limit or payment == limit
 
 
 def parameters(windows: Iterable[Window]) -> dict[str, str]:
@@ -165,8 +202,9 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
 
 
 def try_again(db: Connection, resident_id: str) -> None:
-    """Make due again what a resident's address did not take; whether it still matters is seen when it goes out."""
+    """Look anew at what a resident who can be reached is to be reminded of, also what their address did not take."""
     db.execute(_TRY_AGAIN, {"resident_id": resident_id, "no_address": Dropped.NO_ADDRESS.value})
+    db.execute(_LOOK_ANEW, {"resident_id": resident_id})
 
 
 def resident_of(db: Connection, token: UUID) -> str | None:

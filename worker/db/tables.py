@@ -101,6 +101,7 @@ terms = Table(
     Column("first_day", Date, primary_key=True),
     Column("last_day", Date, nullable=False),
     Column("noted", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
+    Column("looked_ahead", SmallInteger),  # the reminder that was last looked at, in days; empty to look anew
     CheckConstraint("first_day <= last_day", name="terms_in_order"),
     ExcludeConstraint(
         ("permit_id", "="), (text("daterange(first_day, last_day, '[]')"), "&&"), name="terms_apart", using="gist"

@@ -10,22 +10,22 @@ from worker.db.engine import transact
 from worker.domain.reminders import windows
 from worker.hub import Hub
 
-SLICE = 1_000  # reminders decided in one transaction
+SLICE = 1_000  # terms looked at in one transaction
 
 log = structlog.get_logger()
 
 
-def decide(hub: Hub, today: date) -> int:
-    """Decide a slice of the reminders that matter today and were not decided before; return how many.
+def decide(hub: Hub, today: date) -> bool:
+    """Decide a slice of the reminders that matter today and were not decided before; say whether there may be more.
 
     Raises:
         worker.hub.AWAY: the database is out of reach.
     """
     due = windows(today, hub.schedule, hub.tariffs)
-    decided = transact(hub.engine, lambda db: reminders.decide(db, due, SLICE))
+    decided, more = transact(hub.engine, lambda db: reminders.decide(db, due, SLICE))
     if decided:
         log.info("reminders.decided", count=decided)
-    return decided
+    return more
 
 
 def due_channels(hub: Hub, channels: Collection[str]) -> list[str]:

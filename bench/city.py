@@ -1,0 +1,56 @@
+"""A city of many permits, put straight into the tables: terms that end evenly over two years, and who is reminded."""
+
+from bench.ground import Ground
+
+SPREAD_DAYS = 730
+NAMES = "city-"
+SEED = (
+    """
+    INSERT INTO residents (resident_id, version, published_version, name, email, language)
+    SELECT 'city-' || n, 1, 1, 'Élodie Exemple', 'resident-' || n || '@example.org', 'fr'
+    FROM generate_series(1, %(permits)s) n
+    """,
+    """
+    INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
+    SELECT ('00000000-0000-4000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, 'city-' || n, 'active', %(today)s,
+        'standard', '75114_1834_00010', '10 rue de l''Exemple, 75014 Paris', '{14A,14B}'
+    FROM generate_series(1, %(permits)s) n
+    """,
+    """
+    INSERT INTO terms (permit_id, first_day, last_day)
+    SELECT ('00000000-0000-4000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, day - 364, day
+    FROM generate_series(1, %(permits)s) n, LATERAL (SELECT %(today)s::date + 1 + n %% %(spread)s::int AS day) ends
+    """,
+    """
+    INSERT INTO plate_assignments (permit_id, raw, normalised, country, plate_key, during)
+    SELECT ('00000000-0000-4000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, 'QC-' || n, 'QC' || n, 'FR',
+        gen_random_uuid(), tstzrange(now(), now() + make_interval(days => 1 + n %% %(spread)s::int))
+    FROM generate_series(1, %(permits)s) n
+    """,
+    "ANALYZE",
+)
+# Each provider holds what it was told of a term that ended yesterday, and nobody has acted on that end.
+END = """
+    WITH ended AS (
+        UPDATE terms SET first_day = %(today)s::date - 365, last_day = %(today)s::date - 1, noted = false
+        WHERE permit_id IN (
+            SELECT permit_id FROM permits WHERE resident_id LIKE 'city-%%' ORDER BY permit_id DESC LIMIT %(ends)s)
+        RETURNING permit_id
+    )
+    INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds, confirmed_at,
+        urgency, due_at, claimed_version, failures)
+    SELECT permit_id, provider, 1, 1, '\\x01', true, now(), 2, now(), 1, 0
+    FROM ended, unnest(%(providers)s::text[]) provider
+"""
+
+
+def settle_in(ground: Ground, permits: int) -> None:
+    """Have so many residents with one permit each, whose terms end from tomorrow on."""
+    parameters = {"permits": permits, "today": ground.today, "spread": SPREAD_DAYS}
+    for statement in SEED:
+        ground.database.execute(statement, parameters if "%" in statement else None)
+
+
+def end_terms(ground: Ground, ends: int, providers: list[str]) -> None:
+    """Let so many terms have ended yesterday, of permits that these providers hold."""
+    ground.database.execute(END, {"today": ground.today, "ends": ends, "providers": providers})
