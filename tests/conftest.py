@@ -3,7 +3,7 @@
 Fixtures, all of them lazy (a test that names none of them starts no server):
 
 - `servers` (session): one PostgreSQL and one Valkey, an `ops.embedded.servers.Servers`; ended with the run, however
-  it ends.
+  it ends. Processes that run tests side by side have the same ones (`tests.side_by_side`).
 - `redis_url` (session): the Valkey's URL, password included.
 - `database`: a fresh, migrated database, dropped after the test. It has `name`, `worker_url` (the role that workers
   connect as) and `owner_url` (the role of migrations), both as SQLAlchemy takes them, and `connect()`, a psycopg
@@ -39,10 +39,9 @@ from integrations.sandbox.access import Access, load_or_make
 from integrations.sandbox.control import Control
 from integrations.sandbox.server import find
 from ops.embedded import postgres
-from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
 
-pytest_plugins = ("tests.running_city", "tests.browsing")
+pytest_plugins = ("tests.side_by_side", "tests.running_city", "tests.browsing")
 
 TEMPLATE = "migrated_template"
 
@@ -92,30 +91,16 @@ class Sandbox:
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    data = Path(tempfile.mkdtemp(prefix="permit-hub-tests-"))
-    try:
-        with Servers(data) as running:
-            yield running
-    finally:
-        remove_data(data)
-
-
-@pytest.fixture(scope="session")
 def redis_url(servers: Servers) -> str:
     return servers.valkey.url
 
 
 @pytest.fixture(scope="session")
 def migrated_template(servers: Servers) -> str:
-    _create(servers.postgres, TEMPLATE, "template1")
-    subprocess.run(
-        [sys.executable, "-m", "worker.db.migrate"],
-        env=os.environ
-        | servers.environment
-        | {"PERMIT_HUB_MIGRATION_DATABASE_URL": servers.postgres.url(postgres.OWNER, TEMPLATE)},
-        check=True,
-    )
+    with servers.postgres.connect() as connection:
+        connection.execute("SELECT pg_advisory_lock(1)")  # of two processes that run tests, the first one makes it
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone() is None:
+            _migrate(servers, TEMPLATE)
     return TEMPLATE
 
 
@@ -174,6 +159,20 @@ def own_database(server: postgres.Postgres, template: str) -> Iterator[Database]
     yield made
     with server.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made.name)))
+
+
+def _migrate(servers: Servers, name: str) -> None:
+    """Make a database as migrations leave it, under its name only once that is done."""
+    unfinished = f"{name}_{uuid4().hex}"
+    _create(servers.postgres, unfinished, "template1")
+    owner_url = servers.postgres.url(postgres.OWNER, unfinished)
+    subprocess.run(
+        [sys.executable, "-m", "worker.db.migrate"],
+        env=os.environ | servers.environment | {"PERMIT_HUB_MIGRATION_DATABASE_URL": owner_url},
+        check=True,
+    )
+    with servers.postgres.connect() as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (unfinished, name))))
 
 
 def _create(server: postgres.Postgres, name: str, template: str) -> None:
