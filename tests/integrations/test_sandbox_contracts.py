@@ -150,6 +150,7 @@ def test_what_can_be_thought_up_is_answered_as_the_contract_says(
         @given(case=cases, there=st.none() | st.sampled_from(KNOWN))
         def answers_as_promised(case: Case, there: str | None) -> None:
             nonlocal tried
+            hypothesis.assume(all(value not in ([], {}) for value in case.query.values()))  # they leave no trace
             tried += 1
             wrong = {place for place, part in case.meta.components.items() if part.mode.is_negative}
             if there is not None and len(case.path_parameters) == 1 and ParameterLocation.PATH not in wrong:
