@@ -5,20 +5,32 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from personal_space import consent, live, payments, permits, signin, space
+from personal_space import consent, live, payments, permits, reminders, signin, space
 
 from tests.personal_space.visitor import Visitor
 
+TOKEN = "00000000-0000-4000-8000-000000000000"  # of no reminder
 SECRETS = ("Élodie Fictive", "QX-731-ZV", "9 rue Introuvable", "elodie.fictive@example.org")
 PATHS = sorted(
     {
-        route.path.replace("{permit_id:uuid}", "{permit}")
-        for part in (space, signin, consent, payments, permits, live)
+        route.path.replace("{permit_id:uuid}", "{permit}").replace("{token:path}", TOKEN)
+        for part in (space, signin, consent, payments, permits, reminders, live)
         for route in part.routes
     }
     - {"/evenements"}  # it answers for ever
 )
-FIELDS = ("plate", "country", "address", "offer", "job_id", "csrf_token", "choice", "providers", "consent_version")
+FIELDS = (
+    "plate",
+    "country",
+    "address",
+    "offer",
+    "job_id",
+    "csrf_token",
+    "choice",
+    "providers",
+    "consent_version",
+    "channel",
+)
 TEXT = st.one_of(st.text(max_size=40), st.sampled_from((*SECRETS, "", "standard-1", "allow", "0", "paybyphone")))
 HEADERS = st.fixed_dictionaries(
     {},
@@ -81,7 +93,7 @@ def test_nothing_that_is_sent_breaks_it(visitor, method, path, query, fields, he
     kind=st.sampled_from(["multipart/form-data; boundary=x", "application/json", "text/html"]),
 )
 def test_no_body_breaks_it(visitor, body, kind):
-    for path in (payments.NOTIFICATION, permits.REQUEST, "/consentement"):
+    for path in (payments.NOTIFICATION, permits.REQUEST, "/consentement", "/rappels", f"{reminders.STOP}{TOKEN}"):
         answer = visitor.http.post(path, content=body, headers={"Content-Type": kind})
         assert answer.status_code < 500, (path, answer.status_code)
 

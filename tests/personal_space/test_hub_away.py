@@ -3,18 +3,24 @@
 import re
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
+from uuid import uuid4
 
+import httpx2
 import pytest
+from personal_space.reminders import STOP
 
 from ops.embedded.servers import free_port
 from tests.city import plate
 from tests.personal_space.apps import running_app
+from tests.personal_space.reminding import channel, reminded
 from tests.personal_space.visitor import Visitor, hidden, main, text
 from tests.relay import relay
 
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 UNTAKEN = "Votre demande n'est pas prise en compte pour l'instant."
 PATIENCE = 8.0  # seconds: somebody waits for the answer
 
@@ -114,6 +120,47 @@ def test_a_choice_comes_back_ticked_and_counts_when_it_is_sent_again(city, visit
     assert visitor.post("/consentement", hidden(page) | {"choice": choice}).status_code in (303, 409)
     allowed = {one["allowed"] for one in city.hub.space(anne.resident_id)["consent"]["providers"]}
     assert allowed == {choice == "allow"}
+
+
+@pytest.mark.parametrize("wanted", ["none", "email"])
+def test_a_choice_about_reminders_comes_back_and_counts_when_it_is_sent_again(city, visit, frozen, wanted):
+    anne = city.resident()
+    city.applied("resident.choose_reminders", anne, channel={"none": "email", "email": "none"}[wanted])
+    visitor = visit(anne.resident_id)
+    fields = visitor.hidden("/espace") | {"channel": wanted}
+    with frozen():
+        page = sent(visitor, "/rappels", fields)
+    assert hidden(page)["channel"] == wanted
+    assert visitor.post("/rappels", hidden(page)).status_code == 303
+    assert channel(city, anne) == wanted
+
+
+def test_a_mail_program_is_asked_to_try_again_later(city, visit, frozen):
+    anne = city.resident()
+    path, mail = f"{STOP}{reminded(city, anne)}", visit("r-nobody")
+    with frozen():
+        started = time.monotonic()
+        answer = mail.post(path, ONE_CLICK)
+        assert time.monotonic() - started < PATIENCE
+        assert mail.get(path).status_code == 200
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert "Votre choix n'est pas confirmé pour l'instant." in text(main(answer))
+    assert '<form method="post">' in main(answer)
+    assert mail.post(path, ONE_CLICK).status_code == 200
+    assert channel(city, anne) == "none"
+
+
+def test_a_flood_of_guessed_links_does_not_pile_up_before_what_residents_send(cut, frozen):
+    def guess(_):
+        with httpx2.Client(base_url=cut[0], timeout=20) as http:
+            answer = http.post(f"{STOP}{uuid4()}", data=ONE_CLICK)
+        return answer.status_code, answer.elapsed.total_seconds() < 2
+
+    with frozen(), ThreadPoolExecutor(20) as guesses:
+        answers = list(guesses.map(guess, range(20)))
+    assert {status for status, _ in answers} == {503}
+    assert sum(not quick for _, quick in answers) <= 8, "so many are under way at once at most"
 
 
 def test_pages_say_that_the_service_does_not_answer_and_the_process_serves_on(city, visit, frozen):

@@ -6,11 +6,12 @@ import time
 
 import pytest
 from itsdangerous import TimestampSigner
-from personal_space import consent, live, payments, permits, signin, space, words
+from personal_space import consent, live, payments, permits, reminders, signin, space, words
 
 from tests.personal_space.visitor import Visitor
 
-OPEN = {"/", "/sante", "/connexion", signin.RETURN, payments.NOTIFICATION, "/deconnexion"}
+STOP = reminders.STOP + "{token:path}"
+OPEN = {"/", "/sante", "/connexion", signin.RETURN, payments.NOTIFICATION, "/deconnexion", STOP}
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 ACTIONS = {
     "change_vehicle": {"plate": "ZZ-111-ZZ", "country": "FR"},
@@ -21,7 +22,8 @@ ACTIONS = {
     "details": {},
 }
 ROUTES = sorted(
-    {route.path for part in (space, signin, consent, payments, permits, live) for route in part.routes} - OPEN
+    {route.path for part in (space, signin, consent, payments, permits, reminders, live) for route in part.routes}
+    - OPEN
 )
 SIGNED_IN = [path.replace("{permit_id:uuid}", "00000000-0000-4000-8000-000000000000") for path in ROUTES]
 

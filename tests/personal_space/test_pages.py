@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from personal_space.reminders import STOP
 from playwright.sync_api import Page, expect
 
 from tests.browsing import DESKTOP, PHONE, flaws
 from tests.city import ADDRESS, APPS, City, Resident, plate, until
 from tests.personal_space.browser_steps import cards
+from tests.personal_space.reminding import refuse_email, reminded
 
 LANGUAGES = ("fr", "en")
 FIRST_PAGE_BYTES = 60_000
@@ -86,6 +88,7 @@ def pages(permits: dict[str, UUID]) -> list[str]:
         f"{own['awaiting_payment']}/annulation",
         f"/droits/{uuid4()}",  # not one's own
         "/nulle-part",
+        "/rappels/arreter/nulle-part",
     ]
 
 
@@ -135,6 +138,29 @@ def test_axe_finds_nothing_to_say_of_what_went_wrong(city, enter, varied, langua
     is_sound(page, language)
     page.context.clear_cookies()
     page.goto(f"{city.personal_space}/connexion/retour?langue={language}")
+    is_sound(page, language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_nothing_to_say_of_reminders_whether_wanted_refused_or_stopped(city, enter, resident, language):
+    token = reminded(city, resident)
+    refuse_email(city, resident)
+    page = enter(resident.resident_id, language=language)
+    expect(page.locator("#reessayer")).to_be_visible()
+    is_sound(page, language)
+    page.locator("#changer-rappels").click()
+    expect(page.locator("#reessayer")).to_have_count(0)
+    is_sound(page, language)
+    page.evaluate("document.querySelector('#mes-rappels [name=csrf_token]').value = ''")
+    page.locator("#changer-rappels").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    is_sound(page, language)
+    page.context.clear_cookies()
+    page.goto(f"{city.personal_space}{STOP}{token}?langue={language}")
+    is_sound(page, language)
+    before = page.get_by_role("heading", level=1).inner_text()
+    page.locator("main button").click()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text(before)
     is_sound(page, language)
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from personal_space import consent, live, payments, permits, session, signin, space
+from personal_space import consent, live, payments, permits, reminders, session, signin, space
 from personal_space.addresses import Addresses
 from personal_space.forms import AddressForm
 from personal_space.hub import UnknownPermitError, hub, note
@@ -33,11 +33,11 @@ def make_app() -> Starlette:
     AddressForm.known = Addresses.load(configured.addresses)
     app = Starlette(
         routes=[
-            *(route for part in (space, signin, consent, payments, permits, live) for route in part.routes),
+            *(route for part in (space, signin, consent, payments, permits, reminders, live) for route in part.routes),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[
-            Middleware(Headers, configured),
+            Middleware(Headers, configured, secret=reminders.STOP),
             Middleware(Limit),
             Middleware(
                 SessionMiddleware,

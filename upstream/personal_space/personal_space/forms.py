@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from wtforms import Form, HiddenField, RadioField, SelectField, StringField
 from wtforms.csrf.session import SessionCSRF
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import AnyOf, InputRequired, Length, ValidationError
 
 from personal_space import language, words
 from personal_space.addresses import Address, Addresses
@@ -144,6 +144,12 @@ class OfferForm(JobForm):
 
 class RequestForm(VehicleForm, AddressForm, OfferForm):
     """A new request."""
+
+
+class RemindersForm(PageForm):
+    """How the resident wants to be reminded."""
+
+    channel = HiddenField(validators=[AnyOf(("email", "none"))])
 
 
 class ConsentForm(JobForm):

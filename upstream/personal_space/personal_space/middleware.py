@@ -81,10 +81,14 @@ class Limit:
 
 
 class Headers:
-    """What browsers may load, whom they may send forms to, and what they may keep."""
+    """What browsers may load, whom they may send forms to, and what they may keep.
 
-    def __init__(self, app: ASGIApp, configured: Settings) -> None:
+    Below `secret` the path itself is one: browsers tell it nobody, not even this app.
+    """
+
+    def __init__(self, app: ASGIApp, configured: Settings, secret: str | None = None) -> None:
         self._app = app
+        self._secret = secret
         elsewhere = " ".join(dict.fromkeys(_origin(url) for url in (configured.payment_url, configured.issuer)))
         self._headers = {
             "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -108,6 +112,8 @@ class Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
+                if self._secret is not None and scope["path"].startswith(self._secret):
+                    headers["referrer-policy"] = "no-referrer"
                 headers["cache-control"] = "public, max-age=3600" if kept else "no-store"
             await send(message)
 

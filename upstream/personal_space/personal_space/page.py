@@ -49,13 +49,14 @@ _environment.filters.update(
 
 
 def render(request: Request, template: str, status: int = 200, **context: object) -> HTMLResponse:
-    """Answer with a page; each has who is signed in, what is to be said once, and the form that signs out."""
+    """Answer with a page; each has who is signed in, the form that signs them out, and what is to be said once."""
+    resident = session.resident(request)
     return HTMLResponse(
         _environment.get_template(template).render(
             path=request.url.path,
-            resident=session.resident(request),
+            resident=resident,
             notice=None if session.is_live(request) else session.take_notice(request),
-            sign_out=PageForm.of(request),
+            sign_out=PageForm.of(request) if resident else None,  # a token in it begins a session
             **context,
         ),
         status,

@@ -25,7 +25,14 @@ async def space(request: Request) -> Response:
     """Show the resident's permits and consent."""
     resident = session.signed_in(request)
     found = await space_of(resident.resident_id) or empty(await catalogue())
-    return render(request, "space.html", space=found, consent=found["consent"], form=ConsentForm.of(request))
+    return render(
+        request,
+        "space.html",
+        space=found,
+        consent=found["consent"],
+        reminders=found.get("reminders"),  # none in one that the hub made before it had any, until midnight at most
+        form=ConsentForm.of(request),
+    )
 
 
 async def recipients(request: Request) -> Response:

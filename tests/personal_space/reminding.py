@@ -1,0 +1,60 @@
+"""What the hub does about reminders while a web app looks on: one was sent, an address was refused."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from schemas.events import EventType
+from tests.city import City, Resident
+from tests.services.hubs import read_settings, running_hub
+from worker.db import residents
+from worker.db.engine import transact
+from worker.hub import Hub
+from worker.live import Publication
+from worker.services.publish import publish
+from worker.services.work import Work
+
+EMAIL = "essai.exemple@example.org"
+_SENT = text("""
+    INSERT INTO reminders (permit_id, occasion, day, days_ahead, state)
+    VALUES (:permit_id, 'expiry', current_date + 7, 7, 'sent') RETURNING token
+""")
+
+
+def reminded(city: City, resident: Resident) -> UUID:
+    """Have a resident be sent a reminder of their permit; return the token in its link."""
+    with _hub(city) as hub:
+        token = transact(hub.engine, lambda db: db.execute(_SENT, {"permit_id": resident.permit_id}).scalar_one())
+    assert isinstance(token, UUID)
+    return token
+
+
+def refuse_email(city: City, resident: Resident) -> None:
+    """Have a resident's e-mail address refused by whoever delivers to it."""
+    city.applied("resident.update_contact", resident, name="Essai Exemple", email=EMAIL, language="fr")
+
+    def work(db: Connection) -> Publication:
+        affairs = Work.start(hub, db, residents.lock(db, [resident.resident_id])[resident.resident_id], hub.today())
+        refused = residents.refuse_email(db, resident.resident_id, EMAIL)
+        assert refused is not None
+        affairs.remind_by(refused)
+        affairs.tell(EventType.EMAIL_REFUSED)
+        return affairs.finish()
+
+    with _hub(city) as hub:
+        publish(hub, [transact(hub.engine, work)], hub.today())
+
+
+def channel(city: City, resident: Resident) -> str:
+    """Return how a resident is reminded."""
+    space = city.hub.space(resident.resident_id)
+    assert space is not None
+    return space["reminders"]["channel"]
+
+
+@contextmanager
+def _hub(city: City) -> Iterator[Hub]:
+    with running_hub(read_settings(city.environment), lambda _provider: None) as hub:
+        yield hub

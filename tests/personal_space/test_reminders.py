@@ -1,0 +1,129 @@
+"""Residents say on their own page whether they are reminded, and read there that their address was refused."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.city import City, Resident
+from tests.personal_space.browser_steps import stayed, stays
+from tests.personal_space.reminding import channel, refuse_email
+from tests.personal_space.visitor import Visitor, hidden, main, text
+
+REMINDED = "Un courriel vous prévient avant qu'un de vos droits prenne fin"
+SILENT = "Vous ne recevez aucun rappel"
+REFUSED = re.compile(r"Votre adresse de courriel a été refusée le \d\d/\d\d/\d{4} à \d\d:\d\d")
+STOP, AGAIN, RETRY = "Ne plus recevoir de rappels", "Recevoir à nouveau des rappels", "Réessayer cette adresse"
+
+
+@pytest.fixture
+def anne(city: City) -> Resident:
+    return city.resident()
+
+
+@pytest.fixture
+def bob(city: City) -> Resident:
+    return city.resident()
+
+
+def choose(visitor: Visitor, wanted: str, **fields: str):
+    return visitor.post("/rappels", hidden(main(visitor.get("/espace"))) | {"channel": wanted} | fields)
+
+
+def section(visitor: Visitor) -> str:
+    """Return what the page says of reminders, with French spaces as plain ones."""
+    page = main(visitor.get("/espace"))
+    return text(page[page.index('id="rappels"') :])
+
+
+def test_a_resident_stops_reminders_and_takes_them_up_again_and_nobody_elses_change(city, visit, anne, bob):
+    visitor = visit(anne.resident_id)
+    assert REMINDED in section(visitor)
+    for wanted, said, offered in (("none", SILENT, AGAIN), ("none", SILENT, AGAIN), ("email", REMINDED, STOP)):
+        answer = choose(visitor, wanted)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/espace#rappels")
+        assert channel(city, anne) == wanted
+        assert said in section(visitor)
+        assert offered in section(visitor)
+        assert channel(city, bob) == "email"
+    assert visitor.get("/rappels").headers["location"] == "/espace#rappels"
+
+
+def test_a_refused_address_is_told_until_it_is_tried_again_or_no_longer_wanted(city, visit, anne, bob):
+    visitor = visit(anne.resident_id)
+    for wanted in ("email", "none"):
+        refuse_email(city, anne)
+        page = text(main(visitor.get("/espace")))
+        assert REFUSED.search(page)
+        assert "compte MonParis" in section(visitor)
+        assert {RETRY, STOP} == {offer for offer in (RETRY, STOP, AGAIN) if offer in section(visitor)}
+        assert REMINDED not in page
+        assert choose(visitor, wanted).status_code == 303
+        assert "refusée" not in text(main(visitor.get("/espace")))
+        assert channel(city, anne) == wanted
+        assert choose(visitor, "email").status_code == 303
+    assert not REFUSED.search(text(main(visit(bob.resident_id).get("/espace"))))
+
+
+def test_a_refused_address_is_told_in_english(city, visit, anne):
+    refuse_email(city, anne)
+    page = text(main(visit(anne.resident_id, language="en").get("/espace")))
+    assert re.search(r"Your e-mail address was refused on \d\d/\d\d/\d{4}, \d\d:\d\d: no reminder reaches you", page)
+    assert "Try this address again" in page
+
+
+@pytest.mark.parametrize(("field", "value"), [("csrf_token", "wrong"), ("csrf_token", ""), ("channel", "pigeon")])
+def test_a_choice_that_another_site_sends_or_that_is_none_changes_nothing(city, visit, anne, field, value):
+    visitor = visit(anne.resident_id)
+    answer = choose(visitor, "none", **{field: value})
+    assert answer.status_code == 422
+    assert ("Cette page a expiré" in text(main(answer))) == (field == "csrf_token")
+    assert channel(city, anne) == "email"
+    assert visitor.post("/rappels", hidden(main(answer))).status_code == 303, "the page that comes back can be sent"
+
+
+def test_somebody_whom_the_hub_does_not_know_yet_chooses_too(city, visit):
+    stranger = Resident(f"r-{id(object())}", {})
+    assert choose(visit(stranger.resident_id), "none").status_code == 303
+    assert channel(city, stranger) == "none"
+
+
+def test_somebody_who_was_erased_is_told_so(city, visit, anne):
+    visitor = visit(anne.resident_id)
+    city.applied("resident.erase", anne)
+    answer = choose(visitor, "email")
+    assert answer.status_code == 409
+    assert "Votre compte a été effacé" in text(main(answer))
+
+
+def test_a_choice_is_shown_in_place_and_in_another_browser(city, enter, anne):
+    here, there = enter(anne.resident_id), enter(anne.resident_id)
+    for page in (here, there):
+        stays(page)
+    for button, said in ((STOP, SILENT), (AGAIN, REMINDED)):
+        here.get_by_role("button", name=button).click()
+        for page in (here, there):
+            expect(page.locator("#mes-rappels")).to_contain_text(said)
+        expect(here.locator("#changer-rappels")).to_be_focused()
+    refuse_email(city, anne)
+    for page in (here, there):
+        expect(page.locator("#adresse-refusee")).to_contain_text("Votre adresse de courriel a été refusée")
+    there.get_by_role("link", name="aucun rappel ne vous parvient").click()
+    there.get_by_role("button", name=RETRY).click()
+    for page in (here, there):
+        expect(page.locator("#mes-rappels")).to_contain_text(REMINDED)
+        expect(page.locator("#adresse-refusee")).not_to_contain_text("refusée")
+        assert stayed(page)
+
+
+def test_where_no_script_runs_reminders_are_stopped_taken_up_again_and_an_address_tried_again(city, enter, anne):
+    page: Page = enter(anne.resident_id, java_script_enabled=False)
+    for button, said in ((STOP, SILENT), (AGAIN, REMINDED)):
+        page.get_by_role("button", name=button).click()
+        expect(page).to_have_url(f"{city.personal_space}/espace#rappels")
+        expect(page.locator("#mes-rappels")).to_contain_text(said)
+    refuse_email(city, anne)
+    page.reload()
+    page.get_by_role("button", name=RETRY).click()
+    expect(page.locator("#mes-rappels")).to_contain_text(REMINDED)
+    assert channel(city, anne) == "email"

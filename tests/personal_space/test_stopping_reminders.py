@@ -1,0 +1,148 @@
+"""The link in each reminder stops them all: at one click of a mail program, or of somebody who followed it."""
+
+from contextlib import closing
+from uuid import uuid4
+
+import httpx2
+import pytest
+from playwright.sync_api import Request, expect
+
+from tests.city import City, Resident
+from tests.personal_space.reminding import channel, reminded
+from tests.personal_space.visitor import main, text
+
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+STOP = "/rappels/arreter/"
+ASKED, DONE, UNKNOWN = "Ne plus recevoir de rappels", "Vous ne recevrez plus de rappels", "Ce lien n'est pas connu"
+MALFORMED = ("", "x", "0" * 31, "..%2f..%2fespace", "a/b", "%00", "%E2%80%AE", "1" * 3_000)
+
+
+@pytest.fixture
+def anne(city: City) -> Resident:
+    return city.resident()
+
+
+@pytest.fixture
+def bob(city: City) -> Resident:
+    return city.resident()
+
+
+@pytest.fixture
+def http(city):
+    """A mail program: no cookie, no language."""
+    with closing(httpx2.Client(base_url=city.personal_space, timeout=20)) as client:
+        yield client
+
+
+def version(city: City, resident: Resident) -> int:
+    """Return how often anything has happened to a resident's permits and choices."""
+    return city.hub.space(resident.resident_id)["version"]
+
+
+@pytest.mark.parametrize("kind", ["data", "files"])
+def test_a_mail_program_stops_them_at_one_request_without_cookie_redirect_or_question(city, http, anne, bob, kind):
+    """As RFC 8058 has it: a form, urlencoded or multipart."""
+    path = f"{STOP}{reminded(city, anne)}"
+    body = ONE_CLICK if kind == "data" else {name: (None, value) for name, value in ONE_CLICK.items()}
+    for _ in range(2):
+        answer = http.post(path, **{kind: body})
+        assert (answer.status_code, DONE in text(main(answer))) == (200, True)
+        assert "set-cookie" not in answer.headers
+        assert (channel(city, anne), channel(city, bob)) == ("none", "email")
+
+
+def test_the_same_link_stops_them_again_once_they_were_taken_up_again(city, http, anne):
+    path = f"{STOP}{reminded(city, anne)}"
+    for _ in range(2):
+        city.applied("resident.choose_reminders", anne, channel="email")
+        assert http.post(path, data=ONE_CLICK).status_code == 200
+        assert channel(city, anne) == "none"
+
+
+def test_following_the_link_asks_and_changes_nothing(city, http, anne):
+    path = f"{STOP}{reminded(city, anne)}"
+    before = version(city, anne)
+    for method in ("GET", "GET", "HEAD"):
+        answer = http.request(method, path)
+        assert answer.status_code == 200
+        assert "set-cookie" not in answer.headers
+    asked = http.get(path)
+    assert f"<button>{ASKED}</button>" in main(asked)
+    assert '<form method="post">' in main(asked)
+    assert http.put(path, data=ONE_CLICK).status_code == 405
+    assert (version(city, anne), channel(city, anne)) == (before, "email")
+
+
+def test_a_link_that_is_not_known_says_the_same_whatever_is_wrong_with_it(city, http, anne):
+    before = version(city, anne)
+    said = {http.post(f"{STOP}{token}", data=ONE_CLICK).text for token in (uuid4(), anne.permit_id, *MALFORMED)}
+    said |= {http.get(f"{STOP}{token}").text for token in MALFORMED}
+    (page,) = said
+    assert UNKNOWN in page
+    assert 'href="/espace#rappels"' in page
+    answers = [http.post(f"{STOP}{token}", data=ONE_CLICK) for token in (uuid4(), *MALFORMED)]
+    assert {answer.status_code for answer in answers} == {404}
+    assert (version(city, anne), channel(city, anne)) == (before, "email")
+
+
+def test_the_link_of_somebody_who_was_erased_is_not_known(city, http, anne):
+    path = f"{STOP}{reminded(city, anne)}"
+    city.applied("resident.erase", anne)
+    assert http.post(path, data=ONE_CLICK).status_code == 404
+
+
+def test_it_speaks_the_language_of_the_browser(city, http, anne):
+    path = f"{STOP}{reminded(city, anne)}"
+    http.headers["Accept-Language"] = "en"
+    assert "Receive no more reminders" in http.get(path).text
+    assert "You will receive no more reminders" in http.post(path, data=ONE_CLICK).text
+    assert "This link is not known" in http.post(f"{STOP}x", data=ONE_CLICK).text
+
+
+def test_a_request_that_is_too_long_is_not_read(city, http, anne):
+    path = f"{STOP}{reminded(city, anne)}"
+    assert http.post(path, data=ONE_CLICK | {"x": "x" * 70_000}).status_code == 413
+    assert channel(city, anne) == "email"
+
+
+def test_no_answer_lets_a_browser_tell_the_link_to_anybody(city, http, anne):
+    path = f"{STOP}{reminded(city, anne)}"
+    answers = [
+        http.get(path),
+        http.post(path, data=ONE_CLICK),
+        http.post(f"{STOP}{uuid4()}", data=ONE_CLICK),
+        http.post(path, data={"x": "x" * 70_000}),
+        http.put(path),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 413, 405]
+    assert {answer.headers["referrer-policy"] for answer in answers} == {"no-referrer"}
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+def test_no_log_of_ours_has_the_token(city, http, anne):
+    token, wrong = reminded(city, anne), uuid4()
+    for one in (token, wrong):
+        http.get(f"{STOP}{one}")
+        http.post(f"{STOP}{one}", data=ONE_CLICK)
+    logs = [file for file in (city.folder / "log").rglob("*") if file.is_file()]
+    assert len(logs) > 5
+    for form in (str(token), token.hex, str(wrong), wrong.hex):
+        assert not [file.name for file in logs if form in file.read_text(errors="replace")]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_somebody_follows_the_link_confirms_and_is_told_how_to_take_them_up_again(city, enter, anne, scripts):
+    token = reminded(city, anne)
+    page = enter(path="/", java_script_enabled=scripts)
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
+    page.goto(f"{city.personal_space}{STOP}{token}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(ASKED)
+    page.get_by_role("button", name=ASKED).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(DONE)
+    assert channel(city, anne) == "none"
+    expect(page.get_by_text("à la rubrique « Mes rappels »")).to_be_visible()
+    page.get_by_role("link", name="Aller à mes rappels").click()
+    page.wait_for_url(f"{city.monparis}/**")
+    assert any(request.url.endswith("style.css") for request in asked)
+    assert not [request.url for request in asked if str(token) in request.all_headers().get("referer", "")]
