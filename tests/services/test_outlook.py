@@ -1,30 +1,33 @@
 """What is foretold is what the hub then does: today at once, and on each later day if nothing else changes."""
 
 from collections import Counter
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy.exc import InternalError
 
-from schemas.events import EventType
 from tests.services.upstream import Upstream
-from worker.db import outlook, ticks
-from worker.db.engine import transact
-from worker.db.outlook import Concerned
 from worker.domain.outlook import Doing, What, totals
 from worker.services.calendar import advance
 from worker.services.outlook import foretell, foretell_day
 from worker.services.reminders import decide
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
-LONGEST = 200  # days, until all that the street has has come about
-DECIDED = "SELECT permit_id, occasion || '_reminder', days_ahead, day FROM reminders"
+LONGEST = 135  # days, until all that the street has has come about
+# The ledger of reminders, all that was told, and the ends of active permits' terms that were acted on.
+DONE = """
+    SELECT occasion || '_reminder', days_ahead, permit_id, day, 0 FROM reminders
+    UNION ALL
+    SELECT type, NULL, CAST(permit_id AS uuid), NULL, sequence
+    FROM events CROSS JOIN jsonb_array_elements_text(data -> 'permit_ids') AS permit_id
+    UNION ALL
+    SELECT status, NULL, permit_id, last_day, 0 FROM terms JOIN permits USING (permit_id)
+    WHERE noted AND status = 'active'
+"""
 TOLD = {
-    EventType.PERMIT_LAPSED: Doing.LAPSE,
-    EventType.PERMIT_CANCELLED: Doing.REQUEST,
-    EventType.PERMIT_PENDING_CHANGE_CANCELLED: Doing.CHANGE,
+    "permit.lapsed": Doing.LAPSE,
+    "permit.cancelled": Doing.REQUEST,
+    "permit.pending_change_cancelled": Doing.CHANGE,
 }
 
 
@@ -117,23 +120,20 @@ def foretold(hub, day, today, limit=None):
 
 def doings(evidence, hub, day):
     """Have the hub act on a day; return what it has done, and about which permits."""
-    reminded = set(evidence.query(DECIDED))
-    told = len(evidence.told())
-    noted = set(evidence.query("SELECT permit_id, last_day FROM terms WHERE noted"))
+    before = set(evidence.query(DONE))
     while advance(hub, day):
         pass
     while decide(hub, day):
         pass
+    new = set(evidence.query(DONE)) - before
     done = Counter(
-        (TOLD[event.type], None, permit_id) for event in evidence.told()[told:] for permit_id in event.data.permit_ids
+        (Doing(what) if ahead is not None else TOLD[what], ahead, permit_id)
+        for what, ahead, permit_id, *_ in new
+        if what != "active"
     )
     lapsed = {permit_id for doing, _, permit_id in done if doing is Doing.LAPSE}
-    active = {permit_id for (permit_id,) in evidence.query("SELECT permit_id FROM permits WHERE status = 'active'")}
-    ended = {permit for permit, _ in set(evidence.query("SELECT permit_id, last_day FROM terms WHERE noted")) - noted}
-    done.update((Doing.RENEWAL, None, permit_id) for permit_id in (ended & active) - lapsed)
-    new = set(evidence.query(DECIDED)) - reminded
-    done.update((Doing(doing), ahead, permit_id) for permit_id, doing, ahead, _ in new)
-    return done
+    ended = {permit_id for what, _, permit_id, *_ in new if what == "active"}
+    return done + Counter((Doing.RENEWAL, None, permit_id) for permit_id in ended - lapsed)
 
 
 def told_of(concerned):

@@ -1,15 +1,16 @@
 """What is to happen when, as the database stands: by the very conditions on which the hub acts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from integrations.channels.base import Occasion
 from worker.db.calendar import ENDED, UNPAID
 from worker.db.engine import snapshot
-from worker.db.reminders import EXPIRING, PAYABLE, parameters
+from worker.db.reminders import ENDING, PAYABLE, parameters
 from worker.domain.outlook import Doing, Foretold, What
 from worker.domain.reminders import Window
 
@@ -34,13 +35,30 @@ _LAPSES = f"""
     FROM {UNPAID} AND p.pending ->> 'pay_by' >= CAST(CAST(:since AS date) AS text)
         AND p.status IN ('awaiting_payment', 'active')
 """
-_REMINDERS = f"""
-    SELECT permit_id, occasion || '_reminder', days_ahead, day FROM ({EXPIRING} UNION ALL {PAYABLE}) reminders
+# What was told of a term's end already, or looked at and told to nobody, keeps back all that is no nearer.
+_ENDING = f"""
+    SELECT t.permit_id, t.last_day AS day, least(t.looked_ahead, (
+        SELECT min(m.days_ahead) FROM reminders m
+        WHERE m.permit_id = t.permit_id AND m.occasion = 'expiry' AND m.day = t.last_day)) AS nearest
+    FROM terms t {ENDING} AND t.last_day = ANY(:days)
 """
-_ALL = f"{_ENDS} UNION ALL {_LAPSES} UNION ALL {_REMINDERS}"
-_COUNT = text(f"SELECT doing, days_ahead, day, count(*) AS times FROM ({_ALL}) found GROUP BY doing, days_ahead, day")
+_BEGINNING = """
+    JOIN jsonb_to_recordset(CAST(:expiry AS jsonb)) AS w (days_ahead smallint, first date, last date)
+        ON ending.day BETWEEN w.first AND w.last AND (ending.nearest IS NULL OR ending.nearest > w.days_ahead)
+"""
+_EXPIRY = f"SELECT permit_id, 'expiry_reminder', w.days_ahead, ending.day FROM ({_ENDING}) ending {_BEGINNING}"
+_PAYMENT = f"SELECT permit_id, 'payment_reminder', days_ahead, day FROM ({PAYABLE}) payable"
+# Terms are counted before their reminders are told apart: a fifth of the rows.
+_COUNT = text(f"""
+    SELECT doing, days_ahead, day, count(*) AS times FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_PAYMENT}) found
+    GROUP BY doing, days_ahead, day
+    UNION ALL
+    SELECT 'expiry_reminder', w.days_ahead, ending.day, ending.times
+    FROM (SELECT day, nearest, count(*) AS times FROM ({_ENDING}) ending GROUP BY day, nearest) ending {_BEGINNING}
+""")
 _LIST = text(f"""
-    SELECT permit_id, doing, days_ahead, day FROM ({_ALL}) found
+    SELECT permit_id, doing, days_ahead, day
+    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
     ORDER BY array_position(CAST(:doings AS text[]), doing), days_ahead DESC, day, permit_id LIMIT :limit
 """)
 
@@ -61,7 +79,7 @@ class Looked:
     today: date
     since: date
     by: date
-    windows: Iterable[Window]
+    windows: Collection[Window]
 
 
 def begin(db: Connection) -> None:
@@ -85,4 +103,7 @@ def each(db: Connection, looked: Looked, limit: int | None) -> Iterator[Concerne
 
 
 def _given(looked: Looked) -> dict[str, object]:
-    return {"today": looked.today, "since": looked.since, "by": looked.by, **parameters(looked.windows)}
+    expiry = [one for one in looked.windows if one.occasion is Occasion.EXPIRY]
+    days = {one.first + timedelta(days=after) for one in expiry for after in range((one.last - one.first).days + 1)}
+    found = {"today": looked.today, "since": looked.since, "by": looked.by, "days": sorted(days)}
+    return found | parameters(looked.windows)

@@ -15,50 +15,39 @@ from worker.domain.reminders import Contact, Dropped, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
 
+REACHED = "r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL"
 # A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew. As a count
 # it is looked up for each row: the ledger holds those of years.
 _UNDECIDED = """
-    r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL
-    AND 0 = (
+    0 = (
         SELECT count(*) FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
             AND m.days_ahead <= w.days_ahead)
 """
-_OF = """
-    SELECT p.permit_id, w.occasion, {day} AS day, w.days_ahead
-    FROM jsonb_to_recordset(CAST(:{occasion} AS jsonb))
-        AS w (occasion text, days_ahead smallint, first date, last date)
-"""
-_EXPIRES = f"""
+ENDING = f"""
     JOIN permits p ON p.permit_id = t.permit_id AND p.status = 'active'
     JOIN residents r USING (resident_id)
     WHERE NOT EXISTS (SELECT FROM terms later WHERE later.permit_id = t.permit_id AND later.last_day > t.last_day)
-        AND {_UNDECIDED.format(day="t.last_day")}
-"""
-EXPIRING = f"""
-    {_OF.format(day="t.last_day", occasion="expiry")}
-    JOIN terms t ON t.last_day BETWEEN w.first AND w.last
-    {_EXPIRES}
+        AND {REACHED}
 """
 _PAY_BY = "CAST(p.pending ->> 'pay_by' AS date)"
 PAYABLE = f"""
-    {_OF.format(day=_PAY_BY, occasion="payment")}
+    SELECT p.permit_id, w.occasion, {_PAY_BY} AS day, w.days_ahead
+    FROM jsonb_to_recordset(CAST(:payment AS jsonb)) AS w (occasion text, days_ahead smallint, first date, last date)
     JOIN permits p ON p.pending ->> 'pay_by' IS NOT NULL
         AND p.pending ->> 'pay_by' BETWEEN CAST(w.first AS text) AND CAST(w.last AS text)
     JOIN residents r USING (resident_id)
-    WHERE {_UNDECIDED.format(day=_PAY_BY)}
+    WHERE {REACHED} AND {_UNDECIDED.format(day=_PAY_BY)}
 """
 # A term is looked at once for each offset, and anew when its resident's wishes or address have changed.
 _LOOK = text("""
     WITH due AS (
-        SELECT t.permit_id, t.first_day, w.days_ahead
-        FROM jsonb_to_recordset(CAST(:expiry AS jsonb)) AS w (days_ahead smallint, first date, last date)
-        JOIN terms t ON t.last_day BETWEEN w.first AND w.last
-        WHERE t.looked_ahead IS NULL OR t.looked_ahead > w.days_ahead
-        ORDER BY t.last_day LIMIT :limit FOR UPDATE OF t SKIP LOCKED
+        SELECT permit_id, first_day FROM terms
+        WHERE last_day BETWEEN :first AND :last AND looked_ahead > :days_ahead
+        ORDER BY last_day LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    UPDATE terms t SET looked_ahead = due.days_ahead FROM due
+    UPDATE terms t SET looked_ahead = :days_ahead FROM due
     WHERE t.permit_id = due.permit_id AND t.first_day = due.first_day
-    RETURNING t.permit_id, t.first_day, due.days_ahead
+    RETURNING t.permit_id, t.first_day
 """)
 _INSERT = "INSERT INTO reminders (permit_id, occasion, day, days_ahead)"
 _ONCE = "ON CONFLICT ON CONSTRAINT reminders_decided_once DO NOTHING RETURNING permit_id"
@@ -68,7 +57,7 @@ _DECIDE_EXPIRY = text(f"""
         SELECT 'expiry' AS occasion, * FROM jsonb_to_recordset(CAST(:looked AS jsonb))
             AS looked (permit_id uuid, first_day date, days_ahead smallint)
     ) w JOIN terms t USING (permit_id, first_day)
-    {_EXPIRES} {_ONCE}
+    {ENDING} AND {_UNDECIDED.format(day="t.last_day")} {_ONCE}
 """)
 _DECIDE_PAYMENT = text(f"{_INSERT} {PAYABLE} ORDER BY day LIMIT :limit {_ONCE}")
 _CLAIM = text("""
@@ -103,8 +92,8 @@ _TRY_AGAIN = text("""
         AND (m.state = 'refused' OR (m.state = 'dropped' AND m.code = :no_address))
 """)
 _LOOK_ANEW = text("""
-    UPDATE terms t SET looked_ahead = NULL
-    FROM permits p WHERE p.permit_id = t.permit_id AND p.resident_id = :resident_id AND t.looked_ahead IS NOT NULL
+    UPDATE terms t SET looked_ahead = DEFAULT
+    FROM permits p WHERE p.permit_id = t.permit_id AND p.resident_id = :resident_id
 """)
 _RESIDENT_OF = text("""
     SELECT resident_id FROM reminders JOIN permits USING (permit_id) WHERE token = :token
@@ -148,24 +137,23 @@ class Settled:
         return cls(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts)
 
 
-def decide(db: Connection, windows: Iterable[Window], limit: int) -> tuple[int, bool]:
+def decide(db: Connection, windows: Sequence[Window], limit: int) -> tuple[int, bool]:
     """Decide which reminders matter now that were not decided before, of so many terms and as many unpaid permits.
 
     Returns how many were decided, and whether there may be more.
     """
-    asked = {**parameters(windows), "limit": limit}
-    looked = [
-        {"permit_id": str(row.permit_id), "first_day": str(row.first_day), "days_ahead": row.days_ahead}
-        for row in db.execute(_LOOK, asked)
-    ]
+    looked: list[dict[str, object]] = []
+    for one in windows:
+        if one.occasion is Occasion.EXPIRY:
+            looked += _look(db, one, limit - len(looked))
     # In a later statement: who changes their address now waits for this, or is seen by it.
     expiry = len(db.execute(_DECIDE_EXPIRY, {"looked": json.dumps(looked)}).all()) if looked else 0
-    payment = len(db.execute(_DECIDE_PAYMENT, asked).all())
+    payment = len(db.execute(_DECIDE_PAYMENT, {**parameters(windows), "limit": limit}).all())
     return expiry + payment, len(looked) == limit or payment == limit
 
 
 def parameters(windows: Iterable[Window]) -> dict[str, str]:
-    """Return what `EXPIRING` and `PAYABLE` are asked with."""
+    """Return windows as statements are given them, by occasion."""
     found: dict[str, list[dict[str, object]]] = {occasion.value: [] for occasion in Occasion}
     for one in windows:
         days = {"first": one.first.isoformat(), "last": one.last.isoformat()}
@@ -221,6 +209,14 @@ def due_channels(db: Connection, channels: Collection[str]) -> list[str]:
 def note_channel(db: Connection, channel: str, problem: str | None) -> None:
     """Note why nothing can be sent through a channel, for `status`; None: nothing is wrong."""
     db.execute(_NOTE_CHANNEL, {"channel": channel, "problem": problem})
+
+
+def _look(db: Connection, window: Window, limit: int) -> list[dict[str, object]]:
+    asked = {"first": window.first, "last": window.last, "days_ahead": window.days_ahead, "limit": limit}
+    return [
+        {"permit_id": str(row.permit_id), "first_day": str(row.first_day), "days_ahead": window.days_ahead}
+        for row in db.execute(_LOOK, asked)
+    ]
 
 
 def _claimed(row: Row[Any]) -> Claimed:
