@@ -1,6 +1,7 @@
 """The providers' contracts, as a library reads them: whether a request is one that they allow."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest
+from openapi_core.validation.request.exceptions import MissingRequiredRequestBody
 
 import integrations
 from integrations.sandbox.control import Request
@@ -40,21 +42,23 @@ class Contract:
             openapi_core.exceptions.OpenAPIError: it is not.
             AssertionError: it has something that the contract does not know.
         """
-        path, _, query = request.path.partition("?")
-        given = parse_qsl(query, keep_blank_values=True)
-        headers = {name: PLACEHOLDER.sub("shown", value) for name, value in request.headers.items()}
-        understood = self._api.unmarshal_request(
-            MockRequest(
-                host_url=self._host,
-                method=request.method.lower(),
-                path=self._base + path,
-                args=dict(given),
-                headers=headers,
-                data=request.body.encode() or None,
-                content_type=headers.get("Content-Type", ""),
-            )
-        )
-        understood.raise_for_errors()
+        given = parse_qsl(request.path.partition("?")[2], keep_blank_values=True)
+        self._api.validate_request(self._mock(request))
+        bare = self._api.unmarshal_request(self._mock(replace(request, body="")))  # values of a body take long to make
+        wants_body = any(isinstance(error, MissingRequiredRequestBody) for error in bare.errors)
         assert len(given) == len(dict(given)), "a query parameter is given twice"
-        assert dict(given).keys() <= understood.parameters.query.keys(), "a query parameter is not in the contract"
-        assert not (request.body and understood.body is None), "a body is not in the contract"
+        assert dict(given).keys() <= bare.parameters.query.keys(), "a query parameter is not in the contract"
+        assert wants_body or not request.body, "a body is not in the contract"
+
+    def _mock(self, request: Request) -> MockRequest:
+        path, _, query = request.path.partition("?")
+        headers = {name: PLACEHOLDER.sub("shown", value) for name, value in request.headers.items()}
+        return MockRequest(
+            host_url=self._host,
+            method=request.method.lower(),
+            path=self._base + path,
+            args=dict(parse_qsl(query, keep_blank_values=True)),
+            headers=headers,
+            data=request.body.encode() or None,
+            content_type=headers.get("Content-Type", ""),
+        )
