@@ -3,6 +3,7 @@
 import typer
 
 from ops.commands import dead_letters, requests
+from ops.commands.calendar import calendar
 from ops.commands.demo import demo
 from ops.commands.migrate import migrate
 from ops.commands.providers import pause, reaffirm, resume
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
 )
-for command in (demo, up, sandbox, migrate, submit, space, status, reconcile, reaffirm, pause, resume):
+for command in (demo, up, sandbox, migrate, submit, space, status, calendar, reconcile, reaffirm, pause, resume):
     app.command()(command)
 app.add_typer(requests.app)
 app.add_typer(dead_letters.app)
