@@ -12,18 +12,18 @@ SEED = (
     """,
     """
     INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
-    SELECT ('00000000-0000-4000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, 'city-' || n, 'active', %(today)s,
+    SELECT md5('city-' || n)::uuid, 'city-' || n, 'active', %(today)s,
         'standard', '75114_1834_00010', '10 rue de l''Exemple, 75014 Paris', '{14A,14B}'
     FROM generate_series(1, %(permits)s) n
     """,
     """
     INSERT INTO terms (permit_id, first_day, last_day)
-    SELECT ('00000000-0000-4000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, day - 364, day
+    SELECT md5('city-' || n)::uuid, day - 364, day
     FROM generate_series(1, %(permits)s) n, LATERAL (SELECT %(today)s::date + 1 + n %% %(spread)s::int AS day) ends
     """,
     """
     INSERT INTO plate_assignments (permit_id, raw, normalised, country, plate_key, during)
-    SELECT ('00000000-0000-4000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, 'QC-' || n, 'QC' || n, 'FR',
+    SELECT md5('city-' || n)::uuid, 'QC-' || n, 'QC' || n, 'FR',
         gen_random_uuid(), tstzrange(now(), now() + make_interval(days => 1 + n %% %(spread)s::int))
     FROM generate_series(1, %(permits)s) n
     """,

@@ -101,13 +101,14 @@ terms = Table(
     Column("first_day", Date, primary_key=True),
     Column("last_day", Date, nullable=False),
     Column("noted", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
-    Column("looked_ahead", SmallInteger),  # the reminder that was last looked at, in days; empty to look anew
+    # The reminder that was last looked at, in days ahead; at first, and to be looked at anew, more than any.
+    Column("looked_ahead", SmallInteger, nullable=False, server_default=text("32767")),
     CheckConstraint("first_day <= last_day", name="terms_in_order"),
     ExcludeConstraint(
         ("permit_id", "="), (text("daterange(first_day, last_day, '[]')"), "&&"), name="terms_apart", using="gist"
     ),
     Index("terms_to_note", "last_day", postgresql_where=text("NOT noted")),
-    Index("terms_by_last_day", "last_day"),
+    Index("terms_to_look_at", "last_day", "looked_ahead"),
 )
 
 plate_assignments = Table(

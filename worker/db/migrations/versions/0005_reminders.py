@@ -33,8 +33,8 @@ CREATE TABLE reminders (
 );
 CREATE INDEX reminders_due ON reminders (due_at) WHERE state = 'due';
 CREATE INDEX reminders_undelivered ON reminders (settled_at) WHERE state IN ('refused', 'unclear');
-ALTER TABLE terms ADD COLUMN looked_ahead smallint;
-CREATE INDEX terms_by_last_day ON terms (last_day);
+ALTER TABLE terms ADD COLUMN looked_ahead smallint NOT NULL DEFAULT 32767;
+CREATE INDEX terms_to_look_at ON terms (last_day, looked_ahead);
 CREATE TABLE channels (
     channel text PRIMARY KEY,
     problem text,
@@ -45,7 +45,7 @@ GRANT SELECT, INSERT, UPDATE ON reminders, channels TO permit_hub_worker;
 
 DOWN = """
 DROP TABLE channels;
-DROP INDEX terms_by_last_day;
+DROP INDEX terms_to_look_at;
 ALTER TABLE terms DROP COLUMN looked_ahead;
 DROP TABLE reminders;
 ALTER TABLE residents DROP COLUMN email_refused_at, DROP COLUMN reminders;
