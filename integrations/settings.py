@@ -110,6 +110,15 @@ Key = Annotated[SecretStr, Field(min_length=SHORTEST_KEY), AfterValidator(_heade
 ClientId = Annotated[SecretStr, Field(min_length=1), AfterValidator(_header_value)]
 """The name under which a provider knows us; it may be short."""
 
+WebAddress = Annotated[str, AfterValidator(_address)]
+"""An http or https URL without a slash at its end."""
+
+Authority = Annotated[Path, AfterValidator(_authority)]
+"""A PEM file of whom to trust."""
+
+Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_limits)]
+"""How many requests are taken in which span, as a JSON list."""
+
 Certificate = Annotated[Path, AfterValidator(_certificate)]
 """A PEM file of our certificate and its key; it may be replaced at any time."""
 
@@ -127,9 +136,9 @@ class ProviderSettings(BaseSettings):
     )
 
     development: bool = False  # for all providers alike: PERMIT_HUB_DEVELOPMENT
-    url: Annotated[str, AfterValidator(_address)]
+    url: WebAddress
     limits: Annotated[tuple[Limit, ...] | None, NoDecode, BeforeValidator(_limits)] = None  # None: as the contract says
-    authority: Annotated[Path, AfterValidator(_authority)] | None = None  # whom to trust; None: whom the system trusts
+    authority: Authority | None = None  # whom to trust; None: whom the system trusts
 
     @field_validator("url")
     @classmethod
