@@ -12,7 +12,7 @@ import typer
 
 from ops.calendar import document, print_day, write_day
 from ops.commands.operated import operated
-from ops.commands.options import AsJson
+from ops.commands.options import AsJson, complain
 from ops.commands.printed import print_json
 from ops.commands.reach import RunningOn, asking, reach
 from ops.outlook import print_outlook
@@ -53,9 +53,8 @@ def calendar(
     It only looks: nothing is done, and nothing can be.
     """
     if days is not None and as_of is not None:
-        raise typer.BadParameter(
-            "is of a whole range of days, and --as-of of one: give one of them.", param_hint="--days"
-        )
+        complain("--as-of is of one day: it goes without --days.")
+        raise typer.Exit(2)
     reach(data)
     with asking(), operated() as hub:
         today = hub.today()
@@ -72,8 +71,8 @@ def calendar(
 
 def _show_day(hub: Hub, day: date, today: date, limit: int, *, as_json: bool) -> None:
     if not today <= day <= today + timedelta(days=LONGEST):
-        words = f"{day} is past, and nothing is done then." if day < today else f"{day} is more than ten years ahead."
-        raise typer.BadParameter(words, param_hint="--as-of")
+        complain(f"{day} is past: nothing is done then." if day < today else f"{day} is more than ten years ahead.")
+        raise typer.Exit(2)
     # What is read is put aside first: whoever reads the output slowly must not keep a transaction open.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as aside:
         kept: list[tuple[Counter[What], list[Concerned]]] = []

@@ -1,4 +1,4 @@
-"""What the commands about providers say to what cannot be done; none of this reaches a server."""
+"""What commands say to what cannot be done; none of this reaches a server."""
 
 import json
 import os
@@ -73,6 +73,9 @@ def typed():
             ("reaffirm", "paybyphone", "--since", "2999-01-01"),
             "2999-01-01T00:00:00+01:00 is yet to come: nothing was confirmed since.\n",
         ),
+        (("calendar", "--as-of", "2020-01-01"), "2020-01-01 is past: nothing is done then.\n"),
+        (("calendar", "--as-of", "2999-01-01", "--json"), "2999-01-01 is more than ten years ahead.\n"),
+        (("calendar", "--as-of", "2999-01-01", "--days", "9"), "--as-of is of one day: it goes without --days.\n"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
@@ -90,6 +93,11 @@ def test_what_cannot_be_done_is_said_in_one_line(typed, arguments, complaint):
         (("dead-letters", "retry", "--permit", "17"), "--permit"),
         (("dead-letters", "show", "17", "easypark"), "PERMIT"),
         (("requests", "reject", PERMIT), "Missing option '--reason'"),
+        (("calendar", "--as-of", "tomorrow"), "'tomorrow' is not a day such as 2026-09-16."),
+        (("calendar", "--as-of", "2027-02-29"), "'2027-02-29' is not a day such as 2026-09-16."),
+        (("calendar", "--days", "0"), "--days"),
+        (("calendar", "--days", "4000"), "--days"),
+        (("calendar", "--days", "many"), "--days"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
@@ -101,7 +109,8 @@ def test_what_cannot_be_read_is_named(typed, arguments, part):
 
 
 @pytest.mark.parametrize(
-    "command", [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list")]
+    "command",
+    [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list"), ("calendar",)],
 )
 def test_servers_that_do_not_answer_are_named(typed, command):
     code, printed, complaint = typed(*command)

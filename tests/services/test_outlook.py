@@ -244,6 +244,18 @@ def test_what_is_decided_already_is_not_counted_again_and_what_follows_still_is(
     assert reminders_of(hub, today + timedelta(days=13), today) == [7]
 
 
+def test_a_term_that_was_looked_at_while_nobody_could_be_reached_is_not_foretold_as_the_hub_looks_once(
+    hub, street, evidence, today
+):
+    street.ends_in("r-1", 20)
+    evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
+    assert not doings(evidence, hub, today)
+    evidence.query("UPDATE residents SET email_refused_at = NULL RETURNING 1")
+    assert foretold(hub, today, today) == (Counter(), [])
+    assert not doings(evidence, hub, today)
+    assert reminders_of(hub, today + timedelta(days=13), today) == [7]
+
+
 def test_a_changed_schedule_is_foretold_as_it_is_then_decided(hub, street, evidence, today):
     street.ends_in("r-1", 40)
     doings(evidence, hub, today)

@@ -1,0 +1,163 @@
+"""`permit-hub calendar` on a running stack; other tests' permits may be there, too."""
+
+import os
+import pty
+import re
+import subprocess
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.city import ADDRESS, City, plate, until
+from tests.running_city import COMMAND
+
+CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
+NOTHING = {
+    "permit_lapses": 0,
+    "renewal_takes_over": 0,
+    "request_lapses": 0,
+    "change_lapses": 0,
+    "expiry_reminders": {},
+    "payment_reminders": {},
+}
+FAR = 700  # days ahead; no other test's permit ends then
+
+
+@pytest.fixture
+def today() -> date:
+    return datetime.now(ZoneInfo("Europe/Paris")).date()
+
+
+@pytest.fixture
+def ends_in(city: City, today: date):
+    """Take over permits of one resident that end in so many days; return their ids."""
+
+    def ends_in(days: int, permits: int = 1) -> list[str]:
+        resident_id = f"r-{uuid4().hex[:8]}"
+        city.hub.submit("resident.update_contact", resident_id=resident_id, **CONTACT)
+        rows = [
+            {
+                "resident_id": resident_id,
+                "permit_id": uuid4(),
+                "status": "active",
+                "requested_on": today,
+                "plate": {"raw": plate()},
+                "profile": "standard",
+                "address": ADDRESS,
+                "zones": ["14A"],
+                "terms": [{"first_day": today - timedelta(days=9), "last_day": today + timedelta(days=days)}],
+            }
+            for _ in range(permits)
+        ]
+        receipt = city.hub.submit("permit.import", permits=rows)
+        assert all(row.applied for row in receipt.rows or ()), receipt
+        return sorted(str(row["permit_id"]) for row in rows)
+
+    return ends_in
+
+
+def on(city: City, day: date, *options: object) -> dict[str, Any]:
+    return city.tells("calendar", "--as-of", day.isoformat(), *options)
+
+
+def test_what_would_be_done_on_a_day_is_told_with_the_permits_and_the_reason(city, today, ends_in):
+    (permit_id,) = ends_in(FAR)
+    last = today + timedelta(days=FAR)
+    told = on(city, last + timedelta(days=1))
+    assert told["counts"] == NOTHING | {"permit_lapses": 1, "expiry_reminders": {"-1": 1}}
+    about = {"permit_id": permit_id, "last_day": last.isoformat()}
+    assert told["permits"] == [
+        about | {"what": "permit_lapses", "days_ahead": None},
+        about | {"what": "expiry_reminder", "days_ahead": -1},
+    ]
+    printed = city.prints("calendar", "--as-of", (last - timedelta(days=7)).isoformat())
+    assert re.search(r"^reminders of a term's end, 7 days ahead +1$", printed, re.MULTILINE)
+    assert re.search(rf"^{permit_id} +reminder, 7 days ahead +{last:%d/%m/%Y}$", printed, re.MULTILINE)
+
+
+def test_a_list_says_when_it_is_not_all_and_json_is(city, today, ends_in):
+    permit_ids = ends_in(FAR + 30, permits=5)
+    day = today + timedelta(days=FAR + 30)
+    printed = city.prints("calendar", "--as-of", day.isoformat(), "--limit", 2)
+    assert printed.endswith("3 more: see --limit\n")
+    assert [permit_id in printed for permit_id in permit_ids] == [True, True, False, False, False]
+    assert [one["permit_id"] for one in on(city, day, "--limit", 2)["permits"]] == permit_ids
+    assert "more: see" not in city.prints("calendar", "--as-of", day.isoformat(), "--limit", 5)
+
+
+def test_a_day_on_which_nothing_would_be_done_says_so(city, today):
+    day = today + timedelta(days=3_000)
+    assert on(city, day) == {"day": day.isoformat(), "counts": NOTHING, "permits": []}
+    printed = city.prints("calendar", "--as-of", day.isoformat())
+    assert printed == f"Nothing would be done on {day:%d/%m/%Y}.\n"
+
+
+def test_the_calendar_has_days_or_weeks_with_totals_and_fits_80_columns(city, today, ends_in):
+    ends_in(3, permits=2)
+    for days, heading, width in ((20, "day", 14), (90, "week of", 10)):
+        printed = city.prints("calendar", "--days", days)
+        until_day = today + timedelta(days=days - 1)
+        for title in ("What ends", "Reminders"):
+            assert f"{title}, {today:%d/%m/%Y} to {until_day:%d/%m/%Y}" in printed
+        assert re.search(rf"^{heading} +lapse +take over +not paid +not paid *$", printed, re.MULTILINE)
+        ended, reminded = (line.split() for line in printed.splitlines() if line.startswith("total"))
+        told = city.tells("calendar", "--days", days)
+        assert ended[1] == f"{told['totals']['permit_lapses']:,}"
+        assert {len(one) for one in re.findall(r"^[\w /]*?\d\d/\d\d/\d{4}", printed, re.MULTILINE)} == {width}
+        assert not set("█▓▒░") & set(printed)
+        assert len(reminded) == 7
+
+
+def test_the_periods_of_the_json_add_up_to_its_totals_and_are_those_of_single_days(city, today, ends_in):
+    ends_in(4)
+    day = today + timedelta(days=5)
+    told = city.tells("calendar", "--days", 20)
+    assert (told["first_day"], told["last_day"]) == (str(today), str(today + timedelta(days=19)))
+    assert sum(one["permit_lapses"] for one in told["periods"]) == told["totals"]["permit_lapses"]
+    (shown,) = (one for one in told["periods"] if one["first_day"] == str(day))
+    assert shown == {"first_day": str(day), "last_day": str(day), "overdue": False} | on(city, day)["counts"]
+
+
+def test_what_is_decided_by_the_hub_is_no_longer_foretold(city, today, ends_in):
+    permit_ids = set(ends_in(20))
+    until(lambda: not permit_ids & {one["permit_id"] for one in on(city, today)["permits"]}, "the hub to decide it")
+    assert permit_ids <= {one["permit_id"] for one in on(city, today + timedelta(days=13))["permits"]}
+
+
+def test_nothing_of_a_resident_but_the_ids_of_permits_is_shown(city, today, ends_in):
+    ends_in(FAR + 60)
+    day = (today + timedelta(days=FAR + 61)).isoformat()
+    for printed in (city.prints("calendar", "--as-of", day), str(on(city, date.fromisoformat(day)))):
+        assert not [word for word in (*CONTACT.values(), "r-", ADDRESS["label"]) if f" {word}" in printed]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_in_a_terminal_each_row_has_a_bar_of_its_parts(city, today, ends_in, columns):
+    ends_in(3)
+    shown = in_terminal(city, columns, "calendar", "--days", 20)
+    assert all(len(line) <= columns for line in shown.splitlines())
+    row = next(line for line in shown.splitlines() if f" {today + timedelta(days=4):%d/%m/%Y}" in line)
+    assert re.search(r"  [█▓▒░]+ *$", row)
+    assert re.search(r"█ lapse +▓ take over +▒ not paid +░ not paid", shown)
+
+
+def in_terminal(city: City, columns: int, *arguments: object) -> str:
+    """Run a command in a terminal; return what it shows, without colours."""
+    ours, theirs = pty.openpty()
+    variables = {"COLUMNS": str(columns), "TERM": "xterm-256color", "PERMIT_HUB_DATA": str(city.folder)}
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], env=os.environ | variables, stdout=theirs, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 65_536):
+                shown += part
+        except OSError:  # the other end is closed
+            pass
+    os.close(ours)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
