@@ -1,0 +1,39 @@
+"""E-mail over SMTP."""
+
+from datetime import datetime
+
+from integrations.base import Limit
+from integrations.channels.answers import CHANNEL
+from integrations.channels.base import Notice
+from integrations.channels.message import compose
+from integrations.channels.opening import Patience
+from integrations.channels.pool import Pool
+from integrations.channels.settings import EmailSettings
+
+PATIENCE = Patience()
+
+
+class Email:
+    """Hands reminders to a mail server, which delivers them."""
+
+    name = CHANNEL
+    settings = EmailSettings
+
+    def __init__(self, access: EmailSettings, patience: Patience = PATIENCE) -> None:
+        """Prepare without connecting."""
+        self.at_once = access.connections
+        self.limits: tuple[Limit, ...] = access.limits or ()
+        self._access = access
+        self._pool = Pool(access, patience)
+
+    async def send(self, notice: Notice) -> None:
+        """Hand a notice to the mail server.
+
+        Raises:
+            ChannelError: it was not, or perhaps not, taken.
+        """
+        await self._pool.hand_over(compose(notice, self._access, datetime.now().astimezone()))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._pool.aclose()

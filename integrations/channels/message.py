@@ -1,0 +1,75 @@
+"""A notice as an e-mail: the same bytes for the same notice at the same moment."""
+
+import quopri
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from email_validator import EmailNotValidError, validate_email
+
+from integrations.channels.answers import CHANNEL, Code
+from integrations.channels.base import AddressRefusedError, Notice
+from integrations.channels.headers import WRITTEN, mailbox, subject
+from integrations.channels.settings import EmailSettings
+from integrations.channels.wording import words
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message and the recipient whom it is for."""
+
+    recipient: str = field(repr=False)  # its domain is ASCII; what stands before the @ need not be
+    content: bytes = field(repr=False)
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Tell whether only a server with SMTPUTF8 can take it."""
+        return not self.recipient.isascii()
+
+
+def compose(notice: Notice, access: EmailSettings, now: datetime) -> Letter:
+    """Write a notice out as a message of this moment.
+
+    Raises:
+        AddressRefusedError: the address can be no one's.
+    """
+    recipient = _recipient(notice.address)
+    stop_url = f"{access.unsubscribe_url}{notice.token}"
+    said = words(notice, access.space_url, stop_url)
+    message = EmailMessage(policy=WRITTEN.clone(utf8=not recipient.isascii()))
+    message["From"] = mailbox("From", access.sender.name, access.sender.address)
+    message["To"] = mailbox("To", notice.name, recipient)
+    message["Subject"] = subject(said.subject)
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = f"<{notice.reminder_id}@{access.sender.domain}>"
+    message["Content-Language"] = notice.language.value
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # Exchange heeds no other word; delivery reports are welcome
+    message["List-Unsubscribe"] = f"<{stop_url}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message["MIME-Version"] = "1.0"
+    # "=_" cannot be in a quoted-printable text, so that no line of one is taken for the boundary.
+    message["Content-Type"] = f'multipart/alternative; boundary="=_{notice.reminder_id.hex}"'
+    message.set_payload([_part("plain", said.text), _part("html", said.html)])
+    return Letter(recipient, message.as_bytes())
+
+
+def _part(subtype: str, text: str) -> EmailMessage:
+    """Make a part that can be read in a message's source: quoted-printable leaves most of it as it is."""
+    part = EmailMessage(policy=WRITTEN)
+    part["Content-Type"] = f"text/{subtype}; charset=utf-8"
+    part["Content-Transfer-Encoding"] = "quoted-printable"
+    part.set_payload(quopri.encodestring(text.encode()).decode("ascii"))
+    return part
+
+
+def _recipient(address: str) -> str:
+    """Return the address with its domain as DNS knows it."""
+    try:
+        known = validate_email(address, check_deliverability=False)
+    except EmailNotValidError:
+        known = None  # what is wrong quotes the address
+    if known is None:
+        raise AddressRefusedError(CHANNEL, Code.ADDRESS_MALFORMED)
+    return f"{known.local_part}@{known.ascii_domain}"

@@ -1,0 +1,80 @@
+"""Warm connections, a few at once: opened when they are needed, and given up when they are idle, used up or broken."""
+
+import asyncio
+
+from integrations.channels.base import AwayError, ChannelError, RefusedError
+from integrations.channels.message import Letter
+from integrations.channels.opening import Patience
+from integrations.channels.settings import EmailSettings
+from integrations.channels.smtp import Connection
+
+IDLE_SECONDS = 10.0  # shorter than servers', who would otherwise close under a letter
+LETTERS_EACH = 100  # on one connection: what servers commonly take, and so that a new one finds who shares their load
+
+
+class Pool:
+    """Hands letters over, each on a connection of its own for as long as it takes."""
+
+    def __init__(self, access: EmailSettings, patience: Patience) -> None:
+        """Prepare without connecting."""
+        self._access = access
+        self._patience = patience
+        self._free = asyncio.Semaphore(access.connections)
+        self._idle: list[Connection] = []  # the one used last is at the end, and used next
+
+    async def hand_over(self, letter: Letter) -> None:
+        """Hand a letter over, once more if a warm connection turns out to be of no use.
+
+        Raises:
+            ChannelError: it was not, or perhaps not, taken.
+        """
+        async with self._free:
+            warm = await self._warm()
+            if warm is not None:
+                try:
+                    await self._use(warm, letter)
+                except ChannelError as error:
+                    if warm.data_begun or not _blames_the_connection(error):
+                        raise
+                else:
+                    return
+            await self._use(await Connection.open(self._access, self._patience), letter)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        while self._idle:
+            await self._idle.pop().leave()
+        await asyncio.sleep(0)  # so that they are closed before the loop may be
+
+    async def _use(self, connection: Connection, letter: Letter) -> None:
+        try:
+            await connection.hand_over(self._access.sender.address, letter)
+        except ChannelError as error:
+            if connection.usable and not isinstance(error, AwayError):
+                self._keep(connection)
+            else:
+                connection.drop()
+            raise
+        except BaseException:
+            connection.drop()  # nobody knows what it will answer next
+            raise
+        self._keep(connection)
+
+    def _keep(self, connection: Connection) -> None:
+        connection.used_at = asyncio.get_running_loop().time()
+        self._idle.append(connection)
+
+    async def _warm(self) -> Connection | None:
+        """Return a connection that can be used again, if there is one; close those that cannot."""
+        fresh = asyncio.get_running_loop().time() - IDLE_SECONDS
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and connection.used_at > fresh and connection.letters < LETTERS_EACH:
+                return connection
+            await connection.leave()
+        return None
+
+
+def _blames_the_connection(error: ChannelError) -> bool:
+    """Tell what a new connection may do better from what a server says about a letter or a recipient."""
+    return isinstance(error, AwayError) or (error.status is None and not isinstance(error, RefusedError))

@@ -1,0 +1,126 @@
+"""One SMTP connection: opened, encrypted and signed in, then one letter after another.
+
+What a server answers quotes addresses, and so does what the library raises: neither gets out, nor stays in the context
+of an error. Only codes and statuses do.
+"""
+
+from typing import NoReturn, Self
+
+from aiosmtplib import SMTP, SMTPException
+from aiosmtplib.protocol import PERIOD_REGEX
+
+from integrations.channels import answers
+from integrations.channels.answers import CHANNEL, CLOSING, Answer, Code
+from integrations.channels.base import AddressRefusedError, AwayError, ChannelError, LaterError, UnclearError
+from integrations.channels.message import Letter
+from integrations.channels.opening import Patience, code, connect, drop
+from integrations.channels.settings import EmailSettings
+
+END_OF_DATA = b".\r\n"
+QUIT_SECONDS = 1.0
+
+
+class Connection:
+    """An open connection; of one letter at a time."""
+
+    def __init__(self, client: SMTP, patience: Patience) -> None:
+        """Take over a client that is connected, encrypted and signed in."""
+        self._client = client
+        self._patience = patience
+        self._in_hand = False  # the server has a part of a letter, and must forget it first
+        self.letters = 0
+        self.data_begun = False  # of the last letter: it must not be sent again
+        self.used_at = 0.0
+
+    @classmethod
+    async def open(cls, access: EmailSettings, patience: Patience) -> Self:
+        """Connect, encrypt and sign in.
+
+        Raises:
+            AwayError: something of it was not possible.
+        """
+        return cls(await connect(access, patience), patience)
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether the connection is open, as far as is known without asking."""
+        return self._client.is_connected
+
+    async def hand_over(self, sender: str, letter: Letter) -> None:
+        """Hand a letter over.
+
+        Raises:
+            ChannelError: it was not, or perhaps not, taken; without a status, the connection is to blame.
+        """
+        self.data_begun = False
+        if letter.needs_utf8 and not self._client.supports_extension("smtputf8"):
+            raise AddressRefusedError(CHANNEL, Code.SMTPUTF8_NOT_OFFERED)
+        self.letters += 1
+        await self._address(sender, letter)
+        await self._send(letter)
+
+    async def leave(self) -> None:
+        """Say goodbye, and close."""
+        try:
+            await self._client.execute_command(b"QUIT", timeout=QUIT_SECONDS)
+        except (SMTPException, OSError):
+            pass  # it was leaving anyway
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Close at once, whatever is under way."""
+        drop(self._client)
+
+    async def _address(self, sender: str, letter: Letter) -> None:
+        """Say from whom a letter is, and to whom."""
+        if self._in_hand:
+            forgotten = await self._ask(AwayError, b"RSET")
+            self._raise_if(answers.to_sender(forgotten, utf8=False))
+        self._in_hand = True
+        options = [b"SMTPUTF8", b"BODY=8BITMIME"] if letter.needs_utf8 else []
+        taken = await self._ask(AwayError, b"MAIL", f"FROM:<{sender}>".encode(), *options)
+        self._raise_if(answers.to_sender(taken, utf8=letter.needs_utf8))
+        # From here on a loss may be this recipient's doing: one of them must not hold up all the others.
+        taken = await self._ask(LaterError, b"RCPT", f"TO:<{letter.recipient}>".encode())
+        self._raise_if(answers.to_recipient(taken))
+
+    async def _send(self, letter: Letter) -> None:
+        """Send the message."""
+        self.data_begun = True
+        self._raise_if(answers.to_data(await self._ask(LaterError, b"DATA")))
+        protocol = self._client.protocol
+        if protocol is None or not protocol.is_connected:
+            self._fail(LaterError(CHANNEL, Code.CONNECTION_LOST))
+        try:
+            # All at once: how much of it has left this machine before a loss cannot be told anyway.
+            protocol.write(PERIOD_REGEX.sub(b"..", letter.content) + END_OF_DATA)
+            answer = Answer.of(await protocol.read_response(timeout=self._patience.taken))
+        except (SMTPException, OSError) as error:
+            failed = UnclearError(CHANNEL, code(error))
+        else:
+            self._in_hand = False
+            if answer.status == CLOSING:
+                self.drop()
+            self._raise_if(answers.to_message(answer))
+            return
+        self._fail(failed)
+
+    async def _ask(self, lost: type[ChannelError], *command: bytes) -> Answer:
+        """Send a command and return what is answered; `lost` is raised if nothing is."""
+        try:
+            return Answer.of(await self._client.execute_command(*command, timeout=self._patience.answer))
+        except (SMTPException, OSError) as error:
+            failed = lost(CHANNEL, code(error))
+        return self._fail(failed)
+
+    def _raise_if(self, error: ChannelError | None) -> None:
+        if error is None:
+            return
+        if error.code == Code.ANSWER_UNKNOWN:
+            self.drop()  # whatever it answers next is not to be trusted either
+        raise error
+
+    def _fail(self, error: ChannelError) -> NoReturn:
+        self.drop()
+        raise error

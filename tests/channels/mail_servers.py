@@ -1,0 +1,147 @@
+"""Real mail servers in this process, which can be told to answer otherwise, to fall silent, or to hang up at any step."""
+
+import asyncio
+import ssl
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+USER, PASSWORD = "rappels", "ceci-est-un-secret"
+
+
+class Fault(Enum):
+    """What a server does instead of answering."""
+
+    LOST = "lost"
+    SILENT = "silent"
+
+
+Behaviour = str | Fault
+
+
+@dataclass
+class MailServer:
+    """What a server has taken, and what it does next at which step."""
+
+    port: int = 0
+    plans: dict[str, list[Behaviour | None]] = field(default_factory=lambda: defaultdict(list))
+    taken: list[Envelope] = field(default_factory=list)
+    open: set["Line"] = field(default_factory=set)
+    opened: int = 0
+    most_open: int = 0
+    letters_each: int = 1_000  # on one connection
+    commands: list[str] = field(default_factory=list)
+    held: asyncio.Event | None = None  # what was sent is taken once this is set
+
+    def plan(self, step: str, *behaviours: Behaviour | None) -> None:
+        """Behave so, one after another, at a step; None: as ever."""
+        self.plans[step].extend(behaviours)
+
+    def next(self, step: str) -> Behaviour | None:
+        """Return how to behave at a step this time."""
+        self.commands.append(step)
+        return self.plans[step].pop(0) if self.plans[step] else None
+
+    def hang_up(self) -> None:
+        """Close all connections, as a server does with idle ones."""
+        for line in list(self.open):
+            line.transport.close()
+
+    async def handle_DATA(self, server: "Line", session: Session, envelope: Envelope) -> str:
+        """Take a message."""
+        if self.held is not None:
+            await self.held.wait()
+        behaviour = self.next("END")
+        if isinstance(behaviour, str):
+            return behaviour
+        self.taken.append(envelope)
+        if behaviour is not None:
+            await server.misbehave(behaviour)
+        return "250 2.0.0 taken"
+
+
+class Line(SMTP):
+    """One connection."""
+
+    def __init__(self, mail: MailServer, **options: Any) -> None:
+        super().__init__(mail, hostname="mail.example", auth_require_tls=False, **options)
+        self.mail = mail
+        self.letters = 0
+
+    def connection_made(self, transport: Any) -> None:
+        if self not in self.mail.open:  # it is made again once it is encrypted
+            self.mail.open.add(self)
+            self.mail.opened += 1
+            self.mail.most_open = max(self.mail.most_open, len(self.mail.open))
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.mail.open.discard(self)
+        super().connection_lost(error)
+
+    async def smtp_EHLO(self, name: str) -> None:
+        await self._unless("EHLO") or await super().smtp_EHLO(name)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        await self._unless("STARTTLS") or await super().smtp_STARTTLS(arg)
+
+    async def smtp_AUTH(self, arg: str) -> None:
+        await self._unless("AUTH") or await super().smtp_AUTH(arg)
+
+    async def smtp_MAIL(self, arg: str) -> None:
+        self.letters += 1
+        if self.letters > self.mail.letters_each:
+            self.mail.plans["MAIL"].insert(0, "421 4.7.0 too many messages on this connection")
+        await self._unless("MAIL") or await super().smtp_MAIL(arg)
+
+    async def smtp_RCPT(self, arg: str) -> None:
+        await self._unless("RCPT") or await super().smtp_RCPT(arg)
+
+    async def smtp_DATA(self, arg: str) -> None:
+        await self._unless("DATA") or await super().smtp_DATA(arg)
+
+    async def smtp_RSET(self, arg: str) -> None:
+        await self._unless("RSET") or await super().smtp_RSET(arg)
+
+    async def misbehave(self, behaviour: Fault) -> None:
+        """Hang up, or say nothing any more."""
+        if behaviour is Fault.LOST:
+            self.transport.abort()
+        await asyncio.Event().wait()
+
+    async def _unless(self, step: str) -> bool:
+        behaviour = self.mail.next(step)
+        if isinstance(behaviour, Fault):
+            await self.misbehave(behaviour)
+        elif behaviour is not None:
+            await self.push(behaviour)
+            if behaviour.startswith("421"):
+                self.transport.close()
+        return behaviour is not None
+
+
+@asynccontextmanager
+async def serving(mail: MailServer, *, tls: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[MailServer]:
+    """Serve on a free port of this machine until the end."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Line(mail, loop=loop, **options), "127.0.0.1", 0, ssl=tls)
+    mail.port = server.sockets[0].getsockname()[1]
+    try:
+        yield mail
+    finally:
+        server.close()
+        for line in list(mail.open):
+            line.transport.abort()
+        await asyncio.sleep(0)
+        await server.wait_closed()
+
+
+def knows(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+    """Tell whether somebody signs in as the one user."""
+    right = LoginPassword(USER.encode(), PASSWORD.encode())
+    return AuthResult(success=data == right, handled=False)

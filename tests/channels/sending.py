@@ -1,0 +1,54 @@
+"""A channel and the mail server that it hands notices to, for one test."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from integrations.channels.base import ChannelError, Notice
+from integrations.channels.email import Email
+from integrations.channels.opening import Patience
+from tests.channels.conftest import MakeAccess
+from tests.channels.mail_servers import MailServer, serving
+from tests.channels.notices import EXPIRY
+
+SOON = Patience(open=5.0, answer=5.0, taken=5.0)  # the machine may be busy
+AT_ONCE = Patience(open=5.0, answer=0.2, taken=0.2)  # for servers that say nothing
+
+
+@dataclass
+class Post:
+    """A channel at work."""
+
+    email: Email
+    server: MailServer
+
+    async def send(self, notice: Notice = EXPIRY, **changes: Any) -> None:
+        """Send a notice."""
+        await self.email.send(replace(notice, **changes))
+
+    async def failure(self, notice: Notice = EXPIRY, **changes: Any) -> ChannelError:
+        """Send a notice, which must fail, and return how."""
+        try:
+            await self.send(notice, **changes)
+        except ChannelError as error:
+            return error
+        raise AssertionError("it was taken")
+
+
+@asynccontextmanager
+async def post(
+    make_access: MakeAccess,
+    *,
+    patience: Patience = SOON,
+    options: dict[str, Any] | None = None,
+    server: MailServer | None = None,
+    **given: object,
+) -> AsyncIterator[Post]:
+    """Serve mail, and open a channel to it; without encryption unless told otherwise."""
+    async with serving(server or MailServer(), **(options or {})) as running:
+        email = Email(make_access(port=running.port, **({"security": "none"} | given)), patience)
+        try:
+            yield Post(email, running)
+        finally:
+            await email.aclose()

@@ -1,0 +1,128 @@
+"""What a server refuses, and at which step: told apart so that the right thing is given up, and for the right time."""
+
+import pytest
+
+from integrations.channels.base import AddressRefusedError, AwayError, ChannelError, LaterError, RefusedError
+from tests.channels.conftest import MakeAccess, Run
+from tests.channels.mail_servers import MailServer
+from tests.channels.notices import ADDRESS, NAME
+from tests.channels.sending import post
+
+CASES = [
+    ("EHLO", "550 go away", AwayError, "not_greeted"),
+    ("EHLO", "421 4.3.2 shutting down", AwayError, "unavailable"),
+    ("MAIL", "421 4.3.2 shutting down", AwayError, "unavailable"),
+    ("MAIL", "451 4.3.0 try later", AwayError, "sender_refused"),
+    ("MAIL", "550 5.7.1 you may not", AwayError, "sender_refused"),
+    ("MAIL", "354 what", AwayError, "sender_refused"),
+    ("RCPT", "421 4.3.2 shutting down", AwayError, "unavailable"),
+    ("RCPT", f"450 4.2.0 <{ADDRESS}>: greylisted", LaterError, "recipient_later"),
+    ("RCPT", f"452 4.2.2 <{ADDRESS}>: full", LaterError, "recipient_later"),
+    ("RCPT", f"550 5.1.1 <{ADDRESS}>: no such user", AddressRefusedError, "address_refused"),
+    ("RCPT", "550 no such user", AddressRefusedError, "address_refused"),
+    ("RCPT", "550-5.1.1 no such\r\n550 5.1.1 user", AddressRefusedError, "address_refused"),
+    ("RCPT", "553 5.1.3 malformed", AddressRefusedError, "address_refused"),
+    ("RCPT", "550 5.2.1 mailbox disabled", AddressRefusedError, "address_refused"),
+    ("RCPT", "550 5.4.1 recipient address rejected", AddressRefusedError, "address_refused"),
+    ("RCPT", "556 5.1.10 null MX", AddressRefusedError, "address_refused"),
+    ("RCPT", "354 what", LaterError, "answer_unknown"),
+    ("DATA", "421 4.3.2 shutting down", AwayError, "unavailable"),
+    ("DATA", "451 4.3.0 try later", LaterError, "message_later"),
+    ("DATA", "554 5.5.1 no", RefusedError, "message_refused"),
+    ("DATA", "250 what", LaterError, "answer_unknown"),
+    ("END", "421 4.3.2 shutting down", AwayError, "unavailable"),
+    ("END", "452 4.3.1 no space", LaterError, "message_later"),
+    ("END", f"554 5.6.0 <{ADDRESS}> would not like it", RefusedError, "message_refused"),
+]
+
+OURS = [
+    "554 5.7.1 relay access denied",
+    "554 relay access denied",
+    "550 5.1.8 sender's domain not found",
+    "504 5.5.2 need fully-qualified hostname",
+    "530 5.7.0 authentication required",
+    "552 5.2.2 mailbox full",
+    "503 bad sequence",
+]
+
+
+@pytest.mark.parametrize(("step", "answer", "kind", "code"), CASES)
+def test_a_refusal_is_told_by_its_step_and_status(
+    run: Run, make_access: MakeAccess, step: str, answer: str, kind: type[ChannelError], code: str
+) -> None:
+    async def refuse() -> tuple[ChannelError, MailServer]:
+        async with post(make_access) as sending:
+            sending.server.plan(step, answer)
+            return await sending.failure(), sending.server
+
+    error, server = run(refuse())
+
+    assert (type(error), error.code, error.status) == (kind, code, int(answer[:3]))
+    assert server.taken == []
+
+
+@pytest.mark.parametrize("answer", OURS)
+def test_what_may_be_our_own_fault_gives_up_nobodys_address(run: Run, make_access: MakeAccess, answer: str) -> None:
+    async def refuse() -> ChannelError:
+        async with post(make_access) as sending:
+            sending.server.plan("RCPT", answer)
+            return await sending.failure()
+
+    error = run(refuse())
+
+    assert (type(error), error.code) == (LaterError, "recipient_not_served")
+
+
+@pytest.mark.parametrize(("step", "answer"), [(step, answer) for step, answer, *_ in CASES])
+def test_after_a_refusal_the_next_notice_is_sent(run: Run, make_access: MakeAccess, step: str, answer: str) -> None:
+    async def refuse() -> MailServer:
+        async with post(make_access, connections=1) as sending:
+            sending.server.plan(step, answer)
+            await sending.failure()
+            await sending.send()
+            return sending.server
+
+    assert [envelope.rcpt_tos for envelope in run(refuse()).taken] == [[ADDRESS]]
+
+
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
+def test_a_refused_recipient_costs_no_connection(run: Run, make_access: MakeAccess, step: str) -> None:
+    async def refuse() -> MailServer:
+        async with post(make_access) as sending:
+            sending.server.plan(step, "450 4.2.0 later")
+            await sending.failure()
+            await sending.send()
+            return sending.server
+
+    server = run(refuse())
+
+    assert (server.opened, len(server.taken)) == (1, 1)
+
+
+def test_a_greylisted_notice_is_taken_at_the_next_attempt(run: Run, make_access: MakeAccess) -> None:
+    async def greylist() -> MailServer:
+        async with post(make_access) as sending:
+            sending.server.plan("RCPT", "451 4.7.1 greylisted, come back")
+            assert isinstance(await sending.failure(), LaterError)
+            await sending.send()
+            return sending.server
+
+    assert len(run(greylist()).taken) == 1
+
+
+@pytest.mark.parametrize("answer", [answer for _, answer, *_ in CASES if ADDRESS in answer])
+@pytest.mark.parametrize("step", ["EHLO", "MAIL", "RCPT", "DATA", "END"])
+def test_no_error_tells_an_address_or_what_was_answered(
+    run: Run, make_access: MakeAccess, step: str, answer: str
+) -> None:
+    async def refuse() -> ChannelError:
+        async with post(make_access) as sending:
+            sending.server.plan(step, answer)
+            return await sending.failure()
+
+    error: BaseException | None = run(refuse())
+
+    while error is not None:
+        shown = f"{error} {error!r} {error.args} {vars(error)}"
+        assert not [secret for secret in (ADDRESS, NAME, "exemple.fr", "nobody", "greylisted") if secret in shown]
+        error = error.__cause__ or error.__context__
