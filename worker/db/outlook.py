@@ -27,7 +27,7 @@ _ENDS = f"""
         AND greatest(ended.last_day + 1, :today) BETWEEN goes_on.first_day AND goes_on.last_day
     WHERE NOT EXISTS (
         SELECT FROM terms other WHERE other.permit_id = ended.permit_id AND NOT other.noted
-            AND other.last_day < ended.last_day AND ended.last_day < :today)
+            AND other.last_day < :today AND other.last_day < ended.last_day AND ended.last_day < :today)
 """
 _LAPSES = f"""
     SELECT p.permit_id, CASE p.status WHEN 'active' THEN 'change_lapses' ELSE 'request_lapses' END,
@@ -44,7 +44,7 @@ _ENDING = f"""
 """
 _BEGINNING = """
     JOIN jsonb_to_recordset(CAST(:expiry AS jsonb)) AS w (days_ahead smallint, first date, last date)
-        ON ending.day BETWEEN w.first AND w.last AND (ending.nearest IS NULL OR ending.nearest > w.days_ahead)
+        ON ending.day BETWEEN w.first AND w.last AND ending.nearest > w.days_ahead
 """
 _EXPIRY = f"SELECT permit_id, 'expiry_reminder', w.days_ahead, ending.day FROM ({_ENDING}) ending {_BEGINNING}"
 _PAYMENT = f"SELECT permit_id, 'payment_reminder', days_ahead, day FROM ({PAYABLE}) payable"
