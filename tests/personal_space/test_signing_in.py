@@ -57,6 +57,8 @@ def test_signing_in_leads_to_the_page_that_was_wanted_with_a_session_of_its_own(
 def test_a_token_from_before_signing_in_is_of_no_use_after_it(city, visit, guest):
     visitor = visit()
     visitor.get("/")
+    assert "session" not in visitor.http.cookies, "a page without a form begins a session"
+    visitor.post("/deconnexion")
     begun = visitor.get("/connexion")
     before = kept(visitor)
     visitor.get(back(city, authorise(city, begun, guest)))
