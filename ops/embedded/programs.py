@@ -20,6 +20,7 @@ WORKERS = (
     ("consent", ("consent",), 1),
     ("jobs", ("jobs",), 2),
     ("bulk", ("bulk", "calendar"), 2),
+    ("remind", ("remind",), 1),
 )
 LANE_CONCURRENCY = 1  # a second drain would take the cores of the first, here where all share two
 

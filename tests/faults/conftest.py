@@ -38,6 +38,12 @@ def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
             "PERMIT_HUB_SETTLE_SECONDS": str(SETTLE_SECONDS),
             "PERMIT_HUB_REQUEST_SECONDS": str(REQUEST_SECONDS),
             "PERMIT_HUB_LOG_FORMAT": "json",
+            "PERMIT_HUB_EMAIL_HOST": "127.0.0.1",
+            "PERMIT_HUB_EMAIL_PORT": str(free_port()),
+            "PERMIT_HUB_EMAIL_SECURITY": "none",
+            "PERMIT_HUB_EMAIL_SENDER": "Stationnement résidentiel <stationnement@ville.example>",
+            "PERMIT_HUB_EMAIL_SPACE_URL": "https://ville.example/espace",
+            "PERMIT_HUB_EMAIL_UNSUBSCRIBE_URL": "https://ville.example/rappels/arreter/",
             "FLOWER_UNAUTHENTICATED_API": "true",
             "PYTHONUNBUFFERED": "1",
         }

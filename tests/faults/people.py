@@ -28,19 +28,27 @@ class Person:
     number: int
     resident_id: str = field(default_factory=lambda: f"r-{uuid4().hex[:12]}")
     permit_id: UUID = field(default_factory=uuid4)
+    email: str = ""
+
+    def __post_init__(self) -> None:
+        self.email = f"{MARK}{self.number}@example.fr"
 
     def plate(self, letter: str = "A") -> str:
         """Return one of the person's plates, as providers are to hold it."""
         return f"{MARK}{self.number}{letter}".upper()
 
+    def raw_plate(self, letter: str = "A") -> str:
+        """Return one of the person's plates as it was typed."""
+        return f"{MARK}-{self.number}-{letter}"
+
     def contact(self) -> Job:
-        """Return a change of name and e-mail."""
-        return self._job("resident.update_contact", name=f"{MARK.title()} Exemple", email=f"{MARK}@example.fr")
+        """Return a change of name and e-mail to what they are now."""
+        return self._job("resident.update_contact", name=f"{MARK.title()} Exemple", email=self.email)
 
     def vehicle(self, letter: str) -> Job:
         """Return a change to another of the person's plates."""
-        raw = f"{MARK}-{self.number}-{letter}"
-        return self._job("permit.change_vehicle", permit_id=self.permit_id, plate={"raw": raw})
+        plate = {"raw": self.raw_plate(letter)}
+        return self._job("permit.change_vehicle", permit_id=self.permit_id, plate=plate)
 
     def allowance(self) -> Job:
         """Return an allowance for all providers, given on the consent as the space shows it."""
@@ -72,7 +80,7 @@ class Person:
             "permit_id": self.permit_id,
             "status": "active",
             "requested_on": today - timedelta(days=20),
-            "plate": {"raw": f"{MARK}-{self.number}-A"},
+            "plate": {"raw": self.raw_plate()},
             "profile": "standard",
             "address": {"ban_id": "75114_1834_00010", "label": f"{self.number} rue {MARK.title()}, 75014 Paris"},
             "zones": ["14A", "14B"],

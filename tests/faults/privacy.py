@@ -40,7 +40,7 @@ DISGUISES = _disguises(MARK)
 
 def _logs(stack: Stack, servers: Servers) -> dict[str, bytes]:
     files = [*stack.folder.glob("*.log"), *servers.logs.glob("*.log")]
-    assert len(files) >= len(["postgres", "valkey", "sandbox", "beat", "flower"]) + 8  # and eight workers
+    assert len(files) >= len(["postgres", "valkey", "sandbox", "beat", "flower"]) + 9  # and nine workers
     return {file.name: file.read_bytes() for file in files}
 
 

@@ -1,0 +1,187 @@
+"""Reminders through a mail server that is away, slow or puts off, and from workers that are killed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.harness import Stack, eventually
+from tests.faults.people import EVERYWHERE, NOWHERE, Person, holders, people
+from tests.post_office import PostOffice
+from worker.db.reminders import LEASE_SECONDS
+
+WORKER = "remind"
+STATE = "SELECT state, code, doubts FROM reminders WHERE permit_id = %s"
+
+
+@pytest.fixture
+def post_office(stack: Stack) -> Iterator[PostOffice]:
+    """Return the mail server that the stack's settings name, open."""
+    office = PostOffice(int(stack.environment["PERMIT_HUB_EMAIL_PORT"]))
+    office.open()
+    yield office
+    office.close()
+
+
+def reminded(stack: Stack, person: Person) -> None:
+    """Have a permit end in 30 days, and its resident reached by e-mail; the hub does the rest."""
+    end_in_days(stack, person, 30)
+    person.does(person.contact())
+
+
+def end_in_days(stack: Stack, person: Person, days: int) -> None:
+    stack.query(
+        "UPDATE terms SET last_day = (now() AT TIME ZONE 'Europe/Paris')::date + %s WHERE permit_id = %s RETURNING 1",
+        days,
+        person.permit_id,
+    )
+
+
+def state(stack: Stack, person: Person) -> tuple[str, str | None, int] | None:
+    found = stack.query(STATE, person.permit_id)
+    return found[0] if found else None  # type: ignore[return-value]
+
+
+def lease_over(stack: Stack, person: Person) -> None:
+    """Let the time pass that a lease lasts, or that a reminder waits."""
+    stack.query(
+        "UPDATE reminders SET due_at = now() WHERE permit_id = %s AND state = 'due' RETURNING 1", person.permit_id
+    )
+
+
+def settled(stack: Stack, person: Person, expected: str) -> None:
+    def is_settled() -> bool:
+        found = state(stack, person)
+        return found is not None and found[0] == expected
+
+    eventually(is_settled, f"the reminder {expected}")
+
+
+def test_a_reminder_finds_its_way_to_the_resident(stack: Stack, post_office: PostOffice) -> None:
+    (person,) = people(stack, 1)
+    reminded(stack, person)
+    settled(stack, person, "sent")
+    (message,) = post_office.to(person.email)
+    assert person.raw_plate() in message.get_body(("plain",)).get_content()
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_worker_killed_after_sending_and_before_recording_costs_one_duplicate_with_the_same_id(
+    stack: Stack, post_office: PostOffice
+) -> None:
+    (person,) = people(stack, 1)
+    post_office.held.clear()
+    reminded(stack, person)
+    eventually(lambda: post_office.to(person.email), "the message taken, and its answer awaited")
+    stack.kill(WORKER)
+    post_office.held.set()
+    found = state(stack, person)
+    assert found is not None
+    assert found[0] == "due"
+    lease_over(stack, person)
+    settled(stack, person, "sent")
+    first, second = post_office.to(person.email)
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+def test_a_worker_that_is_killed_again_and_again_sends_twice_at_most(stack: Stack, post_office: PostOffice) -> None:
+    (person,) = people(stack, 1)
+    post_office.held.clear()
+    reminded(stack, person)
+    for times in (1, 2):
+        eventually(lambda times=times: len(post_office.to(person.email)) == times, "the message taken")
+        stack.kill(WORKER)
+        lease_over(stack, person)
+    post_office.held.set()
+    settled(stack, person, "unclear")
+    assert len(post_office.to(person.email)) == 2
+
+
+def test_a_mail_server_that_is_away_costs_nobody_their_reminder_and_none_a_second(
+    stack: Stack, post_office: PostOffice
+) -> None:
+    post_office.close()
+    (person,) = people(stack, 1)
+    reminded(stack, person)
+    eventually(lambda: (state(stack, person) or ("", None, 1))[1] is not None, "the attempt that found nobody")
+    assert state(stack, person) == ("due", "not_connected", 0)
+    assert stack.scalar("SELECT problem FROM channels") == "not_connected"
+    post_office.open()
+    settled(stack, person, "sent")
+    assert len(post_office.to(person.email)) == 1
+    eventually(lambda: stack.scalar("SELECT problem FROM channels") is None, "the channel known to work")
+
+
+def test_what_matters_by_the_time_the_mail_server_is_back_is_sent_and_not_what_is_behind(
+    stack: Stack, post_office: PostOffice
+) -> None:
+    post_office.close()
+    (person,) = people(stack, 1)
+    reminded(stack, person)
+    eventually(lambda: state(stack, person) is not None, "a reminder of 30 days decided")
+    end_in_days(stack, person, 6)  # as if 24 days had passed
+    stack.query("UPDATE reminders SET day = day - 24 WHERE permit_id = %s RETURNING 1", person.permit_id)
+    eventually(lambda: stack.scalar(f"SELECT count(*) FROM ({STATE}) r", person.permit_id) == 2, "one of 7 days, too")
+    post_office.open()
+    lease_over(stack, person)
+    eventually(lambda: post_office.to(person.email), "the reminder")
+    eventually(lambda: "due" not in str(stack.query(STATE, person.permit_id)), "both settled")
+    rows = stack.query(
+        "SELECT days_ahead, state, code FROM reminders WHERE permit_id = %s ORDER BY 1", person.permit_id
+    )
+    assert rows == [(7, "sent", None), (30, "dropped", "superseded")]
+    assert len(post_office.to(person.email)) == 1
+
+
+def test_a_greylist_is_waited_out(stack: Stack, post_office: PostOffice) -> None:
+    (person,) = people(stack, 1)
+    post_office.on_recipient = lambda _: "450 4.2.0 greylisted, come back later"
+    reminded(stack, person)
+    eventually(lambda: (state(stack, person) or ("", None, 1))[1] is not None, "put off")
+    assert post_office.to(person.email) == []
+    post_office.behave()
+    lease_over(stack, person)
+    settled(stack, person, "sent")
+    assert len(post_office.to(person.email)) == 1
+
+
+def test_an_address_that_is_refused_shows_in_the_space_and_another_gets_the_reminder(
+    stack: Stack, post_office: PostOffice
+) -> None:
+    (person,) = people(stack, 1)
+    refused = person.email
+    post_office.on_recipient = lambda address: "550 5.1.1 no such mailbox" if address == refused else "250 OK"
+    reminded(stack, person)
+    settled(stack, person, "refused")
+    space = stack.hub.space(person.resident_id)
+    assert space is not None
+    assert space["reminders"]["email_refused_at"] is not None
+    person.email = f"new-{refused}"
+    person.does(person.contact())
+    settled(stack, person, "sent")
+    assert len(post_office.to(person.email)) == 1
+    space = stack.hub.space(person.resident_id)
+    assert space is not None
+    assert space["reminders"]["email_refused_at"] is None
+
+
+def test_a_slow_mail_server_holds_up_no_withdrawal_and_no_sweep(stack: Stack, post_office: PostOffice) -> None:
+    slow, other = people(stack, 2)
+    other.shares()
+    post_office.held.clear()
+    reminded(stack, slow)
+    eventually(lambda: post_office.to(slow.email), "the message taken, and its answer awaited")
+    other.does(other.refusal())
+    seconds = eventually(lambda: holders(stack, other.plate()) == NOWHERE, "removed everywhere")
+    assert state(stack, slow) is not None
+    assert seconds < LEASE_SECONDS
+    assert holders(stack, other.plate()) != EVERYWHERE
+    post_office.held.set()
+
+
+def test_a_beat_that_stands_still_and_comes_back_decides_one(stack: Stack, post_office: PostOffice) -> None:
+    (person,) = people(stack, 1)
+    with stack.frozen("beat"):
+        reminded(stack, person)
+        assert state(stack, person) is None
+    settled(stack, person, "sent")
+    assert len(post_office.to(person.email)) == 1
