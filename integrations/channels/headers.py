@@ -45,7 +45,7 @@ def subject(text: str) -> str:
 def mailbox(header: str, name: str, address: str) -> str:
     """Write out one person's name and address."""
     shown = one_line(name)
-    if shown.isascii() and len(shown) <= LONGEST_PLAIN_NAME:
+    if shown.isascii() and len(shown) <= LONGEST_PLAIN_NAME and "=?" not in shown:  # which begins what is encoded
         return formataddr((shown, address)) if shown else address
     return f"{_encoded(shown, header, plain=False)}\r\n <{address}>"
 

@@ -50,7 +50,7 @@ def compose(notice: Notice, access: EmailSettings, now: datetime) -> Letter:
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["MIME-Version"] = "1.0"
     # "=_" cannot be in a quoted-printable text, so that no line of one is taken for the boundary.
-    message["Content-Type"] = f'multipart/alternative; boundary="=_{notice.reminder_id.hex}"'
+    message["Content-Type"] = f'multipart/alternative;\r\n boundary="=_{notice.reminder_id.hex}"'
     message.set_payload([_part("plain", said.text), _part("html", said.html)])
     return Letter(recipient, message.as_bytes())
 

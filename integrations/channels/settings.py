@@ -96,7 +96,7 @@ class EmailSettings(BaseSettings):
     password: Annotated[SecretStr, Field(min_length=1)] | None = Field(default=None, validate_default=True)
     authority: Authority | None = None  # whom to trust; None: whom the system trusts
     sender: Annotated[Sender, NoDecode, BeforeValidator(_sender)]
-    limits: Limits | None = None
+    limits: Annotated[Limits | None, NoDecode] = None
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     space_url: Link  # the page that a reminder leads to
     unsubscribe_url: Link  # a reminder's token is appended to it

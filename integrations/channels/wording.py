@@ -38,6 +38,7 @@ SHORT_DAY = "dd/MM/y"
 
 NO_BREAK = "\u00a0"
 UNBROKEN = re.compile(r" (?=[:;?!»])|(?<=«) |(?<=\d) (?=jours?\b|days?\b)")  # French signs, and numbers of days
+WHITE = re.compile(r"[ \n]+")  # but not what is kept together already
 PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
@@ -100,8 +101,9 @@ def _pages() -> Environment:
 def _day(context: Context, day: date) -> str:
     """Write a day in words: 1er mars 2025, 2 March 2025."""
     language = Language(context["language"])
-    written = _written(day, LONG_DAY, LOCALES[language])
-    return written.replace("1 ", "1er ", 1) if language is Language.FR and day.day == 1 else written
+    number, _, month_and_year = _written(day, LONG_DAY, LOCALES[language]).partition(" ")
+    first = "er" if language is Language.FR and day.day == 1 else ""
+    return f"{number}{first}{NO_BREAK}{month_and_year}"
 
 
 @pass_context
@@ -124,13 +126,13 @@ def _money(context: Context, cents: int) -> str:
 
 
 def _typeset(text: str) -> str:
-    """Keep together what no line may break."""
-    return UNBROKEN.sub(NO_BREAK, " ".join(text.split(" ")).strip())
+    """Put a text into one line, and keep together what none may break."""
+    return UNBROKEN.sub(NO_BREAK, WHITE.sub(" ", text).strip(" "))
 
 
 def _filled(text: str) -> str:
     """Set paragraphs in lines."""
-    found = [_typeset(" ".join(one.split())) for one in PARAGRAPHS.split(text.strip())]
+    found = [_typeset(one) for one in PARAGRAPHS.split(text.strip())]
     return "\n\n".join(textwrap.fill(one, TEXT_LINE, break_long_words=False, break_on_hyphens=False) for one in found)
 
 
@@ -143,5 +145,5 @@ def _typeset_markup(text: Markup) -> Markup:
 
 
 def _marked_up(text: Markup) -> Markup:
-    found = (_typeset(" ".join(str(one).split())) for one in PARAGRAPHS.split(str(text).strip()))
+    found = (_typeset(one) for one in PARAGRAPHS.split(str(text).strip()))
     return Markup("\n".join(f'<p style="margin:0 0 16px">{one}</p>' for one in found))  # noqa: S704 - escaped before

@@ -1,4 +1,5 @@
-"""Real mail servers in this process, which can be told to answer otherwise, to fall silent, or to hang up at any step."""
+"""Real mail servers in this process, which can be told to answer otherwise, to fall silent, or to hang up."""
+# ruff: noqa: N802 - aiosmtpd looks methods up by the names of commands
 
 import asyncio
 import ssl
@@ -34,6 +35,7 @@ class MailServer:
     open: set["Line"] = field(default_factory=set)
     opened: int = 0
     most_open: int = 0
+    closed_to_strangers: bool = False
     letters_each: int = 1_000  # on one connection
     commands: list[str] = field(default_factory=list)
     held: asyncio.Event | None = None  # what was sent is taken once this is set
@@ -97,6 +99,8 @@ class Line(SMTP):
         self.letters += 1
         if self.letters > self.mail.letters_each:
             self.mail.plans["MAIL"].insert(0, "421 4.7.0 too many messages on this connection")
+        if self.mail.closed_to_strangers and not self.session.authenticated:
+            self.mail.plans["MAIL"].insert(0, "530 5.7.0 who are you?")
         await self._unless("MAIL") or await super().smtp_MAIL(arg)
 
     async def smtp_RCPT(self, arg: str) -> None:
@@ -107,6 +111,9 @@ class Line(SMTP):
 
     async def smtp_RSET(self, arg: str) -> None:
         await self._unless("RSET") or await super().smtp_RSET(arg)
+
+    async def smtp_QUIT(self, arg: str) -> None:
+        await self._unless("QUIT") or await super().smtp_QUIT(arg)
 
     async def misbehave(self, behaviour: Fault) -> None:
         """Hang up, or say nothing any more."""

@@ -47,7 +47,7 @@ async def post(
 ) -> AsyncIterator[Post]:
     """Serve mail, and open a channel to it; without encryption unless told otherwise."""
     async with serving(server or MailServer(), **(options or {})) as running:
-        email = Email(make_access(port=running.port, **({"security": "none"} | given)), patience)
+        email = Email(make_access(**({"security": "none", "port": running.port} | given)), patience)
         try:
             yield Post(email, running)
         finally:

@@ -1,0 +1,110 @@
+"""Which addresses can be written to, and how they go out."""
+
+import pytest
+
+from integrations.channels.base import AddressRefusedError, AwayError, ChannelError, LaterError
+from tests.channels.conftest import MakeAccess, Run
+from tests.channels.mail_servers import MailServer
+from tests.channels.sending import post
+
+LONGEST_LOCAL = "a" * 64
+LONG_DOMAIN = ".".join(["b" * 60] * 3)  # 182 characters
+
+UTF8 = {"enable_SMTPUTF8": True}
+
+
+def send_to(run: Run, make_access: MakeAccess, address: str, answer: str | None = None, **options: object) -> object:
+    """Return the server that took a notice to an address, or how that failed."""
+
+    async def send() -> MailServer | ChannelError:
+        async with post(make_access, options=options) as sending:
+            sending.server.plan("MAIL", answer)
+            try:
+                await sending.send(address=address)
+            except ChannelError as error:
+                return error
+            return sending.server
+
+    return run(send())
+
+
+@pytest.mark.parametrize(
+    ("address", "gone_out"),
+    [
+        ("zoe@exemple.fr", "zoe@exemple.fr"),
+        ("Zoe.O'Neil+parking@Exemple.FR", "Zoe.O'Neil+parking@exemple.fr"),
+        ("zoe@émile-zola.fr", "zoe@xn--mile-zola-93a.fr"),
+        (f"{LONGEST_LOCAL}@exemple.fr", f"{LONGEST_LOCAL}@exemple.fr"),
+        (f"a{LONGEST_LOCAL}@exemple.fr", f"a{LONGEST_LOCAL}@exemple.fr"),  # not for us to judge: some have such
+        (f"{LONGEST_LOCAL}@{LONG_DOMAIN}.fr", f"{LONGEST_LOCAL}@{LONG_DOMAIN}.fr"),
+    ],
+)
+def test_an_address_goes_out_as_every_server_takes_it(
+    run: Run, make_access: MakeAccess, address: str, gone_out: str
+) -> None:
+    server = send_to(run, make_access, address)
+
+    assert isinstance(server, MailServer)
+    assert [envelope.rcpt_tos for envelope in server.taken] == [[gone_out]]
+    assert server.taken[0].mail_options == []
+
+
+def test_an_accent_before_the_at_needs_a_server_that_takes_it(run: Run, make_access: MakeAccess) -> None:
+    server = send_to(run, make_access, "zoë@émile-zola.fr", **UTF8)
+
+    assert isinstance(server, MailServer)
+    taken = server.taken[0]
+    assert taken.rcpt_tos == ["zoë@xn--mile-zola-93a.fr"]
+    assert "SMTPUTF8" in taken.mail_options
+    assert isinstance(taken.content, bytes)
+    assert "<zoë@xn--mile-zola-93a.fr>\r\n".encode() in taken.content
+
+
+def test_an_accent_before_the_at_is_refused_where_no_server_takes_it(run: Run, make_access: MakeAccess) -> None:
+    error = send_to(run, make_access, "zoë@exemple.fr")
+
+    assert isinstance(error, AddressRefusedError)
+    assert error.code == "smtputf8_not_offered"
+
+
+def test_one_recipients_accent_does_not_take_the_channel_away_from_all(run: Run, make_access: MakeAccess) -> None:
+    error = send_to(run, make_access, "zoë@exemple.fr", "550 5.6.7 non-ASCII addresses not permitted", **UTF8)
+    others = send_to(run, make_access, "zoe@exemple.fr", "550 5.1.0 sender rejected", **UTF8)
+
+    assert isinstance(error, LaterError)
+    assert isinstance(others, AwayError)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "zoe",
+        "zoe@",
+        "@exemple.fr",
+        "zoe@exemple",
+        "zoe@@exemple.fr",
+        "zoe@exemple..fr",
+        "zoe @exemple.fr",
+        "zoe@exemple.fr> SIZE=1",
+        "zoe@exemple.fr\r\nDATA",
+        "zoe@exemple.fr, max@exemple.fr",
+        '"zoe"@exemple.fr',
+        "Zoe <zoe@exemple.fr>",
+        f"{LONGEST_LOCAL}@{LONG_DOMAIN}.{'c' * 10}.fr",
+        "zoe@[127.0.0.1]",
+        "zoe@\u2028exemple.fr",
+    ],
+)
+def test_an_address_that_can_be_nobodys_is_refused_without_asking(
+    run: Run, make_access: MakeAccess, address: str
+) -> None:
+    async def send() -> tuple[ChannelError, MailServer]:
+        async with post(make_access) as sending:
+            return await sending.failure(address=address), sending.server
+
+    error, server = run(send())
+
+    assert (type(error), error.code) == (AddressRefusedError, "address_malformed")
+    assert server.opened == 0
+    assert not address or address not in f"{error} {error!r} {error.__context__!r} {error.__cause__!r}"

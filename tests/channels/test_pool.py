@@ -1,0 +1,188 @@
+"""Connections are kept from notice to notice, are no more than allowed, and are replaced without anybody noticing."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from integrations.channels import pool
+from integrations.channels.base import AwayError, ChannelError, LaterError, UnclearError
+from integrations.channels.opening import Patience
+from tests.channels.conftest import MakeAccess, Run
+from tests.channels.mail_servers import Fault, MailServer
+from tests.channels.sending import post
+
+
+def test_one_notice_after_another_goes_over_one_connection(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> MailServer:
+        async with post(make_access) as sending:
+            for _ in range(5):
+                await sending.send()
+            return sending.server
+
+    server = run(send())
+
+    assert (len(server.taken), server.opened) == (5, 1)
+
+
+def test_nothing_is_connected_before_the_first_notice(run: Run, make_access: MakeAccess) -> None:
+    async def wait() -> MailServer:
+        async with post(make_access) as sending:
+            return sending.server
+
+    assert run(wait()).opened == 0
+
+
+def test_notices_side_by_side_use_no_more_connections_than_allowed(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> MailServer:
+        async with post(make_access, connections=3) as sending:
+            assert sending.email.at_once == 3
+            await asyncio.gather(*(sending.send(reminder_id=UUID(int=number)) for number in range(30)))
+            return sending.server
+
+    server = run(send())
+
+    assert (len(server.taken), server.most_open) == (30, 3)
+    assert len({envelope.content for envelope in server.taken}) == 30
+
+
+def test_notices_do_not_wait_for_one_that_is_slow(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> MailServer:
+        async with post(make_access, connections=2, patience=Patience(5.0, 5.0, 30.0)) as sending:
+            sending.server.plan("END", Fault.SILENT)
+            slow = asyncio.create_task(sending.send())
+            await _until(lambda: bool(sending.server.taken))
+            for _ in range(3):
+                await sending.send()
+            assert not slow.done()
+            slow.cancel()
+            return sending.server
+
+    assert len(run(send()).taken) == 4
+
+
+def test_a_connection_that_the_server_closed_while_idle_is_no_failure(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> MailServer:
+        async with post(make_access) as sending:
+            await sending.send()
+            sending.server.hang_up()
+            await _until(lambda: not sending.server.open)
+            await sending.send()
+            return sending.server
+
+    server = run(send())
+
+    assert (len(server.taken), server.opened) == (2, 2)
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT"])
+@pytest.mark.parametrize(
+    "behaviour", [Fault.LOST, Fault.SILENT, "421 4.4.2 idle for too long", "421-4.7.0 enough\r\n421 4.7.0 for now"]
+)
+def test_a_kept_connection_that_turns_out_to_be_of_no_use_is_replaced(
+    run: Run, make_access: MakeAccess, step: str, behaviour: str | Fault
+) -> None:
+    async def send() -> MailServer:
+        patience = Patience(5.0, 0.2 if behaviour is Fault.SILENT else 5.0, 5.0)
+        async with post(make_access, patience=patience) as sending:
+            await sending.send()
+            sending.server.plan(step, behaviour)
+            await sending.send()
+            return sending.server
+
+    server = run(send())
+
+    assert (len(server.taken), server.opened) == (2, 2)
+
+
+@pytest.mark.parametrize("kind", [AwayError, LaterError, UnclearError])
+def test_a_notice_is_tried_once_more_at_most_and_never_after_data(
+    run: Run, make_access: MakeAccess, kind: type[ChannelError]
+) -> None:
+    step = {AwayError: "MAIL", LaterError: "DATA", UnclearError: "END"}[kind]
+
+    async def send() -> tuple[ChannelError, MailServer]:
+        async with post(make_access) as sending:
+            await sending.send()
+            sending.server.commands.clear()
+            sending.server.plan(step, Fault.LOST, Fault.LOST, Fault.LOST)
+            return await sending.failure(), sending.server
+
+    error, server = run(send())
+
+    assert isinstance(error, kind)
+    assert server.commands.count("MAIL") == (2 if kind is AwayError else 1)
+
+
+def test_a_recipient_who_is_refused_is_not_asked_for_twice(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> list[str]:
+        async with post(make_access) as sending:
+            await sending.send()
+            sending.server.commands.clear()
+            sending.server.plan("RCPT", "550 5.1.1 nobody")
+            await sending.failure()
+            return list(sending.server.commands)
+
+    assert run(send()) == ["MAIL", "RCPT"]
+
+
+def test_a_server_may_take_only_some_messages_on_a_connection(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> MailServer:
+        async with post(make_access, server=MailServer(letters_each=2)) as sending:
+            for _ in range(5):
+                await sending.send()
+            return sending.server
+
+    server = run(send())
+
+    assert (len(server.taken), server.opened) == (5, 3)
+
+
+def test_a_connection_is_given_up_after_many_messages(
+    run: Run, make_access: MakeAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "LETTERS_EACH", 2)
+
+    async def send() -> MailServer:
+        async with post(make_access) as sending:
+            for _ in range(5):
+                await sending.send()
+            return sending.server
+
+    server = run(send())
+
+    assert (len(server.taken), server.opened) == (5, 3)
+
+
+def test_a_connection_is_given_up_after_some_idle_time(
+    run: Run, make_access: MakeAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
+
+    async def send() -> MailServer:
+        async with post(make_access) as sending:
+            await sending.send()
+            await sending.send()
+            return sending.server
+
+    server = run(send())
+
+    assert (len(server.taken), server.opened, server.commands.count("QUIT")) == (2, 2, 2)
+
+
+def test_a_connection_says_goodbye_at_the_end(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> MailServer:
+        async with post(make_access, connections=2) as sending:
+            await asyncio.gather(sending.send(), sending.send())
+            await sending.email.aclose()
+            await _until(lambda: not sending.server.open)
+            return sending.server
+
+    assert run(send()).commands.count("QUIT") == 2
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - the other side tells nobody
+            await asyncio.sleep(0.005)
