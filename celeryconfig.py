@@ -13,7 +13,8 @@ TASK_SECONDS = 10  # every task of the hub ends within this; longer work is cut 
 VISIBILITY_SECONDS = 30  # longer than any task: what a killed worker had taken runs elsewhere after this
 SWEEP_SECONDS = 2.0
 ADVANCE_SECONDS = 10.0  # so long after midnight the work of a new day begins at the latest
-REMIND_SECONDS = 10.0  # a reminder that failed is looked at again this often
+REMIND_SECONDS = 5.0  # a reminder that failed is looked at again this often
+PURGE_SECONDS = 60.0  # for two seconds each time: the sweeps wait no longer, and a backlog is worked off in hours
 SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for gone
 
 _settings = settings()
@@ -131,6 +132,11 @@ beat_schedule = {
         "task": "calendar.remind",
         "schedule": REMIND_SECONDS,
         "options": {"expires": REMIND_SECONDS},
+    },
+    "calendar.purge": {
+        "task": "calendar.purge",
+        "schedule": PURGE_SECONDS,
+        "options": {"expires": PURGE_SECONDS},
     },
     "calendar.reconcile": {
         "task": "calendar.reconcile",

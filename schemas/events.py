@@ -24,6 +24,7 @@ class EventType(StrEnum):
     PERMIT_IMPORTED = "permit.imported"
     PERMIT_LAPSED = "permit.lapsed"
     PERMIT_ENDED = "permit.ended"
+    PERMIT_FORGOTTEN = "permit.forgotten"  # it was over for so long that nothing personal is kept of it
     CONSENT_ALLOWED = "consent.allowed"
     CONSENT_REFUSED = "consent.refused"
     CONTACT_UPDATED = "resident.contact_updated"

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; one without a contract leaves it
     reminder_days: Annotated[tuple[int, ...], NoDecode] = (60, 30, 7, 0, -1)  # ahead of a term's last day; -1: after it
     payment_reminder_days: Annotated[tuple[int, ...], NoDecode] = (5,)  # ahead of the last day to pay
+    # How long what is over is kept; the same date so many months later is the last day.
+    plates_kept_months: int = Field(default=12, ge=1, le=120)  # replaced plates, and permits
+    jobs_kept_months: int = Field(default=13, ge=1, le=120)  # and refused messages, and reminders
+    disclosures_kept_months: int = Field(default=36, ge=12, le=120)
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=LONGEST_REQUEST)  # its deadline, from before its claim
     in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain

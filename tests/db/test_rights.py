@@ -12,6 +12,12 @@ LEDGERS = (
     "payments",
     "refused_messages",
 )
+PURGES = {
+    "purge_jobs(%s, 1)": "3 weeks",
+    "purge_refused_messages(%s, 1)": "3 weeks",
+    "purge_reminders(%s, 1)": "3 weeks",
+    "purge_disclosures(%s, '1 minute', '00000000-0000-0000-0000-000000000000', 1)": "11 months",
+}
 A_COLUMN = """
     SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position DESC LIMIT 1
 """
@@ -42,7 +48,7 @@ def test_every_table_is_either_a_ledger_or_known_to_be_changed_by_workers(databa
     with database.connect() as owner:
         tables = {row[0] for row in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     changed = {"hub_state", "residents", "permits", "terms", "plate_assignments", "shares"}
-    changed |= {"providers", "provider_events", "reconciliations", "reconciled_copies", "ticks"}
+    changed |= {"providers", "provider_events", "reconciliations", "reconciled_copies", "ticks", "walks"}
     changed |= {"reminders", "channels"}
     assert tables == {*LEDGERS, *changed, "alembic_version"}
 
@@ -55,3 +61,42 @@ def test_a_worker_cannot_make_tables_nor_give_itself_rights(worker):
     worker.execute("GRANT UPDATE ON jobs TO permit_hub_worker")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         worker.execute("UPDATE jobs SET kind = kind")
+
+
+@pytest.mark.parametrize(("purge", "floor"), PURGES.items(), ids=[name.split("(")[0] for name in PURGES])
+def test_a_worker_purges_by_the_owners_functions_and_nothing_young(worker, purge, floor):
+    for moment in ("now()", "'infinity'", "NULL", f"now() - interval '{floor}' + interval '1 minute'"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="too young"):
+            worker.execute("SELECT " + purge.replace("%s", moment))
+    worker.execute("SELECT " + purge.replace("%s", f"now() - interval '{floor}'"))
+
+
+def test_a_worker_can_delete_no_reminder_directly(worker):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        worker.execute("DELETE FROM reminders")
+
+
+def test_nobody_but_the_workers_and_the_owner_may_purge(database):
+    listed = """
+        SELECT proname, prosecdef, proconfig, pg_get_userbyid(proowner), array_agg(DISTINCT CASE grantee
+            WHEN 0 THEN 'public' ELSE pg_get_userbyid(grantee) END) AS allowed
+        FROM pg_proc CROSS JOIN aclexplode(proacl)
+        WHERE proname LIKE 'purge%' GROUP BY 1, 2, 3, 4
+    """
+    with database.connect() as owner:
+        found = owner.execute(listed).fetchall()
+    assert len(found) == len(PURGES)
+    for _, definer, config, owned_by, allowed in found:
+        assert definer
+        assert config == ["search_path=pg_catalog, pg_temp"]
+        assert set(allowed) == {owned_by, "permit_hub_worker"}
+
+
+def test_a_table_of_the_workers_own_does_not_stand_in_for_a_ledger(database, worker):
+    with database.connect() as owner:
+        owner.execute("""
+            INSERT INTO jobs (job_id, kind, outcome, digest, receipt, recorded_at)
+            VALUES (gen_random_uuid(), 'permit.renew', 'applied', '', '{}', now() - interval '1 year')
+        """)
+    worker.execute("CREATE TEMPORARY TABLE jobs (job_id uuid, recorded_at timestamptz)")
+    assert worker.execute("SELECT purge_jobs(now() - interval '1 month', 10)").fetchone() == (1,)

@@ -12,6 +12,7 @@ from schemas.jobs import Verified
 from worker.domain import pending as pending_rules
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import Plate
+from worker.domain.retention import last_known_day, over_on
 
 COLUMNS = """
     p.permit_id, p.resident_id, p.status, p.requested_on, p.profile, p.ban_id, p.address, p.zones, p.pending,
@@ -31,17 +32,19 @@ _OF_RESIDENTS = text(f"""
 _RECORD = """
     jsonb_to_recordset(CAST(:permits AS jsonb)) AS new
         (permit_id uuid, resident_id text, status text, requested_on date, profile text, ban_id text, address text,
-         zones text[], pending jsonb, reason text, verified jsonb)
+         zones text[], pending jsonb, reason text, verified jsonb, over_on date)
 """
 _INSERT = text(f"""
     INSERT INTO permits
-        (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified)
-    SELECT permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified
+        (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified,
+         over_on)
+    SELECT permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified,
+         over_on
     FROM {_RECORD} ON CONFLICT DO NOTHING RETURNING permit_id
 """)
 _UPDATE = text(f"""
     UPDATE permits SET status = new.status, ban_id = new.ban_id, address = new.address, zones = new.zones,
-        pending = new.pending, reason = new.reason
+        pending = new.pending, reason = new.reason, over_on = new.over_on
     FROM {_RECORD} WHERE permits.permit_id = new.permit_id
 """)
 _INSERT_TERMS = text("""
@@ -49,11 +52,12 @@ _INSERT_TERMS = text("""
     SELECT permit_id, first_day, last_day, last_day < :today
     FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
 """)
-_ERASE = text("""
+_BLANK = """
     UPDATE permits SET ban_id = '', address = '', zones = '{}', pending = NULL, reason = NULL,
-        verified = NULL
-    WHERE resident_id = :resident_id
-""")
+        verified = NULL, over_on = NULL
+"""
+_ERASE = text(_BLANK + "WHERE resident_id = :resident_id")
+_FORGET = text(_BLANK + "WHERE permit_id = ANY(:permit_ids)")
 _DELETE = text("DELETE FROM permits WHERE permit_id = ANY(:permit_ids)")
 
 
@@ -65,14 +69,15 @@ def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, lis
     return permits
 
 
-def insert(db: Connection, permits: Iterable[Permit]) -> set[UUID]:
+def insert(db: Connection, permits: Iterable[Permit], today: date) -> set[UUID]:
     """Write new permits, without terms; return those whose id was free."""
-    return set(db.execute(_INSERT, {"permits": json.dumps([_values(permit) for permit in permits])}).scalars())
+    rows = [_values(permit, last_known_day(permit, today)) for permit in permits]
+    return set(db.execute(_INSERT, {"permits": json.dumps(rows)}).scalars())
 
 
-def update(db: Connection, permits: Iterable[Permit]) -> None:
-    """Write permits as they have become, without terms."""
-    db.execute(_UPDATE, {"permits": json.dumps([_values(permit) for permit in permits])})
+def update(db: Connection, permits: Iterable[Permit], today: date) -> None:
+    """Write permits as they have become today, without terms."""
+    db.execute(_UPDATE, {"permits": json.dumps([_values(permit, today) for permit in permits])})
 
 
 def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date) -> None:
@@ -95,6 +100,11 @@ def erase(db: Connection, resident_id: str) -> None:
     db.execute(_ERASE, {"resident_id": resident_id})
 
 
+def forget(db: Connection, permit_ids: Iterable[UUID]) -> None:
+    """Delete what is personal in some permits; their plates are forgotten apart."""
+    db.execute(_FORGET, {"permit_ids": list(permit_ids)})
+
+
 def read(row: Row[Any]) -> Permit:
     """Return the permit of a row with `COLUMNS`."""
     return Permit(
@@ -113,8 +123,10 @@ def read(row: Row[Any]) -> Permit:
     )
 
 
-def _values(permit: Permit) -> dict[str, object]:
+def _values(permit: Permit, closed_on: date) -> dict[str, object]:
+    last = over_on(permit, closed_on)
     return {
+        "over_on": last and str(last),
         "permit_id": str(permit.permit_id),
         "resident_id": permit.resident_id,
         "status": permit.status.value,

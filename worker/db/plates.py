@@ -36,6 +36,9 @@ _RELEASE = text(
     + _LATEST
     + " AND NOT isempty(during)"
 )
+_REPLACE = text("""
+    UPDATE plate_assignments SET replaced_at = clock_timestamp() WHERE permit_id = :permit_id AND replaced_at IS NULL
+""")
 _FORGET = text("DELETE FROM plate_assignments WHERE permit_id = ANY(:permit_ids)")
 
 
@@ -79,6 +82,12 @@ def extend(db: Connection, permit_id: UUID, until: datetime | None) -> None:
 def release(db: Connection, permit_id: UUID) -> None:
     """End a permit's reservation now."""
     db.execute(_RELEASE, {"permit_id": permit_id})
+
+
+def replace(db: Connection, permit_id: UUID) -> None:
+    """End a permit's reservation now, and note of the plate that another takes its place."""
+    release(db, permit_id)
+    db.execute(_REPLACE, {"permit_id": permit_id})
 
 
 def forget(db: Connection, permit_ids: Iterable[UUID]) -> None:

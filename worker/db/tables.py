@@ -56,6 +56,13 @@ ticks = Table(
     _moment("ticked_at"),
 )
 
+walks = Table(
+    "walks",
+    metadata,
+    Column("walk", Text, primary_key=True),
+    Column("looked_at", Uuid),  # the last permit; none where it is to begin anew
+)
+
 residents = Table(
     "residents",
     metadata,
@@ -85,6 +92,7 @@ permits = Table(
     Column("pending", JSONB),
     Column("reason", Text),
     Column("verified", JSONB),  # by upstream; of none that was imported
+    Column("over_on", Date),  # its last day, or the one on which it was closed; of one that is forgotten, none
     CheckConstraint(
         "status IN ('submitted', 'awaiting_payment', 'active', 'rejected', 'cancelled_by_resident', "
         "'cancelled_unpaid', 'ended')",
@@ -92,6 +100,7 @@ permits = Table(
     ),
     Index("permits_under_review", "requested_on", postgresql_where=text("status = 'submitted'")),
     Index("permits_unpaid", text("(pending ->> 'pay_by')"), postgresql_where=text("pending ->> 'pay_by' IS NOT NULL")),
+    Index("permits_over", "over_on", "permit_id", postgresql_where=text("over_on IS NOT NULL")),
 )
 
 terms = Table(
@@ -121,7 +130,9 @@ plate_assignments = Table(
     Column("country", String(2), nullable=False),
     Column("plate_key", Uuid, nullable=False),
     Column("during", TSTZRANGE, nullable=False),
+    _moment("replaced_at", nullable=True),  # by another plate
     ExcludeConstraint(("plate_key", "="), ("during", "&&"), name="plate_in_use", using="gist"),
+    Index("plates_replaced", "replaced_at", postgresql_where=text("replaced_at IS NOT NULL")),
 )
 
 payments = Table(
@@ -147,6 +158,7 @@ jobs = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("receipt", JSONB, nullable=False),
     _recorded_at(),
+    Index("jobs_by_age", "recorded_at"),
 )
 
 refused_messages = Table(
@@ -161,6 +173,7 @@ refused_messages = Table(
     Column("field", Text),
     Column("size", Integer),  # bytes, where there is a message of its own
     _recorded_at(),
+    Index("refused_messages_by_age", "recorded_at"),
 )
 
 consent_decisions = Table(
@@ -271,6 +284,7 @@ reminders = Table(
     CheckConstraint("state IN ('due', 'sent', 'dropped', 'refused', 'unclear')", name="reminders_state"),
     Index("reminders_due", "due_at", postgresql_where=text("state = 'due'")),
     Index("reminders_undelivered", "settled_at", postgresql_where=text("state IN ('refused', 'unclear')")),
+    Index("reminders_by_age", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
 )
 
 channels = Table(

@@ -81,7 +81,7 @@ def _write(
     today: date,
 ) -> list[Permit]:
     """Write permits and plates, and note which rows the database would not have."""
-    new = permits.insert(db, (permit for _, permit in sound.values()))
+    new = permits.insert(db, (permit for _, permit in sound.values()), today)
     in_order = (permit for permit_id, (_, permit) in sound.items() if permit_id in new)  # the first row has the plate
     free = plates.assign(db, (assignment_of(hub, permit, today) for permit in in_order))
     permits.delete(db, new - free)

@@ -79,7 +79,7 @@ def erase(job: jobs.EraseResident, work: Work) -> None:
         )
     )
     ended = [rules.end(permit).permit for permit in work.permits.values() if permit.is_open]
-    permits.update(work.db, ended)
+    permits.update(work.db, ended, work.today)
     work.permits.update({permit.permit_id: permit for permit in ended})
     work.want(work.permits, Urgency.CONSENT, {key.provider for key in work.shares})
     plates.forget(work.db, work.permits)

@@ -78,7 +78,7 @@ class Work:
             RefusedError: `permit_exists`, `plate_in_use`.
         """
         permit = change.permit
-        if not permits.insert(self.db, [permit]):
+        if not permits.insert(self.db, [permit], self.today):
             raise RefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
         permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms), self.today)
         self._assign(permit)
@@ -91,7 +91,7 @@ class Work:
             RefusedError: `plate_in_use`.
         """
         before, after = self.permits[change.permit.permit_id], change.permit
-        permits.update(self.db, [after])
+        permits.update(self.db, [after], self.today)
         new = ((after.permit_id, term) for term in after.terms if term not in before.terms)
         permits.insert_terms(self.db, new, self.today)
         self._move_plate(before, after)
@@ -167,7 +167,7 @@ class Work:
     def _move_plate(self, before: Permit, after: Permit) -> None:
         was, now = reserved_until(before, self.today), reserved_until(after, self.today)
         if after.plate != before.plate:
-            plates.release(self.db, after.permit_id)
+            plates.replace(self.db, after.permit_id)
             self._assign(after)
         elif was is None and now is not None:
             self._assign(after)

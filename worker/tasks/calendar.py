@@ -7,13 +7,14 @@ from celery import current_app, shared_task
 from integrations.channels.registry import CHANNELS
 from worker.db import ticks
 from worker.db.engine import transact
-from worker.services import calendar, reminders
+from worker.services import calendar, reminders, retention
 from worker.services import sweep as service
 from worker.tasks.process import hub
 from worker.tasks.reconcile import RUN
 from worker.tasks.remind import SEND
 
 WORK_SECONDS = 5.0  # at a time: a slice more has to end within a task's time, too
+PURGE_SECONDS = 2.0
 EXPIRES_SECONDS = 600.0  # each sweep asks anew: while nobody takes from the bulk queue, they must not stack there
 
 
@@ -47,6 +48,13 @@ def remind() -> None:
         pass
     for channel in reminders.due_channels(hub(), CHANNELS):
         current_app.send_task(SEND, args=[channel], retry=False, expires=EXPIRES_SECONDS)
+
+
+@shared_task(name="calendar.purge", send_events=False)  # type: ignore[untyped-decorator]
+def purge() -> None:
+    """Delete what has been kept long enough; what is not done in time, the next tick does."""
+    if _is_new("calendar.purge"):
+        retention.purge(hub(), hub().today(), time.monotonic() + PURGE_SECONDS)
 
 
 @shared_task(name="calendar.reconcile", send_events=False)  # type: ignore[untyped-decorator]

@@ -28,6 +28,7 @@ EventType = Literal[
     "permit.imported",
     "permit.lapsed",
     "permit.ended",
+    "permit.forgotten",
     "consent.allowed",
     "consent.refused",
     "resident.contact_updated",

@@ -1,0 +1,129 @@
+"""Forget what is over for long enough, and delete the records that nobody needs any more.
+
+What is due is found in the database, so days of downtime cost a delay. All of it goes in slices, each in a transaction
+of its own, a slice of each kind in turn; permits go one resident at a time, so that no withdrawal waits for long.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from datetime import time as midnight
+from functools import partial
+from time import monotonic
+
+import structlog
+from sqlalchemy import Connection
+
+from schemas.events import EventType
+from worker.db import permits, plates, residents, retention
+from worker.db.engine import transact
+from worker.db.retention import Ledger, Place
+from worker.domain import permit as rules
+from worker.domain.retention import latest_due, may_be_held
+from worker.hub import AWAY, Hub
+from worker.live import Publication
+from worker.services.publish import publish
+from worker.services.work import Work
+
+ROWS = 1_000  # of a ledger, deleted in one transaction
+FORGOTTEN = 20  # permits
+DISCLOSURES = 2_000  # looked through each time; a hub with ten million comes round within days
+
+log = structlog.get_logger()
+
+
+def purge(hub: Hub, today: date, until: float = math.inf) -> None:
+    """Delete and forget what is due by today, until a moment of the monotonic clock; a later purge goes on.
+
+    Raises:
+        worker.hub.AWAY: the database or Redis is out of reach.
+    """
+    kept = hub.settings
+    jobs_before = _before(hub, today, kept.jobs_kept_months)
+    slices = {
+        "plates": _plates(hub, _before(hub, today, kept.plates_kept_months)),
+        "permits": _permits(hub, today),
+        **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
+        "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
+    }
+    purged: Counter[str] = Counter()
+    while slices and monotonic() < until:
+        for kind in list(slices):
+            count = _next(kind, slices[kind])
+            if count is None:
+                del slices[kind]
+            else:
+                purged[kind] += count
+    if purged.total():
+        log.info("retention.purged", **purged)
+
+
+def _next(kind: str, slices: Iterator[int]) -> int | None:
+    """Purge a slice of one kind; None where there are no more, or one that failed, which holds up no other kind."""
+    try:
+        return next(slices, None)
+    except AWAY:
+        raise
+    except Exception as error:
+        log.error("retention.failed", kind=kind, error=type(error).__name__)
+        return None
+
+
+def _before(hub: Hub, today: date, months: int) -> datetime:
+    """Return the midnight before which everything is due."""
+    return datetime.combine(latest_due(today, months) + timedelta(days=1), midnight(0), hub.zone)
+
+
+def _plates(hub: Hub, before: datetime) -> Iterator[int]:
+    while count := transact(hub.engine, lambda db: retention.delete_replaced_plates(db, before, ROWS)):
+        yield count
+
+
+def _ledger(hub: Hub, ledger: Ledger, before: datetime) -> Iterator[int]:
+    while count := transact(hub.engine, lambda db: retention.purge(db, ledger, before, ROWS)):
+        yield count
+
+
+def _disclosures(hub: Hub, before: datetime) -> Iterator[int]:
+    settle = timedelta(seconds=hub.settings.settle_seconds)
+    yield transact(hub.engine, lambda db: retention.purge_disclosures(db, before, settle, DISCLOSURES))
+
+
+def _permits(hub: Hub, today: date) -> Iterator[int]:
+    by = latest_due(today, hub.settings.plates_kept_months)
+    place: Place | None = None
+    while True:
+        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FORGOTTEN))
+        if place is None:
+            return
+        yield sum(_forget(hub, resident_id, by, today) for resident_id in due)
+
+
+def _forget(hub: Hub, resident_id: str, by: date, today: date) -> int:
+    try:
+        forgotten = transact(hub.engine, partial(_act, hub, resident_id, by, today))
+    except AWAY:
+        raise
+    except Exception as error:  # one resident's affairs must not keep all others' from being forgotten
+        log.error("retention.not_forgotten", resident=resident_id, error=type(error).__name__)
+        return 0
+    if forgotten is None:
+        return 0
+    publication, count = forgotten
+    publish(hub, [publication], today)
+    return count
+
+
+def _act(hub: Hub, resident_id: str, by: date, today: date, db: Connection) -> tuple[Publication, int] | None:
+    locked = residents.lock(db, [resident_id])
+    work = Work.start(hub, db, locked[resident_id], today)
+    held = {key.permit_id for key, stored in work.shares.items() if may_be_held(stored.share)}
+    gone = sorted((retention.due_of(db, resident_id, by) & work.permits.keys()) - held)
+    if not gone:
+        return None
+    permits.update(db, [rules.end(one).permit for one in map(work.permits.pop, gone) if one.is_open], today)
+    plates.forget(db, gone)
+    permits.forget(db, gone)
+    work.tell(EventType.PERMIT_FORGOTTEN, gone)
+    return work.finish(), len(gone)
