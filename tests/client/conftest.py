@@ -26,7 +26,7 @@ class ToyHub:
     redis: redis.Redis
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def toy(redis_url: str) -> Iterator[ToyHub]:
     prefix = f"toy-{uuid4().hex[:12]}:"
     command = [sys.executable, "-m", "celery", "-A", "toy_worker", "worker", "--queues=consent,jobs"]
