@@ -21,6 +21,7 @@ from integrations.sandbox.control import Control
 from ops.embedded import running as stacks
 from ops.embedded.folders import remove_data
 from tests.city import City, PermitHub
+from tests.commands import ready_to_fork
 
 COMMAND = (sys.executable, "-m", "ops.cli")
 SETTLE_SECONDS = 2.0  # the sandboxes apply nothing later than told
@@ -37,19 +38,13 @@ vehicle_verified = {vehicle_verified}
 
 
 @pytest.fixture(scope="session")
-def permit_hub() -> PermitHub:
-    def run(*arguments: object, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            env=os.environ | {"COLUMNS": "80"} | variables,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
+def permit_hub() -> Iterator[PermitHub]:
+    with ready_to_fork() as commands:
 
-    return run
+        def run(*arguments: object, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+            return commands.run([*map(str, arguments)], os.environ | {"COLUMNS": "80"} | variables, given)
+
+        yield run
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
 
 HERE = Path(__file__).parent
-TOGETHER = ("personal_space", "faults", "sharing", "ops", "guard", "stand_ins")
-"""Directories that one process runs as a whole, before all others: what takes longest may not begin last."""
+TOGETHER = (("personal_space", "ops"), ("faults",), ("sharing",), ("stack",), ("guard",), ("stand_ins",), ("client",))
+"""Directories that one process runs, before all others: what takes longest may not begin last."""
 
 _TOLD = "servers"  # the name under which they are told where the servers are
 _running = pytest.StashKey[Servers]()
@@ -76,8 +76,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Whole(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            directory = _directory(config.rootpath / file)
-            return directory if directory in TOGETHER else file
+            turn = _turn(config.rootpath / file)
+            return file if turn is None else str(turn)
 
     config.option.loadscopereorder = False
     return Whole(config, log)
@@ -86,9 +86,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put first what is handed out as a whole, when there are two processes to hand it to."""
     if hasattr(config, "workerinput"):
-        turns = {directory: turn for turn, directory in enumerate(TOGETHER)}
-        items.sort(key=lambda item: turns.get(_directory(item.path), len(turns)))
+        items.sort(key=lambda item: len(TOGETHER) if (turn := _turn(item.path)) is None else turn)
 
 
-def _directory(file: Path) -> str:
-    return file.relative_to(HERE).parts[0]
+def _turn(file: Path) -> int | None:
+    directory = file.relative_to(HERE).parts[0]
+    return next((turn for turn, together in enumerate(TOGETHER) if directory in together), None)

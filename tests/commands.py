@@ -1,0 +1,72 @@
+"""Commands of `permit-hub`, each in a process of its own, forked from one that has imported what all of them need.
+
+To start Python anew for each would take a second, nearly all of it importing. What is tried of a command is the same:
+its arguments, variables, input, output and exit code. The program as an operator starts it is what `city` runs on.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+STREAMS = {"stdin": os.O_RDONLY, "stdout": os.O_WRONLY, "stderr": os.O_WRONLY}  # in the order of their numbers
+FORKING = f"""
+import gc, json, os, sys
+from ops.cli import main
+
+gc.freeze()
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        sys.argv = ["permit-hub", *asked["arguments"]]
+        for number, (name, flags) in enumerate({STREAMS}.items()):
+            opened = os.open(asked["folder"] + "/" + name, flags)
+            os.dup2(opened, number)
+            os.close(opened)
+        main()
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Commands:
+    """The process from which commands are forked, one after the other."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(
+        self, arguments: list[str], environment: Mapping[str, str], given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with tempfile.TemporaryDirectory(prefix="hub-command-") as name:
+            folder = Path(name)
+            for stream in STREAMS:
+                (folder / stream).write_text(given if stream == "stdin" else "")
+            asked = {"arguments": arguments, "environment": dict(environment), "folder": name}
+            self._process.stdin.write(f"{json.dumps(asked)}\n")
+            self._process.stdin.flush()
+            code = int(self._process.stdout.readline())
+            printed, complaint = ((folder / stream).read_text() for stream in ("stdout", "stderr"))
+        return subprocess.CompletedProcess(arguments, code, printed, complaint)
+
+
+@contextmanager
+def ready_to_fork() -> Iterator[Commands]:
+    """Run the process from which commands are forked."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield Commands(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(20) == 0
