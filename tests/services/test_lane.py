@@ -190,7 +190,8 @@ def test_what_a_wrong_setting_is_about_is_noted_once_and_until_it_is_right(hub, 
 def test_slots_that_are_kept_are_used_for_a_withdrawal_though_the_rate_is_used_up(upstream, quick, twin, evidence):
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(60)))
-    limited = lane_of(quick, twin, Limit(100, 1_000.0))
+    patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 3.0}))  # on a busy machine
+    limited = lane_of(patient, twin, Limit(100, 1_000.0))
     asyncio.run(Drain(limited, quick.today).run())
     sent = len(twin.calls)
     assert sent == 5  # a tenth of the limit at once, half of it kept
