@@ -81,7 +81,7 @@ BEGIN
     {refuse}
     ids := ARRAY(SELECT d.permit_id FROM public.disclosures d WHERE d.permit_id > after
         ORDER BY d.permit_id LIMIT {most});
-    looked_at := ids[cardinality(ids)];
+    looked_at := CASE WHEN cardinality(ids) = {most} THEN ids[cardinality(ids)] END;
     WITH told AS (
         SELECT d.disclosure_id, d.permit_id, d.provider, d.recorded_at, d.fields_hash = '' AS removal, w.*
         FROM public.disclosures d CROSS JOIN LATERAL (
