@@ -137,7 +137,7 @@ def _filled(text: str) -> str:
 
 
 def _strong(text: str) -> Markup:
-    return Markup('<strong style="white-space:nowrap">{}</strong>').format(text)
+    return Markup('<strong style="display:inline-block;max-width:100%">{}</strong>').format(text)
 
 
 def _typeset_markup(text: Markup) -> Markup:
