@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.commands import dead_letters, requests
+from ops.commands import dead_letters, mailbox, requests
 from ops.commands.calendar import calendar
 from ops.commands.demo import demo
 from ops.commands.migrate import migrate
@@ -25,6 +25,7 @@ for command in (demo, up, sandbox, migrate, submit, space, status, calendar, rec
     app.command()(command)
 app.add_typer(requests.app)
 app.add_typer(dead_letters.app)
+app.add_typer(mailbox.app)
 
 
 @app.callback()

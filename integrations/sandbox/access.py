@@ -67,7 +67,7 @@ def load_or_make(folder: Path, servers: Mapping[str, type[Provider]]) -> Access:
     if not all((folder / name).exists() for name in (AUTHORITY, SERVER, EXPIRED, CLIENT)):
         _make_certificates(folder)
     kept = {
-        name: {setting: _kept(folder / _variable(name, setting).lower()) for setting in server.secrets}
+        name: {setting: kept_secret(folder / _variable(name, setting).lower()) for setting in server.secrets}
         for name, server in servers.items()
     }
     return Access(folder, servers, kept)
@@ -77,23 +77,26 @@ def _variable(provider: str, setting: str) -> str:
     return f"PERMIT_HUB_{provider.upper()}_{setting.upper()}"
 
 
-def _kept(file: Path) -> str:
+def kept_secret(file: Path) -> str:
+    """Read a secret; invent and keep it where there is none."""
     if not file.exists():
-        _write(file, secrets.token_hex(SECRET_BYTES).encode())
+        write_private(file, secrets.token_hex(SECRET_BYTES).encode())
     return file.read_text().strip()
 
 
 def _make_certificates(folder: Path) -> None:
     """Make all of them anew: the authority's key is not kept."""
     authority = trustme.CA(organization_name="permit-hub sandbox")
-    _write(folder / AUTHORITY, authority.cert_pem.bytes())
-    _write(folder / SERVER, authority.issue_cert(*HOSTS).private_key_and_cert_chain_pem.bytes())
+    write_private(folder / AUTHORITY, authority.cert_pem.bytes())
+    write_private(folder / SERVER, authority.issue_cert(*HOSTS).private_key_and_cert_chain_pem.bytes())
     expired = authority.issue_cert(*HOSTS, not_before=FROM, not_after=UNTIL)
-    _write(folder / EXPIRED, expired.private_key_and_cert_chain_pem.bytes())
-    _write(folder / CLIENT, authority.issue_cert(common_name="permit-hub").private_key_and_cert_chain_pem.bytes())
+    write_private(folder / EXPIRED, expired.private_key_and_cert_chain_pem.bytes())
+    write_private(
+        folder / CLIENT, authority.issue_cert(common_name="permit-hub").private_key_and_cert_chain_pem.bytes()
+    )
 
 
-def _write(file: Path, content: bytes) -> None:
+def write_private(file: Path, content: bytes) -> None:
     """Write a private file whole or not at all."""
     aside = file.with_suffix(f"{file.suffix}.new")
     aside.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import threading
 from datetime import datetime
@@ -32,6 +33,7 @@ def up(
     sandbox_tls_port: Annotated[
         int | None, typer.Option(help="The port of those behind HTTPS (default: a free one).")
     ] = None,
+    smtp_port: Annotated[int | None, typer.Option(help="The mailbox's port (default: a free one).")] = None,
     flower_port: Annotated[int | None, typer.Option(help="Flower's port (default: a free one).")] = None,
     personal_space_port: Annotated[
         int | None, typer.Option(help="The port of the residents' web app (default: a free one).")
@@ -46,6 +48,7 @@ def up(
         redis_port=redis_port,
         sandbox_port=sandbox_port,
         sandbox_tls_port=sandbox_tls_port,
+        smtp_port=smtp_port,
         flower_port=flower_port,
         personal_space_port=personal_space_port,
         stand_ins_port=stand_ins_port,
@@ -101,3 +104,10 @@ def _show(stack: Stack, account: Account, as_json: bool) -> None:
         table.add_row(name, address)
     messages.print(table)
     messages.print(f"Sign in at {stack.web_app.url} as {account.email}, password {account.password}.", highlight=False)
+    where = "" if stack.servers.data == DEFAULT_DATA.resolve() else f" --data {shlex.quote(str(stack.servers.data))}"
+    messages.print(
+        f"What is sent to residents by e-mail stays here: permit-hub mailbox{where}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

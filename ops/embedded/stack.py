@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from ops.canary import Canary
-from ops.embedded import programs, running, sandboxes, web_app
+from ops.embedded import mailbox, programs, running, sandboxes, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 
@@ -17,7 +17,7 @@ Report = Callable[[str], None]
 
 
 class Stack:
-    """Servers, migrated database, sandboxes, workers, beat, Flower and the residents' web app, while the context lasts.
+    """Servers, migrated database, stand-ins, workers, beat, Flower and the residents' web app, while the context lasts.
 
     Ports are free ones unless given. A child that dies is reported and started again; whatever ends this process,
     `kill -9` included, ends them all.
@@ -30,6 +30,7 @@ class Stack:
         redis_port: int | None = None,
         sandbox_port: int | None = None,
         sandbox_tls_port: int | None = None,
+        smtp_port: int | None = None,
         flower_port: int | None = None,
         personal_space_port: int | None = None,
         stand_ins_port: int | None = None,
@@ -40,11 +41,11 @@ class Stack:
         """Name the data folder; `report` is told, from another thread, of children that died.
 
         Whoever is the web app themselves does `with_web_app=False`, which makes for a quicker start.
-        `anew` begins with an empty database and an empty Valkey, whatever an earlier run left there.
+        `anew` begins with an empty database, an empty Valkey and an empty mailbox, whatever an earlier run left there.
         """
         self.servers = Servers(data, redis_port=redis_port, anew=anew)
         self._sandbox_port, self._sandbox_tls_port = sandbox_port, sandbox_tls_port
-        self._flower_port = flower_port
+        self._smtp_port, self._flower_port, self._anew = smtp_port, flower_port, anew
         self._personal_space_port, self._stand_ins_port = personal_space_port, stand_ins_port
         self._with_web_app = with_web_app
         self._report: Report = report or (lambda _: None)
@@ -64,6 +65,7 @@ class Stack:
             self.sandboxes = sandboxes.prepare(
                 self.servers.data, port=self._sandbox_port, tls_port=self._sandbox_tls_port
             )
+            self.mailbox = mailbox.prepare(self.servers.data, port=self._smtp_port, anew=self._anew)
             self.web_app = web_app.prepare(
                 self.servers.secrets,
                 redis_url=self.servers.valkey.url,
@@ -80,7 +82,11 @@ class Stack:
         assert self._flower_port is not None
         environment = os.environ | self.environment | {"PYTHONUNBUFFERED": "1"}
         supervisor = self.servers.supervisor
-        supervisor.launch(self.sandboxes.program(environment), *(self.web_app.programs() if self._with_web_app else ()))
+        supervisor.launch(
+            self.sandboxes.program(environment),
+            self.mailbox.program(environment),
+            *(self.web_app.programs() if self._with_web_app else ()),
+        )
         progress("migrating the database")
         supervisor.run_to_its_end(programs.migration(environment))
         progress("starting workers, beat and Flower")
@@ -101,7 +107,7 @@ class Stack:
         )
 
     def stop(self) -> None:
-        """End everything: workers first, then the sandboxes and the web app, then the servers."""
+        """End everything: workers first, then the sandboxes, the mailbox and the web app, then the servers."""
         running.withdraw(self.servers.data)
         self.servers.stop()
 
@@ -112,6 +118,7 @@ class Stack:
             "PERMIT_HUB_REDIS_PREFIX": REDIS_PREFIX,
             **self.servers.environment,
             **self.sandboxes.environment,
+            **self.mailbox.environment(self.web_app.url),
         }
 
     @property
@@ -122,6 +129,7 @@ class Stack:
             "flower": f"http://127.0.0.1:{self._flower_port}",
             "sandbox": self.sandboxes.url,
             "sandbox_tls": self.sandboxes.tls_url,
+            "mailbox": self.mailbox.address,
             "valkey": f"127.0.0.1:{self.servers.valkey.port}",
             "postgresql": str(self.servers.postgres.sockets),
             "logs": str(self.servers.logs),

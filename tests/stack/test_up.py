@@ -14,9 +14,9 @@ from integrations.registry import ADAPTERS
 from ops.canary import Canary
 from ops.embedded import running
 
-PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "valkey")
-SERVERS = {"postgres", "valkey", "sandbox", "flower", "stand-ins", "personal-space"}
-WORKERS = {"consent", "jobs", "bulk", "beat", *(f"deliver-{name}" for name in ADAPTERS)}
+PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "mailbox", "valkey")
+SERVERS = {"postgres", "valkey", "sandbox", "mailbox", "flower", "stand-ins", "personal-space"}
+WORKERS = {"consent", "jobs", "bulk", "remind", "beat", *(f"deliver-{name}" for name in ADAPTERS)}
 UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
 
 
