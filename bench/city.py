@@ -3,7 +3,6 @@
 from bench.ground import Ground
 
 SPREAD_DAYS = 730
-NAMES = "city-"
 SEED = (
     """
     INSERT INTO residents (resident_id, version, published_version, name, email, language)
@@ -54,3 +53,9 @@ def settle_in(ground: Ground, permits: int) -> None:
 def end_terms(ground: Ground, ends: int, providers: list[str]) -> None:
     """Let so many terms have ended yesterday, of permits that these providers hold."""
     ground.database.execute(END, {"today": ground.today, "ends": ends, "providers": providers})
+
+
+def call_off(ground: Ground) -> None:
+    """Have nobody act on what is left of those ends, for what is measured next."""
+    ground.database.execute("UPDATE terms SET noted = true WHERE NOT noted AND last_day < %s", [ground.today])
+    ground.settle()

@@ -22,6 +22,7 @@ from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.stack import Stack
+from ops.mailbox.store import Store
 from worker.settings import settings
 
 SOURCE = "demo"
@@ -60,7 +61,9 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
     started = time.monotonic()
     console.print("[bold]permit-hub[/]: the main job, end to end, on a stack of its own", highlight=False)
     console.print(
-        "PostgreSQL, Valkey, five providers' sandboxes, workers, beat and Flower", style="dim", highlight=False
+        "PostgreSQL, Valkey, five providers' sandboxes, a mail server, workers, beat and Flower",
+        style="dim",
+        highlight=False,
     )
     with console.status("starting") as status:
         stack.start(status.update)
@@ -73,7 +76,8 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
             Control(stack.sandboxes.url) as control,
         ):
             today = datetime.now(configured.zone).date()
-            return play(Stage(hub, control, Narrator(console, configured.zone), today))
+            mailbox = Store(stack.mailbox.access.messages, create=True)
+            return play(Stage(hub, control, mailbox, Narrator(console, configured.zone), today))
     except HubError as error:
         raise UnexpectedError(f"the hub answers ({error})") from None
     except httpx.HTTPError as error:

@@ -17,9 +17,10 @@ ZONES = ("14A", "14B")
 NEW_ZONES = ("14B", "14C")
 
 ACTIVE_PLATE, LAPSED_PLATE, CANCELLED_PLATE = "EF-367-QS", "PO-456-VB", "AA-111-AA"
-REQUESTED_PLATE, OTHER_PLATE = "GH-578-KL", "FT-902-LM"
+REQUESTED_PLATE, OTHER_PLATE, ENDING_PLATE = "GH-578-KL", "FT-902-LM", "CD-315-MN"
+CONTACT: Mapping[str, str] = {"name": "Élodie Exemple", "email": "elodie@example.org", "language": "fr"}
 
-ACTIVE, LAPSED, CANCELLED, REQUESTED = (uuid4() for _ in range(4))
+ACTIVE, LAPSED, CANCELLED, REQUESTED, ENDING = (uuid4() for _ in range(5))
 """The permits' ids, which upstream chooses."""
 
 
@@ -37,6 +38,13 @@ def existing_permits(today: date, resident_id: str = RESIDENT) -> list[dict[str,
         _existing(CANCELLED, CANCELLED_PLATE, "cancelled_by_resident", today),
     )
     return [{"resident_id": resident_id, **permit} for permit in permits]
+
+
+def ending_in(days: int, today: date) -> dict[str, object]:
+    """Return one more permit, of which so many days are left."""
+    last = today + timedelta(days=days)
+    first = add_months(last, -12)
+    return {"resident_id": RESIDENT, **_existing(ENDING, ENDING_PLATE, "active", first, (first, last))}
 
 
 def consent(choice: str) -> dict[str, object]:

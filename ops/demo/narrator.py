@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from permit_hub_client import Receipt
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
+from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +15,7 @@ from ops.receipts import reason
 from ops.screen import ALLOWED, APPS, PROVIDERS, REFUSED, WIDEST, day, show_cards, state
 from schemas.space import Card, Consent, Space
 
-KIND_WIDTH = 23
+KIND_WIDTH = 25
 
 
 class Narrator:
@@ -80,6 +81,11 @@ class Narrator:
             if one.provider in rows:
                 table.add_row(PROVIDERS[one.provider], state(one.state), *rows[one.provider])
         self._print(table, above=1)
+
+    def letter(self, headers: Iterable[tuple[str, str]], text: str) -> None:
+        """Show a message as it arrived."""
+        top = Text("\n").join(Text.assemble((f"{name}: ", "dim"), (value, "bold")) for name, value in headers)
+        self._print(Panel(Group(top, Text(), Text(text.strip())), border_style="dim", expand=False), above=1)
 
     def checked(self, words: str) -> None:
         """Tell of an expectation that was met."""

@@ -1,6 +1,7 @@
 """The demo from the first scene to the last, and what it came to."""
 
 from ops.demo.permits import a_new_request, the_account, the_renewal
+from ops.demo.reminder import a_reminder
 from ops.demo.sharing import a_change_of_vehicle, consent_allowed, consent_withdrawn, one_provider_down
 from ops.demo.stage import Stage
 from ops.demo.upstream import malformed_jobs, the_same_job_twice
@@ -23,6 +24,7 @@ def play(stage: Stage) -> dict[str, object]:
     the_same_job_twice(stage)
     malformed_jobs(stage)
     converged_after_outage_s = one_provider_down(stage)
+    reminded_after_s = a_reminder(stage)
     slowest = max(withdrawal_ms, key=lambda provider: withdrawal_ms[provider])
     stage.tell.figures(
         "What it came to",
@@ -31,6 +33,7 @@ def play(stage: Stage) -> dict[str, object]:
             ("from withdrawing consent until all four had confirmed", f"{withdrawal_ms[slowest]:.1f} ms"),
             ("permits held by the apps after that", str(held_after_withdrawal)),
             ("from a provider's return until it had caught up", f"{converged_after_outage_s:.1f} s"),
+            ("from a permit with a month left to the reminder in the mailbox", f"{reminded_after_s:.1f} s"),
         ],
     )
     return {
@@ -40,4 +43,5 @@ def play(stage: Stage) -> dict[str, object]:
         "withdrawal_ms": withdrawal_ms,
         "held_after_withdrawal": held_after_withdrawal,
         "converged_after_outage_s": converged_after_outage_s,
+        "reminded_after_s": reminded_after_s,
     }

@@ -13,6 +13,7 @@ from integrations.sandbox.control import Control
 from ops import receipts
 from ops.demo import account
 from ops.demo.narrator import Narrator
+from ops.mailbox.store import Store
 from ops.screen import METERS, PROVIDERS
 from schemas.space import Card, Space
 
@@ -58,10 +59,11 @@ class Followed:
 
 @dataclass(slots=True)
 class Stage:
-    """One run of the demo: the upstream side, the control of the provider sandboxes, and who tells of it."""
+    """One run of the demo: the upstream side, the providers' sandboxes, the mailbox, and who tells of it."""
 
     hub: Hub
     control: Control
+    mailbox: Store
     tell: Narrator
     today: date
     sent: list[Sent] = field(default_factory=list)
@@ -126,16 +128,17 @@ class Stage:
         """Ask those whom the consent is about."""
         return {name: plates for name, plates in self.plates_held().items() if name != METERS}
 
-    def until(self, met: Callable[[], bool], what: str) -> None:
-        """Wait for something to come about.
+    def until(self, met: Callable[[], object], what: str) -> float:
+        """Wait for something to come about; return how many seconds that took.
 
         Raises:
             UnexpectedError: it did not, in time.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        started = time.monotonic()
         while not met():
-            expect(time.monotonic() < deadline, f"{what} within {PATIENCE_SECONDS:g} s")
+            expect(time.monotonic() < started + PATIENCE_SECONDS, f"{what} within {PATIENCE_SECONDS:g} s")
             time.sleep(POLL_SECONDS)
+        return time.monotonic() - started
 
     def visible_ms(self) -> float:
         """Return the median over all jobs that changed the screen."""

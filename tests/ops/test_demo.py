@@ -80,9 +80,25 @@ def test_what_was_withdrawn_is_gone_everywhere(played):
     assert 0 < told["converged_after_outage_s"] < 20
 
 
+def test_it_ends_with_a_reminder_in_the_mailbox(permit_hub, folder, played):
+    _, told = played
+    assert 0 < told["reminded_after_s"] < 20
+    listed = json.loads(permit_hub("mailbox", "--json", "--data", folder / "demo").stdout)
+    assert [(one["to"], one["subject"][:33]) for one in listed["messages"]] == [
+        (["elodie@example.org"], "Votre droit de stationnement rési")
+    ]
+
+
 def test_a_newcomer_can_follow_it(played):
     ended, _ = played
-    for words in ("EF-367-QS", "DROITS ACTIVÉS", "Changer d'adresse (10 €)", "Payer (22,50 €)", "ANNULÉE PAR L'USAGER"):
+    for words in (
+        "Bonjour Élodie Exemple",
+        "EF-367-QS",
+        "DROITS ACTIVÉS",
+        "Changer d'adresse (10 €)",
+        "Payer (22,50 €)",
+        "ANNULÉE PAR L'USAGER",
+    ):
         assert words in ended.stderr
     assert max(map(len, ended.stderr.splitlines())) <= 80
     assert "Traceback" not in ended.stderr
