@@ -1,7 +1,7 @@
 """Make the secret files that docker-compose.yml mounts: `python -m ops.deployment.make_secrets FOLDER`.
 
-Those of the providers are the sandbox's, and those of MonParis and the payment service their stand-ins', to be replaced
-by the real ones. What is there is kept.
+Those of the providers are the sandbox's, and those of the mail server, MonParis and the payment service their
+stand-ins', to be replaced by the real ones. What is there is kept.
 """
 
 import secrets
@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from integrations.sandbox import access, server
+from ops.mailbox import access as mailbox
 
 
 def make_secrets(folder: Path) -> None:
     """Write the files that are missing. Their folder is private; they can be read in containers of another user."""
     access.load_or_make(folder, server.find())
+    mailbox.load_or_make(folder)
     folder.chmod(0o700)
     for name, content in _contents(folder).items():
         file = folder / name
@@ -39,6 +41,7 @@ def _contents(folder: Path) -> dict[str, Callable[[], str]]:
         "personal_space_payment_secret": _random,
         "valkey_config": lambda: f"requirepass {password('valkey_password')}\n",
         "flower_config": lambda: f"basic_auth = ['operator:{password('flower_password')}']\n",
+        "mailpit_users": lambda: f"{mailbox.USER}:{password(mailbox.PASSWORD)}\n",
         "permit_hub_redis_url": lambda: f"redis://:{password('valkey_password')}@valkey:6379/0",
         "permit_hub_database_url": lambda: (
             f"postgresql+psycopg://permit_hub_worker:{password('postgres_worker_password')}@postgres/permit_hub"

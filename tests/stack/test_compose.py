@@ -4,12 +4,14 @@ import http.client
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import tomllib
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +20,12 @@ import pytest
 import redis
 import yaml
 
+from integrations import settings
+from integrations.channels.settings import EmailSettings, Security
 from integrations.sandbox.server import find
 from ops.canary import Canary
 from ops.deployment.make_secrets import make_secrets
+from ops.embedded import mailbox
 from ops.embedded.postgres import SERVER_SETTINGS
 from ops.embedded.servers import PROVIDERS, free_port
 
@@ -53,15 +58,23 @@ class Local:
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         service = HUB[name]
-        mounted = self.mounted / name
-        mounted.mkdir(parents=True)
-        for secret in service["secrets"]:
-            (mounted / secret).symlink_to(self.secrets / Path(COMPOSE["secrets"][secret]["file"]).name)
+        mounted = self._mount(name)
         program, *arguments = (self._moved(word, mounted) for word in service["command"])
         command = (sys.executable, *arguments) if program == "python" else (sys.executable, "-m", program, *arguments)
         with (self.logs / f"{name}.log").open("wb") as log:
             environment = self._environment(service, mounted)
             return subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return what a service that is not to be started would be told."""
+        return self._environment(HUB[name], self._mount(name))
+
+    def _mount(self, name: str) -> Path:
+        mounted = self.mounted / name
+        mounted.mkdir(parents=True)
+        for secret in HUB[name]["secrets"]:
+            (mounted / secret).symlink_to(self.secrets / Path(COMPOSE["secrets"][secret]["file"]).name)
+        return mounted
 
     def _environment(self, service: dict[str, Any], mounted: Path) -> dict[str, str]:
         """Return the service's variables, its secrets as the variables that they stand for, and nothing else."""
@@ -129,11 +142,13 @@ def secrets_of(provider: str) -> set[str]:
 def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
     access = {name: secrets_of(name) for name in PROVIDERS}
     everything = set().union(*access.values())
+    mail = {"permit_hub_email_password", "email_authority"}
     hub = set(HUB["worker-jobs"]["secrets"])
-    assert not hub & everything
+    assert not hub & (everything | mail)
     for name, service in HUB.items():
         served = queues(service)
         expected = everything if "bulk" in served else set().union(*(access[q[8:]] for q in served if q[8:] in access))
+        expected |= mail if "remind" in served else set()
         if served:
             assert set(service["secrets"]) == hub | expected, name
 
@@ -155,6 +170,34 @@ def test_browsers_and_containers_reach_them_at_the_same_addresses():
         assert f"--port={address.port}" in HUB[name]["command"]
 
 
+def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkeypatch):
+    for name, value in local.environment("worker-remind").items():
+        monkeypatch.setenv(name, value)
+    hub = settings.read("email", EmailSettings)
+    stand_in = COMPOSE["services"][hub.host]
+    told = stand_in["environment"]
+    files = {name: local.secrets / Path(COMPOSE["secrets"][name]["file"]).name for name in stand_in["secrets"]}
+    users, certificate, key = (
+        files[told[f"MP_SMTP_{one}"].removeprefix("/run/secrets/")] for one in ("AUTH_FILE", "TLS_CERT", "TLS_KEY")
+    )
+    assert told["MP_SMTP_BIND_ADDR"] == f"0.0.0.0:{hub.port}"
+    assert (hub.security, told["MP_SMTP_REQUIRE_STARTTLS"]) == (Security.STARTTLS, "true")
+    assert hub.password is not None
+    assert users.read_text().split() == [f"{hub.user}:{hub.password.get_secret_value()}"]
+    assert certificate == key
+    shake_hands(certificate, hub.authority, hub.host)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(certificate, hub.authority, "mail.example")
+
+
+def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_path):
+    mail, residents = (HUB[name]["environment"] for name in ("worker-remind", "personal-space"))
+    embedded = mailbox.prepare(tmp_path).environment(residents["PERSONAL_SPACE_URL"])
+    assert set(embedded) - set(mail) == {"PERMIT_HUB_EMAIL_PASSWORD"}
+    for setting in ("USER", "SECURITY", "SENDER", "SPACE_URL", "UNSUBSCRIBE_URL"):
+        assert mail[f"PERMIT_HUB_EMAIL_{setting}"] == embedded[f"PERMIT_HUB_EMAIL_{setting}"]
+
+
 def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environment):
     environment = os.environ | hub_environment
     command = [
@@ -171,7 +214,8 @@ def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environ
 
 def test_every_queue_is_served_by_one_service_and_watched():
     served = [queue for service in HUB.values() for queue in queues(service)]
-    assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", *(f"deliver.{name}" for name in PROVIDERS)])
+    lanes = [f"deliver.{name}" for name in PROVIDERS]
+    assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", *lanes])
     for service in HUB.values():
         if queues(service):
             assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]
@@ -202,6 +246,23 @@ def test_the_image_holds_every_package_that_the_distribution_has():
         set(wheel["only-include"]) | {"upstream/client", "upstream/personal_space", "requirements/runtime.txt"}
         == copied
     )
+
+
+def shake_hands(certificate: Path, authority: Path | None, host: str) -> None:
+    """Connect a client to a server, both of them here.
+
+    Raises:
+        ssl.SSLCertVerificationError: the client does not trust the server.
+    """
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=authority)
+    server.load_cert_chain(certificate)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asking = client.wrap_bio(back, there, server_hostname=host)
+    answering = server.wrap_bio(there, back, server_side=True)
+    for side in (asking, answering) * 2:
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert asking.version() is not None
 
 
 def _leads_to(address: str) -> str:
