@@ -79,5 +79,7 @@ def city(permit_hub: PermitHub) -> Iterator[City]:
                     accounts,
                 )
             process.terminate()
+            assert process.wait(60) == 0
+            assert stacks.find(place) is None
     finally:
         remove_data(place)

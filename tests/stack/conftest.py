@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,21 @@ from ops.embedded.folders import remove_data
 Parent = Callable[..., tuple[subprocess.Popen[str], Any]]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Make an empty data folder with a short path, and remove it afterwards with what it links to."""
     place = Path(tempfile.mkdtemp(prefix="hub-"))
     place.chmod(0o711)
     try:
         yield place
     finally:
         remove_data(place)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with own_folder() as place:
+        yield place
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def parent() -> Iterator[Parent]:
         process.communicate()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
     def wait(condition: Callable[[], object], seconds: float = 15) -> None:
         deadline = time.monotonic() + seconds
@@ -72,7 +80,7 @@ def until() -> Callable[..., None]:
     return wait
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def gone() -> Callable[[Iterable[int]], bool]:
     def none_runs(pids: Iterable[int]) -> bool:
         try:
@@ -85,7 +93,7 @@ def gone() -> Callable[[Iterable[int]], bool]:
     return none_runs
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def listens() -> Callable[[int], bool]:
     def anything(port: int) -> bool:
         with socket.socket() as probe:

@@ -1,25 +1,34 @@
-"""`permit-hub up`: the whole stack, as an operator runs it."""
+"""`permit-hub up`: the whole stack, as an operator runs it: started, ended with Ctrl-C, started again, and killed.
 
+It is started twice for all of these tests, which take its life in this order.
+"""
+
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from permit_hub_client import Hub
+from permit_hub_client import Hub, Space
 
 from integrations.registry import ADAPTERS
 from ops.canary import Canary
 from ops.embedded import running
+from tests.stack.conftest import own_folder
 
 PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "mailbox", "valkey")
 SERVERS = {"postgres", "valkey", "sandbox", "mailbox", "flower", "stand-ins", "personal-space"}
 WORKERS = {"consent", "jobs", "bulk", "remind", "beat", *(f"deliver-{name}" for name in ADAPTERS)}
 UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
-
-
 DEMO, PLATES = "r-camille", ["EF-367-QS", "PO-456-VB", "AA-111-AA"]
 
 
@@ -35,45 +44,94 @@ def hub_on(folder) -> Hub:
     )
 
 
-@pytest.fixture
-def up(folder, parent, until, gone):
-    """Start the stack; yield its process and what it printed."""
-    started = time.monotonic()
-    process, told = parent(*UP, str(folder))
-    assert time.monotonic() - started < 60
-    pids = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-    yield process, told, pids
-    process.kill()
-    until(lambda: gone(pids), 60)
+@dataclass(frozen=True)
+class Stack:
+    """The running stack: its process, and what that printed."""
+
+    process: subprocess.Popen[str]
+    told: dict[str, Any]
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the processes that it has started."""
+        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+
+    @property
+    def ports(self) -> list[int]:
+        return [port(self.told["addresses"][name]) for name in PORTS]
 
 
-def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(up, folder, gone, listens):
-    process, told, pids = up
-    assert set(told["processes"]) == SERVERS | WORKERS
-    assert all(listens(port(told["addresses"][name])) for name in PORTS)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert gone(pids)
-    assert not any(listens(port(told["addresses"][name])) for name in PORTS)
-    assert "database system is shut down" in (folder / "log" / "postgres.log").read_text()
-    for log in (folder / "log").glob("deliver-*.log"):
-        assert "Cold shutdown" not in log.read_text()
+@contextmanager
+def started(folder: Path, **variables: str) -> Iterator[Stack]:
+    began = time.monotonic()
+    with subprocess.Popen(
+        [*UP, str(folder)], env=os.environ | variables, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            assert time.monotonic() - began < 60
+            yield Stack(process, told)
+        finally:
+            process.terminate()
 
 
-def test_killed_it_leaves_nothing_either(up, gone, listens, until):
-    process, told, pids = up
-    process.kill()
-    until(lambda: gone(pids), 60)
-    assert not any(listens(port(told["addresses"][name])) for name in PORTS)
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    with own_folder() as place:
+        yield place
 
 
-def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up, folder, until):
-    process, told, _ = up
-    found = running.find(folder)
+@pytest.fixture(scope="module")
+def up(place: Path) -> Iterator[Stack]:
+    with started(place) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def decided(up: Stack, place: Path) -> Space:
+    """Have the demo account decide something; return what its resident sees then."""
+    with hub_on(place) as hub:
+        decision = {"choice": "refuse", "providers": ["easypark"], "text": {"version": "1", "sha256": "a" * 64}}
+        assert hub.submit("consent.decide", resident_id=DEMO, decided_at=datetime.now(UTC), **decision).applied
+        space = hub.space(DEMO)
+    assert space is not None
+    return space
+
+
+@pytest.fixture(scope="module")
+def ended(up: Stack, decided: Space) -> list[int]:
+    """End the stack with Ctrl-C; return which processes it had."""
+    pids = up.pids
+    up.process.send_signal(signal.SIGINT)
+    up.process.communicate(timeout=60)
+    return pids
+
+
+@pytest.fixture(scope="module")
+def again(ended: list[int], place: Path) -> Iterator[Stack]:
+    """Start it on the same folder again, with another setting."""
+    with started(place, PERMIT_HUB_SETTLE_SECONDS="50") as stack:
+        yield stack
+
+
+def test_all_its_processes_run_and_its_ports_answer(up, listens):
+    assert set(up.told["processes"]) == SERVERS | WORKERS
+    assert all(map(listens, up.ports))
+
+
+def test_the_demo_account_has_the_guides_permits(up, place):
+    assert up.told["account"] == {"email": "camille@example.org", "password": "demo"}
+    with hub_on(place) as hub:
+        assert [card["plate"] for card in hub.space(DEMO)["cards"]] == PLATES
+        assert hub.space("r-dominique") is None
+
+
+def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up, place, until):
+    found = running.find(place)
     assert found is not None
-    assert found.pid == process.pid
-    psutil.Process(told["processes"]["consent"]).kill()
+    assert found.pid == up.process.pid
+    psutil.Process(up.told["processes"]["consent"]).kill()
     canary = Canary(found.environment["PERMIT_HUB_REDIS_URL"], found.environment["PERMIT_HUB_REDIS_PREFIX"])
     pings = []
 
@@ -83,30 +141,32 @@ def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack
 
     until(answers, 60)
     canary.close()
-    process.terminate()
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert running.find(folder) is None
 
 
-def test_the_demo_account_has_the_guides_permits_and_a_second_start_leaves_what_became_of_them(up, folder, parent):
-    process, told, _ = up
-    assert told["account"] == {"email": "camille@example.org", "password": "demo"}
-    with hub_on(folder) as hub:
-        assert [card["plate"] for card in hub.space(DEMO)["cards"]] == PLATES
-        assert hub.space("r-dominique") is None
-        decision = {"choice": "refuse", "providers": ["easypark"], "text": {"version": "1", "sha256": "a" * 64}}
-        assert hub.submit("consent.decide", resident_id=DEMO, decided_at=datetime.now(UTC), **decision).applied
-        before = hub.space(DEMO)
-    process.terminate()
-    process.communicate(timeout=60)
+def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(up, ended, place, gone, listens):
+    assert up.process.returncode == 0
+    assert gone(ended)
+    assert not any(map(listens, up.ports))
+    assert running.find(place) is None
+    assert "database system is shut down" in (place / "log" / "postgres.log").read_text()
+    for log in (place / "log").glob("deliver-*.log"):
+        assert "Cold shutdown" not in log.read_text()
 
-    again, told = parent(*UP, str(folder), env=os.environ | {"PERMIT_HUB_SETTLE_SECONDS": "50"})
-    with hub_on(folder) as hub:
+
+def test_a_second_start_leaves_what_became_of_the_demo_account(decided, again, place):
+    with hub_on(place) as hub:
         after = hub.space(DEMO)
-    assert (after["cards"], after["consent"]["version"]) == (before["cards"], before["consent"]["version"])
+    assert (after["cards"], after["consent"]["version"]) == (decided["cards"], decided["consent"]["version"])
+
+
+def test_the_web_app_and_what_residents_meet_are_told_nothing_of_the_hubs(again):
     for name in ("personal-space", "stand-ins"):
-        variables = psutil.Process(told["processes"][name]).environ()
+        variables = psutil.Process(again.told["processes"][name]).environ()
         assert not [variable for variable in variables if variable.startswith("PERMIT_HUB_")], name
-    again.terminate()
-    again.communicate(timeout=60)
+
+
+def test_killed_it_leaves_nothing_either(again, gone, listens, until):
+    pids = again.pids
+    again.process.kill()
+    until(lambda: gone(pids), 60)
+    assert not any(map(listens, again.ports))
