@@ -1,5 +1,6 @@
 """What time does: terms that end, what is not paid, days of downtime, two clocks at once."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
@@ -8,11 +9,13 @@ import pytest
 
 from schemas.events import EventType
 from schemas.space import ActionName, CardStatus
+from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, BOB, CITY, EVERYONE, Upstream
 from worker.db import calendar
 from worker.db.engine import transact
 from worker.domain.sharing import Urgency
 from worker.services.calendar import advance
+from worker.services.drain import Drain
 
 HOLDERS = [*EVERYONE, CITY]
 WANTED = "SELECT provider, wanted_version, urgency FROM shares WHERE permit_id = %s ORDER BY provider"
@@ -121,6 +124,21 @@ def test_a_change_that_is_not_paid_is_given_up_and_the_permit_stays(hub, upstrea
     assert advance(hub, today + timedelta(days=60)) == 1
     assert types(evidence)[-1] is EventType.PERMIT_PENDING_CHANGE_CANCELLED
     assert evidence.card(ANNE, permit_id).status is CardStatus.ACTIVE
+
+
+def test_a_next_term_that_began_after_a_gap_while_no_clock_ticked_is_told_to_providers(
+    hub, upstream, twins, evidence, today
+):
+    days = [(-365, 1), (4, 30)]
+    terms = [{"first_day": upstream.day(first), "last_day": upstream.day(last)} for first, last in days]
+    upstream.take_over(upstream.row(terms=terms))
+    later, twin = today + timedelta(days=5), twins[CITY]
+    for day in (today, later):
+        assert advance(hub, day) == (day == later)
+        asyncio.run(Drain(lane_of(hub, twin), lambda day=day: day).run())
+    (held,) = twin.held.values()
+    assert (str(held["validity"].first_day), str(held["validity"].last_day)) == (upstream.day(4), upstream.day(30))
+    assert EventType.PERMIT_LAPSED not in types(evidence)
 
 
 def test_an_erased_resident_is_left_alone(hub, upstream, evidence, ending, tomorrow):

@@ -15,7 +15,7 @@ from schemas.events import EventType
 from worker.db import calendar, residents
 from worker.db.engine import transact
 from worker.domain import permit as rules
-from worker.domain.calendar import is_lapsed
+from worker.domain.calendar import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import AWAY, Hub
 from worker.live import Publication
@@ -58,8 +58,9 @@ def _act(hub: Hub, resident_id: str, today: date, db: Connection) -> tuple[Publi
     for permit in [one for one in work.permits.values() if one.is_late(today)]:
         work.change(rules.expire_unpaid(permit, today))
     ended = calendar.note_ended(db, resident_id, today)
-    lapsed = [one.permit_id for one in work.permits.values() if one.permit_id in ended and is_lapsed(one, today)]
+    over = [one for one in work.permits.values() if one.permit_id in ended and is_interrupted(one, today)]
+    work.want([one.permit_id for one in over], Urgency.ROUTINE)  # after days of downtime its next term may run already
+    lapsed = [one.permit_id for one in over if is_lapsed(one, today)]
     if lapsed:
         work.tell(EventType.PERMIT_LAPSED, lapsed)
-        work.want(lapsed, Urgency.ROUTINE)
-    return (work.finish(), work.kicks) if work.told else None
+    return (work.finish(), work.kicks) if work.told or work.kicks else None
