@@ -15,6 +15,7 @@ SWEEP_SECONDS = 2.0
 ADVANCE_SECONDS = 10.0  # so long after midnight the work of a new day begins at the latest
 REMIND_SECONDS = 5.0  # a reminder that failed is looked at again this often
 PURGE_SECONDS = 60.0  # for two seconds each time: the sweeps wait no longer, and a backlog is worked off in hours
+WATCH_SECONDS = 60.0
 SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for gone
 
 _settings = settings()
@@ -137,6 +138,11 @@ beat_schedule = {
         "task": "calendar.purge",
         "schedule": PURGE_SECONDS,
         "options": {"expires": PURGE_SECONDS},
+    },
+    "calendar.watch": {
+        "task": "calendar.watch",
+        "schedule": WATCH_SECONDS,
+        "options": {"expires": WATCH_SECONDS},
     },
     "calendar.reconcile": {
         "task": "calendar.reconcile",

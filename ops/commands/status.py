@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Annotated
 
 import redis
@@ -19,15 +19,31 @@ from ops.commands.printed import print_json, table, to_the_minute
 from ops.commands.reach import RunningOn, asking, reach
 from schemas.jobs import Queue
 from worker.db import status as backlog
+from worker.db import stuck
 from worker.db.engine import make_engine, transact
 from worker.db.status import ChannelStatus, ProviderStatus
+from worker.db.stuck import Kind, Stuck
 from worker.db.ticks import Tick
 from worker.domain.breaker import BreakerState
+from worker.services.stuck import asked
 from worker.settings import Settings, settings
 
 POLL_SECONDS = 0.01
 REDIS_SECONDS = 3.0
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds; each is used from twice its length on
+STUCK = {
+    Kind.CONSENT: "consent not carried out for 5 min",
+    Kind.SHARES: "shares due for an hour",
+    Kind.HELD_BACK: "shares due for an hour, lane held back",
+    Kind.DEAD_LETTERS: "dead letters for a day",
+    Kind.RESIDENTS: "residents not published for a minute",
+    Kind.PROVIDER_EVENTS: "provider events not published for a minute",
+    Kind.TERMS: "terms over and not noted for a day",
+    Kind.UNPAID: "unpaid and not given up for a day",
+    Kind.PERMITS: "permits not forgotten for a day",
+    Kind.RECONCILIATIONS: "reconciliations under way for a day",
+    Kind.REMINDERS: "reminders not sent for a day",
+}
 WAITING = ("consent", "change", "routine", "oldest due", "failing", "leased")
 
 
@@ -53,9 +69,12 @@ def status(
     configured = settings()
     with asking():
         queues = _queues(configured, wait)
-        known = transact(make_engine(configured), lambda db: backlog.read(db, configured.providers, CHANNELS))
+        engine = make_engine(configured)
+        known = transact(engine, lambda db: backlog.read(db, configured.providers, CHANNELS))
+        today = datetime.now(configured.zone).date()
+        waiting = transact(engine, lambda db: stuck.find(db, asked(configured, today)))
     if as_json:
-        print_json(asdict(known) | {"queues": [asdict(queue) for queue in queues]})
+        print_json(asdict(known) | {"stuck": list(map(asdict, waiting)), "queues": list(map(asdict, queues))})
     else:
         console = Console(highlight=False)
         providers = (_shares(known.providers), _lanes(known.providers, configured.zone))
@@ -63,6 +82,7 @@ def status(
             console.print(part)
             console.print()
         console.print(_clock(known.clock, configured.zone))
+        console.print(_stuck(waiting))
         console.print(f"residents to be published: {known.unpublished_residents:,}   epoch: {known.epoch}")
     if any(not queue.alive for queue in queues):
         raise typer.Exit(1)
@@ -161,6 +181,18 @@ def _clock(clock: Sequence[Tick], zone: tzinfo) -> Text:
         name, at = tick.task.removeprefix("calendar."), tick.ticked_at.astimezone(zone)
         parts.append(Text(f"{name} {at:%H:%M:%S}", style="red" if tick.missed else ""))
     return Text.assemble("last ticks: ", Text(", ").join(parts))
+
+
+def _stuck(found: Sequence[Stuck]) -> Text | Table:
+    """Say what waits longer than it should, all of it in red."""
+    if not found:
+        return Text("nothing is stuck", style="green")
+    figures = ("count", "oldest")
+    made = table("Stuck", "what", "provider", *figures, right=frozenset(figures))
+    for one in found:
+        count = f"{one.count:,}" + ("+" if one.more else "")
+        made.add_row(STUCK[one.kind], one.provider or "–", count, span(one.oldest_seconds), style="red")
+    return made
 
 
 def _alarming(count: int) -> Text:

@@ -1,0 +1,42 @@
+"""What waits longer than it should, as `permit-hub status` tells it."""
+
+import json
+
+import pytest
+
+from ops.commands.status import STUCK
+from worker.db.stuck import Kind
+
+PARKED = """
+    INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,
+        failures, failing_since, parked)
+    VALUES (gen_random_uuid(), 'easypark', 1, 1, false, 1, now(), 1, 0, now() - interval '50 hours', 'plate_refused')
+"""
+
+
+@pytest.fixture
+def dead_letter(database):
+    with database.connect() as connection:
+        connection.execute(PARKED)
+
+
+def test_what_is_stuck_is_told_with_its_kind_number_and_age(permit_hub, hub_environment, dead_letter):
+    (told,) = json.loads(permit_hub("status", "--json", "--wait", "0.2", **hub_environment).stdout)["stuck"]
+    assert told.pop("oldest_seconds") == pytest.approx(50 * 3_600, abs=60)
+    assert told == {"kind": "dead_letters", "provider": "easypark", "count": 1, "more": False}
+
+
+def test_what_is_stuck_is_shown_in_red(permit_hub, hub_environment, dead_letter):
+    shown = permit_hub("status", "--wait", "0.2", **hub_environment, FORCE_COLOR="1", NO_COLOR="").stdout
+    (line,) = [line for line in shown.splitlines() if "dead letters for a day" in line]
+    assert "\x1b[31m" in line
+    assert "easypark" in line
+    assert "2 d" in line
+
+
+def test_where_nothing_is_stuck_that_is_said(permit_hub, hub_environment):
+    assert "nothing is stuck" in permit_hub("status", "--wait", "0.2", **hub_environment).stdout
+
+
+def test_every_kind_is_put_into_words():
+    assert STUCK.keys() == set(Kind)
