@@ -10,7 +10,7 @@ from aiosmtplib import SMTP, SMTPException
 from aiosmtplib.protocol import PERIOD_REGEX
 
 from integrations.channels import answers
-from integrations.channels.answers import CHANNEL, CLOSING, Answer, Code
+from integrations.channels.answers import CHANNEL, Answer, Code
 from integrations.channels.base import AddressRefusedError, AwayError, ChannelError, LaterError, UnclearError
 from integrations.channels.message import Letter
 from integrations.channels.opening import Patience, code, connect, drop
@@ -100,8 +100,6 @@ class Connection:
             failed = UnclearError(CHANNEL, code(error))
         else:
             self._in_hand = False
-            if answer.status == CLOSING:
-                self.drop()
             self._raise_if(answers.to_message(answer))
             return
         self._fail(failed)

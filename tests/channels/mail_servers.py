@@ -2,6 +2,7 @@
 # ruff: noqa: N802 - aiosmtpd looks methods up by the names of commands
 
 import asyncio
+import hmac
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -65,6 +66,17 @@ class MailServer:
         if behaviour is not None:
             await server.misbehave(behaviour)
         return "250 2.0.0 taken"
+
+
+class Challenger(MailServer):
+    """A server to which no password is sent, only what proves that one knows it."""
+
+    async def auth_CRAM__MD5(self, server: SMTP, args: list[str]) -> AuthResult:
+        """Let the one user in."""
+        challenge = b"<1@mail.example>"
+        answer = await server.challenge_auth(challenge)
+        proof = hmac.new(PASSWORD.encode(), challenge, "md5").hexdigest()
+        return AuthResult(success=answer == f"{USER} {proof}".encode(), handled=False)
 
 
 class Line(SMTP):

@@ -8,7 +8,7 @@ from integrations.channels.base import AwayError, ChannelError, LaterError, Uncl
 from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import Fault, MailServer
-from tests.channels.sending import AT_ONCE, post
+from tests.channels.sending import AT_ONCE, post, until
 
 STEPS = [
     ("EHLO", AwayError),
@@ -88,6 +88,7 @@ def test_a_cancelled_notice_leaves_no_half_used_connection(run: Run, make_access
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await sending.send()
+            await until(lambda: not sending.server.open)
             await sending.send()
             return sending.server
 

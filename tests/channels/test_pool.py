@@ -1,17 +1,19 @@
 """Connections are kept from notice to notice, are no more than allowed, and are replaced without anybody noticing."""
 
 import asyncio
-from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from integrations.channels import pool
 from integrations.channels.base import AwayError, ChannelError, LaterError, UnclearError
+from integrations.channels.message import compose
 from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import Fault, MailServer
-from tests.channels.sending import post
+from tests.channels.notices import EXPIRY
+from tests.channels.sending import post, until
 
 
 def test_one_notice_after_another_goes_over_one_connection(run: Run, make_access: MakeAccess) -> None:
@@ -52,7 +54,7 @@ def test_notices_do_not_wait_for_one_that_is_slow(run: Run, make_access: MakeAcc
         async with post(make_access, connections=2, patience=Patience(5.0, 5.0, 30.0)) as sending:
             sending.server.plan("END", Fault.SILENT)
             slow = asyncio.create_task(sending.send())
-            await _until(lambda: bool(sending.server.taken))
+            await until(lambda: bool(sending.server.taken))
             for _ in range(3):
                 await sending.send()
             assert not slow.done()
@@ -67,7 +69,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_no_failure(run: Run, 
         async with post(make_access) as sending:
             await sending.send()
             sending.server.hang_up()
-            await _until(lambda: not sending.server.open)
+            await until(lambda: not sending.server.open)
             await sending.send()
             return sending.server
 
@@ -176,13 +178,20 @@ def test_a_connection_says_goodbye_at_the_end(run: Run, make_access: MakeAccess)
         async with post(make_access, connections=2) as sending:
             await asyncio.gather(sending.send(), sending.send())
             await sending.email.aclose()
-            await _until(lambda: not sending.server.open)
+            await until(lambda: not sending.server.open)
             return sending.server
 
     assert run(send()).commands.count("QUIT") == 2
 
 
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - the other side tells nobody
-            await asyncio.sleep(0.005)
+def test_what_arrives_is_what_was_written_to_the_byte(run: Run, make_access: MakeAccess) -> None:
+    async def send() -> tuple[bytes, object]:
+        async with post(make_access) as sending:
+            await sending.send()
+            return compose(EXPIRY, make_access(), datetime.now(UTC)).content, sending.server.taken[0].content
+
+    written, arrived = run(send())
+
+    assert b"\r\n.ground" in written  # a line that begins with a dot would lose it, were it not sent with two
+    assert isinstance(arrived, bytes)
+    assert arrived.partition(b"MIME-Version")[2] == written.partition(b"MIME-Version")[2]

@@ -2,11 +2,18 @@
 
 import pytest
 
-from integrations.channels.base import AddressRefusedError, AwayError, ChannelError, LaterError, RefusedError
+from integrations.channels.base import (
+    AddressRefusedError,
+    AwayError,
+    ChannelError,
+    LaterError,
+    RefusedError,
+    UnclearError,
+)
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import MailServer
 from tests.channels.notices import ADDRESS, NAME
-from tests.channels.sending import post
+from tests.channels.sending import post, until
 
 CASES = [
     ("EHLO", "550 go away", AwayError, "not_greeted"),
@@ -30,6 +37,11 @@ CASES = [
     ("DATA", "451 4.3.0 try later", LaterError, "message_later"),
     ("DATA", "554 5.5.1 no", RefusedError, "message_refused"),
     ("DATA", "250 what", LaterError, "answer_unknown"),
+    ("MAIL", f"what <{ADDRESS}>", AwayError, "answer_unknown"),
+    ("RCPT", f"what <{ADDRESS}>", LaterError, "answer_unknown"),
+    ("DATA", f"what <{ADDRESS}>", LaterError, "answer_unknown"),
+    ("END", f"what <{ADDRESS}>", UnclearError, "answer_unknown"),
+    ("END", "354 what", UnclearError, "answer_unknown"),
     ("END", "421 4.3.2 shutting down", AwayError, "unavailable"),
     ("END", "452 4.3.1 no space", LaterError, "message_later"),
     ("END", f"554 5.6.0 <{ADDRESS}> would not like it", RefusedError, "message_refused"),
@@ -57,7 +69,7 @@ def test_a_refusal_is_told_by_its_step_and_status(
 
     error, server = run(refuse())
 
-    assert (type(error), error.code, error.status) == (kind, code, int(answer[:3]))
+    assert (type(error), error.code, error.status) == (kind, code, int(answer[:3]) if answer[0].isdigit() else None)
     assert server.taken == []
 
 
@@ -97,6 +109,17 @@ def test_a_refused_recipient_costs_no_connection(run: Run, make_access: MakeAcce
     server = run(refuse())
 
     assert (server.opened, len(server.taken)) == (1, 1)
+
+
+@pytest.mark.parametrize(("step", "answer"), [("EHLO", "550 go away"), ("MAIL", "550 5.7.1 no"), ("RCPT", "354 what")])
+def test_a_connection_that_is_of_no_use_is_closed(run: Run, make_access: MakeAccess, step: str, answer: str) -> None:
+    async def refuse() -> None:
+        async with post(make_access) as sending:
+            sending.server.plan(step, answer)
+            await sending.failure()
+            await until(lambda: not sending.server.open)
+
+    run(refuse())
 
 
 def test_a_greylisted_notice_is_taken_at_the_next_attempt(run: Run, make_access: MakeAccess) -> None:

@@ -9,7 +9,7 @@ import pytest
 from integrations.channels.base import AwayError, ChannelError
 from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
-from tests.channels.mail_servers import PASSWORD, USER, Fault, MailServer, knows
+from tests.channels.mail_servers import PASSWORD, USER, Challenger, Fault, MailServer, knows
 from tests.channels.sending import post
 from tests.integrations.certificates import Authority, replace
 
@@ -136,14 +136,16 @@ def test_an_encrypted_server_reached_in_the_clear_is_away(
     assert isinstance(run(send()), AwayError)
 
 
-@pytest.mark.parametrize("ways", [(), ("PLAIN",)])
+@pytest.mark.parametrize(
+    ("kind", "without"), [(MailServer, ()), (MailServer, ("PLAIN",)), (Challenger, ("PLAIN", "LOGIN"))]
+)
 def test_whoever_signs_in_is_served(
-    run: Run, make_access: MakeAccess, authority: Authority, ways: tuple[str, ...]
+    run: Run, make_access: MakeAccess, authority: Authority, kind: type[MailServer], without: tuple[str, ...]
 ) -> None:
     async def send() -> MailServer:
-        options = {"tls": authority.server(), "auth_exclude_mechanism": ways} | SIGNED_IN
+        options = {"tls": authority.server(), "auth_exclude_mechanism": without} | SIGNED_IN
         given = {"security": "tls", "authority": authority.file, "user": USER, "password": PASSWORD}
-        async with post(make_access, options=options, server=MailServer(closed_to_strangers=True), **given) as sending:
+        async with post(make_access, options=options, server=kind(closed_to_strangers=True), **given) as sending:
             await sending.send()
             await sending.send()
             return sending.server
