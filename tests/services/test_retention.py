@@ -1,5 +1,6 @@
 """What is over is kept as long as its period says and not a day longer, whoever looks, and whenever."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
@@ -13,6 +14,8 @@ from schemas.receipts import Outcome, RefusalCode
 from schemas.space import ActionName, CardStatus
 from tests.services.hubs import read_settings
 from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, UNVERIFIED, Upstream
+from worker.db import retention as rows
+from worker.db.engine import transact
 from worker.domain.retention import latest_due
 from worker.domain.terms import add_months
 from worker.services import history, retention
@@ -22,6 +25,11 @@ from worker.services.retention import purge
 DAY = timedelta(days=1)
 ALL_OF_A_PERMIT = """
     SELECT status, ban_id, address, zones, pending, reason, verified, over_on FROM permits WHERE permit_id = %s
+"""
+SHARE = """
+    INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,
+        failures)
+    VALUES (%s, %s, 1, 1, %s, 2, now(), 1, 0) RETURNING 1
 """
 PLATES = "SELECT raw FROM plate_assignments WHERE permit_id = %s ORDER BY assigned_at"
 
@@ -190,17 +198,42 @@ def test_a_permit_waits_as_long_as_a_provider_may_hold_anything_of_it(
     assert evidence.space(ANNE).cards == ()
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    ["UPDATE shares SET holds = NULL", "UPDATE permits SET over_on = over_on + 300", "UPDATE permits SET pending = %s"],
+    ids=["held", "renewed", "to be renewed"],
+)
+def test_what_happens_between_finding_and_forgetting_counts(
+    hub, database, evidence, lapsed, forgetting, until, meanwhile
+):
+    evidence.query(SHARE, lapsed, "easypark", False)
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    pending = '{"kind": "new_term", "years": 1, "price_cents": 4500, "pay_by": "2999-01-01"}'
+    with ThreadPoolExecutor(1) as other, database.connect() as db:
+        with db.transaction():
+            db.execute("SELECT FROM residents FOR UPDATE")
+            purging = other.submit(purge, hub, forgetting)
+            until(lambda: evidence.query(waiting))
+            db.execute(meanwhile, [pending] if "%s" in meanwhile else [])
+        purging.result()
+    assert plates(evidence, lapsed) == ["EF-367-QS"]
+
+
+def test_what_a_provider_may_hold_is_not_even_looked_for_again_and_again(hub, evidence, lapsed, today):
+    found = transact(hub.engine, lambda db: rows.next_due(db, today, None, 10))
+    assert found == ([ANNE], (today - DAY, lapsed))
+    evidence.query(SHARE, lapsed, "easypark", None)
+    assert transact(hub.engine, lambda db: rows.next_due(db, today, None, 10)) == ([], (today - DAY, lapsed))
+    assert transact(hub.engine, lambda db: rows.next_due(db, today, found[1], 10)) == ([], None)
+
+
 def test_one_permit_that_must_wait_does_not_keep_the_next_from_being_forgotten(
     hub, upstream, evidence, today, monkeypatch
 ):
     monkeypatch.setattr("worker.db.retention.LOOKED_AT", 1)
     held, free = (upstream.row(name, terms=[_term(today - DAY * 9)]) for name in (ANNE, BOB))
     upstream.take_over(held, free)
-    evidence.query(
-        "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at,"
-        " claimed_version, failures) VALUES (%s, 'gone', 1, 1, true, 2, now(), 1, 0) RETURNING 1",
-        held["permit_id"],
-    )
+    evidence.query(SHARE, held["permit_id"], "gone", True)
     purge(hub, today + DAY * 400)
     assert evidence.query("SELECT permit_id FROM plate_assignments") == [(UUID(held["permit_id"]),)]
 

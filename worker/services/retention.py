@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as midnight
 from functools import partial
+from itertools import takewhile
 from time import monotonic
 
 import structlog
@@ -27,7 +28,7 @@ from worker.services.publish import publish
 from worker.services.work import Work
 
 ROWS = 1_000  # of a ledger, deleted in one transaction
-FORGOTTEN = 20  # permits
+FORGOTTEN = 10  # permits
 DISCLOSURES = 2_000  # looked through each time; a hub with ten million comes round within days
 
 log = structlog.get_logger()
@@ -43,13 +44,13 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     jobs_before = _before(hub, today, kept.jobs_kept_months)
     slices = {
         "plates": _plates(hub, _before(hub, today, kept.plates_kept_months)),
-        "permits": _permits(hub, today),
         **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
         "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
+        "permits": _permits(hub, today),  # they take the longest
     }
     purged: Counter[str] = Counter()
     while slices and monotonic() < until:
-        for kind in list(slices):
+        for kind in takewhile(lambda _: monotonic() < until, list(slices)):
             count = _next(kind, slices[kind])
             if count is None:
                 del slices[kind]
