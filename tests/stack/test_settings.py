@@ -54,6 +54,9 @@ def test_a_missing_setting_is_named(command):
         ("PERMIT_HUB_REMINDER_DAYS", '[60, "hunter2"]'),
         ("PERMIT_HUB_REMINDER_DAYS", "[7, 7]"),
         ("PERMIT_HUB_PAYMENT_REMINDER_DAYS", "[367]"),
+        ("PERMIT_HUB_PLATES_KEPT_MONTHS", "0"),
+        ("PERMIT_HUB_JOBS_KEPT_MONTHS", "hunter2"),
+        ("PERMIT_HUB_DISCLOSURES_KEPT_MONTHS", "11"),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(name, value):
