@@ -1,4 +1,4 @@
-"""Tests in two processes side by side, as `make test` runs them (`pytest -n 2`), on the same PostgreSQL and Valkey.
+"""Tests in two processes side by side (`pytest -n 2`), on the same PostgreSQL and Valkey.
 
 The process that hands out the tests starts both servers and ends them; those that run tests are told where they are.
 The tests of a file stay together, and those of a directory that shares a stack, so that none is started twice.
