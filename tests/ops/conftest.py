@@ -2,16 +2,23 @@
 
 - `folder` (module): an empty data folder with a short path, removed afterwards; the demo is played on it.
 - `running`: the data folder of the city's stack.
+- `mailbox`: a running mail server on an empty folder.
+- `read_mailbox(*arguments)`: runs `permit-hub mailbox` on it in this process and returns what it prints, which steers
+  no terminal; `subjects()`: the subjects of what has arrived.
 """
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ops.cli import app
 from ops.embedded.folders import remove_data
 from tests.city import City
+from tests.ops.mailboxes import Mailbox, serving
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +35,32 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def running(city: City) -> Path:
     return city.folder
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    with serving(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def read_mailbox(tmp_path, monkeypatch):
+    """Run the command on the mailbox, in this process; return what it prints, which steers no terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: object, code: int = 0) -> str:
+        ended = CliRunner().invoke(app, ["mailbox", "--data", str(tmp_path), *map(str, arguments)])
+        assert ended.exit_code == code, ended.output
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+        assert all(character.isprintable() or character in "\n\t\xa0" for character in ended.stdout)
+        return str(ended.stdout if code == 0 else ended.stderr)
+
+    return run
+
+
+@pytest.fixture
+def subjects(read_mailbox):
+    def listed() -> list[str | None]:
+        return [message["subject"] for message in json.loads(read_mailbox("--json"))["messages"]]
+
+    return listed
