@@ -23,6 +23,9 @@ class Written(EmailPolicy):
         assert not CONTROL.search(value.replace("\r\n ", "")), name
         return name, value
 
+    def header_max_count(self, name: str) -> None:
+        """Set no limit: the library would make a class for each header just to ask it for one."""
+
     def header_fetch_parse(self, name: str, value: str) -> str:
         """Return a header's value as it is: the library looks at each several times while it writes a message out."""
         return value

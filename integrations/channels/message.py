@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
 from integrations.channels.answers import CHANNEL, Code
 from integrations.channels.base import AddressRefusedError, Notice
 from integrations.channels.headers import WRITTEN, mailbox, subject
-from integrations.channels.settings import EmailSettings
+from integrations.channels.settings import EmailSettings, Sender
 from integrations.channels.wording import words
 
 
@@ -38,7 +39,7 @@ def compose(notice: Notice, access: EmailSettings, now: datetime) -> Letter:
     stop_url = f"{access.unsubscribe_url}{notice.token}"
     said = words(notice, access.space_url, stop_url)
     message = EmailMessage(policy=WRITTEN.clone(utf8=not recipient.isascii()))
-    message["From"] = mailbox("From", access.sender.name, access.sender.address)
+    message["From"] = _from(access.sender)
     message["To"] = mailbox("To", notice.name, recipient)
     message["Subject"] = subject(said.subject)
     message["Date"] = format_datetime(now)
@@ -53,6 +54,11 @@ def compose(notice: Notice, access: EmailSettings, now: datetime) -> Letter:
     message["Content-Type"] = f'multipart/alternative;\r\n boundary="=_{notice.reminder_id.hex}"'
     message.set_payload([_part("plain", said.text), _part("html", said.html)])
     return Letter(recipient, message.as_bytes())
+
+
+@lru_cache(maxsize=8)
+def _from(sender: Sender) -> str:
+    return mailbox("From", sender.name, sender.address)
 
 
 def _part(subtype: str, text: str) -> EmailMessage:

@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
@@ -83,17 +83,22 @@ def kind(notice: Notice) -> str:
 @cache
 def _texts() -> Environment:
     """Return what writes plain text, where nothing stands out and nothing needs escaping."""
-    made = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701
-    made.filters |= {"day": _day, "short": _short, "money": _money}
-    made.filters |= {"strong": str, "typeset": _typeset, "paragraphs": _filled}
-    return made
+    return _environment({"strong": str, "typeset": _typeset, "paragraphs": _filled}, autoescape=False)
 
 
 @cache
 def _pages() -> Environment:
-    made = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
-    made.filters |= {"day": _day, "short": _short, "money": _money}
-    made.filters |= {"strong": _strong, "typeset": _typeset_markup, "paragraphs": _marked_up}
+    return _environment({"strong": _strong, "typeset": _typeset_markup, "paragraphs": _marked_up}, autoescape=True)
+
+
+def _environment(filters: Mapping[str, Callable[..., str]], *, autoescape: bool) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=autoescape,  # noqa: S701 - but for plain text, always
+        auto_reload=False,  # templates change with the code
+    )
+    made.filters |= {"day": _day, "short": _short, "money": _money, **filters}
     return made
 
 
