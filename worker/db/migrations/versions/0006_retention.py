@@ -30,9 +30,12 @@ WHERE p.status NOT IN ('submitted', 'awaiting_payment')
 CREATE INDEX permits_over ON permits (over_on, permit_id) WHERE over_on IS NOT NULL;
 
 ALTER TABLE plate_assignments ADD COLUMN replaced_at timestamptz;
-UPDATE plate_assignments a SET replaced_at = (
-    SELECT min(b.assigned_at) FROM plate_assignments b
-    WHERE b.permit_id = a.permit_id AND b.assigned_at > a.assigned_at AND (b.raw, b.country) <> (a.raw, a.country));
+UPDATE plate_assignments a SET replaced_at = r.at FROM (
+    SELECT a.permit_id, a.assigned_at, min(b.assigned_at) AS at
+    FROM plate_assignments a JOIN plate_assignments b USING (permit_id)
+    WHERE b.assigned_at > a.assigned_at AND (b.raw, b.country) <> (a.raw, a.country)
+    GROUP BY a.permit_id, a.assigned_at
+) r WHERE a.permit_id = r.permit_id AND a.assigned_at = r.assigned_at;
 CREATE INDEX plates_replaced ON plate_assignments (replaced_at) WHERE replaced_at IS NOT NULL;
 
 CREATE INDEX jobs_by_age ON jobs (recorded_at);
