@@ -78,6 +78,13 @@ class Settings(BaseSettings):
             raise ValueError(f"only whole days from -{MOST_DAYS} to {MOST_DAYS} can be named, each once")
         return value
 
+    @field_validator("payment_reminder_days")
+    @classmethod
+    def _before(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(days < 0 for days in value):
+            raise ValueError("after the last day to pay nothing is left to be paid")
+        return value
+
     @field_validator("urgent_slots")
     @classmethod
     def _leave_a_quarter(cls, value: int, others: ValidationInfo) -> int:

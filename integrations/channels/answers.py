@@ -1,8 +1,8 @@
 """What an SMTP server's answers mean: for the channel, for this recipient, or for this message.
 
 Servers also refuse *us* when a recipient is named: Postfix, by default, tells only then that it does not like the
-client or the sender. An address is given up only where an answer is about the address; else a wrong setting of the
-relay would have every resident's address given up.
+client or the sender. An address is given up only where an answer is about the address, and a message only where it is
+about the message; else a wrong setting of the relay would cost every resident their address, or their reminder.
 """
 
 import re
@@ -34,6 +34,8 @@ ADDRESS_STATUSES = frozenset({501, 521, 550, 551, 553, 556})  # where there is n
 ADDRESS, MAILBOX, ROUTING, CONTENT = 1, 2, 4, 6
 ABOUT_THE_SENDER = frozenset({7, 8})  # of ADDRESS
 MAILBOX_DISABLED = 1  # of MAILBOX; a full one may be emptied
+TOO_LARGE = 552  # where there is no detail
+SIZES = frozenset({(2, 3), (3, 4)})
 NOT_ASCII = 7  # of CONTENT: no such address is taken
 
 
@@ -59,6 +61,7 @@ class Code(StrEnum):
     ADDRESS_MALFORMED = "address_malformed"
     SMTPUTF8_NOT_OFFERED = "smtputf8_not_offered"
     MESSAGE_LATER = "message_later"
+    MESSAGE_NOT_SERVED = "message_not_served"  # for good, though for our sake: a policy, a quota, a setting
     MESSAGE_REFUSED = "message_refused"
 
 
@@ -93,7 +96,7 @@ def to_recipient(answer: Answer) -> ChannelError | None:
         if _about_the_address(answer):
             return AddressRefusedError(CHANNEL, Code.ADDRESS_REFUSED, status=answer.status)
         return LaterError(CHANNEL, Code.RECIPIENT_NOT_SERVED, status=answer.status)
-    return _closing(answer) or _later(answer, Code.RECIPIENT_LATER)
+    return _later(answer, Code.RECIPIENT_LATER)
 
 
 def to_data(answer: Answer) -> ChannelError | None:
@@ -101,8 +104,10 @@ def to_data(answer: Answer) -> ChannelError | None:
     if answer.status == GO_ON:
         return None
     if answer.status in REFUSED:
-        return RefusedError(CHANNEL, Code.MESSAGE_REFUSED, status=answer.status)
-    return _closing(answer) or _later(answer, Code.MESSAGE_LATER)
+        if _about_the_message(answer):
+            return RefusedError(CHANNEL, Code.MESSAGE_REFUSED, status=answer.status)
+        return LaterError(CHANNEL, Code.MESSAGE_NOT_SERVED, status=answer.status)
+    return _later(answer, Code.MESSAGE_LATER)
 
 
 def to_message(answer: Answer) -> ChannelError | None:
@@ -119,7 +124,17 @@ def _closing(answer: Answer) -> ChannelError | None:
 
 
 def _later(answer: Answer, code: Code) -> LaterError:
+    """Put one letter off: a server that closes after MAIL may do so because of it, and must not stop all others."""
+    if answer.status == CLOSING:
+        code = Code.UNAVAILABLE
     return LaterError(CHANNEL, code if answer.status in LATER else Code.ANSWER_UNKNOWN, status=answer.status)
+
+
+def _about_the_message(answer: Answer) -> bool:
+    """Tell a refusal of what is written, or of its size, from one of us."""
+    if answer.detail is None:
+        return answer.status == TOO_LARGE
+    return answer.detail[0] == CONTENT or answer.detail in SIZES
 
 
 def _about_the_address(answer: Answer) -> bool:

@@ -64,14 +64,17 @@ class Notice:
 
 
 class Channel(Protocol):
-    """One way to reach residents. Every call is bounded by its caller, with `asyncio.timeout_at`."""
+    """One way to reach residents."""
 
     name: str
     at_once: int  # how many notices may be on their way
     limits: tuple[Limit, ...]  # how many it takes in any span
 
-    async def send(self, notice: Notice) -> None:
-        """Hand a notice over to those who deliver it.
+    async def send(self, notice: Notice, deadline: float) -> None:
+        """Hand a notice over to those who deliver it, before a moment in the event loop's time.
+
+        Only the channel knows what a deadline that has passed means: before anything that could be taken has left, the
+        notice surely was not sent.
 
         Raises:
             ChannelError: it was not, or perhaps not, taken.

@@ -26,13 +26,13 @@ class Email:
         self._access = access
         self._pool = Pool(access, patience)
 
-    async def send(self, notice: Notice) -> None:
-        """Hand a notice to the mail server.
+    async def send(self, notice: Notice, deadline: float) -> None:
+        """Hand a notice to the mail server before a moment in the event loop's time.
 
         Raises:
             ChannelError: it was not, or perhaps not, taken.
         """
-        await self._pool.hand_over(compose(notice, self._access, datetime.now().astimezone()))
+        await self._pool.hand_over(compose(notice, self._access, datetime.now().astimezone()), deadline)
 
     async def aclose(self) -> None:
         """Close the connections."""

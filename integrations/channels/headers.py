@@ -20,7 +20,8 @@ class Written(EmailPolicy):
 
     def header_store_parse(self, name: str, value: str) -> tuple[str, str]:
         """Keep a header's value as it is."""
-        assert not CONTROL.search(value.replace("\r\n ", "")), name
+        if CONTROL.search(value.replace("\r\n ", "")):
+            raise ValueError(f"{name} would not be one header")
         return name, value
 
     def header_max_count(self, name: str) -> None:

@@ -38,11 +38,11 @@ _NAMED: Mapping[type[Exception], Code] = MappingProxyType(  # the first that fit
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """For how many seconds a server is waited for; the caller's own deadline may be shorter."""
+    """For how many seconds a server is waited for; the deadline of a letter bounds all of it together."""
 
-    open: float = 2.0  # until letters can be handed over
-    answer: float = 2.0  # to a command
-    taken: float = 15.0  # after the whole message: it may be looked through first
+    open: float = 8.0  # until letters can be handed over: some greet strangers after six
+    answer: float = 5.0  # to a command
+    taken: float = 30.0  # after the whole message: it may be looked through first
 
 
 async def connect(access: EmailSettings, patience: Patience) -> SMTP:

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from integrations.channels.base import AwayError, ChannelError, RefusedError
+from integrations.channels.answers import CHANNEL, CLOSING, Code
+from integrations.channels.base import AwayError, ChannelError, LaterError, RefusedError, UnclearError
 from integrations.channels.message import Letter
 from integrations.channels.opening import Patience
 from integrations.channels.settings import EmailSettings
@@ -22,23 +23,36 @@ class Pool:
         self._free = asyncio.Semaphore(access.connections)
         self._idle: list[Connection] = []  # the one used last is at the end, and used next
 
-    async def hand_over(self, letter: Letter) -> None:
+    async def hand_over(self, letter: Letter, deadline: float) -> None:
         """Hand a letter over, once more if a warm connection turns out to be of no use.
 
         Raises:
             ChannelError: it was not, or perhaps not, taken.
         """
-        async with self._free:
-            warm = await self._warm()
-            if warm is not None:
-                try:
-                    await self._use(warm, letter)
-                except ChannelError as error:
-                    if warm.data_begun or not _blames_the_connection(error):
-                        raise
-                else:
-                    return
-            await self._use(await Connection.open(self._access, self._patience), letter)
+        used: list[Connection] = []
+        try:
+            async with asyncio.timeout_at(deadline), self._free:
+                await self._hand_over(letter, used)
+        except TimeoutError:
+            begun = bool(used) and used[-1].message_begun
+            passed = (UnclearError if begun else LaterError)(CHANNEL, Code.TIMED_OUT)
+        else:
+            return
+        raise passed
+
+    async def _hand_over(self, letter: Letter, used: list[Connection]) -> None:
+        warm = await self._warm()
+        if warm is not None:
+            used.append(warm)
+            try:
+                await self._use(warm, letter)
+            except ChannelError as error:
+                if warm.data_begun or not _blames_the_connection(error):
+                    raise
+            else:
+                return
+        used.append(await Connection.open(self._access, self._patience))
+        await self._use(used[-1], letter)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -50,7 +64,7 @@ class Pool:
         try:
             await connection.hand_over(self._access.sender.address, letter)
         except ChannelError as error:
-            if connection.usable and not isinstance(error, AwayError):
+            if connection.usable and not _blames_the_connection(error):
                 self._keep(connection)
             else:
                 connection.drop()
@@ -77,4 +91,6 @@ class Pool:
 
 def _blames_the_connection(error: ChannelError) -> bool:
     """Tell what a new connection may do better from what a server says about a letter or a recipient."""
-    return isinstance(error, AwayError) or (error.status is None and not isinstance(error, RefusedError))
+    if isinstance(error, AwayError) or error.status == CLOSING:
+        return True
+    return error.status is None and not isinstance(error, RefusedError)

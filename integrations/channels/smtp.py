@@ -30,6 +30,7 @@ class Connection:
         self._in_hand = False  # the server has a part of a letter, and must forget it first
         self.letters = 0
         self.data_begun = False  # of the last letter: it must not be sent again
+        self.message_begun = False  # of the last letter: it may be taken
         self.used_at = 0.0
 
     @classmethod
@@ -52,7 +53,7 @@ class Connection:
         Raises:
             ChannelError: it was not, or perhaps not, taken; without a status, the connection is to blame.
         """
-        self.data_begun = False
+        self.data_begun = self.message_begun = False
         if letter.needs_utf8 and not self._client.supports_extension("smtputf8"):
             raise AddressRefusedError(CHANNEL, Code.SMTPUTF8_NOT_OFFERED)
         self.letters += 1
@@ -92,6 +93,7 @@ class Connection:
         protocol = self._client.protocol
         if protocol is None or not protocol.is_connected:
             self._fail(LaterError(CHANNEL, Code.CONNECTION_LOST))
+        self.message_begun = True
         try:
             # All at once: how much of it has left this machine before a loss cannot be told anyway.
             protocol.write(PERIOD_REGEX.sub(b"..", letter.content) + END_OF_DATA)

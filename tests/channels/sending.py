@@ -23,10 +23,12 @@ class Post:
 
     email: Email
     server: MailServer
+    seconds: float = 60.0  # until the deadline of each notice
 
     async def send(self, notice: Notice = EXPIRY, **changes: Any) -> None:
         """Send a notice."""
-        await self.email.send(replace(notice, **changes))
+        deadline = asyncio.get_running_loop().time() + self.seconds
+        await self.email.send(replace(notice, **changes), deadline)
 
     async def failure(self, notice: Notice = EXPIRY, **changes: Any) -> ChannelError:
         """Send a notice, which must fail, and return how."""

@@ -39,6 +39,21 @@ def test_a_failure_is_unclear_once_the_message_was_sent_and_never_before(
     assert server.commands.count("MAIL") == (0 if step == "EHLO" else 1)  # nothing was tried again by itself
 
 
+@pytest.mark.parametrize(("step", "kind"), [(step, LaterError) for step, _ in STEPS[:-1]] + [("END", UnclearError)])
+def test_a_deadline_leaves_a_doubt_only_once_the_message_was_sent(
+    run: Run, make_access: MakeAccess, step: str, kind: type[ChannelError]
+) -> None:
+    async def wait() -> ChannelError:
+        async with post(make_access, patience=Patience(30.0, 30.0, 30.0)) as sending:
+            sending.seconds = 0.5
+            sending.server.plan(step, Fault.SILENT)
+            return await sending.failure()
+
+    error = run(wait())
+
+    assert (type(error), error.code) == (kind, "timed_out")
+
+
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize(("step", "_"), STEPS)
 def test_after_a_loss_the_next_notice_goes_over_a_new_connection(

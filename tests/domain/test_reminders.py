@@ -83,6 +83,19 @@ def test_the_smallest_offset_that_has_begun_is_the_one_that_matters(days_left, o
 
 def test_without_a_reminder_on_the_last_day_the_one_before_matters_until_it_and_no_longer():
     assert [offset_for(days, (60, 7)) for days in (7, 0, -1)] == [7, 7, None]
+    assert [offset_for(days, (60,)) for days in (60, 1, 0, -1)] == [60, 60, 60, None]
+
+
+def test_what_is_far_behind_a_lapse_is_not_reminded_of_though_another_reminder_is_to_come():
+    assert [offset_for(days, (-1, -100)) for days in (-1, -31, -32, -99, -100, -130, -131)] == [
+        -1, -1, None, None, -100, -100, None,
+    ]  # fmt: skip
+
+
+def test_a_reminder_of_another_schedule_is_sent_unless_a_nearer_one_matters_by_now():
+    today = LAST - timedelta(days=40)
+    assert isinstance(prepared(reminder(days_ahead=45), permit(), today), Notice)
+    assert prepared(reminder(days_ahead=60), permit(), today, schedule=Schedule((45,), ())) is Dropped.SUPERSEDED
 
 
 def test_two_reminders_after_a_lapse_follow_one_another():
@@ -163,7 +176,7 @@ RENEWED = permit(last=LAST + timedelta(days=365))
         (reminder(Occasion.PAYMENT, days_ahead=5), permit(), Dropped.SETTLED),
         (reminder(Occasion.PAYMENT, days_ahead=5), permit(Status.CANCELLED_BY_RESIDENT), Dropped.SETTLED),
         (reminder(days_ahead=60), permit(), Dropped.SUPERSEDED),
-        (reminder(days_ahead=7), permit(), Dropped.SUPERSEDED),
+        (reminder(days_ahead=7), permit(), Dropped.EARLY),
         (reminder(days_ahead=45), permit(), Dropped.SUPERSEDED),
     ],
 )

@@ -21,7 +21,7 @@ class Outbox:
     failure: Callable[[Notice], BaseException | None] = lambda _: None
     late: bool = False  # it fails once it has sent
 
-    async def send(self, notice: Notice) -> None:
+    async def send(self, notice: Notice, deadline: float) -> None:
         failure = self.failure(notice)
         if failure is None or self.late:
             self.sent.append(notice)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,8 +19,10 @@ from integrations.channels.base import (
 from tests.services.outbox import Outbox, sender_of
 from tests.services.test_reminders import CONTACT, decide, renew
 from tests.services.upstream import ANNE
+from worker.db.reminders import LEASE_SECONDS
+from worker.services import sending
 from worker.services.reminders import due_channels
-from worker.services.sending import BATCH
+from worker.tasks import remind
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def send(hub, outbox, today):
     """Send what is due through the outbox, on a day; return whether more may be due."""
 
     def send(day=today):
-        return asyncio.run(sender_of(hub, outbox).run(day))
+        return asyncio.run(sender_of(hub, outbox).run(lambda: day))
 
     return send
 
@@ -86,10 +89,10 @@ def test_a_due_reminder_is_sent_and_then_no_more(hub, outbox, send, reminded, le
 
 
 def test_many_are_sent_in_one_run(outbox, send, reminded):
-    for number in range(BATCH + 8):
+    for number in range(40):
         reminded(f"r-{number}")
     assert send() is False
-    assert len({notice.reminder_id for notice in outbox.sent}) == len(outbox.sent) == BATCH + 8
+    assert len({notice.reminder_id for notice in outbox.sent}) == len(outbox.sent) == 40
 
 
 def test_two_workers_send_each_once(hub, outbox, reminded, today):
@@ -97,7 +100,9 @@ def test_two_workers_send_each_once(hub, outbox, reminded, today):
         reminded(f"r-{number}")
 
     async def both():
-        await asyncio.gather(*(asyncio.to_thread(asyncio.run, sender_of(hub, outbox).run(today)) for _ in range(3)))
+        await asyncio.gather(
+            *(asyncio.to_thread(asyncio.run, sender_of(hub, outbox).run(lambda: today)) for _ in range(3))
+        )
 
     asyncio.run(both())
     assert len({notice.reminder_id for notice in outbox.sent}) == len(outbox.sent) == 50
@@ -148,7 +153,7 @@ def test_while_a_channel_is_away_the_rest_of_a_batch_is_not_tried(hub, outbox, s
     outbox.failure = lambda notice: asked.append(notice) or AwayError("email", "not_connected")
     assert send() is False
     assert len(asked) == 1
-    assert set(ledger()) == {("due", "not_connected", 0, 0)}
+    assert {(state, *doubts) for state, _, *doubts in ledger()} == {("due", 0, 0)}
     assert evidence.query("SELECT channel, problem FROM channels") == [("email", "not_connected")]
     outbox.failure = lambda _: None
     evidence.query("UPDATE reminders SET due_at = now() RETURNING 1")
@@ -177,7 +182,7 @@ def test_an_address_refused_for_good_is_marked_shown_and_told(outbox, send, remi
     reminded()
     outbox.failure = failing(AddressRefusedError, "no_such_mailbox")
     send()
-    assert ledger() == [("refused", "no_such_mailbox", 0, 1)]
+    assert ledger() == [("refused", "no_such_mailbox", 0, 0)]
     assert evidence.space(ANNE).reminders.email_refused_at is not None
     assert evidence.told(ANNE)[-1].type == "resident.email_refused"
 
@@ -222,7 +227,7 @@ def test_a_message_refused_for_good_is_not_the_addresss_fault(outbox, send, remi
     reminded()
     outbox.failure = failing(RefusedError, "message_refused")
     send()
-    assert ledger() == [("refused", "message_refused", 0, 1)]
+    assert ledger() == [("refused", "message_refused", 0, 0)]
     assert evidence.value("SELECT email_refused_at FROM residents") is None
 
 
@@ -313,17 +318,62 @@ def test_a_limit_of_some_each_second_is_used_up_within_a_run(outbox, send, remin
     assert time.monotonic() - started > 0.5
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_a_task_may_take(
-    hub, outbox, reminded, ledger, today, evidence
+def test_all_of_a_run_ends_within_a_tasks_time_and_a_lease():
+    longest = sending.RUN_SECONDS + sending.SEND_SECONDS
+    assert longest < remind.SOFT_LIMIT_SECONDS < remind.LIMIT_SECONDS < LEASE_SECONDS
+
+
+def test_none_is_begun_with_too_little_time_left_and_none_of_those_is_in_doubt(hub, outbox, reminded, ledger, today):
+    for number in range(3):
+        reminded(f"r-{number}")
+    asyncio.run(replace(sender_of(hub, outbox), seconds=sending.LEAST_SECONDS - 0.1).run(lambda: today))
+    assert outbox.sent == []
+    assert set(ledger()) == {("due", "no_time_left", 0, 0)}
+
+
+def test_what_was_decided_by_a_clock_that_is_a_day_ahead_is_sent_when_its_day_has_come(
+    hub, outbox, send, reminded, ledger, today
 ):
     reminded()
+    send(today - timedelta(days=1))
+    assert outbox.sent == []
+    assert ledger()[0][:2] == ("dropped", "early")
+    decide(hub, today)
+    send()
+    assert outbox.offsets == [30]
+    assert len(ledger()) == 1
 
-    class Silent(Outbox):
-        async def send(self, notice):
-            await asyncio.sleep(30)
 
-    asyncio.run(sender_of(hub, Silent()).run(today))
-    assert ledger() == [("due", "timed_out", 0, 1)]
+def test_one_tick_of_a_clock_that_is_months_ahead_costs_no_reminder(hub, outbox, send, reminded, today):
+    reminded(days=31)
+    decide(hub, today + timedelta(days=32))
+    for day in range(40):
+        decide(hub, today + timedelta(days=day))
+        send(today + timedelta(days=day))
+    assert outbox.offsets == [31, 30, 7, 0, -1]
+
+
+def test_a_wish_that_is_taken_back_and_given_again_costs_no_reminder(hub, upstream, outbox, send, reminded, today):
+    reminded()
+    upstream.applied("resident.choose_reminders", channel="none")
+    send()
+    upstream.applied("resident.choose_reminders", channel="email")
+    decide(hub, today)
+    send()
+    assert outbox.offsets == [30]
+
+
+def test_an_address_that_cannot_be_marked_now_costs_nobody_a_second_message(hub, outbox, send, reminded, evidence):
+    for number in range(4):
+        reminded(f"r-{number}", email=f"r{number}@example.fr")
+    outbox.failure = lambda notice: AddressRefusedError("email", "no") if notice.address.startswith("r0") else None
+    with evidence.database.connect() as connection, connection.transaction():
+        connection.execute("SELECT FROM residents WHERE resident_id = 'r-0' FOR UPDATE")
+        send()
+    outbox.failure = lambda _: None
+    evidence.query("UPDATE reminders SET due_at = now() RETURNING 1")
+    send()
+    assert sorted(notice.address for notice in outbox.sent) == ["r1@example.fr", "r2@example.fr", "r3@example.fr"]
 
 
 def test_nothing_personal_is_logged(outbox, send, reminded, capsys):

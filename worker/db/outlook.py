@@ -39,7 +39,8 @@ _LAPSES = f"""
 _ENDING = f"""
     SELECT t.permit_id, t.last_day AS day, least(t.looked_ahead, (
         SELECT min(m.days_ahead) FROM reminders m
-        WHERE m.permit_id = t.permit_id AND m.occasion = 'expiry' AND m.day = t.last_day)) AS nearest
+        WHERE m.permit_id = t.permit_id AND m.occasion = 'expiry' AND m.day = t.last_day AND m.state <> 'dropped'
+    )) AS nearest
     FROM terms t {ENDING} AND t.last_day = ANY(:days)
 """
 _BEGINNING = """

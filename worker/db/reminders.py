@@ -11,17 +11,18 @@ from sqlalchemy import Connection, Row, text
 
 from integrations.channels.base import Occasion
 from schemas.jobs import Language, ReminderChannel
-from worker.domain.reminders import Contact, Dropped, Reminder, State, Window
+from worker.domain.reminders import Contact, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
 
 REACHED = "r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL"
-# A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew. As a count
-# it is looked up for each row, never joined: the ledger holds those of years.
+# A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew. What was
+# dropped was told to nobody, and is taken up again where it matters after all. As a count it is looked up for each row,
+# never joined: the ledger holds those of years.
 _UNDECIDED = """
     0 = (
         SELECT count(*) FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
-            AND m.days_ahead <= w.days_ahead)
+            AND m.days_ahead <= w.days_ahead AND m.state <> 'dropped')
 """
 ENDING = f"""
     JOIN permits p ON p.permit_id = t.permit_id AND p.status = 'active'
@@ -52,7 +53,12 @@ _LOOK = text("""
     RETURNING t.permit_id, t.first_day
 """)
 _INSERT = "INSERT INTO reminders (permit_id, occasion, day, days_ahead)"
-_ONCE = "ON CONFLICT ON CONSTRAINT reminders_decided_once DO NOTHING RETURNING permit_id"
+_ONCE = """
+    ON CONFLICT ON CONSTRAINT reminders_decided_once DO UPDATE
+        SET state = 'due', code = NULL, due_at = clock_timestamp(), settled_at = NULL, failures = 0
+        WHERE reminders.state = 'dropped'
+    RETURNING permit_id
+"""
 _DECIDE_EXPIRY = text(f"""
     {_INSERT} SELECT p.permit_id, w.occasion, t.last_day, w.days_ahead
     FROM (
@@ -61,7 +67,7 @@ _DECIDE_EXPIRY = text(f"""
     ) w JOIN terms t USING (permit_id, first_day)
     {ENDING} AND {_UNDECIDED.format(day="t.last_day")} {_ONCE}
 """)
-_DECIDE_PAYMENT = text(f"{_INSERT} {PAYABLE} ORDER BY day LIMIT :limit {_ONCE}")
+_DECIDE_PAYMENT = text(f"{_INSERT} {PAYABLE} ORDER BY day, permit_id LIMIT :limit {_ONCE}")
 _CLAIM = text("""
     WITH claimed AS (
         SELECT m.reminder_id, p.resident_id
@@ -89,11 +95,11 @@ _SETTLE = text("""
     WHERE m.reminder_id = new.reminder_id AND m.lease_id = :lease_id
 """)
 _TRY_AGAIN = text("""
-    UPDATE reminders m SET state = 'due', due_at = clock_timestamp(), settled_at = NULL, failures = 0, doubts = 0
-    FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id
-        AND (m.state = 'refused' OR (m.state = 'dropped' AND m.code = :no_address))
+    UPDATE reminders m SET state = 'due', due_at = clock_timestamp(), settled_at = NULL, failures = 0
+    FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id AND m.state = 'refused'
 """)
-_LOOK_ANEW = text("""
+_LOOK_ANEW = text("UPDATE terms SET looked_ahead = DEFAULT WHERE permit_id = ANY(:permit_ids)")
+_LOOK_ANEW_OF = text("""
     UPDATE terms t SET looked_ahead = DEFAULT
     FROM permits p WHERE p.permit_id = t.permit_id AND p.resident_id = :resident_id
 """)
@@ -134,9 +140,10 @@ class Settled:
     wait: timedelta = timedelta(0)
 
     @classmethod
-    def of(cls, claimed: Claimed, state: State, code: str | None = None) -> Self:
+    def of(cls, claimed: Claimed, state: State, code: str | None = None, doubts: int | None = None) -> Self:
         """Return the end of a claimed reminder."""
-        return cls(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts)
+        left = claimed.doubts if doubts is None else doubts
+        return cls(claimed.reminder.reminder_id, state, code, claimed.failures, left)
 
 
 def decide(db: Connection, windows: Sequence[Window], limit: int) -> tuple[int, bool]:
@@ -194,8 +201,13 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
 
 def try_again(db: Connection, resident_id: str) -> None:
     """Look anew at what a resident who can be reached is to be reminded of, also what their address did not take."""
-    db.execute(_TRY_AGAIN, {"resident_id": resident_id, "no_address": Dropped.NO_ADDRESS.value})
-    db.execute(_LOOK_ANEW, {"resident_id": resident_id})
+    db.execute(_TRY_AGAIN, {"resident_id": resident_id})
+    db.execute(_LOOK_ANEW_OF, {"resident_id": resident_id})
+
+
+def look_anew(db: Connection, permit_ids: Collection[UUID]) -> None:
+    """Look anew at what is to be reminded of about permits."""
+    db.execute(_LOOK_ANEW, {"permit_ids": list(permit_ids)})
 
 
 def resident_of(db: Connection, token: UUID) -> str | None:

@@ -57,10 +57,11 @@ class State(StrEnum):
 
 
 class Dropped(StrEnum):
-    """Why a reminder is not sent after all."""
+    """Why a reminder is not sent; it is taken up again if it matters once more."""
 
     SETTLED = "settled"  # renewed, paid, cancelled, ended or erased
-    SUPERSEDED = "superseded"  # another one matters by now
+    EARLY = "early"  # it was decided by a clock that runs ahead of this one
+    SUPERSEDED = "superseded"  # another one matters by now, or none any more
     NOT_WANTED = "not_wanted"
     NO_ADDRESS = "no_address"  # none, or one that takes nothing
 
@@ -100,8 +101,8 @@ def spans(offsets: Iterable[int]) -> Iterator[tuple[int, int, int]]:
     """
     nearer: int | None = None
     for offset in sorted(offsets):
-        least = offset - LAPSED_DAYS if nearer is None else nearer + 1
-        yield offset, least if offset < 0 else max(least, 0), offset
+        latest = offset - LAPSED_DAYS if offset < 0 else 0
+        yield offset, latest if nearer is None else max(latest, nearer + 1), offset
         nearer = offset
 
 
@@ -136,7 +137,10 @@ def prepare(
     if permit is None or not _concerns(reminder, permit, today):
         return Dropped.SETTLED
     days_left = (reminder.day - today).days
-    if offset_for(days_left, schedule.of(reminder.occasion)) != reminder.days_ahead:
+    if days_left > reminder.days_ahead:
+        return Dropped.EARLY
+    matters = offset_for(days_left, schedule.of(reminder.occasion))
+    if matters is None or matters < reminder.days_ahead:
         return Dropped.SUPERSEDED
     if contact.channel is None:
         return Dropped.NOT_WANTED

@@ -5,6 +5,7 @@ between sending and recording costs one duplicate at most, under the same id.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from integrations.channels.base import (
     AddressRefusedError,
@@ -28,22 +30,24 @@ from worker.db import permits, reminders, residents
 from worker.db.engine import transact
 from worker.db.reminders import Claimed, Settled
 from worker.domain.reminders import MOST_DOUBTS, Dropped, State, again_in, prepare
-from worker.hub import Hub
+from worker.hub import AWAY, Hub
 from worker.limiter import Limiter
 from worker.live import Publication
 from worker.services.publish import publish
 from worker.services.work import Work
 
-BATCH = 32  # claimed together; as many may be sent twice when a worker is killed
-RUN_SECONDS = 2.5  # for so long a run goes on claiming
-SEND_SECONDS = 4.5  # for a batch, from before its claim
+EACH = 2  # claimed together, for each that may be under way: as many may be sent twice when a worker is killed
+RUN_SECONDS = 3.0  # for so long a run goes on claiming
+SEND_SECONDS = 15.0  # for a batch, from before its claim: servers look through a message before they take it
+LEAST_SECONDS = 3.0  # with less left, none is begun
 LOOK_SECONDS = 0.05  # until the rate limit is asked again
 AWAY_WAIT = timedelta(seconds=15)  # until a channel that was away is tried again
+NO_TIME_WAIT = timedelta(seconds=1)
 UNCLEAR_WAIT = timedelta(minutes=1)
 MISTAKE_WAIT = timedelta(hours=1)  # a mistake of ours is not mended in minutes
 
 NEVER_RECORDED = "never_recorded"
-TIMED_OUT = "timed_out"
+NO_TIME_LEFT = "no_time_left"
 CHANNEL_FAILED = "channel_failed"
 
 log = structlog.get_logger()
@@ -64,10 +68,11 @@ class Sender:
     hub: Hub
     channel: Channel
     limiter: Limiter
+    seconds: float = SEND_SECONDS
     _away: str | None = field(default=None, init=False)  # the code, once the channel turned out to be away
 
-    async def run(self, today: date) -> bool:
-        """Claim, send and record for some seconds; say whether more may be due.
+    async def run(self, today: Callable[[], date]) -> bool:
+        """Claim, send and record for some seconds; say whether more may be due. Each batch asks what day it is.
 
         Raises:
             worker.hub.AWAY: the database is out of reach.
@@ -76,13 +81,13 @@ class Sender:
         until = asyncio.get_running_loop().time() + RUN_SECONDS
         more = True
         while more and self._away is None and asyncio.get_running_loop().time() < until:
-            more = await self._send_batch(today)
+            more = await self._send_batch(today())
         note_channel(self.hub, self.channel.name, self._away)
         return more and self._away is None
 
     async def _send_batch(self, today: date) -> bool:
-        deadline = asyncio.get_running_loop().time() + SEND_SECONDS
-        granted = self.limiter.take(BATCH, urgent=True)
+        deadline = asyncio.get_running_loop().time() + self.seconds
+        granted = self.limiter.take(EACH * self.channel.at_once, urgent=True)
         if granted == 0:
             await asyncio.sleep(LOOK_SECONDS)
             return True
@@ -90,9 +95,13 @@ class Sender:
         outgoing, dropped = transact(self.hub.engine, partial(self._claim, lease_id, granted, today))
         self.limiter.give_back(granted - len(outgoing))
         free = asyncio.Semaphore(self.channel.at_once)
-        sent = await asyncio.gather(*(self._send(one, free, deadline, today) for one in outgoing))
-        if sent:
-            transact(self.hub.engine, partial(reminders.settle, lease_id=lease_id, settled=sent), relaxed=True)
+        ended = await asyncio.gather(*(self._send(one, free, deadline) for one in outgoing))
+        if ended:
+            settled = [settled for settled, _ in ended]
+            transact(self.hub.engine, partial(reminders.settle, lease_id=lease_id, settled=settled), relaxed=True)
+        for one, (_, error) in zip(outgoing, ended, strict=True):
+            if isinstance(error, AddressRefusedError):
+                self._refuse_email(one, today)
         return len(outgoing) + dropped == granted
 
     def _claim(self, lease_id: UUID, limit: int, today: date, db: Connection) -> tuple[list[Outgoing], int]:
@@ -102,52 +111,45 @@ class Sender:
         # In later statements, so that what is read is as new as the claim.
         held = {one.permit_id: one for permits_ in permits.of_residents(db, concerned).values() for one in permits_}
         contacts = reminders.contacts(db, concerned)
-        outgoing, settled = [], []
+        outgoing, settled, early = [], [], []
         for one in claimed:
             permit, contact = held.get(one.reminder.permit_id), contacts[one.resident_id]
             prepared = prepare(one.reminder, permit, contact, today, self.hub.schedule)
             if isinstance(prepared, Dropped):
                 settled.append(Settled.of(one, State.DROPPED, prepared.value))
+                if prepared is Dropped.EARLY:
+                    early.append(one.reminder.permit_id)
             elif one.doubts > MOST_DOUBTS:
                 settled.append(Settled.of(one, State.UNCLEAR, NEVER_RECORDED))
             else:
                 outgoing.append(Outgoing(one, prepared))
         reminders.settle(db, lease_id, settled)
+        if early:
+            reminders.look_anew(db, early)
         return outgoing, len(settled)
 
-    async def _send(self, one: Outgoing, free: asyncio.Semaphore, deadline: float, today: date) -> Settled:
-        """Send one; nothing but a cancellation gets out."""
-        started = False
-        try:
-            async with asyncio.timeout_at(deadline), free:
-                if self._away is not None:
-                    raise AwayError(self.channel.name, self._away)
-                started = True
-                await self.channel.send(one.notice)
-        except TimeoutError:
-            return _unclear(one, TIMED_OUT) if started else _later(one, TIMED_OUT, timedelta(0))
-        except AwayError as error:
-            self._away = error.code
-            return _later(one, error.code, AWAY_WAIT)
-        except LaterError as error:
-            _warn(one, error)
-            return _later(one, error.code, again_in(one.claimed.failures, random()), failed=1)  # noqa: S311 - spreads
-        except RefusedError as error:
-            _warn(one, error)
-            if isinstance(error, AddressRefusedError):
-                await asyncio.to_thread(self._refuse_email, one, today)
-            return Settled.of(one.claimed, State.REFUSED, error.code)
-        except ChannelError as error:
-            _warn(one, error)
-            return _unclear(one, error.code)
-        except Exception as error:  # a mistake of ours about one reminder must not keep the others from going out
-            log.error("reminder.failed", reminder=str(one.notice.reminder_id), error=type(error).__name__)
-            return _later(one, CHANNEL_FAILED, MISTAKE_WAIT, failed=1)
+    async def _send(self, one: Outgoing, free: asyncio.Semaphore, deadline: float) -> tuple[Settled, Exception | None]:
+        """Send one; return what became of it. Nothing but a cancellation gets out."""
+        async with free:
+            if self._away is not None:
+                return _later(one, self._away, AWAY_WAIT), None
+            if asyncio.get_running_loop().time() + LEAST_SECONDS > deadline:
+                return _later(one, NO_TIME_LEFT, NO_TIME_WAIT), None
+            try:
+                await self.channel.send(one.notice, deadline)
+            except ChannelError as error:
+                _warn(one, error)
+                if isinstance(error, AwayError):
+                    self._away = error.code
+                return _judged(one, error), error
+            except Exception as error:  # a mistake of ours about one must not keep the others from going out
+                log.error("reminder.failed", reminder=str(one.notice.reminder_id), error=type(error).__name__)
+                return _later(one, CHANNEL_FAILED, MISTAKE_WAIT, failed=1), error
         log.info("reminder.sent", reminder=str(one.notice.reminder_id), channel=self.channel.name)
-        return Settled.of(one.claimed, State.SENT)
+        return Settled.of(one.claimed, State.SENT), None
 
     def _refuse_email(self, one: Outgoing, today: date) -> None:
-        """Mark the resident's address, unless it is another by now, and show that."""
+        """Mark the resident's address, unless it is another by now, and show that; failing that, the next one will."""
 
         def work(db: Connection) -> Publication | None:
             locked = residents.lock(db, [one.claimed.resident_id])
@@ -159,14 +161,29 @@ class Sender:
             affairs.tell(EventType.EMAIL_REFUSED)
             return affairs.finish()
 
-        publication = transact(self.hub.engine, work)
-        if publication is not None:
-            publish(self.hub, [publication], today)
+        try:
+            publication = transact(self.hub.engine, work)
+            if publication is not None:
+                publish(self.hub, [publication], today)
+        except (*AWAY, SQLAlchemyError) as error:
+            log.warning("reminder.address_not_marked", reminder=str(one.notice.reminder_id), error=type(error).__name__)
 
 
 def note_channel(hub: Hub, channel: str, problem: str | None) -> None:
     """Note why nothing can be sent through a channel, for `status`; None: nothing is wrong."""
     transact(hub.engine, lambda db: reminders.note_channel(db, channel, problem))
+
+
+def _judged(one: Outgoing, error: ChannelError) -> Settled:
+    match error:
+        case AwayError():
+            return _later(one, error.code, AWAY_WAIT)
+        case LaterError():
+            return _later(one, error.code, again_in(one.claimed.failures, random()), failed=1)  # noqa: S311 - spreads
+        case RefusedError():
+            return Settled.of(one.claimed, State.REFUSED, error.code, doubts=one.claimed.doubts - 1)
+        case _:
+            return _unclear(one, error.code)
 
 
 def _later(one: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Settled:

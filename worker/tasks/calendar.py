@@ -11,7 +11,7 @@ from worker.services import calendar, reminders, retention, stuck
 from worker.services import sweep as service
 from worker.tasks.process import hub
 from worker.tasks.reconcile import RUN
-from worker.tasks.remind import SEND
+from worker.tasks.remind import wake
 
 WORK_SECONDS = 5.0  # at a time: a slice more has to end within a task's time, too
 PURGE_SECONDS = 2.0
@@ -47,7 +47,7 @@ def remind() -> None:
     while reminders.decide(hub(), hub().today()) and time.monotonic() < until:
         pass
     for channel in reminders.due_channels(hub(), CHANNELS):
-        current_app.send_task(SEND, args=[channel], retry=False, expires=EXPIRES_SECONDS)
+        wake(channel)
 
 
 @shared_task(name="calendar.purge", send_events=False)  # type: ignore[untyped-decorator]

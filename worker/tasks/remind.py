@@ -4,6 +4,7 @@ from functools import cache
 
 import structlog
 from celery import current_app, shared_task
+from kombu.exceptions import OperationalError
 
 from integrations.channels import registry
 from integrations.settings import SettingError
@@ -13,21 +14,42 @@ from worker.settings import settings
 from worker.tasks.process import hub, run
 
 SEND = "remind.send"
+SOFT_LIMIT_SECONDS, LIMIT_SECONDS = (
+    22,
+    25,
+)  # mail servers take their time; still less than the broker's visibility time-out
+EXPIRES_SECONDS = 60.0
 
 log = structlog.get_logger()
 
 
-@shared_task(name=SEND, send_events=False)  # type: ignore[untyped-decorator]
+@shared_task(  # type: ignore[untyped-decorator]
+    name=SEND, send_events=False, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS
+)
 def send(channel: str) -> None:
     """Send what is due through one channel for a few seconds, then go on in a new task if there is more."""
+    hub().live.end_kick(_kick(channel))
     try:
         sender = _sender(channel)
     except SettingError as error:  # the reminders wait; a file that was missing may be there the next time
         log.warning("channel.unconfigured", channel=channel, problem=str(error))
         note_channel(hub(), channel, str(error))
         return
-    if run(sender.run(hub().today())):
-        current_app.send_task(SEND, args=[channel], retry=False)
+    if run(sender.run(hub().today)):
+        wake(channel)
+
+
+def wake(channel: str) -> None:
+    """Have a worker look for what is due, unless one is being woken already."""
+    if hub().live.begin_kicks([_kick(channel)]):
+        try:
+            current_app.send_task(SEND, args=[channel], retry=False, expires=EXPIRES_SECONDS)
+        except OperationalError:  # the clock wakes it again
+            hub().live.end_kick(_kick(channel))
+
+
+def _kick(channel: str) -> str:
+    return f"remind.{channel}"
 
 
 @cache
