@@ -68,10 +68,17 @@ BEGIN
     RETURN purged;
 END $$;
 """
+WINDOW = "13 months"  # as long as a reminder may matter after its day: one that was sent must not be sent anew
 LEDGERS = (
     ("purge_jobs", "jobs", "job_id", "recorded_at", "recorded_at < before"),
     ("purge_refused_messages", "refused_messages", "refused_message_id", "recorded_at", "recorded_at < before"),
-    ("purge_reminders", "reminders", "reminder_id", "settled_at", "settled_at < before AND day < before"),
+    (
+        "purge_reminders",
+        "reminders",
+        "reminder_id",
+        "settled_at",
+        f"settled_at < before AND day < before - interval '{WINDOW}'",
+    ),
 )
 # Looks through the disclosures of the next permits after one. What came before the last removal that is old and ended
 # all holding says nothing of what is held now, and what surely never left never did. The latest to each provider stays.
