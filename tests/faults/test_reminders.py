@@ -152,9 +152,12 @@ def test_an_address_that_is_refused_shows_in_the_space_and_another_gets_the_remi
     post_office.on_recipient = lambda address: "550 5.1.1 no such mailbox" if address == refused else "250 OK"
     reminded(stack, person)
     settled(stack, person, "refused")
-    space = stack.hub.space(person.resident_id)
-    assert space is not None
-    assert space["reminders"]["email_refused_at"] is not None
+
+    def is_marked() -> bool:
+        space = stack.hub.space(person.resident_id)
+        return space is not None and space["reminders"]["email_refused_at"] is not None
+
+    eventually(is_marked, "the address marked in the space")
     person.email = f"new-{refused}"
     person.does(person.contact())
     settled(stack, person, "sent")

@@ -133,4 +133,4 @@ def test_started_again_with_the_right_setting_all_is_delivered_and_the_mark_is_g
     until(lambda: city.plates(KEYLESS), "its shares to be delivered")
     status = city.status(KEYLESS)
     assert (status["unconfigured"], status["consent"]) == (None, 0)
-    assert city.told(KEYLESS) == ["provider.unconfigured", "provider.configured"]
+    until(lambda: city.told(KEYLESS) == ["provider.unconfigured", "provider.configured"], "the events")

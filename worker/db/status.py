@@ -93,7 +93,7 @@ class Status:
     epoch: int
 
 
-def read(db: Connection, providers: Iterable[str], channels: Iterable[str]) -> Status:
+def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ()) -> Status:
     """Read the backlog of these providers, and of any other that has one, and of these channels."""
     pending = {row.provider: row for row in db.execute(_PENDING)}
     parked = {row.provider: row.parked for row in db.execute(_PARKED)}
