@@ -111,21 +111,21 @@ class Sender:
         # In later statements, so that what is read is as new as the claim.
         held = {one.permit_id: one for permits_ in permits.of_residents(db, concerned).values() for one in permits_}
         contacts = reminders.contacts(db, concerned)
-        outgoing, settled, early = [], [], []
+        outgoing, settled, again = [], [], []
         for one in claimed:
             permit, contact = held.get(one.reminder.permit_id), contacts[one.resident_id]
             prepared = prepare(one.reminder, permit, contact, today, self.hub.schedule)
             if isinstance(prepared, Dropped):
                 settled.append(Settled.of(one, State.DROPPED, prepared.value))
-                if prepared is Dropped.EARLY:
-                    early.append(one.reminder.permit_id)
+                if prepared in (Dropped.EARLY, Dropped.SUPERSEDED):  # by a clock, or a schedule, that may change back
+                    again.append(one.reminder.permit_id)
             elif one.doubts > MOST_DOUBTS:
                 settled.append(Settled.of(one, State.UNCLEAR, NEVER_RECORDED))
             else:
                 outgoing.append(Outgoing(one, prepared))
         reminders.settle(db, lease_id, settled)
-        if early:
-            reminders.look_anew(db, early)
+        if again:
+            reminders.look_anew(db, again)
         return outgoing, len(settled)
 
     async def _send(self, one: Outgoing, free: asyncio.Semaphore, deadline: float) -> tuple[Settled, Exception | None]:

@@ -1,0 +1,38 @@
+"""A test's database whose own clock is moved, so that days pass in it as they pass for those who use it."""
+
+from datetime import UTC, datetime
+
+import psycopg
+
+SCHEMA = "moved_clock"
+_DEFAULTS = """
+    SELECT format('ALTER TABLE %I ALTER %I SET DEFAULT now()', table_name, column_name)
+    FROM information_schema.columns WHERE table_schema = 'public' AND column_default = 'now()'
+"""
+# Functions that are plain expressions: the planner puts them where they are called, so they cost nothing.
+_FUNCTION = """
+    CREATE OR REPLACE FUNCTION moved_clock.{name}() RETURNS timestamptz LANGUAGE sql {volatility} PARALLEL SAFE
+    AS 'SELECT pg_catalog.{name}() + interval ''{seconds} seconds'''
+"""
+_VOLATILITY = {"now": "STABLE", "clock_timestamp": "VOLATILE"}
+
+
+def own_clock(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
+    """Give a database a clock of its own, which is right until it is moved; for connections made from now on."""
+    connection.execute(f"CREATE SCHEMA {SCHEMA}")  # type: ignore[arg-type]
+    connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC")  # type: ignore[arg-type]
+    move_clock(connection, datetime.now(UTC))
+    path = f"search_path = {SCHEMA}, pg_catalog, public"  # before what they stand in for
+    defaults = connection.execute(_DEFAULTS).fetchall()
+    connection.execute(f"SET {path}")  # type: ignore[arg-type]
+    for (statement,) in defaults:
+        connection.execute(statement)  # type: ignore[arg-type]
+    connection.execute(f"ALTER DATABASE {database} SET {path}")  # type: ignore[arg-type]
+
+
+def move_clock(connection: psycopg.Connection[tuple[object, ...]], moment: datetime) -> None:
+    """Let it be this moment, from which the clock goes on."""
+    seconds = (moment - datetime.now(UTC)).total_seconds()
+    for name, volatility in _VOLATILITY.items():
+        function = _FUNCTION.format(name=name, volatility=volatility, seconds=f"{seconds:.6f}")
+        connection.execute(function)  # type: ignore[arg-type]
