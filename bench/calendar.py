@@ -3,6 +3,7 @@
 The clock stands still while something is measured that it would start by itself.
 """
 
+import logging
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import psutil
+import structlog
 
 from bench.city import call_off, end_terms, settle_in
 from bench.figures import Figure, rates, times
@@ -163,6 +165,7 @@ def _change_vehicle(ground: Ground, one: Inhabitant) -> float:
 
 
 def _hub(ground: Ground) -> Hub:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     os.environ.update(ground.stack.environment)
     return make_hub(settings(), lambda _: None)
 
