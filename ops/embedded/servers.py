@@ -2,11 +2,12 @@
 
 import fcntl
 import os
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from ephemeral_port_reserve import reserve
 
 from ops.embedded import postgres, secrets, valkey
 from ops.embedded.folders import data_folder
@@ -94,11 +95,9 @@ class Servers:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of the loopback interface that nothing uses, and that nobody else is given for a minute."""
+    port: int = reserve()
+    return port
 
 
 def _locked(data: Path, seconds: float) -> int:

@@ -22,6 +22,7 @@ from permit_hub_client import (
     ReceiptTimeout,
 )
 
+from ops.embedded.servers import free_port
 from tests.client.conftest import OpenHub, ToyHub
 
 PERMIT_ID = UUID("7b8f2c1e-1111-4a2b-8c3d-5e6f7a8b9c0d")
@@ -257,10 +258,7 @@ def test_a_watch_survives_a_lost_connection_and_says_that_it_may_have_missed_som
 
 @pytest.fixture
 def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()
 
 
 @pytest.fixture

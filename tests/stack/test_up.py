@@ -69,7 +69,9 @@ def started(folder: Path, **variables: str) -> Iterator[Stack]:
     ) as process:
         try:
             assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
+            line = process.stdout.readline()
+            assert line, f"it ended with {process.wait()}, and says why above"
+            told = json.loads(line)
             assert time.monotonic() - began < 60
             yield Stack(process, told)
         finally:
