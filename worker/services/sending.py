@@ -40,6 +40,7 @@ EACH = 2  # claimed together, for each that may be under way: as many may be sen
 RUN_SECONDS = 3.0  # for so long a run goes on claiming
 SEND_SECONDS = 15.0  # for a batch, from before its claim: servers look through a message before they take it
 LEAST_SECONDS = 3.0  # with less left, none is begun
+BELIEVED = 3  # refusals of addresses in a row; a server that goes on refusing refuses us, whatever it says
 LOOK_SECONDS = 0.05  # until the rate limit is asked again
 AWAY_WAIT = timedelta(seconds=15)  # until a channel that was away is tried again
 NO_TIME_WAIT = timedelta(seconds=1)
@@ -49,6 +50,7 @@ MISTAKE_WAIT = timedelta(hours=1)  # a mistake of ours is not mended in minutes
 NEVER_RECORDED = "never_recorded"
 NO_TIME_LEFT = "no_time_left"
 CHANNEL_FAILED = "channel_failed"
+EVERYONE_REFUSED = "everyone_refused"
 
 log = structlog.get_logger()
 
@@ -70,6 +72,7 @@ class Sender:
     limiter: Limiter
     seconds: float = SEND_SECONDS
     _away: str | None = field(default=None, init=False)  # the code, once the channel turned out to be away
+    _refusals: int = field(default=0, init=False)  # of addresses, since the channel last took anything
 
     async def run(self, today: Callable[[], date]) -> bool:
         """Claim, send and record for some seconds; say whether more may be due. Each batch asks what day it is.
@@ -82,7 +85,8 @@ class Sender:
         more = True
         while more and self._away is None and asyncio.get_running_loop().time() < until:
             more = await self._send_batch(today())
-        note_channel(self.hub, self.channel.name, self._away)
+        problem = self._away or (EVERYONE_REFUSED if self._refuses_everyone else None)
+        note_channel(self.hub, self.channel.name, problem)
         return more and self._away is None
 
     async def _send_batch(self, today: date) -> bool:
@@ -137,7 +141,8 @@ class Sender:
                 return _later(one, NO_TIME_LEFT, NO_TIME_WAIT), None
             try:
                 await self.channel.send(one.notice, deadline)
-            except ChannelError as error:
+            except ChannelError as told:
+                error = self._believed(told)
                 _warn(one, error)
                 if isinstance(error, AwayError):
                     self._away = error.code
@@ -145,8 +150,20 @@ class Sender:
             except Exception as error:  # a mistake of ours about one must not keep the others from going out
                 log.error("reminder.failed", reminder=str(one.notice.reminder_id), error=type(error).__name__)
                 return _later(one, CHANNEL_FAILED, MISTAKE_WAIT, failed=1), error
+        self._refusals = 0
         log.info("reminder.sent", reminder=str(one.notice.reminder_id), channel=self.channel.name)
         return Settled.of(one.claimed, State.SENT), None
+
+    def _believed(self, error: ChannelError) -> ChannelError:
+        """Return what an error is taken for: when one address after the other is refused, none is given up."""
+        if not isinstance(error, AddressRefusedError):
+            return error
+        self._refusals += 1
+        return LaterError(error.channel, EVERYONE_REFUSED, status=error.status) if self._refuses_everyone else error
+
+    @property
+    def _refuses_everyone(self) -> bool:
+        return self._refusals > BELIEVED
 
     def _refuse_email(self, one: Outgoing, today: date) -> None:
         """Mark the resident's address, unless it is another by now, and show that; failing that, the next one will."""
