@@ -330,26 +330,6 @@ def test_a_job_is_known_for_thirteen_months_and_afterwards_its_id_is_a_new_one(h
     assert types(evidence) == [EventType.CONTACT_UPDATED] * 2
 
 
-def test_reminders_go_once_they_can_matter_no_more_and_those_that_are_due_never(hub, upstream, evidence, today):
-    permit_id = upstream.active(years=3)
-    insert = """
-        INSERT INTO reminders (permit_id, occasion, day, days_ahead, state, settled_at)
-        VALUES (%s, 'expiry', %s, %s, %s, %s) RETURNING 1
-    """
-    day = latest_due(today, 13)
-    settled = datetime.combine(day, time(12), hub.zone)
-    for ahead, about, state, at in (
-        (60, add_months(day, -14), "sent", settled),
-        (30, add_months(day, -14), "due", None),
-        (7, day, "sent", settled),
-    ):
-        evidence.query(insert, permit_id, about, ahead, state, at)
-    purge(hub, today - DAY)
-    assert evidence.value("SELECT count(*) FROM reminders") == 3
-    purge(hub, today)
-    assert evidence.query("SELECT days_ahead FROM reminders ORDER BY days_ahead") == [(7,), (30,)]
-
-
 def test_consent_decisions_payments_and_events_are_kept_for_good(hub, upstream, evidence, today):
     upstream.allow()
     paid = upstream.request()

@@ -96,7 +96,7 @@ def due_of(db: Connection, resident_id: str, by: date) -> set[UUID]:
 def purge(db: Connection, ledger: Ledger, before: datetime, most: int) -> int:
     """Delete the oldest rows of a ledger, of before a moment; return how many.
 
-    Reminders are deleted of days before it that were settled before it.
+    Reminders go that were settled before it, or are due since before it, of days that lie further back.
     """
     purged: int = db.execute(_PURGE[ledger], {"before": before, "most": most}).scalar_one()
     return purged

@@ -284,7 +284,7 @@ reminders = Table(
     CheckConstraint("state IN ('due', 'sent', 'dropped', 'refused', 'unclear')", name="reminders_state"),
     Index("reminders_due", "due_at", postgresql_where=text("state = 'due'")),
     Index("reminders_undelivered", "settled_at", postgresql_where=text("state IN ('refused', 'unclear')")),
-    Index("reminders_by_age", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
+    Index("reminders_by_day", "day"),
 )
 
 channels = Table(

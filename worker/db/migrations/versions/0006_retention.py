@@ -1,7 +1,7 @@
 """What is kept no longer than its time: how it is found, and the only way to delete from a ledger.
 
-Found by an index each: permits that are over (`permits_over`), plates that were replaced (`plates_replaced`), and by
-their age jobs, refused messages and settled reminders (`…_by_age`). Disclosures are looked through permit by permit,
+Found by an index each: permits that are over (`permits_over`), plates that were replaced (`plates_replaced`), by their
+age jobs and refused messages (`…_by_age`), and reminders by the day that they are about (`reminders_by_day`). Disclosures are looked through permit by permit,
 by the index that there is; `walks` keeps how far that has come.
 
 Workers call functions of the owner's, which delete a bounded number of rows and refuse a moment too young.
@@ -40,7 +40,7 @@ CREATE INDEX plates_replaced ON plate_assignments (replaced_at) WHERE replaced_a
 
 CREATE INDEX jobs_by_age ON jobs (recorded_at);
 CREATE INDEX refused_messages_by_age ON refused_messages (recorded_at);
-CREATE INDEX reminders_by_age ON reminders (settled_at) WHERE settled_at IS NOT NULL;
+CREATE INDEX reminders_by_day ON reminders (day);
 
 CREATE TABLE walks (
     walk text PRIMARY KEY,
@@ -76,8 +76,9 @@ LEDGERS = (
         "purge_reminders",
         "reminders",
         "reminder_id",
-        "settled_at",
-        f"settled_at < before AND day < before - interval '{WINDOW}'",
+        "day",
+        # One that nobody could ever send is due still; while an attempt is under way, its due_at lies ahead.
+        f"day < before - interval '{WINDOW}' AND coalesce(settled_at, due_at) < before",
     ),
 )
 # Looks through the disclosures of the next permits after one. What came before the last removal that is old and ended
@@ -137,7 +138,7 @@ DISCLOSURES = "purge_disclosures(timestamptz, interval, uuid, integer)"
 
 DOWN = """
 DROP TABLE walks;
-DROP INDEX reminders_by_age, refused_messages_by_age, jobs_by_age, plates_replaced, permits_over;
+DROP INDEX reminders_by_day, refused_messages_by_age, jobs_by_age, plates_replaced, permits_over;
 ALTER TABLE plate_assignments DROP COLUMN replaced_at;
 ALTER TABLE permits DROP COLUMN over_on;
 """
