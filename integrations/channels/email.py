@@ -1,6 +1,6 @@
 """E-mail over SMTP."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from integrations.base import Limit
 from integrations.channels.answers import CHANNEL
@@ -32,7 +32,7 @@ class Email:
         Raises:
             ChannelError: it was not, or perhaps not, taken.
         """
-        await self._pool.hand_over(compose(notice, self._access, datetime.now().astimezone()), deadline)
+        await self._pool.hand_over(compose(notice, self._access, datetime.now(UTC)), deadline)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -2,7 +2,7 @@
 
 import quopri
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import lru_cache
@@ -42,7 +42,7 @@ def compose(notice: Notice, access: EmailSettings, now: datetime) -> Letter:
     message["From"] = _from(access.sender)
     message["To"] = mailbox("To", notice.name, recipient)
     message["Subject"] = subject(said.subject)
-    message["Date"] = format_datetime(now)
+    message["Date"] = format_datetime(now.astimezone(UTC))
     message["Message-ID"] = f"<{notice.reminder_id}@{access.sender.domain}>"
     message["Content-Language"] = notice.language.value
     message["Auto-Submitted"] = "auto-generated"

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.headerregistry import AddressHeader
@@ -66,6 +66,13 @@ def test_the_headers_say_who_writes_to_whom_and_that_nobody_need_answer() -> Non
         "MIME-Version": "1.0",
         "Content-Type": 'multipart/alternative; boundary="=_3d9d41ac9c3a4a4aa3a56f6f3c1f9d10"',
     }
+
+
+@pytest.mark.parametrize("hours", [-8, 0, 2])
+def test_the_date_does_not_tell_where_the_machine_stands(hours: int) -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=hours)))
+
+    assert compose(EXPIRY, ACCESS, there) == compose(EXPIRY, ACCESS, NOW)
 
 
 def test_a_link_to_stop_reminders_is_never_broken_into_pieces(make_access: MakeAccess) -> None:
