@@ -1,8 +1,8 @@
 """What is kept no longer than its time: how it is found, and the only way to delete from a ledger.
 
 Found by an index each: permits that are over (`permits_over`), plates that were replaced (`plates_replaced`), by their
-age jobs and refused messages (`…_by_age`), and reminders by the day that they are about (`reminders_by_day`). Disclosures are looked through permit by permit,
-by the index that there is; `walks` keeps how far that has come.
+age jobs and refused messages (`…_by_age`), and reminders by the day that they are about (`reminders_by_day`).
+Disclosures are looked through permit by permit, by the index that there is; `walks` keeps how far that has come.
 
 Workers call functions of the owner's, which delete a bounded number of rows and refuse a moment too young.
 """
