@@ -156,7 +156,11 @@ def test_after_days_of_downtime_the_earliest_day_comes_first(hub, upstream, toda
     assert transact(hub.engine, lambda db: calendar.due_residents(db, today, 2)) == ["r-early", "r-mid"]
 
 
-def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(hub, upstream, evidence, ending, tomorrow):
+@pytest.mark.parametrize("found_at_once", [1, 2])
+def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(
+    hub, upstream, evidence, ending, tomorrow, monkeypatch, found_at_once
+):
+    monkeypatch.setattr("worker.services.calendar.SLICE", found_at_once)
     evidence.query(
         "UPDATE permits SET zones = '{}', status = 'active', pending = '{\"pay_by\": \"2000-01-01\"}' RETURNING 1"
     )

@@ -127,8 +127,7 @@ def foretold(hub, day, today, limit=None):
 def doings(evidence, hub, day):
     """Have the hub act on a day; return what it has done, and about which permits."""
     before = set(evidence.query(DONE))
-    while advance(hub, day):
-        pass
+    advance(hub, day)
     while decide(hub, day):
         pass
     new = set(evidence.query(DONE)) - before

@@ -1,5 +1,6 @@
 """What the calendar has brought about and nobody has acted on yet."""
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
@@ -20,7 +21,7 @@ _DUE = text(f"""
 """)
 _NOTE = text("""
     UPDATE terms SET noted = true FROM permits
-    WHERE permits.permit_id = terms.permit_id AND permits.resident_id = :resident_id
+    WHERE permits.permit_id = terms.permit_id AND permits.resident_id = ANY(:resident_ids)
         AND NOT terms.noted AND terms.last_day < :today
     RETURNING terms.permit_id
 """)
@@ -31,6 +32,6 @@ def due_residents(db: Connection, today: date, limit: int) -> list[str]:
     return list(db.execute(_DUE, {"by": today, "limit": limit}).scalars())
 
 
-def note_ended(db: Connection, resident_id: str, today: date) -> set[UUID]:
-    """Note that a resident's terms that are over were acted on; return the permits of those that were not before."""
-    return set(db.execute(_NOTE, {"resident_id": resident_id, "today": today}).scalars())
+def note_ended(db: Connection, resident_ids: Collection[str], today: date) -> set[UUID]:
+    """Note that residents' terms that are over were acted on; return the permits of those that were not before."""
+    return set(db.execute(_NOTE, {"resident_ids": list(resident_ids), "today": today}).scalars())

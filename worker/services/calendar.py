@@ -1,12 +1,14 @@
 """What time does to permits: terms end, and what was not paid in time is given up.
 
 It is found in the database, whenever somebody looks, so that a clock that stood still for days costs a delay and
-nothing else. One resident at a time, so that a withdrawal never waits for a night in which many terms end.
+nothing else. A few residents at a time, so that a withdrawal never waits for a night in which many terms end.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Collection
 from datetime import date
 from functools import partial
+from time import monotonic
 
 import structlog
 from sqlalchemy import Connection
@@ -22,45 +24,66 @@ from worker.live import Publication
 from worker.services.publish import publish
 from worker.services.work import Work
 
-SLICE = 100  # residents
+SLICE = 100  # residents found at once
+TOGETHER = 10  # in one transaction: most of its cost is shared, and whoever waits for one of them waits for all
 
 log = structlog.get_logger()
 
 
-def advance(hub: Hub, today: date) -> int:
-    """Act on what is due by today for some residents, the earliest day first; return for how many.
+def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[float], None] = lambda _: None) -> int:
+    """Act on what is due by today, the earliest day first, until a moment of the monotonic clock; return for how many.
+
+    After each transaction it pauses for as many seconds as that took: half of the machine is for what is urgent.
 
     Raises:
         worker.hub.AWAY: the database or Redis is out of reach.
     """
-    due = transact(hub.engine, lambda db: calendar.due_residents(db, today, SLICE))
-    return sum(_advance(hub, resident_id, today) for resident_id in due)
+    done, failed = 0, set[str]()
+    while due := [one for one in _find(hub, today, SLICE + len(failed)) if one not in failed]:
+        for first in range(0, len(due), TOGETHER):
+            if (began := monotonic()) >= until:
+                return done
+            together = due[first : first + TOGETHER]
+            failures = _advance(hub, together, today)
+            done += len(together) - len(failures)
+            failed |= failures
+            pause(monotonic() - began)
+    return done
 
 
-def _advance(hub: Hub, resident_id: str, today: date) -> bool:
+def _find(hub: Hub, today: date, most: int) -> list[str]:
+    return transact(hub.engine, lambda db: calendar.due_residents(db, today, most))
+
+
+def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
+    """Act on some residents' affairs; return whose could not be: they must not keep all others' from moving on."""
     try:
-        done = transact(hub.engine, partial(_act, hub, resident_id, today))
+        publications, kicks = transact(hub.engine, partial(_act, hub, resident_ids, today))
     except AWAY:
         raise
-    except Exception as error:  # one resident's affairs must not keep all others' from moving on
-        log.error("calendar.failed", resident=resident_id, error=type(error).__name__)
-        return False
-    if done is not None:
-        publication, kicks = done
-        publish(hub, [publication], today)
+    except Exception as error:
+        if len(resident_ids) > 1:
+            return {failed for alone in resident_ids for failed in _advance(hub, [alone], today)}
+        log.error("calendar.failed", resident=next(iter(resident_ids)), error=type(error).__name__)
+        return set(resident_ids)
+    if publications:
+        publish(hub, publications, today)
         hub.kick(kicks)
-    return True
+    return set()
 
 
-def _act(hub: Hub, resident_id: str, today: date, db: Connection) -> tuple[Publication, Iterable[str]] | None:
-    locked = residents.lock(db, [resident_id])
-    work = Work.start(hub, db, locked[resident_id], today, Urgency.ROUTINE)
-    for permit in [one for one in work.permits.values() if one.is_late(today)]:
-        work.change(rules.expire_unpaid(permit, today))
-    ended = calendar.note_ended(db, resident_id, today)
-    over = [one for one in work.permits.values() if one.permit_id in ended and is_interrupted(one, today)]
-    work.want([one.permit_id for one in over], Urgency.ROUTINE)  # after days of downtime its next term may run already
-    lapsed = [one.permit_id for one in over if is_lapsed(one, today)]
-    if lapsed:
-        work.tell(EventType.PERMIT_LAPSED, lapsed)
-    return (work.finish(), work.kicks) if work.told or work.kicks else None
+def _act(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> tuple[list[Publication], set[str]]:
+    locked = residents.lock(db, resident_ids)
+    started = Work.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
+    for work in started:
+        for permit in [one for one in work.permits.values() if one.is_late(today)]:
+            work.change(rules.expire_unpaid(permit, today))
+    ended = calendar.note_ended(db, locked, today)
+    for work in started:
+        over = [one for one in work.permits.values() if one.permit_id in ended and is_interrupted(one, today)]
+        work.want([one.permit_id for one in over], Urgency.ROUTINE)  # after a downtime its next term may run already
+        lapsed = [one.permit_id for one in over if is_lapsed(one, today)]
+        if lapsed:
+            work.tell(EventType.PERMIT_LAPSED, lapsed)
+    changed = [work for work in started if work.told or work.kicks]
+    return [work.finish() for work in changed], {name for work in changed for name in work.kicks}

@@ -1,6 +1,7 @@
 """One job on one resident: what is read under the resident's lock, what the rules change, and how it is written."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -32,7 +33,7 @@ _ANY_REFERENCE = UUID(int=0)  # where the question is only whether anything is t
 
 @dataclass(slots=True)
 class Work:
-    """A transaction about one resident, whose row is locked."""
+    """What a transaction does about one resident, whose row is locked."""
 
     hub: Hub
     db: Connection
@@ -50,10 +51,33 @@ class Work:
         cls, hub: Hub, db: Connection, resident: Resident, today: date, urgency: Urgency = Urgency.CHANGE
     ) -> "Work":
         """Read everything about a resident under their lock."""
-        name = resident.resident_id
-        held = {permit.permit_id: permit for permit in permits.of_residents(db, [name])[name]}
-        ledger = consents.in_effect(db, [name])[name]
-        return cls(hub, db, resident, today, held, ledger, shares.lock_of_permits(db, held), urgency)
+        (work,) = cls.start_together(hub, db, [resident], today, urgency)
+        return work
+
+    @classmethod
+    def start_together(
+        cls, hub: Hub, db: Connection, locked: Collection[Resident], today: date, urgency: Urgency
+    ) -> list["Work"]:
+        """Read everything about some residents under their locks, for one transaction about all of them."""
+        names = [resident.resident_id for resident in locked]
+        held, ledgers = permits.of_residents(db, names), consents.in_effect(db, names)
+        stored: dict[str | None, dict[ShareKey, StoredShare]] = defaultdict(dict)
+        every = [permit.permit_id for permits_ in held.values() for permit in permits_]
+        for key, share in shares.lock_of_permits(db, every).items():
+            stored[share.resident_id][key] = share
+        return [
+            cls(
+                hub,
+                db,
+                resident,
+                today,
+                {permit.permit_id: permit for permit in held[resident.resident_id]},
+                ledgers[resident.resident_id],
+                stored[resident.resident_id],
+                urgency,
+            )
+            for resident in locked
+        ]
 
     @property
     def consent_version(self) -> int:

@@ -13,7 +13,8 @@ from worker.tasks.process import hub
 from worker.tasks.reconcile import RUN
 from worker.tasks.remind import wake
 
-WORK_SECONDS = 5.0  # at a time: a slice more has to end within a task's time, too
+ADVANCE_SECONDS = 7.0  # a transaction more, and the pause after it, have to end within a task's time, too
+WORK_SECONDS = 5.0  # and so has a slice
 PURGE_SECONDS = 2.0
 EXPIRES_SECONDS = 600.0  # each sweep asks anew: while nobody takes from the bulk queue, they must not stack there
 
@@ -31,11 +32,8 @@ def sweep() -> None:
 @shared_task(name="calendar.advance", send_events=False)  # type: ignore[untyped-decorator]
 def advance() -> None:
     """Act on what the days that have passed have brought about; what is not done in time, the next tick does."""
-    if not _is_new("calendar.advance"):
-        return
-    until = time.monotonic() + WORK_SECONDS
-    while calendar.advance(hub(), hub().today()) and time.monotonic() < until:
-        pass
+    if _is_new("calendar.advance"):
+        calendar.advance(hub(), hub().today(), time.monotonic() + ADVANCE_SECONDS, pause=time.sleep)
 
 
 @shared_task(name="calendar.remind", send_events=False)  # type: ignore[untyped-decorator]
