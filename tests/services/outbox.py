@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from integrations.base import Limit
-from integrations.channels.base import Notice
+from integrations.channels.base import ChannelError, Notice
 from worker.hub import Hub
 from worker.limiter import Limiter
 from worker.services.sending import Sender
@@ -41,3 +41,8 @@ def sender_of(hub: Hub, outbox: Outbox) -> Sender:
     """Return a way to a channel, as a process keeps one."""
     configured = hub.settings
     return Sender(hub, outbox, Limiter(configured.redis_url, configured.redis_prefix, outbox.name, outbox.limits))
+
+
+def failing(error: type[ChannelError], code: str = "code") -> Callable[[Notice], ChannelError]:
+    """Return a failure of each notice, for an outbox."""
+    return lambda _: error("email", code)

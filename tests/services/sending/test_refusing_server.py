@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from integrations.channels.base import AddressRefusedError
-from tests.services.outbox import Outbox, sender_of
+from tests.services.outbox import sender_of
 from tests.services.test_reminders import CONTACT, decide
 from worker.services.sending import BELIEVED, EVERYONE_REFUSED
 
@@ -15,11 +15,6 @@ MARKED = "SELECT count(*) FROM residents WHERE email_refused_at IS NOT NULL"
 LEDGER = "SELECT state, code, count(*) FROM reminders GROUP BY 1, 2 ORDER BY 1"
 PROBLEM = "SELECT problem FROM channels"
 LET_TIME_PASS = "UPDATE reminders SET due_at = now() WHERE state = 'due' RETURNING 1"
-
-
-@pytest.fixture
-def outbox():
-    return Outbox()
 
 
 @pytest.fixture
