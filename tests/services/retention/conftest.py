@@ -1,0 +1,23 @@
+"""A permit that has lapsed.
+
+- `lapsed`: a permit that ended yesterday; `forgetting`: the day on which it is to be forgotten.
+"""
+
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from tests.services.kept import DAY, after
+
+
+@pytest.fixture
+def lapsed(upstream) -> UUID:
+    """Return a permit that ended yesterday."""
+    return upstream.lapsed(plate={"raw": "EF-367-QS"})
+
+
+@pytest.fixture
+def forgetting(today) -> date:
+    """Return the day on which `lapsed` is to be forgotten."""
+    return after(today - DAY, 12)
