@@ -2,7 +2,6 @@
 
 import base64
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,18 +10,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import redis
-from permit_hub_client import (
-    RESUMED,
-    Hub,
-    HubFailed,
-    HubUnavailable,
-    InvalidJob,
-    Receipt,
-    ReceiptTimeout,
-)
+from permit_hub_client import Hub, HubFailed, InvalidJob, Receipt, ReceiptTimeout
 
-from ops.embedded.servers import free_port
 from tests.client.conftest import OpenHub, ToyHub
 
 PERMIT_ID = UUID("7b8f2c1e-1111-4a2b-8c3d-5e6f7a8b9c0d")
@@ -232,72 +221,3 @@ def test_an_export_is_read_by_its_job_or_its_receipt(either: Hub, toy: ToyHub) -
     toy.redis.set(f"{toy.prefix}export:{job.job_id}", json.dumps({"resident_id": "r-1", "name": "Élodie"}))
     receipt = Receipt(job.job_id, job.kind, True, None, None, None, None)
     assert either.export(job) == either.export(receipt) == {"resident_id": "r-1", "name": "Élodie"}
-
-
-def test_a_watch_gets_what_happens_after_it_began(either: Hub, toy: ToyHub) -> None:
-    channel = f"{toy.prefix}watch:r-1"
-    with either.watch("r-1") as watch:
-        for sequence in range(3):
-            assert toy.redis.publish(channel, json.dumps({"sequence": sequence})) == 1
-        events = iter(watch)
-        assert [next(events)["sequence"] for _ in range(3)] == [0, 1, 2]
-        assert watch.next(timeout=0.01) is None
-    assert either.space("r-nobody") is None  # a web app's event loop goes on
-    assert toy.redis.publish(channel, "{}") == 0
-
-
-def test_a_watch_survives_a_lost_connection_and_says_that_it_may_have_missed_something(
-    either: Hub, toy: ToyHub
-) -> None:
-    with either.watch("r-1") as watch:
-        toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-        assert watch.next(timeout=20) == {"type": RESUMED, "subject": "r-1"}
-        toy.redis.publish(f"{toy.prefix}watch:r-1", json.dumps({"sequence": 1}))
-        assert watch.next(timeout=20) == {"sequence": 1}
-
-
-@pytest.fixture
-def closed_port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """Return a port where connections are taken and never answered."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-@pytest.mark.parametrize("port", ["closed_port", "silent_port"])
-def test_a_redis_that_is_away_is_an_error_in_bounded_time(
-    port: str, open_hub: OpenHub, request: pytest.FixtureRequest
-) -> None:
-    url = f"redis://127.0.0.1:{request.getfixturevalue(port)}"
-    with open_hub(url, source="tests", io_seconds=0.2) as hub:
-        began = time.monotonic()
-        with pytest.raises(HubUnavailable) as caught:
-            hub.submit("consent.decide", resident_id="r-1", wait=60)
-        assert caught.value.job is not None
-        with pytest.raises(HubUnavailable):
-            hub.send("consent.decide", resident_id="r-1")
-        with pytest.raises(HubUnavailable):
-            hub.space("r-1")
-        with pytest.raises(HubUnavailable):
-            hub.export(caught.value.job)
-        with pytest.raises(HubUnavailable), hub.watch("r-1"):
-            pass
-        assert time.monotonic() - began < 5 * 5 * 0.2 + 3
-
-
-def test_making_a_hub_connects_to_nothing(closed_port: int) -> None:
-    Hub(f"redis://127.0.0.1:{closed_port}", source="tests").close()
-
-
-def test_errors_do_not_show_the_password(closed_port: int, open_hub: OpenHub) -> None:
-    with (
-        open_hub(f"redis://:hunter2@127.0.0.1:{closed_port}", source="tests") as hub,
-        pytest.raises(HubUnavailable) as caught,
-    ):
-        hub.send("consent.decide")
-    assert "hunter2" not in str(caught.value)
-    assert isinstance(caught.value.__context__, redis.RedisError)

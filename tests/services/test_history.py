@@ -1,4 +1,4 @@
-"""A resident's history and the catalogue, of what the hub really writes while it works."""
+"""A resident's history, of what the hub really writes while it works."""
 
 import json
 from collections.abc import Callable
@@ -7,19 +7,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
 from integrations.memory import Applied, Fault
-from schemas.catalogue import Catalogue
 from schemas.history import History, Holding, PendingKind
 from tests.services.evidence import Evidence
 from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED
-from worker.db import history as rows
-from worker.db.engine import transact
 from worker.hub import Hub
-from worker.live import CATALOGUE_SECONDS, HISTORY_SECONDS
-from worker.services.history import put_catalogue, put_history
+from worker.live import HISTORY_SECONDS
+from worker.services.history import put_history
 
 PROVIDER = "easypark"
 REFUSED = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED))
@@ -289,46 +285,3 @@ def test_somebody_elses_affairs_are_left_out(upstream, deliver_all, read):
     assert history.permits == ()
     assert [one.holdings for one in history.recipients if one.holdings] == []
     assert len(history.decisions) == 1
-
-
-def test_the_catalogue_has_prices_and_providers(hub):
-    put_catalogue(hub)
-    key = hub.live.key("catalogue")
-    assert 0 < hub.live.client.ttl(key) <= CATALOGUE_SECONDS
-    document = hub.live.client.get(key)
-    catalogue = Catalogue.model_validate_json(document)
-    assert json.loads(document)["profiles"]["standard"] == {"1": 4500, "3": 9000}
-    assert (catalogue.address_change_cents, catalogue.renewal_opens_months) == (1000, 2)
-    assert catalogue.unpaid_lapses_after_days == 30
-    assert (catalogue.consent_providers, catalogue.public_task_providers) == (EVERYONE, (CITY,))
-
-
-# Others' rows, so many that reading a whole table would be seen.
-CROWD = """
-    INSERT INTO residents (resident_id) SELECT 'r-' || n FROM generate_series(1, 3000) n;
-    INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
-        SELECT lpad(n::text, 32, '0')::uuid, 'r-' || n, 'active', '2026-01-01', 'standard', '', '', '{}'
-        FROM generate_series(1, 3000) n;
-    INSERT INTO plate_assignments (permit_id, raw, normalised, country, plate_key, during)
-        SELECT permit_id, 'AB', 'AB', 'FR', permit_id, 'empty' FROM permits;
-    INSERT INTO payments (payment_reference, permit_id, amount_cents) SELECT permit_id::text, permit_id, 1 FROM permits;
-    INSERT INTO events (resident_id, sequence, type, data)
-        SELECT resident_id, 1, 'permit.imported', '{}' FROM residents;
-    INSERT INTO consent_decisions (resident_id, version, choice, providers, text_version, text_sha256, source, job_id,
-            decided_at)
-        SELECT resident_id, 1, 'refuse', '{}', '', '', '', gen_random_uuid(), now() FROM residents;
-    INSERT INTO disclosures (disclosure_id, permit_id, provider, fields_hash)
-        SELECT permit_id, permit_id, 'easypark', '' FROM permits;
-    INSERT INTO disclosure_outcomes (disclosure_id, outcome) SELECT disclosure_id, 'confirmed' FROM disclosures;
-    ANALYZE;
-"""
-
-
-@pytest.mark.parametrize("statement", ["_PLATES", "_PAYMENTS", "_STEPS", "_DECISIONS", "_DISCLOSED"])
-def test_one_residents_past_is_found_by_indexes_whatever_the_crowd(hub, database, statement):
-    with database.connect() as connection:
-        connection.execute(CROWD)
-    explained = text("EXPLAIN " + getattr(rows, statement).text)
-    given = {"resident_id": "r-7", "shares_confirmed": "shares.confirmed"}
-    plan = "\n".join(transact(hub.engine, lambda db: db.execute(explained, given).scalars().all()))
-    assert "Seq Scan" not in plan, plan
