@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from schemas.jobs import Verified
 from schemas.receipts import RefusalCode
 from schemas.space import ActionName
-from worker.domain import permit as life
+from worker.domain import life
 from worker.domain.actions import actions
+from worker.domain.life import Change
 from worker.domain.pending import as_json, from_json
-from worker.domain.permit import Address, Change, Permit, Status
+from worker.domain.permit import Address, Permit, Status
 from worker.domain.plates import parse
 from worker.domain.refusal import RefusedError
 from worker.domain.tariffs import Tariffs

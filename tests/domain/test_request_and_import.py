@@ -8,8 +8,9 @@ import pytest
 from schemas.events import EventType
 from schemas.jobs import ImportedStatus, Verified
 from schemas.receipts import RefusalCode
-from worker.domain import permit as life
-from worker.domain.permit import Address, Change, NewTerm, Permit, Status, Term
+from worker.domain import life
+from worker.domain.life import Change
+from worker.domain.permit import Address, NewTerm, Permit, Status, Term
 from worker.domain.plates import parse
 from worker.domain.refusal import RefusedError
 from worker.domain.tariffs import Tariffs

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.jobs import ImportedStatus, Verified
 from schemas.space import ActionName
-from worker.domain import permit as life
+from worker.domain import life
 from worker.domain.actions import actions
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import parse

@@ -1,29 +1,18 @@
-"""A permit's life: what it is, what its state allows, and the transitions from one state to the next.
+"""A permit: what it is, where it stands, and what that allows. Days are civil days in the city's time zone."""
 
-Every transition takes the permit as it stands and returns it as it becomes, with the event to tell; it raises
-RefusedError when the state does not offer it. Days are civil days in the city's time zone.
-"""
-
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
 
-from schemas.events import EventType
-from schemas.jobs import ImportedStatus, Verified
-from schemas.receipts import RefusalCode
+from schemas.jobs import Verified
 from worker.domain import terms as term_rules
 from worker.domain.pending import Address, NewAddress, NewTerm, Pending
 from worker.domain.plates import Plate
-from worker.domain.refusal import RefusedError
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import Term
 
-__all__ = ["Address", "Change", "NewAddress", "NewTerm", "Pending", "Permit", "Status", "Term"]
-
-_IMPORTABLE_YEARS = range(1900, 2201)  # further away, the arithmetic of dates runs out of calendar
+__all__ = ["Address", "NewAddress", "NewTerm", "Pending", "Permit", "Status", "Term", "address_change_cents"]
 
 
 class Status(StrEnum):
@@ -101,209 +90,6 @@ class Permit:
         return last_day is None or today >= term_rules.add_months(last_day, -tariffs.renewal_opens_months)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A permit as it has become, and the event that says so (the furthest step, where one job takes several)."""
-
-    permit: Permit
-    event: EventType
-
-
-def request(
-    *,
-    permit_id: UUID,
-    resident_id: str,
-    plate: Plate,
-    profile: str,
-    years: int,
-    address: Address,
-    zones: Iterable[str],
-    verified: Verified,
-    today: date,
-    tariffs: Tariffs,
-) -> Change:
-    """Ask for a permit: approved at once when residence and vehicle are verified, else under review.
-
-    Raises:
-        RefusedError: UNKNOWN_TARIFF of `profile` or `years`.
-    """
-    permit = Permit(
-        permit_id=permit_id,
-        resident_id=resident_id,
-        status=Status.SUBMITTED,
-        requested_on=today,
-        profile=profile,
-        plate=plate,
-        address=address,
-        zones=_once_each(zones),
-        pending=NewTerm(years, tariffs.price_cents(profile, years)),
-        verified=verified,
-    )
-    if verified.residence and verified.vehicle:
-        return approve(permit, today, tariffs)
-    return Change(permit, EventType.PERMIT_REQUESTED)
-
-
-def approve(permit: Permit, today: date, tariffs: Tariffs) -> Change:
-    """Approve a permit under review: to be paid, or active at once when it costs nothing."""
-    if permit.status is not Status.SUBMITTED or permit.pending is None:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    if permit.pending.price_cents == 0:
-        return _apply(permit, permit.pending, today)
-    pending = replace(permit.pending, pay_by=_pay_by(today, tariffs))
-    return Change(replace(permit, status=Status.AWAITING_PAYMENT, pending=pending), EventType.PERMIT_APPROVED)
-
-
-def reject(permit: Permit, reason: str | None) -> Change:
-    """Reject a permit under review, and say why.
-
-    Raises:
-        RefusedError: REASON_REQUIRED of `reason` when there is none.
-    """
-    if permit.status is not Status.SUBMITTED:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    if reason is None or not reason.strip():
-        raise RefusedError(RefusalCode.REASON_REQUIRED, "reason")
-    rejected = replace(permit, status=Status.REJECTED, pending=None, reason=reason.strip())
-    return Change(rejected, EventType.PERMIT_REJECTED)
-
-
-def confirm_payment(permit: Permit, amount_cents: int, today: date) -> Change:
-    """Apply what was waiting for this payment.
-
-    Raises:
-        RefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, or WRONG_AMOUNT of `amount_cents`.
-    """
-    unpaid = permit.payable(today)
-    if unpaid is None:
-        raise RefusedError(RefusalCode.NOT_AWAITING_PAYMENT)
-    if amount_cents != unpaid.price_cents:
-        raise RefusedError(RefusalCode.WRONG_AMOUNT, "amount_cents")
-    return _apply(permit, unpaid, today)
-
-
-def renew(permit: Permit, years: int, today: date, tariffs: Tariffs) -> Change:
-    """Ask for a further term; it is added when it is paid, or at once when it costs nothing.
-
-    Raises:
-        RefusedError: ACTION_NOT_OFFERED, or UNKNOWN_TARIFF of `profile` or `years`.
-    """
-    if not (permit.can_change and permit.renewal_open(today, tariffs)):
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    pending = NewTerm(years, tariffs.price_cents(permit.profile, years), _pay_by(today, tariffs))
-    return _apply_once_paid(permit, pending, today, EventType.PERMIT_RENEWAL_REQUESTED)
-
-
-def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) -> Change:
-    """Move a permit to another vehicle, at once."""
-    if not permit.can_change or permit.renewal_open(today, tariffs):
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    return Change(replace(permit, plate=plate), EventType.PERMIT_VEHICLE_CHANGED)
-
-
 def address_change_cents(permit: Permit, today: date, tariffs: Tariffs) -> int:
     """Return what a change of address costs: nothing until renewal opens."""
     return tariffs.address_change_cents if permit.renewal_open(today, tariffs) else 0
-
-
-def change_address(permit: Permit, address: Address, zones: Iterable[str], today: date, tariffs: Tariffs) -> Change:
-    """Move a permit to another address and its zones: at once when free, else when it is paid."""
-    if not permit.can_change:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    price = address_change_cents(permit, today, tariffs)
-    pending = NewAddress(address, _once_each(zones), price, _pay_by(today, tariffs))
-    return _apply_once_paid(permit, pending, today, EventType.PERMIT_ADDRESS_CHANGE_REQUESTED)
-
-
-def cancel(permit: Permit) -> Change:
-    """Cancel what is not paid: the request, or the change of an active permit, which stays as it was."""
-    if not permit.can_cancel:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    return _drop_pending(permit, Status.CANCELLED_BY_RESIDENT)
-
-
-def expire_unpaid(permit: Permit, today: date) -> Change:
-    """Let lapse what was not paid in time: the approved request, or the change of an active permit."""
-    if not permit.is_late(today):
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    return _drop_pending(permit, Status.CANCELLED_UNPAID)
-
-
-def end(permit: Permit) -> Change:
-    """End a permit before its time: revoked, or its resident forgotten."""
-    if not permit.is_open:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    return Change(replace(permit, status=Status.ENDED, pending=None), EventType.PERMIT_ENDED)
-
-
-def imported(
-    *,
-    permit_id: UUID,
-    resident_id: str,
-    status: ImportedStatus,
-    requested_on: date,
-    plate: Plate,
-    profile: str,
-    address: Address,
-    zones: Iterable[str],
-    terms: Iterable[Term],
-) -> Change:
-    """Take over a permit of the city's former system as it comes: a request may be younger than its last day.
-
-    Raises:
-        RefusedError: MISSING_FIELD of `terms` when an active permit has none; INVALID_DATE of `terms` when one ends
-            before it starts or two overlap, or of `terms` or `requested_on` before 1900 or after 2200.
-    """
-    ordered = tuple(sorted(terms, key=lambda term: term.first_day))
-    if status is ImportedStatus.ACTIVE and not ordered:
-        raise RefusedError(RefusalCode.MISSING_FIELD, "terms")
-    days = (day for term in ordered for day in (term.first_day, term.last_day))
-    if not term_rules.in_order(ordered) or any(day.year not in _IMPORTABLE_YEARS for day in days):
-        raise RefusedError(RefusalCode.INVALID_DATE, "terms")
-    if requested_on.year not in _IMPORTABLE_YEARS:
-        raise RefusedError(RefusalCode.INVALID_DATE, "requested_on")
-    permit = Permit(
-        permit_id=permit_id,
-        resident_id=resident_id,
-        status=Status(status.value),
-        requested_on=requested_on,
-        profile=profile,
-        plate=plate,
-        address=address,
-        zones=_once_each(zones),
-        terms=ordered,
-    )
-    return Change(permit, EventType.PERMIT_IMPORTED)
-
-
-def _apply_once_paid(permit: Permit, pending: Pending, today: date, requested: EventType) -> Change:
-    if pending.price_cents == 0:
-        return _apply(permit, pending, today)
-    return Change(replace(permit, pending=pending), requested)
-
-
-def _apply(permit: Permit, pending: Pending, today: date) -> Change:
-    match pending:
-        case NewTerm(years=years):
-            terms = (*permit.terms, term_rules.next_term(permit.terms, years, today))
-            event = EventType.PERMIT_RENEWED if permit.status is Status.ACTIVE else EventType.PERMIT_ACTIVATED
-            return Change(replace(permit, status=Status.ACTIVE, terms=terms, pending=None), event)
-        case NewAddress(address=address, zones=zones):
-            moved = replace(permit, address=address, zones=zones, pending=None)
-            return Change(moved, EventType.PERMIT_ADDRESS_CHANGED)
-        case _:
-            assert_never(pending)
-
-
-def _drop_pending(permit: Permit, cancelled: Status) -> Change:
-    if permit.status is Status.ACTIVE:
-        return Change(replace(permit, pending=None), EventType.PERMIT_PENDING_CHANGE_CANCELLED)
-    return Change(replace(permit, status=cancelled, pending=None), EventType.PERMIT_CANCELLED)
-
-
-def _pay_by(today: date, tariffs: Tariffs) -> date:
-    return today + timedelta(days=tariffs.unpaid_lapses_after_days)
-
-
-def _once_each(zones: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(zones))

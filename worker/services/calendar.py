@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from schemas.events import EventType
 from worker.db import calendar, residents
 from worker.db.engine import transact
-from worker.domain import permit as rules
+from worker.domain import life
 from worker.domain.calendar import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import AWAY, Hub
@@ -77,7 +77,7 @@ def _act(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -
     started = Work.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
     for work in started:
         for permit in [one for one in work.permits.values() if one.is_late(today)]:
-            work.change(rules.expire_unpaid(permit, today))
+            work.change(life.expire_unpaid(permit, today))
     ended = calendar.note_ended(db, locked, today)
     for work in started:
         over = [one for one in work.permits.values() if one.permit_id in ended and is_interrupted(one, today)]

@@ -15,7 +15,7 @@ from worker.db import consents, events, permits, plates, residents, shares
 from worker.db.events import NewEvent
 from worker.db.residents import Resident
 from worker.db.shares import ShareKey
-from worker.domain import permit as rules
+from worker.domain import life
 from worker.domain import plates as plate_rules
 from worker.domain.permit import Address, Permit, Term
 from worker.domain.refusal import RefusedError
@@ -60,7 +60,7 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
 def _read(row: ImportedPermit, resident: Resident) -> Permit:
     if resident.erased:
         raise RefusedError(RefusalCode.RESIDENT_ERASED, "resident_id")
-    return rules.imported(
+    return life.imported(
         permit_id=row.permit_id,
         resident_id=row.resident_id,
         status=row.status,

@@ -3,8 +3,7 @@
 from schemas import jobs
 from schemas.receipts import RefusalCode
 from worker.db import payments
-from worker.domain import permit as rules
-from worker.domain import plates
+from worker.domain import life, plates
 from worker.domain.permit import Address
 from worker.domain.refusal import RefusedError
 from worker.services.work import Work
@@ -12,7 +11,7 @@ from worker.services.work import Work
 
 def request(job: jobs.RequestPermit, work: Work) -> None:
     """Ask for a permit."""
-    change = rules.request(
+    change = life.request(
         permit_id=job.permit_id,
         resident_id=job.resident_id,
         plate=plates.parse(job.plate.raw, job.plate.country),
@@ -31,9 +30,9 @@ def decide(job: jobs.DecidePermit, work: Work) -> None:
     """Approve or reject a permit under review."""
     permit = work.permit(job.permit_id)
     if job.decision is jobs.Decision.APPROVE:
-        work.change(rules.approve(permit, work.today, work.hub.tariffs))
+        work.change(life.approve(permit, work.today, work.hub.tariffs))
     else:
-        work.change(rules.reject(permit, job.reason))
+        work.change(life.reject(permit, job.reason))
 
 
 def confirm_payment(job: jobs.ConfirmPayment, work: Work) -> None:
@@ -41,29 +40,29 @@ def confirm_payment(job: jobs.ConfirmPayment, work: Work) -> None:
     permit = work.permit(job.permit_id)
     if not payments.insert(work.db, job.payment_reference, job.permit_id, job.amount_cents):
         raise RefusedError(RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
-    work.change(rules.confirm_payment(permit, job.amount_cents, work.today))
+    work.change(life.confirm_payment(permit, job.amount_cents, work.today))
 
 
 def renew(job: jobs.RenewPermit, work: Work) -> None:
     """Ask for a further term."""
-    work.change(rules.renew(work.permit(job.permit_id), job.years, work.today, work.hub.tariffs))
+    work.change(life.renew(work.permit(job.permit_id), job.years, work.today, work.hub.tariffs))
 
 
 def change_vehicle(job: jobs.ChangeVehicle, work: Work) -> None:
     """Move a permit to another vehicle."""
     plate = plates.parse(job.plate.raw, job.plate.country)
-    work.change(rules.change_vehicle(work.permit(job.permit_id), plate, work.today, work.hub.tariffs))
+    work.change(life.change_vehicle(work.permit(job.permit_id), plate, work.today, work.hub.tariffs))
 
 
 def change_address(job: jobs.ChangeAddress, work: Work) -> None:
     """Move a permit to the resident's new address."""
     permit, address = work.permit(job.permit_id), _address(job.address)
-    work.change(rules.change_address(permit, address, job.zones, work.today, work.hub.tariffs))
+    work.change(life.change_address(permit, address, job.zones, work.today, work.hub.tariffs))
 
 
 def cancel(job: jobs.CancelPermit, work: Work) -> None:
     """Cancel what is not paid yet."""
-    work.change(rules.cancel(work.permit(job.permit_id)))
+    work.change(life.cancel(work.permit(job.permit_id)))
 
 
 def _address(address: jobs.Address) -> Address:

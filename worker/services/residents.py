@@ -7,7 +7,7 @@ from schemas.events import EventType
 from schemas.jobs import ConsentChoice, ReminderChannel
 from worker.db import consents, exports, permits, plates, reminders, residents
 from worker.db.engine import transact
-from worker.domain import permit as rules
+from worker.domain import life
 from worker.domain.sharing import Urgency
 from worker.hub import Hub
 from worker.services.work import Work
@@ -78,7 +78,7 @@ def erase(job: jobs.EraseResident, work: Work) -> None:
             decided_at=job.submitted_at,
         )
     )
-    ended = [rules.end(permit).permit for permit in work.permits.values() if permit.is_open]
+    ended = [life.end(permit).permit for permit in work.permits.values() if permit.is_open]
     permits.update(work.db, ended, work.today)
     work.permits.update({permit.permit_id: permit for permit in ended})
     work.want(work.permits, Urgency.CONSENT, {key.provider for key in work.shares})

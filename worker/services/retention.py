@@ -20,7 +20,7 @@ from schemas.events import EventType
 from worker.db import permits, plates, residents, retention
 from worker.db.engine import transact
 from worker.db.retention import Ledger, Place
-from worker.domain import permit as rules
+from worker.domain import life
 from worker.domain.retention import latest_due, may_be_held
 from worker.hub import AWAY, Hub
 from worker.live import Publication
@@ -123,7 +123,7 @@ def _act(hub: Hub, resident_id: str, by: date, today: date, db: Connection) -> t
     gone = sorted((retention.due_of(db, resident_id, by) & work.permits.keys()) - held)
     if not gone:
         return None
-    permits.update(db, [rules.end(one).permit for one in map(work.permits.pop, gone) if one.is_open], today)
+    permits.update(db, [life.end(one).permit for one in map(work.permits.pop, gone) if one.is_open], today)
     plates.forget(db, gone)
     permits.forget(db, gone)
     work.tell(EventType.PERMIT_FORGOTTEN, gone)

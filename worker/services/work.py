@@ -19,7 +19,8 @@ from worker.db.plates import Assignment
 from worker.db.residents import Resident
 from worker.db.shares import ShareKey, StoredShare
 from worker.domain.consent import ConsentDecision, decision_on, shared_permit
-from worker.domain.permit import Change, Permit
+from worker.domain.life import Change
+from worker.domain.permit import Permit
 from worker.domain.plates import plate_key
 from worker.domain.refusal import RefusedError
 from worker.domain.reservation import OPEN_ENDED, reserved_until
