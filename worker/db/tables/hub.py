@@ -1,0 +1,30 @@
+"""The hub itself: its epoch, and where its recurring work stands."""
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Table, Text, Uuid, text
+
+from worker.db.tables.columns import metadata, moment
+
+hub_state = Table(
+    "hub_state",
+    metadata,
+    Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
+    Column("epoch", BigInteger, nullable=False, server_default=text("1")),
+    Column("redis_run_id", Text),
+    Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
+)
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("seconds", Double, nullable=False),
+    Column("tick", BigInteger, nullable=False),
+    moment("ticked_at"),
+)
+
+walks = Table(
+    "walks",
+    metadata,
+    Column("walk", Text, primary_key=True),
+    Column("looked_at", Uuid),  # the last permit; none where it is to begin anew
+)

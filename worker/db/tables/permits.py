@@ -1,0 +1,92 @@
+"""Permits: their terms, their plates, and what was paid for them."""
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
+
+from worker.db.tables.columns import metadata, moment, recorded_at
+
+permits = Table(
+    "permits",
+    metadata,
+    Column("permit_id", Uuid, primary_key=True),
+    Column("resident_id", Text, ForeignKey("residents.resident_id"), nullable=False, index=True),
+    Column("status", Text, nullable=False),
+    Column("requested_on", Date, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("ban_id", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("zones", ARRAY(Text), nullable=False),
+    Column("pending", JSONB),
+    Column("reason", Text),
+    Column("verified", JSONB),  # by upstream; of none that was imported
+    Column("over_on", Date),  # its last day, or the one on which it was closed; of one that is forgotten, none
+    CheckConstraint(
+        "status IN ('submitted', 'awaiting_payment', 'active', 'rejected', 'cancelled_by_resident', "
+        "'cancelled_unpaid', 'ended')",
+        name="permits_status",
+    ),
+    Index("permits_under_review", "requested_on", postgresql_where=text("status = 'submitted'")),
+    Index("permits_unpaid", text("(pending ->> 'pay_by')"), postgresql_where=text("pending ->> 'pay_by' IS NOT NULL")),
+    Index("permits_over", "over_on", "permit_id", postgresql_where=text("over_on IS NOT NULL")),
+)
+
+terms = Table(
+    "terms",
+    metadata,
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    Column("first_day", Date, primary_key=True),
+    Column("last_day", Date, nullable=False),
+    Column("noted", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
+    # The reminder that was last looked at, in days ahead; at first, and to be looked at anew, more than any.
+    Column("looked_ahead", SmallInteger, nullable=False, server_default=text("32767")),
+    CheckConstraint("first_day <= last_day", name="terms_in_order"),
+    ExcludeConstraint(
+        ("permit_id", "="), (text("daterange(first_day, last_day, '[]')"), "&&"), name="terms_apart", using="gist"
+    ),
+    Index("terms_to_note", "last_day", postgresql_where=text("NOT noted")),
+    Index("terms_to_look_at", "last_day", "looked_ahead"),
+)
+
+plate_assignments = Table(
+    "plate_assignments",
+    metadata,
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    Column("assigned_at", DateTime(timezone=True), primary_key=True, server_default=func.clock_timestamp()),
+    Column("raw", Text, nullable=False),
+    Column("normalised", Text, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("plate_key", Uuid, nullable=False),
+    Column("during", TSTZRANGE, nullable=False),
+    moment("replaced_at", nullable=True),  # by another plate
+    ExcludeConstraint(("plate_key", "="), ("during", "&&"), name="plate_in_use", using="gist"),
+    Index("plates_replaced", "replaced_at", postgresql_where=text("replaced_at IS NOT NULL")),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment_reference", Text),
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
+    Column("amount_cents", Integer, nullable=False),
+    recorded_at(),
+    PrimaryKeyConstraint("payment_reference", name="payment_already_confirmed"),
+    Index("payments_by_permit", "permit_id"),
+)

@@ -1,0 +1,53 @@
+"""The ledger of reminders, and the channels that they go out through."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+
+from worker.db.tables.columns import metadata, moment
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("reminder_id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
+    Column("token", Uuid, nullable=False, server_default=func.gen_random_uuid()),  # whoever shows it wants no more
+    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("day", Date, nullable=False),  # the last day of a term, or to pay
+    Column("days_ahead", SmallInteger, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("state", Text, nullable=False, server_default=text("'due'")),
+    Column("code", Text),  # why it was dropped or refused, or why it is not sent yet
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),  # of a claimed one: again
+    Column("lease_id", Uuid),
+    Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # that surely sent nothing
+    Column("doubts", SmallInteger, nullable=False, server_default=text("0")),  # attempts that may have sent it
+    moment("settled_at", nullable=True),
+    UniqueConstraint("permit_id", "occasion", "day", "days_ahead", name="reminders_decided_once"),
+    UniqueConstraint("token", name="reminders_token_key"),
+    CheckConstraint("occasion IN ('expiry', 'payment')", name="reminders_occasion"),
+    CheckConstraint("state IN ('due', 'sent', 'dropped', 'refused', 'unclear')", name="reminders_state"),
+    Index("reminders_due", "due_at", postgresql_where=text("state = 'due'")),
+    Index("reminders_undelivered", "settled_at", postgresql_where=text("state IN ('refused', 'unclear')")),
+    Index("reminders_by_day", "day"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("problem", Text),  # why nothing can be sent
+    moment("since"),
+)

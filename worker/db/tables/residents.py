@@ -1,0 +1,61 @@
+"""Residents, what they decided about sharing, and what they were told."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from worker.db.tables.columns import metadata, moment, recorded_at
+
+residents = Table(
+    "residents",
+    metadata,
+    Column("resident_id", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    Column("published_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("name", Text),
+    Column("email", Text),
+    Column("language", Text),
+    moment("erased_at", nullable=True),
+    Column("reminders", Text, nullable=False, server_default=text("'email'")),  # the channel wanted, or none
+    moment("email_refused_at", nullable=True),  # for good, by whoever delivers
+    Index("residents_unpublished", "resident_id", postgresql_where=text("published_version < version")),
+)
+
+consent_decisions = Table(
+    "consent_decisions",
+    metadata,
+    Column("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("choice", Text, nullable=False),
+    Column("providers", ARRAY(Text), nullable=False),
+    Column("text_version", Text, nullable=False),
+    Column("text_sha256", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("job_id", Uuid, nullable=False),
+    moment("decided_at"),
+    recorded_at(),
+    CheckConstraint("choice IN ('allow', 'refuse')", name="consent_choice"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("event_id", Uuid, nullable=False, server_default=func.gen_random_uuid()),
+    Column("type", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    recorded_at(),
+)

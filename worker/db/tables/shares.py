@@ -1,0 +1,78 @@
+"""What providers hold and are to hold, and the ledger of what was sent to them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+
+from worker.db.tables.columns import metadata, moment, recorded_at
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("permit_id", Uuid, primary_key=True),  # of no permit, where a provider holds what no one knows
+    Column("provider", Text, primary_key=True),
+    Column("reference", Uuid, nullable=False, server_default=func.gen_random_uuid()),
+    Column("wanted_version", BigInteger, nullable=False),
+    Column("confirmed_version", BigInteger, nullable=False),
+    Column("confirmed_hash", LargeBinary),
+    Column("holds", Boolean),
+    moment("confirmed_at", nullable=True),
+    Column("urgency", SmallInteger, nullable=False),
+    moment("due_at"),
+    Column("lease_id", Uuid),
+    moment("lease_until", nullable=True),
+    Column("claimed_version", BigInteger, nullable=False),
+    Column("claimed_hash", LargeBinary),
+    Column("claimed_by", Uuid),
+    Column("requests", Integer, nullable=False, server_default=text("0")),
+    Column("operation", Text),
+    moment("operation_until", nullable=True),
+    moment("unsettled_until", nullable=True),
+    Column("failures", Integer, nullable=False),
+    moment("failing_since", nullable=True),
+    moment("failed_at", nullable=True),
+    Column("parked", Text),
+    UniqueConstraint("reference", name="shares_reference_key"),
+    Index(
+        "shares_due",
+        "provider",
+        "urgency",
+        "due_at",
+        postgresql_where=text("confirmed_version < wanted_version"),
+    ),
+    Index("shares_parked", "provider", postgresql_where=text("parked IS NOT NULL")),
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("disclosure_id", Uuid, primary_key=True),
+    Column("permit_id", Uuid, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("fields_hash", LargeBinary, nullable=False),
+    Column("consent_version", Integer),
+    recorded_at(),
+    Index("disclosures_by_permit", "permit_id"),
+)
+
+disclosure_outcomes = Table(
+    "disclosure_outcomes",
+    metadata,
+    Column("disclosure_id", Uuid, ForeignKey("disclosures.disclosure_id"), primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("code", Text),
+    recorded_at(),
+)
