@@ -13,13 +13,14 @@ from ops.screen import day as written
 from worker.db.outlook import Concerned
 from worker.domain.outlook import Doing, Period, What, totals
 
-ENDS = (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE)
+ENDS = (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE, Doing.FORGET)
 REMINDERS = (Doing.EXPIRY, Doing.PAYMENT)
 NAMES: Mapping[Doing, str] = {
     Doing.LAPSE: "permits lapse",
     Doing.RENEWAL: "renewals take over",
     Doing.REQUEST: "requests lapse, not paid",
     Doing.CHANGE: "changes lapse, not paid",
+    Doing.FORGET: "permits are forgotten",
     Doing.EXPIRY: "reminders of a term's end",
     Doing.PAYMENT: "reminders to pay",
 }
@@ -28,6 +29,7 @@ ONE: Mapping[Doing, str] = {
     Doing.RENEWAL: "renewed, goes on",
     Doing.REQUEST: "request lapses",
     Doing.CHANGE: "change lapses",
+    Doing.FORGET: "forgotten",
     Doing.EXPIRY: "reminder, {}",
     Doing.PAYMENT: "to pay, {}",
 }
@@ -47,7 +49,7 @@ def document(found: Sequence[Period], today: date, until: date) -> dict[str, obj
 
 
 def counted(counts: Mapping[What, int]) -> dict[str, object]:
-    """Return counts as a part of a JSON object: what ends by kind, reminders by how many days ahead."""
+    """Return counts as a part of a JSON object: what ends or is forgotten by kind, reminders by how many days ahead."""
     ends: dict[str, object] = {doing.value: counts.get(What(doing), 0) for doing in ENDS}
     return ends | {f"{doing.value}s": _by_offset(counts, doing) for doing in REMINDERS}
 
@@ -88,7 +90,7 @@ def in_words(days_ahead: int) -> str:
 
 
 def _listed(concerned: Sequence[Concerned]) -> Table:
-    made = table("", "permit", "what", "last day")  # of a term, or to pay
+    made = table("", "permit", "what", "last day")  # of a term, to pay, or of being kept
     for one in concerned:
         words = ONE[one.what.doing].format(in_words(one.what.days_ahead or 0))
         made.add_row(str(one.permit_id), words, written(one.day))

@@ -1,4 +1,4 @@
-"""The tables of what is to happen in many days: what ends, and reminders; in a terminal with a bar a row."""
+"""The tables of what is to happen in many days: what ends, reminders, what is forgotten; in a terminal with bars."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,16 +34,18 @@ ENDS = (
     Column(What(Doing.REQUEST), "requests\nnot paid", Part("▒", "yellow")),
     Column(What(Doing.CHANGE), "changes\nnot paid", Part("░", "magenta")),
 )
+FORGOTTEN = (Column(What(Doing.FORGET), "permits\nforgotten", Part("█", "bright_black")),)
 
 
 def print_outlook(found: Sequence[Period], today: date, until: date, schedule: Schedule) -> None:
-    """Print what is foretold as two tables that fit 80 columns, each with its totals."""
+    """Print what is foretold as up to three tables that fit 80 columns, each with its totals."""
     console = Console(highlight=False)
     days = f"{written(today)} to {written(until)}"
     if not found:
         console.print(f"Nothing is to be done from {days}.")
     by_week = (until - today).days >= SINGLE_DAYS
-    for title, columns in (("What ends", ENDS), ("Reminders", _reminders(schedule))):
+    tables = {"What ends": ENDS, "Reminders": _reminders(schedule), "What is forgotten": FORGOTTEN}
+    for title, columns in tables.items():
         shown = [one for one in found if any(column.what in one.counts for column in columns)]
         if not shown:
             continue
@@ -67,6 +69,7 @@ def _reminders(schedule: Schedule) -> list[Column]:
 
 def _table(title: str, columns: Sequence[Column], found: Sequence[Period], *, by_week: bool, bars: bool) -> Table:
     made = table(title)
+    made.min_width = len(title)  # a title over a narrow table stays on its line
     made.add_column("week of" if by_week else "day", no_wrap=True)
     for column in columns:
         made.add_column(_heading(column, with_part=bars), justify="right", no_wrap=True)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.city import ADDRESS, City, plate, until
 from tests.running_city import COMMAND
+from worker.domain.terms import add_months
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
 NOTHING = {
@@ -20,6 +21,7 @@ NOTHING = {
     "renewal_takes_over": 0,
     "request_lapses": 0,
     "change_lapses": 0,
+    "permit_forgotten": 0,
     "expiry_reminders": {},
     "payment_reminders": {},
 }
@@ -78,6 +80,27 @@ def test_what_would_be_done_on_a_day_is_told_with_the_permits_and_the_reason(cit
     assert re.search(rf"^{permit_id} +reminder, 7 days ahead +{last:%d/%m/%Y}$", printed, re.MULTILINE)
 
 
+def test_the_day_on_which_a_permit_is_forgotten_is_told_with_the_last_day_that_it_is_kept(city, today, ends_in):
+    (permit_id,) = ends_in(FAR + 200)
+    last = add_months(today + timedelta(days=FAR + 200), 12)
+    told = on(city, last + timedelta(days=1))
+    assert told["counts"] == NOTHING | {"permit_forgotten": 1}
+    assert told["permits"] == [
+        {"permit_id": permit_id, "last_day": last.isoformat(), "what": "permit_forgotten", "days_ahead": None}
+    ]
+    printed = city.prints("calendar", "--as-of", (last + timedelta(days=1)).isoformat())
+    assert re.search(r"^permits are forgotten +1$", printed, re.MULTILINE)
+    assert re.search(rf"^{permit_id} +forgotten +{last:%d/%m/%Y}$", printed, re.MULTILINE)
+    days = (last - today).days + 2
+    assert city.tells("calendar", "--days", days)["totals"]["permit_forgotten"] >= 1
+    printed = city.prints("calendar", "--days", days)
+    assert f"What is forgotten, {today:%d/%m/%Y} to {today + timedelta(days=days - 1):%d/%m/%Y}\n" in printed
+    table = printed[printed.index("What is forgotten") :]
+    assert re.search(r"^week of +forgotten *$", table, re.MULTILINE)
+    monday = last + timedelta(days=1 - (last + timedelta(days=1)).weekday())
+    assert re.search(rf"^{monday:%d/%m/%Y} +1$", table, re.MULTILINE)
+
+
 def test_a_list_says_when_it_is_not_all_and_json_is(city, today, ends_in):
     permit_ids = ends_in(FAR + 30, permits=5)
     day = today + timedelta(days=FAR + 30)
@@ -103,7 +126,7 @@ def test_the_calendar_has_days_or_weeks_with_totals_and_fits_80_columns(city, to
         for title in ("What ends", "Reminders"):
             assert f"{title}, {today:%d/%m/%Y} to {until_day:%d/%m/%Y}" in printed
         assert re.search(rf"^{heading} +lapse +take over +not paid +not paid *$", printed, re.MULTILINE)
-        ended, reminded = (line.split() for line in printed.splitlines() if line.startswith("total"))
+        ended, reminded, *_ = (line.split() for line in printed.splitlines() if line.startswith("total"))
         told = city.tells("calendar", "--days", days)
         assert ended[1] == f"{told['totals']['permit_lapses']:,}"
         assert {len(one) for one in re.findall(r"^[\w /]*?\d\d/\d\d/\d{4}", printed, re.MULTILINE)} == {width}

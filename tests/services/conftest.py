@@ -4,6 +4,7 @@
 - `today`: the civil day on which a test plays; real, since the database's clock is.
 - `upstream`: makes jobs and hands them to `hub`; `evidence` reads database and Redis around the hub's code.
 - `until(condition)`: waits for a condition, with a deadline.
+- `street`: permits in every state that matters to the calendar, once it is settled.
 - `dying`: an upstream whose worker dies after each commit, before it publishes.
 - `twins`: a provider in memory for each; `deliver()` drains to them, under the short time-outs of `quick`.
 """
@@ -23,6 +24,7 @@ from tests.conftest import Database, own_database
 from tests.services.dying import Dying
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of, read_settings, running_hub
+from tests.services.street import Street
 from tests.services.upstream import Upstream
 from worker.hub import Hub
 from worker.services.drain import Drain
@@ -84,6 +86,11 @@ def upstream(hub: Hub, today: date) -> Upstream:
 @pytest.fixture
 def evidence(database: Database, hub: Hub) -> Evidence:
     return Evidence(database, hub)
+
+
+@pytest.fixture
+def street(hub: Hub, upstream: Upstream, evidence: Evidence) -> Street:
+    return Street(hub, upstream, evidence)
 
 
 @pytest.fixture

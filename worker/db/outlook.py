@@ -11,8 +11,10 @@ from integrations.channels.base import Occasion
 from worker.db.calendar import ENDED, UNPAID
 from worker.db.engine import snapshot
 from worker.db.reminders import ENDING, PAYABLE, parameters
+from worker.db.retention import MAY_BE_HELD
 from worker.domain.outlook import Doing, Foretold, What
 from worker.domain.reminders import Window
+from worker.domain.retention import latest_due
 
 FETCHED = 2_000  # rows at a time
 
@@ -35,6 +37,21 @@ _LAPSES = f"""
     FROM {UNPAID} AND p.pending ->> 'pay_by' >= CAST(CAST(:since AS date) AS text)
         AND p.status IN ('awaiting_payment', 'active')
 """
+# What lapses today or later is removed by its providers then; anything older that one may still hold waits for it.
+_UNHELD = f"(p.over_on >= CAST(:today AS date) - 1 OR NOT {MAY_BE_HELD})"
+_KEPT = "make_interval(months => :months)"
+# What waits for a payment is given up first, and a request is over only then.
+_FORGOTTEN = f"""
+    SELECT p.permit_id, 'permit_forgotten', CAST(NULL AS smallint), CAST(p.over_on + {_KEPT} AS date)
+    FROM permits p WHERE p.over_on BETWEEN :over_since AND :over_by AND p.pending IS NULL AND {_UNHELD}
+    UNION ALL
+    SELECT permit_id, 'permit_forgotten', CAST(NULL AS smallint), day FROM (
+        SELECT p.permit_id, CAST(CASE p.status
+            WHEN 'active' THEN greatest(p.over_on + {_KEPT}, CAST(p.pending ->> 'pay_by' AS date))
+            ELSE greatest(CAST(p.pending ->> 'pay_by' AS date) + 1, :today) + {_KEPT} END AS date) AS day
+        FROM {UNPAID} AND (p.status = 'awaiting_payment' OR p.status = 'active' AND {_UNHELD})
+    ) unpaid WHERE day >= :since AND day < :by
+"""
 # What was told of a term's end already, or looked at and told to nobody, keeps back all that is no nearer.
 _ENDING = f"""
     SELECT t.permit_id, t.last_day AS day, least(t.looked_ahead, (
@@ -51,7 +68,8 @@ _EXPIRY = f"SELECT permit_id, 'expiry_reminder', w.days_ahead, ending.day FROM (
 _PAYMENT = f"SELECT permit_id, 'payment_reminder', days_ahead, day FROM ({PAYABLE}) payable"
 # Terms are counted before their reminders are told apart: a fifth of the rows.
 _COUNT = text(f"""
-    SELECT doing, days_ahead, day, count(*) AS times FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_PAYMENT}) found
+    SELECT doing, days_ahead, day, count(*) AS times
+    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_FORGOTTEN} UNION ALL {_PAYMENT}) found
     GROUP BY doing, days_ahead, day
     UNION ALL
     SELECT 'expiry_reminder', w.days_ahead, ending.day, ending.times
@@ -59,14 +77,14 @@ _COUNT = text(f"""
 """)
 _LIST = text(f"""
     SELECT permit_id, doing, days_ahead, day
-    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
+    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_FORGOTTEN} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
     ORDER BY array_position(CAST(:doings AS text[]), doing), days_ahead DESC, day, permit_id LIMIT :limit
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """A permit about which something is to be done, and why: the last day of a term, or to pay."""
+    """A permit about which something is to be done, and why: the last day of a term, to pay, or of being kept."""
 
     permit_id: UUID
     what: What
@@ -75,12 +93,16 @@ class Concerned:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What is looked for: terms that end and unpaid days from `since` on and before `by`, and reminders of days."""
+    """What is looked for: last days from `since` on and before `by`, and reminders of days.
+
+    Permits that are over are kept for so many months.
+    """
 
     today: date
     since: date
     by: date
     windows: Collection[Window]
+    kept_months: int
 
 
 def begin(db: Connection) -> None:
@@ -107,4 +129,11 @@ def _given(looked: Looked) -> dict[str, object]:
     expiry = [one for one in looked.windows if one.occasion is Occasion.EXPIRY]
     days = {one.first + timedelta(days=after) for one in expiry for after in range((one.last - one.first).days + 1)}
     found = {"today": looked.today, "since": looked.since, "by": looked.by, "days": sorted(days)}
-    return found | parameters(looked.windows)
+    return found | _over(looked) | parameters(looked.windows)
+
+
+def _over(looked: Looked) -> dict[str, object]:
+    """Return when permits were over that have their last day of being kept in time."""
+    months, from_the_first = looked.kept_months, looked.since == date.min
+    since = date.min if from_the_first else latest_due(looked.since, months) + timedelta(days=1)
+    return {"months": months, "over_since": since, "over_by": latest_due(looked.by, months)}

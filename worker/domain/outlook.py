@@ -1,7 +1,8 @@
 """What is to happen when: on which day the hub acts on what is coming, and which days are shown as one.
 
-A term's end and what is not paid are acted on the day after the last day; a reminder on the first day on which it
-matters. All that is foretold holds if nothing else changes until then.
+A term's end, what is not paid and what is kept are acted on the day after the last day; a reminder on the first day on
+which it matters. All that is foretold holds if nothing else changes until then, and if providers remove in time what is
+yet to lapse.
 """
 
 from collections import Counter, defaultdict
@@ -28,6 +29,7 @@ class Doing(StrEnum):
     CHANGE = "change_lapses"
     EXPIRY = "expiry_reminder"
     PAYMENT = "payment_reminder"
+    FORGET = "permit_forgotten"  # it was kept long enough, and no provider may hold anything of it
 
     @property
     def occasion(self) -> Occasion | None:
@@ -45,7 +47,7 @@ class What:
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """How often something is to be done about a day: the last of a term, or to pay."""
+    """How often something is to be done about a day: the last of a term, to pay, or of being kept."""
 
     what: What
     day: date

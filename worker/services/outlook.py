@@ -20,7 +20,8 @@ def foretell(hub: Hub, today: date, until: date) -> list[Period]:
     Raises:
         worker.hub.AWAY: the database is out of reach.
     """
-    looked = Looked(today, date.min, until, windows(today, hub.schedule, hub.tariffs, until))
+    reminded = windows(today, hub.schedule, hub.tariffs, until)
+    looked = Looked(today, date.min, until, reminded, hub.settings.plates_kept_months)
 
     def look(db: Connection) -> list[Period]:
         outlook.begin(db)
@@ -39,7 +40,8 @@ def foretell_day(
         worker.hub.AWAY: the database is out of reach.
     """
     since = date.min if day <= today else day - timedelta(days=1)
-    looked = Looked(today, since, day, opening(day, today, hub.schedule, hub.tariffs))
+    reminded = opening(day, today, hub.schedule, hub.tariffs)
+    looked = Looked(today, since, day, reminded, hub.settings.plates_kept_months)
 
     def look(db: Connection) -> None:
         outlook.begin(db)
