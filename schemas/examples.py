@@ -133,7 +133,7 @@ SPACE: dict[str, JsonValue] = {
             }
         ],
     },
-    "reminders": {"channel": "email", "email_refused_at": None},
+    "reminders": {"channel": "email", "email_known": True, "email_refused_at": None},
     "public_task": [
         {
             "provider": "city_hub",

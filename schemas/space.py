@@ -91,9 +91,13 @@ class Consent(Message):
 
 
 class Reminders(Message):
-    """How the resident is reminded; since when the e-mail address is known to take nothing, None while it may."""
+    """How the resident is reminded, and whether their e-mail address is known.
+
+    Since when that address is known to take nothing; None while it may, and where none is known.
+    """
 
     channel: ReminderChannel = ReminderChannel.EMAIL
+    email_known: bool = False
     email_refused_at: Moment | None = None
 
 

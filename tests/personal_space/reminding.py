@@ -31,9 +31,14 @@ def reminded(city: City, resident: Resident) -> UUID:
     return token
 
 
+def reached_by_email(city: City, resident: Resident) -> None:
+    """Have a resident's e-mail address become known."""
+    city.applied("resident.update_contact", resident, name="Essai Exemple", email=EMAIL, language="fr")
+
+
 def refuse_email(city: City, resident: Resident) -> None:
     """Have a resident's e-mail address refused by whoever delivers to it."""
-    city.applied("resident.update_contact", resident, name="Essai Exemple", email=EMAIL, language="fr")
+    reached_by_email(city, resident)
 
     def work(db: Connection) -> Publication:
         affairs = Work.start(hub, db, residents.lock(db, [resident.resident_id])[resident.resident_id], hub.today())

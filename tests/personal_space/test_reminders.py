@@ -1,24 +1,29 @@
 """Residents say on their own page whether they are reminded, and read there that their address was refused."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.city import City, Resident
 from tests.personal_space.browser_steps import stayed, stays
-from tests.personal_space.reminding import channel, refuse_email
+from tests.personal_space.reminding import channel, reached_by_email, refuse_email
 from tests.personal_space.visitor import Visitor, hidden, main, text
 
 REMINDED = "Un courriel vous prévient avant qu'un de vos droits prenne fin"
 SILENT = "Vous ne recevez aucun rappel"
 REFUSED = re.compile(r"Votre adresse de courriel a été refusée le \d\d/\d\d/\d{4} à \d\d:\d\d")
 STOP, AGAIN, RETRY = "Ne plus recevoir de rappels", "Recevoir à nouveau des rappels", "Réessayer cette adresse"
+UNKNOWN = "Nous ne connaissons pas votre adresse de courriel : aucun rappel ne vous parvient."
 
 
 @pytest.fixture
 def anne(city: City) -> Resident:
-    return city.resident()
+    """Return a resident whose e-mail address is known."""
+    resident = city.resident()
+    reached_by_email(city, resident)
+    return resident
 
 
 @pytest.fixture
@@ -70,6 +75,37 @@ def test_a_refused_address_is_told_in_english(city, visit, anne):
     page = text(main(visit(anne.resident_id, language="en").get("/espace")))
     assert re.search(r"Your e-mail address was refused on \d\d/\d\d/\d{4}, \d\d:\d\d: no reminder reaches you", page)
     assert "Try this address again" in page
+
+
+def test_whoever_has_no_known_address_is_promised_no_e_mail_and_told_what_to_do(city, visit, bob):
+    visitor, english = visit(bob.resident_id), visit(bob.resident_id, language="en")
+    assert UNKNOWN in section(visitor)
+    assert "Vérifiez qu'elle figure dans ce compte, puis connectez-vous ici à nouveau." in section(visitor)
+    assert "We do not know your e-mail address: no reminder reaches you." in section(english)
+    assert "Check that it is in that account, then sign in here again." in section(english)
+    assert REMINDED not in section(visitor)
+    assert {STOP} == {offer for offer in (RETRY, STOP, AGAIN) if offer in section(visitor)}
+    choose(visitor, "none")
+    assert UNKNOWN not in section(visitor)
+    choose(visitor, "email")
+    assert UNKNOWN in section(visitor)
+    reached_by_email(city, bob)
+    assert REMINDED in section(visitor)
+    assert UNKNOWN not in section(visitor)
+
+
+def test_somebody_whom_the_hub_does_not_know_yet_is_promised_no_e_mail(visit):
+    assert UNKNOWN in section(visit(f"r-{uuid4().hex[:12]}"))
+
+
+def test_an_address_that_becomes_known_is_shown_in_place(city, enter, bob):
+    page = enter(bob.resident_id)
+    stays(page)
+    expect(page.locator("#mes-rappels")).to_contain_text(UNKNOWN)
+    reached_by_email(city, bob)
+    expect(page.locator("#mes-rappels")).to_contain_text(REMINDED)
+    expect(page.locator("#mes-rappels")).not_to_contain_text(UNKNOWN)
+    assert stayed(page)
 
 
 @pytest.mark.parametrize(("field", "value"), [("csrf_token", "wrong"), ("csrf_token", ""), ("channel", "pigeon")])

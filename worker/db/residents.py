@@ -10,32 +10,33 @@ from sqlalchemy import Connection, Row, text
 from schemas.jobs import ReminderChannel
 from schemas.space import Reminders
 
-_LOCK = text("""
+REMINDERS = "reminders, email IS NOT NULL AS email_known, email_refused_at"
+_LOCK = text(f"""
     SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, clock_timestamp() AS locked_at,
-        reminders, email_refused_at
+        {REMINDERS}
     FROM residents WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id FOR NO KEY UPDATE
 """)
 _CREATE = text("""
     INSERT INTO residents (resident_id) SELECT unnest(CAST(:resident_ids AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING
 """)
-_UPDATE_CONTACT = text("""
+_UPDATE_CONTACT = text(f"""
     UPDATE residents SET name = :name, email = :email, language = :language,
         email_refused_at = CASE WHEN email = :email THEN email_refused_at END
-    WHERE resident_id = :resident_id RETURNING reminders, email_refused_at
+    WHERE resident_id = :resident_id RETURNING {REMINDERS}
 """)
-_CHOOSE_REMINDERS = text("""
+_CHOOSE_REMINDERS = text(f"""
     UPDATE residents SET reminders = :channel, email_refused_at = CASE WHEN :channel = 'none' THEN email_refused_at END
-    WHERE resident_id = :resident_id RETURNING reminders, email_refused_at
+    WHERE resident_id = :resident_id RETURNING {REMINDERS}
 """)
-_REFUSE_EMAIL = text("""
+_REFUSE_EMAIL = text(f"""
     UPDATE residents SET email_refused_at = now()
     WHERE resident_id = :resident_id AND email = :email AND email_refused_at IS NULL
-    RETURNING reminders, email_refused_at
+    RETURNING {REMINDERS}
 """)
-_ERASE = text("""
+_ERASE = text(f"""
     UPDATE residents SET name = NULL, email = NULL, language = NULL, email_refused_at = NULL,
         erased_at = coalesce(erased_at, now())
-    WHERE resident_id = :resident_id
+    WHERE resident_id = :resident_id RETURNING {REMINDERS}
 """)
 _PUBLISHED = text("""
     UPDATE residents SET published_version = p.version
@@ -50,8 +51,8 @@ _PUBLISHED = text("""
 _UNPUBLISHED = text("""
     SELECT resident_id, version FROM residents WHERE published_version < version ORDER BY resident_id LIMIT :limit
 """)
-_VERSIONS = text("""
-    SELECT resident_id, version, published_version, reminders, email_refused_at
+_VERSIONS = text(f"""
+    SELECT resident_id, version, published_version, {REMINDERS}
     FROM residents WHERE resident_id = ANY(:resident_ids)
 """)
 
@@ -112,9 +113,9 @@ def refuse_email(db: Connection, resident_id: str, email: str) -> Reminders | No
     return None if row is None else _reminders(row)
 
 
-def erase(db: Connection, resident_id: str) -> None:
+def erase(db: Connection, resident_id: str) -> Reminders:
     """Delete what is personal in a resident's row; the row and its opaque id stay, for the ledgers."""
-    db.execute(_ERASE, {"resident_id": resident_id})
+    return _reminders(db.execute(_ERASE, {"resident_id": resident_id}).one())
 
 
 def unpublished(db: Connection, limit: int) -> dict[str, int]:
@@ -129,7 +130,8 @@ def mark_published(db: Connection, versions: dict[str, int]) -> None:
 
 def _reminders(row: Row[Any]) -> Reminders:
     channel = ReminderChannel(row.reminders)
-    return Reminders.model_construct(channel=channel, email_refused_at=row.email_refused_at)
+    known, refused_at = row.email_known, row.email_refused_at
+    return Reminders.model_construct(channel=channel, email_known=known, email_refused_at=refused_at)
 
 
 def _resident(row: Row[Any]) -> Resident:

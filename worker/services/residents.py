@@ -84,6 +84,6 @@ def erase(job: jobs.EraseResident, work: Work) -> None:
     work.want(work.permits, Urgency.CONSENT, {key.provider for key in work.shares})
     plates.forget(work.db, work.permits)
     permits.erase(work.db, job.resident_id)
-    residents.erase(work.db, job.resident_id)
+    work.remind_by(residents.erase(work.db, job.resident_id))
     work.tell(EventType.RESIDENT_ERASED, work.permits)
     work.permits.clear()  # what the screen shows from now on

@@ -81,9 +81,10 @@ class Consent(TypedDict):
 
 
 class Reminders(TypedDict):
-    """How the resident is reminded; since when their e-mail address is known to take nothing, None while it may."""
+    """How the resident is reminded, whether their e-mail address is known, and since when it takes nothing."""
 
     channel: Literal["email", "none"]
+    email_known: bool
     email_refused_at: str | None
 
 

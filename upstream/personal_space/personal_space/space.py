@@ -59,7 +59,7 @@ def empty(known: Catalogue) -> Space:
                 for name in known["consent_providers"]
             ],
         },
-        "reminders": {"channel": "email", "email_refused_at": None},
+        "reminders": {"channel": "email", "email_known": False, "email_refused_at": None},
         "public_task": [],
     }
 
