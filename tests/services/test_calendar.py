@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -82,6 +83,18 @@ def test_what_only_time_has_changed_is_of_the_least_urgency(hub, deliver, eviden
     assert {row[2] for row in evidence.query(WANTED, ending)} == {Urgency.ROUTINE.value}
 
 
+def test_what_is_given_up_unpaid_is_of_the_least_urgency_too(hub, upstream, deliver, evidence, today):
+    row = upstream.row(terms=[{"first_day": upstream.day(-325), "last_day": upstream.day(40)}])
+    upstream.take_over(row)
+    upstream.allow()
+    upstream.applied("permit.renew", permit_id=row["permit_id"], years=1)
+    deliver()
+    before = evidence.query(WANTED, row["permit_id"])
+    assert advance(hub, today + timedelta(days=hub.tariffs.unpaid_lapses_after_days + 1)) == 1
+    expected = [(provider, version + 1, Urgency.ROUTINE.value) for provider, version, _ in before]
+    assert evidence.query(WANTED, row["permit_id"]) == expected
+
+
 def test_a_permit_that_was_renewed_goes_on_over_midnight_and_nobody_is_told(hub, upstream, evidence, ending, tomorrow):
     upstream.applied("permit.renew", permit_id=ending, years=1)
     upstream.applied("permit.confirm_payment", permit_id=ending, payment_reference="P-1", amount_cents=4500)
@@ -149,11 +162,28 @@ def test_an_erased_resident_is_left_alone(hub, upstream, evidence, ending, tomor
     assert types(evidence) == told
 
 
-def test_after_days_of_downtime_the_earliest_day_comes_first(hub, upstream, today):
-    for resident, ended in (("r-late", -1), ("r-early", -9), ("r-mid", -5)):
-        terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(ended)}]
-        Upstream(hub, today + timedelta(days=ended)).take_over(upstream.row(resident, terms=terms))
-    assert transact(hub.engine, lambda db: calendar.due_residents(db, today, 2)) == ["r-early", "r-mid"]
+def test_after_days_of_downtime_the_earliest_day_comes_first_whatever_was_due(hub, upstream, today):
+    def ended(resident, day):
+        terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(day)}]
+        Upstream(hub, today + timedelta(days=day)).take_over(upstream.row(resident, terms=terms))
+
+    def unpaid(resident, day):
+        Upstream(hub, today + timedelta(days=day - hub.tariffs.unpaid_lapses_after_days)).request(resident)
+
+    for due, resident, day in (
+        (ended, "r-e", -1),
+        (unpaid, "r-b", -2),
+        (ended, "r-a", -3),
+        (unpaid, "r-f", -4),
+        (unpaid, "r-c", -1),
+        (ended, "r-d", -5),
+        (unpaid, "r-d", -8),
+        (ended, "r-c", -9),
+    ):
+        due(resident, day)
+    expected = ["r-c", "r-d", "r-f", "r-a", "r-b", "r-e"]
+    for most in range(1, 7):
+        assert transact(hub.engine, partial(calendar.due_residents, today=today, limit=most)) == expected[:most]
 
 
 @pytest.mark.parametrize("found_at_once", [1, 2])
