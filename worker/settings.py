@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     reminder_days: Annotated[tuple[int, ...], NoDecode] = (60, 30, 7, 0, -1)  # ahead of a term's last day; -1: after it
     payment_reminder_days: Annotated[tuple[int, ...], NoDecode] = (5,)  # ahead of the last day to pay
     # How long what is over is kept; the same date so many months later is the last day.
-    plates_kept_months: int = Field(default=12, ge=1, le=120)  # replaced plates, and permits
+    permits_kept_months: int = Field(default=12, ge=1, le=120)  # and replaced plates
     jobs_kept_months: int = Field(default=13, ge=1, le=120)  # and refused messages, and reminders
     disclosures_kept_months: int = Field(default=36, ge=12, le=120)
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together

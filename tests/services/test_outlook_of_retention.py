@@ -27,7 +27,7 @@ LONGEST = 100  # days
 
 def keeping(hub, months):
     """Return a hub that keeps what is over for so many months."""
-    return replace(hub, settings=hub.settings.model_copy(update={"plates_kept_months": months}))
+    return replace(hub, settings=hub.settings.model_copy(update={"permits_kept_months": months}))
 
 
 def forgotten(hub, day, today):

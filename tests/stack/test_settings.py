@@ -54,7 +54,7 @@ def test_a_missing_setting_is_named(command):
         ("PERMIT_HUB_REMINDER_DAYS", '[60, "hunter2"]'),
         ("PERMIT_HUB_REMINDER_DAYS", "[7, 7]"),
         ("PERMIT_HUB_PAYMENT_REMINDER_DAYS", "[367]"),
-        ("PERMIT_HUB_PLATES_KEPT_MONTHS", "0"),
+        ("PERMIT_HUB_PERMITS_KEPT_MONTHS", "0"),
         ("PERMIT_HUB_JOBS_KEPT_MONTHS", "hunter2"),
         ("PERMIT_HUB_DISCLOSURES_KEPT_MONTHS", "11"),
     ],

@@ -67,7 +67,7 @@ class Asked:
     providers: Collection[str]
     today: date
     zone: str
-    plates_kept_months: int
+    permits_kept_months: int
 
 
 # A failed attempt makes a share due later and later: it waits since the first one. Providers are found by leaps in
@@ -172,8 +172,8 @@ def find(db: Connection, asked: Asked) -> list[Stuck]:
         "most": MOST,
         "zone": asked.zone,
         "yesterday": asked.today - _DAY,
-        "over_by": latest_due(asked.today - _DAY, asked.plates_kept_months),
-        "months": asked.plates_kept_months,
+        "over_by": latest_due(asked.today - _DAY, asked.permits_kept_months),
+        "months": asked.permits_kept_months,
         **{kind.value: patience for kind, patience in PATIENCE.items()},
     }
     found = [

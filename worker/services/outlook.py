@@ -21,7 +21,7 @@ def foretell(hub: Hub, today: date, until: date) -> list[Period]:
         worker.hub.AWAY: the database is out of reach.
     """
     reminded = windows(today, hub.schedule, hub.tariffs, until)
-    looked = Looked(today, date.min, until, reminded, hub.settings.plates_kept_months)
+    looked = Looked(today, date.min, until, reminded, hub.settings.permits_kept_months)
 
     def look(db: Connection) -> list[Period]:
         outlook.begin(db)
@@ -41,7 +41,7 @@ def foretell_day(
     """
     since = date.min if day <= today else day - timedelta(days=1)
     reminded = opening(day, today, hub.schedule, hub.tariffs)
-    looked = Looked(today, since, day, reminded, hub.settings.plates_kept_months)
+    looked = Looked(today, since, day, reminded, hub.settings.permits_kept_months)
 
     def look(db: Connection) -> None:
         outlook.begin(db)

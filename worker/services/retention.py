@@ -43,7 +43,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     kept = hub.settings
     jobs_before = _before(hub, today, kept.jobs_kept_months)
     slices = {
-        "plates": _plates(hub, _before(hub, today, kept.plates_kept_months)),
+        "plates": _plates(hub, _before(hub, today, kept.permits_kept_months)),
         **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
         "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
         "permits": _permits(hub, today),  # they take the longest
@@ -92,7 +92,7 @@ def _disclosures(hub: Hub, before: datetime) -> Iterator[int]:
 
 
 def _permits(hub: Hub, today: date) -> Iterator[int]:
-    by = latest_due(today, hub.settings.plates_kept_months)
+    by = latest_due(today, hub.settings.permits_kept_months)
     place: Place | None = None
     while True:
         due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FORGOTTEN))

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 def asked(configured: Settings, today: date) -> Asked:
     """Return what an installation's look goes by."""
-    return Asked(configured.providers, today, configured.time_zone, configured.plates_kept_months)
+    return Asked(configured.providers, today, configured.time_zone, configured.permits_kept_months)
 
 
 def watch(hub: Hub, today: date) -> list[Stuck]:

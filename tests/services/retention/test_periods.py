@@ -89,7 +89,7 @@ def test_a_purge_that_has_no_time_left_goes_on_next_time(hub, evidence, lapsed, 
 
 
 def test_the_periods_are_the_installations(hub, evidence, lapsed, today, hub_environment):
-    settings = read_settings(hub_environment, plates_kept_months=3)
+    settings = read_settings(hub_environment, permits_kept_months=3)
     purge(replace(hub, settings=settings), after(today - DAY, 3) - DAY)
     assert plates(evidence, lapsed) == ["EF-367-QS"]
     purge(replace(hub, settings=settings), after(today - DAY, 3))
