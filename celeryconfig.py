@@ -9,7 +9,7 @@ from schemas.jobs import QUEUES
 from schemas.jobs import Queue as JobQueue
 from worker.settings import settings
 
-TASK_SECONDS = 10  # every task of the hub ends within this; longer work is cut into slices
+TASK_SECONDS = 10  # every task but `remind.send`, with limits of its own, ends within this; more is cut into slices
 VISIBILITY_SECONDS = 30  # longer than any task: what a killed worker had taken runs elsewhere after this
 SWEEP_SECONDS = 2.0
 ADVANCE_SECONDS = 10.0  # so long after midnight the work of a new day begins at the latest
@@ -106,7 +106,7 @@ worker_prefetch_multiplier = 1  # with late acknowledgement a worker then reserv
 # Let run, it ends within seconds; a second run of it, when its message comes again, finds it done.
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_enable_prefetch_count_reduction = True
-worker_soft_shutdown_timeout = float(TASK_SECONDS)  # even a hard stop lets the running tasks end
+worker_soft_shutdown_timeout = float(TASK_SECONDS)  # even a hard stop lets tasks end; `remind.send` may be cut off
 worker_enable_soft_shutdown_on_idle = False  # it waits for tasks with an ETA; we send none
 worker_max_tasks_per_child = 10_000  # libraries leak
 worker_max_memory_per_child = 180_000  # kB; an import of 1,000 rows stays far below

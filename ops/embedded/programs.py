@@ -12,7 +12,7 @@ from ops.canary import Canary
 from ops.embedded.child import Program
 
 FOLDER = Path(ops.__file__).resolve().parent.parent
-WORKER_STOP_SECONDS = 25  # a task ends within 10 s, and so does a soft shutdown
+WORKER_STOP_SECONDS = 25  # a task ends within 10 s, or 25 where mail is sent
 CONNECT_SECONDS = 0.2
 
 # Name, queues and how many tasks at once; a lane for each provider is added.

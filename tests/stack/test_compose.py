@@ -27,6 +27,7 @@ from ops.canary import Canary
 from ops.deployment.make_secrets import make_secrets
 from ops.embedded import mailbox
 from ops.embedded.postgres import SERVER_SETTINGS
+from ops.embedded.programs import WORKERS
 from ops.embedded.servers import PROVIDERS, free_port
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -219,6 +220,12 @@ def test_every_queue_is_served_by_one_service_and_watched():
     for service in HUB.values():
         if queues(service):
             assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]
+
+
+def test_sweeps_have_room_beside_what_a_night_brings_about():
+    (embedded,) = (at_once for _, served, at_once in WORKERS if "calendar" in served)
+    (option,) = (word for word in HUB["worker-calendar"]["command"] if word.startswith("--concurrency="))
+    assert int(option.removeprefix("--concurrency=")) >= embedded >= 2
 
 
 def test_every_secret_is_made_kept_and_readable_in_containers_only(tmp_path):
