@@ -170,22 +170,6 @@ def test_the_database_refuses_a_second_decision(evidence, hub, today, ends_in):
         evidence.query(f"{again} FROM reminders RETURNING 1")
 
 
-def test_a_token_of_a_reminder_stops_them_all_and_tells_nobody_whose_it_is(hub, upstream, evidence, today, ends_in):
-    ends_in(30)
-    decide(hub, today)
-    token = evidence.value("SELECT token FROM reminders")
-    receipt = upstream.send("reminders.stop", upstream.envelope(token=token))
-    assert ANNE not in receipt.model_dump_json()
-    assert evidence.screen(ANNE).reminders.channel == "none"
-    assert decide(hub, today + timedelta(days=25)) == 0
-
-
-def test_a_token_of_no_reminder_is_refused(upstream, ends_in):
-    ends_in(30)
-    receipt = upstream.send("reminders.stop", upstream.envelope(token=UUID(int=7)))
-    assert (receipt.code, receipt.field) == ("unknown_reminder", "token")
-
-
 def test_a_choice_is_shown_told_and_changed_back(upstream, evidence, ends_in):
     ends_in(30)
     for channel in ("none", "email"):

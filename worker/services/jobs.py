@@ -174,10 +174,12 @@ def _do_afterwards(hub: Hub, kind: str, job: Job) -> None:
 def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, today: date) -> Receipt:
     if digest != known.digest:
         return refuse_reused(hub, known.receipt)
-    if isinstance(job, ResidentJob) and known.receipt.outcome is Outcome.APPLIED:
+    if job is not None and known.receipt.outcome is Outcome.APPLIED:
         # The first run may have died between its commit and what comes after it.
         _do_afterwards(hub, known.receipt.kind, job)
-        republish(hub, [job.resident_id], today)
+        concerned = transact(hub.engine, lambda db: _resident_of(db, job))
+        if concerned is not None:
+            republish(hub, [concerned], today)
     log.info("job.repeated", kind=known.receipt.kind, job=str(known.receipt.job_id))
     return known.receipt
 
