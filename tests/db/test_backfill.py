@@ -1,4 +1,4 @@
-"""A hub that is upgraded knows since when what it has is over, or was replaced."""
+"""A hub that is upgraded knows since when what it has is over, was replaced, or is known."""
 
 from datetime import date
 
@@ -10,6 +10,12 @@ from worker.db.migrate import configuration, migrate
 
 PERMITS = """
     INSERT INTO residents (resident_id) VALUES ('r-1');
+    INSERT INTO residents (resident_id, name, email, language)
+    SELECT resident_id, 'A', 'a@b.fr', 'fr' FROM unnest(ARRAY['r-2', 'r-3']) AS resident_id;
+    INSERT INTO events (resident_id, sequence, type, data, recorded_at) VALUES
+        ('r-2', 1, 'resident.contact_updated', '{}', '2023-03-05 12:00Z'),
+        ('r-2', 2, 'resident.contact_updated', '{}', '2023-03-06 12:00Z'),
+        ('r-2', 3, 'resident.reminders_chosen', '{}', '2023-03-07 12:00Z');
     INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones) VALUES
         ('00000000-0000-0000-0000-000000000001', 'r-1', 'active', '2023-01-01', 'standard', '', '', '{}'),
         ('00000000-0000-0000-0000-000000000002', 'r-1', 'submitted', '2023-01-01', 'standard', '', '', '{}'),
@@ -65,3 +71,13 @@ def test_a_plate_counts_from_when_another_took_its_place(upgraded):
         ("A", date(2023, 3, 1)),
         ("B", date(2023, 4, 1)),
     ]
+
+
+def test_a_contact_counts_from_when_it_was_last_told_and_an_unknown_moment_is_now(upgraded):
+    found = dict(upgraded.execute(text("SELECT resident_id, contact_at FROM residents")).all())
+    assert found["r-1"] is None  # nothing is known of them
+    assert found["r-2"].date() == date(2023, 3, 6)
+    assert found["r-3"] == upgraded.execute(text("SELECT max(contact_at) FROM residents")).scalar_one()
+    assert upgraded.execute(
+        text("SELECT now() - contact_at < '1 hour' FROM residents WHERE resident_id = 'r-3'")
+    ).scalar_one()

@@ -20,7 +20,7 @@ _CREATE = text("""
     INSERT INTO residents (resident_id) SELECT unnest(CAST(:resident_ids AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING
 """)
 _UPDATE_CONTACT = text(f"""
-    UPDATE residents SET name = :name, email = :email, language = :language,
+    UPDATE residents SET name = :name, email = :email, language = :language, contact_at = now(),
         email_refused_at = CASE WHEN email = :email THEN email_refused_at END
     WHERE resident_id = :resident_id RETURNING {REMINDERS}
 """)
@@ -33,10 +33,13 @@ _REFUSE_EMAIL = text(f"""
     WHERE resident_id = :resident_id AND email = :email AND email_refused_at IS NULL
     RETURNING {REMINDERS}
 """)
+_NO_CONTACT = "name = NULL, email = NULL, language = NULL, contact_at = NULL, email_refused_at = NULL"
 _ERASE = text(f"""
-    UPDATE residents SET name = NULL, email = NULL, language = NULL, email_refused_at = NULL,
-        erased_at = coalesce(erased_at, now())
+    UPDATE residents SET {_NO_CONTACT}, erased_at = coalesce(erased_at, now())
     WHERE resident_id = :resident_id RETURNING {REMINDERS}
+""")
+_FORGET_CONTACT = text(f"""
+    UPDATE residents SET {_NO_CONTACT} WHERE resident_id = :resident_id AND contact_at < :before RETURNING {REMINDERS}
 """)
 _PUBLISHED = text("""
     UPDATE residents SET published_version = p.version
@@ -116,6 +119,12 @@ def refuse_email(db: Connection, resident_id: str, email: str) -> Reminders | No
 def erase(db: Connection, resident_id: str) -> Reminders:
     """Delete what is personal in a resident's row; the row and its opaque id stay, for the ledgers."""
     return _reminders(db.execute(_ERASE, {"resident_id": resident_id}).one())
+
+
+def forget_contact(db: Connection, resident_id: str, before: datetime) -> Reminders | None:
+    """Delete how a resident is addressed and reached, until it is told again; None where it was told since a moment."""
+    row = db.execute(_FORGET_CONTACT, {"resident_id": resident_id, "before": before}).first()
+    return None if row is None else _reminders(row)
 
 
 def unpublished(db: Connection, limit: int) -> dict[str, int]:

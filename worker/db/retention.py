@@ -3,6 +3,7 @@
 The ledgers' rows are deleted by functions of their owner's, which refuse a moment too young, as workers may not.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -38,13 +39,37 @@ _NEXT = text(f"""
 _DUE = text("""
     SELECT permit_id FROM permits WHERE resident_id = :resident_id AND over_on <= :by AND pending IS NULL
 """)
-_WALK = "disclosures"
+# A permit that is not forgotten has a plate.
+_NEXT_CONTACTS = text("""
+    WITH looked AS MATERIALIZED (
+        SELECT contact_at, resident_id FROM residents
+        WHERE contact_at < :before AND (contact_at, resident_id) > (CAST(:contact_at AS timestamptz), :resident_id)
+        ORDER BY contact_at, resident_id LIMIT :looked
+    ), due AS (
+        SELECT contact_at, resident_id FROM looked r WHERE (
+            SELECT true FROM permits p JOIN plate_assignments a USING (permit_id)
+            WHERE p.resident_id = r.resident_id LIMIT 1) IS NULL
+        ORDER BY contact_at, resident_id LIMIT :most
+    )
+    (SELECT contact_at, resident_id, CAST(NULL AS bigint) AS looked FROM due ORDER BY contact_at, resident_id)
+    UNION ALL (
+        SELECT contact_at, resident_id, count(*) OVER () FROM looked ORDER BY contact_at DESC, resident_id DESC LIMIT 1)
+""")
 _LOOKED_AT = text("SELECT looked_at FROM walks WHERE walk = :walk FOR UPDATE")
 _LOOK_ON = text("""
     INSERT INTO walks (walk, looked_at) VALUES (:walk, :looked_at)
     ON CONFLICT (walk) DO UPDATE SET looked_at = excluded.looked_at
 """)
-_PURGE_DISCLOSURES = text("SELECT looked_at, purged FROM purge_disclosures(:before, :settle, :after, :most)")
+_PURGE_DISCLOSURES = text(
+    "SELECT looked_at, purged FROM purge_disclosures(:before, :settle, CAST(:after AS uuid), :most)"
+)
+
+
+class _Walk(StrEnum):
+    """What is looked through bit by bit, from one purge to the next."""
+
+    DISCLOSURES = "disclosures"
+    CONTACTS = "contacts"
 
 
 class Ledger(StrEnum):
@@ -108,8 +133,31 @@ def purge_disclosures(db: Connection, before: datetime, settle: timedelta, most:
     Those of before a moment that say nothing of what is held now go; never a permit's latest to a provider. What is
     unclear may be applied for as long as `settle`.
     """
-    after = db.execute(_LOOKED_AT, {"walk": _WALK}).scalar() or _START.permit_id
+    after = _place(db, _Walk.DISCLOSURES) or str(_START.permit_id)
     given = {"before": before, "settle": settle, "after": after, "most": most}
     looked_at, purged = db.execute(_PURGE_DISCLOSURES, given).one()
-    db.execute(_LOOK_ON, {"walk": _WALK, "looked_at": looked_at})
+    _look_on(db, _Walk.DISCLOSURES, looked_at and str(looked_at))
     return int(purged)
+
+
+def next_contacts(db: Connection, before: datetime, most: int) -> tuple[Sequence[str], bool]:
+    """Look for residents of whom nothing is left that needs to reach them, and who last told how before a moment.
+
+    It goes on where the last look stopped. Returns who they are, and whether the end was reached; it begins anew then.
+    """
+    contact_at, resident_id = json.loads(_place(db, _Walk.CONTACTS) or '["-infinity", ""]')
+    given = {"before": before, "contact_at": contact_at, "resident_id": resident_id, "looked": LOOKED_AT, "most": most}
+    rows = db.execute(_NEXT_CONTACTS, given).all()
+    due = rows[:-1]
+    stop = due[-1] if len(due) == most else rows[-1] if rows and rows[-1].looked == LOOKED_AT else None
+    _look_on(db, _Walk.CONTACTS, json.dumps([stop.contact_at.isoformat(), stop.resident_id]) if stop else None)
+    return [row.resident_id for row in due], stop is None
+
+
+def _place(db: Connection, walk: _Walk) -> str | None:
+    place: str | None = db.execute(_LOOKED_AT, {"walk": walk.value}).scalar()
+    return place
+
+
+def _look_on(db: Connection, walk: _Walk, place: str | None) -> None:
+    db.execute(_LOOK_ON, {"walk": walk.value, "looked_at": place})

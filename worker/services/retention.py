@@ -6,7 +6,7 @@ of its own, a slice of each kind in turn; permits go one resident at a time, so 
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as midnight
 from functools import partial
@@ -28,7 +28,7 @@ from worker.services.publish import publish
 from worker.services.work import Work
 
 ROWS = 1_000  # of a ledger, deleted in one transaction
-FORGOTTEN = 10  # permits
+FORGOTTEN = 10  # permits, or residents' contacts
 DISCLOSURES = 2_000  # looked through each time; a hub with ten million comes round within days
 
 log = structlog.get_logger()
@@ -47,6 +47,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
         **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
         "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
         "permits": _permits(hub, today),  # they take the longest
+        "contacts": _contacts(hub, _before(hub, today, kept.permits_kept_months), today),  # of whom no permit is left
     }
     purged: Counter[str] = Counter()
     while slices and monotonic() < until:
@@ -98,12 +99,28 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
         due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FORGOTTEN))
         if place is None:
             return
-        yield sum(_forget(hub, resident_id, by, today) for resident_id in due)
+        yield sum(_forget(hub, one, today, partial(_forget_permits, by=by)) for one in due)
 
 
-def _forget(hub: Hub, resident_id: str, by: date, today: date) -> int:
+def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
+    while True:
+        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=FORGOTTEN))
+        yield sum(_forget(hub, one, today, partial(_forget_contact, before=before)) for one in due)
+        if ended or not due:  # a look that finds nobody is enough until the next purge
+            return
+
+
+def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[Work], int]) -> int:
+    """Forget something of one resident's, under their lock; return how much."""
+
+    def work(db: Connection) -> tuple[Publication, int] | None:
+        locked = residents.lock(db, [resident_id])
+        work = Work.start(hub, db, locked[resident_id], today)
+        count = act(work)
+        return (work.finish(), count) if count else None
+
     try:
-        forgotten = transact(hub.engine, partial(_act, hub, resident_id, by, today))
+        forgotten = transact(hub.engine, work)
     except AWAY:
         raise
     except Exception as error:  # one resident's affairs must not keep all others' from being forgotten
@@ -116,15 +133,23 @@ def _forget(hub: Hub, resident_id: str, by: date, today: date) -> int:
     return count
 
 
-def _act(hub: Hub, resident_id: str, by: date, today: date, db: Connection) -> tuple[Publication, int] | None:
-    locked = residents.lock(db, [resident_id])
-    work = Work.start(hub, db, locked[resident_id], today)
+def _forget_permits(work: Work, by: date) -> int:
     held = {key.permit_id for key, stored in work.shares.items() if may_be_held(stored.share)}
-    gone = sorted((retention.due_of(db, resident_id, by) & work.permits.keys()) - held)
-    if not gone:
-        return None
-    permits.update(db, [life.end(one).permit for one in map(work.permits.pop, gone) if one.is_open], today)
-    plates.forget(db, gone)
-    permits.forget(db, gone)
-    work.tell(EventType.PERMIT_FORGOTTEN, gone)
-    return work.finish(), len(gone)
+    due = retention.due_of(work.db, work.resident.resident_id, by)
+    gone = sorted((due & work.permits.keys()) - held)
+    if gone:
+        ended = [life.end(one).permit for one in map(work.permits.pop, gone) if one.is_open]
+        permits.update(work.db, ended, work.today)
+        plates.forget(work.db, gone)
+        permits.forget(work.db, gone)
+        work.tell(EventType.PERMIT_FORGOTTEN, gone)
+    return len(gone)
+
+
+def _forget_contact(work: Work, before: datetime) -> int:
+    reminders = None if work.permits else residents.forget_contact(work.db, work.resident.resident_id, before)
+    if reminders is None:
+        return 0
+    work.remind_by(reminders)
+    work.tell(EventType.CONTACT_UPDATED)
+    return 1

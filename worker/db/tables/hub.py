@@ -1,6 +1,6 @@
 """The hub itself: its epoch, and where its recurring work stands."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Table, Text, text
 
 from worker.db.tables.columns import metadata, moment
 
@@ -26,5 +26,5 @@ walks = Table(
     "walks",
     metadata,
     Column("walk", Text, primary_key=True),
-    Column("looked_at", Uuid),  # the last permit; none where it is to begin anew
+    Column("looked_at", Text),  # how far it has come, in its own words; none where it is to begin anew
 )

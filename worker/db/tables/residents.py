@@ -27,10 +27,12 @@ residents = Table(
     Column("name", Text),
     Column("email", Text),
     Column("language", Text),
+    moment("contact_at", nullable=True),  # when name, address and language were last told
     moment("erased_at", nullable=True),
     Column("reminders", Text, nullable=False, server_default=text("'email'")),  # the channel wanted, or none
     moment("email_refused_at", nullable=True),  # for good, by whoever delivers
     Index("residents_unpublished", "resident_id", postgresql_where=text("published_version < version")),
+    Index("contacts_by_age", "contact_at", "resident_id", postgresql_where=text("contact_at IS NOT NULL")),
 )
 
 consent_decisions = Table(

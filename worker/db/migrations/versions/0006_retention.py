@@ -1,8 +1,9 @@
 """What is kept no longer than its time: how it is found, and the only way to delete from a ledger.
 
 Found by an index each: permits that are over (`permits_over`), plates that were replaced (`plates_replaced`), by their
-age jobs and refused messages (`…_by_age`), and reminders by the day that they are about (`reminders_by_day`).
-Disclosures are looked through permit by permit, by the index that there is; `walks` keeps how far that has come.
+age jobs, refused messages and how residents are reached (`…_by_age`), and reminders by the day that they are about
+(`reminders_by_day`). Disclosures are looked through permit by permit, by the index that there is, and old contacts, as
+most residents have a permit; `walks` keeps how far that has come.
 
 Workers call functions of the owner's, which delete a bounded number of rows and refuse a moment too young.
 """
@@ -38,13 +39,20 @@ UPDATE plate_assignments a SET replaced_at = r.at FROM (
 ) r WHERE a.permit_id = r.permit_id AND a.assigned_at = r.assigned_at;
 CREATE INDEX plates_replaced ON plate_assignments (replaced_at) WHERE replaced_at IS NOT NULL;
 
+ALTER TABLE residents ADD COLUMN contact_at timestamptz;
+UPDATE residents r SET contact_at = coalesce(
+    (SELECT max(e.recorded_at) FROM events e
+        WHERE e.resident_id = r.resident_id AND e.type = 'resident.contact_updated'), now())
+WHERE coalesce(r.name, r.email, r.language) IS NOT NULL;
+CREATE INDEX contacts_by_age ON residents (contact_at, resident_id) WHERE contact_at IS NOT NULL;
+
 CREATE INDEX jobs_by_age ON jobs (recorded_at);
 CREATE INDEX refused_messages_by_age ON refused_messages (recorded_at);
 CREATE INDEX reminders_by_day ON reminders (day);
 
 CREATE TABLE walks (
     walk text PRIMARY KEY,
-    looked_at uuid
+    looked_at text
 );
 GRANT SELECT, INSERT, UPDATE ON walks TO permit_hub_worker;
 """
@@ -138,7 +146,8 @@ DISCLOSURES = "purge_disclosures(timestamptz, interval, uuid, integer)"
 
 DOWN = """
 DROP TABLE walks;
-DROP INDEX reminders_by_day, refused_messages_by_age, jobs_by_age, plates_replaced, permits_over;
+DROP INDEX reminders_by_day, refused_messages_by_age, jobs_by_age, contacts_by_age, plates_replaced, permits_over;
+ALTER TABLE residents DROP COLUMN contact_at;
 ALTER TABLE plate_assignments DROP COLUMN replaced_at;
 ALTER TABLE permits DROP COLUMN over_on;
 """
