@@ -17,6 +17,12 @@ def over_on(permit: Permit, closed_on: date) -> date | None:
     return None if permit.is_open else closed_on
 
 
+def is_due(permit: Permit, by: date) -> bool:
+    """Say whether a permit may be over since a day or longer; the day on which it was closed is not known of it."""
+    last = over_on(permit, closed_on=by)
+    return last is not None and last <= by
+
+
 def last_known_day(permit: Permit, today: date) -> date:
     """Return the day on which a permit that is taken over counts as closed: its last one that is known and past."""
     return min(max(permit.requested_on, permit.last_day or permit.requested_on), today)

@@ -21,7 +21,7 @@ from worker.db import permits, plates, residents, retention
 from worker.db.engine import transact
 from worker.db.retention import Ledger, Place
 from worker.domain import life
-from worker.domain.retention import latest_due, may_be_held
+from worker.domain.retention import is_due, latest_due, may_be_held
 from worker.hub import AWAY, Hub
 from worker.live import Publication
 from worker.services.publish import publish
@@ -135,8 +135,8 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[Work], int])
 
 def _forget_permits(work: Work, by: date) -> int:
     held = {key.permit_id for key, stored in work.shares.items() if may_be_held(stored.share)}
-    due = retention.due_of(work.db, work.resident.resident_id, by)
-    gone = sorted((due & work.permits.keys()) - held)
+    noted = retention.due_of(work.db, work.resident.resident_id, by)
+    gone = sorted(one for one in noted & work.permits.keys() - held if is_due(work.permits[one], by))
     if gone:
         ended = [life.end(one).permit for one in map(work.permits.pop, gone) if one.is_open]
         permits.update(work.db, ended, work.today)

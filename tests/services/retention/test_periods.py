@@ -60,6 +60,16 @@ def test_a_job_is_known_for_thirteen_months_and_afterwards_its_id_is_a_new_one(h
     assert types(evidence) == [EventType.CONTACT_UPDATED] * 2
 
 
+def test_what_was_recorded_half_an_hour_after_the_city_s_midnight_is_of_the_new_day(hub, upstream, evidence, today):
+    days = (latest_due(today, 13), latest_due(today, 13) + DAY)
+    receipts = [upstream.applied("resident.choose_reminders", channel="none") for _ in days]
+    for receipt, day in zip(receipts, days, strict=True):
+        recorded = datetime.combine(day, time(0, 30), hub.zone)
+        evidence.query("UPDATE jobs SET recorded_at = %s WHERE job_id = %s RETURNING 1", recorded, receipt.job_id)
+    purge(hub, today)
+    assert [evidence.job(receipt.job_id) is None for receipt in receipts] == [True, False]
+
+
 def test_consent_decisions_payments_and_events_are_kept_for_good(hub, upstream, evidence, today):
     upstream.allow()
     paid = upstream.request()

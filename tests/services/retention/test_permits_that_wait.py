@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.services.kept import DAY, after, plates
-from tests.services.upstream import ANNE, BOB, CITY
+from tests.services.upstream import ANNE, BOB, CITY, UNVERIFIED
 from worker.db import retention as rows
 from worker.db.engine import transact
 from worker.services.calendar import advance
@@ -86,3 +86,12 @@ def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(hub, upstre
         purge(hub, forgetting)
     assert evidence.query("SELECT permit_id FROM plate_assignments") == [(wrong,)]
     assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_forgotten"] == [ANNE]
+
+
+@pytest.mark.parametrize("wish", [{"profile": "low_emission", "years": 3}, {"verified": UNVERIFIED}])
+def test_a_permit_that_runs_or_waits_stays_whatever_day_is_noted_as_its_last(hub, upstream, evidence, today, wish):
+    permit_id = upstream.request(**wish)
+    evidence.query("UPDATE permits SET over_on = %s, pending = NULL RETURNING 1", today - DAY * 4_000)
+    evidence.query("UPDATE shares SET holds = false, confirmed_version = wanted_version RETURNING 1")
+    purge(hub, today)
+    assert len(plates(evidence, permit_id)) == 1
