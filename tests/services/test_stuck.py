@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.services.dying import DiedError
-from tests.services.upstream import ANNE, BOB, CITY, Upstream
+from tests.services.upstream import ANNE, BOB, CITY, UNVERIFIED, Upstream
 from worker.db import providers, reconciliations, stuck
 from worker.db.engine import transact
 from worker.db.stuck import Kind
@@ -139,6 +139,24 @@ def test_what_was_not_paid_is_stuck_where_nobody_has_given_it_up_within_a_day(fo
     assert found(late + DAY) == [(Kind.UNPAID, None, 1)]
     calendar.advance(hub, late + DAY)
     assert found(late + DAY) == []
+
+
+def test_a_request_is_stuck_that_nobody_has_decided_on_for_a_month(found, upstream, today):
+    requests = [upstream.request(resident, verified=UNVERIFIED) for resident in (ANNE, BOB)]
+    upstream.active("r-3", years=3)
+    assert found(today + DAY * 30) == []
+    assert found(today + DAY * 31) == [(Kind.REQUESTS, None, 2)]
+    upstream.applied("permit.decide", ANNE, permit_id=requests[0], decision="reject", reason="Illisible.")
+    assert found(today + DAY * 31) == [(Kind.REQUESTS, None, 1)]
+    upstream.applied("permit.cancel", BOB, permit_id=requests[1])
+    assert found(today + DAY * 31) == []
+
+
+def test_a_request_waits_since_the_day_of_it(hub, upstream, evidence, today):
+    upstream.request(verified=UNVERIFIED)
+    evidence.query("UPDATE permits SET requested_on = %s RETURNING 1", today - DAY * 40)
+    (one,) = watch(hub, today)
+    assert DAY * 40 <= timedelta(seconds=one.oldest_seconds) < DAY * 41 + timedelta(hours=1)
 
 
 def test_a_permit_that_should_be_forgotten_and_cannot_is_stuck_after_a_day(found, upstream, hub, today, evidence):

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     PROVIDER_EVENTS = "provider_events_unpublished"
     TERMS = "terms_not_noted"
     UNPAID = "unpaid_not_given_up"
+    REQUESTS = "requests_not_decided"
     PERMITS = "permits_not_forgotten"
     RECONCILIATIONS = "reconciliations"
     REMINDERS = "reminders"
@@ -42,6 +43,7 @@ PATIENCE = {
     Kind.PROVIDER_EVENTS: timedelta(minutes=1),
     Kind.TERMS: _DAY,
     Kind.UNPAID: _DAY,
+    Kind.REQUESTS: 30 * _DAY,  # it is never given up by itself, and never forgotten
     Kind.PERMITS: _DAY,
     Kind.RECONCILIATIONS: _DAY,
     Kind.REMINDERS: _DAY,
@@ -137,6 +139,12 @@ _UNPAID = _DAYS.format(
         AND pending ->> 'pay_by' < CAST(CAST(:yesterday AS date) AS text)""",
     counts="1",
 )
+_REQUESTS = _DAYS.format(
+    kind=Kind.REQUESTS,
+    day="requested_on",
+    late="permits WHERE status = 'submitted' AND requested_on < :undecided_since",
+    counts="0",
+)
 _PERMITS = _DAYS.format(
     kind=Kind.PERMITS,
     day="over_on",
@@ -160,7 +168,7 @@ _ALL = tuple(
     """)
     for looked in (
         *(_SHARES, _DEAD_LETTERS, _RESIDENTS, _PROVIDER_EVENTS),
-        *(_TERMS, _UNPAID, _PERMITS, _RECONCILIATIONS, _REMINDERS),
+        *(_TERMS, _UNPAID, _REQUESTS, _PERMITS, _RECONCILIATIONS, _REMINDERS),
     )
 )
 
@@ -172,6 +180,7 @@ def find(db: Connection, asked: Asked) -> list[Stuck]:
         "most": MOST,
         "zone": asked.zone,
         "yesterday": asked.today - _DAY,
+        "undecided_since": asked.today - PATIENCE[Kind.REQUESTS],
         "over_by": latest_due(asked.today - _DAY, asked.permits_kept_months),
         "months": asked.permits_kept_months,
         **{kind.value: patience for kind, patience in PATIENCE.items()},
