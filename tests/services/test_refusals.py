@@ -224,3 +224,22 @@ def test_the_right_amount_after_a_wrong_one_counts_with_the_same_reference(upstr
     )
     assert evidence.value("SELECT count(*) FROM payments") == 1
     assert evidence.value("SELECT count(*) FROM terms") == 1
+
+
+def test_guessed_links_leave_nothing_behind_and_are_refused_each_time(upstream, evidence):
+    before = evidence.truth()
+    job = upstream.envelope(token=uuid4())
+    receipts = [upstream.send("reminders.stop", job) for _ in range(3)]
+    assert {(one.outcome, one.code, one.field) for one in receipts} == {
+        (Outcome.REFUSED, RefusalCode.UNKNOWN_REMINDER, "token")
+    }
+    assert (evidence.job(job["job_id"]), evidence.refused_messages()) == (None, [])
+    assert evidence.truth() == before
+
+
+def test_a_guessed_link_under_the_id_of_another_job_leaves_that_job_as_it_is(upstream, evidence):
+    job = upstream.envelope(resident_id=ANNE, name="Anne", email="anne@example.fr")
+    first = upstream.send("resident.update_contact", job)
+    guessed = upstream.send("reminders.stop", upstream.envelope(token=uuid4()) | {"job_id": job["job_id"]})
+    assert guessed.code is RefusalCode.JOB_ID_REUSED
+    assert upstream.send("resident.update_contact", job) == first

@@ -28,10 +28,10 @@ class KnownJob:
     receipt: Receipt
 
 
-def find(db: Connection, job_id: UUID) -> KnownJob:
-    """Return a job that is recorded already."""
-    row = db.execute(_FIND, {"job_id": job_id}).one()
-    return KnownJob(row.digest, Receipt.model_validate_json(json.dumps(row.receipt)))
+def find(db: Connection, job_id: UUID) -> KnownJob | None:
+    """Return a job that is recorded already; None where there is none of this id."""
+    row = db.execute(_FIND, {"job_id": job_id}).one_or_none()
+    return None if row is None else KnownJob(row.digest, Receipt.model_validate_json(json.dumps(row.receipt)))
 
 
 def insert(db: Connection, receipt: Receipt, *, digest: bytes, source: str | None, resident_id: str | None) -> bool:

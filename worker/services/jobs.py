@@ -107,6 +107,7 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         return receipt if known is None else _answer_again(hub, known, digest, job, today)
     except _TakenError:
         known = transact(hub.engine, lambda db: job_rows.find(db, job.job_id))
+        assert known is not None  # it took the id
         return _answer_again(hub, known, digest, job, today)
     _do_afterwards(hub, kind, job)
     publish(hub, applied.publications, today)

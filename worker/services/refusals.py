@@ -11,16 +11,20 @@ from worker.db.engine import transact
 from worker.db.jobs import KnownJob
 from worker.hub import Hub
 
+GUESSES = frozenset({RefusalCode.UNKNOWN_REMINDER})
+"""What anybody can have refused, as often as they like: it is not recorded, and given again it is refused again."""
+
 log = structlog.get_logger()
 
 
 def record_refusal(
     hub: Hub, receipt: Receipt, digest: bytes, source: str | None, resident_id: str | None
 ) -> KnownJob | None:
-    """Record a refused job under its id; return the job that has this id already, if there is one."""
+    """Record a refused job under its id, but for guesses; return the job that has this id already, if there is one."""
 
     def record(db: Connection) -> KnownJob | None:
-        if job_rows.insert(db, receipt, digest=digest, source=source, resident_id=resident_id):
+        recorded = receipt.code not in GUESSES
+        if recorded and job_rows.insert(db, receipt, digest=digest, source=source, resident_id=resident_id):
             return None
         return job_rows.find(db, receipt.job_id)
 
