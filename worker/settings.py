@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -15,6 +15,18 @@ from integrations.registry import ADAPTERS
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
 MOST_DAYS = 366
 LONGEST_REQUEST = 3.5  # seconds: a drain claims for 3.5, and has 1 left to record of the 8 that a task may take
+NO_ZONE = "not a time zone of the IANA database"
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except Exception:
+        raise ValueError(NO_ZONE) from None
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class Settings(BaseSettings):
@@ -31,7 +43,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(pattern=r"^rediss?://")
     redis_prefix: str = Field(default="permit-hub:", pattern=r"^[a-z0-9:_-]{1,40}$")
     hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; changing it orphans plate keys
-    time_zone: str = "Europe/Paris"
+    time_zone: TimeZone = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
     providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; one without a contract leaves it
     reminder_days: Annotated[tuple[int, ...], NoDecode] = (60, 30, 7, 0, -1)  # ahead of a term's last day; -1: after it
@@ -46,15 +58,6 @@ class Settings(BaseSettings):
     urgent_slots: int = Field(default=4, ge=1, validate_default=True)  # of those, kept for urgency 0
     log_format: str = Field(default="console", pattern=r"^(console|json)$")
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except Exception:
-            raise ValueError("not a time zone of the IANA database") from None
-        return value
 
     @field_validator("providers", "reminder_days", "payment_reminder_days", mode="before")
     @classmethod

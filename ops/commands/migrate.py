@@ -7,17 +7,18 @@ import typer
 from ops.commands.options import AsJson, messages
 from ops.commands.reach import RunningOn, asking, reach
 from worker.db.migrate import migrate as upgrade
-from worker.db.migrate import owner_url
+from worker.db.migrate import owner
 
 
 def migrate(data: RunningOn = None, as_json: AsJson = False) -> None:
     """Bring the database from empty, or from any earlier revision, to the current one.
 
-    Reads PERMIT_HUB_MIGRATION_DATABASE_URL: the role that owns the tables.
+    Reads PERMIT_HUB_MIGRATION_DATABASE_URL: the role that owns the tables. PERMIT_HUB_TIME_ZONE says whose days count.
     """
     reach(data)
     with asking():
-        revision = upgrade(owner_url())
+        settings = owner()
+        revision = upgrade(settings.migration_database_url, settings.time_zone)
     if as_json:
         typer.echo(json.dumps({"revision": revision}))
     else:

@@ -22,13 +22,15 @@ PERMITS = """
         ('00000000-0000-0000-0000-000000000003', 'r-1', 'rejected', '2023-01-01', 'standard', '', '', '{}'),
         ('00000000-0000-0000-0000-000000000004', 'r-1', 'ended', '2023-01-01', 'standard', '', '', '{}'),
         ('00000000-0000-0000-0000-000000000005', 'r-1', 'cancelled_unpaid', '2023-01-01', 'standard', '', '', '{}'),
-        ('00000000-0000-0000-0000-000000000006', 'r-1', 'ended', '2023-01-01', 'standard', '', '', '{}');
+        ('00000000-0000-0000-0000-000000000006', 'r-1', 'ended', '2023-01-01', 'standard', '', '', '{}'),
+        ('00000000-0000-0000-0000-000000000007', 'r-1', 'rejected', '2023-01-01', 'standard', '', '', '{}');
     INSERT INTO terms (permit_id, first_day, last_day) VALUES
         ('00000000-0000-0000-0000-000000000001', '2023-01-01', '2023-12-31'),
         ('00000000-0000-0000-0000-000000000001', '2024-01-01', '2024-12-31'),
         ('00000000-0000-0000-0000-000000000004', '2023-01-01', '2024-02-29');
     INSERT INTO events (resident_id, sequence, type, data, recorded_at) VALUES
         ('r-1', 1, 'permit.rejected', '{"permit_ids": ["00000000-0000-0000-0000-000000000003"]}', '2023-03-05 12:00Z'),
+        ('r-1', 3, 'permit.rejected', '{"permit_ids": ["00000000-0000-0000-0000-000000000007"]}', '2023-07-05 22:30Z'),
         ('r-1', 2, 'permit.imported', '{"permit_ids": ["00000000-0000-0000-0000-000000000005"]}', '2024-03-05 12:00Z');
     INSERT INTO plate_assignments (permit_id, assigned_at, raw, normalised, country, plate_key, during)
     SELECT permit_id, '2023-01-01 12:00Z', 'A', 'A', 'FR', gen_random_uuid(), 'empty' FROM permits
@@ -61,6 +63,7 @@ def test_a_permit_counts_from_its_last_day_or_from_when_it_was_closed(upgraded):
         "4": date(2024, 2, 29),
         "5": date(2023, 1, 1),  # the former system told no other day
         "6": None,  # it was erased
+        "7": date(2023, 7, 6),  # half past midnight in the city
     }
 
 

@@ -135,6 +135,13 @@ def test_migrations_name_their_url():
     assert ended.stderr.startswith("PERMIT_HUB_MIGRATION_DATABASE_URL is missing or wrong")
 
 
+def test_migrations_name_their_time_zone():
+    url = {"PERMIT_HUB_MIGRATION_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/hub"}
+    ended = run(["worker.db.migrate"], url | {"PERMIT_HUB_TIME_ZONE": "Mars/hunter2"})
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == "PERMIT_HUB_TIME_ZONE is wrong: not a time zone of the IANA database"
+
+
 def test_the_sandbox_names_its_time_zone(tmp_path):
     ended = run(
         ["integrations.sandbox", "--folder", str(tmp_path), "--port", "0", "--tls-port", "0"],

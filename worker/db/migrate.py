@@ -9,14 +9,15 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from worker.settings import SettingsError
+from worker.settings import NO_ZONE, SettingsError, TimeZone
 
 VARIABLE = "PERMIT_HUB_MIGRATION_DATABASE_URL"
+CITY = "Europe/Paris"
 _ONE_AT_A_TIME = 7_236_001  # an advisory lock: two deployments may start at once
 
 
 class OwnerSettings(BaseSettings):
-    """The migrations' one setting: an environment variable, or a file of that name in `/run/secrets`."""
+    """The migrations' settings; each is an environment variable, or a file of that name in `/run/secrets`."""
 
     model_config = SettingsConfigDict(
         env_prefix="PERMIT_HUB_",
@@ -25,13 +26,18 @@ class OwnerSettings(BaseSettings):
     )
 
     migration_database_url: str = Field(pattern=r"^postgresql\+psycopg://")
+    time_zone: TimeZone = CITY
 
 
-def migrate(database_url: str) -> str | None:
-    """Upgrade the database to the newest revision, as the owner of its tables; return that revision."""
+def migrate(database_url: str, time_zone: str = CITY) -> str | None:
+    """Upgrade the database to the newest revision, as the owner of its tables; return that revision.
+
+    Days that moments are turned into are those of the time zone.
+    """
     engine = create_engine(database_url, poolclass=NullPool, hide_parameters=True)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
+        connection.execute(text("SELECT set_config('TimeZone', :zone, true)"), {"zone": time_zone})
         command.upgrade(configuration(connection), "head")
         return MigrationContext.configure(connection).get_current_revision()
 
@@ -43,15 +49,17 @@ def configuration(connection: Connection) -> Config:
     return config
 
 
-def owner_url() -> str:
-    """Return the URL of the database for the role that owns its tables.
+def owner() -> OwnerSettings:
+    """Return the URL of the database for the role that owns its tables, and the city's time zone.
 
     Raises:
-        SettingsError: it is missing or wrong.
+        SettingsError: one of them is missing or wrong.
     """
     try:
-        return OwnerSettings().migration_database_url
-    except ValidationError:
+        return OwnerSettings()
+    except ValidationError as error:
+        if [one["loc"] for one in error.errors()] == [("time_zone",)]:
+            raise SettingsError(f"PERMIT_HUB_TIME_ZONE is wrong: {NO_ZONE}") from None
         raise SettingsError(
             f"{VARIABLE} is missing or wrong: postgresql+psycopg://… of the role that owns the tables"
         ) from None
@@ -59,7 +67,8 @@ def owner_url() -> str:
 
 def main() -> None:
     """Migrate the database that the environment names."""
-    migrate(owner_url())
+    settings = owner()
+    migrate(settings.migration_database_url, settings.time_zone)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ age jobs, refused messages and how residents are reached (`…_by_age`), and rem
 (`reminders_by_day`). Disclosures are looked through permit by permit, by the index that there is, and old contacts, as
 most residents have a permit; `walks` keeps how far that has come.
 
+What was closed is over on that day in the city: the session that migrates has its time zone.
+
 Workers call functions of the owner's, which delete a bounded number of rows and refuse a moment too young.
 """
 
