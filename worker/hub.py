@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import redis
 import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 AWAY = (*DATABASE_AWAY, *REDIS_AWAY)
 """What is raised while the database or Redis is out of reach; the same may succeed later."""
+ENDED = (*AWAY, SoftTimeLimitExceeded)
+"""What ends a task wherever it is: nobody's affairs are wrong because of it."""
 
 
 @dataclass(frozen=True, slots=True)

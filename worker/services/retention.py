@@ -22,7 +22,7 @@ from worker.db.engine import transact
 from worker.db.retention import Ledger, Place
 from worker.domain import life
 from worker.domain.retention import is_due, latest_due, may_be_held
-from worker.hub import AWAY, Hub
+from worker.hub import ENDED, Hub
 from worker.live import Publication
 from worker.services.publish import publish
 from worker.services.work import Work
@@ -38,7 +38,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     """Delete and forget what is due by today, until a moment of the monotonic clock; a later purge goes on.
 
     Raises:
-        worker.hub.AWAY: the database or Redis is out of reach.
+        worker.hub.ENDED: the database or Redis is out of reach, or the task's time is over.
     """
     kept = hub.settings
     jobs_before = _before(hub, today, kept.jobs_kept_months)
@@ -65,7 +65,7 @@ def _next(kind: str, slices: Iterator[int]) -> int | None:
     """Purge a slice of one kind; None where there are no more, or one that failed, which holds up no other kind."""
     try:
         return next(slices, None)
-    except AWAY:
+    except ENDED:
         raise
     except Exception as error:
         log.error("retention.failed", kind=kind, error=type(error).__name__)
@@ -121,7 +121,7 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[Work], int])
 
     try:
         forgotten = transact(hub.engine, work)
-    except AWAY:
+    except ENDED:
         raise
     except Exception as error:  # one resident's affairs must not keep all others' from being forgotten
         log.error("retention.not_forgotten", resident=resident_id, error=type(error).__name__)
