@@ -39,7 +39,7 @@ _NEXT = text(f"""
 _DUE = text("""
     SELECT permit_id FROM permits WHERE resident_id = :resident_id AND over_on <= :by AND pending IS NULL
 """)
-# A permit that is not forgotten has a plate.
+# A permit that is not forgotten has a plate; both are looked up as above.
 _NEXT_CONTACTS = text("""
     WITH looked AS MATERIALIZED (
         SELECT contact_at, resident_id FROM residents
@@ -47,8 +47,9 @@ _NEXT_CONTACTS = text("""
         ORDER BY contact_at, resident_id LIMIT :looked
     ), due AS (
         SELECT contact_at, resident_id FROM looked r WHERE (
-            SELECT true FROM permits p JOIN plate_assignments a USING (permit_id)
-            WHERE p.resident_id = r.resident_id LIMIT 1) IS NULL
+            SELECT true FROM permits p WHERE p.resident_id = r.resident_id
+                AND (SELECT true FROM plate_assignments a WHERE a.permit_id = p.permit_id LIMIT 1) LIMIT 1
+        ) IS NULL
         ORDER BY contact_at, resident_id LIMIT :most
     )
     (SELECT contact_at, resident_id, CAST(NULL AS bigint) AS looked FROM due ORDER BY contact_at, resident_id)
