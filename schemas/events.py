@@ -27,7 +27,7 @@ class EventType(StrEnum):
     PERMIT_FORGOTTEN = "permit.forgotten"  # it was over for so long that nothing personal is kept of it
     CONSENT_ALLOWED = "consent.allowed"
     CONSENT_REFUSED = "consent.refused"
-    CONTACT_UPDATED = "resident.contact_updated"
+    CONTACT_UPDATED = "resident.contact_updated"  # told anew, or forgotten as nothing is left that needs it
     REMINDERS_CHOSEN = "resident.reminders_chosen"
     EMAIL_REFUSED = "resident.email_refused"
     RESIDENT_ERASED = "resident.erased"

@@ -113,14 +113,14 @@ def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
 def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[Work], int]) -> int:
     """Forget something of one resident's, under their lock; return how much."""
 
-    def work(db: Connection) -> tuple[Publication, int] | None:
+    def forget(db: Connection) -> tuple[Publication, int] | None:
         locked = residents.lock(db, [resident_id])
         work = Work.start(hub, db, locked[resident_id], today)
         count = act(work)
         return (work.finish(), count) if count else None
 
     try:
-        forgotten = transact(hub.engine, work)
+        forgotten = transact(hub.engine, forget)
     except ENDED:
         raise
     except Exception as error:  # one resident's affairs must not keep all others' from being forgotten
