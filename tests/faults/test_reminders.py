@@ -167,7 +167,7 @@ def test_an_address_that_is_refused_shows_in_the_space_and_another_gets_the_remi
     refused = person.email
     post_office.on_recipient = lambda address: "550 5.1.1 no such mailbox" if address == refused else "250 OK"
     reminded(stack, person)
-    settled(stack, person, "refused")
+    settled(stack, person, "unreachable")
 
     def is_marked() -> bool:
         space = stack.hub.space(person.resident_id)
@@ -200,6 +200,7 @@ def test_a_slow_mail_server_holds_up_no_withdrawal_and_no_sweep(stack: Stack, po
 
 def test_a_beat_that_stands_still_and_comes_back_decides_one(stack: Stack, post_office: PostOffice) -> None:
     (person,) = people(stack, 1)
+    eventually(lambda: stack.query(MISSED), "the first tick")
     with stack.frozen("beat"):
         worked_off(stack, "calendar")
         reminded(stack, person)
