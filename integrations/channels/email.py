@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from integrations.base import Limit
-from integrations.channels.answers import CHANNEL
-from integrations.channels.base import Notice
+from integrations.channels.answers import CHANNEL, Code
+from integrations.channels.base import ChannelError, LaterError, Notice
 from integrations.channels.message import compose
 from integrations.channels.opening import Patience
 from integrations.channels.pool import Pool
@@ -32,7 +32,13 @@ class Email:
         Raises:
             ChannelError: it was not, or perhaps not, taken.
         """
-        await self._pool.hand_over(compose(notice, self._access, datetime.now(UTC)), deadline)
+        try:
+            letter = compose(notice, self._access, datetime.now(UTC))
+        except ChannelError:
+            raise
+        except Exception as error:  # a mistake of ours, which may be mended before it no longer matters
+            raise LaterError(CHANNEL, Code.NOT_WRITTEN) from error
+        await self._pool.hand_over(letter, deadline)
 
     async def aclose(self) -> None:
         """Close the connections."""

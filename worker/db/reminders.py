@@ -55,7 +55,7 @@ _LOOK = text("""
 _INSERT = "INSERT INTO reminders (permit_id, occasion, day, days_ahead)"
 _ONCE = """
     ON CONFLICT ON CONSTRAINT reminders_decided_once DO UPDATE
-        SET state = 'due', code = NULL, due_at = clock_timestamp(), settled_at = NULL, failures = 0
+        SET state = 'due', code = NULL, decided_at = now(), due_at = clock_timestamp(), settled_at = NULL, failures = 0
         WHERE reminders.state = 'dropped'
     RETURNING permit_id
 """
@@ -95,8 +95,9 @@ _SETTLE = text("""
     WHERE m.reminder_id = new.reminder_id AND m.lease_id = :lease_id
 """)
 _TRY_AGAIN = text("""
-    UPDATE reminders m SET state = 'due', due_at = clock_timestamp(), settled_at = NULL, failures = 0
-    FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id AND m.state = 'refused'
+    UPDATE reminders m
+    SET state = 'due', decided_at = now(), due_at = clock_timestamp(), settled_at = NULL, failures = 0
+    FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id AND m.state = 'unreachable'
 """)
 _LOOK_ANEW = text("UPDATE terms SET looked_ahead = DEFAULT WHERE permit_id = ANY(:permit_ids)")
 _LOOK_ANEW_OF = text("""
@@ -200,7 +201,7 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
 
 
 def try_again(db: Connection, resident_id: str) -> None:
-    """Look anew at what a resident who can be reached is to be reminded of, also what their address did not take."""
+    """Look anew at what a resident who can be reached is to be reminded of, also what an address did not take."""
     db.execute(_TRY_AGAIN, {"resident_id": resident_id})
     db.execute(_LOOK_ANEW_OF, {"resident_id": resident_id})
 

@@ -30,9 +30,10 @@ _CHANNELS = text("""
     FROM unnest(CAST(:channels AS text[])) AS name LEFT JOIN channels ON channel = name LEFT JOIN (
         SELECT r.reminders AS name, count(*) FILTER (WHERE m.state = 'due') AS due,
             min(m.due_at) FILTER (WHERE m.state = 'due' AND m.due_at <= now()) AS oldest,
-            count(*) FILTER (WHERE m.state IN ('refused', 'unclear')) AS undelivered
+            count(*) FILTER (WHERE m.state IN ('refused', 'unreachable', 'unclear')) AS undelivered
         FROM reminders m JOIN permits USING (permit_id) JOIN residents r USING (resident_id)
-        WHERE m.state = 'due' OR (m.state IN ('refused', 'unclear') AND m.settled_at > now() - interval '30 days')
+        WHERE m.state = 'due'
+            OR (m.state IN ('refused', 'unreachable', 'unclear') AND m.settled_at > now() - interval '30 days')
         GROUP BY r.reminders
     ) waiting USING (name)
 """)

@@ -52,7 +52,8 @@ class State(StrEnum):
     DUE = "due"
     SENT = "sent"
     DROPPED = "dropped"  # it no longer mattered
-    REFUSED = "refused"  # for good, by whoever delivers
+    REFUSED = "refused"  # for good, because of what is written
+    UNREACHABLE = "unreachable"  # refused because of the address: sent anew to another, or to this one if asked to
     UNCLEAR = "unclear"  # it may have been sent, twice at most, and is not sent again
 
 

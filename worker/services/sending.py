@@ -94,7 +94,7 @@ class Sender:
         granted = self.limiter.take(EACH * self.channel.at_once, urgent=True)
         if granted == 0:
             await asyncio.sleep(LOOK_SECONDS)
-            return True
+            return bool(transact(self.hub.engine, lambda db: reminders.due_channels(db, [self.channel.name])))
         lease_id = uuid4()
         outgoing, dropped = transact(self.hub.engine, partial(self._claim, lease_id, granted, today))
         self.limiter.give_back(granted - len(outgoing))
@@ -120,8 +120,8 @@ class Sender:
             permit, contact = held.get(one.reminder.permit_id), contacts[one.resident_id]
             prepared = prepare(one.reminder, permit, contact, today, self.hub.schedule)
             if isinstance(prepared, Dropped):
-                settled.append(Settled.of(one, State.DROPPED, prepared.value))
-                if prepared in (Dropped.EARLY, Dropped.SUPERSEDED):  # by a clock, or a schedule, that may change back
+                settled.append(Settled.of(one, State.DROPPED, prepared.value, doubts=one.doubts - 1))
+                if prepared is not Dropped.SETTLED:  # a clock, a schedule or a wish may have changed back meanwhile
                     again.append(one.reminder.permit_id)
             elif one.doubts > MOST_DOUBTS:
                 settled.append(Settled.of(one, State.UNCLEAR, NEVER_RECORDED))
@@ -149,7 +149,7 @@ class Sender:
                 return _judged(one, error), error
             except Exception as error:  # a mistake of ours about one must not keep the others from going out
                 log.error("reminder.failed", reminder=str(one.notice.reminder_id), error=type(error).__name__)
-                return _later(one, CHANNEL_FAILED, MISTAKE_WAIT, failed=1), error
+                return _unclear(one, CHANNEL_FAILED, MISTAKE_WAIT), error
         self._refusals = 0
         log.info("reminder.sent", reminder=str(one.notice.reminder_id), channel=self.channel.name)
         return Settled.of(one.claimed, State.SENT), None
@@ -173,6 +173,8 @@ class Sender:
             affairs = Work.start(self.hub, db, locked[one.claimed.resident_id], today)
             refused = residents.refuse_email(db, one.claimed.resident_id, one.notice.address)
             if refused is None:
+                if affairs.resident.reminders.email_refused_at is None:  # it is another address by now
+                    reminders.try_again(db, one.claimed.resident_id)
                 return None
             affairs.remind_by(refused)
             affairs.tell(EventType.EMAIL_REFUSED)
@@ -197,6 +199,8 @@ def _judged(one: Outgoing, error: ChannelError) -> Settled:
             return _later(one, error.code, AWAY_WAIT)
         case LaterError():
             return _later(one, error.code, again_in(one.claimed.failures, random()), failed=1)  # noqa: S311 - spreads
+        case AddressRefusedError():
+            return Settled.of(one.claimed, State.UNREACHABLE, error.code, doubts=one.claimed.doubts - 1)
         case RefusedError():
             return Settled.of(one.claimed, State.REFUSED, error.code, doubts=one.claimed.doubts - 1)
         case _:
@@ -209,11 +213,11 @@ def _later(one: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Set
     return Settled(claimed.reminder.reminder_id, State.DUE, code, claimed.failures + failed, claimed.doubts - 1, wait)
 
 
-def _unclear(one: Outgoing, code: str) -> Settled:
+def _unclear(one: Outgoing, code: str, wait: timedelta = UNCLEAR_WAIT) -> Settled:
     """Return a reminder that may have been sent: once more, then never again."""
     claimed = one.claimed
     state = State.DUE if claimed.doubts < MOST_DOUBTS else State.UNCLEAR
-    return Settled(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts, UNCLEAR_WAIT)
+    return Settled(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts, wait)
 
 
 def _warn(one: Outgoing, error: ChannelError) -> None:

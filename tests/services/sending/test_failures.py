@@ -6,7 +6,7 @@ import pytest
 
 from integrations.channels.base import AwayError, LaterError, RefusedError, UnclearError
 from tests.services.outbox import failing
-from tests.services.test_reminders import decide
+from tests.services.test_reminders import CONTACT, decide
 
 
 def test_a_server_that_is_away_for_days_loses_nothing_and_the_right_one_is_sent_after(
@@ -57,12 +57,15 @@ def test_one_that_is_put_off_waits_longer_each_time_and_holds_up_nobody(
     assert sorted(notice.address for notice in outbox.sent) == ["elodie@example.fr", "grey@example.fr"]
 
 
-def test_a_message_refused_for_good_is_not_the_addresss_fault(outbox, send, reminded, ledger, evidence):
+def test_a_message_refused_for_good_is_not_the_addresss_fault(upstream, outbox, send, reminded, ledger, evidence):
     reminded()
     outbox.failure = failing(RefusedError, "message_refused")
     send()
     assert ledger() == [("refused", "message_refused", 0, 0)]
     assert evidence.value("SELECT email_refused_at FROM residents") is None
+    upstream.applied("resident.update_contact", **CONTACT)  # as each signing in does
+    send()
+    assert ledger() == [("refused", "message_refused", 0, 0)]
 
 
 def test_what_may_have_been_sent_is_sent_once_more_and_never_again(outbox, send, reminded, later, ledger):
@@ -106,10 +109,20 @@ def test_whoever_comes_late_with_a_result_changes_nothing(hub, evidence, outbox,
     assert ledger()[0][0] == "due"
 
 
-def test_one_that_cannot_be_written_does_not_keep_the_others_from_going_out(outbox, send, reminded, ledger):
+def test_a_mistake_of_ours_does_not_keep_the_others_from_going_out(outbox, send, reminded, ledger):
     for number in range(3):
         reminded(f"r-{number}", email=f"r{number}@example.fr")
     outbox.failure = lambda notice: ZeroDivisionError() if notice.address.startswith("r1") else None
     send()
     assert sorted(notice.address for notice in outbox.sent) == ["r0@example.fr", "r2@example.fr"]
-    assert ledger()[1] == ("due", "channel_failed", 1, 0)
+    assert ledger()[1] == ("due", "channel_failed", 0, 1)
+
+
+def test_a_mistake_after_a_message_was_handed_over_costs_one_duplicate_at_most(outbox, send, reminded, later, ledger):
+    reminded()
+    outbox.failure, outbox.late = lambda _: ZeroDivisionError(), True
+    for _ in range(4):
+        send()
+        later()
+    assert len(outbox.sent) == 2
+    assert ledger() == [("unclear", "channel_failed", 0, 2)]

@@ -10,7 +10,7 @@ def test_an_address_refused_for_good_is_marked_shown_and_told(outbox, send, remi
     reminded()
     outbox.failure = failing(AddressRefusedError, "no_such_mailbox")
     send()
-    assert ledger() == [("refused", "no_such_mailbox", 0, 0)]
+    assert ledger() == [("unreachable", "no_such_mailbox", 0, 0)]
     assert evidence.space(ANNE).reminders.email_refused_at is not None
     assert evidence.told(ANNE)[-1].type == "resident.email_refused"
 
@@ -39,7 +39,9 @@ def test_an_address_that_was_refused_can_be_given_another_try(upstream, outbox, 
     assert len(outbox.sent) == 1
 
 
-def test_an_address_that_is_another_by_the_time_it_is_refused_is_not_marked(upstream, outbox, send, reminded, evidence):
+def test_an_address_that_is_another_by_the_time_it_is_refused_is_not_marked_and_gets_the_reminder(
+    upstream, outbox, send, reminded, evidence
+):
     reminded()
 
     def change(_notice):
@@ -49,6 +51,9 @@ def test_an_address_that_is_another_by_the_time_it_is_refused_is_not_marked(upst
     outbox.failure = change
     send()
     assert evidence.space(ANNE).reminders.email_refused_at is None
+    outbox.failure = lambda _: None
+    send()
+    assert [notice.address for notice in outbox.sent] == ["new@example.fr"]
 
 
 def test_an_address_that_cannot_be_marked_now_costs_nobody_a_second_message(hub, outbox, send, reminded, evidence):

@@ -51,7 +51,7 @@ def test_a_server_that_refuses_everyone_costs_a_few_addresses_and_no_reminder(ou
     assert evidence.query(MARKED) == [(BELIEVED,)]
     assert evidence.query(LEDGER) == [
         ("due", EVERYONE_REFUSED, RESIDENTS - BELIEVED),
-        ("refused", "address_refused", BELIEVED),
+        ("unreachable", "address_refused", BELIEVED),
     ]
     assert evidence.query(PROBLEM) == [(EVERYONE_REFUSED,)]
     send()

@@ -76,6 +76,13 @@ def test_no_more_go_out_than_the_channel_allows(outbox, send, reminded, ledger):
     assert [state for state, *_ in ledger()].count("due") == 12 - len(outbox.sent)
 
 
+def test_a_limit_that_is_used_up_is_not_waited_for_while_nothing_is_due(outbox, send, reminded):
+    outbox.limits = (Limit(1, 86_400),)
+    reminded()
+    send()
+    assert (len(outbox.sent), send()) == (1, False)
+
+
 def test_looking_for_what_is_due_uses_up_nothing_of_the_limit(outbox, send, reminded):
     outbox.limits = (Limit(50, 3600),)
     for _ in range(8):

@@ -38,9 +38,13 @@ reminders = Table(
     UniqueConstraint("permit_id", "occasion", "day", "days_ahead", name="reminders_decided_once"),
     UniqueConstraint("token", name="reminders_token_key"),
     CheckConstraint("occasion IN ('expiry', 'payment')", name="reminders_occasion"),
-    CheckConstraint("state IN ('due', 'sent', 'dropped', 'refused', 'unclear')", name="reminders_state"),
+    CheckConstraint("state IN ('due', 'sent', 'dropped', 'refused', 'unreachable', 'unclear')", name="reminders_state"),
     Index("reminders_due", "due_at", postgresql_where=text("state = 'due'")),
-    Index("reminders_undelivered", "settled_at", postgresql_where=text("state IN ('refused', 'unclear')")),
+    Index(
+        "reminders_undelivered",
+        "settled_at",
+        postgresql_where=text("state IN ('refused', 'unreachable', 'unclear')"),
+    ),
     Index("reminders_by_day", "day"),
 )
 

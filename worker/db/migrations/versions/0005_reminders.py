@@ -29,10 +29,10 @@ CREATE TABLE reminders (
     CONSTRAINT reminders_decided_once UNIQUE (permit_id, occasion, day, days_ahead),
     CONSTRAINT reminders_token_key UNIQUE (token),
     CONSTRAINT reminders_occasion CHECK (occasion IN ('expiry', 'payment')),
-    CONSTRAINT reminders_state CHECK (state IN ('due', 'sent', 'dropped', 'refused', 'unclear'))
+    CONSTRAINT reminders_state CHECK (state IN ('due', 'sent', 'dropped', 'refused', 'unreachable', 'unclear'))
 );
 CREATE INDEX reminders_due ON reminders (due_at) WHERE state = 'due';
-CREATE INDEX reminders_undelivered ON reminders (settled_at) WHERE state IN ('refused', 'unclear');
+CREATE INDEX reminders_undelivered ON reminders (settled_at) WHERE state IN ('refused', 'unreachable', 'unclear');
 ALTER TABLE terms ADD COLUMN looked_ahead smallint NOT NULL DEFAULT 32767;
 CREATE INDEX terms_to_look_at ON terms (last_day, looked_ahead);
 CREATE TABLE channels (
