@@ -4,9 +4,11 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from uuid import UUID
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from schemas.events import EventType
 from schemas.space import ActionName, CardStatus
@@ -198,3 +200,37 @@ def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(
     upstream.take_over(row)
     assert advance(hub, tomorrow) == 1
     assert types(evidence, BOB)[-1] is EventType.PERMIT_LAPSED
+
+
+def test_one_resident_whom_somebody_else_has_locked_holds_up_nobody(hub, upstream, evidence, ending, tomorrow):
+    row = upstream.row(BOB, terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}])
+    upstream.take_over(row)
+    with evidence.database.connect() as connection, connection.transaction():
+        connection.execute("SELECT FROM residents WHERE resident_id = %s FOR UPDATE", [ANNE])
+        assert advance(hub, tomorrow) == 1
+    assert types(evidence, BOB)[-1] is EventType.PERMIT_LAPSED
+    assert advance(hub, tomorrow) == 1
+    assert types(evidence)[-1] is EventType.PERMIT_LAPSED
+
+
+def test_a_task_whose_time_is_over_ends_rather_than_acts_on_each_alone(hub, upstream, ending, tomorrow, monkeypatch):
+    upstream.take_over(upstream.row(BOB, terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}]))
+    acted = []
+
+    def late(*_arguments):
+        acted.append(1)
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr("worker.services.calendar.residents.lock_free", late)
+    with pytest.raises(SoftTimeLimitExceeded):
+        advance(hub, tomorrow)
+    assert len(acted) == 1
+
+
+def test_half_of_the_time_is_left_to_others_and_none_once_it_is_over(hub, ending, tomorrow):
+    paused = []
+    began = monotonic()
+    advance(hub, tomorrow, until=began + 60, pause=paused.append)
+    assert len(paused) == 1
+    assert 0 < paused[0] <= monotonic() - began
+    assert advance(hub, tomorrow, until=began) == 0

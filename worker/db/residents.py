@@ -11,11 +11,13 @@ from schemas.jobs import ReminderChannel
 from schemas.space import Reminders
 
 REMINDERS = "reminders, email IS NOT NULL AS email_known, email_refused_at"
-_LOCK = text(f"""
+_LOCKED = f"""
     SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, clock_timestamp() AS locked_at,
         {REMINDERS}
     FROM residents WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id FOR NO KEY UPDATE
-""")
+"""
+_LOCK = text(_LOCKED)
+_LOCK_FREE = text(_LOCKED + "SKIP LOCKED")
 _CREATE = text("""
     INSERT INTO residents (resident_id) SELECT unnest(CAST(:resident_ids AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING
 """)
@@ -85,6 +87,12 @@ class Published:
 def lock(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
     """Lock residents against every other write about them, in the one order that cannot deadlock."""
     rows = db.execute(_LOCK, {"resident_ids": list(resident_ids)})
+    return {row.resident_id: _resident(row) for row in rows}
+
+
+def lock_free(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
+    """Lock those residents whom nobody else has locked, without waiting."""
+    rows = db.execute(_LOCK_FREE, {"resident_ids": list(resident_ids)})
     return {row.resident_id: _resident(row) for row in rows}
 
 

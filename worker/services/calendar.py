@@ -19,7 +19,7 @@ from worker.db.engine import transact
 from worker.domain import life
 from worker.domain.calendar import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
-from worker.hub import AWAY, Hub
+from worker.hub import ENDED, Hub
 from worker.live import Publication
 from worker.services.publish import publish
 from worker.services.work import Work
@@ -38,16 +38,16 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
     Raises:
         worker.hub.AWAY: the database or Redis is out of reach.
     """
-    done, failed = 0, set[str]()
-    while due := [one for one in _find(hub, today, SLICE + len(failed)) if one not in failed]:
+    done, left = 0, set[str]()
+    while due := [one for one in _find(hub, today, SLICE + len(left)) if one not in left]:
         for first in range(0, len(due), TOGETHER):
             if (began := monotonic()) >= until:
                 return done
             together = due[first : first + TOGETHER]
-            failures = _advance(hub, together, today)
-            done += len(together) - len(failures)
-            failed |= failures
-            pause(monotonic() - began)
+            left_of_them = _advance(hub, together, today)
+            done += len(together) - len(left_of_them)
+            left |= left_of_them
+            pause(max(0.0, min(monotonic() - began, until - monotonic())))
     return done
 
 
@@ -56,24 +56,27 @@ def _find(hub: Hub, today: date, most: int) -> list[str]:
 
 
 def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
-    """Act on some residents' affairs; return whose could not be: they must not keep all others' from moving on."""
+    """Act on some residents' affairs; return whose are left: they must not keep all others' from moving on."""
     try:
-        publications, kicks = transact(hub.engine, partial(_act, hub, resident_ids, today))
-    except AWAY:
+        acted_on, publications, kicks = transact(hub.engine, partial(_act, hub, resident_ids, today))
+    except ENDED:
         raise
     except Exception as error:
         if len(resident_ids) > 1:
-            return {failed for alone in resident_ids for failed in _advance(hub, [alone], today)}
+            return {left for alone in resident_ids for left in _advance(hub, [alone], today)}
         log.error("calendar.failed", resident=next(iter(resident_ids)), error=type(error).__name__)
         return set(resident_ids)
     if publications:
         publish(hub, publications, today)
         hub.kick(kicks)
-    return set()
+    return set(resident_ids) - acted_on
 
 
-def _act(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> tuple[list[Publication], set[str]]:
-    locked = residents.lock(db, resident_ids)
+def _act(
+    hub: Hub, resident_ids: Collection[str], today: date, db: Connection
+) -> tuple[set[str], list[Publication], set[str]]:
+    """Act on what is due of those whom nothing else is about; return them, what to publish and which lanes to wake."""
+    locked = residents.lock_free(db, resident_ids)
     started = Work.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
     for work in started:
         for permit in [one for one in work.permits.values() if one.is_late(today)]:
@@ -86,4 +89,4 @@ def _act(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -
         if lapsed:
             work.tell(EventType.PERMIT_LAPSED, lapsed)
     changed = [work for work in started if work.told or work.kicks]
-    return [work.finish() for work in changed], {name for work in changed for name in work.kicks}
+    return set(locked), [work.finish() for work in changed], {name for work in changed for name in work.kicks}
