@@ -114,9 +114,7 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[Work], int])
     """Forget something of one resident's, under their lock; return how much."""
 
     def forget(db: Connection) -> tuple[Publication, int] | None:
-        locked = residents.lock_free(db, [resident_id])
-        if not locked:  # the next round comes by again
-            return None
+        locked = residents.lock(db, [resident_id])
         work = Work.start(hub, db, locked[resident_id], today)
         count = act(work)
         return (work.finish(), count) if count else None
