@@ -153,3 +153,20 @@ def test_no_error_tells_an_address_or_what_was_answered(
         shown = f"{error} {error!r} {error.args} {vars(error)}"
         assert not [secret for secret in (ADDRESS, NAME, "exemple.fr", "nobody", "greylisted") if secret in shown]
         error = error.__cause__ or error.__context__
+
+
+def test_what_cannot_be_written_is_surely_not_sent_and_tried_again(
+    make_access: MakeAccess, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("integrations.channels.message.words", mistaken)
+
+    async def once() -> None:
+        async with post(make_access) as one:
+            error = await one.failure()
+            assert (type(error), error.code) == (LaterError, "not_written")
+            assert one.server.taken == []
+
+    run(once())
