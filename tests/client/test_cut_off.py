@@ -1,12 +1,13 @@
-"""A connection that is cut while somebody listens: what goes wrong inside is theirs, and hidden by nothing of ours."""
+"""Connections that are cut: while somebody listens, and while they lie idle."""
 
+import time
 from urllib.parse import urlsplit
 
 import pytest
 from permit_hub_client import Hub
 
 from ops.embedded.servers import free_port
-from tests.client.conftest import ToyHub
+from tests.client.conftest import OpenHub, ToyHub
 from tests.relay import relay
 
 
@@ -32,3 +33,20 @@ def test_a_watch_that_is_cut_off_hides_nothing_that_goes_wrong_inside(toy: ToyHu
         pytest.raises(OwnError),
     ):
         watch_and_fail()
+
+
+def test_connections_that_were_cut_while_they_lay_idle_for_long_cost_no_job(
+    toy: ToyHub, open_hub: OpenHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, port = urlsplit(toy.url).port, free_port()
+    assert target is not None
+    url = toy.url.replace(f":{target}", f":{port}")
+    job = {"resident_id": "r-1", "choice": "refuse"}
+
+    with open_hub(url, source="tests", prefix=toy.prefix) as hub:
+        with relay(port, target):
+            assert hub.submit("consent.decide", **job).applied
+        now = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: now() + 60)  # by now connections are due for a check
+        with relay(port, target):
+            assert hub.submit("consent.decide", **job).applied

@@ -66,9 +66,8 @@ class BlockingWire:
     @asynccontextmanager
     async def subscribed(self, channel: str) -> AsyncIterator["BlockingSubscription"]:
         """Listen to a channel, confirmed by the server, for as long as the context lasts."""
-        pubsub = self._take()
+        pubsub = self._listen(channel)
         try:
-            _subscribe(pubsub, channel, self._io_seconds)
             yield BlockingSubscription(pubsub, channel)
         except BaseException:
             pubsub.close()
@@ -85,17 +84,30 @@ class BlockingWire:
 
     async def close(self) -> None:
         """Close the connections that nobody uses at the moment."""
-        while self._idle:
-            self._idle.pop().close()
+        self._drop_idle()
         self._redis.close()
 
-    def _take(self) -> PubSub:
+    def _listen(self, channel: str) -> PubSub:
+        """Subscribe over an idle connection if that still works, else over a new one."""
+        pubsub = self._take()
+        if pubsub is not None:
+            try:
+                return _subscribe(pubsub, channel, self._io_seconds)
+            except redis.ConnectionError:  # Redis was started anew while it lay idle, and the others with it
+                self._drop_idle()
+        return _subscribe(PubSub(self._redis.connection_pool), channel, self._io_seconds)
+
+    def _take(self) -> PubSub | None:
         if self._pid != os.getpid():  # after a fork these sockets are the parent's
             self._idle, self._pid = deque(), os.getpid()
         try:
             return self._idle.pop()
         except IndexError:
-            return PubSub(self._redis.connection_pool)
+            return None
+
+    def _drop_idle(self) -> None:
+        while (pubsub := self._take()) is not None:
+            pubsub.close()
 
 
 class BlockingSubscription:
@@ -127,16 +139,20 @@ class BlockingSubscription:
                 return None
 
 
-def _subscribe(pubsub: PubSub, channel: str, seconds: float) -> None:
-    """Subscribe to a channel and wait until the server has confirmed it.
+def _subscribe(pubsub: PubSub, channel: str, seconds: float) -> PubSub:
+    """Subscribe to a channel and wait until the server has confirmed it; a connection that fails is closed.
 
     Raises:
         redis.ConnectionError, redis.TimeoutError: it did not within `seconds`.
     """
     deadline = time.monotonic() + seconds
-    pubsub.subscribe(channel)
-    while (left := deadline - time.monotonic()) > 0:
-        message = pubsub.get_message(timeout=left)
-        if message is not None and message["type"] == "subscribe" and message["channel"] == channel.encode():
-            return
-    raise redis.TimeoutError("no confirmation of a subscription")
+    try:
+        pubsub.subscribe(channel)
+        while (left := deadline - time.monotonic()) > 0:
+            message = pubsub.get_message(timeout=left)
+            if message is not None and message["type"] == "subscribe" and message["channel"] == channel.encode():
+                return pubsub
+        raise redis.TimeoutError("no confirmation of a subscription")
+    except BaseException:
+        pubsub.close()
+        raise
