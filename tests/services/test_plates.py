@@ -8,6 +8,7 @@ import pytest
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.concurrency import at_once
 from tests.services.upstream import ANNE, BOB, UNVERIFIED
+from worker.domain.plates import Plate, plate_key
 
 PLATE = {"raw": "EF-367-QS"}
 ROUNDS = 4
@@ -84,8 +85,9 @@ def test_what_ends_frees_its_plate(upstream, end):
     upstream.active(BOB, plate=PLATE)
 
 
-def test_a_plate_is_stored_beside_a_key_that_tells_nothing_of_it(upstream, evidence, hub):
+def test_a_plate_is_stored_beside_a_key_that_tells_nothing_to_whoever_has_not_the_secret(upstream, evidence, hub):
     upstream.active(plate=PLATE)
-    (key,) = evidence.query("SELECT plate_key FROM plate_assignments")[0]
-    assert "367" not in str(key)
+    (key, *stored) = evidence.query("SELECT plate_key, raw, normalised, country FROM plate_assignments")[0]
+    plate = Plate(*stored)
+    assert key == plate_key(plate, hub.hash_key) != plate_key(plate, b"another secret than this one")
     assert evidence.value("SELECT upper(during) > now() + interval '300 days' FROM plate_assignments")
