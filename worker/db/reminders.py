@@ -15,7 +15,7 @@ from worker.domain.reminders import Contact, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
 
-REACHED = "r.reminders <> 'none' AND r.email IS NOT NULL AND r.email_refused_at IS NULL"
+REACHED = "r.reminders <> 'none' AND r.name IS NOT NULL AND r.email IS NOT NULL AND r.email_refused_at IS NULL"
 # A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew. What was
 # dropped was told to nobody, and is taken up again where it matters after all. As a count it is looked up for each row,
 # never joined: the ledger holds those of years.

@@ -58,3 +58,13 @@ def test_what_is_taken_up_again_waits_since_then(hub, upstream, send, reminded, 
     decide(hub, today)
     assert due_channels(hub, ["email"]) == ["email"]
     assert evidence.query(WAITING) == [(True,)]
+
+
+def test_what_is_dropped_for_want_of_a_name_is_not_decided_again_and_again(
+    hub, send, reminded, evidence, ledger, today
+):
+    reminded()
+    evidence.query("UPDATE residents SET name = NULL RETURNING 1")
+    send()
+    decide(hub, today)
+    assert ledger() == [("dropped", "no_address", 0, 0)]
