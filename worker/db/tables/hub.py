@@ -1,6 +1,18 @@
 """The hub itself: its epoch, and where its recurring work stands."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    Identity,
+    Table,
+    Text,
+    func,
+    text,
+)
 
 from worker.db.tables.columns import metadata, moment
 
@@ -27,4 +39,22 @@ walks = Table(
     metadata,
     Column("walk", Text, primary_key=True),
     Column("looked_at", Text),  # how far it has come, in its own words; none where it is to begin anew
+)
+
+leftovers = Table(
+    "leftovers",
+    metadata,
+    Column("leftover_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("resident_id", Text),  # of an erasure
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("being_rewritten", Boolean, nullable=False, server_default=text("false")),
+)
+
+file_rewrite = Table(
+    "file_rewrite",
+    metadata,
+    Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
+    Column("redis_run_id", Text),  # of the Redis process that was asked last
+    moment("done_at", nullable=True),
+    Column("problem", Text),  # why Redis rewrites nothing
 )
