@@ -15,6 +15,7 @@ SWEEP_SECONDS = 2.0
 ADVANCE_SECONDS = 10.0  # so long after midnight the work of a new day begins at the latest
 REMIND_SECONDS = 5.0  # a reminder that failed is looked at again this often
 PURGE_SECONDS = 60.0  # for two seconds each time: the sweeps wait no longer, and a backlog is worked off in hours
+CLEAR_SECONDS = 30.0  # what was erased leaves Redis' file this long after it has settled, at most
 WATCH_SECONDS = 60.0
 SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for gone
 
@@ -138,6 +139,11 @@ beat_schedule = {
         "task": "calendar.purge",
         "schedule": PURGE_SECONDS,
         "options": {"expires": PURGE_SECONDS},
+    },
+    "calendar.clear": {
+        "task": "calendar.clear",
+        "schedule": CLEAR_SECONDS,
+        "options": {"expires": CLEAR_SECONDS},
     },
     "calendar.watch": {
         "task": "calendar.watch",

@@ -3,7 +3,7 @@
 Nothing here is the truth: all of it can be lost at any moment and is made again from the database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -140,7 +140,7 @@ class Live:
             )
         pipeline.execute()
 
-    def forget_spaces(self, resident_ids: Sequence[str]) -> None:
+    def forget_spaces(self, resident_ids: Collection[str]) -> None:
         """Drop documents that no longer hold; the next reader has them made anew."""
         if resident_ids:
             self.client.unlink(*(self.key(f"space:{resident_id}") for resident_id in resident_ids))
@@ -180,25 +180,36 @@ class Live:
 
     def put_export(self, resident_id: str, job_id: UUID, document: str) -> None:
         """Keep an export for a short while, for upstream to fetch."""
-        pipeline = self.client.pipeline()
-        pipeline.set(self.key(f"export:{job_id}"), document, ex=EXPORT_SECONDS)
-        pipeline.sadd(self.key(f"exports:{resident_id}"), str(job_id))
-        pipeline.expire(self.key(f"exports:{resident_id}"), EXPORT_SECONDS)
-        pipeline.execute()
-
-    def forget_exports(self, resident_id: str) -> None:
-        """Drop the exports of a resident that are still there."""
-        listed = self.key(f"exports:{resident_id}")
-        job_ids: set[Any] = self.client.smembers(listed)
-        self.client.unlink(listed, *(self.key(f"export:{job_id.decode()}") for job_id in job_ids))
+        self._put(resident_id, f"export:{job_id}", document, EXPORT_SECONDS)
 
     def put_history(self, task_id: UUID, history: History) -> None:
         """Keep a history under the id of the task that asked for it, for a short while."""
-        self.client.set(self.key(f"history:{task_id}"), history.model_dump_json(), ex=HISTORY_SECONDS)
+        self._put(history.resident_id, f"history:{task_id}", history.model_dump_json(), HISTORY_SECONDS)
+
+    def forget_asked_for(self, resident_id: str) -> None:
+        """Drop a resident's exports and histories that are still there."""
+        listed = self.key(f"asked-for:{resident_id}")
+        names: set[Any] = self.client.smembers(listed)
+        self.client.unlink(listed, *(self.key(name.decode()) for name in names))
+
+    def forget_residents(self, resident_ids: Collection[str]) -> None:
+        """Drop all documents about residents; whoever asks for one has it made anew."""
+        self.forget_spaces(resident_ids)
+        for resident_id in resident_ids:
+            self.forget_asked_for(resident_id)
 
     def put_catalogue(self, catalogue: Catalogue) -> None:
         """Keep the catalogue for whoever reads it, until it is asked for again."""
         self.client.set(self.key("catalogue"), catalogue.model_dump_json(), ex=CATALOGUE_SECONDS)
+
+    def _put(self, resident_id: str, name: str, document: str, seconds: int) -> None:
+        """Keep a document for a short while, and its name for an erasure, together."""
+        listed = self.key(f"asked-for:{resident_id}")
+        pipeline = self.client.pipeline()
+        pipeline.set(self.key(name), document, ex=seconds)
+        pipeline.sadd(listed, name)
+        pipeline.expire(listed, EXPORT_SECONDS)
+        pipeline.execute()
 
     def _call(self, publication: Publication) -> tuple[list[str], list[str | int]]:
         resident_id, events = publication.resident_id, publication.events

@@ -21,6 +21,7 @@ from schemas.jobs import Queue
 from worker.db import status as backlog
 from worker.db import stuck
 from worker.db.engine import make_engine, transact
+from worker.db.leftovers import FileRewrite, Problem
 from worker.db.status import ChannelStatus, ProviderStatus
 from worker.db.stuck import Kind, Stuck
 from worker.db.ticks import Tick
@@ -83,6 +84,7 @@ def status(
             console.print(part)
             console.print()
         console.print(_clock(known.clock, configured.zone))
+        console.print(_file(known.file_rewrite, configured.zone))
         console.print(_stuck(waiting))
         console.print(f"residents to be published: {known.unpublished_residents:,}   epoch: {known.epoch}")
     if any(not queue.alive for queue in queues):
@@ -182,6 +184,18 @@ def _clock(clock: Sequence[Tick], zone: tzinfo) -> Text:
         name, at = tick.task.removeprefix("calendar."), tick.ticked_at.astimezone(zone)
         parts.append(Text(f"{name} {at:%H:%M:%S}", style="red" if tick.missed else ""))
     return Text.assemble("last ticks: ", Text(", ").join(parts))
+
+
+def _file(last: FileRewrite, zone: tzinfo) -> Text:
+    """Say when Redis' append-only file was last rewritten: until then it keeps what was erased."""
+    match last.problem:
+        case None:
+            asked = "not yet" if last.asked_at is None else to_the_minute(last.asked_at, zone)
+            return Text(f"append-only file rewritten: {asked}")
+        case Problem.FAILED:
+            return Text("append-only file not rewritten: Redis failed to; it is asked again", style="red")
+        case Problem.REFUSED:
+            return Text("append-only file not rewritten: Redis refuses BGREWRITEAOF", style="red")
 
 
 def _stuck(found: Sequence[Stuck]) -> Text | Table:

@@ -66,6 +66,11 @@ def prepare(data: Path, *, port: int, password: str) -> Valkey:
                 "appendfsync everysec",
                 'save ""',  # the append-only file is the one copy
                 "maxmemory-policy noeviction",  # eviction would drop queues
+                # Logs of slow and of large commands keep what these said; a crash report does, too.
+                "commandlog-execution-slower-than -1",
+                "commandlog-request-larger-than -1",
+                "commandlog-reply-larger-than -1",
+                "hide-user-data-from-log yes",
                 "daemonize no",
                 "",
             ]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.city import until
 
-TASKS = {f"calendar.{name}" for name in ("sweep", "advance", "remind", "purge", "watch")}
+TASKS = {f"calendar.{name}" for name in ("sweep", "advance", "remind", "purge", "clear", "watch")}
 
 
 @pytest.mark.timeout(240)  # some of them tick once a minute

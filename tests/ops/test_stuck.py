@@ -40,3 +40,20 @@ def test_where_nothing_is_stuck_that_is_said(permit_hub, hub_environment):
 
 def test_every_kind_is_put_into_words():
     assert STUCK.keys() == set(Kind)
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        ("NULL", "append-only file rewritten: not yet"),
+        ("'refused'", "append-only file not rewritten: Redis refuses BGREWRITEAOF"),
+        ("'failed'", "append-only file not rewritten: Redis failed to"),
+    ],
+    ids=["none", "refused", "failed"],
+)
+def test_why_the_append_only_file_still_keeps_what_was_erased_is_said(
+    permit_hub, hub_environment, database, problem, words
+):
+    with database.connect() as connection:
+        connection.execute(f"UPDATE file_rewrite SET problem = {problem}")
+    assert words in permit_hub("status", "--wait", "0.2", **hub_environment).stdout

@@ -51,9 +51,10 @@ def database(kept_database: Database) -> Database:
     with kept_database.connect() as connection, connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")  # in any order
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
-        for (table,) in connection.execute(tables, [["alembic_version", "hub_state"]]).fetchall():
+        for (table,) in connection.execute(tables, [["alembic_version", "hub_state", "file_rewrite"]]).fetchall():
             connection.execute(f"DELETE FROM {table}")
         connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL, cleared_epoch = 1")
+        connection.execute("UPDATE file_rewrite SET redis_run_id = NULL, asked_at = NULL, problem = NULL")
     return kept_database
 
 

@@ -70,7 +70,9 @@ class Town:
         with asyncio.Runner() as self.runner, looking as self.look, logging as logged:
             with self.look.transaction():
                 self.look.execute("SET LOCAL session_replication_role = replica")
-                for (table,) in self.look.execute(_TABLES, [["alembic_version", "hub_state"]]).fetchall():
+                for (table,) in self.look.execute(
+                    _TABLES, [["alembic_version", "hub_state", "file_rewrite"]]
+                ).fetchall():
                     self.look.execute(f"DELETE FROM {table}")
             for twin in self.twins.values():
                 twin.held.clear()

@@ -57,7 +57,7 @@ _UNPUBLISHED = text("""
     SELECT resident_id, version FROM residents WHERE published_version < version ORDER BY resident_id LIMIT :limit
 """)
 _VERSIONS = text(f"""
-    SELECT resident_id, version, published_version, {REMINDERS}
+    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, {REMINDERS}
     FROM residents WHERE resident_id = ANY(:resident_ids)
 """)
 
@@ -81,6 +81,7 @@ class Published:
     resident_id: str
     version: int
     published_version: int
+    erased: bool
     reminders: Reminders
 
 
@@ -104,7 +105,7 @@ def create(db: Connection, resident_ids: Collection[str]) -> None:
 def read_many(db: Connection, resident_ids: Collection[str]) -> list[Published]:
     """Read residents without locking them."""
     rows = db.execute(_VERSIONS, {"resident_ids": list(resident_ids)})
-    return [Published(row.resident_id, row.version, row.published_version, _reminders(row)) for row in rows]
+    return [Published(row.resident_id, row.version, row.published_version, row.erased, _reminders(row)) for row in rows]
 
 
 def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> Reminders:

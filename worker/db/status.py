@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from worker.db import reconciliations, ticks
+from worker.db import leftovers, reconciliations, ticks
+from worker.db.leftovers import FileRewrite
 from worker.db.reconciliations import Reconciliation
 from worker.db.ticks import Tick
 from worker.domain.breaker import BreakerState
@@ -90,6 +91,7 @@ class Status:
     providers: tuple[ProviderStatus, ...]
     channels: tuple[ChannelStatus, ...]
     clock: tuple[Tick, ...]  # of what the clock starts again and again
+    file_rewrite: FileRewrite
     unpublished_residents: int
     epoch: int
 
@@ -106,6 +108,7 @@ def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ())
         providers=tuple(_reconciled(one, latest.get(one.provider), done.get(one.provider)) for one in lanes),
         channels=tuple(ChannelStatus(**row) for row in db.execute(_CHANNELS, {"channels": list(channels)}).mappings()),
         clock=tuple(ticks.read(db)),
+        file_rewrite=leftovers.read(db),
         unpublished_residents=db.execute(_UNPUBLISHED).scalar_one(),
         epoch=db.execute(_EPOCH).scalar_one(),
     )

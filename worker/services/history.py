@@ -10,6 +10,7 @@ from schemas.history import History
 from worker.db import history as rows
 from worker.db import permits, residents
 from worker.db.engine import snapshot, transact
+from worker.db.residents import Published
 from worker.domain.history import make_history
 from worker.domain.space import on_screen
 from worker.hub import Hub
@@ -21,17 +22,20 @@ def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int |
     Returns the version that it shows; None for a resident who is not known.
     """
 
-    def work(db: Connection) -> History | None:
+    def work(db: Connection) -> tuple[bool, History] | None:
         snapshot(db)
-        return _read(hub, db, resident_id, today)
+        known = residents.read_many(db, [resident_id])
+        return (known[0].erased, _history(hub, db, known[0], today)) if known else None
 
-    history = transact(hub.engine, work)
-    if history is None:
+    read = transact(hub.engine, work)
+    if read is None:
         return None
-    # An erasure may come between the reading and this, and does not look for it: no more than an export's job id do
-    # others know the task's, so nobody but who asked can read it, and it is gone half a minute after a task that ends
-    # within seconds.
+    erased, history = read
     hub.live.put_history(task_id, history)
+    # An erasure drops what it finds. One that was committed between the reading and this may have found nothing.
+    if not erased and transact(hub.engine, lambda db: residents.read_many(db, [resident_id]))[0].erased:
+        hub.live.forget_asked_for(resident_id)
+        return put_history(hub, resident_id, task_id, today)
     return history.version
 
 
@@ -49,11 +53,8 @@ def put_catalogue(hub: Hub) -> None:
     hub.live.put_catalogue(catalogue)
 
 
-def _read(hub: Hub, db: Connection, resident_id: str, today: date) -> History | None:
-    known = residents.read_many(db, [resident_id])
-    if not known:
-        return None
-    (resident,) = known
+def _history(hub: Hub, db: Connection, resident: Published, today: date) -> History:
+    resident_id = resident.resident_id
     held = permits.of_residents(db, [resident_id])[resident_id]
     return make_history(
         resident_id=resident_id,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from schemas.events import Event, EventData, EventType
 from schemas.jobs import ImportedPermit, ImportPermits
 from schemas.receipts import Outcome, RefusalCode, RowResult
-from worker.db import consents, events, permits, plates, residents, shares
+from worker.db import consents, events, leftovers, permits, plates, residents, shares
 from worker.db.events import NewEvent
 from worker.db.residents import Resident
 from worker.db.shares import ShareKey
@@ -40,6 +40,8 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
     resident_ids = sorted({row.resident_id for row in job.permits})
     residents.create(db, resident_ids)
     known = residents.lock(db, resident_ids)
+    if any(resident.erased for resident in known.values()):
+        leftovers.note(db)  # what the job said of them was in Redis until now
     refusals: dict[int, RefusedError] = {}
     sound: dict[UUID, tuple[int, Permit]] = {}
     for position, row in enumerate(job.permits):

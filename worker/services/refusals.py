@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from schemas.receipts import Outcome, Receipt, RefusalCode
 from worker.db import jobs as job_rows
+from worker.db import leftovers
 from worker.db.engine import transact
 from worker.db.jobs import KnownJob
 from worker.hub import Hub
@@ -25,6 +26,8 @@ def record_refusal(
     def record(db: Connection) -> KnownJob | None:
         recorded = receipt.code not in GUESSES
         if recorded and job_rows.insert(db, receipt, digest=digest, source=source, resident_id=resident_id):
+            if receipt.code is RefusalCode.RESIDENT_ERASED:  # what the job said was in Redis until now
+                leftovers.note(db, resident_id)
             return None
         return job_rows.find(db, receipt.job_id)
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from schemas import jobs
 from schemas.events import EventType
 from schemas.jobs import ConsentChoice, ReminderChannel
-from worker.db import consents, exports, permits, plates, reminders, residents
+from worker.db import consents, exports, leftovers, permits, plates, reminders, residents
 from worker.db.engine import transact
 from worker.domain import life
 from worker.domain.sharing import Urgency
@@ -52,9 +52,9 @@ def put_export(hub: Hub, job: jobs.ExportResident) -> None:
     transact(hub.engine, work)
 
 
-def forget_exports(hub: Hub, job: jobs.EraseResident) -> None:
+def forget_asked_for(hub: Hub, job: jobs.EraseResident) -> None:
     """Drop what was gathered about a resident before they were erased."""
-    hub.live.forget_exports(job.resident_id)
+    hub.live.forget_asked_for(job.resident_id)
 
 
 def erase(job: jobs.EraseResident, work: Work) -> None:
@@ -85,5 +85,6 @@ def erase(job: jobs.EraseResident, work: Work) -> None:
     plates.forget(work.db, work.permits)
     permits.erase(work.db, job.resident_id)
     work.remind_by(residents.erase(work.db, job.resident_id))
+    leftovers.note(work.db, job.resident_id)
     work.tell(EventType.RESIDENT_ERASED, work.permits)
     work.permits.clear()  # what the screen shows from now on

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from schemas.events import EventType
-from worker.db import permits, plates, residents, retention
+from worker.db import leftovers, permits, plates, residents, retention
 from worker.db.engine import transact
 from worker.db.retention import Ledger, Place
 from worker.domain import life
@@ -59,6 +59,8 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
                 purged[kind] += count
     if purged.total():
         log.info("retention.purged", **purged)
+    if purged["permits"] or purged["contacts"]:  # what their spaces and jobs said is in Redis' file
+        transact(hub.engine, leftovers.note)
 
 
 def _next(kind: str, slices: Iterator[int]) -> int | None:

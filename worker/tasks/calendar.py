@@ -7,7 +7,7 @@ from celery import current_app, shared_task
 from integrations.channels.registry import CHANNELS
 from worker.db import ticks
 from worker.db.engine import transact
-from worker.services import calendar, reminders, retention, stuck
+from worker.services import calendar, leftovers, reminders, retention, stuck
 from worker.services import sweep as service
 from worker.tasks.process import hub
 from worker.tasks.reconcile import RUN
@@ -53,6 +53,13 @@ def purge() -> None:
     """Delete what has been kept long enough; what is not done in time, the next tick does."""
     if _is_new("calendar.purge"):
         retention.purge(hub(), hub().today(), time.monotonic() + PURGE_SECONDS)
+
+
+@shared_task(name="calendar.clear", send_events=False)  # type: ignore[untyped-decorator]
+def clear() -> None:
+    """Have what was erased leave Redis and its append-only file."""
+    if _is_new("calendar.clear"):
+        leftovers.clear(hub())
 
 
 @shared_task(name="calendar.watch", send_events=False)  # type: ignore[untyped-decorator]

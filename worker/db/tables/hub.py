@@ -55,6 +55,6 @@ file_rewrite = Table(
     metadata,
     Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
     Column("redis_run_id", Text),  # of the Redis process that was asked last
-    moment("done_at", nullable=True),
+    moment("asked_at", nullable=True),  # when it last took the question, or refused it for good
     Column("problem", Text),  # why Redis rewrites nothing
 )

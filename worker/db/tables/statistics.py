@@ -32,7 +32,7 @@ SAMPLED = {
     "disclosure_outcomes": "code disclosure_id outcome recorded_at",
     "disclosures": "consent_version disclosure_id permit_id provider recorded_at",
     "events": "event_id recorded_at resident_id sequence type",
-    "file_rewrite": "done_at problem redis_run_id singleton",
+    "file_rewrite": "asked_at problem redis_run_id singleton",
     "hub_state": "cleared_epoch epoch redis_run_id singleton",
     "jobs": "code job_id kind outcome recorded_at resident_id source",
     "leftovers": "being_rewritten leftover_id noted_at resident_id",

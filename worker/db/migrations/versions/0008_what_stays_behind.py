@@ -1,7 +1,7 @@
 """What erased data leaves behind: no statistics of personal columns, and what is still to leave Redis' file.
 
-PostgreSQL keeps a row of statistics when a column gets none from now on. Giving a column the type that it has drops that
-row, rewrites no table, and makes indexes of expressions over it again.
+PostgreSQL keeps a row of statistics when a column gets none from now on. Giving a column the type that it has drops
+that row, rewrites no table, and makes indexes of expressions over it again.
 
 `leftovers` has a row for each erasure or purge whose data may still be in Redis or in its append-only file, until a
 rewrite of the file that began after it has ended. `file_rewrite` says how far the last one has come.
@@ -48,7 +48,7 @@ CREATE TABLE leftovers (
 CREATE TABLE file_rewrite (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     redis_run_id text,
-    done_at timestamptz,
+    asked_at timestamptz,
     problem text
 );
 INSERT INTO file_rewrite DEFAULT VALUES;

@@ -1,0 +1,343 @@
+"""What was erased leaves Redis and its append-only file, whatever was under way."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from ops.embedded.servers import Servers
+from schemas.receipts import RefusalCode
+from tests.services.hubs import running_hub
+from tests.services.kept import DAY, after
+from tests.services.upstream import ANNE, BOB, Upstream
+from worker import append_only
+from worker.db.engine import transact
+from worker.db.leftovers import Problem, read
+from worker.hub import Hub
+from worker.live import Live
+from worker.services import history
+from worker.services.leftovers import SETTLE, clear
+from worker.services.publish import follow_redis
+from worker.services.retention import purge
+
+AT_ONCE = timedelta(0)
+
+
+@dataclass(frozen=True)
+class File:
+    """Redis' append-only file, and all that Redis holds."""
+
+    client: redis.Redis
+    folder: Path
+
+    def holds(self, word: str) -> bool:
+        """Say whether a word is anywhere in the folder."""
+        for file in [one for one in self.folder.rglob("*") if one.is_file()]:
+            try:
+                if word.encode() in file.read_bytes():
+                    return True
+            except FileNotFoundError:  # a rewrite has just ended
+                return self.holds(word)
+        return False
+
+    def is_shown(self, word: str) -> bool:
+        """Say whether any key of Redis tells a word."""
+        return any(word.encode() in self._value(key) for key in self.client.scan_iter("*", count=1_000))
+
+    def _value(self, key: bytes) -> bytes:
+        read: dict[bytes, Callable[[bytes], object]] = {
+            b"string": self.client.get,
+            b"hash": self.client.hgetall,
+            b"set": self.client.smembers,
+            b"list": lambda key: self.client.lrange(key, 0, -1),
+            b"zset": lambda key: self.client.zrange(key, 0, -1),
+            b"stream": self.client.xrange,
+            b"none": lambda _: b"",  # it has just ended
+        }
+        value = read[self.client.type(key)](key)
+        return key + (value if isinstance(value, bytes) else repr(value).encode())
+
+
+@pytest.fixture
+def file(hub: Hub, servers: Servers) -> File:
+    return File(hub.live.client, servers.data / "valkey")
+
+
+@pytest.fixture
+def word() -> str:
+    """Return a name that nobody else has."""
+    return f"Distinctive{uuid4().hex}"
+
+
+@pytest.fixture
+def anne(upstream, word) -> str:
+    """Make a resident known by a name, an address and a plate of her own; return her plate."""
+    plate = f"ZZ-{word[-7:].upper()}"
+    upstream.applied("resident.update_contact", name=word, email=f"{word}@example.fr")
+    upstream.active(plate={"raw": plate}, address={"ban_id": f"b_{word[-9:]}", "label": word})
+    return plate
+
+
+@pytest.fixture
+def cleared(hub: Hub, until) -> Callable[..., None]:
+    """Clear until nothing waits, as the clock's ticks do."""
+
+    def clear_all(of: Hub = hub, settle: timedelta = AT_ONCE) -> None:
+        def is_clear() -> bool:
+            clear(of, settle)
+            return transact(hub.engine, lambda db: db.exec_driver_sql("SELECT count(*) FROM leftovers").scalar()) == 0
+
+        until(is_clear, 60)
+
+    return clear_all
+
+
+def without_right(hub: Hub) -> Iterator[Hub]:
+    """Return the hub on a Redis that refuses to rewrite its file, as a managed service does."""
+    client, name = hub.live.client, f"managed-{uuid4().hex}"
+    client.acl_setuser(
+        name,
+        enabled=True,
+        passwords=["+managed"],
+        keys=["*"],
+        channels=["*"],
+        categories=["+@all"],
+        commands=["-bgrewriteaof"],
+    )
+    options = client.connection_pool.connection_kwargs | {"username": name, "password": "managed"}
+    managed = redis.Redis(**{key: options[key] for key in ("host", "port", "db", "username", "password")})
+    yield replace(hub, live=Live(managed, hub.live.key(""), hub.zone))
+    managed.close()
+    client.acl_deluser(name)
+
+
+managed_hub = pytest.fixture(without_right, name="managed")
+
+
+def test_what_was_erased_is_neither_in_redis_nor_in_its_file(upstream, anne, word, file, cleared, hub, today):
+    upstream.applied("resident.export")
+    history.put_history(hub, ANNE, uuid4(), today)
+    assert file.is_shown(word)
+    assert file.is_shown(anne)
+    cleared()
+    upstream.applied("resident.erase")
+    assert not file.is_shown(word)
+    assert not file.is_shown(anne)
+    cleared()
+    assert not file.holds(word)
+    assert not file.holds(anne)
+
+
+def test_the_file_kept_it_until_then(upstream, anne, word, file, until):
+    upstream.applied("resident.erase")
+    until(lambda: file.holds(word))  # it is written once a second
+
+
+def test_a_history_of_before_an_erasure_goes_with_it(upstream, anne, file, hub, today):
+    history.put_history(hub, ANNE, task_id := uuid4(), today)
+    assert file.is_shown(anne)
+    upstream.applied("resident.erase")
+    assert hub.live.client.get(hub.live.key(f"history:{task_id}")) is None
+    assert not file.is_shown(anne)
+
+
+def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstream, anne, file, hub, today):
+    class Late(Live):
+        """Redis, with an erasure between the reading of a history and its being put."""
+
+        def put_history(self, task_id, document):
+            if document.permits:
+                upstream.applied("resident.erase")
+            super().put_history(task_id, document)
+
+    late = Late(hub.live.client, hub.live.key(""), hub.zone)
+    late.epoch = hub.live.epoch
+    version = history.put_history(replace(hub, live=late), ANNE, task_id := uuid4(), today)
+    assert not file.is_shown(anne)
+    document = hub.live.client.get(hub.live.key(f"history:{task_id}"))
+    assert f'"version":{version}'.encode() in document
+
+
+def test_a_document_that_an_erasure_did_not_find_goes_before_the_rewrite(upstream, anne, word, file, hub, cleared):
+    space = hub.live.client.get(hub.live.key(f"space:{ANNE}"))
+    upstream.applied("resident.erase")
+    hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that stood still
+    hub.live._put(ANNE, "export:late", word, 900)
+    cleared()
+    assert not file.is_shown(word)
+    assert not file.holds(word)
+
+
+def test_others_keep_what_is_theirs(upstream, anne, evidence, cleared, hub, today):
+    upstream.active(BOB, plate={"raw": "EF-367-QS"})
+    history.put_history(hub, BOB, task_id := uuid4(), today)
+    upstream.applied("resident.erase")
+    cleared()
+    assert [card.plate for card in evidence.space(BOB).cards] == ["EF-367-QS"]
+    assert hub.live.client.exists(hub.live.key(f"history:{task_id}"))
+
+
+def test_a_job_that_came_after_an_erasure_leaves_the_file_too(upstream, anne, word, evidence, cleared):
+    upstream.applied("resident.erase")
+    cleared()
+    refused = upstream.submit("resident.update_contact", name=word, email="anne@example.fr")
+    assert refused.code is RefusalCode.RESIDENT_ERASED
+    assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
+    cleared()
+
+
+def test_many_erasures_are_one_rewrite(upstream, evidence, cleared, hub):
+    cleared()
+    for number in range(5):
+        upstream.active(f"r-{number}")
+        upstream.applied("resident.erase", f"r-{number}")
+    clear(hub, AT_ONCE)
+    assert evidence.query("SELECT DISTINCT being_rewritten FROM leftovers") == [(True,)]
+    cleared()
+
+
+def test_an_erasure_waits_until_what_was_under_way_has_ended(upstream, anne, evidence, cleared, hub):
+    cleared()
+    upstream.applied("resident.erase")
+    clear(hub)
+    assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE leftovers SET noted_at = noted_at - %s", [SETTLE])
+    cleared(settle=SETTLE)
+
+
+def test_a_rewrite_comes_once_a_day_though_nothing_was_erased(evidence, cleared, hub, until):
+    def asked_at():
+        return evidence.value("SELECT asked_at FROM file_rewrite")
+
+    until(lambda: clear(hub) or asked_at())
+    before = asked_at()
+    until(lambda: clear(hub) or evidence.value("SELECT redis_run_id FROM file_rewrite") is None)
+    clear(hub)
+    assert asked_at() == before
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
+    until(lambda: clear(hub) or asked_at() >= before)
+
+
+def test_what_a_worker_took_that_died_before_it_asked_waits_for_the_next(
+    upstream, anne, evidence, cleared, hub, word, file
+):
+    cleared()
+    upstream.applied("resident.erase")
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE leftovers SET being_rewritten = true")
+    cleared()
+    assert not file.holds(word)
+
+
+def test_a_rewrite_of_a_redis_that_ended_is_asked_for_again(upstream, anne, evidence, cleared, hub, file, word):
+    cleared()
+    upstream.applied("resident.erase")
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE leftovers SET being_rewritten = true")
+        connection.execute("UPDATE file_rewrite SET redis_run_id = 'of-another-process'")
+    cleared()
+    assert not file.holds(word)
+
+
+def test_a_service_that_refuses_is_said_once_and_nothing_waits(upstream, anne, word, evidence, managed, file):
+    with capture_logs() as logs:
+        for _ in range(2):
+            upstream.applied("resident.erase")
+            clear(managed, AT_ONCE)
+    assert [entry["event"] for entry in logs if entry["event"].startswith("append_only")] == ["append_only.refused"]
+    assert evidence.query("SELECT FROM leftovers") == []
+    assert transact(managed.engine, read).problem is Problem.REFUSED
+    assert not transact(managed.engine, read).is_due
+
+
+def test_what_was_refused_is_done_another_day(upstream, anne, word, evidence, managed, file, until, hub):
+    upstream.applied("resident.erase")
+    clear(managed, AT_ONCE)
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
+    clear(hub)
+    until(lambda: not file.holds(word), 60)
+    until(lambda: clear(hub) or transact(hub.engine, read).problem is None, 60)
+
+
+def test_what_is_forgotten_in_time_leaves_the_file_too(upstream, evidence, hub, today: date):
+    upstream.lapsed()
+    purge(hub, after(today - DAY, 12))
+    assert evidence.query("SELECT resident_id FROM leftovers") == [(None,)]
+
+
+@pytest.fixture(scope="module")
+def own_servers() -> Iterator[Servers]:
+    """Run a Redis of our own, whose file may come to harm."""
+    with tempfile.TemporaryDirectory(prefix="hub-") as folder, Servers(Path(folder)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_hub(settings, own_servers, kicks) -> Iterator[Hub]:
+    with running_hub(settings.model_copy(update={"redis_url": own_servers.valkey.url}), kicks.append) as hub:
+        follow_redis(hub)
+        yield hub
+
+
+def test_a_rewrite_that_fails_is_said_once_and_asked_for_again(own_hub, own_servers, evidence, word, today, cleared):
+    upstream, file = Upstream(own_hub, today), File(own_hub.live.client, own_servers.data / "valkey")
+    upstream.applied("resident.update_contact", name=word, email="anne@example.fr")
+    upstream.active(address={"ban_id": "b", "label": word})
+    upstream.applied("resident.erase")
+    in_the_way = file.folder / "appendonlydir"
+    aside = in_the_way.rename(file.folder / "aside")
+    in_the_way.touch()
+    with capture_logs() as logs:
+        for _ in range(3):
+            clear(own_hub, AT_ONCE)
+            while append_only.look(own_hub.live.client).is_being_rewritten:
+                time.sleep(0.005)
+    assert [entry["event"] for entry in logs] == ["append_only.failed"]
+    assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
+    in_the_way.unlink()
+    aside.rename(in_the_way)
+    cleared(own_hub)
+    assert not file.holds(word)
+    assert transact(own_hub.engine, read).problem is None
+
+
+def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_servers, evidence, today, cleared):
+    cleared(own_hub)
+    client = own_hub.live.client
+    upstream = Upstream(own_hub, today)
+    upstream.active()
+    upstream.applied("resident.erase")
+    client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, for a rewrite that can be looked at
+    client.mset({f"filler:{number}": number for number in range(300)})
+    try:
+        client.bgrewriteaof()
+        assert append_only.look(client).is_being_rewritten
+        clear(own_hub, AT_ONCE)
+        assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
+        assert append_only.rewrite(client) is append_only.Asked.NOT_NOW
+    finally:
+        client.config_set("rdb-key-save-delay", 0)
+    cleared(own_hub)
+
+
+def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today):
+    client = own_hub.live.client
+    upstream = Upstream(own_hub, today)
+    upstream.active()
+    upstream.applied("resident.erase")
+    client.config_set("appendonly", "no")
+    try:
+        clear(own_hub, AT_ONCE)
+        assert evidence.query("SELECT FROM leftovers") == []
+    finally:
+        client.config_set("appendonly", "yes")

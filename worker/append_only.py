@@ -1,0 +1,47 @@
+"""Redis' append-only file: it keeps every write, also of what was deleted since, until it is rewritten."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import redis
+from redis.exceptions import NoPermissionError
+
+
+@dataclass(frozen=True, slots=True)
+class AppendOnly:
+    """The file of the Redis process that answers, and how far its rewrite has come."""
+
+    run_id: str
+    is_kept: bool
+    is_being_rewritten: bool  # or waits for a snapshot to end
+    last_failed: bool
+
+
+class Asked(StrEnum):
+    """What Redis answers to whoever asks for a rewrite."""
+
+    BEGUN = "begun"
+    NOT_NOW = "not_now"  # another one is under way, or no process could be started
+    REFUSED = "refused"  # by a service that sees to its files itself, or for want of rights
+
+
+def look(client: redis.Redis) -> AppendOnly:
+    """Return the state of the file."""
+    server, told = client.info("server"), client.info("persistence")
+    return AppendOnly(
+        run_id=str(server["run_id"]),
+        is_kept=bool(int(told.get("aof_enabled", 0))),
+        is_being_rewritten=any(int(told.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled")),
+        last_failed=told.get("aof_last_bgrewrite_status") == "err",
+    )
+
+
+def rewrite(client: redis.Redis) -> Asked:
+    """Have the file rewritten; it goes on in the background."""
+    try:
+        client.bgrewriteaof()
+    except NoPermissionError:
+        return Asked.REFUSED
+    except redis.ResponseError as error:
+        return Asked.REFUSED if "unknown command" in str(error).lower() else Asked.NOT_NOW
+    return Asked.BEGUN

@@ -1,0 +1,86 @@
+"""What erasures and purges may have left in Redis and in its append-only file, until that was rewritten."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection, text
+
+_NOTE = text("INSERT INTO leftovers (resident_id) VALUES (:resident_id)")
+_TAKE = text("""
+    UPDATE leftovers SET being_rewritten = true
+    WHERE NOT being_rewritten AND noted_at <= clock_timestamp() - CAST(:settle AS interval)
+    RETURNING resident_id
+""")
+_GIVE_BACK = text("UPDATE leftovers SET being_rewritten = false WHERE being_rewritten")
+_DELETE = text("DELETE FROM leftovers WHERE being_rewritten")
+_READ = text("""
+    SELECT redis_run_id, asked_at, problem,
+        asked_at IS NULL OR asked_at <= now() - interval '1 day' AS is_due
+    FROM file_rewrite
+""")
+_ASKED = text("UPDATE file_rewrite SET redis_run_id = :run_id, asked_at = now()")
+_ENDED = text("UPDATE file_rewrite SET redis_run_id = NULL, problem = :problem")
+_REFUSED = text("UPDATE file_rewrite SET redis_run_id = NULL, asked_at = now(), problem = :problem")
+
+
+class Problem(StrEnum):
+    """Why Redis rewrites nothing."""
+
+    FAILED = "failed"  # it is asked again
+    REFUSED = "refused"  # whoever runs Redis has to see to it
+
+
+@dataclass(frozen=True, slots=True)
+class FileRewrite:
+    """The last rewrite: the Redis process that is at it, when that was asked, and whether the day's next one is due."""
+
+    redis_run_id: str | None
+    asked_at: datetime | None
+    problem: Problem | None
+    is_due: bool
+
+
+def note(db: Connection, resident_id: str | None = None) -> None:
+    """Note that something has left the database; of an erasure, of which resident."""
+    db.execute(_NOTE, {"resident_id": resident_id})
+
+
+def take(db: Connection, settle: timedelta) -> tuple[int, set[str]]:
+    """Take what was noted so long ago for a rewrite that begins now; return how much, and who was erased."""
+    taken = list(db.execute(_TAKE, {"settle": settle}).scalars())
+    return len(taken), {name for name in taken if name is not None}
+
+
+def asked(db: Connection, run_id: str) -> None:
+    """Note which Redis process has taken the question."""
+    db.execute(_ASKED, {"run_id": run_id})
+
+
+def end(db: Connection) -> None:
+    """Note that the rewrite has ended: what was taken for it is gone."""
+    db.execute(_DELETE)
+    db.execute(_ENDED, {"problem": None})
+
+
+def give_back(db: Connection) -> None:
+    """Have what was taken wait for the next rewrite."""
+    db.execute(_GIVE_BACK)
+
+
+def fail(db: Connection) -> None:
+    """Note that the rewrite came to nothing."""
+    give_back(db)
+    db.execute(_ENDED, {"problem": Problem.FAILED.value})
+
+
+def refuse(db: Connection) -> None:
+    """Note that Redis rewrites nothing for the hub: nothing waits for it, and it is asked again another day."""
+    db.execute(_DELETE)
+    db.execute(_REFUSED, {"problem": Problem.REFUSED.value})
+
+
+def read(db: Connection) -> FileRewrite:
+    """Return how far the rewrite has come."""
+    row = db.execute(_READ).one()
+    return FileRewrite(row.redis_run_id, row.asked_at, row.problem and Problem(row.problem), row.is_due)
