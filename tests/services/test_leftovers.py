@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from ops.embedded.servers import Servers
 from schemas.receipts import RefusalCode
+from tests.services.append_only_file import File
 from tests.services.hubs import running_hub
 from tests.services.kept import DAY, after
 from tests.services.upstream import ANNE, BOB, Upstream
@@ -28,41 +29,6 @@ from worker.services.publish import follow_redis
 from worker.services.retention import purge
 
 AT_ONCE = timedelta(0)
-
-
-@dataclass(frozen=True)
-class File:
-    """Redis' append-only file, and all that Redis holds."""
-
-    client: redis.Redis
-    folder: Path
-
-    def holds(self, word: str) -> bool:
-        """Say whether a word is anywhere in the folder."""
-        for file in [one for one in self.folder.rglob("*") if one.is_file()]:
-            try:
-                if word.encode() in file.read_bytes():
-                    return True
-            except FileNotFoundError:  # a rewrite has just ended
-                return self.holds(word)
-        return False
-
-    def is_shown(self, word: str) -> bool:
-        """Say whether any key of Redis tells a word."""
-        return any(word.encode() in self._value(key) for key in self.client.scan_iter("*", count=1_000))
-
-    def _value(self, key: bytes) -> bytes:
-        read: dict[bytes, Callable[[bytes], object]] = {
-            b"string": self.client.get,
-            b"hash": self.client.hgetall,
-            b"set": self.client.smembers,
-            b"list": lambda key: self.client.lrange(key, 0, -1),
-            b"zset": lambda key: self.client.zrange(key, 0, -1),
-            b"stream": self.client.xrange,
-            b"none": lambda _: b"",  # it has just ended
-        }
-        value = read[self.client.type(key)](key)
-        return key + (value if isinstance(value, bytes) else repr(value).encode())
 
 
 @pytest.fixture
