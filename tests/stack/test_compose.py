@@ -246,6 +246,17 @@ def test_the_database_logs_no_values_in_either_shape():
     assert options.items() <= SERVER_SETTINGS.items()
 
 
+def test_redis_keeps_no_commands_in_either_shape(redis_url):
+    words = COMPOSE["services"]["valkey"]["command"][2:]
+    options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        embedded = client.config_get("*")
+    quiet = {name: "-1" for name in embedded if name.startswith("commandlog-") and not name.endswith("max-len")}
+    assert len(quiet) == 3
+    for name, value in (quiet | {"hide-user-data-from-log": "yes", "appendonly": "yes"}).items():
+        assert embedded[name] == options[name] == value
+
+
 def test_the_image_holds_every_package_that_the_distribution_has():
     copied = set(re.findall(r"^COPY (\S+) ", (PROJECT / "Dockerfile").read_text(), re.MULTILINE))
     wheel = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
