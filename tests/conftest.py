@@ -38,12 +38,14 @@ from psycopg import sql
 from integrations.sandbox.access import Access, load_or_make
 from integrations.sandbox.control import Control
 from integrations.sandbox.server import find
-from ops.embedded import postgres
+from ops.embedded import postgres, signals
 from ops.embedded.servers import Servers
 
 pytest_plugins = ("tests.side_by_side", "tests.running_city", "tests.browsing")
 
 TEMPLATE = "migrated_template"
+
+signals.begin_afresh()  # `nohup make test &` ignores SIGINT, and processes that tests end with it would inherit that
 
 for _name in [name for name in os.environ if name.startswith(("PERMIT_HUB_", "PERSONAL_SPACE_"))]:
     del os.environ[_name]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import time
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from ops.demo.stage import Stage, UnexpectedError
 from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
+from ops.embedded.signals import end_when_asked
 from ops.embedded.stack import Stack
 from ops.mailbox.store import Store
 from worker.settings import settings
@@ -39,8 +39,7 @@ def demo(
 ) -> None:
     """Play the main job through the real queue, check it, and stop everything."""
     console = messages if as_json else Console()
-    for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(asked_to_end, signal.default_int_handler)
+    end_when_asked()
     stack = Stack(data / FOLDER, with_web_app=False, anew=True, report=complain)
     try:
         figures = _run(stack, console)
@@ -83,8 +82,6 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
     except httpx.HTTPError as error:
         raise UnexpectedError(f"the providers' sandboxes answer ({type(error).__name__})") from None
     finally:
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_IGN)  # it is stopping already
         stack.stop()
         console.print()
         _say(console, f"stopped; it took {time.monotonic() - started:.1f} s in all")

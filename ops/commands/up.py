@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import signal
 import threading
 from datetime import datetime
 from typing import Annotated
@@ -18,6 +17,7 @@ from ops.demo.account import existing_permits
 from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
+from ops.embedded.signals import end_when_asked
 from ops.embedded.stack import Stack
 from ops.embedded.web_app import demo_account
 from worker.settings import settings
@@ -54,15 +54,14 @@ def up(
         stand_ins_port=stand_ins_port,
         report=lambda line: messages.print(line, markup=False, highlight=False, soft_wrap=True),
     )
-    for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(asked_to_end, signal.default_int_handler)
     try:
+        end_when_asked()
         with messages.status("starting") as status:
             stack.start(status.update)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     except (AlreadyRunningError, ChildFailedError, UnusableFolderError) as error:
-        messages.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(str(error))
         raise typer.Exit(1) from None
     try:
         account = demo_account()
@@ -70,10 +69,8 @@ def up(
         _show(stack, account, as_json)
         threading.Event().wait()
     except KeyboardInterrupt:
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_IGN)  # it is stopping already
-    finally:
         messages.print("stopping")
+    finally:
         stack.stop()
 
 

@@ -1,0 +1,85 @@
+"""However a stack is started, it ends when it is asked to, and its children begin with no signal ignored or blocked."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+NAMES = ("INT", "QUIT", "TERM", "CHLD", "USR1", "USR2")
+INHERITING = """
+import os, signal, sys
+for name in sys.argv[1].split(","):
+    signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD])
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+ENDS = """
+import json, signal, subprocess, sys
+from ops.embedded.signals import end_when_asked
+end_when_asked()
+child = subprocess.run([sys.executable, "-c", "raise SystemExit(3)"])
+began = subprocess.run(["grep", "^Sig[BI]", "/proc/self/status"], capture_output=True, text=True)
+try:
+    print(json.dumps([child.returncode, began.stdout]), flush=True)
+    while True:
+        signal.pause()
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
+PYTHONS_OWN = {signal.SIGPIPE, signal.SIGXFSZ}
+
+
+def inheriting(*command: str, ignored: str) -> tuple[str, ...]:
+    """Return a command that ignores these signals and blocks others when it begins."""
+    return (sys.executable, "-c", INHERITING, ignored, *command)
+
+
+def ignored_or_blocked(pid: int) -> set[int]:
+    """Return which signals a process ignores or blocks."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigIgn:", "SigBlk:"))]
+    return {number for number in signal.valid_signals() if any(mask >> (number - 1) & 1 for mask in masks)}
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("ignored", [*NAMES, ",".join(NAMES)])
+def test_it_ends_when_asked_and_its_children_begin_afresh(parent, ignored, asked):
+    process, (code, masks) = parent(*inheriting(sys.executable, "-c", ENDS, ignored=ignored))
+    assert code == 3
+    assert [int(line.split()[1], 16) for line in masks.splitlines()] == [0, 0]
+    process.send_signal(asked)
+    assert process.wait(20) == 7
+
+
+def test_under_nohup_a_hangup_does_not_end_it(parent):
+    process, (_, masks) = parent(*inheriting(sys.executable, "-c", ENDS, ignored="HUP"))
+    assert [int(line.split()[1], 16) for line in masks.splitlines()] == [0, 0]
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 7
+
+
+def test_a_second_signal_does_not_disturb_the_end(parent):
+    script = ENDS.replace("sys.exit(7)", "signal.raise_signal(2); signal.raise_signal(15); sys.exit(7)")
+    process, _ = parent("-c", script)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 7
+
+
+def test_up_from_the_background_of_a_script_ends_at_ctrl_c_and_leaves_nothing(folder, parent, gone):
+    up_as_inherited = inheriting(*UP, str(folder), ignored="CHLD,TERM")
+    shell, told = parent("/bin/sh", "-c", '"$@" <&- & wait $!', "sh", *up_as_inherited)
+    (up,) = psutil.Process(shell.pid).children()
+    started = [child.pid for child in up.children(recursive=True)]
+    for name in ("beat", "flower"):  # these ignore nothing of their own accord
+        assert ignored_or_blocked(told["processes"][name]) <= PYTHONS_OWN, name
+    os.kill(up.pid, signal.SIGINT)
+    assert shell.wait(60) == 0
+    assert gone([up.pid, *started])
