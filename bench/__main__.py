@@ -69,6 +69,7 @@ def main(
 
 def _measured(names: list[str], *, quick: bool) -> list[Figure]:
     data = Path(tempfile.mkdtemp(prefix="permit-hub-bench-"))
+    data.chmod(0o711)  # PostgreSQL's account passes through
     figures: list[Figure] = []
     try:
         with messages.status("starting the stack") as status, Stack(data) as stack:

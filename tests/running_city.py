@@ -7,6 +7,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,12 +52,12 @@ def permit_hub() -> Iterator[PermitHub]:
 def city(permit_hub: PermitHub) -> Iterator[City]:
     place = Path(tempfile.mkdtemp(prefix="hub-"))
     place.chmod(0o711)
-    accounts = place / "accounts.toml"
+    data, accounts = place / "data", place / "accounts.toml"
     spare = (
         SPARE.format(number=number, vehicle_verified=str(number % 2 == 0).lower()) for number in range(SPARE_ACCOUNTS)
     )
     accounts.write_text(SHIPPED.read_text() + "".join(spare))
-    command = [*COMMAND, "up", "--json", "--data", str(place)]
+    command = [*COMMAND, "up", "--json", "--data", str(data)]
     variables = os.environ | {
         "PERMIT_HUB_SETTLE_SECONDS": str(SETTLE_SECONDS),
         "PERSONAL_SPACE_ACCOUNTS": str(accounts),
@@ -67,19 +68,20 @@ def city(permit_hub: PermitHub) -> Iterator[City]:
         ) as process:
             assert process.stdout is not None
             addresses = json.loads(process.stdout.readline())["addresses"]
-            found = stacks.find(place)
+            found = stacks.find(data)
             assert found is not None
             with Control(addresses["sandbox"]) as control:
                 yield City(
-                    place,
+                    data,
                     found.environment,
                     control,
-                    partial(permit_hub, PERMIT_HUB_DATA=str(place)),
+                    partial(permit_hub, PERMIT_HUB_DATA=str(data)),
                     addresses,
                     accounts,
                 )
             process.terminate()
             assert process.wait(60) == 0
-            assert stacks.find(place) is None
+            assert stacks.find(data) is None
     finally:
-        remove_data(place)
+        remove_data(data)
+        shutil.rmtree(place)

@@ -40,6 +40,7 @@ class Joined(Servers):
 def running_servers() -> Iterator[Servers]:
     """Run both servers on a folder of their own."""
     data = Path(tempfile.mkdtemp(prefix="permit-hub-tests-"))
+    data.chmod(0o711)  # PostgreSQL's account passes through
     try:
         with Servers(data) as running:
             yield running

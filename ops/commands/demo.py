@@ -18,7 +18,7 @@ from ops.demo.narrator import Narrator
 from ops.demo.play import play
 from ops.demo.stage import Stage, UnexpectedError
 from ops.embedded.child import ChildFailedError
-from ops.embedded.folders import UnusableFolderError
+from ops.embedded.folders import UnusableFolderError, data_folder
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.signals import end_when_asked
 from ops.embedded.stack import Stack
@@ -34,14 +34,17 @@ def demo(
     as_json: AsJson = False,
     data: Annotated[
         Path,
-        typer.Option("--data", help=f"The folder below which the demo keeps a stack of its own, in {FOLDER}/."),
+        typer.Option(
+            "--data", readable=False, help=f"The folder below which the demo keeps a stack of its own, in {FOLDER}/."
+        ),
     ] = DEFAULT_DATA,
 ) -> None:
     """Play the main job through the real queue, check it, and stop everything."""
     console = messages if as_json else Console()
-    end_when_asked()
     stack = Stack(data / FOLDER, with_web_app=False, anew=True, report=complain)
     try:
+        end_when_asked()
+        data_folder(data)
         figures = _run(stack, console)
     except KeyboardInterrupt:
         console.print("Interrupted; everything has been stopped.")

@@ -65,7 +65,9 @@ def show(
     number: Annotated[int, typer.Argument(metavar="N", help="The message's number, as the list has it.")],
     html: Annotated[bool, typer.Option("--html", help="Print its HTML part alone.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Print all of it, as it was sent.")] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="The data folder, if not given before `show`.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", readable=False, help="The data folder, if not given before `show`.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one as a person reads it: its headers of interest, then its text."""
@@ -94,10 +96,13 @@ def _open(data: Path) -> Store:
         typer.Exit: there is none.
     """
     try:
+        messages_below(data).stat()
         return Store(messages_below(data))
-    except NoSuchMailboxError:
+    except (FileNotFoundError, NotADirectoryError, NoSuchMailboxError):
         complain(f"No stack has had a mailbox on {data}. Start one with `permit-hub up`.")
-        raise typer.Exit(1) from None
+    except OSError as error:
+        complain(f"{data} cannot be read: {error.strerror}. The user who started the stack can.")
+    raise typer.Exit(1)
 
 
 def _heads(store: Store, stored: Iterable[Stored]) -> Iterator[tuple[Stored, Head]]:

@@ -8,7 +8,12 @@ from rich.console import Console
 
 Data = Annotated[
     Path,
-    typer.Option("--data", envvar="PERMIT_HUB_DATA", help="The folder in which the embedded stack keeps its data."),
+    typer.Option(
+        "--data",
+        envvar="PERMIT_HUB_DATA",
+        readable=False,  # one that is another user's is refused in words of our own
+        help="The folder in which the embedded stack keeps its data.",
+    ),
 ]
 DEFAULT_DATA = Path(".data")
 

@@ -22,6 +22,7 @@ RunningOn = Annotated[
     typer.Option(
         "--data",
         envvar=f"{PREFIX}DATA",
+        readable=False,
         help="The data folder of a running `permit-hub up`. "
         f"Unless given: the hub that the other {PREFIX}… variables name, else {DEFAULT_DATA}.",
     ),
@@ -37,10 +38,15 @@ def reach(data: Path | None) -> None:
     named = SECRETS.is_dir() or any(name.startswith(PREFIX) for name in os.environ)
     if data is None and named:
         return
-    found = running.find(data or DEFAULT_DATA)
+    folder = data or DEFAULT_DATA
+    try:
+        found = running.find(folder)
+    except OSError as error:
+        complain(f"{folder} cannot be read: {error.strerror}. The user who started the stack can.")
+        raise typer.Exit(1) from None
     if found is None:
         complain(
-            f"No stack runs on {data or DEFAULT_DATA}. Start one with `permit-hub up`, "
+            f"No stack runs on {folder}. Start one with `permit-hub up`, "
             f"or name a hub: set {PREFIX}REDIS_URL, {PREFIX}DATABASE_URL and {PREFIX}HASH_KEY."
         )
         raise typer.Exit(1)

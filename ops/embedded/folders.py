@@ -1,7 +1,9 @@
 """Folders for the servers' data: private, and where the account that needs them can reach them."""
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -9,19 +11,50 @@ from ops.embedded.account import Account
 
 ELSEWHERE = Path("/var/lib")  # root's place for a server's data; unlike /var/tmp nothing there is cleaned by age
 
+MARK = "permit-hub.txt"  # tells a data folder from any other
+MARKED = "permit-hub keeps the data of a stack in this folder. Once the stack has stopped, the folder can be removed.\n"
+ANOTHER = "Name another folder with --data"
+
 
 class UnusableFolderError(RuntimeError):
     """A folder cannot be used, and the message says which and why."""
 
 
 def data_folder(path: Path) -> Path:
-    """Make the data folder if need be; others may pass through it but neither list nor read it."""
-    path.mkdir(parents=True, exist_ok=True)
-    path = path.resolve()
-    if path.stat().st_uid != os.geteuid():
-        raise UnusableFolderError(f"{path} belongs to another user: choose another folder with --data")
-    path.chmod(0o711)
-    return path
+    """Return the data folder: one of ours, an empty one, or a new one that others may pass through but not list.
+
+    The mode of a folder that was there already stays as it is.
+
+    Raises:
+        UnusableFolderError: it is no such folder, or cannot be written to.
+    """
+    try:
+        return _ours(path)
+    except OSError as error:
+        raise UnusableFolderError(f"{path} cannot be used: {error.strerror}. {ANOTHER}") from None
+
+
+def _ours(path: Path) -> Path:
+    if path.is_symlink():
+        raise UnusableFolderError(f"{path} is a link: name the folder itself with --data")
+    if not path.exists():
+        path.mkdir(parents=True)
+        path.chmod(0o711)
+    status = path.stat()
+    mark = path / MARK
+    if not stat.S_ISDIR(status.st_mode):
+        raise UnusableFolderError(f"{path} is not a folder. {ANOTHER}")
+    if status.st_uid != os.geteuid():
+        raise UnusableFolderError(f"{path} belongs to another user. {ANOTHER}")
+    if status.st_mode & stat.S_IWOTH:
+        raise UnusableFolderError(f"{path} can be written to by every user. {ANOTHER}")
+    if not mark.is_file():
+        if any(path.iterdir()):
+            raise UnusableFolderError(f"{path} holds something else. {ANOTHER}")
+        mark.write_text(MARKED)
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return path.resolve()
 
 
 def private_folder(path: Path, account: Account) -> Path:

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from ops.embedded.account import Account, server_account
 from ops.embedded.child import Program
-from ops.embedded.folders import private_folder, server_home
+from ops.embedded.folders import UnusableFolderError, private_folder, server_home
 
 SUPERUSER = "postgres"
 OWNER = "permit_hub_owner"  # migrations
@@ -112,8 +112,7 @@ def prepare(data: Path, packages: Path | None = None) -> Postgres:
     """Make a cluster below a data folder, or find the one that is there; `packages` is where the wheel is installed.
 
     Raises:
-        ops.embedded.folders.UnusableFolderError: its folder is gone, or another user's.
-        RuntimeError: the cluster could not be made.
+        ops.embedded.folders.UnusableFolderError: its folder is gone, another user's, or takes no cluster.
     """
     account = server_account()
     home = server_home(data, "postgres", account)
@@ -144,7 +143,7 @@ def _initialise(home: Path, cluster: Path, binaries: Path, account: Account) -> 
         check=False,
     )
     if made.returncode != 0:
-        raise RuntimeError(f"PostgreSQL's initdb failed: {made.stderr.strip()[-500:]}")
+        raise UnusableFolderError(f"PostgreSQL's initdb failed below {home}: {made.stderr.strip()[-500:]}")
     aside.rename(cluster)
 
 

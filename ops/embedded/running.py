@@ -30,14 +30,18 @@ def withdraw(data: Path) -> None:
 
 
 def find(data: Path) -> Running | None:
-    """Return the stack that runs on a data folder, or None; what a killed one left behind does not count."""
+    """Return the stack that runs on a data folder, or None; what a killed one left behind does not count.
+
+    Raises:
+        OSError: this user may not look.
+    """
     try:
         with (data / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return None
     except BlockingIOError:
         pass
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         return Running(**json.loads(_file(data).read_text()))

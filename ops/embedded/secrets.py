@@ -6,6 +6,8 @@ import secrets
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from ops.embedded.folders import UnusableFolderError
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -19,9 +21,16 @@ class Secrets:
 
 
 def load_or_make(data: Path) -> Secrets:
-    """Read the secrets; make and keep those that are missing."""
+    """Read the secrets; make and keep those that are missing.
+
+    Raises:
+        ops.embedded.folders.UnusableFolderError: their file is damaged.
+    """
     file = data / "secrets.json"
-    known = json.loads(file.read_text()) if file.exists() else {}
+    try:
+        known = dict(json.loads(file.read_text())) if file.exists() else {}
+    except (ValueError, TypeError):
+        raise UnusableFolderError(f"{file} is damaged: remove {data} to begin anew") from None
     found = Secrets(**{one.name: known.get(one.name) or secrets.token_hex(32) for one in fields(Secrets)})
     wanted = asdict(found)
     if wanted != known:

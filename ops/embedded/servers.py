@@ -10,7 +10,7 @@ from typing import Self
 from ephemeral_port_reserve import reserve
 
 from ops.embedded import postgres, secrets, valkey
-from ops.embedded.folders import data_folder
+from ops.embedded.folders import UnusableFolderError, data_folder
 from ops.embedded.supervisor import Supervisor
 from worker.settings import Settings
 
@@ -49,13 +49,13 @@ class Servers:
         """
         self.data = data_folder(self._wanted)
         self.logs = self.data / "log"
-        self.logs.mkdir(mode=0o700, exist_ok=True)
-        self._lock = _locked(self.data, self._lock_seconds)
-        self.secrets = secrets.load_or_make(self.data)
-        self.postgres = postgres.prepare(self.data)
-        self.valkey = valkey.prepare(
-            self.data, port=self._redis_port or free_port(), password=self.secrets.redis_password
-        )
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._unlock()
+            if isinstance(error, OSError):  # a full disk, or a mode that somebody changed
+                raise UnusableFolderError(f"{error.filename or self.data} cannot be used: {error.strerror}") from None
+            raise
         self.supervisor = Supervisor(self.logs, keep_open=(self._lock,))
         try:
             self.supervisor.start(self.postgres.program(), self.valkey.program())
@@ -67,9 +67,21 @@ class Servers:
             self.stop()
             raise
 
+    def _prepare(self) -> None:
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+        self._lock = _locked(self.data, self._lock_seconds)
+        self.secrets = secrets.load_or_make(self.data)
+        self.postgres = postgres.prepare(self.data)
+        self.valkey = valkey.prepare(
+            self.data, port=self._redis_port or free_port(), password=self.secrets.redis_password
+        )
+
     def stop(self) -> None:
         """End both, and whatever else the supervisor has started since."""
         self.supervisor.stop()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
