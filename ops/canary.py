@@ -6,7 +6,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 
 from celery import Celery
 from redis import Redis, RedisError
@@ -18,6 +19,10 @@ ANSWER_SECONDS = 60
 HEALTHY_SECONDS = 27  # the longest task may take 25
 POLL_SECONDS = 0.05
 RESULT_KEY = "celery-task-meta-"  # Celery's name for it
+
+
+class _HeardEnough(Exception):  # noqa: N818 - it ends the waiting, and is no error
+    pass
 
 
 class Canary:
@@ -47,6 +52,23 @@ class Canary:
         """Send a ping and return its id."""
         sent = self._celery.send_task(PING, queue=queue, expires=ANSWER_SECONDS, ignore_result=False)
         return str(sent.id)
+
+    def served(self, queues: Collection[str], seconds: float) -> set[str]:
+        """Return the queues that workers take from, as those say that answer a broadcast in time.
+
+        It returns sooner once each of `queues` is among them.
+        """
+        heard: set[str] = set()
+
+        def hear(reply: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+            for consumed in reply.values():
+                heard.update(str(queue["name"]) for queue in consumed)
+            if heard.issuperset(queues):
+                raise _HeardEnough
+
+        with suppress(_HeardEnough):
+            self._celery.control.broadcast("active_queues", reply=True, timeout=seconds, callback=hear)
+        return heard
 
     def was_answered(self, ping: str) -> bool:
         """Say whether a worker has run the ping of this id."""

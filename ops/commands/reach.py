@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from kombu.exceptions import OperationalError
 from permit_hub_client import HubError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
@@ -60,7 +61,7 @@ def asking() -> Iterator[None]:
         yield
     except HubError as error:
         complain(f"The hub gave no answer: {error}.")
-    except RedisError as error:
+    except (RedisError, OperationalError) as error:
         complain(f"Redis ({PREFIX}REDIS_URL) does not answer: {type(error).__name__}.")
     except SQLAlchemyError as error:
         complain(f"The database does not answer: {type(error).__name__}. Is its URL right, and is it migrated?")

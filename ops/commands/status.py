@@ -1,23 +1,21 @@
 """`permit-hub status`: how far each lane and queue is behind, and whether workers work."""
 
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, tzinfo
 from typing import Annotated
 
-import redis
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from integrations.channels.registry import CHANNELS
-from ops.canary import Canary
-from ops.commands.options import AsJson
+from ops import served
+from ops.commands.options import AsJson, messages
 from ops.commands.printed import print_json, table, to_the_minute
 from ops.commands.reach import RunningOn, asking, reach
-from schemas.jobs import Queue
+from ops.served import QueueStatus
 from worker.db import status as backlog
 from worker.db import stuck
 from worker.db.engine import make_engine, transact
@@ -27,10 +25,8 @@ from worker.db.stuck import Kind, Stuck
 from worker.db.ticks import Tick
 from worker.domain.breaker import BreakerState
 from worker.services.stuck import asked
-from worker.settings import Settings, settings
+from worker.settings import settings
 
-POLL_SECONDS = 0.01
-REDIS_SECONDS = 3.0
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds; each is used from twice its length on
 STUCK = {
     Kind.CONSENT: "consent not carried out for 5 min",
@@ -49,28 +45,22 @@ STUCK = {
 WAITING = ("consent", "change", "routine", "oldest due", "failing", "leased")
 
 
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
-    """A queue: how many messages wait, and whether a ping through it was answered in time."""
-
-    queue: str
-    waiting: int
-    alive: bool
-
-
 def status(
     data: RunningOn = None,
     as_json: AsJson = False,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the workers' answers.")] = 3.0,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for workers that do not answer at once: one may be starting.")
+    ] = 15.0,
 ) -> None:
-    """Show what waits for each provider and what holds it back, and for each queue whether a worker answers on it.
+    """Show what waits for each provider and what holds it back, and for each queue whether a worker takes from it.
 
-    Exit code 1 if on some queue none does.
+    Exit code 1 if from some queue none does.
     """
     reach(data)
     configured = settings()
     with asking():
-        queues = _queues(configured, wait)
+        with messages.status("asking the workers"):
+            queues = served.ask(_queue_names(), configured.redis_url, configured.redis_prefix, wait)
         engine = make_engine(configured)
         known = transact(engine, lambda db: backlog.read(db, configured.providers, CHANNELS))
         today = datetime.now(configured.zone).date()
@@ -85,31 +75,19 @@ def status(
             console.print()
         console.print(_clock(known.clock, configured.zone))
         console.print(_file(known.file_rewrite, configured.zone))
-        console.print(_stuck(waiting))
+        for line in _unserved(queues, configured.zone):
+            console.print(line)
+        if waiting or all(queue.served for queue in queues):
+            console.print(_stuck(waiting))
         console.print(f"residents to be published: {known.unpublished_residents:,}   epoch: {known.epoch}")
-    if any(not queue.alive for queue in queues):
+    if not all(queue.served for queue in queues):
         raise typer.Exit(1)
 
 
-def _queues(configured: Settings, wait: float) -> list[QueueStatus]:
-    names = [
-        *(str(queue) for queue in Queue),
-        "calendar",
-        "remind",
-        *(f"deliver.{name}" for name in configured.providers),
-    ]
-    options = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-    with redis.Redis.from_url(configured.redis_url, **options) as client:
-        waiting = {name: int(client.llen(configured.redis_prefix + name)) for name in names}
-    canary = Canary(configured.redis_url, configured.redis_prefix)
-    pings = {name: canary.send(name) for name in names}
-    deadline = time.monotonic() + wait
-    alive: set[str] = set()
-    while len(alive) < len(names) and time.monotonic() < deadline:
-        alive |= {name for name in names if name not in alive and canary.was_answered(pings[name])}
-        time.sleep(POLL_SECONDS)
-    canary.close()
-    return [QueueStatus(name, waiting[name], name in alive) for name in names]
+def _queue_names() -> list[str]:
+    from celeryconfig import task_queues  # it reads the settings, which `reach` completes
+
+    return [queue.name for queue in task_queues]
 
 
 def _shares(providers: Sequence[ProviderStatus]) -> Table:
@@ -215,8 +193,22 @@ def _alarming(count: int) -> Text:
 
 
 def _lines(queues: Sequence[QueueStatus], wait: float) -> Table:
-    made = table("Messages in the queues", "queue", "waiting", "a worker answers", right=frozenset({"waiting"}))
+    made = table("Messages in the queues", "queue", "waiting", "a worker takes from it", right=frozenset({"waiting"}))
     for one in queues:
-        answer = Text("yes", style="green") if one.alive else Text(f"no, not within {wait:g} s", style="red")
-        made.add_row(one.queue, f"{one.waiting:,}", answer)
+        if one.answered:
+            served = Text("yes", style="green")
+        elif one.served:
+            served = Text(f"yes, busy for {wait:g} s", style="yellow")
+        else:
+            served = Text(f"no, not within {wait:g} s", style="red")
+        made.add_row(one.queue, f"{one.waiting:,}", served)
     return made
+
+
+def _unserved(queues: Sequence[QueueStatus], zone: tzinfo) -> Iterator[Text]:
+    """Say from which queues no worker takes, and what that leaves waiting."""
+    for one in queues:
+        if not one.served:
+            at = one.oldest_submitted_at
+            since = "" if at is None else f", the oldest of {to_the_minute(at, zone)}"
+            yield Text(f"no worker takes from {one.queue}: {one.waiting:,} wait{since}", style="red")

@@ -50,13 +50,15 @@ class Servers:
         self.data = data_folder(self._wanted)
         self.logs = self.data / "log"
         try:
+            self.logs.mkdir(mode=0o700, exist_ok=True)
+            self._lock = lock = _locked(self.data, self._lock_seconds)
             self._prepare()
         except BaseException as error:
             self._unlock()
             if isinstance(error, OSError):  # a full disk, or a mode that somebody changed
                 raise UnusableFolderError(f"{error.filename or self.data} cannot be used: {error.strerror}") from None
             raise
-        self.supervisor = Supervisor(self.logs, keep_open=(self._lock,))
+        self.supervisor = Supervisor(self.logs, keep_open=(lock,))
         try:
             self.supervisor.start(self.postgres.program(), self.valkey.program())
             if self._anew:
@@ -68,8 +70,6 @@ class Servers:
             raise
 
     def _prepare(self) -> None:
-        self.logs.mkdir(mode=0o700, exist_ok=True)
-        self._lock = _locked(self.data, self._lock_seconds)
         self.secrets = secrets.load_or_make(self.data)
         self.postgres = postgres.prepare(self.data)
         self.valkey = valkey.prepare(

@@ -34,8 +34,14 @@ def test_what_is_stuck_is_shown_in_red(permit_hub, hub_environment, dead_letter)
     assert "2 d" in line
 
 
-def test_where_nothing_is_stuck_that_is_said(permit_hub, hub_environment):
-    assert "nothing is stuck" in permit_hub("status", "--wait", "0.2", **hub_environment).stdout
+def test_where_nothing_is_stuck_that_is_said(city):
+    assert "nothing is stuck" in city.prints("status", "--wait", "30")
+
+
+def test_where_no_worker_runs_nothing_is_said_to_be_well(permit_hub, hub_environment):
+    ended = permit_hub("status", "--wait", "0.2", **hub_environment)
+    assert ended.returncode == 1
+    assert "nothing is stuck" not in ended.stdout
 
 
 def test_every_kind_is_put_into_words():

@@ -105,7 +105,7 @@ def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
     assert NO_CERTIFICATE in installation.named(UNCERTIFIED)[0]
 
     status = city.tells("status", "--wait", "20")  # with exit code 0: a worker of each lane answers
-    assert all(queue["alive"] for queue in status["queues"])
+    assert all(queue["served"] for queue in status["queues"])
     lanes = {one["provider"]: (one["unconfigured"], one["consent"]) for one in status["providers"]}
     assert lanes == {KEYLESS: (NO_KEY, 1), UNCERTIFIED: (NO_CERTIFICATE, 1), RIGHT: (None, 0)}
     assert re.search(rf"^{KEYLESS} .* {KEY} ", city.prints("status", "--wait", "20"), re.MULTILINE)
