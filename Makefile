@@ -47,12 +47,17 @@ pins: $(READY) ## Make requirements/*.txt again from requirements/*.in
 	$(COMPILE) --upgrade requirements/runtime.in --output-file requirements/runtime.txt
 	$(COMPILE) --upgrade requirements/dev.in --constraints requirements/runtime.txt --output-file requirements/dev.txt
 
+# A command that fails here says in its last line what to do.
 $(PINNED): requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "This needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }
+	@test "$$("$(PYTHON)" -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)" = True || { \
+		echo 'This needs Python 3.11 or newer, and "$(PYTHON)" is not. Install it, or name it: make PYTHON=python3.12' >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo '"$(PYTHON)" lacks venv or ensurepip. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	@echo "Setting up .venv (once, about a minute)" >&2
-	@test -x $(BIN)/python && test -e $@ || $(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@test -x $(BIN)/python && test -e $@ || "$(PYTHON)" -m venv --clear .venv || { \
+		echo 'The environment .venv could not be made in this folder; the reason stands above.' >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt || { \
+		echo 'pip could not install the packages. Can it reach pypi.org? If not, name a mirror: make PIP_INDEX_URL=https://…' >&2; exit 1; }
 	@touch $@
 
 $(READY): $(PINNED) pyproject.toml upstream/client/pyproject.toml upstream/personal_space/pyproject.toml

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ops.commands.options import DEFAULT_DATA, AsJson, Data, complain, messages
 from ops.demo.account import existing_permits
+from ops.embedded import running
 from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
@@ -101,6 +102,12 @@ def _show(stack: Stack, account: Account, as_json: bool) -> None:
         table.add_row(name, address)
     messages.print(table)
     messages.print(f"Sign in at {stack.web_app.url} as {account.email}, password {account.password}.", highlight=False)
+    messages.print(
+        f"Web apps reach the hub by the URL in {running.broker_file(stack.servers.data)}, which holds the password.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     where = "" if stack.servers.data == DEFAULT_DATA.resolve() else f" --data {shlex.quote(str(stack.servers.data))}"
     messages.print(
         f"What is sent to residents by e-mail stays here: permit-hub mailbox{where}",

@@ -17,16 +17,20 @@ class Running:
 
 
 def announce(data: Path, *, pid: int, addresses: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Write down that the stack runs, readable by its own user only."""
-    file = _file(data)
-    file.unlink(missing_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(json.dumps({"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}))
+    """Write down that the stack runs and where its broker is, readable by its own user only."""
+    _keep(broker_file(data), environment["PERMIT_HUB_REDIS_URL"] + "\n")
+    _keep(_file(data), json.dumps({"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}))
 
 
 def withdraw(data: Path) -> None:
     """Remove what `announce` wrote."""
-    _file(data).unlink(missing_ok=True)
+    for file in (_file(data), broker_file(data)):
+        file.unlink(missing_ok=True)
+
+
+def broker_file(data: Path) -> Path:
+    """Return the file that holds the broker's URL, password included, while the stack runs."""
+    return data / "broker-url"
 
 
 def find(data: Path) -> Running | None:
@@ -47,6 +51,12 @@ def find(data: Path) -> Running | None:
         return Running(**json.loads(_file(data).read_text()))
     except (FileNotFoundError, json.JSONDecodeError):
         return None  # it is starting or stopping
+
+
+def _keep(file: Path, text: str) -> None:
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(text)
 
 
 def _file(data: Path) -> Path:

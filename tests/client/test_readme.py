@@ -1,4 +1,4 @@
-"""The example of the README runs as it stands, but for the address of the broker."""
+"""The example of the README runs as it stands, but for the keys' prefix; on a whole hub: tests/ops/test_readme.py."""
 
 import json
 import re
@@ -15,9 +15,10 @@ README = Path(__file__).parents[2] / "README.md"
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
 
 
-def test_the_example_runs(toy: ToyHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_runs(toy: ToyHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER", toy.url)
     toy.redis.set(f"{toy.prefix}space:r-1001", json.dumps(SPACE))
-    here = EXAMPLE.replace('"redis://broker:6379",', f'"{toy.url}", prefix="{toy.prefix}",')
+    here = EXAMPLE.replace('source="my-portal"', f'source="my-portal", prefix="{toy.prefix}"')
     assert here != EXAMPLE
 
     names: dict[str, Any] = {}
@@ -26,7 +27,8 @@ def test_the_example_runs(toy: ToyHub, capsys: pytest.CaptureFixture[str]) -> No
         assert capsys.readouterr().out == f"True {SPACE['consent']}\n"
 
 
-def test_the_hub_takes_the_job_of_the_example() -> None:
+def test_the_hub_takes_the_job_of_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER", "redis://broker:6379")
     before_printing, _, _ = EXAMPLE.partition("print(")
     names: dict[str, Any] = {}
     exec(before_printing.replace("hub.submit(", "hub.job("), names)

@@ -1,0 +1,38 @@
+"""The README's example against a running stack: the way that the README names, and the code that it prints."""
+
+import os
+import re
+import shlex
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+(EXAMPLE,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(REACHING,) = re.findall(r"`(BROKER=[^`]*)`", README)
+
+
+def test_the_example_runs_on_the_stack_as_it_is_printed(city, tmp_path):
+    (tmp_path / ".data").symlink_to(city.folder)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    (tmp_path / ".venv" / "bin" / "python").chmod(0o755)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{REACHING} -"],
+        cwd=tmp_path,
+        input=EXAMPLE,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("True {'version': 1, ")
+    refused = {one["provider"] for one in city.hub.space("r-1001")["consent"]["providers"] if not one["allowed"]}
+    assert refused >= {"paybyphone", "easypark"}
+
+
+def test_only_its_user_reads_the_brokers_url(city):
+    assert stat.S_IMODE((city.folder / "broker-url").stat().st_mode) == 0o600
+    assert (city.folder / "broker-url").read_text() == city.environment["PERMIT_HUB_REDIS_URL"] + "\n"
