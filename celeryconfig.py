@@ -28,12 +28,10 @@ broker_transport_options: dict[str, Any] = {
     "global_keyprefix": _settings.redis_prefix,
     "visibility_timeout": VISIBILITY_SECONDS,
     "unacked_restore_interval": 2,  # kombu looks for such messages this often (default 10)
-    "unacked_restore_throttle": 1,  # and at every look, not at every tenth
-    "unacked_mutex_expire": 10,  # a worker killed while looking holds up the others no longer than this (default 300)
     "socket_timeout": SOCKET_SECONDS,  # a half-open connection must not hang a publish for ever
     "socket_connect_timeout": SOCKET_SECONDS,
     "socket_keepalive": True,
-    "health_check_interval": 10,  # finds a BRPOP that will never be answered
+    "health_check_interval": 10,  # finds a wait for a message that will never be answered
 }
 result_backend_transport_options: dict[str, Any] = {
     "global_keyprefix": _settings.redis_prefix,

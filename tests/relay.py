@@ -37,7 +37,8 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hand on what is read, until either side ends."""
     try:
         while data := await reader.read(65_536):
             writer.write(data)
@@ -51,7 +52,7 @@ async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 async def _serve(port: int, target: int) -> None:
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", target)
-        await asyncio.gather(_hand_on(reader, back), _hand_on(there, writer))
+        await asyncio.gather(hand_on(reader, back), hand_on(there, writer))
 
     async with await asyncio.start_server(meet, "127.0.0.1", port) as server:
         await server.serve_forever()

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -133,8 +133,17 @@ class Stack:
         self.redis.client_unpause()
 
     def publishing(self) -> bool:
-        """Tell whether somebody's script is kept waiting."""
-        return any(client["cmd"] == "evalsha" and "b" in client["flags"] for client in self.redis.client_list())
+        """Tell whether a script is kept waiting, other than those with which workers look for messages."""
+        looking = set[int]()
+        for child in self._supervisor.children:
+            with suppress(psutil.NoSuchProcess):
+                looking |= {one.laddr.port for one in psutil.Process(child.pid).net_connections("tcp")}
+        return any(
+            client["cmd"] == "evalsha"
+            and "b" in client["flags"]
+            and int(client["addr"].rpartition(":")[2]) not in looking
+            for client in self.redis.client_list()
+        )
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the database, over a connection of its own."""

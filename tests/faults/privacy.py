@@ -8,7 +8,7 @@ from ops.embedded.servers import Servers
 from tests.faults.harness import Stack
 from tests.faults.people import MARK
 
-MEANT_FOR_IT = ("space:", "export:", "unacked")  # the resident's own screen and export, and jobs on their way
+MEANT_FOR_IT = ("space:", "export:", "taken")  # the resident's own screen and export, and jobs on their way
 
 
 def nothing_personal_shows(stack: Stack, servers: Servers) -> None:

@@ -50,7 +50,7 @@ def worked_off(stack: Stack, queue: str) -> None:
     with closing(Canary(stack.valkey.url, stack.prefix)) as canary:
         ping = canary.send(queue)
         eventually(lambda: canary.was_answered(ping), "the queue's last message taken")
-    eventually(lambda: not stack.redis.exists(f"{stack.prefix}unacked"), "all done that was taken")
+    eventually(lambda: not stack.redis.exists(f"{stack.prefix}taken"), "all done that was taken")
 
 
 def state(stack: Stack, person: Person) -> tuple[str, str | None, int] | None:

@@ -92,7 +92,7 @@ class Worker:
         """Tell whether nothing waits and nothing is taken."""
         lists = [key for key in self.redis.scan_iter(f"{self.prefix}*") if self.redis.type(key) == b"list"]
         waiting = [key for key in lists if key != f"{self.prefix}recorded".encode()]
-        return not waiting and not self.redis.hlen(f"{self.prefix}unacked")
+        return not waiting and not self.redis.hlen(f"{self.prefix}taken")
 
     def send(self, task: str, *args: Any, queue: str = "jobs") -> str:
         """Send as a Celery client does, and return the task's id; the result is read without Celery's machinery."""

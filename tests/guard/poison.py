@@ -164,20 +164,18 @@ HARMLESS = {
 }
 """Messages with something odd in a place that is not read: they are served."""
 
-UNACKNOWLEDGED = tuple(
-    item if isinstance(item, bytes) else json.dumps(item).encode()
-    for item in (
-        SECRET.encode(),
-        b"[" * 100_000,
-        [],
-        {},
-        [[SECRET], "", "jobs"],
-        [{"body": SECRET}, "", "jobs"],
-        [{"headers": {}, "properties": {"delivery_info": {"routing_key": [SECRET]}}}, "", "jobs"],
-        [{"headers": {}, "properties": {"delivery_info": {"routing_key": "jobs"}}}, "", "jobs"],
-    )
+TAKEN = (
+    b"",
+    SECRET.encode(),
+    b"jobs",
+    b"\n" + SECRET.encode(),
+    b"a queue with spaces\n{}",
+    b"jobs\x06\x163\n{}",
+    b"\xff\xfe\n{}",
+    json.dumps([{"body": SECRET}, "", "jobs"]).encode(),
+    b"[" * 100_000,
 )
-"""What does not belong in the hash of unacknowledged messages."""
+"""What does not belong in the hash of messages that are taken."""
 
 BROADCASTS = tuple(
     item if isinstance(item, bytes) else json.dumps(item).encode()

@@ -1,13 +1,13 @@
 """Whatever stands on a queue: it is acknowledged, refused with a code, recorded, answered, and nothing else happens."""
 
-import json
+import hmac
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.guard.harness import Raw, Worker, eventually
-from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, UNACKNOWLEDGED, Poison
+from tests.guard.harness import HASH_KEY, Raw, Worker, eventually
+from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, TAKEN, Poison
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +51,10 @@ def test_a_sender_chooses_neither_the_name_nor_the_place_under_which_its_message
     properties = {"delivery_tag": "another's", "delivery_info": {"exchange": "x", "routing_key": "elsewhere"}}
     worker.push(Raw(task="probe.hold", properties=properties).item())
     eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
-    kept = worker.redis.hgetall(f"{worker.prefix}unacked")
+    kept = worker.redis.hgetall(f"{worker.prefix}taken")
     worker.redis.lpush(f"{worker.prefix}release", 1)
     assert list(kept) != [b"another's"]
-    assert [json.loads(entry)[1:] for entry in kept.values()] == [["", "jobs"]]
+    assert [entry.partition(b"\n")[0] for entry in kept.values()] == [b"jobs"]
 
 
 def test_all_poison_at_once_does_not_hold_up_the_next_job(worker: Worker) -> None:
@@ -91,12 +91,30 @@ def test_nobody_stops_a_worker_over_the_broker(worker: Worker) -> None:
     assert worker.call("hub.ping") == "pong"
 
 
-def test_poison_among_the_unacknowledged_is_dropped_when_it_is_due_again(worker: Worker) -> None:
-    for number, held in enumerate(UNACKNOWLEDGED):
-        worker.redis.hset(f"{worker.prefix}unacked", f"poisoned-{number}", held)
-        worker.redis.zadd(f"{worker.prefix}unacked_index", {f"poisoned-{number}": time.time() - 3_600})
+def put_among_the_taken(worker: Worker, tag: str | bytes, entry: bytes) -> None:
+    """Note a message as taken by a worker that has long been dead."""
+    worker.redis.hset(f"{worker.prefix}taken", tag, entry)
+    worker.redis.zadd(f"{worker.prefix}taken_index", {tag: time.time() - 3_600})
+
+
+def test_poison_among_what_is_taken_is_dropped_when_it_is_due_again(worker: Worker) -> None:
+    for number, entry in enumerate(TAKEN):
+        put_among_the_taken(worker, f"poisoned-{number}", entry)
+    put_among_the_taken(worker, b"\xff\x00", SECRET.encode())
+    worker.redis.zadd(f"{worker.prefix}taken_index", {"no-entry": time.time() - 3_600})
     recorded: list[list[str]] = []
-    eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) == len(UNACKNOWLEDGED), "the records")
+    eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) == len(TAKEN) + 1, "the records")
+    assert {(line[0], line[2]) for line in recorded} == {("malformed_message", "taken")}
+    eventually(lambda: not worker.redis.zcard(f"{worker.prefix}taken_index"), "an empty index")
+
+
+@pytest.mark.parametrize("item", [b"", b"\xff\x00\n\xfe", b"jobs\n{}", SECRET.encode()])
+def test_poison_that_a_dead_worker_had_taken_comes_back_byte_for_byte(worker: Worker, item: bytes) -> None:
+    put_among_the_taken(worker, "poison", b"jobs\n" + item)
+    recorded: list[list[str]] = []
+    eventually(lambda: recorded.extend(worker.refusals()) or recorded, "the record")
+    digest = hmac.digest(HASH_KEY.encode(), item, "sha256").hex()
+    assert [(line[0], line[2], line[5], line[6]) for line in recorded] == [("not_json", "jobs", str(len(item)), digest)]
 
 
 def test_a_task_may_put_its_own_message_back(worker: Worker) -> None:
@@ -104,8 +122,20 @@ def test_a_task_may_put_its_own_message_back(worker: Worker) -> None:
     assert worker.refusals() == []
 
 
+def test_what_is_no_list_in_the_place_of_a_queue_stops_no_other_queue(worker: Worker) -> None:
+    before = worker.pids()
+    worker.redis.set(f"{worker.prefix}bulk", SECRET)
+    try:
+        eventually(lambda: "queue.unreadable" in worker.logged(), "a log line")
+        for _ in range(3):
+            assert worker.call("permit.cancel", "{}") == 2
+    finally:
+        worker.redis.delete(f"{worker.prefix}bulk")
+    assert worker.call("hub.ping", queue="bulk") == "pong"
+    assert worker.pids() == before
+
+
 def test_what_a_dead_worker_had_taken_runs(worker: Worker) -> None:
     raw = Raw()
-    worker.redis.hset(f"{worker.prefix}unacked", "left", json.dumps([json.loads(raw.item()), "", "jobs"]))
-    worker.redis.zadd(f"{worker.prefix}unacked_index", {"left": time.time() - 3_600})
+    put_among_the_taken(worker, "left", b"jobs\n" + raw.item())
     assert worker.answer(raw.id) == 2

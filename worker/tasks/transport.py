@@ -1,22 +1,33 @@
 """kombu's Redis transport with a gate: no message reaches Celery, or goes back to a queue, unchecked.
 
-kombu parses what it popped and what it restores with no care for errors: one bad list item ends the consumer. Only a
-worker's own consumer uses this transport; publishers, beat and Flower use the plain one.
+kombu parses what it popped with no care for errors: one bad list item ends the consumer. It also pops a message before
+it notes it as taken: a worker killed in between loses it. Here both are one step (`worker.tasks.taken`), and waiting for
+a message takes nothing (`worker.tasks.waiting`). Only a worker's own consumer uses this transport; publishers, beat and
+Flower use the plain one.
 """
 
 import json
+from functools import cached_property
 from queue import Empty
+from time import time
 from typing import Any, Protocol
+from uuid import uuid4
 
+import redis
+import structlog
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
-from kombu.utils.encoding import bytes_to_str
+from redis.exceptions import ResponseError
 
 from schemas.receipts import RefusalCode
+from worker.tasks.taken import Source, TakenMessages
+from worker.tasks.waiting import Wait, WaitingPoller
 
 MAX_BROADCAST_BYTES = 65_536  # remote control: a command and its arguments
 BROADCAST = "broadcast"
-UNACKED = "unacked"
+TAKEN = "taken"
+
+log = structlog.get_logger()
 
 
 class Gate(Protocol):
@@ -30,24 +41,102 @@ class Gate(Protocol):
 
 
 class GuardedQoS(kombu_redis.QoS):
-    """Acknowledgements that survive whatever stands in the hash of unacknowledged messages."""
+    """Acknowledgements over `TakenMessages`: a message is noted when it is taken, and goes back byte for byte."""
 
-    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put a message back on its queue; one that cannot be read is dropped and recorded."""
-        try:
-            super().restore_by_tag(tag, client, leftmost)  # type: ignore[no-untyped-call]
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
-            with self.channel.conn_or_acquire(client) as connection:
-                raw = connection.hget(self.unacked_key, tag)
-                self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
-            self.channel.refuse(raw or b"", UNACKED)
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Keep in mind what the server has noted already."""
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Have a message forgotten."""
+        self.channel.taken.forget(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Have a message forgotten, or put behind all others with one more process that it has cost.
+
+        Celery rejects so when the child that ran the task was lost; a worker that was stopped restores instead.
+        """
+        if requeue:
+            raw = self.get(delivery_tag)._raw  # type: ignore[no-untyped-call]
+            raw["headers"]["lost_children"] += 1
+            self.channel.taken.put_back_last(delivery_tag, json.dumps(raw).encode())
+            virtual.QoS.ack(self, delivery_tag)
+        else:
+            self.ack(delivery_tag)
+
+    def restore_by_tag(self, tag: str | bytes, client: Any = None, leftmost: bool = False) -> None:
+        """Put a message back on its queue as it came; one whose queue cannot be read is dropped and recorded."""
+        del client, leftmost  # kombu's signature
+        unreadable = self.channel.taken.put_back_first(tag)
+        if unreadable is not None:
+            self.channel.refuse(unreadable, TAKEN)
+            self.channel.taken.forget(tag)
+
+    def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 0) -> None:
+        """Put back what was taken so long ago that its worker must be gone; two workers at once do no harm."""
+        del start, num, interval  # kombu's signature
+        for tag in self.channel.taken.since_before(time() - self.visibility_timeout):
+            try:
+                self.restore_by_tag(tag)
+            except ResponseError as error:  # something that is no list stands in its queue's place: it stays noted
+                log.error("message.not_restored", error=str(error))
 
 
 class GuardedChannel(kombu_redis.Channel):
-    """A channel to Redis that checks what it reads and what it puts back."""
+    """A channel to Redis that checks what it reads and loses nothing that it takes."""
 
     QoS = GuardedQoS
+    max_connections = 100  # one waits for each queue
     _shared_client: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._waits: dict[str, Wait] = {}
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def taken(self: Any) -> TakenMessages:
+        """Return what workers have taken; over a plain client, as kombu's would prefix a script's first key alone."""
+        return TakenMessages(redis.Redis(connection_pool=self.pool), self.global_keyprefix)
+
+    def waits(self: Any) -> list[Wait]:
+        """Return what waits for the queues that are consumed from."""
+        return [self._waits.get(queue) or self._wait_for(queue) for queue in self.active_queues]
+
+    def hear(self: Any, wait: Wait) -> bool:
+        """Take the next message, now that a wait is over, and deliver it if the gate admits it.
+
+        Raises:
+            Empty: there is none, or this worker has enough.
+        """
+        if not (wait.hear() and self.qos.can_consume()):
+            raise Empty
+        tag = str(uuid4())
+        taken = self.taken.take(tag, time(), self._sources())
+        if taken is None:
+            raise Empty
+        queue, item = taken
+        self._queue_cycle.rotate(queue)
+        gate: Gate | None = self.connection.gate
+        if gate is None:
+            raise RuntimeError("a guarded transport without its gate")
+        message = gate.admit(item, queue)
+        if message is None:
+            self.taken.forget(tag)
+        else:
+            message["properties"]["delivery_tag"] = tag
+            self.connection._deliver(message, queue)
+        return True
+
+    def _wait_for(self: Any, queue: str) -> Wait:
+        client = super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        wait = self._waits[queue] = Wait(client, self.global_keyprefix + queue)
+        return wait
+
+    def _sources(self: Any) -> list[Source]:
+        """Return all lists, in an order in which each queue has its turn."""
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        return [Source(self._q_for_pri(queue, step), queue) for step in self.priority_steps for queue in queues]
 
     def _create_client(self: Any, asynchronous: bool = False) -> Any:
         """Return one client for all: kombu makes a new one for each of the five commands that a task takes."""
@@ -63,44 +152,20 @@ class GuardedChannel(kombu_redis.Channel):
         if gate is not None:
             gate.refuse(item, queue, RefusalCode.MALFORMED_MESSAGE)
 
-    def _brpop_read(self: Any, **options: Any) -> bool:
-        """Read one item as kombu does, and let the gate parse it."""
-        try:
-            try:
-                answer = self.client.parse_response(self.client.connection, "BRPOP", **options)
-            except self.connection_errors:
-                self.client.connection.disconnect()
-                raise
-            if not answer:
-                raise Empty
-            key, item = answer
-            queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
-            self._queue_cycle.rotate(queue)
-            gate: Gate | None = self.connection.gate
-            if gate is None:
-                raise RuntimeError("a guarded transport without its gate")
-            message = gate.admit(item, queue)
-            if message is not None:
-                self.connection._deliver(message, queue)
-            return True
-        finally:
-            self._in_poll = None
-            self._flush_brpop_reauth()
+    def _restore(self: Any, message: Any, leftmost: bool = False) -> None:
+        """Put a message back as it came."""
+        self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
 
-    def _do_restore_message(
-        self: Any, payload: Any, _exchange: Any, _routing_key: Any, pipe: Any, leftmost: bool = False
-    ) -> None:
-        """Put back only what the gate let in, and count the processes that it has cost.
+    def _poll_error(self: Any, type: Any, **options: Any) -> None:  # noqa: A002  (kombu's name)
+        if isinstance(type, Wait):
+            type.hear()
+        else:
+            super()._poll_error(type, **options)  # type: ignore[no-untyped-call]
 
-        Celery rejects towards the far end when the child that ran the task was lost; every other restore is a worker
-        that was stopped.
-        """
-        queue = payload["properties"]["delivery_info"]["routing_key"]  # what is missing: see `restore_by_tag`
-        if not isinstance(queue, str):
-            raise TypeError
-        if leftmost:
-            payload["headers"]["lost_children"] = payload["headers"].get("lost_children", 0) + 1
-        super()._do_restore_message(payload, "", queue, pipe, leftmost)  # type: ignore[no-untyped-call]
+    def _close_clients(self: Any) -> None:
+        super()._close_clients()  # type: ignore[no-untyped-call]
+        for wait in self._waits.values():
+            wait.close()
 
     def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
         """Silence a broadcast that is no command: kombu would log it, or die of it."""
@@ -117,6 +182,10 @@ class GuardedTransport(kombu_redis.Transport):
 
     Channel = GuardedChannel
     gate: Gate | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self.cycle: Any = WaitingPoller()  # type: ignore[no-untyped-call]
 
 
 def _is_command(data: bytes) -> bool:

@@ -1,0 +1,142 @@
+"""A consumer to be killed, and a relay between it and Valkey that kills it when the server's answer goes by."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import redis
+from kombu import Connection, Consumer, Exchange, Queue
+from kombu.asynchronous import Hub
+
+from schemas.receipts import RefusalCode
+from tests.relay import hand_on
+from worker.tasks.transport import GuardedTransport
+
+PREFIX = "handing-over:"
+QUEUE = "consent"
+MARK = b'"correlation_id"'  # in every message
+HANDLED = f"{PREFIX}handled"
+OPTIONS = {"global_keyprefix": PREFIX, "visibility_timeout": 3_600, "unacked_restore_interval": 1}
+
+
+class OpenGate:
+    """Lets everything in."""
+
+    def admit(self, item: bytes, queue: str) -> dict[str, Any]:
+        admitted: dict[str, Any] = json.loads(item)
+        admitted["properties"]["delivery_info"] = {"exchange": "", "routing_key": queue}
+        return admitted
+
+    def refuse(self, item: bytes, queue: str, code: RefusalCode) -> None:
+        raise AssertionError
+
+
+def consume(url: str, direct_url: str, *, in_event_loop: bool) -> None:
+    """Note each message as handled, then acknowledge it, until killed."""
+    store = redis.Redis.from_url(direct_url)
+
+    def handle(message: Any) -> None:
+        store.lpush(HANDLED, message.headers["id"])
+        message.ack()
+
+    path = f"{GuardedTransport.__module__}:{GuardedTransport.__name__}"
+    with Connection(url, transport=path, transport_options=OPTIONS) as connection:
+        connection.transport.gate = OpenGate()
+        channel = connection.channel()
+        channel.basic_qos(0, 1, False)
+        queue = Queue(QUEUE, Exchange("", type="direct"), routing_key=QUEUE)
+        with Consumer(channel, [queue], on_message=handle):
+            if in_event_loop:  # as a worker does
+                hub = Hub()
+                connection.register_with_event_loop(hub)
+                hub.run_forever()
+            while True:
+                connection.drain_events()
+
+
+@dataclass
+class Blow:
+    """When a consumer is to be killed: at which answer with a message in it, before it arrives or so long after."""
+
+    pid: int
+    answer: int
+    after_seconds: float | None
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class Relay:
+    """Hands bytes on, and kills as it is told."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self.blow: Blow | None = None
+
+    async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        await asyncio.gather(hand_on(reader, back), self._hand_back(there, writer))
+
+    async def _hand_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tail = b""
+        try:
+            while data := await reader.read(65_536):
+                blow = self.blow
+                if blow is not None:
+                    blow.answer -= (tail + data).count(MARK)
+                    tail = data[1 - len(MARK) :]
+                    if blow.answer <= 0:
+                        self.blow = None
+                        if blow.after_seconds is None:
+                            blow.kill()
+                            return
+                        writer.write(data)
+                        await writer.drain()
+                        await asyncio.sleep(blow.after_seconds)
+                        blow.kill()
+                        return
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+
+@contextmanager
+def relay(target: int) -> Iterator[tuple[int, Relay]]:
+    """Run a relay in a thread while the context lasts; give its port and itself."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    made = Relay(target)
+
+    def in_loop(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    try:
+        server = in_loop(asyncio.start_server(made.meet, "127.0.0.1", 0))
+        yield server.sockets[0].getsockname()[1], made
+        loop.call_soon_threadsafe(server.close)
+        in_loop(_end_all())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+async def _end_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+looping, draining = partial(consume, in_event_loop=True), partial(consume, in_event_loop=False)

@@ -1,0 +1,70 @@
+"""A worker killed in the instant in which it is handed a message: the message is not lost, and runs once."""
+
+import multiprocessing
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import pytest
+import redis
+
+from tests.guard import handing_over
+from tests.guard.handing_over import HANDLED, PREFIX, QUEUE, Blow, draining, looping, relay
+from tests.guard.harness import Raw, eventually
+
+KILLS = 50  # in each of four instants
+SECONDS = 60.0
+
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload([handing_over.__name__])  # a consumer then starts within milliseconds
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[redis.Redis]:
+    with closing(redis.Redis.from_url(redis_url)) as client:
+        client.delete(*(PREFIX + name for name in (QUEUE, "taken", "taken_index")), HANDLED)
+        yield client
+
+
+@contextmanager
+def consumer(run: Callable[..., None], *urls: str) -> Iterator[BaseProcess]:
+    process = processes.Process(target=run, args=urls)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join(SECONDS)
+
+
+@pytest.mark.parametrize("answer", [1, 2], ids=["told of a message", "handed a message"])
+@pytest.mark.parametrize("arrives", [False, True], ids=["before it hears", "after it heard"])
+def test_nothing_is_lost_or_done_twice(
+    store: redis.Redis, redis_url: str, answer: int, arrives: bool, record_property: Any
+) -> None:
+    target = int(re.findall(r":(\d+)/", redis_url)[0])
+    sent = [Raw() for _ in range(KILLS)]
+    with relay(target) as (port, between):
+        url = redis_url.replace(f":{target}/", f":{port}/")
+        for number, raw in enumerate(sent):
+            with consumer(draining if number % 5 == 4 else looping, url, redis_url) as process:
+                assert process.pid is not None
+                after = (number % 10) / 2_000 if arrives else None
+                between.blow = Blow(process.pid, answer, after)
+                store.lpush(PREFIX + QUEUE, raw.item())
+                process.join(SECONDS)
+                assert process.exitcode == -9
+    record_property("noted_as_taken", noted := store.zcard(f"{PREFIX}taken_index"))
+    if answer == 2 and not arrives:
+        assert noted == KILLS  # the blows landed in the window
+    for tag in store.zrange(f"{PREFIX}taken_index", 0, -1):
+        store.zadd(f"{PREFIX}taken_index", {tag: 1})  # their workers have long been gone
+    with consumer(looping, redis_url, redis_url):
+        eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == {raw.id.encode() for raw in sent}, "all done", SECONDS)
+        eventually(lambda: not store.exists(PREFIX + QUEUE, f"{PREFIX}taken"), "nothing left", SECONDS)
+    times = Counter(store.lrange(HANDLED, 0, -1))
+    most = 2 if arrives else 1  # killed after it was done and before that was acknowledged, it runs once more
+    assert max(times.values()) <= most
