@@ -92,7 +92,7 @@ class TakenMessages:
 
     def since_before(self, moment: float) -> list[bytes]:
         """Return the tags of what was taken before a moment, the latest first."""
-        tags = self._client.zrange(self._keys[1], moment, "-inf", desc=True, byscore=True)  # type: ignore[arg-type]
+        tags = self._client.zrange(self._keys[1], moment, "-inf", desc=True, byscore=True)
         return cast("list[bytes]", tags)
 
     def _restored(self, arguments: list[str | bytes]) -> bytes | None:

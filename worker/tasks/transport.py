@@ -1,7 +1,7 @@
 """kombu's Redis transport with a gate: no message reaches Celery, or goes back to a queue, unchecked.
 
 kombu parses what it popped with no care for errors: one bad list item ends the consumer. It also pops a message before
-it notes it as taken: a worker killed in between loses it. Here both are one step (`worker.tasks.taken`), and waiting for
+noting it as taken: a worker killed in between loses it. Here both are one step (`worker.tasks.taken`), and waiting for
 a message takes nothing (`worker.tasks.waiting`). Only a worker's own consumer uses this transport; publishers, beat and
 Flower use the plain one.
 """
@@ -156,7 +156,7 @@ class GuardedChannel(kombu_redis.Channel):
         """Put a message back as it came."""
         self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
 
-    def _poll_error(self: Any, type: Any, **options: Any) -> None:  # noqa: A002  (kombu's name)
+    def _poll_error(self: Any, type: Any, **options: Any) -> None:
         if isinstance(type, Wait):
             type.hear()
         else:
