@@ -16,6 +16,8 @@ import pytest
 import redis
 from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError
 
+from ops.embedded.programs import FOLDER
+
 
 @dataclass(frozen=True)
 class ToyHub:
@@ -39,7 +41,7 @@ def toy(redis_url: str) -> Iterator[ToyHub]:
     with redis.Redis.from_url(redis_url) as connection:
         try:
             with Hub(redis_url, source="tests", prefix=prefix) as hub:
-                _wait_until_it_answers(hub, worker)
+                _wait_until_it_answers(worker, lambda: hub.submit("consent.decide", wait=10))
             yield ToyHub(redis_url, prefix, connection)
         finally:
             worker.terminate()
@@ -112,12 +114,43 @@ def either(toy: ToyHub, open_hub: OpenHub) -> Iterator[Hub]:
         yield hub
 
 
-def _wait_until_it_answers(hub: Hub, worker: "subprocess.Popen[bytes]") -> None:
+@dataclass(frozen=True)
+class TrueHub:
+    """A hub that has one worker for all jobs, and where both are."""
+
+    url: str
+    prefix: str
+    worker: "subprocess.Popen[bytes]"
+
+
+@pytest.fixture
+def true_worker(hub_environment: dict[str, str]) -> Iterator[TrueHub]:
+    environment = os.environ | hub_environment
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", "consent,jobs,bulk", "-c", "1"]
+    worker = subprocess.Popen(command, env=environment, cwd=FOLDER)
+    try:
+        url, prefix = environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"]
+        with Hub(url, source="tests", prefix=prefix) as hub:
+            _wait_until_it_answers(worker, lambda: hub.catalogue(wait=10))
+        yield TrueHub(url, prefix, worker)
+    finally:
+        worker.terminate()
+        worker.wait(timeout=30)
+
+
+@pytest.fixture
+def true_hub(true_worker: TrueHub) -> Iterator[Hub]:
+    """Return the client of a hub that has one worker for all jobs."""
+    with Hub(true_worker.url, source="tests", prefix=true_worker.prefix) as hub:
+        yield hub
+
+
+def _wait_until_it_answers(worker: "subprocess.Popen[bytes]", ask: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while worker.poll() is None and time.monotonic() < deadline:
         try:
-            hub.submit("consent.decide", wait=10)
+            ask()
         except HubError:
             continue
         return
-    raise AssertionError("the toy worker did not start")
+    raise AssertionError("the worker did not start")

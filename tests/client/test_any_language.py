@@ -6,17 +6,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from permit_hub_client import Catalogue, History, Hub, HubError, Space
+from permit_hub_client import Catalogue, History, Hub, Space
 
-from ops.embedded.programs import FOLDER
 from schemas.jobs import MAX_JOB_BYTES, QUEUES, Queue
 from schemas.receipts import RefusalCode
 from tests.conftest import Database
@@ -25,33 +21,6 @@ PAGE = (Path(__file__).parents[2] / "docs" / "upstream.md").read_text("utf-8")
 (EXAMPLE,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
 (INSTALL,) = re.findall(r"`npm (install [a-z ]+)`", PAGE)
 INSTALL_SECONDS = 90
-
-
-@pytest.fixture
-def true_hub(hub_environment: dict[str, str]) -> Iterator[Hub]:
-    """Return the client of a hub that has one worker for all jobs."""
-    environment = os.environ | hub_environment
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", "consent,jobs,bulk", "-c", "1"]
-    worker = subprocess.Popen(command, env=environment, cwd=FOLDER)
-    try:
-        url, prefix = environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"]
-        with Hub(url, source="tests", prefix=prefix) as hub:
-            _wait_until_it_answers(hub, worker)
-            yield hub
-    finally:
-        worker.terminate()
-        worker.wait(timeout=30)
-
-
-def _wait_until_it_answers(hub: Hub, worker: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while worker.poll() is None and time.monotonic() < deadline:
-        try:
-            hub.catalogue(wait=10)
-        except HubError:
-            continue
-        return
-    raise AssertionError("the worker did not start")
 
 
 def _cannot(why: str) -> None:

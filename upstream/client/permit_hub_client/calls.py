@@ -20,6 +20,7 @@ from permit_hub_client.wire import Subscription, Wire
 
 SPACE_TASK, HISTORY_TASK, CATALOGUE_TASK = "space.publish", "space.history", "space.catalogue"
 _ASKING_QUEUE = "jobs"
+_SEND_AGAIN_SECONDS = {"consent": 2.0, "jobs": 2.0, "bulk": 10.0}  # then after twice as long, and so on
 _LOOK_AGAIN_SECONDS = 1.0  # an announcement can be lost with a connection: look at the key itself this often
 
 
@@ -63,7 +64,8 @@ class Calls:
     async def submit(self, /, job: str | Job, *, wait: float = 5.0, **fields: object) -> Receipt:
         """Send a job, by its kind and fields or as made before, and return the hub's receipt.
 
-        A refusal is a receipt too. To send a job again after an error, pass the error's `job`.
+        A refusal is a receipt too. When none comes for some seconds the same job is sent again, and applied once. To
+        send a job again after an error, pass the error's `job`.
 
         Raises:
             InvalidJob: it cannot be sent.
@@ -72,16 +74,13 @@ class Calls:
             HubFailed: the hub broke down over it.
         """
         ready = self._ready(job, fields)
-        name = self._prefix + result_name(ready.job_id)
         deadline = time.monotonic() + wait
         with _reaching(ready):
-            async with self._wire.subscribed(name) as subscription:
-                await self._push(ready.kind, ready.job_id, ready.text, QUEUES[ready.kind])
-                result = await self._wait(subscription, name, deadline)
+            result = await self._result(ready.kind, ready.job_id, ready.text, QUEUES[ready.kind], deadline)
         return _receipt(result, ready, wait)
 
     async def send(self, /, job: str | Job, **fields: object) -> Job:
-        """Send a job without waiting; pass what is returned to `receipt` to learn what became of it.
+        """Send a job once, without waiting; pass what is returned to `receipt` to learn what became of it.
 
         Raises:
             InvalidJob, HubUnavailable: as for `submit`.
@@ -93,6 +92,8 @@ class Calls:
 
     async def receipt(self, job: Job, *, wait: float = 5.0) -> Receipt:
         """Wait for the receipt of a job that was sent; the hub keeps receipts for some minutes.
+
+        Nothing is sent again here: when no receipt comes, `submit` the job.
 
         Raises:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `submit`.
@@ -174,6 +175,25 @@ class Calls:
         item = list_item(task, task_id, argument, queue, self._source)
         await self._wire.push(self._prefix + queue, item, self._prefix + result_name(task_id))
 
+    async def _result(
+        self, task: str, task_id: UUID, argument: str | None, queue: str, deadline: float
+    ) -> Result | None:
+        """Send a task until its result is there, as a message can be lost; None when the deadline (monotonic) passes.
+
+        A task that runs twice has the same result twice. A second one may come when nobody waits any more: whoever asks
+        under this id then is told the same.
+        """
+        name = self._prefix + result_name(task_id)
+        pause = _SEND_AGAIN_SECONDS[queue]
+        async with self._wire.subscribed(name) as subscription:
+            while True:
+                await self._push(task, task_id, argument, queue)
+                until = min(deadline, time.monotonic() + pause)
+                result = await self._wait(subscription, name, until)
+                if result is not None or until == deadline:
+                    return result
+                pause *= 2
+
     async def _wait(self, subscription: Subscription, name: str, deadline: float) -> Result | None:
         """Return the result that is announced, or found at the key; None when the deadline (monotonic) passes."""
         while True:
@@ -204,12 +224,9 @@ class Calls:
         return document
 
     async def _made(self, task: str, task_id: UUID, argument: str | None, deadline: float) -> bool:
-        name = self._prefix + result_name(task_id)
         result = None
         if time.monotonic() < deadline:
-            async with self._wire.subscribed(name) as subscription:
-                await self._push(task, task_id, argument, _ASKING_QUEUE)
-                result = await self._wait(subscription, name, deadline)
+            result = await self._result(task, task_id, argument, _ASKING_QUEUE, deadline)
         if result is None:
             raise ReceiptTimeout("the hub did not make the document in time")
         if result.succeeded and result.value is None:
