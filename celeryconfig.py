@@ -22,8 +22,8 @@ SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for
 _settings = settings()
 
 # Broker and results: one Redis-protocol server, all keys below our prefix
-broker_url = _settings.redis_url
-result_backend = _settings.redis_url
+broker_url = _settings.redis_address
+result_backend = _settings.redis_address
 broker_transport_options: dict[str, Any] = {
     "global_keyprefix": _settings.redis_prefix,
     "visibility_timeout": VISIBILITY_SECONDS,

@@ -86,7 +86,7 @@ class Canary:
 
 def check(queue: str, seconds: float = HEALTHY_SECONDS) -> int:
     """Ping one queue of the hub that the environment names; the exit status is 0 when a worker answered in time."""
-    canary = Canary(settings().redis_url, settings().redis_prefix)
+    canary = Canary(settings().redis_address, settings().redis_prefix)
     ping = canary.send(queue)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -6,13 +6,18 @@ As a program: `python relay.py PORT TARGET_PORT`, both on loopback.
 import asyncio
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 SECONDS = 10.0
+T = TypeVar("T")
+Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextmanager
@@ -30,6 +35,44 @@ def relay(port: int, target: int) -> Iterator["subprocess.Popen[bytes]"]:
             process.send_signal(signal.SIGCONT)
             process.terminate()
         process.wait(SECONDS)
+
+
+@contextmanager
+def serving(meet: Meet, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Meet whoever connects, in a thread of this process, while the context lasts; give the port."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def in_loop(work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(SECONDS)
+
+    try:
+        server = in_loop(asyncio.start_server(meet, "127.0.0.1", 0, ssl=tls))
+        yield server.sockets[0].getsockname()[1]
+        loop.call_soon_threadsafe(server.close)
+        in_loop(_end_all())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(SECONDS)
+        loop.close()
+
+
+async def _end_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def to(target: int) -> Meet:
+    """Return how to meet somebody who wants to reach a port."""
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(hand_on(reader, back), hand_on(there, writer))
+
+    return meet
 
 
 def _listens(port: int) -> bool:
@@ -50,11 +93,7 @@ async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _serve(port: int, target: int) -> None:
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", target)
-        await asyncio.gather(hand_on(reader, back), hand_on(there, writer))
-
-    async with await asyncio.start_server(meet, "127.0.0.1", port) as server:
+    async with await asyncio.start_server(to(target), "127.0.0.1", port) as server:
         await server.serve_forever()
 
 

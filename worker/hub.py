@@ -77,7 +77,7 @@ def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:
         worker.domain.tariffs.TariffsError: the tariffs cannot be read.
     """
     client = redis.Redis.from_url(
-        configured.redis_url,
+        configured.redis_address,
         socket_timeout=2,
         socket_connect_timeout=2,
         socket_keepalive=True,

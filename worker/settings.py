@@ -1,12 +1,14 @@
 """Everything that differs from one installation to the next, read from `PERMIT_HUB_…`."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -15,6 +17,7 @@ from integrations.registry import ADAPTERS
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
 MOST_DAYS = 366
 LONGEST_REQUEST = 3.5  # seconds: a drain claims for 3.5, and has 1 left to record of the 8 that a task may take
+REDIS_FORM = "redis://[[user]:password@]host[:port][/number], or rediss:// for TLS"
 NO_ZONE = "not a time zone of the IANA database"
 
 
@@ -29,6 +32,22 @@ def _known_zone(value: str) -> str:
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
+def _redis_server(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or not re.fullmatch(r"/?[0-9]*", parts.path):
+        raise ValueError(f"not {REDIS_FORM}")
+    if "?" in value or "#" in value:
+        raise ValueError(f"only {REDIS_FORM}: it takes no parameters, and ? and # in a password are %3F and %23")
+    return value
+
+
+RedisUrl = Annotated[str, AfterValidator(_redis_server)]
+
+
 class Settings(BaseSettings):
     """The hub's settings; each is an environment variable, or a file of that name in `/run/secrets`."""
 
@@ -40,7 +59,8 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field(pattern=r"^postgresql\+psycopg://")
-    redis_url: str = Field(pattern=r"^rediss?://")
+    redis_url: RedisUrl
+    redis_authority: FilePath | None = None  # for rediss://, beside the system's authorities
     redis_prefix: str = Field(default="permit-hub:", pattern=r"^[a-z0-9:_-]{1,40}$")
     hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; changing it orphans plate keys
     time_zone: TimeZone = "Europe/Paris"
@@ -96,6 +116,23 @@ class Settings(BaseSettings):
         if in_flight is not None and in_flight - value < max(1, in_flight // 4):
             raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to the rest")
         return value
+
+    @field_validator("redis_authority")
+    @classmethod
+    def _of_use(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if value is not None and not others.data.get("redis_url", "rediss://").startswith("rediss://"):
+            raise ValueError("without TLS there is no certificate to check: PERMIT_HUB_REDIS_URL begins with redis://")
+        return value
+
+    @property
+    def redis_address(self) -> str:
+        """Return Redis' URL with what redis-py, kombu and Celery each read from it: how its certificate is checked."""
+        if not self.redis_url.startswith("rediss://"):
+            return self.redis_url
+        checked = {"ssl_cert_reqs": "required"}
+        if self.redis_authority is not None:
+            checked["ssl_ca_certs"] = str(self.redis_authority)
+        return f"{self.redis_url}?{urlencode(checked, quote_via=quote)}"
 
     @property
     def zone(self) -> ZoneInfo:

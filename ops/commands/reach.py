@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 from kombu.exceptions import OperationalError
-from permit_hub_client import HubError
+from permit_hub_client import Hub, HubError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ops.commands.options import DEFAULT_DATA, complain
+from ops.commands.options import DEFAULT_DATA, SOURCE, complain
 from ops.embedded import running
+from worker.settings import Settings
 
 PREFIX = "PERMIT_HUB_"
 SECRETS = Path("/run/secrets")
@@ -52,6 +53,13 @@ def reach(data: Path | None) -> None:
         )
         raise typer.Exit(1)
     os.environ.update(found.environment)
+
+
+def hub_client(configured: Settings) -> Hub:
+    """Return a client of the hub, as an operator's."""
+    return Hub(
+        configured.redis_url, source=SOURCE, prefix=configured.redis_prefix, authority=configured.redis_authority
+    )
 
 
 @contextmanager

@@ -6,16 +6,15 @@ from typing import Annotated, NoReturn
 from uuid import UUID
 
 import typer
-from permit_hub_client import Hub as Client
 from permit_hub_client import HubFailed, ReceiptTimeout
 from rich.console import Console
 from sqlalchemy import Connection
 
 from ops import receipts
 from ops.commands.operated import operated
-from ops.commands.options import SOURCE, AsJson, complain
+from ops.commands.options import AsJson, complain
 from ops.commands.printed import print_json
-from ops.commands.reach import RunningOn, asking, reach
+from ops.commands.reach import RunningOn, asking, hub_client, reach
 from ops.requests import SHORTEST, document, print_list, print_one
 from schemas.jobs import Decision
 from schemas.validation import InvalidJobError, parse_job
@@ -106,7 +105,7 @@ def _decide(
     with asking():
         with operated() as hub:
             request = _under_review(hub, first, last, as_json=as_json)
-        with Client(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as client:
+        with hub_client(configured) as client:
             about = {"resident_id": request.permit.resident_id, "permit_id": request.permit.permit_id}
             job = client.job("permit.decide", **about, decision=decision.value, reason=reason)
             try:

@@ -4,13 +4,12 @@ import json
 from typing import Annotated
 
 import typer
-from permit_hub_client import Hub
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from ops.commands.options import SOURCE, AsJson, complain
-from ops.commands.reach import RunningOn, asking, reach
+from ops.commands.options import AsJson, complain
+from ops.commands.reach import RunningOn, asking, hub_client, reach
 from ops.screen import WIDEST, day, show_cards, show_consent
 from schemas.space import Space
 from worker.settings import settings
@@ -24,7 +23,7 @@ def space(
     """Show a resident's personal space as on their screen."""
     reach(data)
     configured = settings()
-    with asking(), Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub:
+    with asking(), hub_client(configured) as hub:
         found = hub.space(resident_id)
     if found is None:
         complain("The hub does not know this resident.")

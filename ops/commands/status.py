@@ -60,7 +60,7 @@ def status(
     configured = settings()
     with asking():
         with messages.status("asking the workers"):
-            queues = served.ask(_queue_names(), configured.redis_url, configured.redis_prefix, wait)
+            queues = served.ask(_queue_names(), configured.redis_address, configured.redis_prefix, wait)
         engine = make_engine(configured)
         known = transact(engine, lambda db: backlog.read(db, configured.providers, CHANNELS))
         today = datetime.now(configured.zone).date()

@@ -8,8 +8,8 @@ from permit_hub_client import Hub, HubFailed, InvalidJob, Receipt, ReceiptTimeou
 from rich.console import Console
 
 from ops import receipts
-from ops.commands.options import SOURCE, AsJson, complain
-from ops.commands.reach import RunningOn, asking, reach
+from ops.commands.options import AsJson, complain
+from ops.commands.reach import RunningOn, asking, hub_client, reach
 from worker.settings import settings
 
 
@@ -44,7 +44,7 @@ def submit(
     configured, console = settings(), Console(soft_wrap=True)
     applied = True
     documents: list[dict[str, object]] = []
-    with asking(), Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub:
+    with asking(), hub_client(configured) as hub:
         for number, job in enumerate(jobs, 1):
             try:
                 receipt = _send(hub, job, wait)

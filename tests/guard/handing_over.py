@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from kombu import Connection, Consumer, Exchange, Queue
 from kombu.asynchronous import Hub
 
 from schemas.receipts import RefusalCode
-from tests.relay import hand_on
+from tests.relay import hand_on, serving
 from worker.tasks.transport import GuardedTransport
 
 PREFIX = "handing-over:"
@@ -113,30 +112,9 @@ class Relay:
 @contextmanager
 def relay(target: int) -> Iterator[tuple[int, Relay]]:
     """Run a relay in a thread while the context lasts; give its port and itself."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
     made = Relay(target)
-
-    def in_loop(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
-
-    try:
-        server = in_loop(asyncio.start_server(made.meet, "127.0.0.1", 0))
-        yield server.sockets[0].getsockname()[1], made
-        loop.call_soon_threadsafe(server.close)
-        in_loop(_end_all())
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
-
-
-async def _end_all() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    with serving(made.meet) as port:
+        yield port, made
 
 
 looping, draining = partial(consume, in_event_loop=True), partial(consume, in_event_loop=False)

@@ -64,7 +64,7 @@ def lane(provider: str) -> Lane:
     return Lane(
         hub(),
         registry.adapter(provider, access, zone=configured.zone, connections=configured.in_flight),
-        Limiter(configured.redis_url, configured.redis_prefix, provider, limits),
+        Limiter(configured.redis_address, configured.redis_prefix, provider, limits),
     )
 
 

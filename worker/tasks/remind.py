@@ -56,4 +56,4 @@ def _kick(channel: str) -> str:
 def _sender(name: str) -> Sender:
     configured = settings()
     channel = registry.channel(name)
-    return Sender(hub(), channel, Limiter(configured.redis_url, configured.redis_prefix, name, channel.limits))
+    return Sender(hub(), channel, Limiter(configured.redis_address, configured.redis_prefix, name, channel.limits))

@@ -12,6 +12,7 @@ from redis.backoff import ConstantBackoff
 from redis.client import PubSub
 from redis.retry import Retry
 
+from permit_hub_client.server import Server
 from permit_hub_client.wire import Gap
 
 _MOST_IDLE = 32
@@ -33,10 +34,11 @@ def run(call: Coroutine[Any, Any, T]) -> T:
 class BlockingWire:
     """Redis for threads. Subscriptions are kept open from one call to the next: opening one costs more than a job."""
 
-    def __init__(self, redis_url: str, io_seconds: float) -> None:
+    def __init__(self, server: Server, io_seconds: float) -> None:
         self._io_seconds = io_seconds
         self._redis: redis.Redis = redis.Redis.from_url(
-            redis_url,
+            server.url,
+            **server.options,
             socket_timeout=io_seconds,
             socket_connect_timeout=io_seconds,
             socket_keepalive=True,

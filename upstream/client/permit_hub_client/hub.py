@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from functools import update_wrapper
+from os import PathLike
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -9,6 +10,7 @@ from permit_hub_client.blocking import BlockingWire, run
 from permit_hub_client.calls import Calls
 from permit_hub_client.job import Job
 from permit_hub_client.looping import LoopingWire
+from permit_hub_client.server import Server
 from permit_hub_client.watch import Watch
 
 P = ParamSpec("P")
@@ -33,14 +35,31 @@ class Hub:
     one exchange with Redis; a call that finds Redis away fails within about five times that, which is two attempts
     with a connection to be made for each.
 
+    `redis_url` is redis://, or rediss:// for TLS: the server's certificate and name are then checked against the
+    system's authorities and those of the file `authority`.
+
     Its calls block. In a coroutine, await the same calls of `aio`.
     """
 
     aio: Calls
 
-    def __init__(self, redis_url: str, *, source: str, prefix: str = "permit-hub:", io_seconds: float = 2.0) -> None:
-        self._calls = Calls(BlockingWire(redis_url, io_seconds), source, prefix)
-        self.aio = Calls(LoopingWire(redis_url, io_seconds), source, prefix)
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        source: str,
+        prefix: str = "permit-hub:",
+        io_seconds: float = 2.0,
+        authority: str | PathLike[str] | None = None,
+    ) -> None:
+        """Prepare without connecting.
+
+        Raises:
+            ValueError: the URL is none of a Redis server, or there is an authority and no TLS.
+        """
+        server = Server.at(redis_url, authority)
+        self._calls = Calls(BlockingWire(server, io_seconds), source, prefix)
+        self.aio = Calls(LoopingWire(server, io_seconds), source, prefix)
 
     submit = _blocking(Calls.submit)
     send = _blocking(Calls.send)

@@ -12,6 +12,7 @@ from redis.backoff import ConstantBackoff
 
 from permit_hub_client.channel import Feed
 from permit_hub_client.listener import Listener
+from permit_hub_client.server import Server
 
 _MOST_CONNECTIONS = 16  # of one event loop: an exchange takes a fraction of a millisecond, whoever comes waits for one
 
@@ -19,9 +20,10 @@ _MOST_CONNECTIONS = 16  # of one event loop: an exchange takes a fraction of a m
 class _Loop:
     """The connections of one event loop, and the task that keeps them: where that ends they are closed."""
 
-    def __init__(self, redis_url: str, io_seconds: float) -> None:
+    def __init__(self, server: Server, io_seconds: float) -> None:
         pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
-            redis_url,
+            server.url,
+            **server.options,
             max_connections=_MOST_CONNECTIONS,
             timeout=io_seconds,
             protocol=2,
@@ -49,8 +51,8 @@ class LoopingWire:
     dropping them would close them on the parent's side, too.
     """
 
-    def __init__(self, redis_url: str, io_seconds: float) -> None:
-        self._redis_url = redis_url
+    def __init__(self, server: Server, io_seconds: float) -> None:
+        self._server = server
         self._io_seconds = io_seconds
         self._loops: dict[AbstractEventLoop, _Loop] = {}
 
@@ -91,5 +93,5 @@ class LoopingWire:
             for known in list(self._loops):
                 if known.is_closed():
                     self._loops.pop(known, None)
-            here = self._loops[loop] = _Loop(self._redis_url, self._io_seconds)
+            here = self._loops[loop] = _Loop(self._server, self._io_seconds)
         return here

@@ -24,7 +24,11 @@ def hub() -> Hub:
     """Return the client; it connects when first used."""
     configured = settings()
     return Hub(
-        configured.redis_url.get_secret_value(), source=SOURCE, prefix=configured.redis_prefix, io_seconds=IO_SECONDS
+        configured.redis_url.get_secret_value(),
+        source=SOURCE,
+        prefix=configured.redis_prefix,
+        io_seconds=IO_SECONDS,
+        authority=configured.redis_authority,
     )
 
 

@@ -4,7 +4,8 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from permit_hub_client import Hub
+from pydantic import Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SAMPLE_ADDRESSES = Path(__file__).parent / "addresses.toml"
@@ -22,6 +23,7 @@ class Settings(BaseSettings):
 
     url: str = Field(pattern=r"^https?://[^/]+$")  # where residents' browsers find the app
     redis_url: SecretStr  # the hub's
+    redis_authority: FilePath | None = None  # of a rediss://, beside the system's
     redis_prefix: str = "permit-hub:"
     secret: SecretStr = Field(min_length=32)  # signs sessions: a change of it signs everybody out
     issuer: str = Field(pattern=r"^https?://.*[^/]$")  # MonParis, or any other OpenID provider
@@ -33,6 +35,19 @@ class Settings(BaseSettings):
     payment_secret: SecretStr = Field(min_length=32)  # shared with the payment service
     addresses: Path = SAMPLE_ADDRESSES
     time_zone: str = "Europe/Paris"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _a_server(cls, value: SecretStr) -> SecretStr:
+        Hub(value.get_secret_value(), source="settings")  # connects to nothing
+        return value
+
+    @field_validator("redis_authority")
+    @classmethod
+    def _of_use(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if value is not None and "redis_url" in others.data:  # missing when it is wrong itself
+            Hub(others.data["redis_url"].get_secret_value(), source="settings", authority=value)
+        return value
 
     @field_validator("time_zone")
     @classmethod
