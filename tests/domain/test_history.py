@@ -145,6 +145,7 @@ def history(*disclosed: Disclosed, decisions: Sequence[DecisionMade] = (), task:
         past=past,
         providers=[EASYPARK, CITY],
         settle=timedelta(0),
+        holds={},
         public_task=task,
     )
 

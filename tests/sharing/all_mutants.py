@@ -52,6 +52,8 @@ MUTANTS: dict[str, Mutant] = {
     "unclear counts as not sent": _record(of_sending.unclear_counts_as_not_sent, 1),
     "settled by the time of the record": _record(of_sending.settled_by_the_time_of_the_record, 1),
     "provisional never sent again": _record(of_sending.provisional_never_sent_again, 3),
+    "provisional confirmation is told": _record(of_sending.provisional_confirmation_is_told, 1),
+    "first repeat settles": _claim(of_sending.first_repeat_settles, 1),
     "old confirmation counts for the new truth": _record(of_sending.old_confirmation_counts_for_the_new_truth, 2),
     "refused removal parks": _record(of_sending.refused_removal_parks, 3),
     "new truth stays parked": _want(of_sending.new_truth_stays_parked, 3),
@@ -77,7 +79,7 @@ MUTANTS: dict[str, Mutant] = {
     "lost operation is kept": _record(of_waiting.lost_operation_is_kept, 3, LATER_ONE_DECISION),
     "lost counts as not sent": _record(of_waiting.lost_counts_as_not_sent, 1, LATER),
     "failed question forgets the operation": _record(of_waiting.failed_question_forgets_the_operation, 1, LATER),
-    "new truth forgets the operation": _want(of_waiting.new_truth_forgets_the_operation, 2, LATER),
+    "new truth forgets the operation": _want(of_waiting.new_truth_forgets_the_operation, 1, LATER),
     # doubts
     "doubt keeps what was confirmed": _doubt(of_waiting.doubt_keeps_what_was_confirmed, 1),
     "doubt wants nothing": _doubt(of_waiting.doubt_wants_nothing, 3),

@@ -82,6 +82,23 @@ def provisional_never_sent_again(share: Share, lease_id: UUID, result: Result, n
     return after
 
 
+def provisional_confirmation_is_told(
+    share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
+) -> Share:
+    """What a provider acknowledges is told at once, though a stray may still undo it."""
+    after = REAL.record(share, lease_id, result, now, timing)
+    if result.outcome is Outcome.CONFIRMED and share.lease_id == lease_id:
+        return replace(after, holds=share.claimed_hash != NOTHING)
+    return after
+
+
+def first_repeat_settles(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
+    """A removal that is confirmed for the second time counts, however soon."""
+    if share.lease_id is None and share.claimed_version == share.confirmed_version:
+        share = replace(share, unsettled_until=None)
+    return REAL.claim(share, wanted, lease_id, now, timing)
+
+
 def old_confirmation_counts_for_the_new_truth(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:

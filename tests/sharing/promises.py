@@ -11,6 +11,8 @@ def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
     """
     if not stalls and world.removed and world.held != NONE:
         return "1: a removal was confirmed for good, and the provider holds data"
+    if not stalls and row.told_removed and _may_be_held(world):
+        return "1: a resident is told removed, and the provider holds data, or a stray may bring it back"
     if not row.pending and row.payload not in (None, wanted(world, row)):
         return "2: what was confirmed last is not the latest truth"
     if not row.pending and row.payload not in (None, world.held) and not _is_undone(world, stalls=stalls):
@@ -74,6 +76,14 @@ def is_at_rest(world: World, row: Row) -> bool:
     if row.pending or (row.parked and world.truth == NONE):
         return False
     return row.payload == wanted(world, row) == world.held
+
+
+def _may_be_held(world: World) -> bool:
+    """Tell whether the provider holds data, unless behind the hub's back, or may come to within T."""
+    _, *of_puts = world.strays
+    in_the_air = any(drain.payload != NONE and drain.phase == SENT and drain.air for drain in world.drains)
+    under_way = world.operation is not None and world.operation.payload != NONE and world.operation.air > 0
+    return (world.held != NONE and not world.drifted) or any(of_puts) or in_the_air or under_way
 
 
 def _is_undone(world: World, *, stalls: bool) -> bool:

@@ -47,7 +47,7 @@ class Row:
     """What the explorer needs to know about a row.
 
     `payload` is what the provider is known to hold, `claimed` what the last claim was for; `asks` tells that the next
-    one is to ask about an operation.
+    one is to ask about an operation. `told_removed`: the screen says that the provider holds nothing.
     """
 
     share: Share
@@ -60,6 +60,7 @@ class Row:
     live: bool
     settled: bool
     due: bool
+    told_removed: bool
 
     def __str__(self) -> str:
         share = self.share
@@ -135,6 +136,7 @@ class Rows:
                     live=is_leased(share, NOW),
                     settled=share.unsettled_until is None,
                     due=self._rules.is_due(share, NOW),
+                    told_removed=share.holds is False,
                 )
             )
         return number

@@ -35,6 +35,7 @@ TODAY = date(2026, 1, 15)
 ZONES: dict[int, tuple[str, ...]] = {A: ("75014_A",), B: ("75014_B",)}
 HELD_IN = {zones: payload for payload, zones in ZONES.items()}
 ASIDE = timedelta(days=1_000)
+PART_OF_TICK = TICK / 12  # the repeats of a provisional removal are due at parts of T
 REQUESTS_AT_ONCE = 32
 MOST_AT_ONCE = 1_000  # permits that one import takes
 
@@ -200,7 +201,7 @@ def payload_of(claimed: Claimed) -> int:
 
 def _in_ticks(share: Share, now: datetime) -> Share:
     def rounded(moment: datetime) -> datetime:
-        return NOW + round((moment - now) / TICK) * TICK
+        return NOW + round((moment - now) / PART_OF_TICK) * PART_OF_TICK
 
     return replace(
         share,

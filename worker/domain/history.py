@@ -86,11 +86,13 @@ def make_history(
     past: Past,
     providers: Sequence[str],
     public_task: Container[str],
+    holds: Mapping[tuple[str, UUID], bool | None],
     settle: timedelta,
 ) -> History:
     """Return a resident's history; `providers` are those of the installation, `permits` are as they are to be listed.
 
-    A request whose end is unclear may be applied for as long as `settle` afterwards.
+    `holds` says of a provider and a permit what their share does (None: not known). A request whose end is unclear may
+    be applied for as long as `settle` afterwards.
 
     Of a permit that is not listed, as its resident was erased, it tells who held it and not under which plate.
     """
@@ -103,6 +105,8 @@ def make_history(
     held: dict[str, list[Holding]] = {name: [] for name in providers}
     for (provider, permit_id), disclosed in sorted(shared.items()):
         if found := holdings(permit_id, disclosed, past.plates.get(permit_id, ()), settle):
+            if (provider, permit_id) in holds:
+                found = _as_shown(found, disclosed, holds[provider, permit_id])
             held.setdefault(provider, []).extend(found)
     return History(
         resident_id=resident_id,
@@ -165,6 +169,26 @@ def holdings(
         )
         for stretch in stretches
     ]
+
+
+def _as_shown(found: Sequence[Holding], disclosed: Iterable[Disclosed], holds: bool | None) -> list[Holding]:
+    """Return holdings that end when the personal space says so, and not before.
+
+    A removal that is provisional, or in doubt, ends nothing yet. One that is confirmed for good ends everything: what
+    is written about a request may be some milliseconds younger than the moment from which its share was settled.
+    """
+    running = [holding for holding in found if holding.until is None]
+    if holds is None and not running:
+        last = max(holding.until for holding in found if holding.until is not None)
+        return [_until(None, holding) if holding.until == last else holding for holding in found]
+    removed = [entry.confirmed_at for entry in disclosed if entry.removal and entry.confirmed_at is not None]
+    if holds is False and running and removed:
+        return [_until(max(removed), holding) if holding in running else holding for holding in found]
+    return list(found)
+
+
+def _until(moment: datetime | None, holding: Holding) -> Holding:
+    return holding.model_copy(update={"until": moment})
 
 
 def _in_time(disclosed: Iterable[Disclosed]) -> Iterator[tuple[datetime, Disclosed, bool]]:

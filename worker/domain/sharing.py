@@ -13,7 +13,8 @@ What keeps a withdrawn consent withdrawn:
 * Only the holder of the lease records. Whoever comes late with a request that may have been applied makes the share
   due again.
 * After an expired lease or an unclear outcome a stray request may still be applied. Until `unsettled_until` every
-  confirmation is provisional: it is sent once more when the stray can no longer arrive.
+  confirmation is *provisional*: what the provider holds stays unknown, nobody is told, and the request is sent once
+  more when the stray can no longer arrive. A removal is repeated sooner as well (`REPEATS`): a stray put lasts less.
 * While a provider has an operation under way nothing else is sent: it could be overtaken. An operation that is not
   carried out within T counts as a stray.
 * A put that is refused for good is *parked*: until the truth changes, the provider is to hold nothing instead.
@@ -26,6 +27,9 @@ from uuid import UUID
 
 NOTHING = b""
 """The hash of holding nothing. A share that was never claimed holds nothing."""
+
+REPEATS = (1 / 12, 1 / 4, 1 / 2)
+"""When a provisional removal is repeated before T has passed, as parts of T: after 5, 15 and 30 s of 60."""
 
 
 class Urgency(IntEnum):
@@ -55,7 +59,7 @@ class Share:
     wanted_version: int = 0
     confirmed_version: int = 0
     confirmed_hash: bytes | None = NOTHING  # None: unknown
-    holds: bool | None = False  # by its last acknowledgement; None: unknown
+    holds: bool | None = False  # confirmed for good, as `confirmed_hash` is; None: unknown
     confirmed_at: datetime | None = None
     urgency: Urgency = Urgency.ROUTINE
     lease_id: UUID | None = None
@@ -187,7 +191,7 @@ def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: 
         )
     ended = replace(released, claimed_hash=None, claimed_by=None, operation=None, operation_until=None)
     if outcome is Outcome.CONFIRMED:
-        return _confirm(share, ended, now)
+        return _confirm(share, ended, now, timing)
     return _fail(share, ended, replace(result, outcome=outcome), now, timing)
 
 
@@ -218,21 +222,26 @@ def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Tim
     return replace(failed, due_at=now + result.retry_in)
 
 
-def _confirm(share: Share, ended: Share, now: datetime) -> Share:
-    confirmed = replace(
-        ended,
-        confirmed_version=share.claimed_version,
-        holds=share.claimed_hash != NOTHING,
-        confirmed_at=now,
-        failures=0,
-    )
+def _confirm(share: Share, ended: Share, now: datetime, timing: Timing) -> Share:
+    confirmed = replace(ended, confirmed_version=share.claimed_version, failures=0)
     if share.parked is None:
         confirmed = replace(confirmed, failing_since=None, failed_at=None)
     if share.unsettled_until is None:
-        return replace(confirmed, confirmed_hash=share.claimed_hash)
+        holds = share.claimed_hash != NOTHING
+        return replace(confirmed, confirmed_hash=share.claimed_hash, holds=holds, confirmed_at=now)
     if share.wanted_version > share.claimed_version:
         return confirmed
-    return replace(confirmed, wanted_version=share.wanted_version + 1, due_at=max(now, share.unsettled_until))
+    again_at = share.unsettled_until
+    if share.claimed_hash == NOTHING:
+        again_at = _repeat_at(share.unsettled_until, now, timing)
+    return replace(confirmed, wanted_version=share.wanted_version + 1, due_at=max(now, again_at))
+
+
+def _repeat_at(unsettled_until: datetime, now: datetime, timing: Timing) -> datetime:
+    """Return when a provisional removal is to be repeated, counted from when the doubt arose."""
+    arose_at = unsettled_until - timing.settle
+    steps = (arose_at + part * timing.settle for part in REPEATS)
+    return min((at for at in steps if at > now), default=unsettled_until)
 
 
 def _record_stale(share: Share, outcome: Outcome, now: datetime, timing: Timing) -> Share:

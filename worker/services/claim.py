@@ -135,14 +135,14 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
     that came with the change found it leased.
     """
     hub = lane.hub
-    told = {
+    waiting = {
         claimed.resident_id
         for claimed, result in ended
         if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED and claimed.resident_id is not None
     }
 
     def work(db: Connection) -> tuple[bool, bool, list[Publication]]:
-        locked = residents.lock(db, told) if told else {}
+        locked = residents.lock(db, waiting) if waiting else {}
         now, found = shares.lock(db, lane.name, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
         ours = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
@@ -151,12 +151,19 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         shares.store_records(db, by_key, [_ending(*one) for one in ended if _says_something(*one)])
         concerns_all = lane.judge(db, [result for _, result in ended])
         due_again = any(sharing.is_due(share, now) for share in by_key.values())
-        confirmed = [claimed for claimed, result in ended if result.outcome is Outcome.CONFIRMED]
-        publications = _tell(hub, db, [claimed for claimed in confirmed if claimed.lease_id in ours], locked)
-        return due_again, concerns_all, publications
+        # A provisional confirmation is not told: a stray may still undo it.
+        settled = [
+            claimed
+            for claimed, result in ended
+            if result.outcome is Outcome.CONFIRMED
+            and claimed.lease_id in ours
+            and by_key[claimed.key].holds is not None
+        ]
+        return due_again, concerns_all, _tell(hub, db, settled, locked)
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
-    due_again, concerns_all, publications = transact(hub.engine, work, relaxed=not told)
+    due_again, concerns_all, publications = transact(hub.engine, work, relaxed=not waiting)
+    told = {publication.resident_id for publication in publications}
     unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
     _show(hub, publications, unseen, today)
     if concerns_all:
@@ -182,13 +189,13 @@ def _says_something(claimed: Claimed, result: Result) -> bool:
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 
-def _tell(hub: Hub, db: Connection, confirmed: Sequence[Claimed], locked: Mapping[str, Resident]) -> list[Publication]:
+def _tell(hub: Hub, db: Connection, settled: Sequence[Claimed], locked: Mapping[str, Resident]) -> list[Publication]:
     """Write one event for each locked resident, whatever the number of their shares.
 
     The document is left to whoever looks: several providers confirm within milliseconds, and each would make it anew.
     """
     by_resident: dict[str, list[ShareConfirmation]] = defaultdict(list)
-    for claimed in confirmed:
+    for claimed in settled:
         if claimed.resident_id is not None and claimed.resident_id in locked:
             held, (permit_id, provider) = not claimed.removal, claimed.key
             by_resident[claimed.resident_id].append(

@@ -5,24 +5,40 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection
 
 from schemas.events import ProviderEventType
 from worker.db import drift, providers, shares
 from worker.db.engine import transact
 from worker.domain import sharing
-from worker.hub import Hub
+from worker.hub import AWAY, Hub
 from worker.services.claim import timing
 from worker.services.lane import tell_providers
+
+log = structlog.get_logger()
 
 SLICE = 2_000  # shares locked at once
 
 
-def doubt(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID]) -> None:
-    """Have these shares brought up to the truth, whatever they confirmed."""
-    if permit_ids:
-        now, found = shares.lock(db, provider, permit_ids)
-        shares.upsert(db, {stored.key: sharing.doubt(stored.share, now, timing(hub)) for stored in found})
+def doubt(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID]) -> set[str]:
+    """Have these shares brought up to the truth, whatever they confirmed.
+
+    Returns the residents concerned, for `show_doubts` once this is committed.
+    """
+    if not permit_ids:
+        return set()
+    now, found = shares.lock(db, provider, permit_ids)
+    shares.upsert(db, {stored.key: sharing.doubt(stored.share, now, timing(hub)) for stored in found})
+    return {stored.resident_id for stored in found if stored.resident_id is not None}
+
+
+def show_doubts(hub: Hub, resident_ids: Collection[str]) -> None:
+    """Drop personal spaces that say "removed" or "held" of what is in doubt; the next reader has them made again."""
+    try:
+        hub.live.forget_spaces(sorted(resident_ids))
+    except AWAY as error:  # the lane drops them again once it has sent the truth
+        log.warning("doubts.not_shown", error=type(error).__name__)
 
 
 def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
@@ -34,9 +50,10 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
     for removed in (True, False):
         after: UUID | None = None
         while True:
-            after, count = transact(
+            after, count, concerned = transact(
                 hub.engine, partial(_doubt_next, hub, provider=provider, since=since, after=after, removed=removed)
             )
+            show_doubts(hub, concerned)
             if after is None:
                 break
             yield count
@@ -47,7 +64,6 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
 
 def _doubt_next(
     hub: Hub, db: Connection, *, provider: str, since: datetime, after: UUID | None, removed: bool
-) -> tuple[UUID | None, int]:
+) -> tuple[UUID | None, int, set[str]]:
     last, found = drift.confirmed_since(db, provider, since, after, SLICE, removed=removed)
-    doubt(hub, db, provider, found)
-    return last, len(found)
+    return last, len(found), doubt(hub, db, provider, found)

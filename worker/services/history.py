@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from schemas.catalogue import Catalogue
 from schemas.history import History
 from worker.db import history as rows
-from worker.db import permits, residents
+from worker.db import permits, residents, shares
 from worker.db.engine import snapshot, transact
 from worker.db.residents import Published
 from worker.domain.history import make_history
@@ -56,6 +56,7 @@ def put_catalogue(hub: Hub) -> None:
 def _history(hub: Hub, db: Connection, resident: Published, today: date) -> History:
     resident_id = resident.resident_id
     held = permits.of_residents(db, [resident_id])[resident_id]
+    stored = shares.of_residents(db, [resident_id])[resident_id]
     return make_history(
         resident_id=resident_id,
         version=resident.version,
@@ -63,5 +64,6 @@ def _history(hub: Hub, db: Connection, resident: Published, today: date) -> Hist
         past=rows.read(db, resident_id),
         providers=list(hub.capabilities),
         public_task=hub.public_task,
+        holds={(share.key.provider, share.key.permit_id): share.share.holds for share in stored},
         settle=timedelta(seconds=hub.settings.settle_seconds),
     )

@@ -22,7 +22,7 @@ from worker.db.reconciliations import Reconciliation
 from worker.domain.breaker import hold_for
 from worker.domain.consent import fields_hash
 from worker.hub import Hub
-from worker.services.doubt import doubt
+from worker.services.doubt import doubt, show_doubts
 from worker.services.lane import Lane, tell_providers
 
 log = structlog.get_logger()
@@ -84,7 +84,9 @@ def _expect(hub: Hub, run: Reconciliation) -> None:
 async def _next_page(lane: Lane, run: Reconciliation) -> Reconciliation:
     asked_at = transact(lane.hub.engine, drift.clock)
     page = await _ask(lane, run.cursor)
-    return transact(lane.hub.engine, lambda db: _compare(lane.hub, db, run, page, asked_at))
+    run, concerned = transact(lane.hub.engine, lambda db: _compare(lane.hub, db, run, page, asked_at))
+    show_doubts(lane.hub, concerned)
+    return run
 
 
 async def _ask(lane: Lane, cursor: str | None) -> Page:
@@ -113,8 +115,10 @@ def _is_too_much(error: ProviderError) -> bool:
     return error.retry_after is not None or error.code == FailureCode.THROTTLED
 
 
-def _compare(hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at: datetime) -> Reconciliation:
-    """Compare one page, doubt what differs, and note how far it has come."""
+def _compare(
+    hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at: datetime
+) -> tuple[Reconciliation, set[str]]:
+    """Compare one page, doubt what differs, and note how far it has come; return whom the doubts concern, too."""
     references = [copy.reference for copy in page.copies]
     known = drift.known(db, run.provider, references, asked_at)
     orphans = [reference for reference in references if reference not in known]
@@ -140,10 +144,11 @@ def _compare(hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at
         raise _LeaseLostError
     if not reconciliations.see(db, run, references) and references and page.next_page is not None:
         raise UnclearError(run.provider, FailureCode.ANSWER_UNREADABLE)  # their pages may run in a circle
+    concerned: set[str] = set()
     if not run.dry_run:
-        doubt(hub, db, run.provider, differing)
+        concerned = doubt(hub, db, run.provider, differing)
         drift.adopt(db, run.provider, orphans)
-    return _go_on(db, run)
+    return _go_on(db, run), concerned
 
 
 def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
@@ -157,16 +162,19 @@ def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
 def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
     """Look through the next shares for those whose copy was not listed; return whether there were any shares left."""
 
-    def work(db: Connection) -> bool:
+    def work(db: Connection) -> tuple[bool, set[str]]:
         assert run.started_at is not None
         last, missing = drift.missing(
             db, run.provider, run.reconciliation_id, run.started_at, run.looked_at, LOOKED_AT_ONCE
         )
+        concerned: set[str] = set()
         if last is not None and reconciliations.look(db, run, last, len(missing), LEASE) and not run.dry_run:
-            doubt(hub, db, run.provider, missing)
-        return last is not None
+            concerned = doubt(hub, db, run.provider, missing)
+        return last is not None, concerned
 
-    return transact(hub.engine, work)
+    looked, concerned = transact(hub.engine, work)
+    show_doubts(hub, concerned)
+    return looked
 
 
 def _share_next(hub: Hub, run: Reconciliation) -> bool:
