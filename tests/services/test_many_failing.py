@@ -6,11 +6,11 @@ import pytest
 
 from worker.db import providers
 from worker.db.engine import transact
-from worker.db.providers import RELEASED_AT_ONCE
+from worker.services.release import SLICES, release_next
 from worker.services.sweep import sweep
 
 PROVIDER = "easypark"
-FAILING = 2 * RELEASED_AT_ONCE + 10
+FAILING = 3_010
 FILL = """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, urgency, due_at, claimed_version,
         failures, failing_since, failed_at)
@@ -27,13 +27,24 @@ def opened(hub, evidence):
     transact(hub.engine, lambda db: providers.open_breaker(db, PROVIDER, timedelta(0)))
 
 
-def test_closing_locks_a_slice_the_most_urgent_first_and_sweeps_do_the_rest(opened, hub, evidence, today):
+def test_closing_releases_slices_the_most_urgent_first_and_sweeps_do_the_rest(
+    opened, hub, evidence, today, until, monkeypatch
+):
+    monkeypatch.setattr(SLICES, "most", 400)
     transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
-    assert evidence.value(WAITING) == FAILING - RELEASED_AT_ONCE
-    assert evidence.value(WAITING + " AND urgency = 0") == 0
-    sweep(hub, today)
-    assert evidence.value(WAITING) == 0
+    assert evidence.value(WAITING) == FAILING
+    while evidence.value(WAITING + " AND urgency = 0"):
+        before = evidence.value(WAITING)
+        assert release_next(hub, PROVIDER)
+        assert evidence.value(WAITING) < before
+        assert evidence.value(WAITING + " AND urgency = 2") == FAILING // 3
+    until(lambda: sweep(hub, today) or not evidence.value(WAITING))
     assert transact(hub.engine, providers.releasing) == []
+
+
+def test_nothing_is_released_while_the_breaker_is_open(opened, hub, evidence):
+    assert not release_next(hub, PROVIDER)
+    assert evidence.value(WAITING) == FAILING
 
 
 def test_what_fails_after_it_has_closed_waits_its_time(opened, hub, evidence, today):

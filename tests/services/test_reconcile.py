@@ -18,6 +18,7 @@ from worker.db.engine import transact
 from worker.services.doubt import reaffirm
 from worker.services.drain import Drain
 from worker.services.reconcile import ATTEMPTS, FAILURES, reconcile
+from worker.services.retention import purge
 
 PROVIDER = "easypark"
 CITY = "city"
@@ -78,7 +79,9 @@ def test_what_is_as_it_should_be_is_left_alone(shared, compare, twin, drain):
     assert len(twin.calls) == sent
 
 
-def test_a_copy_that_was_changed_lost_or_made_behind_our_back_is_put_right(shared, compare, twin, drain, evidence):
+def test_a_copy_that_was_changed_lost_or_made_behind_our_back_is_put_right(
+    shared, compare, twin, drain, evidence, hub, today
+):
     before = dict(twin.held)
     changed, lost, stranger = shared[0], shared[-1], uuid4()
     twin.held[changed] = {**twin.held[changed], SharedField.PLATE: "WRONG"}
@@ -90,6 +93,7 @@ def test_a_copy_that_was_changed_lost_or_made_behind_our_back_is_put_right(share
     assert twin.held == before
     assert evidence.pending() == evidence.pending()
     assert compare().drift == 0
+    purge(hub, today)
     assert evidence.query("SELECT count(*) FROM reconciled_copies") == [(0,)]
 
 

@@ -73,7 +73,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 return work(connection)
         except (IntegrityError, DataError) as error:
-            unfit = UnfitRowError(_sqlstate(error), constraint_of(error))
+            unfit = UnfitRowError(sqlstate(error), constraint_of(error))
         raise unfit  # outside of the handler: the original, which prints the row, is not even its context
 
     return Retrying(
@@ -87,10 +87,11 @@ def snapshot(db: Connection) -> None:
 
 
 def _is_conflict(error: BaseException) -> bool:
-    return isinstance(error, OperationalError) and _sqlstate(error) in _CONFLICTS
+    return isinstance(error, OperationalError) and sqlstate(error) in _CONFLICTS
 
 
-def _sqlstate(error: DBAPIError) -> str | None:
+def sqlstate(error: DBAPIError) -> str | None:
+    """Return the five characters by which PostgreSQL names an error."""
     state: str | None = getattr(error.orig, "sqlstate", None)
     return state
 

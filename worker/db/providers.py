@@ -10,8 +10,6 @@ from sqlalchemy import Connection, Row, text
 from schemas.events import ProviderEvent, ProviderEventType
 from worker.domain.breaker import BreakerState
 
-RELEASED_AT_ONCE = 5_000  # shares locked in the transaction that closes a breaker: others wait for them
-
 _ENSURE = text("INSERT INTO providers (provider) VALUES (:provider) ON CONFLICT DO NOTHING")
 GATE = """
     coalesce(breaker, 'closed') AS breaker,
@@ -44,7 +42,7 @@ _RELEASE = text("""
                 AND confirmed_version < wanted_version AND failures > 0
                 AND (failed_at <= p.releases_before) IS NOT FALSE
             ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE
-        ) s WHERE p.provider = :provider LIMIT :limit
+        ) s WHERE p.provider = :provider AND p.breaker = 'closed' AND p.releases_before IS NOT NULL LIMIT :limit
     )
     UPDATE shares SET due_at = now() FROM held_back
     WHERE shares.permit_id = held_back.permit_id AND shares.provider = :provider
@@ -110,17 +108,16 @@ def fail_probe(db: Connection, provider: str, wait: timedelta) -> None:
 
 
 def close_breaker(db: Connection, provider: str) -> bool:
-    """Close a breaker, and begin to make due what it held back."""
+    """Close a breaker; what it held back is to be released from now on."""
     closed = db.execute(_CLOSE, {"provider": provider}).rowcount == 1
     if closed:
-        release(db, provider)
         append(db, provider, ProviderEventType.BREAKER_CLOSED)
     return closed
 
 
-def release(db: Connection, provider: str) -> bool:
+def release(db: Connection, provider: str, limit: int) -> bool:
     """Make due some of what a breaker held back before it closed; return whether there may be more."""
-    more = db.execute(_RELEASE, {"provider": provider, "limit": RELEASED_AT_ONCE}).rowcount == RELEASED_AT_ONCE
+    more = db.execute(_RELEASE, {"provider": provider, "limit": limit}).rowcount == limit
     if not more:
         db.execute(_RELEASED, {"provider": provider})
     return more

@@ -56,7 +56,14 @@ _SEEN = text("""
     INSERT INTO reconciled_copies (reconciliation_id, reference)
     SELECT :reconciliation_id, unnest(CAST(:references AS uuid[])) ON CONFLICT DO NOTHING
 """)
-_FORGET = text("DELETE FROM reconciled_copies WHERE reconciliation_id = :reconciliation_id")
+# Looked up by the index, for one finished reconciliation after the other: few have copies left.
+_FORGET = text("""
+    DELETE FROM reconciled_copies c USING (
+        SELECT r.reconciliation_id, of_one.reference FROM reconciliations r CROSS JOIN LATERAL (
+            SELECT reference FROM reconciled_copies s WHERE s.reconciliation_id = r.reconciliation_id LIMIT :most
+        ) of_one WHERE r.finished_at IS NOT NULL LIMIT :most
+    ) old WHERE c.reconciliation_id = old.reconciliation_id AND c.reference = old.reference
+""")
 _WAITING = text("""
     SELECT provider FROM reconciliations WHERE finished_at IS NULL AND (lease_until IS NULL OR lease_until <= now())
 """)
@@ -155,9 +162,13 @@ def pause(db: Connection, run: Reconciliation, wait: timedelta, code: str | None
 
 
 def finish(db: Connection, run: Reconciliation, code: str | None = None) -> None:
-    """End a reconciliation, for good or (with a code) because it cannot be done."""
+    """End a reconciliation, for good or (with a code) because it cannot be done; `forget_copies` then tidies up."""
     db.execute(_FINISH, {"code": code} | _key(run))
-    db.execute(_FORGET, {"reconciliation_id": run.reconciliation_id})
+
+
+def forget_copies(db: Connection, most: int) -> int:
+    """Delete which copies reconciliations saw that have ended; return how many."""
+    return db.execute(_FORGET, {"most": most}).rowcount
 
 
 def see(db: Connection, run: Reconciliation, references: Collection[UUID]) -> int:

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 from worker.db import dead_letters, drift, shares
 from worker.db.dead_letters import Choice, DeadLetter
 from worker.db.engine import transact
+from worker.db.slices import Slices
 from worker.domain.sharing import Urgency, want
 from worker.hub import Hub
 
-SLICE = 1_000
+RETRIED, DISCARDED = Slices(most=1_000), Slices(most=1_000)
 
 
 def retry(hub: Hub, choice: Choice) -> Iterator[int]:
@@ -23,22 +24,22 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
     now = transact(hub.engine, drift.clock)
     choice = replace(choice, until=now if choice.until is None else min(choice.until, now))
 
-    def slice_(db: Connection) -> list[DeadLetter]:
-        letters = sorted(dead_letters.find(db, choice, SLICE), key=_provider)
+    def slice_(db: Connection, limit: int) -> list[DeadLetter]:
+        letters = sorted(dead_letters.find(db, choice, limit), key=_provider)
         for provider, of_one in groupby(letters, key=_provider):
             now, found = shares.lock(db, provider, [letter.permit_id for letter in of_one])
             parked = {stored.key: stored.share for stored in found if stored.share.parked is not None}
             shares.upsert(db, {key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()})
         return letters
 
-    while letters := transact(hub.engine, slice_):
+    while letters := RETRIED.take(hub.engine, slice_):
         hub.kick({letter.provider for letter in letters})
         yield len(letters)
 
 
 def discard(hub: Hub, choice: Choice) -> Iterator[int]:
     """Take dead letters off the list; what a provider may still hold is removed first, and stays on it till then."""
-    while count := transact(hub.engine, lambda db: dead_letters.discard(db, choice, SLICE)):
+    while count := DISCARDED.take(hub.engine, lambda db, limit: dead_letters.discard(db, choice, limit)):
         yield count
 
 

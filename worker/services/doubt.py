@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from schemas.events import ProviderEventType
 from worker.db import drift, providers, shares
 from worker.db.engine import transact
+from worker.db.slices import Slices
 from worker.domain import sharing
 from worker.hub import AWAY, Hub
 from worker.services.claim import timing
@@ -18,7 +19,7 @@ from worker.services.lane import tell_providers
 
 log = structlog.get_logger()
 
-SLICE = 2_000  # shares locked at once
+SLICES = Slices(most=2_000)
 
 
 def doubt(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID]) -> set[str]:
@@ -50,9 +51,8 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
     for removed in (True, False):
         after: UUID | None = None
         while True:
-            after, count, concerned = transact(
-                hub.engine, partial(_doubt_next, hub, provider=provider, since=since, after=after, removed=removed)
-            )
+            next_ones = partial(_doubt_next, hub=hub, provider=provider, since=since, after=after, removed=removed)
+            after, count, concerned = SLICES.take(hub.engine, next_ones)
             show_doubts(hub, concerned)
             if after is None:
                 break
@@ -63,7 +63,7 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
 
 
 def _doubt_next(
-    hub: Hub, db: Connection, *, provider: str, since: datetime, after: UUID | None, removed: bool
+    db: Connection, limit: int, *, hub: Hub, provider: str, since: datetime, after: UUID | None, removed: bool
 ) -> tuple[UUID | None, int, set[str]]:
-    last, found = drift.confirmed_since(db, provider, since, after, SLICE, removed=removed)
+    last, found = drift.confirmed_since(db, provider, since, after, limit, removed=removed)
     return last, len(found), doubt(hub, db, provider, found)

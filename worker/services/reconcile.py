@@ -19,6 +19,7 @@ from schemas.events import ProviderEventType
 from worker.db import drift, providers, reconciliations
 from worker.db.engine import AWAY, UnfitRowError, transact
 from worker.db.reconciliations import Reconciliation
+from worker.db.slices import Slices
 from worker.domain.breaker import hold_for
 from worker.domain.consent import fields_hash
 from worker.hub import Hub
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 RUN_SECONDS = 3.5  # a page and its record more, and a task's time is over
 LEASE = timedelta(seconds=15)
-LOOKED_AT_ONCE = 5_000
+MISSING, SHARED = Slices(most=5_000), Slices(most=5_000)
 ATTEMPTS = 3  # at a page, within seconds; a list carries no stored payload
 FAILURES = 5  # in a row, until a reconciliation is given up
 PAUSE = timedelta(seconds=10)  # after a failure
@@ -162,17 +163,15 @@ def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
 def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
     """Look through the next shares for those whose copy was not listed; return whether there were any shares left."""
 
-    def work(db: Connection) -> tuple[bool, set[str]]:
+    def work(db: Connection, limit: int) -> tuple[bool, set[str]]:
         assert run.started_at is not None
-        last, missing = drift.missing(
-            db, run.provider, run.reconciliation_id, run.started_at, run.looked_at, LOOKED_AT_ONCE
-        )
+        last, missing = drift.missing(db, run.provider, run.reconciliation_id, run.started_at, run.looked_at, limit)
         concerned: set[str] = set()
         if last is not None and reconciliations.look(db, run, last, len(missing), LEASE) and not run.dry_run:
             concerned = doubt(hub, db, run.provider, missing)
         return last is not None, concerned
 
-    looked, concerned = transact(hub.engine, work)
+    looked, concerned = MISSING.take(hub.engine, work)
     show_doubts(hub, concerned)
     return looked
 
@@ -185,13 +184,13 @@ def _share_next(hub: Hub, run: Reconciliation) -> bool:
     if run.dry_run or run.provider not in hub.public_task:
         return False
 
-    def work(db: Connection) -> bool:
-        last = drift.share_next(db, run.provider, run.shared_up_to, LOOKED_AT_ONCE)
+    def work(db: Connection, limit: int) -> bool:
+        last = drift.share_next(db, run.provider, run.shared_up_to, limit)
         if last is not None:
             reconciliations.share(db, run, last, LEASE)
         return last is not None
 
-    return transact(hub.engine, work)
+    return SHARED.take(hub.engine, work)
 
 
 def give_up(hub: Hub, provider: str, code: str) -> None:

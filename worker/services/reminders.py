@@ -7,10 +7,11 @@ import structlog
 
 from worker.db import reminders
 from worker.db.engine import transact
+from worker.db.slices import Slices
 from worker.domain.reminders import windows
 from worker.hub import Hub
 
-SLICE = 1_000  # terms looked at in one transaction
+SLICES = Slices(most=1_000)  # terms looked at in one transaction
 
 log = structlog.get_logger()
 
@@ -22,7 +23,7 @@ def decide(hub: Hub, today: date) -> bool:
         worker.hub.AWAY: the database is out of reach.
     """
     due = windows(today, hub.schedule, hub.tariffs)
-    decided, more = transact(hub.engine, lambda db: reminders.decide(db, due, SLICE))
+    decided, more = SLICES.take(hub.engine, lambda db, limit: reminders.decide(db, due, limit))
     if decided:
         log.info("reminders.decided", count=decided)
     return more

@@ -17,9 +17,10 @@ import structlog
 from sqlalchemy import Connection
 
 from schemas.events import EventType
-from worker.db import leftovers, permits, plates, residents, retention
+from worker.db import leftovers, permits, plates, reconciliations, residents, retention
 from worker.db.engine import transact
 from worker.db.retention import Ledger, Place
+from worker.db.slices import Slices
 from worker.domain import life
 from worker.domain.retention import is_due, latest_due, may_be_held
 from worker.hub import ENDED, Hub
@@ -27,9 +28,13 @@ from worker.live import Publication
 from worker.services.publish import publish
 from worker.services.work import Work
 
-ROWS = 1_000  # of a ledger, deleted in one transaction
+ROWS = 1_000  # of a ledger, deleted in one transaction at most
 FORGOTTEN = 10  # permits, or residents' contacts
-DISCLOSURES = 2_000  # looked through each time; a hub with ten million comes round within days
+DISCLOSURES = 2_000  # looked through each time at most; a hub with ten million comes round within days
+COPIES = "reconciled_copies"
+
+_SLICES = {kind: Slices(ROWS) for kind in ("plates", COPIES, *Ledger)}
+_OF_DISCLOSURES = Slices(DISCLOSURES)
 
 log = structlog.get_logger()
 
@@ -45,6 +50,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     slices = {
         "plates": _plates(hub, _before(hub, today, kept.permits_kept_months)),
         **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
+        COPIES: _copies(hub),
         "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
         "permits": _permits(hub, today),  # they take the longest
         "contacts": _contacts(hub, _before(hub, today, kept.permits_kept_months), today),  # of whom no permit is left
@@ -80,18 +86,25 @@ def _before(hub: Hub, today: date, months: int) -> datetime:
 
 
 def _plates(hub: Hub, before: datetime) -> Iterator[int]:
-    while count := transact(hub.engine, lambda db: retention.delete_replaced_plates(db, before, ROWS)):
+    while count := _SLICES["plates"].take(
+        hub.engine, lambda db, most: retention.delete_replaced_plates(db, before, most)
+    ):
         yield count
 
 
 def _ledger(hub: Hub, ledger: Ledger, before: datetime) -> Iterator[int]:
-    while count := transact(hub.engine, lambda db: retention.purge(db, ledger, before, ROWS)):
+    while count := _SLICES[ledger].take(hub.engine, lambda db, most: retention.purge(db, ledger, before, most)):
+        yield count
+
+
+def _copies(hub: Hub) -> Iterator[int]:
+    while count := _SLICES[COPIES].take(hub.engine, reconciliations.forget_copies):
         yield count
 
 
 def _disclosures(hub: Hub, before: datetime) -> Iterator[int]:
     settle = timedelta(seconds=hub.settings.settle_seconds)
-    yield transact(hub.engine, lambda db: retention.purge_disclosures(db, before, settle, DISCLOSURES))
+    yield _OF_DISCLOSURES.take(hub.engine, lambda db, most: retention.purge_disclosures(db, before, settle, most))
 
 
 def _permits(hub: Hub, today: date) -> Iterator[int]:

@@ -3,11 +3,12 @@
 from datetime import date
 from functools import partial
 
-from worker.db import providers, reconciliations, residents, shares
+from worker.db import reconciliations, residents, shares
 from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services.lane import tell_providers
 from worker.services.publish import SLICE, follow_redis, republish
+from worker.services.release import release_all
 
 SLICES = 4  # a sweep is one short task; the next one goes on
 
@@ -17,7 +18,7 @@ def sweep(hub: Hub, today: date) -> None:
     follow_redis(hub)
     _publish_left_over(hub, today)
     tell_providers(hub)
-    _release(hub)
+    release_all(hub)
     hub.kick(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
 
 
@@ -31,14 +32,6 @@ def request_reconciliations(hub: Hub) -> None:
     for name, capabilities in hub.capabilities.items():
         if capabilities.lists:
             transact(hub.engine, partial(reconciliations.request, provider=name, dry_run=False))
-
-
-def _release(hub: Hub) -> None:
-    """Make due, slice by slice, what breakers held back that have closed."""
-    for provider in transact(hub.engine, providers.releasing):
-        for _ in range(SLICES):
-            if not transact(hub.engine, partial(providers.release, provider=provider)):
-                break
 
 
 def _publish_left_over(hub: Hub, today: date) -> None:
