@@ -11,7 +11,7 @@ from typing import get_args
 from integrations import registry
 from integrations.base import Capabilities
 from integrations.contracts import FOLDER, Contract, Ground, Marked, Operation, SecurityScheme, basis_of_all, read
-from integrations.settings import SPANS, Certificate, ProviderSettings
+from integrations.settings import LEAST_IN_FLIGHT, MOST_IN_FLIGHT, SPANS, Certificate, ProviderSettings
 from schemas.shared import SharedField
 
 DOCS = FOLDER.parent / "docs"
@@ -29,6 +29,9 @@ Where the interface as a whole is assumed, verified parts are so in the one that
 
 The legal basis and the settings are the hub's own. Settings are environment variables that begin with
 `PERMIT_HUB_<PROVIDER>_`, or files of that name in `/run/secrets`; every provider may have {common}, too.
+`LIMITS` is a JSON list such as `["50/s", "2000/min"]`, for all workers together. `IN_FLIGHT` is how many requests each
+drain has under way at once, from {least} to {most}; without it, `PERMIT_HUB_IN_FLIGHT` says so, and 4 where any
+requests carry many changes. Time-outs narrow it by themselves, and a part of it is always kept for withdrawals.
 
 """
 
@@ -66,10 +69,13 @@ def document() -> str:
     """Return the text of docs/providers.md."""
     every = providers()
     names = (name for name, field in ProviderSettings.model_fields.items() if not field.is_required())
-    common = " and ".join(_code(name.upper()) for name in names if name != FOR_ALL_ALIKE)
+    *others, last = (_code(name.upper()) for name in names if name != FOR_ALL_ALIKE)
+    common = f"{', '.join(others)} and {last}"
     links = [f"[{one.title}](../integrations/{one.name}/README.md)" for one in every]
     matrix = _table(["", *links], ([feature, *map(cell, every)] for feature, cell in FEATURES.items()))
-    return "".join([HEAD.format(common=common), matrix, *map(_parts, every)])
+    return "".join(
+        [HEAD.format(common=common, least=LEAST_IN_FLIGHT, most=MOST_IN_FLIGHT), matrix, *map(_parts, every)]
+    )
 
 
 def is_current(docs: Path = DOCS) -> bool:

@@ -15,6 +15,7 @@ from integrations.base import Limit
 
 PREFIX = "PERMIT_HUB_"
 SHORTEST_KEY = 16
+LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 512  # one slot is kept for withdrawals
 SPANS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "day": 86_400.0}  # seconds
 LIMIT = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(SPANS)})", re.ASCII)
 
@@ -86,6 +87,15 @@ def _limits(value: object) -> object:
     return tuple(Limit(int(one[1]), SPANS[one[2]]) for one in read if one)
 
 
+def _in_flight(value: object) -> object:
+    """Read a whole number of slots."""
+    written = isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,3}", value, re.ASCII)
+    number = int(str(value)) if written or isinstance(value, int) else 0
+    if not LEAST_IN_FLIGHT <= number <= MOST_IN_FLIGHT:
+        raise ValueError(f"must be a whole number from {LEAST_IN_FLIGHT} to {MOST_IN_FLIGHT}")
+    return number
+
+
 def _authority(value: Path) -> Path:
     """Accept a PEM file of certificates."""
     try:
@@ -119,6 +129,9 @@ Authority = Annotated[Path, AfterValidator(_authority)]
 Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_limits)]
 """How many requests are taken in which span, as a JSON list."""
 
+InFlight = Annotated[int, BeforeValidator(_in_flight)]
+"""How many requests may be under way at once; one of them at least is kept for withdrawals."""
+
 Certificate = Annotated[Path, AfterValidator(_certificate)]
 """A PEM file of our certificate and its key; it may be replaced at any time."""
 
@@ -138,6 +151,7 @@ class ProviderSettings(BaseSettings):
     development: bool = False  # for all providers alike: PERMIT_HUB_DEVELOPMENT
     url: WebAddress
     limits: Annotated[tuple[Limit, ...] | None, NoDecode, BeforeValidator(_limits)] = None  # None: as the contract says
+    in_flight: InFlight | None = None  # requests at once, for each drain; None: PERMIT_HUB_IN_FLIGHT
     authority: Authority | None = None  # whom to trust; None: whom the system trusts
 
     @field_validator("url")

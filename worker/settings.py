@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from integrations.registry import ADAPTERS
+from integrations.settings import LEAST_IN_FLIGHT, MOST_IN_FLIGHT
+from worker.domain.window import LEAST_REST
 
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
 MOST_DAYS = 366
@@ -74,7 +76,7 @@ class Settings(BaseSettings):
     disclosures_kept_months: int = Field(default=36, ge=12, le=120)
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=LONGEST_REQUEST)  # its deadline, from before its claim
-    in_flight: int = Field(default=32, ge=2, le=512)  # requests at once, for each drain
+    in_flight: int = Field(default=32, ge=LEAST_IN_FLIGHT, le=MOST_IN_FLIGHT)  # requests at once, for each drain
     urgent_slots: int = Field(default=4, ge=1, validate_default=True)  # of those, kept for urgency 0
     log_format: str = Field(default="console", pattern=r"^(console|json)$")
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
@@ -113,7 +115,7 @@ class Settings(BaseSettings):
     def _leave_a_quarter(cls, value: int, others: ValidationInfo) -> int:
         """Refuse to keep so many slots that what is not urgent would never be sent."""
         in_flight = others.data.get("in_flight")  # missing when it is wrong itself
-        if in_flight is not None and in_flight - value < max(1, in_flight // 4):
+        if in_flight is not None and in_flight - value < max(1, in_flight // LEAST_REST):
             raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to the rest")
         return value
 

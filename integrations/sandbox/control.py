@@ -99,6 +99,7 @@ class Control:
         path: str | None = None,
         delay_ms: float | None = None,
         retry_after: str | None = None,
+        at_once: int | None = None,
     ) -> None:
         """Make a provider go wrong: for a number of requests, a part of them or some time, else until `behave`.
 
@@ -114,6 +115,7 @@ class Control:
             "path": path,
             "delay_ms": delay_ms,
             "retry_after": retry_after,
+            "at_once": at_once,
         }
         self._post(f"{provider}/misbehave", order)
 

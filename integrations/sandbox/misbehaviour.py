@@ -1,5 +1,6 @@
 """What a provider can be told to do wrong, for how many requests, how often or how long."""
 
+import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,7 @@ class Kind(StrEnum):
     RESET_AFTER = "reset_after"  # connection reset, applied
     LATE = "late"  # 504 at once, applied after `delay_ms`
     SLOW = "slow"  # right, but answered after `delay_ms`
+    BUSY = "busy"  # right, but `at_once` are served at a time, each for `delay_ms`; the others wait, also once given up
     TRICKLE = "trickle"  # right, but answered a byte at a time, over `delay_ms`
     HTML = "html"  # 200 with a page, not applied
     TRUNCATED = "truncated"  # applied, but the answer's JSON ends half way
@@ -58,7 +60,16 @@ class Misbehaviour:
     path: str = "/"
     delay_ms: float | None = None
     retry_after: str | None = None
+    at_once: int = 1
     _due: float = 0.0
+    _served: asyncio.Semaphore | None = None
+
+    async def serve(self, milliseconds: float) -> None:
+        """Wait until it is a request's turn, and then for as long as it takes."""
+        if self._served is None:
+            self._served = asyncio.Semaphore(self.at_once)
+        async with self._served:
+            await asyncio.sleep(milliseconds / 1000)
 
     def lapsed(self, now: float) -> bool:
         """Tell whether it is over."""
@@ -88,12 +99,12 @@ class Misbehaviour:
 
 
 def parse(order: object, now: float) -> Misbehaviour:
-    """Read an order from a JSON document: kind, count, rate, seconds, method, path, delay_ms, retry_after.
+    """Read an order from a JSON document: kind, count, rate, seconds, method, path, delay_ms, retry_after, at_once.
 
     Raises:
         ValueError: it is none.
     """
-    known = {"kind", "count", "rate", "seconds", "method", "path", "delay_ms", "retry_after"}
+    known = {"kind", "count", "rate", "seconds", "method", "path", "delay_ms", "retry_after", "at_once"}
     if not isinstance(order, dict) or not order.keys() <= known or "kind" not in order:
         raise ValueError(f"an order is an object of {', '.join(sorted(known))}; kind is needed")
     try:
@@ -107,9 +118,12 @@ def parse(order: object, now: float) -> Misbehaviour:
             path=order.get("path") or "/",
             delay_ms=None if delay is None else float(delay),
             retry_after=order.get("retry_after"),
+            at_once=int(order.get("at_once") or 1),
         )
     except TypeError as error:
         raise ValueError(str(error)) from None
+    if found.at_once < 1:
+        raise ValueError("at_once is at least 1")
     if not 0 < found.rate <= 1 or (found.left is not None and found.left < 1) or (found.delay_ms or 0) < 0:
         raise ValueError("rate is in (0, 1], count at least 1, delay_ms not negative")
     if found.method not in METHODS or not isinstance(found.retry_after, str | None):

@@ -86,6 +86,9 @@ class Sandbox:
         reply = provider.answer(sent)
         entry.references = reply.references
         order = state.misbehaviour(sent, reply)
+        if order is not None and order.kind is Kind.BUSY:
+            await order.serve(answering.delay_ms(order))
+            reply, order = provider.answer(sent), None  # of what it holds by now
         if order is None:
             state.apply(reply, entry)
             entry.status = reply.answer.status

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import structlog
 from sqlalchemy import Connection
 
-from integrations.base import Change, Operation
+from integrations.base import Capabilities, Change, Operation
 from schemas.events import EventData, EventType, ShareConfirmation
 from schemas.shared import SharedPermit
 from worker.db import consents, events, providers, residents, shares
@@ -25,6 +25,7 @@ from worker.domain.consent import ConsentDecision, fields_hash, shared_permit
 from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency
 from worker.hub import AWAY, Hub
 from worker.live import Publication
+from worker.services import release
 from worker.services.lane import Lane, tell_providers
 from worker.services.publish import publish, told_only
 
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 LEASE_EXPIRED = "lease_expired"
 RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
+ROWS_AT_ONCE = 500  # first puts that one claim takes: all of them are to be sent within one lease
 PROBE_LOOKS_AT = 20  # due shares among which a probe looks for a removal
 
 
@@ -61,8 +63,8 @@ def timing(hub: Hub) -> Timing:
     )
 
 
-def claim(lane: Lane, limit: int, least_urgent: Urgency, today: date) -> tuple[list[Claimed], bool]:
-    """Claim due shares of one provider, and log what is about to be disclosed.
+def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tuple[list[Claimed], bool]:
+    """Claim due shares of one provider for so many requests, and log what is about to be disclosed.
 
     Returns the shares to be brought up to date (those found to be right already need no request), and whether there may
     be more that could be claimed at once. While the breaker is open that is what was never tried, and a probe.
@@ -70,51 +72,100 @@ def claim(lane: Lane, limit: int, least_urgent: Urgency, today: date) -> tuple[l
     hub = lane.hub
 
     def work(db: Connection) -> tuple[Gate, list[Claimed], bool]:
-        now, gate, due = shares.lock_due(db, lane.name, limit, least_urgent)
-        claimed = _claim(hub, db, lane.name, due, now, today) if due else []
+        room = _Room(lane.adapter.capabilities, requests)
+        now, gate, due, more = _lock_due(lane, db, room, least_urgent)
+        claimed = _claim(hub, db, lane.name, due, now, today, room) if due else []
         if gate.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
             now, _, due = shares.lock_due(db, lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True)
-            claimed = _claim(hub, db, lane.name, due, now, today, probe=True) if due else []
-        return gate, claimed, len(due) == limit and not gate.probe_due
+            claimed = _claim(hub, db, lane.name, due, now, today, _Room.for_a_probe()) if due else []
+        return gate, claimed, (more or room.turned_away) and not gate.probe_due
 
     lane.gate, claimed, more = transact(hub.engine, work)
     return claimed, more
 
 
+def may_share(claimed: Claimed, capabilities: Capabilities) -> bool:
+    """Tell whether a change may go out in one request with others."""
+    is_first_put = claimed.change.version == 1 and not claimed.removal
+    return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is left of the requests that may be sent: each carries one change, or as many as may share it."""
+
+    capabilities: Capabilities | None  # None: nothing is shared
+    requests: int
+    beside: int = 0  # how many more changes fit into the last shared request
+    turned_away: bool = False
+
+    @classmethod
+    def for_a_probe(cls) -> "_Room":
+        """Return room for one change."""
+        return cls(None, 1)
+
+    def take(self, claimed: Claimed) -> bool:
+        """Find a place for a change; return whether there was one."""
+        shares_one = self.capabilities is not None and may_share(claimed, self.capabilities)
+        if shares_one and self.beside:
+            self.beside -= 1
+            return True
+        if not self.requests:
+            self.turned_away = True
+            return False
+        self.requests -= 1
+        if shares_one and self.capabilities is not None:
+            self.beside = self.capabilities.batch - 1
+        return True
+
+
+def _lock_due(
+    lane: Lane, db: Connection, room: _Room, least_urgent: Urgency
+) -> tuple[datetime, Gate, list[StoredShare], bool]:
+    """Lock as many due shares as the requests can carry; return, too, whether there may be more.
+
+    Where only first puts share a request, more are locked only once there are first puts among those that fit anyway.
+    """
+    limit = room.requests * lane.batch
+    now, gate, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    capabilities = lane.adapter.capabilities
+    if capabilities.batch_of_first_puts and len(due) == limit:
+        first = sum(stored.share.requests == 0 for stored in due)
+        wider = min(limit + first * (capabilities.batch - 1), max(limit, ROWS_AT_ONCE))
+        if wider > limit:
+            limit = wider
+            now, gate, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    return now, gate, due, len(due) == limit
+
+
 def _claim(
-    hub: Hub,
-    db: Connection,
-    provider: str,
-    due: Sequence[StoredShare],
-    now: datetime,
-    today: date,
-    *,
-    probe: bool = False,
+    hub: Hub, db: Connection, provider: str, due: Sequence[StoredShare], now: datetime, today: date, room: _Room
 ) -> list[Claimed]:
     # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
     truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
-    if probe:  # what is to be removed matters most
+    if room.capabilities is None:  # a probe: what is to be removed matters most
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
     taken: dict[ShareKey, Share] = {}
     claimed: list[Claimed] = []
     lost: list[Ending] = []
     disclosed: list[Disclosure] = []
     for stored in due:
-        if probe and claimed:
-            break  # one is enough
         shared, decision = wanted[stored.key]
         lease_id = uuid4()
         share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub))
-        taken[stored.key] = share
-        if stored.share.lease_id is not None and stored.share.operation is None:
-            lost.append(Ending(stored.share.lease_id, Outcome.UNCLEAR, LEASE_EXPIRED))
         if share.lease_id == lease_id:
-            claimed.append(_claimed(stored, share, shared))
+            one = _claimed(stored, share, shared)
+            if not room.take(one):
+                continue
+            claimed.append(one)
             if share.operation is None:
                 assert share.claimed_hash is not None
                 version = decision.version if decision else None
                 disclosed.append(Disclosure(lease_id, *stored.key, share.claimed_hash, version))
+        taken[stored.key] = share
+        if stored.share.lease_id is not None and stored.share.operation is None:
+            lost.append(Ending(stored.share.lease_id, Outcome.UNCLEAR, LEASE_EXPIRED))
     shares.store_claims(db, taken, disclosed, lost)
     return claimed
 
@@ -168,6 +219,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
     _show(hub, publications, unseen, today)
     if concerns_all:
         tell_providers(hub)
+        release.begin(hub, lane.name)
     return due_again
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from integrations.base import Capabilities
 from worker.domain.sharing import Urgency
-from worker.services.claim import Claimed, Ended, claim, record
+from worker.services.claim import Claimed, Ended, claim, may_share, record
 from worker.services.exchange import exchange
 from worker.services.lane import Lane
 
@@ -25,7 +25,6 @@ DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end be
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
 SOON = 0.25  # of a request's time: within it an answer lets others wait for it
 GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded with them
-BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
 
 
 @dataclass(slots=True)
@@ -39,7 +38,7 @@ class Drain:
     lane: Lane
     today: Callable[[], date]
     requests: int = 0
-    _in_flight: set[asyncio.Task[list[Ended]]] = field(default_factory=set)
+    _in_flight: dict[asyncio.Task[list[Ended]], Urgency] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)  # something of what is under way has ended
     _claiming: asyncio.Task[None] | None = None
     _recording: asyncio.Task[None] | None = None
@@ -76,25 +75,32 @@ class Drain:
     def _is_busy(self) -> bool:
         return bool(self._in_flight or self._claiming or self._recording)
 
-    @property
-    def _window(self) -> tuple[int, int]:
-        """How many requests may be in flight, and how many of those are kept for what is urgent."""
-        settings = self.lane.hub.settings
-        return (settings.in_flight, settings.urgent_slots) if self.lane.batch == 1 else (BATCHES_IN_FLIGHT, 1)
+    def _free(self, urgency: Urgency) -> int:
+        """Return how many slots are free; those that are kept for what is urgent stay so when the window narrows."""
+        window, under_way = self.lane.window, len(self._in_flight)
+        urgent = sum(one is Urgency.CONSENT for one in self._in_flight.values())
+        if urgency is Urgency.CONSENT:
+            return max(window.kept - urgent, window.routine + window.kept - under_way)
+        return window.routine - max(under_way - window.kept, under_way - urgent)
 
     @property
     def _answers_soon(self) -> bool:
         """Whether what waits for another's answer first still has time for its own; not before any is known."""
         return self.lane.took is not None and self.lane.took < self.lane.hub.settings.request_seconds * SOON
 
+    @property
+    def _ahead(self) -> int:
+        """How many requests to claim beyond the window; none while a batch waits, which is many rows by itself."""
+        batch_waits = any(len(together) > 1 for together, _ in self._waiting)
+        return self.lane.window.routine if self.lane.batch == 1 and self._answers_soon and not batch_waits else 0
+
     async def _claim(self) -> None:
         """Claim what will soon fit into the window."""
-        now, (window, kept) = asyncio.get_running_loop().time(), self._window
+        now = asyncio.get_running_loop().time()
         if self._claiming is not None:
             return
-        ahead = window if self.lane.batch == 1 and self._answers_soon else 0
-        free = window - len(self._in_flight)
-        routine = free - kept - len(self._waiting) + ahead
+        ahead, free = self._ahead, self._free(Urgency.CONSENT)
+        routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
         look = now >= self._look_at
         # A claim of many costs hardly more than one of a few.
         if routine >= max(ahead // 2, 1) and (self._more or look):
@@ -118,7 +124,7 @@ class Drain:
             await self._claimed(granted, least_urgent, deadline)
 
     async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
-        claimed, more = await self._beside(claim, self.lane, granted * self.lane.batch, least_urgent, self.today())
+        claimed, more = await self._beside(claim, self.lane, granted, least_urgent, self.today())
         if least_urgent is Urgency.ROUTINE:
             self._more = more
         exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
@@ -130,13 +136,12 @@ class Drain:
 
     def _send(self) -> None:
         """Start what waits for a slot; what is urgent may take those that are kept for it."""
-        window, kept = self._window
         while self._waiting:
-            urgent = self._waiting[0][0][0].urgency is Urgency.CONSENT
-            if len(self._in_flight) >= (window if urgent else window - kept):
+            urgency = self._waiting[0][0][0].urgency
+            if self._free(urgency) <= 0:
                 return
             together, deadline = self._waiting.popleft()
-            self._in_flight.add(self._begin(self._exchange(together, deadline)))
+            self._in_flight[self._begin(self._exchange(together, deadline))] = urgency
 
     def _begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -147,7 +152,7 @@ class Drain:
         loop = asyncio.get_running_loop()
         started = loop.time()
         ended = await exchange(self.lane.adapter, together, deadline)
-        self.lane.note_time(loop.time() - started)
+        self.lane.note_exchange(started, loop.time(), [result for _, result in ended], len(self._in_flight))
         return ended
 
     async def _wait(self) -> None:
@@ -157,7 +162,8 @@ class Drain:
                 await self._news.wait()
         self._news.clear()
         answered = [request for request in self._in_flight if request.done()]
-        self._in_flight.difference_update(answered)
+        for request in answered:
+            del self._in_flight[request]
         if answered and not self._ended:
             self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
         self._ended += [ended for request in answered for ended in request.result()]
@@ -182,7 +188,7 @@ class Drain:
     def _is_time_to_record(self) -> bool:
         return (
             not self._in_flight
-            or len(self._ended) >= self.lane.hub.settings.in_flight // 2
+            or len(self._ended) >= max(self.lane.window.routine // 2, 1)
             or asyncio.get_running_loop().time() >= self._record_at
             or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
         )
@@ -196,11 +202,6 @@ class Drain:
 
 def _exchanges(claimed: Sequence[Claimed], capabilities: Capabilities) -> Iterator[Sequence[Claimed]]:
     """Divide what was claimed into what goes out together: changes that may share a request, and the others alone."""
-    together = [one for one in claimed if _may_share(one, capabilities)]
-    yield from ([one] for one in claimed if not _may_share(one, capabilities))
+    together = [one for one in claimed if may_share(one, capabilities)]
+    yield from ([one] for one in claimed if not may_share(one, capabilities))
     yield from (together[start : start + capabilities.batch] for start in range(0, len(together), capabilities.batch))
-
-
-def _may_share(claimed: Claimed, capabilities: Capabilities) -> bool:
-    is_first_put = claimed.change.version == 1 and not claimed.removal
-    return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)

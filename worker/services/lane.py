@@ -1,7 +1,7 @@
 """What one process keeps of a provider from drain to drain, and what the answers say of the provider as a whole."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from random import random
 
@@ -15,6 +15,7 @@ from worker.db.engine import transact
 from worker.db.providers import Gate
 from worker.domain.breaker import FAILURES_TO_OPEN, BreakerState, probe_in
 from worker.domain.sharing import Outcome, Result
+from worker.domain.window import Window, kept_of
 from worker.hub import AWAY, Hub
 from worker.limiter import Limiter
 
@@ -29,7 +30,7 @@ DEADLINE_PASSED = "deadline_passed"
 SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, DEADLINE_PASSED})
 """Failures of a provider that works, or that was not asked."""
 
-
+BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
 FORGETS = 0.9  # of a slow exchange, with each that follows it
 
 OPEN_TO_ALL = Gate()
@@ -43,8 +44,20 @@ class Lane:
     adapter: Adapter
     limiter: Limiter
     gate: Gate = OPEN_TO_ALL  # as of the last claim
+    in_flight: int | None = None  # requests at once, where the provider has a setting of its own
     failures: int = 0  # in a row
     took: float | None = None  # seconds that its slowest exchanges took of late
+    window: Window = field(init=False)
+
+
+    def __post_init__(self) -> None:
+        """Open the window."""
+        settings = self.hub.settings
+        if self.batch > 1:
+            self.window = Window(self.in_flight or BATCHES_IN_FLIGHT, kept=1)
+        else:
+            most = self.in_flight or settings.in_flight
+            self.window = Window(most, kept_of(most, settings.urgent_slots))
 
     @property
     def name(self) -> str:
@@ -57,9 +70,13 @@ class Lane:
         capabilities = self.adapter.capabilities
         return 1 if capabilities.batch_of_first_puts else capabilities.batch
 
-    def note_time(self, seconds: float) -> None:
-        """Note how long an exchange took; what was slow once is forgotten by and by."""
-        self.took = max(seconds, (self.took or 0.0) * FORGETS)
+    def note_exchange(self, sent_at: float, now: float, results: Sequence[Result], under_way: int) -> None:
+        """Note how an exchange went: its time, a decaying maximum, and what that says of the window."""
+        self.took = max(now - sent_at, (self.took or 0.0) * FORGETS)
+        if any(result.code == FailureCode.TIMED_OUT for result in results):
+            self.window.note_time_out(sent_at, now)
+        elif any(result.outcome in ANSWERED for result in results):
+            self.window.note_answer(under_way)
 
     def judge(self, db: Connection, results: Sequence[Result]) -> bool:
         """Draw the conclusions about the provider, in the transaction that records the results.

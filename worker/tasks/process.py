@@ -61,10 +61,12 @@ def lane(provider: str) -> Lane:
     configured = settings()
     access = registry.access(provider)
     limits = registry.capabilities(provider).limits if access.limits is None else access.limits
+    connections = access.in_flight or configured.in_flight
     return Lane(
         hub(),
-        registry.adapter(provider, access, zone=configured.zone, connections=configured.in_flight),
+        registry.adapter(provider, access, zone=configured.zone, connections=connections),
         Limiter(configured.redis_address, configured.redis_prefix, provider, limits),
+        in_flight=access.in_flight,
     )
 
 

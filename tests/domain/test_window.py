@@ -1,0 +1,48 @@
+"""How many requests may be under way: halved by a time-out, once for all that were under way, and slowly widened."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.domain.window import Window, kept_of
+
+
+def test_a_time_out_halves_the_window_once_for_all_that_were_under_way() -> None:
+    window = Window(32, kept=4)
+    assert window.routine == 28
+    for _ in range(28):
+        window.note_time_out(sent_at=1.0, now=4.0)
+    assert window.routine == 14
+    window.note_time_out(sent_at=4.0, now=7.0)
+    assert window.routine == 7
+
+
+def test_it_grows_back_slowly_and_only_while_it_is_used() -> None:
+    window = Window(32, kept=4)
+    window.note_time_out(sent_at=1.0, now=4.0)
+    for _ in range(1_000):
+        window.note_answer(under_way=1)
+    assert window.routine == 14
+    for _ in range(14):
+        window.note_answer(under_way=14)
+    assert window.routine == 14
+    for _ in range(14 * 4):
+        window.note_answer(under_way=14)
+    assert window.routine == 15
+    for _ in range(5_000):
+        window.note_answer(under_way=window.routine)
+    assert window.routine == 28
+
+
+@given(st.integers(2, 512), st.integers(1, 512), st.lists(st.booleans(), max_size=60))
+def test_a_slot_for_what_is_urgent_and_one_for_the_rest_are_always_there(
+    in_flight: int, urgent_slots: int, answers: list[bool]
+) -> None:
+    kept = kept_of(in_flight, urgent_slots)
+    window = Window(in_flight, kept)
+    for moment, answered in enumerate(answers):
+        if answered:
+            window.note_answer(window.routine)
+        else:
+            window.note_time_out(moment, moment)
+        assert 1 <= window.routine <= in_flight - kept
+        assert 1 <= window.kept < in_flight

@@ -1,0 +1,57 @@
+"""A first load of a provider that takes first puts together: as many rows a request as it carries, within the limit."""
+
+import asyncio
+
+import pytest
+
+from integrations import registry
+from integrations.base import Limit
+from tests.services.hubs import lane_of
+from tests.services.upstream import ANNE
+from worker.services.drain import Drain
+
+CITY = "city_hub"
+PERMITS = 1_000
+BULK = "/permit/"
+
+
+@pytest.fixture
+def fill(evidence, upstream):
+    def fill(count: int) -> None:
+        upstream.take_over(*(upstream.row() for _ in range(count)))
+
+    return fill
+
+
+@pytest.mark.parametrize("limits", [(Limit(60, 1.0),), (Limit(600, 60.0), Limit(30, 1.0)), ()], ids=str)
+def test_a_thousand_permits_take_about_ten_requests_within_the_limit(
+    fill, hub, sandbox, monkeypatch, evidence, limits, until
+):
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    fill(PERMITS)
+    with asyncio.Runner() as runner:
+        adapter = registry.adapter(CITY, registry.access(CITY), zone=hub.zone, connections=8)
+        lane = lane_of(hub, adapter, *limits)
+        try:
+            until(lambda: not runner.run(Drain(lane, hub.today).run()), seconds=60)
+        finally:
+            runner.run(adapter.aclose())
+    assert len(sandbox.control.held(CITY)) == PERMITS
+    sent = [request for request in sandbox.control.requests(CITY) if request.method == "POST"]
+    bulk = [request for request in sent if request.path == BULK]
+    assert 10 <= len(bulk) <= 14
+    assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome <> 'confirmed'") == 0
+    assert evidence.screen(ANNE).public_task[0].state == "held"
+
+
+def test_changes_that_cannot_share_a_request_use_no_more_requests_than_are_granted(
+    fill, hub, twins, evidence, upstream
+):
+    fill(40)
+    with evidence.database.connect() as connection:  # they were sent before: each goes alone
+        connection.execute("UPDATE shares SET requests = 1 WHERE provider = %s", [CITY])
+    limited = lane_of(hub, twins[CITY], Limit(100, 1_000.0))
+    asyncio.run(Drain(limited, hub.today).run())
+    assert len(twins[CITY].calls) == 5  # a tenth of the limit at once, half of it kept
+    assert evidence.value("SELECT count(*) FROM shares WHERE provider = %s AND lease_id IS NOT NULL", CITY) == 0

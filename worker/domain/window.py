@@ -1,0 +1,47 @@
+"""How many requests may be under way at one provider: fewer once it is too slow for them, then slowly more again.
+
+A provider that serves a few at a time queues the rest, and what waits there too long times out, is unclear, and is sent
+again: more requests then get less done. So a time-out halves the window, once for all requests that were under way
+together, and each window of answers adds a part of a request (additive increase, multiplicative decrease, as in TCP).
+"""
+
+from dataclasses import dataclass, field
+from math import inf
+
+GROWTH = 0.25  # of a request, for each window of answers
+LEAST_REST = 4  # what is not urgent may take a quarter of all slots at least
+
+
+@dataclass(slots=True)
+class Window:
+    """The slots of one lane: `kept` of `most` are for what is urgent, in the narrowest window as well."""
+
+    most: int
+    kept: int
+    _size: float = field(init=False)
+    _narrowed_at: float = field(default=-inf, init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with all slots."""
+        self._size = self.most - self.kept
+
+    @property
+    def routine(self) -> int:
+        """How many requests that are not urgent may be under way."""
+        return int(self._size)
+
+    def note_answer(self, under_way: int) -> None:
+        """Note an answer in time; a window that is hardly used says nothing of a wider one."""
+        if 2 * under_way >= self.routine:
+            self._size = min(self._size + GROWTH / self._size, self.most - self.kept)
+
+    def note_time_out(self, sent_at: float, now: float) -> None:
+        """Note a time-out; those of requests that were under way when the window was last narrowed count once."""
+        if sent_at >= self._narrowed_at:
+            self._size = max(1.0, self._size / 2)
+            self._narrowed_at = now
+
+
+def kept_of(in_flight: int, urgent_slots: int) -> int:
+    """Return how many of a lane's slots are kept for what is urgent; at least one goes to the rest."""
+    return min(urgent_slots, in_flight - max(1, in_flight // LEAST_REST))
