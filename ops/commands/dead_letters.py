@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from itertools import groupby
 from typing import Annotated
@@ -10,22 +10,27 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from ops.commands.operated import Provider, known_provider, moment, operated, read_moment, tally
 from ops.commands.options import AsJson, complain
 from ops.commands.printed import print_json, table, to_the_minute, to_the_second
 from ops.commands.reach import RunningOn, asking, reach
 from worker.db import dead_letters as rows
-from worker.db.dead_letters import Attempt, Choice, DeadLetter
+from worker.db.dead_letters import Attempt, Choice, DeadLetter, Group
 from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services import dead_letters as service
 
-LISTED = 100
+LISTED = 20
+STILL = {
+    "held": "its removal is not confirmed yet",
+    "kept": "it keeps what it held of the same person and plate",
+}
 
 app = typer.Typer(
     name="dead-letters",
-    help="Shares that a provider refused for good: it holds nothing of them.",
+    help="Shares that a provider refused for good. What it held is removed; one that needs no consent keeps it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -60,12 +65,11 @@ def list_(
     with asking(), operated() as hub:
         choice = _choice(hub, provider, code, since, until, permit)
         found = transact(hub.engine, partial(rows.find, choice=choice, limit=limit))
-        counts = transact(hub.engine, partial(rows.count, choice=choice))
+        groups = transact(hub.engine, partial(rows.groups, choice=choice))
     if as_json:
-        totals = [{"provider": name, "code": why, "count": count} for (name, why), count in counts.items()]
-        print_json({"dead_letters": [asdict(letter) for letter in found], "counts": totals})
+        print_json({"dead_letters": list(map(asdict, found)), "counts": list(map(asdict, groups))})
         return
-    _print_list(found, counts, hub)
+    _print_list(found, groups, hub)
 
 
 @app.command()
@@ -124,18 +128,18 @@ def discard(
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take off the list; the provider holds nothing of them, and is told nothing until the truth changes."""
+    """Take off the list those of which the provider holds nothing; it is told nothing until the truth changes."""
     reach(data)
     with asking(), operated() as hub:
         choice = _demanded(_choice(hub, provider, code, since, until, permit), everything=everything)
         count = tally(service.discard(hub, choice), "discarding")
-        left = sum(transact(hub.engine, partial(rows.count, choice=choice)).values())
+        left = sum(group.count for group in transact(hub.engine, partial(rows.groups, choice=choice)))
     if as_json:
         print_json({"dead_letters": count, "left": left})
         return
     typer.echo(f"{count:,} discarded")
     if left:
-        typer.echo(f"{left:,} left: the provider has yet to confirm that it holds nothing of them")
+        typer.echo(f"{left:,} left: the provider may still hold something of them")
 
 
 def _choice(
@@ -162,27 +166,45 @@ def _demanded(choice: Choice, *, everything: bool) -> Choice:
     return choice
 
 
-def _print_list(found: Sequence[DeadLetter], counts: dict[tuple[str, str], int], hub: Hub) -> None:
+def grouped(groups: Sequence[Group], zone: tzinfo) -> Table:
+    """Return a table of dead letters by provider and code."""
+    made = table("Dead letters", "provider", "code", "count", "since", "last", right=frozenset({"count"}))
+    for one in groups:
+        moments = (to_the_minute(at, zone) for at in (one.first_failure, one.last_failure))
+        made.add_row(one.provider, one.code, f"{one.count:,}", *moments)
+    return made
+
+
+def _print_list(found: Sequence[DeadLetter], groups: Sequence[Group], hub: Hub) -> None:
     console = Console(highlight=False)
     if not found:
         console.print("No dead letters.")
+        return
+    console.print(grouped(groups, hub.zone))
+    console.print()
     for (provider, code), group in groupby(sorted(found, key=_kind), key=_kind):
-        made = table(f"{provider}, {code}: {counts[provider, code]:,}", "permit", "first failure", "last failure", "")
+        made = table(f"{provider}, {code}", "permit", "first failure", "last failure", "")
         for letter in group:
             moments = (to_the_minute(at, hub.zone) for at in (letter.first_failure, letter.last_failure))
-            made.add_row(str(letter.permit_id), *moments, "held" if letter.removing else "")
+            made.add_row(str(letter.permit_id), *moments, _still(letter))
         console.print(made)
         console.print()
-    if any(letter.removing for letter in found):
-        console.print("held: its removal is not confirmed yet", style="dim")
-    left = sum(counts.values()) - len(found)
+    for word, meaning in STILL.items():
+        if any(_still(letter) == word for letter in found):
+            console.print(f"{word}: {meaning}", style="dim")
+    console.print("To send all of a kind again: permit-hub dead-letters retry --provider … --code …", style="dim")
+    left = sum(group.count for group in groups) - len(found)
     if left > 0:
         console.print(f"{left:,} more: see --limit", style="dim")
 
 
+def _still(letter: DeadLetter) -> str:
+    return "held" if letter.removing else "kept" if letter.kept else ""
+
+
 def _print_one(letter: DeadLetter, attempts: Sequence[Attempt], hub: Hub) -> None:
     console = Console(highlight=False)
-    there = "its removal is not confirmed yet" if letter.removing else "it holds nothing of this permit"
+    there = STILL.get(_still(letter), "it holds nothing of this permit")
     console.print(f"{letter.provider} refused it: {letter.code}; {there}")
     console.print(f"failing since {to_the_second(letter.first_failure, hub.zone)}")
     console.print()

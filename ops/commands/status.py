@@ -12,6 +12,7 @@ from rich.text import Text
 
 from integrations.channels.registry import CHANNELS
 from ops import served
+from ops.commands.dead_letters import grouped
 from ops.commands.options import AsJson, messages
 from ops.commands.printed import print_json, table, to_the_minute
 from ops.commands.reach import RunningOn, asking, reach
@@ -70,7 +71,8 @@ def status(
     else:
         console = Console(highlight=False)
         providers = (_shares(known.providers), _lanes(known.providers, configured.zone))
-        for part in (*providers, _channels(known.channels), _lines(queues, wait)):
+        refused = (grouped(known.dead_letters, configured.zone),) if known.dead_letters else ()
+        for part in (*providers, *refused, _channels(known.channels), _lines(queues, wait)):
             console.print(part)
             console.print()
         console.print(_clock(known.clock, configured.zone))

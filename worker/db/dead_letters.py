@@ -1,4 +1,7 @@
-"""Dead letters: shares that a provider refused for good. It holds nothing of them; the truth wants otherwise."""
+"""Dead letters: shares that a provider refused for good; the truth wants otherwise.
+
+It is to hold nothing of them, but for one that needs no consent: that keeps what it holds of the same person and plate.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +16,19 @@ _CHOSEN = """
     AND (CAST(:until AS timestamptz) IS NULL OR failed_at < :until)
     AND (CAST(:permit_id AS uuid) IS NULL OR permit_id = :permit_id)
 """
-_COLUMNS = "permit_id, provider, parked, failing_since, failed_at, confirmed_version < wanted_version AS removing"
+_COLUMNS = """
+    permit_id, provider, parked, failing_since, failed_at, confirmed_version < wanted_version AS removing,
+    confirmed_version = wanted_version AND holds IS NOT FALSE AS kept
+"""
 _LIST = text(f"SELECT {_COLUMNS} FROM shares WHERE {_CHOSEN} ORDER BY failed_at, permit_id, provider LIMIT :limit")
-_COUNT = text(
-    f"SELECT provider, parked, count(*) AS number FROM shares WHERE {_CHOSEN} GROUP BY provider, parked ORDER BY 1, 2"
-)
+_GROUPS = text(f"""
+    SELECT provider, parked, count(*), min(coalesce(failing_since, failed_at)), max(failed_at)
+    FROM shares WHERE {_CHOSEN} GROUP BY provider, parked ORDER BY 1, 2
+""")
 _DISCARD = text(f"""
     UPDATE shares SET parked = NULL, failing_since = NULL, failed_at = NULL
     FROM (
-        SELECT permit_id, provider FROM shares WHERE {_CHOSEN} AND confirmed_version = wanted_version
+        SELECT permit_id, provider FROM shares WHERE {_CHOSEN} AND confirmed_version = wanted_version AND holds IS FALSE
         ORDER BY permit_id, provider LIMIT :limit FOR NO KEY UPDATE
     ) AS chosen
     WHERE shares.permit_id = chosen.permit_id AND shares.provider = chosen.provider
@@ -46,7 +53,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A share that a provider refused; `removing` tells that it may still hold what it had before."""
+    """A share that a provider refused; it may hold what it had before: while `removing`, or as that is `kept`."""
 
     permit_id: UUID
     provider: str
@@ -54,6 +61,18 @@ class DeadLetter:
     first_failure: datetime
     last_failure: datetime
     removing: bool
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The dead letters of one provider with one code."""
+
+    provider: str
+    code: str
+    count: int
+    first_failure: datetime
+    last_failure: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +92,9 @@ def find(db: Connection, choice: Choice, limit: int) -> list[DeadLetter]:
     return [DeadLetter(*row) for row in db.execute(_LIST, _parameters(choice) | {"limit": limit})]
 
 
-def count(db: Connection, choice: Choice) -> dict[tuple[str, str], int]:
+def groups(db: Connection, choice: Choice) -> list[Group]:
     """Count dead letters by provider and code."""
-    return {(row.provider, row.parked): row.number for row in db.execute(_COUNT, _parameters(choice))}
+    return [Group(*row) for row in db.execute(_GROUPS, _parameters(choice))]
 
 
 def discard(db: Connection, choice: Choice, limit: int) -> int:

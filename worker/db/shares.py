@@ -47,6 +47,8 @@ _TYPES = {
     "claimed_version": "bigint",
     "claimed_hash": "bytea",
     "claimed_by": "uuid",
+    "claimed_subject": "bytea",
+    "held_subject": "bytea",
     "requests": "integer",
     "operation": "text",
     "operation_until": "timestamptz",

@@ -1,5 +1,6 @@
 """How far the hub is behind, for an operator to look at; nothing here locks or writes."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from worker.db import leftovers, reconciliations, ticks
+from worker.db import dead_letters, leftovers, reconciliations, ticks
+from worker.db.dead_letters import Choice, Group
 from worker.db.leftovers import FileRewrite
 from worker.db.reconciliations import Reconciliation
 from worker.db.ticks import Tick
@@ -23,7 +25,6 @@ _PENDING = text("""
         count(*) FILTER (WHERE lease_until > now()) AS leased
     FROM shares WHERE confirmed_version < wanted_version GROUP BY provider
 """)
-_PARKED = text("SELECT provider, count(*) AS parked FROM shares WHERE parked IS NOT NULL GROUP BY provider")
 _UNPUBLISHED = text("SELECT count(*) FROM residents WHERE published_version < version")
 _CHANNELS = text("""
     SELECT name AS channel, coalesce(due, 0) AS due, CAST(extract(epoch FROM now() - oldest) AS float)
@@ -89,6 +90,7 @@ class Status:
     """What the database knows of the hub's backlog."""
 
     providers: tuple[ProviderStatus, ...]
+    dead_letters: tuple[Group, ...]
     channels: tuple[ChannelStatus, ...]
     clock: tuple[Tick, ...]  # of what the clock starts again and again
     file_rewrite: FileRewrite
@@ -99,13 +101,17 @@ class Status:
 def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ()) -> Status:
     """Read the backlog of these providers, and of any other that has one, and of these channels."""
     pending = {row.provider: row for row in db.execute(_PENDING)}
-    parked = {row.provider: row.parked for row in db.execute(_PARKED)}
+    groups = dead_letters.groups(db, Choice())
+    parked = Counter[str]()
+    for group in groups:
+        parked[group.provider] += group.count
     whole = {row.provider: row for row in db.execute(_WHOLE)}
     latest, done = reconciliations.latest(db), reconciliations.latest_done(db)
     names = dict.fromkeys([*providers, *sorted(pending), *sorted(parked)])
-    lanes = [_provider(name, pending.get(name), parked.get(name, 0), whole.get(name)) for name in names]
+    lanes = [_provider(name, pending.get(name), parked[name], whole.get(name)) for name in names]
     return Status(
         providers=tuple(_reconciled(one, latest.get(one.provider), done.get(one.provider)) for one in lanes),
+        dead_letters=tuple(groups),
         channels=tuple(ChannelStatus(**row) for row in db.execute(_CHANNELS, {"channels": list(channels)}).mappings()),
         clock=tuple(ticks.read(db)),
         file_rewrite=leftovers.read(db),

@@ -99,3 +99,9 @@ def fields_hash(shared: SharedPermit | Copy | None, key: bytes) -> bytes:
         validity and [validity.first_day.isoformat(), validity.last_day.isoformat()],
     ]
     return hmac.digest(key, json.dumps(fields).encode(), hashlib.sha256)
+
+
+def subject_of(permit: Permit, key: bytes) -> bytes:
+    """Return the keyed hash of the person and the plate that a right is for."""
+    of = [permit.resident_id, permit.plate.country, permit.plate.normalised]
+    return hmac.digest(key, json.dumps(of).encode(), hashlib.sha256)

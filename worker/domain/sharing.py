@@ -17,7 +17,8 @@ What keeps a withdrawn consent withdrawn:
   more when the stray can no longer arrive. A removal is repeated sooner as well (`REPEATS`): a stray put lasts less.
 * While a provider has an operation under way nothing else is sent: it could be overtaken. An operation that is not
   carried out within T counts as a stray.
-* A put that is refused for good is *parked*: until the truth changes, the provider is to hold nothing instead.
+* A put that is refused for good is *parked*: until the truth changes, the provider is to hold nothing instead. One
+  that needs no consent *keeps* what it holds, if all of that is of the same person and plate: a `subject`, see `claim`.
 """
 
 from dataclasses import dataclass, replace
@@ -30,6 +31,10 @@ NOTHING = b""
 
 REPEATS = (1 / 12, 1 / 4, 1 / 2)
 """When a provisional removal is repeated before T has passed, as parts of T: after 5, 15 and 30 s of 60."""
+
+
+MIXED = b""
+"""The subject of what may be held, where it may be of several."""
 
 
 class Urgency(IntEnum):
@@ -67,6 +72,8 @@ class Share:
     claimed_version: int = 0
     claimed_hash: bytes | None = None
     claimed_by: UUID | None = None  # the lease that it was sent under: the id of its disclosure
+    claimed_subject: bytes | None = None  # of the put under way, where the provider keeps what it holds
+    held_subject: bytes | None = None  # of all that may be held there from before; None: nothing that is to be kept
     requests: int = 0  # made so far: the version that a provider which fences is told
     operation: str | None = None  # what the provider calls the claimed request, while it is under way there
     operation_until: datetime | None = None
@@ -144,8 +151,18 @@ def doubt(share: Share, now: datetime, timing: Timing) -> Share:
     )
 
 
-def claim(share: Share, wanted_hash: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
+def claim(
+    share: Share,
+    wanted_hash: bytes,
+    lease_id: UUID,
+    now: datetime,
+    timing: Timing,
+    subject: bytes | None = None,
+) -> Share:
     """Take a due share for sending or asking, or confirm it at once when the provider is known to hold what is wanted.
+
+    `subject` is a keyed hash of the person and the plate, where a refusal for good is to leave what is held of the same
+    in place; None where it is to be removed.
 
     The caller acts if, and only if, the returned share carries `lease_id`: it asks where there is an operation, else
     it sends what `claimed_hash` is of (a parked share's removal is not what was wanted).
@@ -153,12 +170,17 @@ def claim(share: Share, wanted_hash: bytes, lease_id: UUID, now: datetime, timin
     if share.operation is not None:
         return replace(share, lease_id=lease_id, lease_until=now + timing.lease)
     if share.parked is not None:
-        wanted_hash = NOTHING
+        if _keeps(share.held_subject, subject):  # in doubt by now: the truth is tried once more
+            share = replace(share, parked=None)
+        else:
+            wanted_hash, subject = NOTHING, None
     if share.confirmed_hash == wanted_hash:
         return replace(share, confirmed_version=share.wanted_version)
     unsettled_until = share.unsettled_until
+    held_subject = share.held_subject
     if share.lease_id is not None:  # it expired: its holder may have sent, or may still send
         unsettled_until = now + timing.settle
+        held_subject = _joined(held_subject, share.claimed_subject)
     elif unsettled_until is not None and unsettled_until <= now:
         unsettled_until = None
     return replace(
@@ -170,6 +192,8 @@ def claim(share: Share, wanted_hash: bytes, lease_id: UUID, now: datetime, timin
         claimed_version=share.wanted_version,
         claimed_hash=wanted_hash,
         claimed_by=lease_id,
+        claimed_subject=None if wanted_hash == NOTHING else subject,
+        held_subject=held_subject,
         requests=share.requests + 1,
         unsettled_until=unsettled_until,
     )
@@ -189,7 +213,9 @@ def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: 
         return replace(
             released, operation=result.operation, operation_until=now + timing.settle, due_at=now + result.retry_in
         )
-    ended = replace(released, claimed_hash=None, claimed_by=None, operation=None, operation_until=None)
+    ended = replace(
+        released, claimed_hash=None, claimed_by=None, claimed_subject=None, operation=None, operation_until=None
+    )
     if outcome is Outcome.CONFIRMED:
         return _confirm(share, ended, now, timing)
     return _fail(share, ended, replace(result, outcome=outcome), now, timing)
@@ -208,7 +234,8 @@ def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Tim
         failed_at=now,
     )
     if result.outcome in (Outcome.UNCLEAR, Outcome.LOST):
-        failed = replace(failed, unsettled_until=now + timing.settle)
+        held_subject = _joined(share.held_subject, share.claimed_subject)
+        failed = replace(failed, unsettled_until=now + timing.settle, held_subject=held_subject)
     if share.wanted_version > share.claimed_version:  # it moved on meanwhile: due at once, as that left it
         return replace(
             failed,
@@ -218,7 +245,10 @@ def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Tim
             due_at=min(share.due_at, now),
         )
     if result.outcome is Outcome.REJECTED and share.claimed_hash != NOTHING:
-        return replace(failed, parked=result.code or "rejected", failures=0, due_at=now)
+        parked = replace(failed, parked=result.code or "rejected", failures=0, due_at=now)
+        if _keeps(share.held_subject, share.claimed_subject):
+            return replace(parked, confirmed_version=share.claimed_version)
+        return parked
     return replace(failed, due_at=now + result.retry_in)
 
 
@@ -228,7 +258,14 @@ def _confirm(share: Share, ended: Share, now: datetime, timing: Timing) -> Share
         confirmed = replace(confirmed, failing_since=None, failed_at=None)
     if share.unsettled_until is None:
         holds = share.claimed_hash != NOTHING
-        return replace(confirmed, confirmed_hash=share.claimed_hash, holds=holds, confirmed_at=now)
+        return replace(
+            confirmed,
+            confirmed_hash=share.claimed_hash,
+            holds=holds,
+            held_subject=share.claimed_subject,
+            confirmed_at=now,
+        )
+    confirmed = replace(confirmed, held_subject=_joined(share.held_subject, share.claimed_subject))
     if share.wanted_version > share.claimed_version:
         return confirmed
     again_at = share.unsettled_until
@@ -252,8 +289,21 @@ def _record_stale(share: Share, outcome: Outcome, now: datetime, timing: Timing)
         share,
         confirmed_hash=None,
         holds=None,
+        held_subject=MIXED,
         wanted_version=share.wanted_version + 1,
         urgency=Urgency.CONSENT,  # what was withdrawn may be held again
         due_at=now,
         unsettled_until=max(share.unsettled_until or lingers, lingers),
     )
+
+
+def _joined(held: bytes | None, added: bytes | None) -> bytes | None:
+    """Return the subject of what may be held once something more may be."""
+    if added is None or added == held:
+        return held
+    return added if held is None else MIXED
+
+
+def _keeps(held: bytes | None, subject: bytes | None) -> bool:
+    """Tell whether all that may be held is of the same person and plate as what was refused."""
+    return subject is not None and held == subject

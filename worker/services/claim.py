@@ -21,7 +21,7 @@ from worker.db.providers import Gate
 from worker.db.residents import Resident
 from worker.db.shares import ShareKey, StoredShare
 from worker.domain import sharing
-from worker.domain.consent import ConsentDecision, fields_hash, shared_permit
+from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, subject_of
 from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency
 from worker.hub import AWAY, Hub
 from worker.live import Publication
@@ -153,7 +153,8 @@ def _claim(
     for stored in due:
         shared, decision = wanted[stored.key]
         lease_id = uuid4()
-        share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub))
+        subject = _subject(hub, stored, truth)
+        share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub), subject)
         if share.lease_id == lease_id:
             one = _claimed(stored, share, shared)
             if not room.take(one):
@@ -177,6 +178,14 @@ def _wanted(
     if permit is None:
         return None, decision
     return shared_permit(permit, decision, hub.capabilities[stored.key.provider], stored.reference, today), decision
+
+
+def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
+    """Return whose right it is, on which plate, where a refusal is to leave it in place: a missing one means a fine."""
+    permit, _ = truth.get(stored.key.permit_id, (None, None))
+    if permit is None or stored.key.provider not in hub.public_task:
+        return None
+    return subject_of(permit, hub.hash_key)
 
 
 def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
@@ -214,6 +223,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
     due_again, concerns_all, publications = transact(hub.engine, work, relaxed=not waiting)
+    lane.note_refusals([result for _, result in ended])
     told = {publication.resident_id for publication in publications}
     unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
     _show(hub, publications, unseen, today)

@@ -1,6 +1,7 @@
 """One exchange with a provider, and how it ended for each share that it was about."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from random import random
@@ -82,7 +83,10 @@ def _under_way(claimed: Claimed, operation: Operation) -> Result:
 
 def _failed(claimed: Claimed, error: ProviderError) -> Result:
     outcome = _outcome(error)
-    log.warning(
+    # Many are refused at once for one reason: their lane raises one alarm for them all.
+    level = logging.INFO if outcome is Outcome.REJECTED else logging.WARNING
+    log.log(
+        level,
         "share.failed",
         provider=error.provider,
         permit=str(claimed.key.permit_id),

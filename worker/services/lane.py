@@ -1,8 +1,10 @@
 """What one process keeps of a provider from drain to drain, and what the answers say of the provider as a whole."""
 
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 from random import random
 
 import structlog
@@ -31,6 +33,7 @@ SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, DEAD
 """Failures of a provider that works, or that was not asked."""
 
 BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
+RUN_ENDS = 600.0  # seconds without a refusal of that code
 FORGETS = 0.9  # of a slow exchange, with each that follows it
 
 OPEN_TO_ALL = Gate()
@@ -49,6 +52,7 @@ class Lane:
     took: float | None = None  # seconds that its slowest exchanges took of late
     window: Window = field(init=False)
 
+    _refused_at: dict[str, float] = field(default_factory=dict)  # by code, the last time
 
     def __post_init__(self) -> None:
         """Open the window."""
@@ -99,6 +103,15 @@ class Lane:
         if holds:
             providers.hold(db, self.name, max(holds))
         return told
+
+    def note_refusals(self, results: Sequence[Result]) -> None:
+        """Raise one alarm for a run of refusals with the same code; dead letters tell which shares they are about."""
+        now = time.monotonic()
+        refused = Counter(result.code or "" for result in results if result.outcome is Outcome.REJECTED)
+        for code, count in refused.items():
+            if now - self._refused_at.get(code, -inf) > RUN_ENDS:
+                log.error("provider.refuses", provider=self.name, code=code, count=count)
+            self._refused_at[code] = now
 
 
 def note_configuration(engine: Engine, provider: str, problem: str | None) -> None:

@@ -37,6 +37,8 @@ shares = Table(
     Column("claimed_version", BigInteger, nullable=False),
     Column("claimed_hash", LargeBinary),
     Column("claimed_by", Uuid),
+    Column("claimed_subject", LargeBinary),
+    Column("held_subject", LargeBinary),
     Column("requests", Integer, nullable=False, server_default=text("0")),
     Column("operation", Text),
     moment("operation_until", nullable=True),

@@ -10,7 +10,7 @@ rewrite of the file that began after it has ended. `file_rewrite` says how far t
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -34,7 +34,13 @@ COLUMNS = {
     "refused_messages": {"field": "text", "kind": "text", "queue": "text"},
     "reminders": {"token": "uuid"},
     "residents": {"email": "text", "language": "text", "name": "text"},
-    "shares": {"claimed_hash": "bytea", "confirmed_hash": "bytea", "operation": "text"},
+    "shares": {
+        "claimed_hash": "bytea",
+        "claimed_subject": "bytea",
+        "confirmed_hash": "bytea",
+        "held_subject": "bytea",
+        "operation": "text",
+    },
     "walks": {"looked_at": "text"},
 }
 
