@@ -20,8 +20,8 @@ from integrations.settings import Certificate, ClientId, Key, ProviderSettings, 
 
 NAME = "anybody"
 DEVELOPMENT = "PERMIT_HUB_DEVELOPMENT"
-URL, KEY, ID, LIMITS, AUTHORITY, CERTIFICATE = (
-    f"PERMIT_HUB_ANYBODY_{field}" for field in ("URL", "KEY", "ID", "LIMITS", "AUTHORITY", "CERTIFICATE")
+URL, KEY, ID, LIMITS, IN_FLIGHT, AUTHORITY, CERTIFICATE = (
+    f"PERMIT_HUB_ANYBODY_{field}" for field in ("URL", "KEY", "ID", "LIMITS", "IN_FLIGHT", "AUTHORITY", "CERTIFICATE")
 )
 GOOD = {URL: "https://partner.example/api", KEY: "0123456789abcdef", ID: "hub"}
 
@@ -113,6 +113,7 @@ def test_a_missing_setting_is_named(missing: str, read: Read) -> None:
         (LIMITS, '["50/fortnight"]'),
         (LIMITS, '["50 / s"]'),
         (LIMITS, '["٥/s"]'),
+        *((IN_FLIGHT, value) for value in ("", "0", "1", "513", "-3", "1.5", "2e1", " 8", "٥", "true", "9" * 5_000)),
         (AUTHORITY, "/nowhere/secret.pem"),
         (AUTHORITY, __file__),
         (AUTHORITY, ""),
@@ -182,3 +183,12 @@ def test_a_key_with_a_password_is_wrong_and_nobody_is_asked_for_it(read: Read, t
     path.write_bytes(made.cert_chain_pems[0].bytes() + locked)
 
     assert read.problem({**GOOD, CERTIFICATE: str(path)}).variable == CERTIFICATE
+
+
+@pytest.mark.parametrize("slots", [2, 6, 512])
+def test_how_many_requests_may_be_under_way_is_read(slots: int, read: Read) -> None:
+    assert read({**GOOD, IN_FLIGHT: str(slots)}).in_flight == slots
+
+
+def test_how_many_requests_may_be_under_way_is_told_with_its_bounds(read: Read) -> None:
+    assert str(read.problem({**GOOD, IN_FLIGHT: "1"})) == f"{IN_FLIGHT} is wrong: must be a whole number from 2 to 512"

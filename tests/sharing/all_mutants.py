@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tests.sharing import mutants as of_sending
 from tests.sharing import mutants_later as of_waiting
+from tests.sharing.rows import TWO_PLATES
 from tests.sharing.rules import REAL, Rules
 from tests.sharing.turns import Scope
 
@@ -14,6 +15,7 @@ STALLS = Scope(decisions=2, stalls=True)
 LATER = Scope(decisions=2, later=True)
 LATER_ONE_DECISION = Scope(decisions=1, later=True)
 LATER_STALLS = Scope(decisions=2, later=True, stalls=True)
+TWO_OWN_PLATES = Scope(decisions=2, subjects=TWO_PLATES)
 DOUBTED = Scope(decisions=1, doubts=1)
 DOUBTED_LATER = Scope(decisions=1, doubts=1, later=True)
 
@@ -66,6 +68,11 @@ MUTANTS: dict[str, Mutant] = {
     # what was refused for good
     "parked share keeps its put": _claim(of_waiting.parked_share_keeps_its_put, 1, ONE_DECISION),
     "parked share is left alone": Mutant(replace(REAL, is_due=of_waiting.parked_share_is_left_alone), 3, ONE_DECISION),
+    "keeps whatever is held": _record(of_waiting.keeps_whatever_is_held, 1, TWO_OWN_PLATES),
+    "forgets whose an unclear put was": _record(of_waiting.forgets_whose_an_unclear_put_was, 1, TWO_OWN_PLATES),
+    "forgets whose a lost lease was": Mutant(
+        replace(REAL, claim=of_waiting.forgets_whose_a_lost_lease_was), 1, TWO_OWN_PLATES
+    ),
     # operations
     "sent while an operation is under way": _claim(of_waiting.sent_while_an_operation_is_under_way, 2, LATER),
     "asking forgets what was claimed": _claim(of_waiting.asking_forgets_what_was_claimed, 3, LATER),

@@ -68,7 +68,7 @@ def explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
 
 
 def _explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
-    rows = Rows(rules, ticks)
+    rows = Rows(rules, ticks, scope.subjects)
     play = Play(rows, scope)
     found = Exploration(rows, play, [play.start()])
     numbers = {found.worlds[0]: 0}

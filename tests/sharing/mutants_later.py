@@ -48,6 +48,27 @@ def parked_share_is_left_alone(share: Share, now: datetime) -> bool:
     return share.parked is None and REAL.is_due(share, now)
 
 
+def keeps_whatever_is_held(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """What a provider holds is kept, whoever's it is and on whichever plate."""
+    return REAL.record(replace(share, held_subject=share.claimed_subject), lease_id, result, now, timing)
+
+
+def forgets_whose_an_unclear_put_was(
+    share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
+) -> Share:
+    """A put that may have been applied says nothing of whose data is held."""
+    after = REAL.record(share, lease_id, result, now, timing)
+    return replace(after, held_subject=share.held_subject) if result.outcome is Outcome.UNCLEAR else after
+
+
+def forgets_whose_a_lost_lease_was(
+    share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing, subject: bytes | None
+) -> Share:
+    """A drain that died is taken to have put nothing of anybody's."""
+    after = REAL.claim(share, wanted, lease_id, now, timing, subject)
+    return replace(after, held_subject=share.held_subject) if share.lease_id is not None else after
+
+
 def accepted_counts_as_confirmed(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """What a provider has taken is taken for done."""
     if result.outcome is Outcome.ACCEPTED:

@@ -13,6 +13,10 @@ def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
         return "1: a removal was confirmed for good, and the provider holds data"
     if not stalls and row.told_removed and _may_be_held(world):
         return "1: a resident is told removed, and the provider holds data, or a stray may bring it back"
+    if not stalls and row.kept and not world.drifted and not _may_be_held_of(world) <= row.keeps:
+        return "1: a right of another person or plate is kept"
+    if row.kept and world.truth not in row.keeps:
+        return "1: a right is kept though the truth is of another person or plate"
     if not row.pending and row.payload not in (None, wanted(world, row)):
         return "2: what was confirmed last is not the latest truth"
     if not row.pending and row.payload not in (None, world.held) and not _is_undone(world, stalls=stalls):
@@ -48,8 +52,8 @@ def _is_refused(step: Step, before: World) -> bool:
 
 
 def wanted(world: World, row: Row) -> int:
-    """Return what the provider is to hold: nothing, where it refused the truth for good."""
-    return NONE if row.parked else world.truth
+    """Return what the provider is to hold: nothing where it refused the truth for good, unless it keeps what it has."""
+    return NONE if row.parked and world.truth not in row.keeps else world.truth
 
 
 def unsound(world: World, row: Row, *, stalls: bool) -> str | None:
@@ -57,7 +61,7 @@ def unsound(world: World, row: Row, *, stalls: bool) -> str | None:
     if row.parked and not (row.share.failing_since and row.share.failed_at):
         return "it is parked, and since when is not known"
     if row.payload is None:
-        return None if row.pending else "nothing is pending, yet what the provider holds is unknown"
+        return None if row.pending or row.kept else "nothing is pending, yet what the provider holds is unknown"
     if not row.settled:
         return "what the provider holds counts as known while a stray may still arrive"
     if row.leased:
@@ -75,7 +79,7 @@ def is_at_rest(world: World, row: Row) -> bool:
         return False
     if row.pending or (row.parked and world.truth == NONE):
         return False
-    return row.payload == wanted(world, row) == world.held
+    return row.kept or row.payload == wanted(world, row) == world.held
 
 
 def _may_be_held(world: World) -> bool:
@@ -84,6 +88,12 @@ def _may_be_held(world: World) -> bool:
     in_the_air = any(drain.payload != NONE and drain.phase == SENT and drain.air for drain in world.drains)
     under_way = world.operation is not None and world.operation.payload != NONE and world.operation.air > 0
     return (world.held != NONE and not world.drifted) or any(of_puts) or in_the_air or under_way
+
+
+def _may_be_held_of(world: World) -> set[int]:
+    """Return which data the provider holds, or may come to within T."""
+    strays = {payload for payload, ticks in enumerate(world.strays) if ticks}
+    return ({world.held} | strays) - {NONE}
 
 
 def _is_undone(world: World, *, stalls: bool) -> bool:

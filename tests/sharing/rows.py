@@ -28,6 +28,11 @@ NONE, A, B = PAYLOADS = range(3)
 NAMES = ("nothing", "A", "B")
 HASHES = (NOTHING, b"A", b"B")
 
+Subjects = tuple[bytes | None, bytes | None, bytes | None]
+NOBODYS: Subjects = (None, None, None)
+ONE_PLATE: Subjects = (None, b"a plate", b"a plate")
+TWO_PLATES: Subjects = (None, b"a plate", b"another plate")
+
 
 @dataclass(frozen=True)
 class Ticks:
@@ -48,6 +53,7 @@ class Row:
 
     `payload` is what the provider is known to hold, `claimed` what the last claim was for; `asks` tells that the next
     one is to ask about an operation. `told_removed`: the screen says that the provider holds nothing.
+    `kept`: it was refused, and the provider is left what it holds; that is of the subject of the payloads in `keeps`.
     """
 
     share: Share
@@ -61,6 +67,8 @@ class Row:
     settled: bool
     due: bool
     told_removed: bool
+    kept: bool
+    keeps: frozenset[int]
 
     def __str__(self) -> str:
         share = self.share
@@ -78,8 +86,9 @@ class Row:
 class Rows:
     """The rows met so far and their transitions, by number; row 0 is a share never wanted."""
 
-    def __init__(self, rules: Rules, ticks: Ticks) -> None:
+    def __init__(self, rules: Rules, ticks: Ticks, subjects: Subjects = NOBODYS) -> None:
         self._rules = rules
+        self.subjects = subjects
         self.ticks = ticks
         self._timing = ticks.timing
         self._ids: dict[Share, int] = {}
@@ -97,7 +106,10 @@ class Rows:
     def claim(self, row: int, payload: int) -> tuple[int, bool]:
         """Return the row, and whether the claimer is to send or to ask."""
         key = (1, row, payload)
-        claimed = self._memo(key, lambda share: self._rules.claim(share, HASHES[payload], TAKEN, NOW, self._timing))
+        subject = () if self.subjects == NOBODYS else (self.subjects[payload],)
+        claimed = self._memo(
+            key, lambda share: self._rules.claim(share, HASHES[payload], TAKEN, NOW, self._timing, *subject)
+        )
         return claimed, key in self._taken
 
     def record(self, row: int, holds_lease: bool, outcome: Outcome) -> int:
@@ -137,6 +149,12 @@ class Rows:
                     settled=share.unsettled_until is None,
                     due=self._rules.is_due(share, NOW),
                     told_removed=share.holds is False,
+                    kept=share.parked is not None and not is_pending(share) and share.confirmed_hash is None,
+                    keeps=frozenset(
+                        payload
+                        for payload, subject in enumerate(self.subjects)
+                        if subject is not None and subject == share.held_subject
+                    ),
                 )
             )
         return number

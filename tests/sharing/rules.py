@@ -16,7 +16,7 @@ class Rules:
     is_due: Callable[[Share, datetime], bool] = sharing.is_due
     want: Callable[[Share, Urgency, datetime], Share] = sharing.want
     doubt: Callable[[Share, datetime, Timing], Share] = sharing.doubt
-    claim: Callable[[Share, bytes, UUID, datetime, Timing], Share] = sharing.claim
+    claim: Callable[..., Share] = sharing.claim  # a share, the wanted hash, the lease, now, times, and any subject
     record: Callable[[Share, UUID, Result, datetime, Timing], Share] = sharing.record
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.sharing.exploration import Exploration, explore
 from tests.sharing.promises import unsound
-from tests.sharing.rows import Ticks
+from tests.sharing.rows import ONE_PLATE, TWO_PLATES, Ticks
 from tests.sharing.rules import REAL
 from tests.sharing.turns import Scope
 from tests.sharing.world import Act
@@ -20,6 +20,9 @@ PARTS = {
     "one decision, operations, longer times": (Ticks(), Scope(decisions=1, later=True)),
     "one decision, operations, senders that stall": (SHORT, Scope(decisions=1, later=True, stalls=True)),
     "two decisions, one drift or doubt": (SHORT, Scope(decisions=2, doubts=1)),
+    "two decisions on one plate, what is refused is kept": (SHORT, Scope(decisions=2, subjects=ONE_PLATE)),
+    "two decisions on two plates, what is refused is kept": (SHORT, Scope(decisions=2, subjects=TWO_PLATES)),
+    "one decision, operations, a doubt, kept": (SHORT, Scope(decisions=1, doubts=1, later=True, subjects=ONE_PLATE)),
 }
 """Beside the fixtures: `exploration` has three decisions, `waiting` one, with operations and one drift or doubt."""
 

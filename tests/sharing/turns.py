@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tests.sharing.rows import Rows
+from tests.sharing.rows import NOBODYS, Rows, Subjects
 from tests.sharing.world import APPLIED, ASKING, CLAIMED, IDLE, NOBODY, SENT, Act, Drain, Operation, Step
 
 
@@ -15,12 +15,16 @@ class Scope:
     With `later`, the provider may answer any request with an operation.
     With `stalls`, a drain that has checked its deadline may send however long after. What it then leaves behind is
     beyond what the protocol can know of, unless it records: so it may not crash.
+
+    `subjects` says for each payload of which person and plate it is, for a provider that keeps what it holds when it
+    refuses a change.
     """
 
     decisions: int = 3
     doubts: int = 0
     later: bool = False
     stalls: bool = False
+    subjects: Subjects = NOBODYS
 
 
 class Move(NamedTuple):
