@@ -12,7 +12,7 @@ from tests.services.upstream import CITY
 from worker.hub import Hub
 from worker.services.publish import republish
 
-RECORDS_OF_JOBS = ("jobs", "refused_messages")
+RECORDS_OF_JOBS = ("jobs", "refused_messages", "leftovers")  # and of what they said in Redis
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
 
 
