@@ -21,7 +21,7 @@ PERSONAL = {
     "refused_messages": "field kind queue",
     "reminders": "token",
     "residents": "email language name",
-    "shares": "claimed_hash confirmed_hash operation",
+    "shares": "claimed_hash claimed_subject confirmed_hash held_subject operation",
     "walks": "looked_at",
 }
 
