@@ -19,18 +19,11 @@ from schemas.receipts import RefusalCode
 from worker.settings import settings
 from worker.tasks.admission import Accepts, Admission, RefusedMessage, accepts
 from worker.tasks.base import HubTask
+from worker.tasks.broadcast import COMMANDS
 from worker.tasks.transport import GuardedTransport
 
 FLUSH_SECONDS = 0.25
 RECORD_TASK = "hub.record_refusal"
-# What may be asked of a worker over the broker, where anyone with a connection may ask: to tell, never to change.
-COMMANDS = frozenset(
-    {
-        *("active", "active_queues", "conf", "dump_active", "dump_reserved", "dump_revoked", "dump_schedule", "hello"),
-        *("ping", "query_task", "registered", "report", "reserved", "revoked", "scheduled", "stats"),
-        *("enable_events", "heartbeat"),  # Flower asks for these when it starts
-    }
-)
 
 log = structlog.get_logger()
 
@@ -87,7 +80,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer behind the gate; without gossip and mingle, which parse what other nodes broadcast."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        for command in Panel.data.keys() - COMMANDS:
+        for command in Panel.data.keys() - COMMANDS.keys():
             del Panel.data[command]
         super().__init__(*args, without_gossip=True, without_mingle=True, **kwargs)
         self.gate: AppGate | None = None

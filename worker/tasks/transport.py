@@ -20,11 +20,10 @@ from kombu.transport import virtual
 from redis.exceptions import ResponseError
 
 from schemas.receipts import RefusalCode
+from worker.tasks.listening import ListeningChannel
 from worker.tasks.taken import Source, TakenMessages
 from worker.tasks.waiting import Wait, WaitingPoller
 
-MAX_BROADCAST_BYTES = 65_536  # remote control: a command and its arguments
-BROADCAST = "broadcast"
 TAKEN = "taken"
 
 log = structlog.get_logger()
@@ -83,7 +82,7 @@ class GuardedQoS(kombu_redis.QoS):
                 log.error("message.not_restored", error=str(error))
 
 
-class GuardedChannel(kombu_redis.Channel):
+class GuardedChannel(ListeningChannel):
     """A channel to Redis that checks what it reads and loses nothing that it takes."""
 
     QoS = GuardedQoS
@@ -146,12 +145,6 @@ class GuardedChannel(kombu_redis.Channel):
             self._shared_client = super()._create_client()  # type: ignore[no-untyped-call]
         return self._shared_client
 
-    def refuse(self: Any, item: bytes, queue: str) -> None:
-        """Record what is no message."""
-        gate: Gate | None = self.connection.gate
-        if gate is not None:
-            gate.refuse(item, queue, RefusalCode.MALFORMED_MESSAGE)
-
     def _restore(self: Any, message: Any, leftmost: bool = False) -> None:
         """Put a message back as it came."""
         self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
@@ -167,15 +160,6 @@ class GuardedChannel(kombu_redis.Channel):
         for wait in self._waits.values():
             wait.close()
 
-    def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
-        """Silence a broadcast that is no command: kombu would log it, or die of it."""
-        payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
-        data = payload["data"]
-        if isinstance(data, bytes) and not _is_command(data):
-            self.refuse(data, BROADCAST)
-            payload["data"] = None
-        return payload
-
 
 class GuardedTransport(kombu_redis.Transport):
     """Redis behind a gate."""
@@ -186,23 +170,3 @@ class GuardedTransport(kombu_redis.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self.cycle: Any = WaitingPoller()  # type: ignore[no-untyped-call]
-
-
-def _is_command(data: bytes) -> bool:
-    """Tell whether a broadcast is a kombu message with a JSON object as its body."""
-    if len(data) > MAX_BROADCAST_BYTES:
-        return False
-    try:
-        raw = json.loads(data)
-        message = virtual.Message(raw, channel=_Decoder())
-        message.accept = {"application/json"}
-        return isinstance(message.decode(), dict) and isinstance(message.headers, dict)
-    except Exception:  # whatever kombu would raise over it in the consumer's loop, a stranger wrote it
-        return False
-
-
-class _Decoder:
-    """As much of a channel as a message needs to read its body."""
-
-    decode_body = virtual.Channel.decode_body
-    codecs = virtual.Channel.codecs

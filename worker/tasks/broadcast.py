@@ -1,0 +1,161 @@
+"""Remote control over the broker: each command is built again from a white list, so that nothing else reaches kombu.
+
+kombu matches a sender's regular expression in the worker's main loop, takes a sender's clock over, and answers to
+whatever list a sender names. Here a command keeps its method, arguments that the method is known to take, the workers
+that it is for, and where Celery's own clients wait for an answer.
+"""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+MAX_BYTES = 8_192  # a command, its arguments and the names of the workers that it is for
+MAX_CONTAINERS = 64
+MAX_NAMES = 100  # workers that it is for, or tasks that it asks about
+MAILBOX = "celery.pidbox"  # kombu's names
+REPLIES = f"reply.{MAILBOX}"
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NODE = re.compile(r"[A-Za-z0-9_.-]{1,64}@[A-Za-z0-9_.-]{1,128}")
+_SHOWN_OF_TASKS = frozenset({"exchange", "routing_key", "rate_limit"})
+_FIELDS = frozenset({"method", "arguments", "destination", "pattern", "matcher", "ticket", "reply_to"})
+
+Check = Callable[[object], bool]
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def _is_list_of(is_one: Check) -> Check:
+    return lambda value: isinstance(value, list) and len(value) <= MAX_NAMES and all(map(is_one, value))
+
+
+def _is_shown(value: object) -> bool:
+    return isinstance(value, str) and value in _SHOWN_OF_TASKS
+
+
+def _is_node(value: object) -> bool:
+    return isinstance(value, str) and _NODE.fullmatch(value) is not None
+
+
+COMMANDS: Mapping[str, Mapping[str, Check]] = {
+    "active": {"safe": _is_bool},
+    "active_queues": {},
+    "conf": {"with_defaults": _is_bool},
+    "enable_events": {},  # Flower asks for this when it starts
+    "heartbeat": {},  # and for this
+    "ping": {},
+    "query_task": {"ids": _is_list_of(_is_id)},
+    "registered": {
+        "taskinfoitems": lambda value: value is None or _is_list_of(_is_shown)(value),
+        "builtins": _is_bool,
+    },
+    "reserved": {},
+    "revoked": {},
+    "scheduled": {},
+    "stats": {},
+}
+"""What anyone with a connection may ask of a worker, and with which arguments: to tell, never to change.
+
+Not `hello`, which has a worker ignore the tasks that it names, nor `report`, which starts programs.
+"""
+
+
+def rebuild(data: bytes) -> bytes | None:
+    """Return a command as Celery's clients send it; None for what is none, or asks for something else."""
+    try:
+        envelope = _object(_read(data))
+        if envelope["content-type"] != "application/json":
+            return None
+        if _object(envelope["properties"])["body_encoding"] != "base64":
+            return None
+        return _envelope(_command(_object(_read(base64.b64decode(envelope["body"], validate=True)))))
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _read(text: bytes) -> object:
+    if len(text) > MAX_BYTES or text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
+        raise ValueError
+    return json.loads(text)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _command(command: dict[str, Any]) -> dict[str, object]:
+    """Build a command again.
+
+    Raises:
+        ValueError, TypeError, LookupError: something in it is not in the white list.
+    """
+    destination = command.get("destination")
+    # kombu would match a pattern here, and take a command without one as meant for all.
+    if not command.keys() <= _FIELDS or command.get("pattern") is not None or command.get("matcher") is not None:
+        raise ValueError
+    if destination is not None and not _is_list_of(_is_node)(destination):
+        raise ValueError
+    checks, arguments = COMMANDS[command["method"]], _object(command.get("arguments") or {})
+    if not all(checks[name](value) for name, value in arguments.items()):
+        raise ValueError
+    built = {"method": command["method"], "arguments": arguments, "destination": destination}
+    return built | _asking(command.get("reply_to"), command.get("ticket"))
+
+
+def _asking(reply_to: object, ticket: object) -> dict[str, object]:
+    if reply_to is None and ticket is None:
+        return {}
+    place = _object(reply_to)
+    # Another exchange would be any queue of the hub's.
+    if place.keys() != {"exchange", "routing_key"} or place["exchange"] != REPLIES:
+        raise ValueError
+    if not _is_id(place["routing_key"]) or not _is_id(ticket):
+        raise ValueError
+    return {"reply_to": place, "ticket": ticket}
+
+
+def _envelope(command: dict[str, object]) -> bytes:
+    message = {
+        "body": base64.b64encode(json.dumps(command).encode()).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {},  # no clock: nothing here needs one, and a sender's could be a number too long to print
+        "properties": {
+            "body_encoding": "base64",
+            "delivery_info": {"exchange": MAILBOX, "routing_key": ""},
+            "delivery_mode": 1,
+            "delivery_tag": str(uuid4()),
+            "priority": 0,
+        },
+    }
+    return json.dumps(message).encode()
+
+
+class Allowance:
+    """A number that may be taken at once, and comes back with time."""
+
+    def __init__(self, at_once: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._at_once, self._per_second, self._clock = at_once, per_second, clock
+        self._left, self._since = at_once, clock()
+
+    def take(self) -> bool:
+        """Take one, if there is one."""
+        now = self._clock()
+        self._left = min(self._at_once, self._left + (now - self._since) * self._per_second)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
