@@ -135,7 +135,14 @@ def test_what_celerys_own_clients_ask_gets_through_unchanged() -> None:
 
     mailbox._publish = note
     inspect = app.control.inspect(timeout=0.01, destination=["consent@city.example"])
-    inspect.active(safe=True), inspect.active_queues(), inspect.conf(), inspect.ping(), inspect.registered()
+    (
+        inspect.active(),
+        inspect.active(safe=True),
+        inspect.active_queues(),
+        inspect.conf(),
+        inspect.ping(),
+        inspect.registered(),
+    )
     inspect.query_task(str(uuid4()), str(uuid4())), inspect.reserved(), inspect.revoked(), inspect.scheduled()
     inspect.stats(), app.control.enable_events(), app.control.broadcast("heartbeat")
     mailbox._publish = publish

@@ -48,7 +48,7 @@ def _is_node(value: object) -> bool:
 
 
 COMMANDS: Mapping[str, Mapping[str, Check]] = {
-    "active": {"safe": _is_bool},
+    "active": {"safe": lambda value: value is None or _is_bool(value)},
     "active_queues": {},
     "conf": {"with_defaults": _is_bool},
     "enable_events": {},  # Flower asks for this when it starts
