@@ -16,6 +16,12 @@ from tests.conftest import Database
 from tests.faults.harness import REQUEST_SECONDS, SETTLE_SECONDS, Stack
 from tests.faults.privacy import nothing_personal_shows
 
+HANG = """
+import re, signal
+signal.signal(signal.SIGRTMIN, lambda *_: re.match("((((((.+)+)+)+)+)+)+!", "a" * 40))
+"""
+"""What every process of the hub runs here when it starts: a signal hangs its loop, as a sender's pattern once did."""
+
 
 @pytest.fixture(scope="package")
 def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
@@ -27,6 +33,7 @@ def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
     with servers.postgres.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG OWNER {}").format(*names))
     stand_ins = sandboxes.prepare(folder)
+    (folder / "sitecustomize.py").write_text(HANG)
     environment = (
         os.environ
         | servers.environment
@@ -46,6 +53,7 @@ def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
             "PERMIT_HUB_EMAIL_UNSUBSCRIBE_URL": "https://ville.example/rappels/arreter/",
             "FLOWER_UNAUTHENTICATED_API": "true",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(folder),
         }
     )
     running = Stack(folder, database, server, environment, stand_ins)

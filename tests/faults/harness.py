@@ -90,6 +90,16 @@ class Stack:
         """End Valkey in good order."""
         self._valkey_alone.stop()
 
+    @contextmanager
+    def silent_valkey(self) -> Iterator[None]:
+        """Have Valkey keep its connections and answer nothing."""
+        (server,) = self._valkey_alone.children
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+
     def process(self, name: str) -> int:
         """Return the process id of a worker's main process, which leads a group of its own."""
         return self._child(name).pid

@@ -12,6 +12,7 @@ import structlog
 from celery import Celery
 from celery.worker.consumer import Consumer
 from celery.worker.control import Panel
+from celery.worker.loops import asynloop
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -21,6 +22,7 @@ from worker.tasks.admission import Accepts, Admission, RefusedMessage, accepts
 from worker.tasks.base import HubTask
 from worker.tasks.broadcast import COMMANDS
 from worker.tasks.transport import GuardedTransport
+from worker.tasks.watchdog import TOUCH_SECONDS, Watchdog
 
 FLUSH_SECONDS = 0.25
 RECORD_TASK = "hub.record_refusal"
@@ -83,6 +85,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
         for command in Panel.data.keys() - COMMANDS.keys():
             del Panel.data[command]
         super().__init__(*args, without_gossip=True, without_mingle=True, **kwargs)
+        self._watchdog = Watchdog()
         self.gate: AppGate | None = None
         self._flush_is_due = False
 
@@ -93,6 +96,15 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
         connection = self.ensure_connected(self.app.connection_for_read(heartbeat=heartbeat, transport=path))
         connection.transport.gate = self.gate
         return connection
+
+    def loop(self, *args: Any) -> None:
+        """Run Celery's main loop under the eyes of the watchdog."""
+        touching = self.hub.call_repeatedly(TOUCH_SECONDS, self._watchdog.touch)
+        try:
+            with self._watchdog.watching():
+                asynloop(*args)
+        finally:
+            touching.cancel()
 
     def _flush_events(self) -> None:
         """Send what Flower is told in a moment, together with what follows: Celery would at each turn of its loop."""

@@ -1,0 +1,43 @@
+"""A worker whose main loop hangs ends by itself and is started again; one that waits for Redis is left alone."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+
+from tests.faults.harness import Stack, eventually
+from tests.faults.people import NOWHERE, holders, people
+from worker.tasks.watchdog import Limits
+
+Note = Callable[[str, object], None]
+AWAY_SECONDS = Limits().computing + 10
+
+
+def test_a_withdrawal_sent_to_a_worker_that_hangs_is_applied_by_the_one_that_follows(
+    stack: Stack, record_property: Note
+) -> None:
+    (person,) = people(stack, 1)
+    person.shares()
+    hung = psutil.Process(stack.process("consent"))
+    pool = hung.children(recursive=True)
+    os.kill(hung.pid, signal.SIGRTMIN)
+    job = stack.hub.send(person.refusal())
+    record_property("removed_s", eventually(lambda: holders(stack, person.plate()) == NOWHERE, "removed", 120))
+    assert stack.hub.receipt(job, wait=20).applied
+    assert stack.process("consent") != hung.pid
+    assert not [each for each in pool if each.is_running()]
+    log = (stack.folder / "consent.log").read_text()
+    assert "worker.hung" in log
+    assert "sitecustomize.py" in log  # where it was
+
+
+def test_workers_wait_for_a_redis_that_does_not_answer(stack: Stack) -> None:
+    (person,) = people(stack, 1)
+    names = ("consent", "jobs", "bulk", "remind")
+    before = [stack.process(name) for name in names]
+    with stack.silent_valkey():
+        time.sleep(AWAY_SECONDS)  # longer than a loop may compute
+    assert person.does(person.refusal(), wait=60).applied
+    assert [stack.process(name) for name in names] == before
