@@ -17,6 +17,7 @@ REMIND_SECONDS = 5.0  # a reminder that failed is looked at again this often
 PURGE_SECONDS = 60.0  # for two seconds each time: the sweeps wait no longer, and a backlog is worked off in hours
 CLEAR_SECONDS = 30.0  # what was erased leaves Redis' file this long after it has settled, at most
 WATCH_SECONDS = 60.0
+UPKEEP = "upkeep"  # the hub's own long work: web apps may write to the queues of jobs, and to no other
 SOCKET_SECONDS = 5.0  # a broker that answers nothing for this long is taken for gone
 
 _settings = settings()
@@ -63,6 +64,7 @@ _queue_names = (
     *(str(queue) for queue in JobQueue),
     "calendar",
     "remind",
+    UPKEEP,
     *(f"deliver.{name}" for name in _settings.providers),
 )
 task_queues = tuple(Queue(name, _default_exchange, routing_key=name) for name in _queue_names)
@@ -75,9 +77,9 @@ task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | 
     "calendar.*": {"queue": "calendar"},
     "remind.*": {"queue": "remind"},  # a slow mail server must not hold up the sweeps
     "space.*": {"queue": str(JobQueue.JOBS)},
-    "reconcile.*": {"queue": str(JobQueue.BULK)},
-    "hub.record_refusal": {"queue": str(JobQueue.BULK)},  # poison on `consent` must not make work there
-}  # `deliver.drain` and `hub.ping` are sent to the queue that they are about
+    "reconcile.*": {"queue": UPKEEP},
+    "hub.record_refusal": {"queue": UPKEEP},  # poison on `consent` must not make work there
+}  # `deliver.drain` and `hub.ping` are sent to the queue that they are about; the gate takes tasks from no other
 imports = tuple(
     f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "reconcile", "remind", "space")
 )

@@ -273,3 +273,6 @@ QUEUES: dict[str, Queue] = dict.fromkeys(KINDS, Queue.JOBS) | {
     "resident.export": Queue.BULK,
     "permit.import": Queue.BULK,
 }
+
+LARGEST_JOB: dict[str, int] = {Queue.CONSENT: 4_096, Queue.JOBS: 8_192, Queue.BULK: MAX_JOB_BYTES}
+"""The most bytes that a job on a queue may have: what every field at its longest takes, and some white space."""

@@ -23,7 +23,7 @@ from worker.hub import Hub
 from worker.services.reconcile import UNCONFIGURED
 
 POLL_SECONDS = 0.2
-BEGIN_SECONDS = 30.0  # the sweep starts it within seconds, unless no worker takes from the bulk queue
+BEGIN_SECONDS = 30.0  # the sweep starts it within seconds, unless no worker takes from the queue `upkeep`
 BAR_WIDTH = 20
 OURS_ALONE = frozenset({"lease_id", "cursor", "looked_at", "shared_up_to"})  # of no use to anybody else
 
@@ -87,7 +87,7 @@ def _watch(hub: Hub, run_id: UUID) -> Reconciliation:
             if run.started_at is not None:
                 _show(progress, bar, run)
             elif time.monotonic() > deadline:
-                complain("No worker has begun it yet; it is asked for, and begins when one takes from the bulk queue.")
+                complain("No worker has begun it yet; it is asked for, and begins when one takes from `upkeep`.")
                 raise typer.Exit(1)
             time.sleep(POLL_SECONDS)
 
@@ -112,7 +112,7 @@ def _problem(hub: Hub, run: Reconciliation) -> str:
         return f"{run.provider}: given up after {run.failures + 1} failures in a row, the last one: {run.code}."
     known = transact(hub.engine, partial(backlog.read, providers=[run.provider])).providers
     noted = next(one.unconfigured for one in known if one.provider == run.provider)
-    where = "the log of the worker that takes from the bulk queue says which setting is missing or wrong"
+    where = "the log of the worker that takes from the queue `upkeep` says which setting is missing or wrong"
     return f"{run.provider} is not configured: {noted or where}."
 
 

@@ -19,7 +19,7 @@ CONNECT_SECONDS = 0.2
 WORKERS = (
     ("consent", ("consent",), 1),
     ("jobs", ("jobs",), 2),
-    ("bulk", ("bulk", "calendar"), 2),
+    ("bulk", ("bulk", "calendar", "upkeep"), 2),
     ("remind", ("remind",), 1),
 )
 LANE_CONCURRENCY = 1  # a second drain would take the cores of the first, here where all share two
@@ -37,7 +37,7 @@ def beat(environment: Mapping[str, str]) -> Program:
 
 def flower(environment: Mapping[str, str], port: int) -> Program:
     """Return the page that shows workers and tasks, on loopback; without a password its API changes nothing."""
-    command = ("-m", "celery", "--app", "worker.app", "flower", "--address=127.0.0.1", f"--port={port}")
+    command = ("-m", "celery", "--app", "worker.flower", "flower", "--address=127.0.0.1", f"--port={port}")
     return python("flower", command, environment, port=port)
 
 

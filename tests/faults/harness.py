@@ -90,6 +90,12 @@ class Stack:
         """End Valkey in good order."""
         self._valkey_alone.stop()
 
+    def ping(self, queue: str) -> None:
+        """Send a ping."""
+        canary = Canary(self.valkey.url, self.prefix)
+        canary.send(queue)
+        canary.close()
+
     @contextmanager
     def silent_valkey(self) -> Iterator[None]:
         """Have Valkey keep its connections and answer nothing."""

@@ -9,7 +9,8 @@ import pytest
 import redis
 from celery import Celery
 
-from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker
+from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker, eventually
+from tests.guard.poison import SECRET
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,7 @@ def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "-c",
         "1",
         "-Q",
-        "consent,jobs,bulk",
+        "consent,jobs,bulk,upkeep,remind,calendar,deliver.easypark",
         "-n",
         "guard@test",
     ]
@@ -45,9 +46,20 @@ def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
         try:
             running = Worker(process, log, client, app, environment)
-            assert running.call("hub.ping", seconds=30) == "pong"
+            assert running.call("hub.ping", seconds=90) == "pong"
             yield running
         finally:
             process.terminate()
             process.wait(20)
             app.close()
+
+
+@pytest.fixture
+def held(worker: Worker) -> Iterator[str]:
+    """A task that runs for as long as the test does."""
+    task_id = worker.send("probe.hold", SECRET)
+    eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
+    yield task_id
+    worker.redis.lpush(f"{worker.prefix}release", 1)
+    assert worker.answer(task_id) == SECRET
+    worker.redis.delete(f"{worker.prefix}release")  # the test may have let it go already

@@ -14,7 +14,7 @@ from worker.tasks import hub
 
 app = Celery("probe", task_cls="worker.tasks.base:HubTask")
 app.config_from_object("celeryconfig")
-app.conf.imports = ("worker.tasks.hub",)  # not the real jobs: this worker has no database
+app.conf.imports = tuple(name for name in app.conf.imports if name != "worker.tasks.jobs")  # it has no database
 app.conf.task_routes = {"probe.*": {"queue": "jobs"}} | app.conf.task_routes
 
 store = redis.Redis.from_url(settings().redis_url, socket_timeout=None)

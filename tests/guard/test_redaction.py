@@ -2,10 +2,7 @@
 
 import base64
 import json
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from uuid import uuid4
 
@@ -13,7 +10,6 @@ import pytest
 import redis.client
 
 import worker.tasks.redaction  # noqa: F401 - connects what is tested here
-from ops.embedded.servers import free_port
 from tests.guard.harness import Raw, Worker, eventually
 from tests.guard.poison import EMBED, SECRET
 
@@ -30,45 +26,6 @@ def events(worker: Worker) -> Iterator[redis.client.PubSub]:
     with worker.redis.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.psubscribe(f"{worker.prefix}/*.celeryev*")
         yield subscription
-
-
-@pytest.fixture
-def flower(worker: Worker) -> Iterator[Callable[[str], str]]:
-    """Flower at work, as a function from a path to its page (empty when there is none)."""
-    port = free_port()
-    command = [sys.executable, "-m", "celery", "-A", "probe", "flower", "--address=127.0.0.1", f"--port={port}"]
-    process = subprocess.Popen(
-        command,
-        env=worker.environment | {"FLOWER_UNAUTHENTICATED_API": "true"},
-        cwd=worker.log.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-    def page(path: str) -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            return ""
-
-    try:
-        eventually(lambda: "guard@test" in page("/api/workers?refresh=true"), "Flower knowing the worker", 30)
-        yield page
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-@pytest.fixture
-def held(worker: Worker) -> Iterator[str]:
-    """A task that runs for as long as the test does."""
-    task_id = worker.send("probe.hold", SECRET)
-    eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
-    yield task_id
-    worker.redis.lpush(f"{worker.prefix}release", 1)
-    assert worker.answer(task_id) == SECRET
-    worker.redis.delete(f"{worker.prefix}release")  # the test may have let it go already
 
 
 def _until(events: redis.client.PubSub, kind: str, task_id: str) -> str:
@@ -96,29 +53,6 @@ def test_inspect_shows_no_arguments(worker: Worker, held: str) -> None:
     answers = [active, inspect.query_task(held), inspect.reserved(), inspect.scheduled(), inspect.stats()]
     assert SECRET not in json.dumps(answers)
     assert worker.environment["PERMIT_HUB_REDIS_URL"].split(":")[2].split("@")[0] not in json.dumps(inspect.conf())
-
-
-def test_flower_shows_no_arguments(worker: Worker, flower: Callable[[str], str], held: str) -> None:
-    eventually(lambda: held in flower("/api/workers?refresh=true&workername=guard@test"), "the running task")
-    running = {path: flower(path) for path in ("/api/workers?refresh=true", "/worker/guard@test", "/api/tasks")}
-    worker.redis.lpush(f"{worker.prefix}release", 1)
-    worker.answer(held)
-    sent: list[str] = []
-
-    def knows_one() -> str | None:
-        """Send until one is seen: Flower misses what happens before it listens."""
-        sent.append(worker.send("permit.cancel", SECRET))
-        worker.answer(sent[-1])
-        return next((each for each in sent if '"SUCCESS"' in flower(f"/api/task/info/{each}")), None)
-
-    eventually(knows_one, "a task on Flower's page", 20)
-    ended = knows_one()
-    paths = ("/workers", "/worker/guard@test", "/tasks", f"/task/{ended}", f"/api/task/info/{ended}", "/api/tasks")
-    pages = {path: flower(path) for path in (*paths, "/broker")}
-    assert ended in pages["/api/tasks"]
-    assert held in running["/worker/guard@test"]
-    for shown in (running, pages):
-        assert [path for path, text in shown.items() if not text or SECRET in text] == []
 
 
 def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.client.PubSub) -> None:

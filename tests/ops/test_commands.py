@@ -117,7 +117,8 @@ def test_the_status_of_a_hub_at_rest(permit_hub, running):
     assert all(provider["parked"] == provider["consent"] == 0 for provider in told["providers"])
     assert all(provider["unconfigured"] is provider["paused_at"] is None for provider in told["providers"])
     lanes = {f"deliver.{name}" for name in ADAPTERS}
-    assert {queue["queue"] for queue in told["queues"]} == lanes | {"consent", "jobs", "bulk", "calendar", "remind"}
+    others = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep"}
+    assert {queue["queue"] for queue in told["queues"]} == lanes | others
     assert all(queue["served"] and queue["answered"] for queue in told["queues"])
     assert told["epoch"] >= 1
 

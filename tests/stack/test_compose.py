@@ -216,7 +216,7 @@ def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environ
 def test_every_queue_is_served_by_one_service_and_watched():
     served = [queue for service in HUB.values() for queue in queues(service)]
     lanes = [f"deliver.{name}" for name in PROVIDERS]
-    assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", *lanes])
+    assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", "upkeep", *lanes])
     for service in HUB.values():
         if queues(service):
             assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]

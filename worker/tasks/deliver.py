@@ -8,13 +8,14 @@ from celery import shared_task
 from integrations.settings import SettingError
 from worker.services.drain import Drain
 from worker.services.lane import note_configuration
+from worker.tasks.arguments import Provider
 from worker.tasks.process import hub, lane, run
 
 log = structlog.get_logger()
 
 
 @shared_task(name="deliver.drain", send_events=False)  # type: ignore[untyped-decorator]
-def drain(provider: str) -> None:
+def drain(provider: Provider) -> None:
     """Empty one provider's due shares for a few seconds, then go on in a new task if there is more."""
     try:
         way = lane(provider)

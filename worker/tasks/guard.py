@@ -18,14 +18,18 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.receipts import RefusalCode
 from worker.settings import settings
-from worker.tasks.admission import Accepts, Admission, RefusedMessage, accepts
+from worker.tasks.admission import LANE, Admission, RefusedMessage
+from worker.tasks.arguments import Accepts, accepts
 from worker.tasks.base import HubTask
 from worker.tasks.broadcast import COMMANDS
+from worker.tasks.events import SEAL, seal
 from worker.tasks.transport import GuardedTransport
 from worker.tasks.watchdog import TOUCH_SECONDS, Watchdog
 
 FLUSH_SECONDS = 0.25
 RECORD_TASK = "hub.record_refusal"
+PING_TASK = "hub.ping"
+DRAIN_TASK = "deliver.drain"
 
 log = structlog.get_logger()
 
@@ -38,7 +42,7 @@ class AppGate:
         # Celery's own tasks run whatever they are given; built by the app, they too are of our class.
         ours = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
         self._admission = Admission(
-            {name: _accepts(name, task) for name, task in ours.items()},
+            {name: _accepts(app, name, task) for name, task in ours.items()},
             settings().hash_key.get_secret_value().encode(),
         )
 
@@ -70,12 +74,22 @@ class AppGate:
             log.error("message.refusal_not_recorded", digest=refused.digest, error=type(error).__name__)
 
 
-def _accepts(name: str, task: HubTask) -> Accepts:
+def _accepts(app: Celery, name: str, task: HubTask) -> Accepts:
     try:
-        return accepts(task.run)
+        return accepts(task.run, _queues(app, name))
     except TypeError as error:
         log.critical("task.not_declared", name=name, reason=str(error))
         raise
+
+
+def _queues(app: Celery, name: str) -> frozenset[str]:
+    """Return the queues that a task may come on: the hub's own work on none that a web app may write to."""
+    every = frozenset(app.amqp.queues)
+    if name == PING_TASK:  # it asks whether a queue is served
+        return every
+    if name == DRAIN_TASK:
+        return frozenset(queue for queue in every if queue.startswith(LANE))
+    return frozenset({app.amqp.router.route({}, name)["queue"].name})
 
 
 class GuardedConsumer(Consumer):  # type: ignore[misc]
@@ -99,6 +113,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
 
     def loop(self, *args: Any) -> None:
         """Run Celery's main loop under the eyes of the watchdog."""
+        self.event_dispatcher.headers[SEAL] = seal(self.hostname, settings().hash_key.get_secret_value().encode())
         touching = self.hub.call_repeatedly(TOUCH_SECONDS, self._watchdog.touch)
         try:
             with self._watchdog.watching():

@@ -8,6 +8,7 @@ from celery import current_app, shared_task, states
 
 from schemas.receipts import Outcome, Receipt, RefusalCode
 from worker.services.refusals import record_message
+from worker.tasks.arguments import Code, Digest, Kind, Part, QueueName, Size, TaskId
 from worker.tasks.process import hub
 from worker.tasks.redaction import describe
 
@@ -50,8 +51,9 @@ def ping() -> str:
 
 @shared_task(name="hub.record_refusal")  # type: ignore[untyped-decorator]
 def record_refusal(
-    code: str, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str
-) -> None:
+    code: Code, field: Part | None, queue: QueueName, task_id: TaskId | None, kind: Kind | None, size: Size,
+    digest: Digest,
+) -> None:  # fmt: skip
     """Record a message that was refused at the gate, then answer its sender with a receipt."""
     refusal = RefusalCode(code)
     for recorder in _recorders:

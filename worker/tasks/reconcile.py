@@ -5,6 +5,7 @@ from celery import current_app, shared_task
 
 from integrations.settings import SettingError
 from worker.services import reconcile as service
+from worker.tasks.arguments import Provider
 from worker.tasks.process import hub, lane, run
 
 log = structlog.get_logger()
@@ -13,7 +14,7 @@ RUN = "reconcile.run"
 
 
 @shared_task(name=RUN, send_events=False)  # type: ignore[untyped-decorator]
-def reconcile(provider: str) -> None:
+def reconcile(provider: Provider) -> None:
     """Go on with a provider's reconciliation for a few seconds, then in a new task if there is more."""
     try:
         way = lane(provider)

@@ -11,6 +11,7 @@ from integrations.settings import SettingError
 from worker.limiter import Limiter
 from worker.services.sending import Sender, note_channel
 from worker.settings import settings
+from worker.tasks.arguments import Channel
 from worker.tasks.process import hub, run
 
 SEND = "remind.send"
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 @shared_task(  # type: ignore[untyped-decorator]
     name=SEND, send_events=False, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS
 )
-def send(channel: str) -> None:
+def send(channel: Channel) -> None:
     """Send what is due through one channel for a few seconds, then go on in a new task if there is more."""
     hub().live.end_kick(_kick(channel))
     try:

@@ -5,20 +5,21 @@ from uuid import UUID
 
 from celery import shared_task
 
+from schemas.base import ResidentId
 from worker.services.history import put_catalogue, put_history
 from worker.services.publish import republish
 from worker.tasks.process import hub
 
 
 @shared_task(name="space.publish", ignore_result=False)  # type: ignore[untyped-decorator]
-def publish(resident_id: str) -> dict[str, int] | None:
+def publish(resident_id: ResidentId) -> dict[str, int] | None:
     """Publish one resident's personal space anew; answer its version, or null when the resident is not known."""
     shown = republish(hub(), [resident_id], hub().today())
     return {"version": shown[resident_id]} if resident_id in shown else None
 
 
 @shared_task(name="space.history", bind=True, ignore_result=False)  # type: ignore[untyped-decorator]
-def history(self: Any, resident_id: str) -> dict[str, int] | None:
+def history(self: Any, resident_id: ResidentId) -> dict[str, int] | None:
     """Put one resident's history under this task's id; answer its version, or null when the resident is not known."""
     version = put_history(hub(), resident_id, UUID(self.request.id), hub().today())
     return None if version is None else {"version": version}

@@ -1,0 +1,9 @@
+"""Flower for the probe's worker, as `worker.flower` is for the hub's."""
+
+from probe import app
+
+from worker.tasks.onlooking import look_on
+
+__all__ = ["app"]
+
+look_on()
