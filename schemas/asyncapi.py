@@ -3,17 +3,18 @@
 from pydantic import JsonValue
 
 from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, first_line, messages, schemas
-from schemas.jobs import KINDS, MAX_JOB_BYTES, QUEUES, Queue
+from schemas.jobs import KINDS, LARGEST_JOB, QUEUES, Queue
 
 PREFIX = "permit-hub:"  # the default of PERMIT_HUB_REDIS_PREFIX
 
+_LARGEST = ", ".join(f"{most:,} on `{queue}`" for queue, most in LARGEST_JOB.items())
 _DESCRIPTION = f"""\
 Web apps enqueue jobs; the hub decides and records them, answers each with a receipt, and tells whoever watches.
 
 A job is one Celery message (protocol 2, JSON) on the default exchange: the header `task` is its kind, the header `id`
-is its `job_id`, and its one positional argument is the job as a JSON string of at most {MAX_JOB_BYTES:,} bytes in
-UTF-8. On Redis a queue is a list: a message is pushed at its left end, inside the envelope that `x-list-item` of the
-channel describes. Keys begin with the installation's prefix, `{PREFIX}` unless it says otherwise.
+is its `job_id`, and its one positional argument is the job as a JSON string of so many bytes in UTF-8 at most:
+{_LARGEST}. On Redis a queue is a list: a message is pushed at its left end, inside the envelope that `x-list-item`
+of the channel describes. Keys begin with the installation's prefix, `{PREFIX}` unless it says otherwise.
 
 To show a resident's personal space, GET the key of the channel `space`; when nothing is there, push the task
 `{PUBLISH_SPACE}`, wait for its result, and GET again. The channels `history` and `catalogue` are read in the same way,

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from permit_hub_client import Catalogue, History, Hub, Space
 
-from schemas.jobs import MAX_JOB_BYTES, QUEUES, Queue
+from schemas.jobs import LARGEST_JOB, QUEUES, Queue
 from schemas.receipts import RefusalCode
 from tests.conftest import Database
 
@@ -98,4 +98,5 @@ def test_the_page_names_every_queue_kind_code_and_limit() -> None:
     told = {kind: Queue(queue) for kinds, queue in rows.items() for kind in re.findall(r"`([\w.]+)`", kinds)}
     assert told == QUEUES
     assert not {code.value for code in RefusalCode} - set(re.findall(r"`(\w+)`", PAGE))
-    assert f"at most {MAX_JOB_BYTES:,} bytes" in PAGE
+    for queue, most in LARGEST_JOB.items():
+        assert re.search(rf"{most:,} (bytes of UTF-8 )?on `{queue}`", PAGE)

@@ -18,7 +18,12 @@ HASH_KEY = {"PERMIT_HUB_HASH_KEY": "k" * 32}
 LANE = {"PERMIT_HUB_EASYPARK_URL": "https://easypark.example", "PERMIT_HUB_EASYPARK_KEY": "k" * 32}
 
 CELERY = ["celery", "--app=worker.app"]
-USERS_OF_THE_SETTINGS = [[*CELERY, "worker"], [*CELERY, "beat"], [*CELERY, "flower"], ["ops.canary", "jobs"]]
+USERS_OF_THE_SETTINGS = [
+    [*CELERY, "worker"],
+    [*CELERY, "beat"],
+    ["celery", "--app=worker.flower", "flower"],
+    ["ops.canary", "jobs"],
+]
 EASYPARK_WORKER = [*CELERY, "worker", "--queues=deliver.easypark"]
 
 
