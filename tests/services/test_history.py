@@ -12,7 +12,7 @@ from integrations.errors import FailureCode, NotSentError, RejectedError, Unclea
 from integrations.memory import Applied, Fault
 from schemas.history import History, Holding, PendingKind
 from tests.services.evidence import Evidence
-from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED
+from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, choice, choice
 from worker.hub import Hub
 from worker.live import HISTORY_SECONDS
 from worker.services.history import put_history
@@ -116,12 +116,14 @@ def test_a_plate_that_was_given_up_and_reserved_again_is_told_once(upstream, rea
 
 def test_every_decision_is_told(upstream, read):
     upstream.allow()
-    upstream.refuse(providers=("easypark",))
+    moment = datetime.fromisoformat("2024-09-16T10:42:03+02:00")
+    refused = choice("refuse", ("easypark",)) | {"decided_at": moment.isoformat()}
+    upstream.applied("consent.decide", **refused)
     first, second = read().decisions
     assert (first.version, first.choice.value, set(first.providers)) == (1, "allow", set(EVERYONE))
     assert (second.version, second.choice.value, second.providers) == (2, "refuse", ("easypark",))
     assert (second.text_version, second.source) == ("2024-09", "personal-space")
-    assert second.decided_at == datetime.fromisoformat("2024-09-16T10:42:03+02:00")
+    assert second.decided_at == moment
     assert first.recorded_at < second.recorded_at
 
 

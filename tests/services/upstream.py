@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -122,7 +122,8 @@ class Upstream:
 
 def choice(choice: str, providers: tuple[str, ...] = EVERYONE) -> dict[str, Any]:
     """Return the fields of a consent decision."""
-    return {"choice": choice, "providers": list(providers), "text": TEXT, "decided_at": _MOMENT}
+    decided_at = datetime.fromisoformat(_MOMENT) + timedelta(microseconds=next(_NUMBERS))  # each after the one before
+    return {"choice": choice, "providers": list(providers), "text": TEXT, "decided_at": decided_at.isoformat()}
 
 
 def _plain(value: Any) -> Any:

@@ -33,6 +33,10 @@ _APPEND = text("""
     VALUES (:resident_id, :version, :choice, :providers, :text_version, :text_sha256, :source, :job_id, :decided_at)
     RETURNING recorded_at
 """)
+_LATEST_REFUSAL = text("""
+    SELECT max(least(decided_at, recorded_at)) FROM consent_decisions
+    WHERE resident_id = :resident_id AND choice = 'refuse' AND providers && CAST(:providers AS text[])
+""")
 
 
 Truth = Mapping[UUID, tuple[Permit, ConsentDecision | None]]
@@ -44,6 +48,13 @@ def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[C
     for row in db.execute(_IN_EFFECT, {"resident_ids": list(resident_ids)}):
         ledgers[row.resident_id].append(_decision(row.version, row.choice, row.providers, row.recorded_at))
     return ledgers
+
+
+def latest_refusal(db: Connection, resident_id: str, providers: Collection[str]) -> datetime | None:
+    """Return when the latest refusal of any of some providers was decided, or recorded if that was earlier."""
+    parameters = {"resident_id": resident_id, "providers": list(providers)}
+    refused_at: datetime | None = db.execute(_LATEST_REFUSAL, parameters).scalar_one()
+    return refused_at
 
 
 def truth(db: Connection, provider: str, permit_ids: Collection[UUID]) -> Truth:

@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from integrations.base import Capabilities, LegalBasis
@@ -19,6 +19,9 @@ from worker.domain.permit import Permit, Status
 from worker.domain.refusal import RefusedError
 from worker.domain.sharing import NOTHING
 from worker.domain.terms import running
+
+CLOCKS_APART = timedelta(minutes=5)
+"""How far an upstream's clock may run ahead of the hub's for its residents' allowances to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,35 @@ def allows(decision: ConsentDecision | None) -> bool:
     return decision is not None and decision.choice is ConsentChoice.ALLOW
 
 
-def check_current(choice: ConsentChoice, seen: int | None, current: int) -> None:
-    """Refuse an allowance given on a consent that has moved on since; a refusal always takes effect.
+def check_current(seen: int | None, current: int) -> None:
+    """Refuse an allowance given on a consent that has moved on since.
 
     Raises:
-        RefusedError: `missing_field` when an allowance does not say what was seen, `consent_stale` when it is outdated.
+        RefusedError: `missing_field` when it does not say what was seen, `consent_stale` when that is outdated.
     """
-    if choice is ConsentChoice.REFUSE:
-        return
     if seen is None:
         raise RefusedError(RefusalCode.MISSING_FIELD, "consent_version")
     if seen != current:
         raise RefusedError(RefusalCode.CONSENT_STALE, "consent_version")
+
+
+def check_newer(decided_at: datetime, latest_refusal: datetime | None, now: datetime) -> None:
+    """Refuse an allowance that was decided no later than the latest refusal of a provider that it names.
+
+    A decision counts as made when it was recorded if it says that it was made later (`counts_from`).
+
+    Raises:
+        RefusedError: `invalid_date` for a moment further ahead than `CLOCKS_APART`, `consent_stale` for an older one.
+    """
+    if decided_at > now + CLOCKS_APART:
+        raise RefusedError(RefusalCode.INVALID_DATE, "decided_at")
+    if latest_refusal is not None and counts_from(decided_at, now) <= latest_refusal:
+        raise RefusedError(RefusalCode.CONSENT_STALE, "decided_at")
+
+
+def counts_from(decided_at: datetime, recorded_at: datetime) -> datetime:
+    """Return when a decision counts as made: a clock that runs ahead does not put it off."""
+    return min(decided_at, recorded_at)
 
 
 def shared_permit(

@@ -1,0 +1,121 @@
+"""Decisions come in any order: the newest counts, a refusal always, whatever the clocks of those who sent them."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.receipts import Outcome, RefusalCode
+from tests.services.upstream import ANNE, EVERYONE, choice
+
+THREE = EVERYONE[:3]
+AHEAD = 400  # days
+
+
+@pytest.fixture
+def decide(upstream):
+    """Send a decision made so many days from `now`."""
+
+    def send(decided, days, providers=EVERYONE, *, resident=ANNE, seen=0, now=None):
+        moment = (now or datetime.now(UTC)) + timedelta(days=days)
+        fields = choice(decided, tuple(providers)) | {"decided_at": moment.isoformat()}
+        return upstream.submit("consent.decide", resident, **fields, consent_version=seen)
+
+    return send
+
+
+@pytest.fixture
+def allowed(evidence):
+    def read(resident=ANNE):
+        return {state.provider for state in evidence.space(resident).consent.providers if state.allowed}
+
+    return read
+
+
+def test_an_allowance_older_than_a_refusal_is_stale_though_it_names_the_current_version(decide, allowed):
+    decide("refuse", -1)
+    receipt = decide("allow", -2, seen=1)
+    assert (receipt.code, receipt.field) == (RefusalCode.CONSENT_STALE, "decided_at")
+    assert not allowed()
+
+
+def test_a_refusal_and_an_allowance_of_one_moment_are_a_refusal(upstream, allowed):
+    moment = {"decided_at": "2025-03-01T12:00:00Z"}
+    upstream.applied("consent.decide", **choice("refuse") | moment)
+    receipt = upstream.submit("consent.decide", **choice("allow") | moment, consent_version=1)
+    assert receipt.code is RefusalCode.CONSENT_STALE
+    assert not allowed()
+
+
+def test_only_refusals_of_the_providers_that_it_names_hold_an_allowance_back(decide, allowed):
+    decide("refuse", -1, THREE[:1])
+    assert decide("allow", -2, THREE[:2], seen=1).code is RefusalCode.CONSENT_STALE
+    assert decide("allow", -2, THREE[1:2], seen=1).outcome is Outcome.APPLIED
+    assert allowed() == {THREE[1]}
+
+
+def test_an_old_refusal_takes_effect_and_does_not_hide_a_newer_one(decide, allowed):
+    decide("refuse", -3)
+    decide("allow", -2, seen=1)
+    assert decide("refuse", -5).outcome is Outcome.APPLIED
+    assert not allowed()
+    assert decide("allow", -4, seen=3).code is RefusalCode.CONSENT_STALE  # older than the first refusal
+    assert decide("allow", -1, seen=3).outcome is Outcome.APPLIED
+
+
+def test_a_refusal_dated_next_year_holds_back_only_what_was_decided_before_it_came(decide, allowed):
+    assert decide("refuse", AHEAD).outcome is Outcome.APPLIED
+    assert decide("allow", -1, seen=1).code is RefusalCode.CONSENT_STALE
+    assert decide("allow", 0, seen=1).outcome is Outcome.APPLIED
+    assert allowed() == set(EVERYONE)
+
+
+def test_an_allowance_from_the_future_is_refused(decide, allowed):
+    decide("refuse", -1)
+    receipt = decide("allow", 1, seen=1)
+    assert (receipt.code, receipt.field) == (RefusalCode.INVALID_DATE, "decided_at")
+    assert not allowed()
+
+
+def test_nobody_who_was_erased_is_allowed_back_by_an_older_decision(upstream, decide):
+    upstream.active()
+    now = datetime.now(UTC).isoformat()
+    upstream.send("resident.erase", upstream.envelope(resident_id=ANNE) | {"submitted_at": now})
+    assert decide("allow", -1, seen=1).code is RefusalCode.CONSENT_STALE
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("allow", "refuse")),
+            st.sets(st.sampled_from(THREE), min_size=1),
+            st.sampled_from((-4, -3, -2, -1, 0, AHEAD)),
+            st.sampled_from((0, 0, 0, -1, 1)),  # how far from the current version the one that was seen is
+        ),
+        max_size=8,
+    )
+)
+def test_in_whatever_order_decisions_come_no_allowance_overrides_a_newer_refusal(decide, allowed, sequence):
+    resident, start = f"r-{uuid4().hex}", datetime.now(UTC)
+    shown, version, refusals = dict.fromkeys(THREE, False), 0, []
+    for place, (decided, providers, days, distance) in enumerate(sequence):
+        made = (days, 0) if days < 0 else (0, place)  # what is dated ahead counts from when it came
+        seen, now = max(0, version + distance), start if days < 0 else None
+        receipt = decide(decided, days, sorted(providers), resident=resident, seen=seen, now=now)
+        if decided == "refuse":
+            expected = None
+            refusals.append((made, providers))
+        elif seen == version and days > 0:
+            expected = RefusalCode.INVALID_DATE
+        else:
+            late = any(made <= refused and named & providers for refused, named in refusals)
+            expected = RefusalCode.CONSENT_STALE if late or seen != version else None
+        assert receipt.code is expected
+        if expected is None:
+            version += 1
+            shown |= dict.fromkeys(providers, decided == "allow")
+        if version:
+            assert allowed(resident) == {name for name, allow in shown.items() if allow}
