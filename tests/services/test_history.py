@@ -12,7 +12,7 @@ from integrations.errors import FailureCode, NotSentError, RejectedError, Unclea
 from integrations.memory import Applied, Fault
 from schemas.history import History, Holding, PendingKind
 from tests.services.evidence import Evidence
-from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, choice, choice
+from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, choice
 from worker.hub import Hub
 from worker.live import HISTORY_SECONDS
 from worker.services.history import put_history
