@@ -42,7 +42,8 @@ NOT_ASCII = 7  # of CONTENT: no such address is taken
 class Code(StrEnum):
     """What went wrong, in one stable word."""
 
-    NOT_WRITTEN = "not_written"
+    NOT_WRITTEN = "not_written"  # a mistake of ours
+    NOT_WRITABLE = "not_writable"  # a resident's name, address or plate
     NOT_CONNECTED = "not_connected"
     CERTIFICATE_WRONG = "certificate_wrong"
     TLS_FAILED = "tls_failed"

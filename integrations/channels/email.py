@@ -1,16 +1,18 @@
 """E-mail over SMTP."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from integrations.base import Limit
 from integrations.channels.answers import CHANNEL, Code
-from integrations.channels.base import ChannelError, LaterError, Notice
-from integrations.channels.message import compose
+from integrations.channels.base import AddressRefusedError, ChannelError, LaterError, Notice
+from integrations.channels.message import Letter, compose
 from integrations.channels.opening import Patience
 from integrations.channels.pool import Pool
 from integrations.channels.settings import EmailSettings
 
 PATIENCE = Patience()
+NOBODY = "nobody@example.org"
 
 
 class Email:
@@ -32,14 +34,28 @@ class Email:
         Raises:
             ChannelError: it was not, or perhaps not, taken.
         """
-        try:
-            letter = compose(notice, self._access, datetime.now(UTC))
-        except ChannelError:
-            raise
-        except Exception as error:  # a mistake of ours, which may be mended before it no longer matters
-            raise LaterError(CHANNEL, Code.NOT_WRITTEN) from error
+        letter = self._written(notice, datetime.now(UTC))
         await self._pool.hand_over(letter, deadline)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
+
+    def _written(self, notice: Notice, now: datetime) -> Letter:
+        """Write a notice out.
+
+        Raises:
+            AddressRefusedError: something of the resident's cannot be written, now or ever.
+            LaterError: a mistake of ours, which may be mended before it no longer matters.
+        """
+        try:
+            return compose(notice, self._access, now)
+        except ChannelError:
+            raise
+        except Exception:  # noqa: S110 - its words may be the resident's
+            pass
+        try:  # where a message to nobody can be written, something of the resident's is at fault
+            compose(replace(notice, name="", address=NOBODY, plate=""), self._access, now)
+        except Exception as error:
+            raise LaterError(CHANNEL, Code.NOT_WRITTEN) from error
+        raise AddressRefusedError(CHANNEL, Code.NOT_WRITABLE)

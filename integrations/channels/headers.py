@@ -7,12 +7,14 @@ and takes 12 ms a message. So values are written out here, and `WRITTEN` leaves 
 import re
 from email.header import Header
 from email.policy import EmailPolicy
-from email.utils import formataddr
+from email.utils import quote
 from functools import lru_cache
 
 LINE = 76  # of a header or of quoted-printable text
 LONGEST_PLAIN_NAME = 50  # a longer name is encoded, since only that can be folded anywhere
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # RFC 5322: a name of these needs no quotes
+HALVES = re.compile("[\ud800-\udfff]")  # of a character: UTF-8 has none
 
 
 class Written(EmailPolicy):
@@ -36,8 +38,9 @@ WRITTEN = Written(linesep="\r\n", max_line_length=LINE, refold_source="none")
 
 
 def one_line(text: str) -> str:
-    """Return a text of a person's as one line, without control characters."""
-    return " ".join(CONTROL.sub(" ", text).split())
+    """Return a text of a person's as one line that can be written out, without control characters."""
+    written = HALVES.sub("\N{REPLACEMENT CHARACTER}", text)
+    return " ".join(CONTROL.sub(" ", written).split())
 
 
 @lru_cache(maxsize=128)
@@ -47,10 +50,13 @@ def subject(text: str) -> str:
 
 
 def mailbox(header: str, name: str, address: str) -> str:
-    """Write out one person's name and address."""
+    """Write out one person's name and address; only the address may bring in other characters than ASCII."""
     shown = one_line(name)
+    if not shown:
+        return address
     if shown.isascii() and len(shown) <= LONGEST_PLAIN_NAME and "=?" not in shown:  # which begins what is encoded
-        return formataddr((shown, address)) if shown else address
+        phrase = shown if ATOMS.fullmatch(shown) else f'"{quote(shown)}"'
+        return f"{phrase} <{address}>"
     return f"{_encoded(shown, header, plain=False)}\r\n <{address}>"
 
 

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import lru_cache
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import validate_email
 
 from integrations.channels.answers import CHANNEL, Code
 from integrations.channels.base import AddressRefusedError, Notice
@@ -74,7 +74,7 @@ def _recipient(address: str) -> str:
     """Return the address with its domain as DNS knows it."""
     try:
         known = validate_email(address, check_deliverability=False)
-    except EmailNotValidError:
+    except ValueError:  # the library's own is one
         known = None  # what is wrong quotes the address
     if known is None:
         raise AddressRefusedError(CHANNEL, Code.ADDRESS_MALFORMED)

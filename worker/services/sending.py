@@ -155,8 +155,11 @@ class Sender:
         return Settled.of(one.claimed, State.SENT), None
 
     def _believed(self, error: ChannelError) -> ChannelError:
-        """Return what an error is taken for: when one address after the other is refused, none is given up."""
-        if not isinstance(error, AddressRefusedError):
+        """Return what an error is taken for: when one address after the other is refused, none is given up.
+
+        Without a status no server has spoken: such an address cannot be written to, whatever becomes of others.
+        """
+        if not isinstance(error, AddressRefusedError) or error.status is None:
             return error
         self._refusals += 1
         return LaterError(error.channel, EVERYONE_REFUSED, status=error.status) if self._refuses_everyone else error

@@ -70,3 +70,11 @@ def test_a_server_that_takes_others_meanwhile_is_believed(outbox, send, evidence
     assert evidence.query(MARKED) == [(RESIDENTS // 2,)]
     assert len(outbox.sent) == RESIDENTS // 2
     assert evidence.query(PROBLEM) == [(None,)]
+
+
+def test_addresses_that_no_server_was_asked_about_are_given_up_one_by_one(outbox, send, evidence):
+    outbox.failure = lambda _: AddressRefusedError("email", "smtputf8_not_offered")
+    send()
+    assert evidence.query(LEDGER) == [("unreachable", "smtputf8_not_offered", RESIDENTS)]
+    assert evidence.query(MARKED) == [(RESIDENTS,)]
+    assert evidence.query(PROBLEM) == [(None,)]
