@@ -157,6 +157,7 @@ HISTORY: dict[str, JsonValue] = {
             "terms": [{"first_day": "2024-09-16", "last_day": "2025-09-16"}],
             "pending": {
                 "kind": "new_term",
+                "debt_id": "0c5e9a52-5d0c-4d7e-9a53-4c9b3f6f0a11",
                 "years": 1,
                 "address": None,
                 "price_cents": 4500,

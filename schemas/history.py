@@ -32,9 +32,13 @@ class PendingKind(StrEnum):
 
 
 class PendingChange(Message):
-    """What waits: `years` of a new term, `address` of a new address; no `pay_by` while it is under review."""
+    """What waits: `years` of a new term, `address` of a new address; no `pay_by` while it is under review.
+
+    `debt_id` names what is to be paid: a payment's reference has to come from it, as a price and a day may come again.
+    """
 
     kind: PendingKind
+    debt_id: UUID
     years: int | None
     address: str | None
     price_cents: int

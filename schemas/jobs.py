@@ -114,10 +114,15 @@ class DecidePermit(PermitJob):
 
 
 class ConfirmPayment(PermitJob):
-    """Confirm one payment, by its reference at the payment service; the amount is in cents of a euro."""
+    """Confirm one payment, by its reference at the payment service; the amount is in cents of a euro.
+
+    `debt_id` names the pending change that was paid, as the resident's history has it: the payment counts for nothing
+    else. Without it, the payment is for what awaits one.
+    """
 
     payment_reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
     amount_cents: Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
+    debt_id: UUID | None = None
 
 
 class RenewPermit(PermitJob):

@@ -41,6 +41,8 @@ class RefusalCode(StrEnum):
     PERMIT_EXISTS = "permit_exists"
     ACTION_NOT_OFFERED = "action_not_offered"
     REASON_REQUIRED = "reason_required"
+    ADDRESS_UNCHANGED = "address_unchanged"
+    VEHICLE_UNCHANGED = "vehicle_unchanged"
     PLATE_IN_USE = "plate_in_use"
     WRONG_AMOUNT = "wrong_amount"
     NOT_AWAITING_PAYMENT = "not_awaiting_payment"

@@ -21,8 +21,11 @@ from worker.domain.tariffs import Tariffs
 from worker.domain.terms import in_order
 
 START = date(2024, 2, 29)
-NEW_HOME = Address("75120_0001_00001", "1 rue Autre, 75020 Paris")
-NEW_PLATE = parse("GH-789-JK", "FR")
+HOMES = (
+    Address("75120_0001_00001", "1 rue Autre, 75020 Paris"),
+    Address("75120_0001_00002", "2 rue Autre, 75020 Paris"),
+)
+PLATES = parse("GH-789-JK", "FR"), parse("GH-790-JK", "FR")
 NOT_OFFERED = {RefusalCode.ACTION_NOT_OFFERED, RefusalCode.NOT_AWAITING_PAYMENT}
 
 Attempt = Callable[[Permit, date, Tariffs], Change]
@@ -31,9 +34,11 @@ RESIDENT: dict[ActionName, Attempt] = {
     ActionName.PAY: lambda permit, today, _: life.confirm_payment(
         permit, permit.pending.price_cents if permit.pending else 0, today
     ),
-    ActionName.CHANGE_VEHICLE: lambda permit, today, tariffs: life.change_vehicle(permit, NEW_PLATE, today, tariffs),
+    ActionName.CHANGE_VEHICLE: lambda permit, today, tariffs: life.change_vehicle(
+        permit, PLATES[permit.plate == PLATES[0]], today, tariffs
+    ),
     ActionName.CHANGE_ADDRESS: lambda permit, today, tariffs: life.change_address(
-        permit, NEW_HOME, ("20A",), today, tariffs
+        permit, HOMES[permit.address == HOMES[0]], ("20A",), today, tariffs
     ),
     ActionName.RENEW: lambda permit, today, tariffs: life.renew(permit, 1, today, tariffs),
     ActionName.CANCEL: lambda permit, _, __: life.cancel(permit),

@@ -15,6 +15,7 @@ from worker.domain.tariffs import Tariffs
 
 TODAY = date(2024, 9, 16)
 HOME = Address("75114_1834_00010", "10 rue Example, 75014 Paris")
+ELSEWHERE = Address("75120_0001_00001", "1 rue Autre, 75020 Paris")
 FREE = 0
 UNPRICED = None
 
@@ -105,7 +106,7 @@ def test_a_request_under_review_offers_to_cancel(tariffs: Tariffs) -> None:
 def test_an_active_permit_with_something_to_pay_offers_nothing_else_to_change(tariffs: Tariffs) -> None:
     lapsed = imported("PO-456-VB", ImportedStatus.ACTIVE, Term(date(2023, 9, 15), date(2024, 9, 15)))
     renewing = life.renew(lapsed, 3, TODAY, tariffs).permit
-    moving = life.change_address(lapsed, HOME, ("20A",), TODAY, tariffs).permit
+    moving = life.change_address(lapsed, ELSEWHERE, ("20A",), TODAY, tariffs).permit
 
     assert buttons(renewing, tariffs) == [
         (ActionName.PAY, 9000),

@@ -1,6 +1,8 @@
 """A payment is confirmed by the payment service's signed word, once, and by nothing else."""
 
+import html
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx2
@@ -142,3 +144,73 @@ def test_two_tabs_owe_one_payment(city, asked, visit):
         return URLSafeTimedSerializer(secret, salt="payment.order").loads(order)["reference"]
 
     assert reference() == reference()
+
+
+def paid(city, visit, resident, permit_id):
+    """Pay as a resident does, on the payment service's page; return where that ends."""
+    location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
+    return httpx2.post(location, timeout=20)
+
+
+@pytest.fixture
+def lapsed(city):
+    """Return a resident whose permit ended yesterday, and its id."""
+    resident, permit_id, today = f"r-{uuid4().hex}", str(uuid4()), datetime.now(UTC).date()
+    row = {
+        "resident_id": resident,
+        "permit_id": permit_id,
+        "status": "active",
+        "requested_on": today - timedelta(days=366),
+        "plate": {"raw": plate()},
+        "profile": "standard",
+        "address": {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"},
+        "zones": ["14A", "14B"],
+        "terms": [{"first_day": today - timedelta(days=366), "last_day": today - timedelta(days=2)}],
+    }
+    assert city.hub.submit("permit.import", permits=[row]).applied
+    return resident, permit_id
+
+
+def test_two_changes_of_address_of_one_day_are_both_paid(city, visit, lapsed):
+    resident, permit_id = lapsed
+    market, limes = "7 place du Marché, 75013 Paris", "3 rue des Tilleuls, 75014 Paris"
+    for address in (market, limes, market):
+        moved = visit(resident).send(f"/droits/{permit_id}/adresse", address=address)
+        assert moved.status_code == 303
+        answer = paid(city, visit, resident, permit_id)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{city.personal_space}/espace")
+        (card,) = city.hub.space(resident)["cards"]
+        assert card["address"] == address
+
+
+def test_money_for_a_change_that_another_took_the_place_of_is_refused_in_words(city, visit, lapsed):
+    resident, permit_id = lapsed
+    page = visit(resident)
+    page.send(f"/droits/{permit_id}/adresse", address="7 place du Marché, 75013 Paris")
+    location = page.send(f"/droits/{permit_id}/paiement").headers["location"]
+    page.send(f"/droits/{permit_id}/annulation")
+    page.send(f"/droits/{permit_id}/adresse", address="3 rue des Tilleuls, 75014 Paris")
+    answer = httpx2.post(location, timeout=20)
+    assert answer.status_code == 409
+    assert "n’est plus attendu" in answer.text
+    assert "Vous n’avez pas été débité" in answer.text
+    assert paid(city, visit, resident, permit_id).status_code == 303
+
+
+def test_the_same_order_paid_again_says_that_it_was_paid(city, visit, asked):
+    resident, permit_id = asked
+    location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
+    assert httpx2.post(location, timeout=20).status_code == 303
+    again = httpx2.post(location, timeout=20)
+    assert (again.status_code, "Déjà payé" in again.text) == (200, True)
+    assert status(city, resident) == "active"
+
+
+def test_changing_to_the_address_that_one_has_costs_nothing_and_is_told_kindly(city, visit, lapsed):
+    resident, permit_id = lapsed
+    address = city.hub.space(resident)["cards"][0]["address"]
+    answer = visit(resident).send(f"/droits/{permit_id}/adresse", address=address.upper())
+    assert answer.status_code == 409
+    assert "rien ne change, et il n'y a rien à payer" in html.unescape(answer.text).replace("\xa0", " ")
+    (card,) = city.hub.space(resident)["cards"]
+    assert "pay" not in {one["name"] for one in card["actions"]}

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from schemas.receipts import Outcome, Receipt, RefusalCode
-from tests.services.upstream import ANNE, BOB, ELSEWHERE, UNVERIFIED, Upstream, choice
+from tests.services.upstream import ADDRESS, ANNE, BOB, ELSEWHERE, UNVERIFIED, Upstream, choice
 
 
 @dataclass
@@ -164,6 +164,28 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
         lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.cancelled, **payment("PAY-2", 4500)),
         RefusalCode.NOT_AWAITING_PAYMENT,
         None,
+    ),
+    "paying what another debt took the place of": (
+        lambda t: t.upstream.submit(
+            "permit.confirm_payment", permit_id=t.unpaid, **payment("PAY-2", 4500), debt_id=uuid4()
+        ),
+        RefusalCode.NOT_AWAITING_PAYMENT,
+        "debt_id",
+    ),
+    "moving to where one lives": (
+        lambda t: t.upstream.submit(
+            "permit.change_address",
+            permit_id=t.lapsed,
+            address=ADDRESS | {"label": "10, RUE de l’exemple 75014 paris"},
+            zones=["14A"],
+        ),
+        RefusalCode.ADDRESS_UNCHANGED,
+        "address",
+    ),
+    "changing to the vehicle that one has": (
+        lambda t: t.upstream.submit("permit.change_vehicle", permit_id=t.active, plate={"raw": "AA-111-AA"}),
+        RefusalCode.VEHICLE_UNCHANGED,
+        "plate",
     ),
     "one payment for two permits": (
         lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.unpaid, **payment("PAY-1", 4500)),

@@ -78,6 +78,7 @@ def test_the_app_is_told_of_a_payment_and_the_browser_goes_back(stand_ins, app):
         "amount_cents": 2250,
         "resident_id": "r-1",
         "permit_id": "p-1",
+        "order_reference": "0123abcd",
     }
 
 
@@ -90,9 +91,49 @@ def test_a_payment_that_the_app_does_not_accept_is_shown_with_its_reason(stand_i
     assert len(app.notifications) == 1
 
 
-def test_a_payment_that_was_confirmed_already_is_done(stand_ins, app):
+@pytest.mark.parametrize(
+    ("language", "title", "money"),
+    [
+        ("fr", "Déjà payé", "Rien n’a été débité une seconde fois"),
+        ("en", "Already paid", "Nothing was charged"),
+    ],
+)
+def test_a_payment_that_was_confirmed_before_says_so(stand_ins, app, language, title, money):
     app.answers = [(409, {"error": "payment_already_confirmed"})]
+    page = pay(ordered(stand_ins, language=language))
+    assert page.status_code == 200
+    assert title in page.text
+    assert money in page.text
+    assert len(app.notifications) == 1
+
+
+def test_a_payment_whose_first_answer_was_lost_is_confirmed(stand_ins, app):
+    app.answers = [(503, {}), (409, {"error": "payment_already_confirmed"})]
     assert pay(ordered(stand_ins)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("code", "french", "english"),
+    [
+        ("not_awaiting_payment", "n’est plus attendu", "no longer expected"),
+        ("wrong_amount", "Le montant n’est pas celui", "The amount is not the one"),
+        ("unknown_permit", "n’existe plus", "no longer exists"),
+        ("resident_erased", "a été effacé", "was erased"),
+        ("a_code_of_next_year", "n’a pas accepté ce paiement", "did not accept this payment"),
+    ],
+)
+def test_why_a_payment_is_refused_what_became_of_the_money_and_what_to_do_are_told(
+    stand_ins, app, code, french, english
+):
+    for language, words, money in (
+        ("fr", french, "Vous n’avez pas été débité"),
+        ("en", english, "You have not been charged"),
+    ):
+        app.answers = [(409, {"error": code})]
+        page = pay(ordered(stand_ins, language=language))
+        assert page.status_code == 409
+        assert words in page.text
+        assert money in page.text
 
 
 @pytest.mark.parametrize("answer", ["words", ["list"], {"error": 7}, {"error": "<b>"}, {}])

@@ -227,6 +227,7 @@ def _permit(permit: Permit, past: Past) -> PermitHistory:
 def _pending(pending: Pending) -> PendingChange:
     return PendingChange(
         kind=PendingKind(pending.kind),
+        debt_id=pending.debt_id,
         years=pending.years if isinstance(pending, NewTerm) else None,
         address=pending.address.label if isinstance(pending, NewAddress) else None,
         price_cents=pending.price_cents,

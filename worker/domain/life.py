@@ -13,7 +13,9 @@ from uuid import UUID
 from schemas.events import EventType
 from schemas.jobs import ImportedStatus, Verified
 from schemas.receipts import RefusalCode
+from worker.domain import addresses
 from worker.domain import terms as term_rules
+from worker.domain.addresses import Difference
 from worker.domain.pending import Address, NewAddress, NewTerm, Pending
 from worker.domain.permit import Permit, Status, address_change_cents
 from worker.domain.plates import Plate
@@ -91,15 +93,18 @@ def reject(permit: Permit, reason: str | None) -> Change:
     return Change(rejected, EventType.PERMIT_REJECTED)
 
 
-def confirm_payment(permit: Permit, amount_cents: int, today: date) -> Change:
-    """Apply what was waiting for this payment.
+def confirm_payment(permit: Permit, amount_cents: int, today: date, debt_id: UUID | None = None) -> Change:
+    """Apply what was waiting for this payment: the debt that it names, or whatever is owed if it names none.
 
     Raises:
-        RefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, or WRONG_AMOUNT of `amount_cents`.
+        RefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, and of `debt_id` where another debt took its
+            place; WRONG_AMOUNT of `amount_cents`.
     """
     unpaid = permit.payable(today)
     if unpaid is None:
         raise RefusedError(RefusalCode.NOT_AWAITING_PAYMENT)
+    if debt_id not in (None, unpaid.debt_id):
+        raise RefusedError(RefusalCode.NOT_AWAITING_PAYMENT, "debt_id")
     if amount_cents != unpaid.price_cents:
         raise RefusedError(RefusalCode.WRONG_AMOUNT, "amount_cents")
     return _apply(permit, unpaid, today)
@@ -118,18 +123,34 @@ def renew(permit: Permit, years: int, today: date, tariffs: Tariffs) -> Change:
 
 
 def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) -> Change:
-    """Move a permit to another vehicle, at once."""
+    """Move a permit to another vehicle, at once.
+
+    Raises:
+        RefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate`; another spelling changes what is shown.
+    """
     if not permit.can_change or permit.renewal_open(today, tariffs):
         raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+    if plate == permit.plate:
+        raise RefusedError(RefusalCode.VEHICLE_UNCHANGED, "plate")
     return Change(replace(permit, plate=plate), EventType.PERMIT_VEHICLE_CHANGED)
 
 
 def change_address(permit: Permit, address: Address, zones: Iterable[str], today: date, tariffs: Tariffs) -> Change:
-    """Move a permit to another address and its zones: at once when free, else when it is paid."""
+    """Move a permit to another address and its zones: at once when free, else when it is paid.
+
+    What is new about the same address (other zones, a staircase, a new identifier) costs nothing.
+
+    Raises:
+        RefusedError: ACTION_NOT_OFFERED, or ADDRESS_UNCHANGED of `address`, however it is spelt.
+    """
     if not permit.can_change:
         raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    price = address_change_cents(permit, today, tariffs)
-    pending = NewAddress(address, _once_each(zones), price, _pay_by(today, tariffs))
+    zones = _once_each(zones)
+    difference = addresses.difference((permit.address, permit.zones), (address, zones))
+    if difference is Difference.NONE:
+        raise RefusedError(RefusalCode.ADDRESS_UNCHANGED, "address")
+    price = address_change_cents(permit, today, tariffs) if difference is Difference.PLACE else 0
+    pending = NewAddress(address, zones, price, _pay_by(today, tariffs))
     return _apply_once_paid(permit, pending, today, EventType.PERMIT_ADDRESS_CHANGE_REQUESTED)
 
 

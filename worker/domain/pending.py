@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
+from uuid import UUID, uuid4
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
@@ -20,23 +21,29 @@ class Address:
 class NewTerm:
     """A first term, or a renewal; its price in cents was fixed when it was asked for.
 
-    `pay_by` is the last day on which it can be paid; None while the request is under review.
+    `pay_by` is the last day on which it can be paid; None while the request is under review. `debt_id` names what is
+    owed for this one wish: no other wish, of whatever price and on whatever day, has the same.
     """
 
     years: int
     price_cents: int
     pay_by: date | None = None
+    debt_id: UUID = field(default_factory=uuid4, compare=False)
     kind: Literal["new_term"] = "new_term"
 
 
 @dataclass(frozen=True, slots=True)
 class NewAddress:
-    """A change of address; its price in cents was fixed when it was asked for, `pay_by` is the last day to pay it."""
+    """A change of address; its price in cents was fixed when it was asked for, `pay_by` is the last day to pay it.
+
+    `debt_id` is as a new term's.
+    """
 
     address: Address
     zones: tuple[str, ...] = field(repr=False)
     price_cents: int
     pay_by: date | None = None
+    debt_id: UUID = field(default_factory=uuid4, compare=False)
     kind: Literal["new_address"] = "new_address"
 
 

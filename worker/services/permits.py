@@ -40,7 +40,7 @@ def confirm_payment(job: jobs.ConfirmPayment, work: Work) -> None:
     permit = work.permit(job.permit_id)
     if not payments.insert(work.db, job.payment_reference, job.permit_id, job.amount_cents):
         raise RefusedError(RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
-    work.change(life.confirm_payment(permit, job.amount_cents, work.today))
+    work.change(life.confirm_payment(permit, job.amount_cents, work.today, job.debt_id))
 
 
 def renew(job: jobs.RenewPermit, work: Work) -> None:

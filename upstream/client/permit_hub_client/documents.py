@@ -117,9 +117,13 @@ class ValidTerm(TypedDict):
 
 
 class PendingChange(TypedDict):
-    """What waits for a decision or a payment: `years` of a new term, `address` of a new address."""
+    """What waits for a decision or a payment: `years` of a new term, `address` of a new address.
+
+    `debt_id` names what is to be paid, for `permit.confirm_payment`.
+    """
 
     kind: Literal["new_term", "new_address"]
+    debt_id: str
     years: int | None
     address: str | None
     price_cents: int

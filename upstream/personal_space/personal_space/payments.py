@@ -1,18 +1,19 @@
 """Paying: the resident is led to the payment service, whose signed notification becomes the confirmation.
 
 An order and a notification are signed with a secret that the app and the payment service share; both say when they were
-made. The payment's reference counts once in the hub, so that a notification replayed confirms nothing.
+made. An order's reference is the name of the debt, which the notification tells again: it counts for this debt alone.
+The payment's reference counts once in the hub, so that a notification replayed confirms nothing.
 """
 
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from itsdangerous import BadData, URLSafeTimedSerializer
-from permit_hub_client import Card, HubError
+from permit_hub_client import Card, HubError, PendingChange
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from personal_space import language, words
+from personal_space import language, session, words
 from personal_space.forms import PageForm
 from personal_space.hub import WAIT_SECONDS, hub, log, note
 from personal_space.language import gettext
@@ -23,18 +24,23 @@ from personal_space.settings import settings
 
 NOTIFICATION = "/paiement/notification"
 TOLD = ("resident_id", "permit_id", "payment_reference", "amount_cents")
+ORDERED = "order_reference"  # from a service that tells it: the payment then counts for no other debt
 FRESH_SECONDS = 300  # an older notification is somebody's copy: the service signs anew each time
 
 
 async def pay(request: Request, resident: Resident, card: Card) -> Response:
     """Show what is to be paid, then lead to the payment service."""
-    (cents,) = (one["price_cents"] or 0 for one in card["actions"] if one["name"] == "pay")
+    owed = await _owed(resident, card)
+    if owed is None:
+        session.leave_notice(request, words.refusal("action_not_offered", None))
+        return go(f"/droits/{card['permit_id']}")
     form = PageForm.of(request, await request.form() if request.method == "POST" else None)
     if request.method != "POST" or not form.validate():
+        cents = owed["price_cents"]
         return render(request, "pay.html", 422 if form.errors else 200, form=form, card=card, cents=cents)
     order = {
-        "reference": await _reference(resident, card, cents),
-        "amount_cents": cents,
+        "reference": UUID(owed["debt_id"]).hex,  # the same in every tab, so that the payment service takes it once
+        "amount_cents": owed["price_cents"],
         "label": gettext("Stationnement résidentiel"),
         "resident_id": resident.resident_id,
         "permit_id": card["permit_id"],
@@ -45,12 +51,11 @@ async def pay(request: Request, resident: Resident, card: Card) -> Response:
     return go(f"{settings().payment_url}?order={_signer('payment.order').dumps(order)}")
 
 
-async def _reference(resident: Resident, card: Card, cents: int) -> str:
-    """Return what a debt is called: the same in every tab, so that the payment service takes it once."""
+async def _owed(resident: Resident, card: Card) -> PendingChange | None:
+    """Return what a permit owes; None where that was paid or cancelled meanwhile."""
     history = await hub().aio.history(resident.resident_id, wait=WAIT_SECONDS)
     waiting = [one["pending"] for one in history["permits"] if one["permit_id"] == card["permit_id"]] if history else []
-    until = waiting[0]["pay_by"] if waiting and waiting[0] else None
-    return uuid5(UUID(card["permit_id"]), f"{cents} {until}").hex
+    return waiting[0] if waiting else None
 
 
 async def notified(request: Request) -> Response:
@@ -59,7 +64,9 @@ async def notified(request: Request) -> Response:
         notification = (await request.json())["notification"]
         payment = _signer("payment.notification").loads(notification, max_age=FRESH_SECONDS)
         told = {name: payment[name] for name in TOLD}
-    except (BadData, KeyError, RecursionError, TypeError, ValueError):
+        if ORDERED in payment:
+            told["debt_id"] = str(UUID(payment[ORDERED]))
+    except (AttributeError, BadData, KeyError, RecursionError, TypeError, ValueError):
         return JSONResponse({"error": "invalid_notification"}, 400)
     try:
         receipt = await hub().aio.submit(

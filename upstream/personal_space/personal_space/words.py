@@ -89,6 +89,8 @@ STEPS: Mapping[str, str] = MappingProxyType(
 )
 REFUSALS: Mapping[str, str] = MappingProxyType(
     {
+        "address_unchanged": N_("C'est déjà l'adresse de ce droit : rien ne change, et il n'y a rien à payer."),
+        "vehicle_unchanged": N_("C'est déjà le véhicule de ce droit : rien ne change."),
         "plate_in_use": N_("Ce véhicule a déjà un droit de stationnement, ou une demande en cours."),
         "plate.raw": N_("Cette immatriculation n'est pas lisible : lettres et chiffres, 20 au plus."),
         "unknown_tariff": N_("Cette durée n'est plus proposée pour ce véhicule."),
@@ -107,7 +109,14 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
 """Refusals in words, by their code, or by the field at fault where the code alone says too little."""
 
 FIELDS: Mapping[str, str] = MappingProxyType(
-    {"plate": "plate", "plate.raw": "plate", "plate.country": "country", "years": "offer", "profile": "offer"}
+    {
+        "plate": "plate",
+        "plate.raw": "plate",
+        "plate.country": "country",
+        "years": "offer",
+        "profile": "offer",
+        "address": "address",
+    }
 )
 """The hub's fields, and where the form shows what is wrong with them."""
 

@@ -29,6 +29,10 @@ class Words:
     cancel: str
     refused_title: str
     refused: str
+    why_refused: Mapping[str, str]  # by the hub's code
+    not_charged: str
+    already_title: str
+    already: str
     reason: str
     pending_title: str
     pending: str
@@ -58,7 +62,22 @@ WORDS: Mapping[Language, Words] = {
         pay="Payer",
         cancel="Annuler",
         refused_title="Paiement non accepté",
-        refused="Le service de stationnement n’a pas accepté ce paiement. Vous n’avez pas été débité.",
+        refused="Le service de stationnement n’a pas accepté ce paiement. Revenez à votre espace : il dit ce qui reste "
+        "à payer.",
+        why_refused={
+            "not_awaiting_payment": "Ce paiement n’est plus attendu : la demande a été annulée ou remplacée par "
+            "une autre, ou le dernier jour pour payer est passé. Revenez à votre espace : s’il reste quelque chose à "
+            "payer, choisissez « Payer » à nouveau.",
+            "wrong_amount": "Le montant n’est pas celui qui est attendu. Revenez à votre espace et choisissez "
+            "« Payer » à nouveau : le bon montant y est indiqué.",
+            "unknown_permit": "Le droit à payer n’existe plus. Revenez à votre espace : vos droits y sont indiqués.",
+            "unknown_resident": "Le compte pour lequel vous payez n’existe plus. Vous n’avez rien d’autre à faire.",
+            "resident_erased": "Le compte pour lequel vous payez a été effacé. Vous n’avez rien d’autre à faire.",
+        },
+        not_charged="Vous n’avez pas été débité.",
+        already_title="Déjà payé",
+        already="Ce paiement était déjà enregistré. Rien n’a été débité une seconde fois, et vous n’avez rien d’autre "
+        "à faire.",
         reason="Motif",
         pending_title="Paiement en attente",
         pending="Le service de stationnement ne répond pas. Votre espace dira s’il a reçu ce paiement.",
@@ -86,7 +105,22 @@ WORDS: Mapping[Language, Words] = {
         pay="Pay",
         cancel="Cancel",
         refused_title="Payment not accepted",
-        refused="The parking service did not accept this payment. You have not been charged.",
+        refused="The parking service did not accept this payment. Go back to your space: it tells what is left to pay.",
+        why_refused={
+            "not_awaiting_payment": "This payment is no longer expected: the request was cancelled, another one took "
+            "its place, or the last day to pay is over. Go back to your space: if something is left to pay, choose "
+            "“Pay” again.",
+            "wrong_amount": "The amount is not the one that is expected. Go back to your space and choose “Pay” again: "
+            "the right amount is shown there.",
+            "unknown_permit": "The permit to pay for no longer exists. Go back to your space: your permits are shown "
+            "there.",
+            "unknown_resident": "The account that you pay for no longer exists. There is nothing else for you to do.",
+            "resident_erased": "The account that you pay for was erased. There is nothing else for you to do.",
+        },
+        not_charged="You have not been charged.",
+        already_title="Already paid",
+        already="This payment was recorded before. Nothing was charged a second time, and there is nothing else for "
+        "you to do.",
         reason="Reason",
         pending_title="Payment pending",
         pending="The parking service does not answer. Your space will tell whether it has received this payment.",

@@ -21,6 +21,7 @@ class Outcome(Enum):
     """What came of a payment."""
 
     CONFIRMED = "confirmed"
+    ALREADY = "already"
     REFUSED = "refused"
     PENDING = "pending"
 
@@ -36,8 +37,10 @@ class Answer:
 async def notify(order: Order, secret: str) -> Answer:
     """Tell the app of a payment, again where it gives no answer, each time freshly signed."""
     async with httpx2.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
-        for pause in (*PAUSES, None):
+        for attempt, pause in enumerate((*PAUSES, None)):
             answer = await _told(client, order, secret)
+            if answer.outcome is Outcome.ALREADY and attempt > 0:
+                return Answer(Outcome.CONFIRMED)  # by an attempt whose answer was lost
             if answer.outcome is not Outcome.PENDING or pause is None:
                 return answer
             await asyncio.sleep(pause)
@@ -50,6 +53,7 @@ async def _told(client: httpx2.AsyncClient, order: Order, secret: str) -> Answer
         "amount_cents": order.amount_cents,
         "resident_id": order.resident_id,
         "permit_id": order.permit_id,
+        "order_reference": order.reference,
     }
     signed = URLSafeTimedSerializer(secret, salt=SALT).dumps(notification)
     try:
@@ -62,7 +66,7 @@ async def _told(client: httpx2.AsyncClient, order: Order, secret: str) -> Answer
         return Answer(Outcome.PENDING)
     code = _code(response)
     if response.status_code == httpx2.codes.CONFLICT and code == _ALREADY:
-        return Answer(Outcome.CONFIRMED)
+        return Answer(Outcome.ALREADY)
     return Answer(Outcome.REFUSED, code)
 
 

@@ -40,16 +40,21 @@ async def payment(secret: str, request: Request) -> Response:
 
 
 def _ended(order: Order, answer: Answer) -> Response:
-    words = WORDS[order.language]
     if answer.outcome is Outcome.CONFIRMED:
         return RedirectResponse(order.return_url, 303)
-    refused = answer.outcome is Outcome.REFUSED
+    words = WORDS[order.language]
+    status, title, explanation = {
+        Outcome.ALREADY: (200, words.already_title, words.already),
+        Outcome.REFUSED: (409, words.refused_title, words.why_refused.get(answer.code, words.refused)),
+        Outcome.PENDING: (202, words.pending_title, words.pending),
+    }[answer.outcome]
     return render(
         "payment_ended.html",
         order.language,
-        status=409 if refused else 202,
-        title=words.refused_title if refused else words.pending_title,
-        explanation=words.refused if refused else words.pending,
+        status=status,
+        title=title,
+        explanation=explanation,
+        money=words.not_charged if answer.outcome is Outcome.REFUSED else "",
         reason=answer.code,
         back=order.return_url,
     )

@@ -1,0 +1,94 @@
+"""Changing to what one has changes nothing and costs nothing; what is new about the same place is free."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events import EventType
+from schemas.receipts import RefusalCode
+from worker.domain import life
+from worker.domain.addresses import Difference, difference
+from worker.domain.permit import Address, Term
+from worker.domain.plates import parse
+from worker.domain.refusal import RefusedError
+
+LAPSED = (Term(date(2024, 2, 28), date(2025, 2, 28)),)
+TODAY = date(2025, 3, 1)
+HERE, ZONES = Address("75114_1834_00010", "10 rue de l'Œuvre, 75014 Paris"), ("14A", "14B")
+
+
+def moved(make_permit, tariffs, address, zones):
+    permit = make_permit(address=HERE, zones=ZONES, terms=LAPSED)
+    return life.change_address(permit, address, zones, TODAY, tariffs)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        HERE.label,
+        "10 RUE DE L'OEUVRE 75014 PARIS",
+        "10, rue de l’œuvre 75014  Paris",
+        "10 rue de l'œuvre 75014 PARIS",
+    ],
+)
+def test_the_address_that_a_permit_has_is_refused(make_permit, tariffs, label):
+    with pytest.raises(RefusedError) as refused:
+        moved(make_permit, tariffs, Address(HERE.ban_id, label), ("14B", "14A", "14A"))
+    assert (refused.value.code, refused.value.field) == (RefusalCode.ADDRESS_UNCHANGED, "address")
+
+
+@pytest.mark.parametrize(
+    ("address", "zones"),
+    [
+        (Address(HERE.ban_id, "10 rue de l'Œuvre, escalier B, 75014 Paris"), ZONES),
+        (HERE, ("14C",)),
+        (Address("75114_1834_99999", HERE.label), ZONES),
+    ],
+)
+def test_what_is_new_about_the_same_place_is_taken_over_at_once_for_nothing(make_permit, tariffs, address, zones):
+    change = moved(make_permit, tariffs, address, zones)
+    assert change.event is EventType.PERMIT_ADDRESS_CHANGED
+    assert (change.permit.address, change.permit.zones, change.permit.pending) == (address, zones, None)
+
+
+@pytest.mark.parametrize(
+    ("address", "zones"),
+    [
+        (Address("75114_1834_00012", "12 rue de l'Œuvre, 75014 Paris"), ZONES),
+        (Address("75115_1834_00010", HERE.label), ("15A",)),  # a street of the same name
+    ],
+)
+def test_another_place_has_its_price(make_permit, tariffs, address, zones):
+    change = moved(make_permit, tariffs, address, zones)
+    assert change.event is EventType.PERMIT_ADDRESS_CHANGE_REQUESTED
+    assert change.permit.pending.price_cents == 1000
+
+
+@given(
+    st.sampled_from((HERE, Address("x", HERE.label), Address(HERE.ban_id, "y"), Address("x", "y"))),
+    st.sampled_from((ZONES, ("14C",))),
+)
+def test_a_place_is_another_only_if_identifier_and_words_or_zones_are(new, zones):
+    assert difference((HERE, ZONES), (HERE, ZONES)) is Difference.NONE
+    same_id, same_words = new.ban_id == HERE.ban_id, (new.label, zones) == (HERE.label, ZONES)
+    found = difference((HERE, ZONES), (new, zones))
+    assert (found is Difference.PLACE) == (not same_id and not same_words)
+    assert (found is Difference.NONE) == (same_id and same_words)
+
+
+def test_the_vehicle_that_a_permit_has_is_refused(make_permit, tariffs):
+    with pytest.raises(RefusedError) as refused:
+        life.change_vehicle(make_permit(), parse("EF-367-QS", "FR"), TODAY, tariffs)
+    assert (refused.value.code, refused.value.field) == (RefusalCode.VEHICLE_UNCHANGED, "plate")
+
+
+def test_the_same_vehicle_can_be_spelt_otherwise(make_permit, tariffs):
+    plate = parse("ef 367 qs", "FR")
+    assert life.change_vehicle(make_permit(), plate, TODAY, tariffs).permit.plate == plate
+
+
+def test_the_same_letters_of_another_country_are_another_vehicle(make_permit, tariffs):
+    plate = parse("EF-367-QS", "BE")
+    assert life.change_vehicle(make_permit(), plate, TODAY, tariffs).permit.plate == plate
