@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tests.services.expected import ADDRESS_CENTS, DAY, PRICES, Holder, Owed, Right, months_from
 from tests.services.town import CONSENTED, STOP, Town
-from tests.services.upstream import ADDRESS, ELSEWHERE, UNVERIFIED, choice
+from tests.services.upstream import ADDRESS, UNVERIFIED, choice
 
 ZONES = (("14A",), ("14A", "14B"), ("18C",), ("05A",))
 LEAP_DAY = (2, 29)
@@ -160,8 +160,9 @@ class Lives:
 
     def change_address(self, right: Right) -> None:
         """Move; it costs something where the permit can be renewed."""
-        zones = self.random.choice(ZONES)
-        fields = {"address": ELSEWHERE, "zones": zones}
+        zones, number = self.random.choice(ZONES), next(self._numbers)
+        address = {"ban_id": f"75118_0002_{number}", "label": f"{number} place du Modèle, 75018 Paris"}
+        fields = {"address": address, "zones": zones}
         if self.town.send("permit.change_address", right.holder, **_of(right), **fields, applied=right.is_settled):
             self._owes(right, Owed(ADDRESS_CENTS if right.may_renew(self.town.today) else 0, zones=zones))
 

@@ -8,6 +8,8 @@ from hashlib import sha256
 
 from starlette.requests import Request
 
+from personal_space import claims as said
+
 IDLE_SECONDS = 60 * 60
 LONGEST_SECONDS = 12 * IDLE_SECONDS
 RENEWAL_SECONDS = 300  # how exactly the last page is remembered
@@ -42,7 +44,7 @@ class Resident:
         resident_id = named if _RESIDENT_ID.fullmatch(named) else sha256(named.encode()).hexdigest()
         return cls(
             resident_id=resident_id,
-            name=str(claims.get("name") or ""),
+            name=said.name(claims),
             residence_verified=claims.get("residence_verified") is True,
             vehicle_verified=claims.get("vehicle_verified") is True,
         )
@@ -57,13 +59,17 @@ def want(request: Request) -> None:
     request.session[_WANTED] = request.url.path
 
 
-def begin(request: Request, resident: Resident) -> str:
-    """Sign a resident in, and return the page that they wanted; of the session before, only the language is left."""
-    language, wanted = request.session.get(LANGUAGE), request.session.get(_WANTED, FIRST_PAGE)
+def wanted(request: Request) -> str:
+    """Return the page that somebody wanted before they were asked to sign in."""
+    return str(request.session.get(_WANTED, FIRST_PAGE))
+
+
+def begin(request: Request, resident: Resident) -> None:
+    """Sign a resident in; of the session before, only the language is left."""
+    language = request.session.get(LANGUAGE)
     request.session.clear()
     request.session.update({_RESIDENT: asdict(resident), _SINCE: int(time.time()), _SEEN: int(time.time())})
     request.session[LANGUAGE] = language
-    return str(wanted)
 
 
 def resident(request: Request) -> Resident | None:

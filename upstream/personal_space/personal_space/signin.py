@@ -10,17 +10,24 @@ from authlib.integrations.starlette_client import OAuth, StarletteOAuth2App
 from joserfc.errors import JoseError
 from permit_hub_client import HubError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from personal_space import language, session
+from personal_space import attempts, language, session
+from personal_space import claims as said
+from personal_space.attempts import Attempt
 from personal_space.forms import PageForm
 from personal_space.hub import hub
+from personal_space.language import N_, gettext
 from personal_space.page import go, render
 from personal_space.session import Resident
 from personal_space.settings import settings
 
 RETURN = "/connexion/retour"
+UNVERIFIED = N_(
+    "Votre adresse de courriel n'est pas vérifiée par MonParis : elle ne sert pas à vos rappels. Vérifiez-la dans "
+    "votre compte MonParis, puis reconnectez-vous."
+)
 
 
 @cache
@@ -40,46 +47,74 @@ def _provider() -> StarletteOAuth2App:
 async def sign_in(request: Request) -> Response:
     """Lead to the provider's own page."""
     try:
-        answer: Response = await _provider().authorize_redirect(
-            request, settings().url + RETURN, ui_locales=language.current()
-        )
+        begun = await _provider().create_authorization_url(settings().url + RETURN, ui_locales=language.current())
     except (httpx2.HTTPError, OAuthError):
         return render(request, "signin_failed.html", 503, away=True)
+    answer = RedirectResponse(begun["url"], 302)
+    attempt = Attempt(begun["state"], begun["nonce"], begun["code_verifier"], session.wanted(request))
+    attempts.remember(request, answer, attempt)
     return answer
 
 
 async def signed_in(request: Request) -> Response:
-    """Take the resident over from the provider."""
+    """Take the resident over from the provider; whatever comes of an attempt, it ends here."""
+    attempt = attempts.recall(request)
+    if attempt is None:  # over, ended before, forged, or begun in another browser
+        return _failed(request)
+    answer = await _ended(request, attempt)
+    attempts.forget(answer, attempt)
+    return answer
+
+
+async def _ended(request: Request, attempt: Attempt) -> Response:
     try:
-        token = await _provider().authorize_access_token(request)
-        claims = dict(token["userinfo"])
-        if "userinfo_endpoint" in await _provider().load_server_metadata():
-            more = await _provider().userinfo(token=token)
-            if more["sub"] != claims["sub"]:
-                raise ValueError("two subjects")
-            claims |= more
+        claims = await _claims(request, attempt)
         resident = Resident.of(claims, settings().resident_claim)
     except httpx2.HTTPError:
         return render(request, "signin_failed.html", 503, away=True)
-    except (OAuthError, JoseError, KeyError, ValueError):  # denied, replayed, forged, or begun in another browser
-        if session.resident(request) is not None:  # in another tab, which Authlib remembers alone
-            return go(session.FIRST_PAGE)
-        return render(request, "signin_failed.html", 400, away=False)
-    wanted = session.begin(request, resident)
-    await _tell_contact(resident, claims)
-    return go(wanted)
+    except (OAuthError, JoseError, KeyError, TypeError, ValueError):  # denied, replayed, or not what was asked for
+        return _failed(request)
+    session.begin(request, resident)
+    await _tell_contact(request, resident, claims)
+    return go(attempt.wanted)
 
 
-async def _tell_contact(resident: Resident, claims: dict[str, object]) -> None:
+def _failed(request: Request) -> Response:
+    """Lead somebody who has signed in, in another tab or before, to their space; tell others how to begin again."""
+    if session.resident(request) is not None:
+        return go(session.FIRST_PAGE)
+    return render(request, "signin_failed.html", 400, away=False)
+
+
+async def _claims(request: Request, attempt: Attempt) -> dict[str, object]:
+    """Fetch with a code what the provider says of who has signed in."""
+    code = request.query_params["code"]
+    token = await _provider().fetch_access_token(
+        settings().url + RETURN, code=code, code_verifier=attempt.code_verifier
+    )
+    claims = dict(await _provider().parse_id_token(token, attempt.nonce))
+    if "userinfo_endpoint" in await _provider().load_server_metadata():
+        more = await _provider().userinfo(token=token)
+        if more["sub"] != claims["sub"]:
+            raise ValueError("two subjects")
+        claims |= more
+    return claims
+
+
+async def _tell_contact(request: Request, resident: Resident, claims: dict[str, object]) -> None:
     """Keep the hub's way to reach the resident up to date; a hub that is away learns it at the next signing in."""
-    if not (resident.name and claims.get("email")):
+    email = said.email(claims)
+    if not email:
+        return
+    if not said.email_is_theirs(claims):
+        session.leave_notice(request, gettext(UNVERIFIED))
         return
     with suppress(HubError):
         await hub().aio.send(
             "resident.update_contact",
             resident_id=resident.resident_id,
-            name=resident.name,
-            email=claims["email"],
+            name=resident.name or email,
+            email=email,
             language=language.current(),
         )
 

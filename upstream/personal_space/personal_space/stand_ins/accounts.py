@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 SHIPPED = Path(__file__).parent / "accounts.toml"
 
@@ -15,12 +15,18 @@ class Account(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     sub: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    name: str
+    name: str | None = None
     email: str
     password: str = Field(repr=False)
     locale: Literal["fr", "en"] = "fr"
     residence_verified: bool
     vehicle_verified: bool
+    claims: dict[str, JsonValue] = {}
+    """What is said beside the rest, or in its place, as other providers say it; not everything is as it should be."""
+
+    def claim(self, name: str) -> object:
+        """Return what is said under a name; None for nothing."""
+        return self.claims.get(name, getattr(self, name, None))
 
 
 class _File(BaseModel):

@@ -6,12 +6,13 @@ from personal_space.stand_ins.accounts import Account
 
 SCOPES: Mapping[str, tuple[str, ...]] = {
     "openid": ("sub",),
-    "profile": ("name", "locale"),
-    "email": ("email",),
+    "profile": ("name", "given_name", "family_name", "preferred_username", "locale"),
+    "email": ("email", "email_verified"),
     "parking": ("residence_verified", "vehicle_verified"),
 }
 
 
 def claims(account: Account, scope: Iterable[str]) -> dict[str, object]:
     """Return what a scope lets an app know of a resident."""
-    return {name: getattr(account, name) for granted in scope for name in SCOPES.get(granted, ())}
+    said = {name: account.claim(name) for granted in scope for name in SCOPES.get(granted, ())}
+    return {name: value for name, value in said.items() if value is not None}

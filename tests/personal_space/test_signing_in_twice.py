@@ -1,0 +1,130 @@
+"""Two tabs that sign in at once, a page gone back to: each ends signed in, or says what to do."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.city import until
+from tests.personal_space.apps import running_app
+from tests.personal_space.test_signing_in import authorise, back
+from tests.personal_space.visitor import Visitor, main, text
+
+
+@pytest.fixture
+def guest(city):
+    return city.account()
+
+
+def attempts(visitor):
+    return [name for name in visitor.http.cookies if name.startswith("signin-")]
+
+
+def test_two_tabs_begun_at_once_both_end_signed_in(city, visit, guest):
+    """Neither tab has seen the cookies of the other when it begins: what comes last must not undo what came first."""
+    browser, other = visit(), visit()
+    first, second = browser.get("/connexion"), other.get("/connexion")
+    for name, value in other.http.cookies.items():
+        browser.http.cookies.set(name, value, domain=browser.http.base_url.host)
+    for begun in (first, second):
+        answer = browser.get(back(city, authorise(city, begun, guest)))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/espace")
+        assert browser.get("/espace").status_code == 200
+    assert attempts(browser) == []
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_the_second_tab_ends_where_it_wanted_to_go_in_whatever_order(city, visit, guest, last):
+    browser, begun = visit(), []
+    for wanted in ("/destinataires", "/droits/nouveau"):
+        browser.get(wanted)
+        begun.append((wanted, browser.get("/connexion")))
+    for wanted, answer in (begun[last], begun[1 - last]):
+        assert browser.get(back(city, authorise(city, answer, guest))).headers["location"] == wanted
+
+
+def test_another_account_in_the_second_tab_is_who_is_signed_in(city, visit, guest):
+    browser, other = visit(), city.account()
+    first, second = browser.get("/connexion"), browser.get("/connexion")
+    browser.get(back(city, authorise(city, first, guest)))
+    browser.get(back(city, authorise(city, second, other)))
+    assert other.name in browser.get("/espace").text
+
+
+def test_an_answer_counts_once_and_a_page_gone_back_to_leads_on(city, visit, guest):
+    browser = visit()
+    ended = back(city, authorise(city, browser.get("/connexion"), guest))
+    for _ in range(2):
+        assert browser.get(ended).headers["location"] == "/espace"
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get("/espace").text)
+    browser.post("/deconnexion", {"csrf_token": token.group(1)})
+    again = browser.get(ended)
+    assert again.status_code == 400
+    assert "Se connecter avec MonParis" in text(main(again))
+    assert browser.get("/espace").headers["location"] == "/connexion"
+
+
+def test_an_attempt_of_another_browser_or_another_state_is_none(city, visit, guest):
+    browser, thief = visit(), visit()
+    ended = back(city, authorise(city, browser.get("/connexion"), guest))
+    thief.get("/connexion")
+    assert thief.get(ended).status_code == 400
+    (own,) = attempts(thief)
+    state = parse_qs(urlsplit(ended).query)["state"][0]
+    thief.http.cookies.set(f"signin-{state}", thief.http.cookies[own], domain=thief.http.base_url.host)
+    assert thief.get(ended).status_code == 400, "one attempt's cookie passed for another's"
+    assert browser.get(ended).status_code == 303
+
+
+def test_a_code_of_another_attempt_is_of_no_use(city, visit, guest):
+    browser = visit()
+    first = back(city, authorise(city, browser.get("/connexion"), guest))
+    second = back(city, authorise(city, browser.get("/connexion"), guest))
+    code = parse_qs(urlsplit(first).query)["code"][0]
+    state = parse_qs(urlsplit(second).query)["state"][0]
+    mixed = browser.get(f"/connexion/retour?code={code}&state={state}")
+    assert mixed.status_code == 400, mixed.headers["location"]
+    assert browser.get("/espace").headers["location"] == "/connexion"
+
+
+def test_what_was_denied_ends_that_attempt_alone(city, visit, guest):
+    browser = visit()
+    denied, other = browser.get("/connexion"), browser.get("/connexion")
+    state = parse_qs(urlsplit(denied.headers["location"]).query)["state"][0]
+    assert browser.get(f"/connexion/retour?error=access_denied&state={state}").status_code == 400
+    assert browser.get(back(city, authorise(city, other, guest))).status_code == 303
+
+
+def test_a_browser_keeps_a_few_attempts_at_most(visit):
+    browser = visit()
+    for _ in range(9):
+        browser.get("/connexion")
+    assert len(attempts(browser)) == 5
+
+
+def test_behind_https_an_attempt_is_for_this_host_alone(city):
+    with running_app(city, url="https://stationnement.example") as address, Visitor(address).http as http:
+        given = http.get("/connexion").headers["set-cookie"]
+        assert given.startswith("__Host-signin-")
+        parts = {part.strip().lower() for part in given.split(";")}
+        assert {"secure", "httponly", "path=/", "samesite=lax", "max-age=3600"} <= parts
+
+
+def entered(city, visit, account):
+    """Sign an account in; return what its first page says."""
+    browser = visit()
+    answer = browser.get(back(city, authorise(city, browser.get("/connexion"), account)))
+    assert answer.headers["location"] == "/espace"
+    return text(browser.get("/espace").text)
+
+
+def test_an_address_that_the_provider_does_not_vouch_for_is_not_used_and_that_is_told(city, visit):
+    for sub in ("r-charlie", "r-sacha"):
+        assert "n'est pas vérifiée par MonParis" in entered(city, visit, city.accounts[sub]).replace("\xa0", " ")
+        assert not city.hub.space(sub)
+
+
+def test_a_resident_with_no_name_in_one_claim_is_reached_under_its_parts(city, visit):
+    page = entered(city, visit, city.accounts["r-morgan"])
+    assert "n'est pas vérifiée" not in page
+    until(lambda: (city.hub.space("r-morgan") or {}).get("reminders", {}).get("email_known"), "the contact")
