@@ -1,0 +1,86 @@
+"""How the same French address is written by different people: accents, ligatures, abbreviations, order of words.
+
+Nothing is guessed: a letter that is wrong or missing makes another address.
+"""
+
+import re
+import tomllib
+import unicodedata
+from pathlib import Path
+
+_KNOWN = tomllib.loads((Path(__file__).parent / "abbreviations.toml").read_text(encoding="utf-8"))
+_WORDS: dict[str, str] = _KNOWN["words"]
+_REPETITIONS: dict[str, str] = _KNOWN["repetitions"]
+_SMALL = frozenset(("a", "au", "aux", "d", "de", "des", "du", "et", "l", "la", "le", "les"))
+_WHOLE = {  # letters that Unicode does not take apart
+    "œ": "oe",
+    "æ": "ae",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "ħ": "h",
+    "ŧ": "t",
+    "ŋ": "n",
+    "ı": "i",
+}
+_LETTERS = str.maketrans(_WHOLE)
+_NUMBER = re.compile(r"(\d+)([a-z]+)")  # 3bis, 3B
+_POSTCODE = re.compile(r"\d{5}")
+
+
+def plain(text: str) -> str:
+    """Return a text without case, accents, ligatures and punctuation."""
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).translate(_LETTERS)
+    kept = "".join(_kept(letter) for letter in letters)
+    return " ".join(kept.split())
+
+
+def meaning(text: str) -> str:
+    """Return an address's words written out, in one order: what two ways of writing it have in common."""
+    return _in_order(_words(text))
+
+
+def meanings(label: str) -> set[str]:
+    """Return what a known address may be called: as a whole, or by its street with either the postcode or the city."""
+    words = _words(label)
+    place = next((at for at, word in enumerate(words) if at > 0 and _POSTCODE.fullmatch(word)), None)
+    if place is None:
+        return {_in_order(words)}
+    street, postcode, city = words[:place], words[place : place + 1], words[place + 1 :]
+    return {_in_order([*street, *rest]) for rest in (postcode + city, postcode, city) if rest}
+
+
+def _words(text: str) -> list[str]:
+    words = [part for word in plain(text).split() for part in (_NUMBER.sub(r"\1 \2", word)).split()]
+    written = []
+    for before, word in zip(["", *words], words, strict=False):
+        full = _REPETITIONS.get(word, word) if before.isdecimal() else word
+        written += _WORDS.get(full, full).split()
+    return written
+
+
+def _in_order(words: list[str]) -> str:
+    """Sort words around the number of the house, which keeps what repeats it; small words do not count."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1].isdecimal() and word in _REPETITIONS.values():
+            joined[-1] += f" {word}"
+        elif word not in _SMALL:
+            joined.append(word)
+    house = _house(joined)
+    return " ".join([*joined[house : house + 1], "|", *sorted(joined[:house] + joined[house + 1 :])])
+
+
+def _house(words: list[str]) -> int:
+    """Return where the number of the house is: it comes first, or no other number is there but the postcode."""
+    numbers = [at for at, word in enumerate(words) if word[0].isdecimal() and not _POSTCODE.fullmatch(word)]
+    return numbers[0] if len(numbers) == 1 or numbers[:1] == [0] else len(words)
+
+
+def _kept(letter: str) -> str:
+    kind = unicodedata.category(letter)
+    if kind in ("Mn", "Me", "Cf"):  # accents, and what shows nothing, such as a soft hyphen
+        return ""
+    return letter if letter.isalnum() and kind != "Lm" else " "  # Lm: ʼ
