@@ -79,6 +79,17 @@ def test_an_allowance_from_the_future_is_refused(decide, allowed):
     assert not allowed()
 
 
+def test_the_same_decision_again_is_recorded_again(decide, evidence):
+    for seen, decided in enumerate(("allow", "allow", "refuse", "refuse")):
+        assert decide(decided, 0, seen=seen).outcome is Outcome.APPLIED
+    assert evidence.query("SELECT version, choice FROM consent_decisions ORDER BY version") == [
+        (1, "allow"),
+        (2, "allow"),
+        (3, "refuse"),
+        (4, "refuse"),
+    ]
+
+
 def test_nobody_who_was_erased_is_allowed_back_by_an_older_decision(upstream, decide):
     upstream.active()
     now = datetime.now(UTC).isoformat()
