@@ -11,6 +11,7 @@ from ops.commands.printed import table, to_the_minute
 from ops.screen import day, price
 from worker.db.requests import Request
 from worker.domain.permit import NewTerm, Permit
+from worker.domain.plate_looks import shown
 
 SHORTEST = 8  # characters of an id that almost always tell it from all others
 VERIFIABLE = ("residence", "vehicle")
@@ -24,7 +25,7 @@ def document(request: Request) -> dict[str, object]:
         "resident_id": permit.resident_id,
         "requested_on": permit.requested_on,
         "asked_at": request.asked_at,
-        "plate": permit.plate.raw,
+        "plate": shown(permit.plate),
         "country": permit.plate.country,
         "profile": permit.profile,
         "years": term.years,
@@ -54,7 +55,7 @@ def print_list(found: Sequence[Request], count: int) -> None:
             str(permit.permit_id)[:length],
             day(permit.requested_on),
             permit.resident_id,
-            permit.plate.raw,
+            shown(permit.plate),
             permit.profile,
             str(_term(permit).years),
             ", ".join(_unverified(permit)),
@@ -75,7 +76,7 @@ def print_one(request: Request, zone: tzinfo) -> None:
         ("permit", str(permit.permit_id)),
         ("resident", permit.resident_id),
         ("asked at", to_the_minute(request.asked_at, zone)),
-        ("plate", f"{permit.plate.raw} ({permit.plate.country})"),
+        ("plate", f"{shown(permit.plate)} ({permit.plate.country})"),
         ("profile", permit.profile),
         ("term", f"{term.years} {'year' if term.years == 1 else 'years'}, {price(term.price_cents)}"),
         ("address", permit.address.label),

@@ -41,7 +41,6 @@ def _not_far_away(value: D) -> D:
 ResidentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,31}$")]
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
-CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
 Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,10}$")]  # ten characters: the tightest provider
 Profile = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -50,3 +49,5 @@ Day = Annotated[date, AfterValidator(_not_far_away)]
 # PostgreSQL stores no U+0000, and no other control character belongs into words that a person reads.
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Paragraphs = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+# What is copied from elsewhere may bring tabs and line ends along.
+Copied = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]*$")]

@@ -8,7 +8,7 @@ from pydantic import EmailStr, FailFast, Field, StringConstraints, model_validat
 from pydantic_core import PydanticCustomError
 
 from schemas.base import (
-    CountryCode,
+    Copied,
     Day,
     Line,
     Message,
@@ -21,6 +21,7 @@ from schemas.base import (
     SourceName,
     Zone,
 )
+from schemas.countries import CountryCode
 
 MAX_JOB_BYTES = 1_000_000  # an import of 1,000 full rows is about 600 kB
 MAX_IMPORT_ROWS = 1_000
@@ -40,9 +41,12 @@ class Queue(StrEnum):
 
 
 class Plate(Message):
-    """A registration as the resident typed it, and its country."""
+    """A registration as the resident typed it, and its country: an ISO 3166-1 code, or a vehicle's sign such as `D`.
 
-    raw: Annotated[Line, StringConstraints(min_length=1, max_length=20)]
+    At most 20 letters and digits count, but separators and invisible characters come on top of these.
+    """
+
+    raw: Annotated[Copied, StringConstraints(min_length=1, max_length=100)]
     country: CountryCode = "FR"
 
 

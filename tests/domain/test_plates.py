@@ -13,7 +13,7 @@ from worker.domain.refusal import RefusedError
 
 KEY = b"k" * 32
 LETTERS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-SEPARATORS = " -.·•_/'’\u00a0\u2010\u2011\u2013\u2014\u2212\u202f"
+SEPARATORS = " -.·•_/'’●*|\\:,■│★\t\r\n\x85\u00a0\u2010\u2011\u2013\u2014\u2028\u2212\u202f\u3000\u05be\uff0d"
 SIV_LETTERS = "ABCDEFGHJKLMNPQRSTVWXYZ"
 
 spellings = st.text(LETTERS_AND_DIGITS, min_size=1, max_size=MAX_LENGTH)
@@ -25,7 +25,7 @@ def parse_or_none(raw: str) -> Plate | None:
     try:
         return parse(raw, "FR")
     except RefusedError as refused:
-        if (refused.code, refused.field) == (RefusalCode.INVALID_VALUE, "plate.raw"):
+        if refused.field == "plate.raw" and refused.code in (RefusalCode.INVALID_VALUE, RefusalCode.TOO_LONG):
             return None
         raise
 
@@ -106,6 +106,9 @@ def test_the_former_series_knows_no_other_department_or_shape(raw: str) -> None:
         ("AA-111-AA", "FR", PlateKind.SIV),
         ("PO-456-VB", "FR", PlateKind.OTHER),
         ("WW-123-AB", "FR", PlateKind.PROVISIONAL),
+        ("W-123-AB", "FR", PlateKind.PROVISIONAL),
+        ("AA-123-B", "FR", PlateKind.SIV),
+        ("AA-12-B", "FR", PlateKind.SIV),
         ("AB-123-WW", "FR", PlateKind.SIV),
         ("EF-367-QS", "BE", PlateKind.FOREIGN),
         ("M-Ä 1234", "DE", PlateKind.FOREIGN),
@@ -123,16 +126,27 @@ def test_plates_are_classified_and_never_refused_for_their_look(raw: str, countr
         "",
         " ",
         "- . -",
-        "AB-123\n-CD",
+        "\u200b\u3164\ufeff",
+        "●*|",
         "AB\x00123",
-        "AB\u200b123CD",
+        "AB\x1b123",
+        "AB\x1c123",
+        "AB\x7f123",
         "<b>AB123",
         "AB&amp;1",
         "AB123CD🚗",
+        "🇫🇷AB123CD",
+        "AB1️⃣23CD",
         'AB"123',
         "AB;123",
-        "AB\u202e123",
+        "AB(123)",
+        "AB½",
+        "AB\ue000",
         "A\u0489B1",
+        "A\u0338B1",
+        "ᎪᏴ123",
+        "ꓮꓐ123",
+        "Ɓ123",
         "ﷺ" * 3,
     ],
 )

@@ -54,6 +54,64 @@ def test_a_plate_is_the_same_however_it_is_spelt(upstream):
     upstream.active(BOB, plate=PLATE | {"country": "BE"})
 
 
+ALIKE = [
+    (
+        {"raw": "B-NO 1234", "country": "DE"},
+        ["b no1234", "B NO 1234", "B-NO-1234", "Ｂ–ＮＯ　１２３４", "B\u200b-NO 1234"],
+    ),
+    ({"raw": "AA 1234 BB", "country": "UA"}, ["АА 1234 ВВ", "аа1234вв", "ΑΑ·1234·ΒΒ"]),
+    ({"raw": "77781-ب-9", "country": "MA"}, ["٧٧٧٨١-ب-٩", "۷۷۷۸۱●ب●۹", "77781|\u200fﺑ\u200f|9"]),
+    ({"raw": "EF-367-QS"}, ["EF\u2066-367\u00ad-QS\ufe0f", "ef*367*qs", "\tEF 367 QS\r\n", "𝐄𝐅-𝟑𝟔𝟕-𝐐𝐒"]),
+    ({"raw": "AB12 CDE", "country": "GB"}, ["AB1 2CDE", "a-b-1-2-c-d-e"]),
+]
+
+
+@pytest.mark.parametrize(("known", "spellings"), ALIKE, ids=["DE", "UA", "MA", "FR", "GB"])
+def test_one_vehicle_is_met_by_every_spelling_of_its_plate(upstream, known, spellings):
+    upstream.active(plate=known)
+    for spelling in spellings:
+        wish = upstream.wish(uuid4()) | {"plate": known | {"raw": spelling}}
+        receipt = upstream.submit("permit.request", BOB, **wish)
+        assert (receipt.code, receipt.field) == (RefusalCode.PLATE_IN_USE, "plate")
+
+
+@pytest.mark.parametrize(
+    ("country", "one", "other", "undivided"),
+    [("DE", "B-NO 1234", "BN-O 1234", "BNO1234"), ("AT", "W UAB 1", "WU AB 1", "WUAB1")],
+)
+def test_a_division_tells_two_cars_apart_and_a_plate_without_one_meets_either(upstream, country, one, other, undivided):
+    def ask(raw: str) -> RefusalCode | None:
+        wish = upstream.wish(uuid4()) | {"plate": {"raw": raw, "country": country}}
+        return upstream.submit("permit.request", BOB, **wish).code
+
+    first = upstream.active(plate={"raw": one, "country": country})
+    assert ask(undivided) is RefusalCode.PLATE_IN_USE
+    assert ask(other) is None
+    assert ask(other) is RefusalCode.PLATE_IN_USE
+    upstream.applied("permit.change_vehicle", permit_id=first, plate={"raw": upstream.plate()})
+    assert ask(one) is None
+
+
+def test_a_plate_typed_without_its_division_lets_the_other_car_in_once_it_is_typed_with_it(upstream):
+    first = upstream.active(plate={"raw": "BNO1234", "country": "DE"})
+    wish = upstream.wish(uuid4()) | {"plate": {"raw": "BN-O 1234", "country": "DE"}}
+    assert upstream.submit("permit.request", BOB, **wish).code is RefusalCode.PLATE_IN_USE
+    upstream.applied("permit.change_vehicle", permit_id=first, plate={"raw": "B-NO 1234", "country": "DE"})
+    assert upstream.submit("permit.request", BOB, **wish | {"permit_id": uuid4()}).outcome is Outcome.APPLIED
+
+
+@pytest.mark.parametrize(("one", "other"), [("GB", "UK"), ("GR", "EL"), ("DE", "D"), ("FR", "RE"), ("XK", "RKS")])
+def test_one_country_is_one_however_it_is_spelt(upstream, one, other):
+    upstream.active(plate=PLATE | {"country": other})
+    wish = upstream.wish(uuid4()) | {"plate": PLATE | {"country": one}}
+    assert upstream.submit("permit.request", BOB, **wish).code is RefusalCode.PLATE_IN_USE
+
+
+def test_an_import_takes_divided_plates_over_side_by_side_and_refuses_a_row_that_may_be_either(upstream):
+    rows = [upstream.row(BOB, plate={"raw": raw, "country": "D"}) for raw in ("B-NO 1234", "BN-O 1234", "BNO 1234")]
+    assert [row.code for row in upstream.take_over(*rows).rows] == [None, None, RefusalCode.PLATE_IN_USE]
+
+
 def test_who_was_approved_first_is_not_refused_after_paying(upstream):
     waiting = upstream.request(plate=PLATE)
     late = upstream.request(BOB, plate=PLATE, verified=UNVERIFIED)

@@ -1,6 +1,11 @@
 """Everything that is held about a resident, as one JSON document."""
 
+import json
+
 from sqlalchemy import Connection, text
+
+from worker.domain.plate_looks import shown
+from worker.domain.plates import Plate
 
 _EXPORT = text("""
     SELECT jsonb_build_object(
@@ -10,7 +15,8 @@ _EXPORT = text("""
             'terms', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'permit_id' ORDER BY t.first_day), '[]')
                 FROM terms t WHERE t.permit_id = p.permit_id),
             'plates', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                    'plate', a.raw, 'country', a.country, 'assigned_at', a.assigned_at) ORDER BY a.assigned_at), '[]')
+                    'typed', a.raw, 'plate', a.normalised, 'country', a.country, 'assigned_at', a.assigned_at)
+                    ORDER BY a.assigned_at), '[]')
                 FROM plate_assignments a WHERE a.permit_id = p.permit_id),
             'payments', (SELECT coalesce(jsonb_agg(to_jsonb(y) - 'permit_id' ORDER BY y.recorded_at), '[]')
                 FROM payments y WHERE y.permit_id = p.permit_id),
@@ -31,11 +37,14 @@ _EXPORT = text("""
             FROM consent_decisions c WHERE c.resident_id = r.resident_id),
         'events', (SELECT coalesce(jsonb_agg(to_jsonb(e) - 'resident_id' ORDER BY e.sequence), '[]')
             FROM events e WHERE e.resident_id = r.resident_id)
-    )::text FROM residents r WHERE r.resident_id = :resident_id
+    ) FROM residents r WHERE r.resident_id = :resident_id
 """)
 
 
 def export(db: Connection, resident_id: str) -> str:
     """Return the document; times are UTC."""
-    document: str = db.execute(_EXPORT, {"resident_id": resident_id}).scalar_one()
-    return document
+    document = db.execute(_EXPORT, {"resident_id": resident_id}).scalar_one()
+    for permit in document["permits"]:
+        for one in permit["plates"]:
+            one["plate"] = shown(Plate(one["typed"], one["plate"], one["country"]))
+    return json.dumps(document)

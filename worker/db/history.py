@@ -2,26 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from schemas.events import EventType
 from schemas.history import DecisionMade, Payment, PlateSince, Step
 from worker.domain.history import Disclosed, Past, Word
+from worker.domain.plate_looks import shown
+from worker.domain.plates import Plate
 from worker.domain.sharing import Outcome
 
 T = TypeVar("T")
 
 _PERMIT_IDS = "(SELECT permit_id FROM permits WHERE resident_id = :resident_id)"
-# A plate that was given up and reserved again is the same plate.
+# A plate that was given up and reserved again, or typed in another way, is the same plate.
 _PLATES = text(f"""
-    SELECT permit_id, raw, country, assigned_at FROM (
-        SELECT permit_id, raw, country, assigned_at,
-            lag(raw || ' ' || country) OVER (PARTITION BY permit_id ORDER BY assigned_at) AS before
+    SELECT permit_id, raw, normalised, country, assigned_at FROM (
+        SELECT permit_id, raw, normalised, country, assigned_at,
+            lag(plate_key) OVER (PARTITION BY permit_id ORDER BY assigned_at) = plate_key AS again
         FROM plate_assignments WHERE permit_id IN {_PERMIT_IDS}
-    ) assigned WHERE before IS DISTINCT FROM raw || ' ' || country ORDER BY assigned_at
+    ) assigned WHERE again IS NOT TRUE ORDER BY assigned_at
 """)
 _PAYMENTS = text(f"""
     SELECT permit_id, amount_cents, recorded_at FROM payments WHERE permit_id IN {_PERMIT_IDS} ORDER BY recorded_at
@@ -49,10 +51,7 @@ def read(db: Connection, resident_id: str) -> Past:
     """Read everything in a handful of statements, each by an index; they are to be of one snapshot."""
     resident = {"resident_id": resident_id}
     return Past(
-        plates=_by_permit(
-            (row.permit_id, PlateSince(plate=row.raw, country=row.country, since=row.assigned_at))
-            for row in db.execute(_PLATES, resident)
-        ),
+        plates=_by_permit((row.permit_id, _plate_since(row)) for row in db.execute(_PLATES, resident)),
         payments=_by_permit(
             (row.permit_id, Payment(amount_cents=row.amount_cents, paid_at=row.recorded_at))
             for row in db.execute(_PAYMENTS, resident)
@@ -74,6 +73,11 @@ def read(db: Connection, resident_id: str) -> Past:
             for row in db.execute(_DISCLOSED, resident)
         ],
     )
+
+
+def _plate_since(row: Row[Any]) -> PlateSince:
+    plate = shown(Plate(row.raw, row.normalised, row.country))
+    return PlateSince(plate=plate, country=row.country, since=row.assigned_at)
 
 
 def _by_permit(rows: Iterable[tuple[UUID, T]]) -> dict[UUID, list[T]]:

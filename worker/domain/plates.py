@@ -1,42 +1,54 @@
-"""Registrations: one spelling for each plate, its kind, and a key that stands in for it."""
+"""Registrations: one spelling for each plate, its kind, and a key that stands in for it.
+
+`docs/plates.md` has the rules with their reasons.
+"""
 
 import hashlib
 import hmac
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from uuid import UUID
 
 from schemas.receipts import RefusalCode
+from worker.domain.plate_letters import GAPS, tidy
 from worker.domain.refusal import RefusedError
 
-MAX_LENGTH = 20  # the tightest provider's; compatibility characters can grow when they are unfolded
-
-_SEPARATORS = frozenset(".·•_/,:'’−")  # beside every space and every dash of Unicode
-_SEPARATING = frozenset({"Zs", "Pd"})
-_MEANINGFUL = frozenset({"Lu", "Lo", "Nd"})  # foreign plates have letters of their own, upper-cased here
+MAX_LENGTH = 20  # the tightest provider's; separators do not count
 
 _SIV_PAIR = "(?!SS)[A-HJ-NP-TV-Z]{2}"
 _SIV = re.compile(f"{_SIV_PAIR}(?!000)[0-9]{{3}}{_SIV_PAIR}")
+_SIV_MOPED = re.compile(f"{_SIV_PAIR}[0-9]{{2,3}}[A-HJ-NP-TV-Z]")
+_SIV_GARAGE = re.compile(f"W[0-9]{{3}}{_SIV_PAIR}")
 _DEPARTMENT = "(?:0[1-9]|[1-8][0-9]|9[0-5]|2[AB]|97[1-8])"
 _FNI = re.compile(f"[1-9][0-9]{{0,3}}[A-Z]{{1,3}}{_DEPARTMENT}")
 _FNI_PROVISIONAL = re.compile(f"[1-9][0-9]{{0,3}}WW{_DEPARTMENT}")
+
+_GERMAN = re.compile("([A-ZÄÖÜ]{2,})[0-9]+[EH]?")
+_AUSTRIAN = re.compile("([A-Z]{2,})[0-9]+")
+_DIVIDED: Mapping[str, re.Pattern[str]] = MappingProxyType({"DE": _GERMAN, "AT": _AUSTRIAN})
+"""Countries where the first letters are a district's, one to three, and the vehicle's own: B-NO 1 is not BN-O 1.
+
+Elsewhere the lengths are fixed, or digits stand between. Austrian plates that end in letters need no division.
+"""
 
 
 class PlateKind(StrEnum):
     """The series a plate belongs to, by its look."""
 
-    SIV = "siv"  # AA-123-AA, since 2009
+    SIV = "siv"  # AA-123-AA, since 2009; AA-123-A for mopeds
     FNI = "fni"  # 1234 AB 75, before
-    PROVISIONAL = "provisional"  # WW
+    PROVISIONAL = "provisional"  # WW, and W of garages
     FOREIGN = "foreign"
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A registration as it was typed, in its one spelling, and its country (ISO 3166-1 alpha-2)."""
+    """A registration as it was typed, its letters and digits alone, and its country (ISO 3166-1 alpha-2)."""
 
     raw: str = field(repr=False)
     normalised: str = field(repr=False)
@@ -48,36 +60,66 @@ def parse(raw: str, country: str) -> Plate:
 
     Raises:
         RefusedError: INVALID_VALUE of `plate.raw` when no letter or digit is left, or when it has a character that no
-            plate can have (control characters, markup, symbols), or unfolds to more than 20 characters.
+            plate can have; TOO_LONG of more than 20 letters and digits.
     """
-    letters = "".join(filter(_is_meaningful, unicodedata.normalize("NFKC", raw).upper()))
-    normalised = unicodedata.normalize("NFKC", letters)  # again: Korean letters join once nothing separates them
-    if not 0 < len(normalised) <= MAX_LENGTH:
+    normalised = _joined(tidy(raw, country))
+    if not normalised:
         raise RefusedError(RefusalCode.INVALID_VALUE, "plate.raw")
+    if len(normalised) > MAX_LENGTH:
+        raise RefusedError(RefusalCode.TOO_LONG, "plate.raw")
     return Plate(raw, normalised, country)
-
-
-def _is_meaningful(character: str) -> bool:
-    category = unicodedata.category(character)
-    if category in _MEANINGFUL:
-        return True
-    if category in _SEPARATING or character in _SEPARATORS:
-        return False
-    raise RefusedError(RefusalCode.INVALID_VALUE, "plate.raw")
 
 
 def kind(plate: Plate) -> PlateKind:
     """Classify a plate."""
     if plate.country != "FR":
         return PlateKind.FOREIGN
-    if _SIV.fullmatch(plate.normalised):
+    if _SIV.fullmatch(plate.normalised) or _SIV_MOPED.fullmatch(plate.normalised):
         return PlateKind.PROVISIONAL if plate.normalised.startswith("WW") else PlateKind.SIV
-    if _FNI_PROVISIONAL.fullmatch(plate.normalised):
+    if _FNI_PROVISIONAL.fullmatch(plate.normalised) or _SIV_GARAGE.fullmatch(plate.normalised):
         return PlateKind.PROVISIONAL
     return PlateKind.FNI if _FNI.fullmatch(plate.normalised) else PlateKind.OTHER
 
 
+def is_divided(plate: Plate) -> bool:
+    """Tell whether a plate is one of those that need the gap between their first letters to be told from others."""
+    return _divisible(plate) is not None
+
+
+def division(plate: Plate) -> int:
+    """Return after how many letters the first ones are divided, where that counts; 0 where it was not typed.
+
+    Two gaps between them are no division that a plate has, and count as none.
+    """
+    letters = _divisible(plate)
+    if letters is None:
+        return 0
+    gaps = []
+    read = 0
+    for character in tidy(plate.raw, plate.country):
+        if character not in GAPS:
+            read += 1
+        elif read < len(letters):
+            gaps.append(read)
+    return gaps[0] if len(gaps) == 1 else 0
+
+
 def plate_key(plate: Plate, key: bytes) -> UUID:
-    """Return the keyed hash of country and plate: the first 16 bytes of HMAC-SHA256, as a UUID of no version."""
-    digest = hmac.digest(key, f"{plate.country}:{plate.normalised}".encode(), hashlib.sha256)
-    return UUID(bytes=digest[:16])
+    """Return what stands for one vehicle: the first 16 bytes of HMAC-SHA256 of country and plate, as a UUID.
+
+    Where a division counts it takes the place of the last byte, so that the database can tell a plate that was typed
+    without one (0) from each that it may be.
+    """
+    digest = hmac.digest(key, f"{plate.country}:{plate.normalised}".encode(), hashlib.sha256)[:16]
+    return UUID(bytes=digest[:15] + bytes([division(plate)]) if is_divided(plate) else digest)
+
+
+def _divisible(plate: Plate) -> str | None:
+    pattern = _DIVIDED.get(plate.country)
+    found = pattern.fullmatch(plate.normalised) if pattern else None
+    return found[1] if found else None
+
+
+def _joined(spelt: str) -> str:
+    """Return a tidy plate without gaps; Korean letters join once nothing separates them."""
+    return unicodedata.normalize("NFC", spelt.translate({ord(gap): None for gap in GAPS}))

@@ -14,6 +14,7 @@ from integrations.channels.base import Bill, Notice, Occasion, Unpaid
 from schemas.jobs import Language
 from worker.domain.pending import NewTerm
 from worker.domain.permit import Permit, Status
+from worker.domain.plate_looks import shown
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import add_months
 
@@ -156,7 +157,7 @@ def prepare(
         language=contact.language or Language.FR,
         name=contact.name,
         address=contact.address,
-        plate=permit.plate.raw,
+        plate=shown(permit.plate),
         last_day=reminder.day,
         days_left=days_left,
         bill=renewal if reminder.occasion is Occasion.EXPIRY else bill,

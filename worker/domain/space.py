@@ -7,6 +7,7 @@ from schemas.space import Card, CardStatus, Consent, HeldState, ProviderState, R
 from worker.domain.actions import actions
 from worker.domain.consent import ConsentDecision, allows, decision_on
 from worker.domain.permit import Permit
+from worker.domain.plate_looks import shown
 from worker.domain.sharing import Share, is_pending
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import Term, running
@@ -68,7 +69,7 @@ def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
     valid = _valid(permit, today)
     return Card.model_construct(
         permit_id=permit.permit_id,
-        plate=permit.plate.raw,
+        plate=shown(permit.plate),
         country=permit.plate.country,
         status=CardStatus(permit.status.value),
         requested_on=permit.requested_on,

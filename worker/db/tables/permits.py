@@ -65,6 +65,9 @@ terms = Table(
     Index("terms_to_look_at", "last_day", "looked_ahead"),
 )
 
+# Of a key, where a division of letters counts: after how many of them it stands. 0 is not known, and meets all.
+_DIVISION = "get_byte(uuid_send(plate_key), 15)"
+
 plate_assignments = Table(
     "plate_assignments",
     metadata,
@@ -76,7 +79,13 @@ plate_assignments = Table(
     Column("plate_key", Uuid, nullable=False),
     Column("during", TSTZRANGE, nullable=False),
     moment("replaced_at", nullable=True),  # by another plate
-    ExcludeConstraint(("plate_key", "="), ("during", "&&"), name="plate_in_use", using="gist"),
+    ExcludeConstraint(
+        (text("CAST(encode(set_byte(uuid_send(plate_key), 15, 0), 'hex') AS uuid)"), "="),
+        (text(f"int4range({_DIVISION}, CASE {_DIVISION} WHEN 0 THEN 255 ELSE {_DIVISION} END, '[]')"), "&&"),
+        ("during", "&&"),
+        name="plate_in_use",
+        using="gist",
+    ),
     Index("plates_replaced", "replaced_at", postgresql_where=text("replaced_at IS NOT NULL")),
 )
 
