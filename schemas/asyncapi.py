@@ -2,7 +2,16 @@
 
 from pydantic import JsonValue
 
-from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, first_line, messages, schemas
+from schemas.asyncapi_messages import (
+    ASKED,
+    MAKE_CATALOGUE,
+    MAKE_HISTORY,
+    PUBLISH_SPACE,
+    READ_PLATE,
+    first_line,
+    messages,
+    schemas,
+)
 from schemas.jobs import KINDS, LARGEST_JOB, QUEUES, Queue
 
 PREFIX = "permit-hub:"  # the default of PERMIT_HUB_REDIS_PREFIX
@@ -17,9 +26,10 @@ is its `job_id`, and its one positional argument is the job as a JSON string of 
 of the channel describes. Keys begin with the installation's prefix, `{PREFIX}` unless it says otherwise.
 
 To show a resident's personal space, GET the key of the channel `space`; when nothing is there, push the task
-`{PUBLISH_SPACE}`, wait for its result, and GET again. The channels `history` and `catalogue` are read in the same way,
-by `{MAKE_HISTORY}` and `{MAKE_CATALOGUE}`. To follow a resident, subscribe to `watch` first, then read the
-space, and read it again after each event. To follow everybody, read the stream `events` from where one left off.
+`{PUBLISH_SPACE}`, wait for its result, and GET again. The channels `history`, `catalogue` and `plate` are read in the
+same way, by `{MAKE_HISTORY}`, `{MAKE_CATALOGUE}` and `{READ_PLATE}`. To follow a resident, subscribe to
+`watch` first, then read the space, and read it again after each event. To follow everybody, read the stream `events`
+from where one left off.
 
 Bad input is answered with a receipt that refuses it by a stable code; it is never retried. A job without a receipt
 can be sent again with the same `job_id` and is applied once."""
@@ -31,6 +41,7 @@ _PUBLISHED = {
     "space": ("space",),
     "history": ("history",),
     "catalogue": ("catalogue",),
+    "plate": ("plate",),
     "export": ("export",),
 }
 _QUEUE_WORDS = {
@@ -137,6 +148,15 @@ def _documents() -> dict[str, JsonValue]:
             ),
             "messages": {"catalogue": {"$ref": "#/components/messages/catalogue"}},
         },
+        "plate": {
+            "address": PREFIX + "plate:{task_id}",
+            "description": (
+                f"A key: what the task `{READ_PLATE}` of this id read. It is there before the result is, for half a "
+                "minute: take it away with GETDEL."
+            ),
+            "parameters": {"task_id": {"description": "The id that the task was sent under."}},
+            "messages": {"plate": {"$ref": "#/components/messages/plate"}},
+        },
         "export": {
             "address": PREFIX + "export:{job_id}",
             "description": (
@@ -165,7 +185,7 @@ def _operation(kind: str) -> JsonValue:
 
 def _request(task: str) -> JsonValue:
     channel = f"#/channels/{_ASKING_QUEUE.value}"
-    answer = "made" if task == MAKE_CATALOGUE else "published"
+    answer = "made" if task in (MAKE_CATALOGUE, READ_PLATE) else "published"
     return {
         "action": "receive",
         "summary": ASKED[task],

@@ -14,25 +14,31 @@ from schemas.examples import (
     EXPORT,
     HISTORY,
     JOB_ID,
+    PLATE_READ,
     PROVIDER_EVENT,
     PUBLISHED,
     RECEIPT,
     SPACE,
 )
 from schemas.history import History
-from schemas.jobs import KINDS, Queue
+from schemas.jobs import KINDS, Plate, Queue
+from schemas.plate_read import PlateRead
 from schemas.receipts import Receipt
 from schemas.space import Space
 
 PUBLISH_SPACE = "space.publish"
 MAKE_HISTORY = "space.history"
 MAKE_CATALOGUE = "space.catalogue"
+READ_PLATE = "space.plate"
 ASKED: dict[str, str] = {
     PUBLISH_SPACE: "Publish a resident's personal space anew, for a reader who did not find it.",
     MAKE_HISTORY: "Gather what became of a resident's permits and data, for them to read once.",
     MAKE_CATALOGUE: "Write down what permits cost and who may receive data, for a reader who did not find it.",
+    READ_PLATE: "Read a plate as it will be known, for a page that shows it before it sends a job.",
 }
 """The tasks that make a document for whoever asks, which are no jobs: they change nothing."""
+
+_TYPED = {"raw": "bno 1234", "country": "DE"}
 
 
 def messages() -> dict[str, JsonValue]:
@@ -41,6 +47,7 @@ def messages() -> dict[str, JsonValue]:
     resident: JsonValue = {"type": "string", "description": "The resident's opaque id."}
     tasks |= {name: _task(name, ASKED[name], resident, "r-1001") for name in (PUBLISH_SPACE, MAKE_HISTORY)}
     tasks[MAKE_CATALOGUE] = _task(MAKE_CATALOGUE, ASKED[MAKE_CATALOGUE])
+    tasks[READ_PLATE] = _task(READ_PLATE, ASKED[READ_PLATE], _in_json(Plate), json.dumps(_TYPED))
     return tasks | {
         "receipt": _answer(first_line(Receipt), "Result", _result(RECEIPT)),
         "published": _answer(
@@ -49,11 +56,12 @@ def messages() -> dict[str, JsonValue]:
             _result(PUBLISHED),
             _result(None),
         ),
-        "made": _answer("The document can be read.", "Made", _result(True)),
+        "made": _answer("The document can be read; null when there is none.", "Made", _result(True), _result(None)),
         "event": _answer(first_line(Event), "Event", EVENT),
         "provider_event": _answer(first_line(ProviderEvent), "ProviderEvent", PROVIDER_EVENT),
         "space": _answer(first_line(Space), "Space", SPACE),
         "history": _answer(first_line(History), "History", HISTORY),
+        "plate": _answer(first_line(PlateRead), "PlateRead", PLATE_READ),
         "catalogue": _answer(first_line(Catalogue), "Catalogue", CATALOGUE),
         "export": _answer("Everything that is held about a resident.", "Export", EXPORT),
     }
@@ -63,13 +71,13 @@ def schemas() -> dict[str, JsonValue]:
     """Return every schema by its name."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in KINDS.values()]
     wanted += [(Receipt, "validation")]
-    wanted += [(model, "serialization") for model in (Event, ProviderEvent, Space, History, Catalogue)]
+    wanted += [(model, "serialization") for model in (Event, ProviderEvent, Space, History, Catalogue, PlateRead)]
     _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     found: dict[str, JsonValue] = generated["$defs"]
     return found | {
         "Result": _celery_result({"$ref": "#/components/schemas/Receipt"}),
         "Published": _celery_result(_PUBLISHED_VERSION),
-        "Made": _celery_result({"const": True}),
+        "Made": _celery_result({"enum": [True, None]}),
         "Export": _EXPORT,
         "ListItem": _LIST_ITEM,
     }
@@ -81,12 +89,16 @@ def first_line(model: type[BaseModel]) -> str:
 
 
 def _job(kind: str) -> JsonValue:
-    argument: JsonValue = {
+    example = json.dumps(EXAMPLES[kind], ensure_ascii=False)
+    return _task(kind, first_line(KINDS[kind]), _in_json(KINDS[kind]), example)
+
+
+def _in_json(model: type[BaseModel]) -> JsonValue:
+    return {
         "type": "string",
         "contentMediaType": "application/json",
-        "contentSchema": {"$ref": f"#/components/schemas/{KINDS[kind].__name__}"},
+        "contentSchema": {"$ref": f"#/components/schemas/{model.__name__}"},
     }
-    return _task(kind, first_line(KINDS[kind]), argument, json.dumps(EXAMPLES[kind], ensure_ascii=False))
 
 
 def _task(name: str, summary: str, argument: JsonValue = None, example: str | None = None) -> JsonValue:

@@ -11,9 +11,10 @@ from pydantic.json_schema import JsonSchemaMode
 from schemas.asyncapi import asyncapi_document
 from schemas.catalogue import Catalogue
 from schemas.events import Event, ProviderEvent
-from schemas.examples import CATALOGUE, EVENT, EXAMPLES, HISTORY, PROVIDER_EVENT, RECEIPT, SPACE
+from schemas.examples import CATALOGUE, EVENT, EXAMPLES, HISTORY, PLATE_READ, PROVIDER_EVENT, RECEIPT, SPACE
 from schemas.history import History
 from schemas.jobs import KINDS
+from schemas.plate_read import PlateRead
 from schemas.receipts import Receipt
 from schemas.space import Space
 
@@ -34,6 +35,7 @@ def documents() -> dict[str, str]:
     found["schemas/space.json"] = _json_schema("space", Space, SPACE, "serialization")
     found["schemas/history.json"] = _json_schema("history", History, HISTORY, "serialization")
     found["schemas/catalogue.json"] = _json_schema("catalogue", Catalogue, CATALOGUE, "serialization")
+    found["schemas/plate_read.json"] = _json_schema("plate_read", PlateRead, PLATE_READ, "serialization")
     found["asyncapi.json"] = asyncapi_document()
     return {
         path: json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

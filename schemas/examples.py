@@ -208,6 +208,12 @@ HISTORY: dict[str, JsonValue] = {
     ],
 }
 
+PLATE_READ: dict[str, JsonValue] = {
+    "plate": "BNO 1234",
+    "country": "DE",
+    "unusual": True,
+}
+
 CATALOGUE: dict[str, JsonValue] = {
     "profiles": {"standard": {"1": 4500, "3": 9000}, "two_wheeler": {"1": 2250, "3": 4500}},
     "address_change_cents": 1000,

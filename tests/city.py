@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from random import choices, randint
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,8 @@ from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
 from ops.screen import APPS
 from schemas.events import ProviderEvent
+from worker.domain.plate_looks import shown
+from worker.domain.plates import parse
 
 PermitHub = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -39,8 +42,14 @@ def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) 
 
 
 def plate() -> str:
-    """Return a plate that nobody has."""
-    return uuid4().hex[:10].upper()
+    """Return an ordinary plate that nobody has, as it is shown."""
+    letters = choices("ABCDEFGHJKLMNPQRTVXYZ", k=4)
+    return "{}{}-{:03}-{}{}".format(*letters[:2], randint(1, 999), *letters[2:])
+
+
+def as_shown(record: Record) -> str:
+    """Return the French plate of a record as residents are shown it."""
+    return shown(parse(record.plate, "FR"))
 
 
 @dataclass(frozen=True)
@@ -160,12 +169,12 @@ class City:
         return self.control.held(provider)
 
     def plates(self, provider: str) -> set[str]:
-        """Return whose data a provider holds."""
-        return {record.plate for record in self.held(provider).values()}
+        """Return whose data a provider holds: French plates, as they are shown."""
+        return {as_shown(record) for record in self.held(provider).values()}
 
     def reference(self, provider: str, found: str) -> UUID:
-        """Return the reference under which a provider holds a plate."""
-        (reference,) = (own for own, record in self.held(provider).items() if record.plate == found)
+        """Return the reference under which a provider holds a French plate."""
+        (reference,) = (own for own, record in self.held(provider).items() if as_shown(record) == found)
         return reference
 
     def latest(self, provider: str) -> int:

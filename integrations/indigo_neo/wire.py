@@ -17,6 +17,7 @@ Document = Mapping[str, object]
 RIGHTS = "/rights/assigned"
 EXPANDED = "expand=plannedUses"  # left out unless asked for
 CLASS = "NumberPlate"  # after the country's two letters
+CLASS_OF_GB = f"UK{CLASS}"  # as their document has it; ISO's code would be GB
 ISSUER = ({"language": "en", "string": "Vehicle Registry"},)  # required, and the same for all: we do not know it
 SPECIFICATION_VERSION = 1  # a specification is not changed
 NAME = re.compile(r"[^.]+([.][^.]+)+")  # of a specification: the profile, then the zones
@@ -99,7 +100,7 @@ def assigned_right(provider: str, permit: SharedPermit, version: int, zone: Zone
             "credentials": [
                 {
                     "type": "licensePlate",
-                    "identifier": {"className": f"{country}{CLASS}", "id": plate},
+                    "identifier": {"className": _class(country), "id": plate},
                     "issuer": ISSUER,
                 }
             ]
@@ -126,7 +127,7 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
             "expiry": str(expiry),
             "plannedUses": [{"startTime": str(start), "endTime": str(end), **more}],
         } if (
-            of.removesuffix(CLASS) not in {"", of}
+            (country := _country(of)) is not None
             and NAME.fullmatch(specification)
             and (validity := days_of(start, end, zone)) is not None
             and validity == days_of(start, expiry, zone)
@@ -134,7 +135,7 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
             and more.get("expiryTime") is None
         ):
             profile, *zones = specification.split(".")
-            return Copy(reference, plate, of.removesuffix(CLASS), tuple(zones), profile, validity)
+            return Copy(reference, plate, country, tuple(zones), profile, validity)
     return Copy(reference)
 
 
@@ -193,6 +194,16 @@ def failure(data: object) -> FailureCode:
     if not isinstance(message, str):
         return FailureCode.REQUEST_REFUSED
     return FAILURES.get(message, FailureCode.REQUEST_REFUSED)
+
+
+def _class(country: str) -> str:
+    return CLASS_OF_GB if country == "GB" else f"{country}{CLASS}"
+
+
+def _country(found: str) -> str | None:
+    """Return the country of a class; None for one that is not ours."""
+    country = "GB" if found == CLASS_OF_GB else found.removesuffix(CLASS)
+    return country if country and _class(country) == found else None
 
 
 def _written(instant: datetime) -> str:

@@ -128,7 +128,7 @@ def written(right: Right, zone: ZoneInfo, *, expanded: bool) -> dict[str, object
             "credentials": [
                 {
                     "type": "licensePlate",
-                    "identifier": {"className": f"{record.country or ''}{CLASS}", "id": record.plate},
+                    "identifier": {"className": f"{_letters(record.country or '')}{CLASS}", "id": record.plate},
                     "issuer": [ISSUER],
                 }
             ]
@@ -167,9 +167,16 @@ def _credential(value: object) -> tuple[str, str]:
     if kind != "licensePlate" or issuer != [ISSUER]:
         raise RefusedError(Flaw.WRONG_TYPE)
     of, registration = members(identifier, "className", "id")
-    if not text(of).endswith(CLASS):
+    letters = text(of).removesuffix(CLASS)
+    found = "GB" if letters == "UK" else letters
+    if f"{_letters(found)}{CLASS}" != of:
         raise RefusedError(Flaw.COUNTRY)
-    return country(text(of).removesuffix(CLASS)), plate(registration)
+    return country(found), plate(registration)
+
+
+def _letters(of: str) -> str:
+    """Return the letters of a country in the name of its class."""
+    return "UK" if of == "GB" else of
 
 
 def _day(value: object, zone: ZoneInfo, *, back: int = 0) -> date:

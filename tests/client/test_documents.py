@@ -13,9 +13,9 @@ import redis
 from permit_hub_client import calls, message
 from pydantic import AwareDatetime, BaseModel
 
-from schemas import catalogue, events, history, space
+from schemas import catalogue, events, history, plate_read, space
 from schemas.asyncapi import asyncapi_document
-from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE
+from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, READ_PLATE
 from schemas.examples import CATALOGUE, EVENT, EXPORT, HISTORY, SPACE
 from worker.tasks.admission import Admission, RefusedMessage, accepts
 
@@ -46,6 +46,7 @@ def _in_json(hint: Any) -> Any:
         (client.Space, space.Space),
         (client.History, history.History),
         (client.Catalogue, catalogue.Catalogue),
+        (client.PlateRead, plate_read.PlateRead),
         (client.EventData, events.EventData),
     ],
 )
@@ -76,10 +77,11 @@ def test_the_documents_are_where_the_asyncapi_document_says(redis_url: str, redi
         assert hub.export(job) == EXPORT
 
 
-def test_a_history_is_where_the_asyncapi_document_says(redis_url: str, redis_prefix: str) -> None:
-    address: Any = asyncapi_document()["channels"]["history"]["address"]  # type: ignore[index, call-overload]
-    before, _, after = address.removeprefix("permit-hub:").partition("{task_id}")
-    assert (before, after) == ("history:", "")
+def test_what_is_gathered_for_one_reader_is_where_the_asyncapi_document_says(redis_url: str, redis_prefix: str) -> None:
+    for name in ("history", "plate"):
+        address: Any = asyncapi_document()["channels"][name]["address"]  # type: ignore[index, call-overload]
+        before, _, after = address.removeprefix("permit-hub:").partition("{task_id}")
+        assert (before, after) == (f"{name}:", "")
     assert HISTORY.keys() == client.History.__annotations__.keys()
 
 
@@ -89,18 +91,19 @@ def test_a_history_is_where_the_asyncapi_document_says(redis_url: str, redis_pre
         (PUBLISH_SPACE, calls.SPACE_TASK, "r-1001"),
         (MAKE_HISTORY, calls.HISTORY_TASK, "r-1001"),
         (MAKE_CATALOGUE, calls.CATALOGUE_TASK, None),
+        (READ_PLATE, calls.PLATE_TASK, '{"raw":"B-NO 1","country":"DE"}'),
     ],
 )
 def test_documents_are_asked_for_by_the_hubs_tasks(task: str, ours: str, argument: str | None) -> None:
-    def of_resident(resident_id: str) -> None: ...
+    def of_text(text: str) -> None: ...
     def of_nobody() -> None: ...
 
     assert ours == task
-    run = of_nobody if argument is None else of_resident
+    run = of_nobody if argument is None else of_text
     item = message.list_item(ours, uuid4(), argument, "jobs", "tests")
     admitted = Admission({task: accepts(run)}, b"key").admit(item.encode(), "jobs")
     assert not isinstance(admitted, RefusedMessage)
 
 
 def test_no_document_of_the_hub_is_out_of_the_clients_reach() -> None:
-    assert {calls.SPACE_TASK, calls.HISTORY_TASK, calls.CATALOGUE_TASK} == set(ASKED)
+    assert {calls.SPACE_TASK, calls.HISTORY_TASK, calls.CATALOGUE_TASK, calls.PLATE_TASK} == set(ASKED)

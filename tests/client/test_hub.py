@@ -204,6 +204,11 @@ def test_a_catalogue_is_asked_for_once_and_then_read(either: Hub, toy: ToyHub) -
     assert either.catalogue() == either.catalogue(wait=0) == {"address_change_cents": 1000}
 
 
+def test_a_plate_is_read_by_the_hub_and_nothing_of_it_stays(either: Hub, toy: ToyHub) -> None:
+    assert either.plate("b-no 1234", "DE") == {"plate": "B-NO 1234", "country": "DE", "unusual": True}
+    assert toy.redis.keys(f"{toy.prefix}plate:*") == []
+
+
 def test_a_document_that_nobody_makes_is_a_time_out(toy: ToyHub, open_hub: OpenHub) -> None:
     with open_hub(toy.url, source="tests", prefix="toy-nobody-here:") as hub:
         with pytest.raises(ReceiptTimeout):
@@ -212,6 +217,8 @@ def test_a_document_that_nobody_makes_is_a_time_out(toy: ToyHub, open_hub: OpenH
             hub.history("r-1", wait=0.1)
         with pytest.raises(ReceiptTimeout):
             hub.catalogue(wait=0.1)
+        with pytest.raises(ReceiptTimeout):
+            hub.plate("B-NO 1234", "DE", wait=0.1)
     toy.redis.delete("toy-nobody-here:jobs")
 
 

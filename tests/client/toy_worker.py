@@ -79,6 +79,12 @@ def make_history(self: Any, resident_id: str) -> dict[str, Any] | None:
     return _made(resident_id, f"history:{self.request.id}")
 
 
+@app.task(name="space.plate", bind=True)
+def read_plate(self: Any, typed: str) -> bool:
+    _show(f"plate:{self.request.id}", {"plate": json.loads(typed)["raw"].upper(), "country": "DE", "unusual": True})
+    return True
+
+
 @app.task(name="space.catalogue")
 def make_catalogue() -> bool:
     _show("catalogue", {"address_change_cents": 1000})

@@ -48,6 +48,17 @@ def permits(draw: st.DrawFn) -> SharedPermit:
     )
 
 
+def test_a_british_plate_has_the_class_of_their_document(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
+) -> None:
+    british = replace(permit, country="GB")
+    run(adapter.send(put(british, 1)))
+    (sent,) = (request for request in sandbox.control.requests(NAME) if request.method == "POST")
+    assert '"className":"UKNumberPlate"' in sent.body.replace(" ", "")
+    assert sandbox.control.held(NAME)[permit.reference].country == "GB"
+    assert run(adapter.page(None)).copies == [copy(british)]
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(permit=permits(), version=st.integers(1, 1_000_000))
 def test_whatever_is_put_is_held_and_listed_as_it_was(

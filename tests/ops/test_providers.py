@@ -12,7 +12,7 @@ import pytest
 
 from integrations.sandbox.misbehaviour import Kind
 from ops.commands.status import span
-from tests.city import City, plate, until
+from tests.city import City, as_shown, plate, until
 
 EASYPARK, FLOWBIRD, INDIGO, PAYBYPHONE = "easypark", "flowbird", "indigo_neo", "paybyphone"
 FOREIGN = "their-own-7"  # no reference of the hub's
@@ -97,7 +97,7 @@ def test_what_was_confirmed_since_a_moment_is_sent_again_to_one_that_cannot_list
     until(lambda: city.state(gone, PAYBYPHONE) == "removed", "the removal")
     for one in (early, late):
         city.control.drop(PAYBYPHONE, city.reference(PAYBYPHONE, one.plate))
-    (backup,) = (own for own, record in before.items() if record.plate == gone.plate)
+    (backup,) = (own for own, record in before.items() if as_shown(record) == gone.plate)
     city.control.hold(PAYBYPHONE, backup, before[backup])
 
     assert city.tells("reaffirm", PAYBYPHONE, "--since", since.isoformat()) == {"provider": PAYBYPHONE, "shares": 2}

@@ -3,7 +3,9 @@
 from html import escape
 
 import pytest
+from personal_space.language import countries
 
+from schemas.countries import CODES
 from tests.city import plate
 from tests.personal_space.visitor import beside, hidden, main, text
 
@@ -65,14 +67,64 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_residents_language(city
     assert "There is something to correct below." in text(page)
 
 
-@pytest.mark.parametrize("typed", ["ab-123-cd", "1234 AB 75", "W-W 123 AA", "Ä-ÖÜ 99", "京都 500", "x" * 20])
-def test_an_odd_plate_is_a_plate(city, visit, typed):
-    resident, own = city.account().sub, plate()[:4]
+ODD = [
+    ("PO-456-{}", "FR", "PO-456-{}"),
+    ("京都-{}", "JP", "京都-{}"),
+    ("b no {}", "FR", "B NO {}"),
+    ("bno\u200b{}", "DE", "BNO{}"),
+]
+
+
+@pytest.mark.parametrize(("typed", "country", "known"), ODD, ids=["SIV", "JP", "not the country's", "not divided"])
+def test_an_unusual_plate_is_asked_about_once_and_then_taken(city, visit, typed, country, known):
+    resident, own = city.account().sub, {"FR": "VO", "JP": "X"}.get(country, "2345")
     visitor = visit(resident)
-    wanted = f"{own}{typed}"[:20] if len(typed) < 20 else f"{own}{'x' * 16}"
-    assert visitor.send("/droits/nouveau", **GOOD | {"plate": wanted, "country": "DE"}).status_code == 303
+    wanted = GOOD | {"plate": typed.format(own), "country": country}
+    asked = visitor.send("/droits/nouveau", **wanted)
+    page = main(asked)
+    assert asked.status_code == 200
+    assert "Est-ce bien votre immatriculation" in text(page)
+    assert known.format(own) in text(page)
+    assert {name: hidden(page).get(name) for name in ("asked",)} == {"asked": f"{known.format(own)} {country}"}
+    assert not (city.hub.space(resident) or {"cards": []})["cards"]
+    assert visitor.post("/droits/nouveau", hidden(page) | wanted).status_code == 303
     (card,) = city.hub.space(resident)["cards"]
-    assert (card["plate"], card["country"]) == (wanted, "DE")
+    assert (card["plate"], card["country"]) == (known.format(own), country)
+
+
+def test_another_unusual_plate_is_asked_about_too_and_an_ordinary_one_is_not(city, visit):
+    visitor = visit(city.account().sub)
+    first = main(visitor.send("/droits/nouveau", **GOOD | {"plate": "ODD ONE"}))
+    second = visitor.post("/droits/nouveau", hidden(first) | GOOD | {"plate": "ODD TWO"})
+    assert (second.status_code, "ODD TWO" in text(main(second))) == (200, True)
+    ordinary = visitor.post("/droits/nouveau", hidden(main(second)) | GOOD | {"plate": plate().lower()})
+    assert ordinary.status_code == 303
+
+
+def test_a_changed_vehicle_with_an_unusual_plate_is_asked_about_in_the_residents_language(city, visit):
+    anne = city.resident()
+    visitor = visit(anne.resident_id, language="en")
+    path, typed = f"/droits/{anne.permit_id}/vehicule", {"plate": "b no 9", "country": "FR"}
+    page = main(visitor.send(path, **typed))
+    assert "Is this your registration? It will be known as B NO 9 (France), which is unusual" in text(page)
+    assert visitor.post(path, hidden(page) | typed).status_code == 303
+    assert city.hub.space(anne.resident_id)["cards"][0]["plate"] == "B NO 9"
+
+
+def test_a_plate_is_shown_as_it_is_written_whatever_was_typed(city, visit):
+    resident, known = city.account().sub, plate()
+    visitor = visit(resident)
+    typed = "\u200f" + known.lower().replace("-", "●").translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    assert visitor.send("/droits/nouveau", **GOOD | {"plate": typed}).status_code == 303
+    (card,) = city.hub.space(resident)["cards"]
+    assert card["plate"] == known
+    assert known in text(main(visitor.get("/espace")))
+    assert known in text(main(visitor.get(f"/droits/{card['permit_id']}")))
+
+
+def test_the_countries_on_offer_are_those_that_a_job_may_name():
+    for language in ("fr", "en"):
+        assert {code for code, _ in countries(language)} == CODES
 
 
 def test_a_plate_that_is_in_use_is_told_beside_it_and_the_next_one_is_taken(city, visitor):

@@ -14,9 +14,10 @@ from schemas.asyncapi import asyncapi_document
 from schemas.asyncapi_messages import ASKED, messages
 from schemas.catalogue import Catalogue
 from schemas.events import Event
-from schemas.examples import CATALOGUE, EVENT, EXAMPLES, HISTORY, RECEIPT, SPACE
+from schemas.examples import CATALOGUE, EVENT, EXAMPLES, HISTORY, PLATE_READ, RECEIPT, SPACE
 from schemas.history import History
 from schemas.jobs import KINDS, QUEUES
+from schemas.plate_read import PlateRead
 from schemas.receipts import Receipt
 from schemas.space import Space
 from worker.domain.tariffs import load
@@ -59,12 +60,13 @@ def test_each_schema_is_valid_and_takes_its_example(path: str) -> None:
 
 def test_every_kind_has_a_schema_and_an_example() -> None:
     assert set(EXAMPLES) == set(KINDS) == set(QUEUES)
-    documented = [*KINDS, "receipt", "event", "provider_event", "space", "history", "catalogue"]
+    documented = [*KINDS, "receipt", "event", "provider_event", "space", "history", "catalogue", "plate_read"]
     assert sorted(f"schemas/{name}.json" for name in documented) == _SCHEMAS
 
 
 def test_the_examples_of_what_the_hub_sends_are_what_it_would_write() -> None:
-    for model, example in ((Event, EVENT), (Space, SPACE), (History, HISTORY), (Catalogue, CATALOGUE)):
+    documents = ((Event, EVENT), (Space, SPACE), (History, HISTORY), (Catalogue, CATALOGUE), (PlateRead, PLATE_READ))
+    for model, example in documents:
         assert model.model_validate_json(json.dumps(example)).model_dump(mode="json") == example
     receipt = Receipt.model_validate_json(json.dumps(RECEIPT))
     assert receipt.model_dump(mode="json", exclude_none=True) == RECEIPT
@@ -126,7 +128,9 @@ def test_what_is_missing_can_be_asked_for(task: str) -> None:
 def test_every_message_that_is_read_has_an_operation_that_writes_it() -> None:
     document: Any = asyncapi_document()
     sent = {each["channel"]["$ref"] for each in document["operations"].values() if each["action"] == "send"}
-    assert sent == {f"#/channels/{name}" for name in ("space", "history", "catalogue", "export", "watch", "events")}
+    assert sent == {
+        f"#/channels/{name}" for name in ("space", "history", "catalogue", "plate", "export", "watch", "events")
+    }
 
 
 def test_the_examples_use_a_profile_that_has_a_price() -> None:

@@ -12,7 +12,7 @@ from worker.domain.refusal import RefusedError
 GAPS = " -"
 """What stands for separators in a tidy plate; a dash where one was typed."""
 
-# Beside the category Cf: what else is default ignorable (Unicode's DerivedCoreProperties.txt), and the blank of braille.
+# Beside the category Cf: what else is default ignorable (DerivedCoreProperties.txt), and the blank of braille.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )

@@ -24,7 +24,7 @@ PARTS = frozenset(
         *(f"headers.{name}" for name in NEUTRAL_HEADERS),
     }
 )
-ELSEWHERE = frozenset({"broadcast", "unacked"})  # where refused messages are found but on queues
+ELSEWHERE = frozenset({"broadcast", "taken"})  # where refused messages are found but on queues
 
 _SCALARS = frozenset({str, int, float, bool, NoneType})
 

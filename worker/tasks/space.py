@@ -1,4 +1,4 @@
-"""What a reader asks for: a personal space that Redis no longer has, a history, the catalogue."""
+"""What a reader asks for: a personal space that Redis no longer has, a history, the catalogue, a plate as it reads."""
 
 from typing import Any
 from uuid import UUID
@@ -7,6 +7,7 @@ from celery import shared_task
 
 from schemas.base import ResidentId
 from worker.services.history import put_catalogue, put_history
+from worker.services.plates import put_plate
 from worker.services.publish import republish
 from worker.tasks.process import hub
 
@@ -23,6 +24,12 @@ def history(self: Any, resident_id: ResidentId) -> dict[str, int] | None:
     """Put one resident's history under this task's id; answer its version, or null when the resident is not known."""
     version = put_history(hub(), resident_id, UUID(self.request.id), hub().today())
     return None if version is None else {"version": version}
+
+
+@shared_task(name="space.plate", bind=True, ignore_result=False)  # type: ignore[untyped-decorator]
+def plate(self: Any, typed: str) -> bool | None:
+    """Put a plate as it will be known under this task's id; answer that it is there, or null when it has none."""
+    return put_plate(hub(), typed, UUID(self.request.id)) or None
 
 
 @shared_task(name="space.catalogue", ignore_result=False)  # type: ignore[untyped-decorator]

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import redis
 
-from permit_hub_client.documents import Catalogue, History, Space
+from permit_hub_client.documents import Catalogue, History, PlateRead, Space
 from permit_hub_client.errors import HubFailed, HubUnavailable, InvalidJob, ReceiptTimeout
 from permit_hub_client.job import MAX_JOB_BYTES, QUEUES, SCHEMA_VERSION, Job, write
 from permit_hub_client.message import Result, list_item, read_result, result_name
@@ -19,6 +19,7 @@ from permit_hub_client.watch import AsyncWatch
 from permit_hub_client.wire import Subscription, Wire
 
 SPACE_TASK, HISTORY_TASK, CATALOGUE_TASK = "space.publish", "space.history", "space.catalogue"
+PLATE_TASK = "space.plate"
 _ASKING_QUEUE = "jobs"
 _SEND_AGAIN_SECONDS = {"consent": 2.0, "jobs": 2.0, "bulk": 10.0}  # then after twice as long, and so on
 _LOOK_AGAIN_SECONDS = 1.0  # an announcement can be lost with a connection: look at the key itself this often
@@ -141,6 +142,21 @@ class Calls:
         if catalogue is None:
             raise HubFailed("the hub has no catalogue")
         return catalogue
+
+    async def plate(self, raw: str, country: str, *, wait: float = 5.0) -> PlateRead | None:
+        """Return a plate as the hub will know it, to show before a job is sent; None for one that it would refuse.
+
+        Raises:
+            HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
+        """
+        deadline = time.monotonic() + wait
+        with _reaching():
+            while await self._made(PLATE_TASK, task_id := uuid4(), write({"raw": raw, "country": country}), deadline):
+                text = await self._wire.take(f"{self._prefix}plate:{task_id}")
+                if text is not None:
+                    plate: PlateRead = json.loads(text)
+                    return plate
+        return None
 
     async def export(self, job: Job | Receipt) -> dict[str, Any] | None:
         """Return what a `resident.export` that was applied has gathered, by its job or receipt.

@@ -209,6 +209,14 @@ class Catalogue(TypedDict):
     public_task_providers: list[str]
 
 
+class PlateRead(TypedDict):
+    """A plate as it will be known; `unusual` if it is odd for its country, or may be one of two."""
+
+    plate: str
+    country: str
+    unusual: bool
+
+
 class ShareConfirmation(TypedDict):
     """A provider has acknowledged to hold a permit's data, or to hold nothing any more."""
 

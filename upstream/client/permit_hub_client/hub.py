@@ -67,6 +67,7 @@ class Hub:
     space = _blocking(Calls.space)
     history = _blocking(Calls.history)
     catalogue = _blocking(Calls.catalogue)
+    plate = _blocking(Calls.plate)
     export = _blocking(Calls.export)
 
     def job(self, /, kind: str, **fields: object) -> Job:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID, uuid4, uuid5
 
-from permit_hub_client import Catalogue
+from permit_hub_client import Catalogue, PlateRead
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from wtforms import Form, HiddenField, RadioField, SelectField, StringField
@@ -17,8 +17,10 @@ from personal_space.addresses import Address, Addresses
 from personal_space.language import gettext
 from personal_space.settings import settings
 
-MAX_PLATE, MAX_ADDRESS, MAX_PROVIDERS, MAX_VERSION = 20, 200, 32, 2**31 - 1  # as the hub's jobs have them
+# As the hub's jobs have them; MAX_TYPED counts what stands between the letters and digits of a plate, too.
+MAX_PLATE, MAX_TYPED, MAX_ADDRESS, MAX_PROVIDERS, MAX_VERSION = 20, 100, 200, 32, 2**31 - 1
 AGAIN = timedelta(hours=1)  # so long a choice that was not confirmed can be sent again as the same
+_SPACES = "\t\n\v\f\r\x85"
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]{1,31}")
 
 
@@ -76,15 +78,24 @@ class JobForm(PageForm):
 
 
 def _one_line(_form: Form, field: StringField) -> None:
-    if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in field.data or ""):
+    if any((ord(letter) < 32 or 127 <= ord(letter) < 160) and letter not in _SPACES for letter in field.data or ""):
         raise ValidationError(gettext("Ce champ contient un caractère qui ne peut pas être lu."))
 
 
-class VehicleForm(JobForm):
-    """A vehicle: its plate and its country."""
+def _not_too_long(_form: Form, field: StringField) -> None:
+    if sum(map(str.isalnum, field.data)) > MAX_PLATE or len(field.data) > MAX_TYPED:
+        raise ValidationError(
+            gettext("Une immatriculation a %(most)d lettres et chiffres au plus.") % {"most": MAX_PLATE}
+        )
 
-    plate = StringField(validators=[InputRequired(), Length(max=MAX_PLATE), _one_line])
+
+class VehicleForm(JobForm):
+    """A vehicle: its plate and its country; `asked` is the plate that its holder was asked to look at again."""
+
+    plate = StringField(validators=[InputRequired(), _not_too_long, _one_line])
     country = SelectField(default="FR")
+    asked = HiddenField()
+    question: PlateRead | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer every country."""
@@ -95,6 +106,15 @@ class VehicleForm(JobForm):
     def typed(self) -> dict[str, str]:
         """Return the plate as a job carries it."""
         return {"raw": self.plate.data, "country": self.country.data}
+
+    def asks(self, read: PlateRead | None) -> bool:
+        """Tell whether the page is to ask about an unusual plate; it asks about each plate once."""
+        known = f"{read['plate']} {read['country']}" if read else ""
+        if read is None or not read["unusual"] or self.asked.data == known:
+            return False
+        self.asked.data = known
+        self.question = read
+        return True
 
 
 class AddressForm(JobForm):

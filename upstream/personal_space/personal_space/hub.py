@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 from functools import cache
 
-from permit_hub_client import Card, Catalogue, Hub, HubError, Receipt, Space
+from permit_hub_client import Card, Catalogue, Hub, HubError, PlateRead, Receipt, Space
 
 from personal_space.settings import settings
 
@@ -61,6 +61,15 @@ async def catalogue() -> Catalogue:
         if not _last_known:
             raise
     return _last_known[0]
+
+
+async def plate(raw: str, country: str) -> PlateRead | None:
+    """Read a plate as it will be known; None where the hub is away, or would refuse it: the job will tell."""
+    try:
+        return await hub().aio.plate(raw, country, wait=WAIT_SECONDS)
+    except HubError as error:
+        note(error)
+        return None
 
 
 async def card_of(resident_id: str, permit_id: str) -> tuple[Space, Card]:

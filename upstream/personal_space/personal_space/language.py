@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
+from babel.core import get_global
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency
@@ -126,12 +127,17 @@ def just_now(value: str, zone: tzinfo) -> str:
     return gettext("à %(time)s") % {"time": f"{found:%H:%M:%S}"}
 
 
+def country(code: str) -> str:
+    """Return what a country is called."""
+    return dict(countries(current()))[code]
+
+
 @cache
 def countries(language: str) -> list[tuple[str, str]]:
     """Return every country's code and name in a language, France first."""
-    names = Locale(language).territories.items()
-    known = [(code, name) for code, name in names if code.isalpha() and len(code) == 2 and code not in _NO_COUNTRIES]
+    known = [(code, name) for code, name in Locale(language).territories.items() if code in _COUNTRIES]
     return sorted(known, key=lambda pair: (pair[0] != "FR", unicodedata.normalize("NFKD", pair[1]).casefold()))
 
 
-_NO_COUNTRIES = {"EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"}  # regions and placeholders that Unicode lists beside them
+# As the hub has them: the codes of ISO 3166-1, and Kosovo's. Unicode names regions and placeholders beside these.
+_COUNTRIES = {code for code in get_global("zone_territories").values() if code.isalpha()} - {"ZZ"} | {"BV", "HM", "XK"}

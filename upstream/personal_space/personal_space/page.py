@@ -41,6 +41,7 @@ _environment.globals.update(
     language=language.current,
     price=language.price,
     day=language.day,
+    country=language.country,
 )
 _environment.filters.update(
     moment=lambda value: language.moment(value, settings().zone),

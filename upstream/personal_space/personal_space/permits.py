@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from personal_space import session, words
 from personal_space.forms import AddressForm, JobForm, OfferForm, RequestForm, VehicleForm
-from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, submit
+from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, plate, submit
 from personal_space.language import N_, gettext
 from personal_space.page import go, render
 from personal_space.session import Resident
@@ -38,7 +38,7 @@ async def request_permit(request: Request) -> Response:
     resident = session.signed_in(request)
     form = await _form(request, RequestForm)
     form.offers(await catalogue())
-    if not _sent(request, form):
+    if not _sent(request, form) or await _asks(form):
         return _show(request, "request.html", form)
     profile, years = form.chosen
     return await _take(
@@ -74,7 +74,7 @@ class Action:
         form = await _form(request, self.form)
         if isinstance(form, OfferForm):
             form.offers(await catalogue(), card["profile"])
-        if not _sent(request, form):
+        if not _sent(request, form) or await _asks(form):
             return _show(request, self.template, form, card)
         about: dict[str, object] = {"resident_id": resident.resident_id, "permit_id": card["permit_id"]}
         fields = {**about, **self.fields(form)}
@@ -150,6 +150,11 @@ async def _form(request: Request, kind: type[F]) -> F:
 
 def _sent(request: Request, form: JobForm) -> bool:
     return request.method == "POST" and bool(form.validate())
+
+
+async def _asks(form: JobForm) -> bool:
+    """Tell whether a form is to come back with a question about its plate."""
+    return isinstance(form, VehicleForm) and form.asks(await plate(**form.typed))
 
 
 def _show(

@@ -93,6 +93,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "vehicle_unchanged": N_("C'est déjà le véhicule de ce droit : rien ne change."),
         "plate_in_use": N_("Ce véhicule a déjà un droit de stationnement, ou une demande en cours."),
         "plate.raw": N_("Cette immatriculation n'est pas lisible : lettres et chiffres, 20 au plus."),
+        "plate.country": N_("Ce pays n'existe pas."),
         "unknown_tariff": N_("Cette durée n'est plus proposée pour ce véhicule."),
         "action_not_offered": N_("Cette action n'est plus proposée pour ce droit."),
         "permit_exists": N_("Cette demande a déjà été enregistrée : elle figure dans votre espace."),
