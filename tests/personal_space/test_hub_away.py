@@ -76,7 +76,7 @@ def sent(visitor, path, fields):
 
 
 def test_a_new_request_comes_back_as_it_was_typed_and_counts_once_when_it_is_sent_again(city, visit, frozen):
-    resident, wanted = city.account().sub, plate()
+    resident, wanted = city.account().sub, f"1-{plate()[:2]}X-{plate()[3:6]}"
     visitor = visit(resident)
     path = "/droits/nouveau"
     fields = visitor.hidden(path) | {"plate": wanted, "country": "BE", "address": ADDRESS, "offer": "two_wheeler-3"}

@@ -23,7 +23,7 @@ def reloaded(page: Page, name: str) -> str:
 
 
 def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city, page):
-    account, first, second, third = city.account(), plate(), plate(), plate()
+    account, first, second, third = city.account(), plate(), plate(), f"UO-{plate()[3:6]}-VI"
     sign_in(page, city, account)
     request_permit(page, first, "Véhicule particulier · 1 an · 45 €")
     act(page, "Annuler")
@@ -35,6 +35,8 @@ def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city, 
     assert "DROITS ACTIVÉS" in shown(cards(page).first)
     act(page, "Changer de véhicule")
     page.get_by_label("Immatriculation", exact=True).fill(third)
+    page.get_by_role("button", name="Changer de véhicule").click()
+    expect(page.get_by_role("alert")).to_contain_text(f"Elle sera connue comme {third} (France)")
     page.get_by_role("button", name="Changer de véhicule").click()
     assert shown(cards(page).first)[0] == third
     act(page, "Changer d'adresse")

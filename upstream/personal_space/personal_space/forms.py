@@ -84,9 +84,8 @@ def _one_line(_form: Form, field: StringField) -> None:
 
 def _not_too_long(_form: Form, field: StringField) -> None:
     if sum(map(str.isalnum, field.data)) > MAX_PLATE or len(field.data) > MAX_TYPED:
-        raise ValidationError(
-            gettext("Une immatriculation a %(most)d lettres et chiffres au plus.") % {"most": MAX_PLATE}
-        )
+        words = "Field cannot be longer than %(max)d character.", "Field cannot be longer than %(max)d characters."
+        raise ValidationError(field.ngettext(*words, MAX_PLATE) % {"max": MAX_PLATE})
 
 
 class VehicleForm(JobForm):

@@ -64,12 +64,12 @@ async def catalogue() -> Catalogue:
 
 
 async def plate(raw: str, country: str) -> PlateRead | None:
-    """Read a plate as it will be known; None where the hub is away, or would refuse it: the job will tell."""
-    try:
-        return await hub().aio.plate(raw, country, wait=WAIT_SECONDS)
-    except HubError as error:
-        note(error)
-        return None
+    """Read a plate as it will be known; None for one that the hub would refuse.
+
+    Raises:
+        HubError: it cannot be had at the moment.
+    """
+    return await hub().aio.plate(raw, country, wait=WAIT_SECONDS)
 
 
 async def card_of(resident_id: str, permit_id: str) -> tuple[Space, Card]:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from personal_space import session, words
 from personal_space.forms import AddressForm, JobForm, OfferForm, RequestForm, VehicleForm
-from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, plate, submit
+from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, note, plate, submit
 from personal_space.language import N_, gettext
 from personal_space.page import go, render
 from personal_space.session import Resident
@@ -38,8 +38,8 @@ async def request_permit(request: Request) -> Response:
     resident = session.signed_in(request)
     form = await _form(request, RequestForm)
     form.offers(await catalogue())
-    if not _sent(request, form) or await _asks(form):
-        return _show(request, "request.html", form)
+    if unsent := await _unsent(request, form, "request.html"):
+        return unsent
     profile, years = form.chosen
     return await _take(
         request,
@@ -74,8 +74,8 @@ class Action:
         form = await _form(request, self.form)
         if isinstance(form, OfferForm):
             form.offers(await catalogue(), card["profile"])
-        if not _sent(request, form) or await _asks(form):
-            return _show(request, self.template, form, card)
+        if unsent := await _unsent(request, form, self.template, card):
+            return unsent
         about: dict[str, object] = {"resident_id": resident.resident_id, "permit_id": card["permit_id"]}
         fields = {**about, **self.fields(form)}
         return await _take(request, form, self.template, self.kind, gettext(self.done), card, **fields)
@@ -148,13 +148,18 @@ async def _form(request: Request, kind: type[F]) -> F:
     return form
 
 
-def _sent(request: Request, form: JobForm) -> bool:
-    return request.method == "POST" and bool(form.validate())
-
-
-async def _asks(form: JobForm) -> bool:
-    """Tell whether a form is to come back with a question about its plate."""
-    return isinstance(form, VehicleForm) and form.asks(await plate(**form.typed))
+async def _unsent(request: Request, form: JobForm, template: str, card: Card | None = None) -> Response | None:
+    """Return the page with a form that is not to become a job yet: it was not sent, is wrong, or has a question."""
+    if request.method != "POST" or not form.validate():
+        return _show(request, template, form, card)
+    if isinstance(form, VehicleForm):
+        try:
+            if form.asks(await plate(**form.typed)):
+                return _show(request, template, form, card)
+        except HubError as error:  # another wait for a hub that is away would be too long for the resident
+            note(error)
+            return _show(request, template, form, card, UNTAKEN)
+    return None
 
 
 def _show(
