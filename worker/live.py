@@ -23,7 +23,7 @@ from schemas.space import HeldState, Space
 STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
 KICK_SECONDS = 10  # a lost wake-up silences its lane no longer than this
 EXPORT_SECONDS = 900
-ASKED_SECONDS = 30  # whoever asked for it takes it away at once
+HISTORY_SECONDS = PLATE_SECONDS = 30  # whoever asked for it takes it away at once
 CATALOGUE_SECONDS = 300  # changed tariffs are shown this much later at most
 UNDER_WAY_SECONDS = 60
 DROPPED_AT_ONCE = 5_000
@@ -185,7 +185,7 @@ class Live:
 
     def put_history(self, task_id: UUID, history: History) -> None:
         """Keep a history under the id of the task that asked for it, for a short while."""
-        self._put(history.resident_id, f"history:{task_id}", history.model_dump_json(), ASKED_SECONDS)
+        self._put(history.resident_id, f"history:{task_id}", history.model_dump_json(), HISTORY_SECONDS)
 
     def forget_asked_for(self, resident_id: str) -> None:
         """Drop a resident's exports and histories that are still there."""
@@ -201,7 +201,7 @@ class Live:
 
     def put_plate(self, task_id: UUID, plate: PlateRead) -> None:
         """Keep a plate under the id of the task that asked for it, for a short while."""
-        self.client.set(self.key(f"plate:{task_id}"), plate.model_dump_json(), ex=ASKED_SECONDS)
+        self.client.set(self.key(f"plate:{task_id}"), plate.model_dump_json(), ex=PLATE_SECONDS)
 
     def put_catalogue(self, catalogue: Catalogue) -> None:
         """Keep the catalogue for whoever reads it, until it is asked for again."""

@@ -45,7 +45,7 @@ def permit(status=Status.ACTIVE, last=LAST, pending=None):
         status=status,
         requested_on=date(2026, 1, 1),
         profile="standard",
-        plate=parse("EF-367-QS", "FR"),
+        plate=parse("ef367qs", "FR"),
         address=ADDRESS,
         zones=("14A",),
         terms=terms,

@@ -90,6 +90,14 @@ def test_one_is_shown_in_full(city, asked):
     assert told["verified"] == {"residence": False, "vehicle": False}
 
 
+def test_an_agent_is_shown_a_plate_as_it_is_written_whatever_was_typed(city, asked):
+    known = plate()
+    request = asked(plate={"raw": "\u202e" + known.lower().replace("-", "*")})
+    assert f"{known} (FR)" in city.prints("requests", "show", request["permit_id"])
+    assert city.tells("requests", "show", request["permit_id"])["plate"] == known
+    assert row(city.prints("requests", "list", "--limit", "100"), request)[3] == known
+
+
 def test_what_people_typed_is_shown_as_it_is(city, asked):
     request = asked(address={"ban_id": "75114_1834_00010", "label": "[bold]1 rue :car: [/]"})
     assert "[bold]1 rue :car: [/]" in city.prints("requests", "show", request["permit_id"])

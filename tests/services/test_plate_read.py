@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from schemas.plate_read import PlateRead
-from worker.live import ASKED_SECONDS
+from worker.live import PLATE_SECONDS
 from worker.services.plates import put_plate
 
 
@@ -23,7 +23,7 @@ def test_a_plate_reads_as_it_will_be_known(hub, raw, country, expected):
     task_id = uuid4()
     assert put_plate(hub, json.dumps({"raw": raw, "country": country}), task_id)
     key = hub.live.key(f"plate:{task_id}")
-    assert 0 < hub.live.client.ttl(key) <= ASKED_SECONDS
+    assert 0 < hub.live.client.ttl(key) <= PLATE_SECONDS
     assert PlateRead.model_validate_json(hub.live.client.get(key)) == expected
 
 

@@ -1,14 +1,17 @@
 """One plate, one permit at a time, whoever asks at the same moment."""
 
+import json
 from functools import partial
 from uuid import uuid4
 
 import pytest
 
+from schemas.history import History
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.concurrency import at_once
 from tests.services.upstream import ANNE, BOB, UNVERIFIED
 from worker.domain.plates import Plate, plate_key
+from worker.services.history import put_history
 
 PLATE = {"raw": "EF-367-QS"}
 ROUNDS = 4
@@ -110,6 +113,33 @@ def test_one_country_is_one_however_it_is_spelt(upstream, one, other):
 def test_an_import_takes_divided_plates_over_side_by_side_and_refuses_a_row_that_may_be_either(upstream):
     rows = [upstream.row(BOB, plate={"raw": raw, "country": "D"}) for raw in ("B-NO 1234", "BN-O 1234", "BNO 1234")]
     assert [row.code for row in upstream.take_over(*rows).rows] == [None, None, RefusalCode.PLATE_IN_USE]
+
+
+def test_a_plate_is_shown_as_it_is_written_in_space_history_and_export_whatever_was_typed(upstream, evidence, hub):
+    permit_id = upstream.active(plate={"raw": "\u200eef●367●qs"})
+    assert evidence.card(ANNE, permit_id).plate == "EF-367-QS"
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "1234ab2a"})
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "1234 AB-2A"})
+    assert evidence.card(ANNE, permit_id).plate == "1234 AB 2A"
+    put_history(hub, ANNE, task_id := uuid4(), upstream.today)
+    history = History.model_validate_json(hub.live.client.get(hub.live.key(f"history:{task_id}")))
+    assert [one.plate for one in history.permits[0].plates] == ["EF-367-QS", "1234 AB 2A"]
+    receipt = upstream.applied("resident.export")
+    export = json.loads(hub.live.client.get(hub.live.key(f"export:{receipt.job_id}")))
+    assert [(one["typed"], one["plate"]) for one in export["permits"][0]["plates"]] == [
+        ("\u200eef●367●qs", "EF-367-QS"),
+        ("1234ab2a", "1234 AB 2A"),
+        ("1234 AB-2A", "1234 AB 2A"),
+    ]
+
+
+def test_a_provider_gets_letters_and_digits_alone(upstream, deliver, twins):
+    upstream.allow()
+    upstream.active(plate={"raw": "Б-٧٧ В●ö", "country": "RU"})
+    upstream.active(plate={"raw": "B-NO 1234", "country": "D"})
+    deliver()
+    for twin in twins.values():
+        assert {held.permit.plate for held in twin.held.values()} == {"Б77BÖ", "BNO1234"}
 
 
 def test_who_was_approved_first_is_not_refused_after_paying(upstream):
