@@ -8,6 +8,7 @@ import pytest
 
 from schemas.history import History
 from schemas.receipts import Outcome, RefusalCode
+from schemas.shared import SharedField
 from tests.services.concurrency import at_once
 from tests.services.upstream import ANNE, BOB, UNVERIFIED
 from worker.domain.plates import Plate, plate_key
@@ -139,7 +140,7 @@ def test_a_provider_gets_letters_and_digits_alone(upstream, deliver, twins):
     upstream.active(plate={"raw": "B-NO 1234", "country": "D"})
     deliver()
     for twin in twins.values():
-        assert {held.permit.plate for held in twin.held.values()} == {"Б77BÖ", "BNO1234"}
+        assert {held[SharedField.PLATE] for held in twin.held.values()} == {"Б77BÖ", "BNO1234"}
 
 
 def test_who_was_approved_first_is_not_refused_after_paying(upstream):
