@@ -50,7 +50,10 @@ def status(
     data: RunningOn = None,
     as_json: AsJson = False,
     wait: Annotated[
-        float, typer.Option(help="Seconds to wait for workers that do not answer at once: one may be starting.")
+        float,
+        typer.Option(
+            min=0, max=600, help="Seconds to wait for workers that do not answer at once: one may be starting."
+        ),
     ] = 15.0,
 ) -> None:
     """Show what waits for each provider and what holds it back, and for each queue whether a worker takes from it.

@@ -5,7 +5,7 @@ import os
 import shlex
 import threading
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from permit_hub_client import Hub, HubError
@@ -26,22 +26,20 @@ from worker.settings import settings
 SOURCE = "up"
 
 
+def _port(whose: str) -> Any:
+    return typer.Option(min=1, max=65_535, help=f"{whose} (default: a free one).")
+
+
 def up(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
-    redis_port: Annotated[int | None, typer.Option(help="Valkey's port (default: a free one).")] = None,
-    sandbox_port: Annotated[int | None, typer.Option(help="The sandboxes' port (default: a free one).")] = None,
-    sandbox_tls_port: Annotated[
-        int | None, typer.Option(help="The port of those behind HTTPS (default: a free one).")
-    ] = None,
-    smtp_port: Annotated[int | None, typer.Option(help="The mailbox's port (default: a free one).")] = None,
-    flower_port: Annotated[int | None, typer.Option(help="Flower's port (default: a free one).")] = None,
-    personal_space_port: Annotated[
-        int | None, typer.Option(help="The port of the residents' web app (default: a free one).")
-    ] = None,
-    stand_ins_port: Annotated[
-        int | None, typer.Option(help="The port of MonParis and the payment service (default: a free one).")
-    ] = None,
+    redis_port: Annotated[int | None, _port("Valkey's port")] = None,
+    sandbox_port: Annotated[int | None, _port("The sandboxes' port")] = None,
+    sandbox_tls_port: Annotated[int | None, _port("The port of those behind HTTPS")] = None,
+    smtp_port: Annotated[int | None, _port("The mailbox's port")] = None,
+    flower_port: Annotated[int | None, _port("Flower's port")] = None,
+    personal_space_port: Annotated[int | None, _port("The port of the residents' web app")] = None,
+    stand_ins_port: Annotated[int | None, _port("The port of MonParis and the payment service")] = None,
 ) -> None:
     """Run the embedded stack, print its addresses, and stop everything on Ctrl-C."""
     stack = Stack(

@@ -98,6 +98,9 @@ def test_what_cannot_be_done_is_said_in_one_line(typed, arguments, complaint):
         (("calendar", "--days", "0"), "--days"),
         (("calendar", "--days", "4000"), "--days"),
         (("calendar", "--days", "many"), "--days"),
+        (("up", "--redis-port", "65536"), "--redis-port"),
+        (("up", "--smtp-port", "-1"), "--smtp-port"),
+        (("status", "--wait", "-1"), "--wait"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
