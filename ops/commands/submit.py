@@ -1,7 +1,7 @@
 """`permit-hub submit FILE`: send jobs from a file, one after the other, and print the receipts."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, BinaryIO
 
 import typer
 from permit_hub_client import Hub, HubFailed, InvalidJob, Receipt, ReceiptTimeout
@@ -10,19 +10,15 @@ from rich.console import Console
 from ops import receipts
 from ops.commands.options import AsJson, complain
 from ops.commands.reach import RunningOn, asking, hub_client, reach
+from ops.job_files import JobRead, UnreadableError, read_jobs
 from worker.settings import settings
-
-
-class UnreadableError(Exception):
-    """A file does not hold jobs; the message says where."""
 
 
 def submit(
     file: Annotated[
-        typer.FileText,
+        typer.FileBinaryRead,
         typer.Argument(
             metavar="FILE",
-            encoding="utf-8",
             help="A job (its kind, and its fields), a list of jobs, or a job a line; - reads standard input.",
         ),
     ],
@@ -33,24 +29,27 @@ def submit(
     """Send jobs in the order of the file, each after the receipt of the one before, and print the receipts.
 
     job_id, submitted_at and source are filled in unless given; with a job_id of its own a job can be sent again.
-    Exit code 1 if any job, or any row of an import, was not applied.
+    What cannot be read as a job is named, and the others are sent. Exit code 1 if any job, or any row of an import,
+    was not applied; 2 if the file holds no job at all.
     """
-    try:
-        jobs = read_jobs(file.read())
-    except (UnreadableError, UnicodeDecodeError) as error:
-        complain(f"{file.name}: {error if isinstance(error, UnreadableError) else 'it is not UTF-8'}")
-        raise typer.Exit(2) from None
+    jobs = _read(file)
     reach(data)
     configured, console = settings(), Console(soft_wrap=True)
     applied = True
     documents: list[dict[str, object]] = []
     with asking(), hub_client(configured) as hub:
-        for number, job in enumerate(jobs, 1):
+        for job in jobs:
             try:
                 receipt = _send(hub, job, wait)
+            except UnreadableError as error:
+                applied = False
+                complain(_sentence(str(error)))
+                documents.append({"outcome": "not_sent", "error": str(error)})
+                continue
             except (InvalidJob, ReceiptTimeout, HubFailed) as error:
                 applied = False
-                complain(f"Job {number}: {error}.")
+                assert isinstance(job, JobRead)
+                complain(_sentence(f"{job.place}: {error}"))
                 documents.append({"outcome": "unknown" if error.job else "not_sent", "error": str(error)})
                 continue
             applied = applied and receipts.fully_applied(receipt)
@@ -63,30 +62,24 @@ def submit(
         raise typer.Exit(1)
 
 
-def read_jobs(text: str) -> list[dict[str, Any]]:
-    """Return the jobs that a text holds.
-
-    Raises:
-        UnreadableError: it holds something else.
-    """
+def _read(file: BinaryIO) -> list[JobRead | UnreadableError]:
     try:
-        whole = json.loads(text)
-        jobs = whole if isinstance(whole, list) else [whole]
-    except ValueError:
-        jobs = [_read_line(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    for number, job in enumerate(jobs, 1):
-        if not isinstance(job, dict) or not isinstance(job.get("kind"), str):
-            raise UnreadableError(f"job {number} is not an object with a kind")
+        jobs = read_jobs(file.read())
+    except UnreadableError as error:
+        jobs = [error]
+    if not any(isinstance(job, JobRead) for job in jobs):
+        for unreadable in jobs:
+            complain(f"{file.name}: {unreadable}")
+        raise typer.Exit(2)
     return jobs
 
 
-def _read_line(number: int, line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise UnreadableError(f"line {number} is not JSON") from error
+def _send(hub: Hub, job: JobRead | UnreadableError, wait: float) -> Receipt:
+    if isinstance(job, UnreadableError):
+        raise job
+    fields = {name: value for name, value in job.fields.items() if name != "kind"}
+    return hub.submit(hub.job(job.fields["kind"], **fields), wait=wait)
 
 
-def _send(hub: Hub, job: dict[str, Any], wait: float) -> Receipt:
-    fields = {name: value for name, value in job.items() if name != "kind"}
-    return hub.submit(hub.job(job["kind"], **fields), wait=wait)
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

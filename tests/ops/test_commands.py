@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 
 from integrations.registry import ADAPTERS
-from ops.commands.submit import UnreadableError, read_jobs
 
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 
@@ -77,24 +76,30 @@ def test_one_refused_row_of_an_import_makes_the_exit_code_1(permit_hub, running)
     assert receipt["rows"][1]["code"] == "permit_exists"
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ('{"kind": "permit.renew"\n', "line 1 is not JSON"),
-        ('{"kind": "permit.renew"}\nEF-367-QS', "line 2 is not JSON"),
-        ("[17]", "job 1 is not an object with a kind"),
-        ('[{"kind": ["permit.renew"]}]', "job 1 is not an object with a kind"),
-    ],
-)
-def test_what_holds_no_jobs_is_not_read_as_jobs(text, complaint):
-    with pytest.raises(UnreadableError, match=f"^{complaint}$"):
-        read_jobs(text)
-
-
 def test_a_file_that_holds_no_jobs_is_not_sent(permit_hub):
     ended = permit_hub("submit", "-", given="EF-367-QS")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "<stdin>: line 1 is not JSON\n"
+
+
+def test_lines_that_are_no_job_are_named_and_the_others_are_sent(permit_hub, running, tmp_path):
+    file, deep = tmp_path / "jobs.jsonl", b"[" * 100_000
+    good = [json.dumps(request("r-lines", plate={"raw": raw})).encode() for raw in ("AB-101-CD", "AB-102-CD")]
+    file.write_bytes(
+        b"\n".join([good[0], b'{"kind": "\x00"}', deep, b'{"kind": "\xe9"}', b'{"kind": ', good[1] + b"\r"])
+    )
+    sent = permit_hub("submit", file, "--data", running)
+    assert sent.returncode == 1
+    assert [line.split()[:2] for line in sent.stdout.splitlines()] == [["applied", "permit.request"]] * 2
+    reasons = ["not JSON", "nested too deep", "not UTF-8", "not JSON"]
+    assert sent.stderr == "".join(f"Line {number} is {reason}.\n" for number, reason in enumerate(reasons, 2))
+
+
+def test_a_field_that_cannot_be_written_out_is_named_by_its_place(permit_hub, running):
+    nested = '{"a":' * 900 + "1" + "}" * 900
+    ended = permit_hub("submit", "-", "--data", running, given='{"kind": "permit.renew", "years": NaN}\n' + nested)
+    assert ended.returncode == 1
+    assert ended.stderr == ("Line 1: a field of the job has no form in JSON.\nLine 2 is not an object with a kind.\n")
 
 
 def test_an_unknown_kind_is_not_sent(permit_hub, running):

@@ -56,7 +56,7 @@ class Calls:
         try:
             job = Job(kind, UUID(str(whole["job_id"])), write(whole))
             size = len(job.text.encode())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise InvalidJob("a field of the job has no form in JSON") from None
         if size > MAX_JOB_BYTES:
             raise InvalidJob(f"the job takes {size} bytes; {MAX_JOB_BYTES} is the most")
