@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +19,8 @@ import redis
 from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError
 
 from ops.embedded.programs import FOLDER
+
+LOSING_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,27 @@ class TrueHub:
     url: str
     prefix: str
     worker: "subprocess.Popen[bytes]"
+    store: redis.Redis
+
+    @contextmanager
+    def losing_one(self, queue: str) -> Iterator[list[bytes]]:
+        """Have the next message on a queue taken by somebody who does nothing with it; give it."""
+        lost: list[bytes] = []
+
+        def take() -> None:
+            taken = self.store.brpop([self.prefix + queue], timeout=LOSING_SECONDS)
+            assert isinstance(taken, list | tuple)
+            lost.append(taken[1])
+            self.worker.send_signal(signal.SIGCONT)
+
+        self.worker.send_signal(signal.SIGSTOP)
+        thief = threading.Thread(target=take)
+        thief.start()
+        try:
+            yield lost
+        finally:
+            thief.join()
+        assert len(lost) == 1
 
 
 @pytest.fixture
@@ -132,7 +157,8 @@ def true_worker(hub_environment: dict[str, str]) -> Iterator[TrueHub]:
         url, prefix = environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"]
         with Hub(url, source="tests", prefix=prefix) as hub:
             _wait_until_it_answers(worker, lambda: hub.catalogue(wait=10))
-        yield TrueHub(url, prefix, worker)
+        with redis.Redis.from_url(url, socket_timeout=2 * LOSING_SECONDS) as store:
+            yield TrueHub(url, prefix, worker, store)
     finally:
         worker.terminate()
         worker.wait(timeout=30)

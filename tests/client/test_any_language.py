@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from permit_hub_client import Catalogue, History, Hub, Space
 
 from schemas.jobs import LARGEST_JOB, QUEUES, Queue
 from schemas.receipts import RefusalCode
+from tests.client.conftest import TrueHub
 from tests.conftest import Database
 
 PAGE = (Path(__file__).parents[2] / "docs" / "upstream.md").read_text("utf-8")
@@ -48,15 +50,19 @@ def node(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_hub_applies_what_node_sends(true_hub: Hub, hub_environment: dict[str, str], node: Path) -> None:
-    ran = subprocess.run(
-        ["node", "--unhandled-rejections=strict", "consent.mjs"],
-        cwd=node,
-        env=os.environ | hub_environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.mark.parametrize("lost", [False, True], ids=["at once", "though its message is lost"])
+def test_the_hub_applies_what_node_sends(
+    true_worker: TrueHub, true_hub: Hub, hub_environment: dict[str, str], node: Path, lost: bool
+) -> None:
+    with true_worker.losing_one("consent") if lost else nullcontext():
+        ran = subprocess.run(
+            ["node", "--unhandled-rejections=strict", "consent.mjs"],
+            cwd=node,
+            env=os.environ | hub_environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
     assert (ran.returncode, ran.stderr) == (0, "")
     said = json.loads(ran.stdout)
     receipt, consent = said["receipt"], said["consent"]

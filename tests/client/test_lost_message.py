@@ -1,14 +1,11 @@
 """A message that is lost on its way: the call that waits for its answer sends it again, and the hub applies it once."""
 
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import redis
 from permit_hub_client import Hub, ReceiptTimeout
 
 from tests.client.conftest import OpenHub, TrueHub
@@ -26,63 +23,34 @@ SECONDS = 20.0
 
 
 @pytest.fixture
-def store(true_worker: TrueHub) -> Iterator[redis.Redis]:
-    with closing(redis.Redis.from_url(true_worker.url, socket_timeout=2 * SECONDS)) as client:
-        yield client
-
-
-@pytest.fixture
 def hub(true_worker: TrueHub, open_hub: OpenHub) -> Iterator[Hub]:
     with open_hub(true_worker.url, source="tests", prefix=true_worker.prefix) as hub:
         yield hub
 
 
-@contextmanager
-def first_one_lost(true_worker: TrueHub, store: redis.Redis, queue: str) -> Iterator[list[bytes]]:
-    """Have the next message on a queue taken by somebody who does nothing with it; give it."""
-    lost: list[bytes] = []
-
-    def take() -> None:
-        taken = store.brpop([true_worker.prefix + queue], timeout=SECONDS)
-        assert isinstance(taken, list | tuple)
-        lost.append(taken[1])
-        true_worker.worker.send_signal(signal.SIGCONT)
-
-    true_worker.worker.send_signal(signal.SIGSTOP)
-    thief = threading.Thread(target=take)
-    thief.start()
-    try:
-        yield lost
-    finally:
-        thief.join()
-    assert len(lost) == 1
-
-
-def test_a_job_is_sent_again_and_applied_once(
-    true_worker: TrueHub, store: redis.Redis, hub: Hub, database: Database
-) -> None:
+def test_a_job_is_sent_again_and_applied_once(true_worker: TrueHub, hub: Hub, database: Database) -> None:
     job = hub.job("consent.decide", **REFUSAL)
-    with first_one_lost(true_worker, store, "consent") as lost:
+    with true_worker.losing_one("consent") as lost:
         receipt = hub.submit(job, wait=SECONDS)
     assert (receipt.job_id, receipt.applied) == (job.job_id, True)
     with database.connect() as connection:
         assert connection.execute("SELECT job_id, outcome FROM jobs").fetchall() == [(job.job_id, "applied")]
     # The one that was lost turns up: its answer is the same, and nobody's who asks for something else.
-    store.lpush(f"{true_worker.prefix}consent", lost[0])
+    true_worker.store.lpush(f"{true_worker.prefix}consent", lost[0])
     assert hub.submit("resident.update_contact", **CONTACT, wait=SECONDS).kind == "resident.update_contact"
     assert hub.submit(job, wait=SECONDS) == receipt
     with database.connect() as connection:
         assert connection.execute("SELECT count(*) FROM consent_decisions").fetchone() == (1,)
 
 
-def test_a_document_is_asked_for_again(true_worker: TrueHub, store: redis.Redis, hub: Hub) -> None:
+def test_a_document_is_asked_for_again(true_worker: TrueHub, hub: Hub) -> None:
     version = hub.submit("resident.update_contact", **CONTACT, wait=SECONDS).version
-    store.delete(f"{true_worker.prefix}space:r-1", f"{true_worker.prefix}catalogue")
-    with first_one_lost(true_worker, store, "jobs"):
+    true_worker.store.delete(f"{true_worker.prefix}space:r-1", f"{true_worker.prefix}catalogue")
+    with true_worker.losing_one("jobs"):
         space = hub.space("r-1", wait=SECONDS)
-    with first_one_lost(true_worker, store, "jobs"):
+    with true_worker.losing_one("jobs"):
         history = hub.history("r-1", wait=SECONDS)
-    with first_one_lost(true_worker, store, "jobs"):
+    with true_worker.losing_one("jobs"):
         assert hub.catalogue(wait=SECONDS)["profiles"]
     assert space is not None
     assert history is not None
@@ -90,7 +58,7 @@ def test_a_document_is_asked_for_again(true_worker: TrueHub, store: redis.Redis,
 
 
 def test_an_unanswered_job_is_sent_after_two_seconds_and_four_more(
-    true_worker: TrueHub, store: redis.Redis, hub: Hub, database: Database
+    true_worker: TrueHub, hub: Hub, database: Database
 ) -> None:
     """The worker is away for a while: what was sent meanwhile is the same message, and is applied once."""
     job = hub.job("consent.decide", **REFUSAL)
@@ -98,7 +66,7 @@ def test_an_unanswered_job_is_sent_after_two_seconds_and_four_more(
     try:
         with pytest.raises(ReceiptTimeout):
             hub.submit(job, wait=7)
-        assert store.llen(f"{true_worker.prefix}consent") == 3
+        assert true_worker.store.llen(f"{true_worker.prefix}consent") == 3
     finally:
         true_worker.worker.send_signal(signal.SIGCONT)
     assert hub.receipt(job, wait=SECONDS).applied
