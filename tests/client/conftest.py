@@ -21,6 +21,7 @@ from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError
 from ops.embedded.programs import FOLDER
 
 LOSING_SECONDS = 40.0
+START_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def true_hub(true_worker: TrueHub) -> Iterator[Hub]:
 
 
 def _wait_until_it_answers(worker: "subprocess.Popen[bytes]", ask: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_SECONDS
     while worker.poll() is None and time.monotonic() < deadline:
         try:
             ask()

@@ -68,3 +68,27 @@ def test_nothing_is_lost_or_done_twice(
     times = Counter(store.lrange(HANDLED, 0, -1))
     most = 2 if arrives else 1  # killed after it was done and before that was acknowledged, it runs once more
     assert max(times.values()) <= most
+
+
+RIGHTS = (
+    *("+blmove", "+lrange", "+rpop", "+lpush", "+rpush", "+hget", "+hset", "+hdel", "+zadd", "+zrem", "+zrange"),
+    *("+evalsha", "+script|load", "+multi", "+exec", "+llen", "+ping"),
+)
+
+
+def test_these_rights_are_enough_to_take_messages_and_put_them_back(store: redis.Redis, redis_url: str) -> None:
+    taken, waiting = Raw(), Raw()
+    store.hset(f"{PREFIX}taken", "left", f"{QUEUE}\n".encode() + taken.item())
+    store.zadd(f"{PREFIX}taken_index", {"left": 1})
+    store.lpush(PREFIX + QUEUE, waiting.item())
+    store.acl_setuser(
+        "consumer", enabled=True, passwords=["+" + "p" * 20], keys=[f"{PREFIX}*"], commands=["-@all", *RIGHTS]
+    )
+    try:
+        url = re.sub(r"//[^@]*@", f"//consumer:{'p' * 20}@", redis_url)
+        with consumer(looping, url, redis_url):
+            done = {taken.id.encode(), waiting.id.encode()}
+            eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == done, "both done", SECONDS)
+            eventually(lambda: not store.exists(f"{PREFIX}taken"), "both acknowledged", SECONDS)
+    finally:
+        store.acl_deluser("consumer")
