@@ -153,13 +153,15 @@ def poisoned(shape: bytes, layer: str) -> bytes:
     headers, empty = json.dumps(written(Raw(task="permit.import"))["headers"]).encode(), json.loads(Raw().item())
     if layer == "headers":
         return json.dumps(empty | {"headers": "H"}).encode().replace(b'"H"', headers[:-1] + b', "x": ' + shape + b"}")
-    body = {"body": shape, "argument": b"[[" + shape + b"], {}, {}]"}.get(layer)
+    bodies = {"argument": b"[[" + shape + b"], {}, {}]", "beside the job": b'[["{}", ' + shape + b"], {}, {}]"}
+    body = ({"body": shape} | bodies).get(layer)
+    body = body and body[:2_950_000]  # what is larger is refused for its size
     if body is None:
         body = json.dumps([[shape[:990_000].decode()], {}, {}]).encode()
     return Raw(task="permit.import", envelope={"body": base64.b64encode(body).decode()}).item()
 
 
-@pytest.mark.parametrize("layer", ["envelope", "headers", "body", "argument", "job"])
+@pytest.mark.parametrize("layer", ["envelope", "headers", "body", "argument", "beside the job", "job"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_poison_costs_little_on_the_queue_of_long_work_and_nothing_on_the_others(
     admission: Admission, shape: str, layer: str, record_property: Callable[[str, object], None]
