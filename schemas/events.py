@@ -35,7 +35,7 @@ class EventType(StrEnum):
 
 
 class ShareConfirmation(Message):
-    """A provider has acknowledged to hold a permit's data, or to hold nothing any more."""
+    """A provider holds a permit's data, or nothing any more; told once nothing can undo it."""
 
     permit_id: UUID
     provider: str

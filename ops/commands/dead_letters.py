@@ -192,7 +192,7 @@ def _print_list(found: Sequence[DeadLetter], groups: Sequence[Group], hub: Hub) 
     for word, meaning in STILL.items():
         if any(_still(letter) == word for letter in found):
             console.print(f"{word}: {meaning}", style="dim")
-    console.print("To send all of a kind again: permit-hub dead-letters retry --provider … --code …", style="dim")
+    console.print("all of a kind again: permit-hub dead-letters retry --provider NAME --code CODE", style="dim")
     left = sum(group.count for group in groups) - len(found)
     if left > 0:
         console.print(f"{left:,} more: see --limit", style="dim")

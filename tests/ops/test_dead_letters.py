@@ -103,7 +103,7 @@ def test_one_that_may_still_be_held_stays_on_the_list(city):
     city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=[UNKNOWN_ZONE])
     until(lambda: city.tells("dead-letters", "list", *own)["dead_letters"], "its refusal")
     assert city.state(resident, PROVIDER) == "held", "the resident's screen says that nothing is held"
-    left = "0 discarded\n1 left: the provider has yet to confirm that it holds nothing of them\n"
+    left = "0 discarded\n1 left: the provider may still hold something of them\n"
     assert city.prints("dead-letters", "discard", *own) == left
     assert re.search(rf"^{resident.permit_id} .* held$", city.prints("dead-letters", "list", *own), re.MULTILINE)
     assert resident.plate in city.plates(PROVIDER)
