@@ -14,10 +14,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from integrations.registry import ADAPTERS
 from integrations.settings import LEAST_IN_FLIGHT, MOST_IN_FLIGHT
-from worker.domain.window import LEAST_REST
 
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
 MOST_DAYS = 366
+REST = 4  # what is not urgent may take a quarter of a lane's slots at least
 LONGEST_REQUEST = 3.5  # seconds: a drain claims for 3.5, and has 1 left to record of the 8 that a task may take
 REDIS_FORM = "redis://[[user]:password@]host[:port][/number], or rediss:// for TLS"
 NO_ZONE = "not a time zone of the IANA database"
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     def _leave_a_quarter(cls, value: int, others: ValidationInfo) -> int:
         """Refuse to keep so many slots that what is not urgent would never be sent."""
         in_flight = others.data.get("in_flight")  # missing when it is wrong itself
-        if in_flight is not None and in_flight - value < max(1, in_flight // LEAST_REST):
+        if in_flight is not None and in_flight - value < max(1, in_flight // REST):
             raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to the rest")
         return value
 
@@ -135,6 +135,10 @@ class Settings(BaseSettings):
         if self.redis_authority is not None:
             checked["ssl_ca_certs"] = str(self.redis_authority)
         return f"{self.redis_url}?{urlencode(checked, quote_via=quote)}"
+
+    def slots_kept(self, in_flight: int) -> int:
+        """Return how many of a lane's slots are kept for urgency 0; at least one goes to the rest."""
+        return min(self.urgent_slots, in_flight - max(1, in_flight // REST))
 
     @property
     def zone(self) -> ZoneInfo:

@@ -86,6 +86,11 @@ def test_a_window_that_would_leave_nothing_to_the_rest_is_refused(hub_environmen
         read_settings(hub_environment, **changed)
 
 
+@pytest.mark.parametrize(("in_flight", "kept"), [(2, 1), (3, 2), (6, 4), (32, 4), (512, 4)])
+def test_a_provider_with_few_slots_has_some_for_what_is_urgent_and_some_for_the_rest(settings, in_flight, kept):
+    assert settings.slots_kept(in_flight) == kept
+
+
 def test_what_a_killed_drain_had_taken_is_finished_by_another(upstream, quick, deliver, twin, evidence, until):
     permit_id = upstream.active()
     upstream.allow()

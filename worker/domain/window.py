@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from math import inf
 
 GROWTH = 0.25  # of a request, for each window of answers
-LEAST_REST = 4  # what is not urgent may take a quarter of all slots at least
 
 
 @dataclass(slots=True)
@@ -40,8 +39,3 @@ class Window:
         if sent_at >= self._narrowed_at:
             self._size = max(1.0, self._size / 2)
             self._narrowed_at = now
-
-
-def kept_of(in_flight: int, urgent_slots: int) -> int:
-    """Return how many of a lane's slots are kept for what is urgent; at least one goes to the rest."""
-    return min(urgent_slots, in_flight - max(1, in_flight // LEAST_REST))

@@ -17,7 +17,7 @@ from worker.db.engine import transact
 from worker.db.providers import Gate
 from worker.domain.breaker import FAILURES_TO_OPEN, BreakerState, probe_in
 from worker.domain.sharing import Outcome, Result
-from worker.domain.window import Window, kept_of
+from worker.domain.window import Window
 from worker.hub import AWAY, Hub
 from worker.limiter import Limiter
 
@@ -61,7 +61,7 @@ class Lane:
             self.window = Window(self.in_flight or BATCHES_IN_FLIGHT, kept=1)
         else:
             most = self.in_flight or settings.in_flight
-            self.window = Window(most, kept_of(most, settings.urgent_slots))
+            self.window = Window(most, settings.slots_kept(most))
 
     @property
     def name(self) -> str:
