@@ -153,3 +153,8 @@ def misbehaves(stack: Stack, provider: str, kind: Kind, **order: float) -> None:
 def was_put(stack: Stack, person: Person, provider: str, letter: str = "A") -> bool:
     """Tell whether a provider was sent a plate, whatever it made of that."""
     return any(person.plate(letter) in request.body for request in stack.control.requests(provider))
+
+
+def was_applied(stack: Stack, person: Person, provider: str) -> bool:
+    """Tell whether a provider has applied a request with a plate."""
+    return any(one.applied_ms and person.plate() in one.body for one in stack.control.requests(provider))
