@@ -16,6 +16,7 @@ class FailureCode(StrEnum):
 
     # surely not applied
     NOT_CONNECTED = "not_connected"
+    DEADLINE_PASSED = "deadline_passed"  # before the first byte
     THROTTLED = "throttled"
     UNAUTHORISED = "unauthorised"  # our access is wrong, not the permit: an operator mends it, then it goes on
     CERTIFICATE_WRONG = "certificate_wrong"  # theirs is expired or not trusted, or ours was not accepted

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import aiohttp
 import httpx
 
+from integrations.deadline import DeadlinePassedError, OccupiedError, note_request
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
 from integrations.settings import ProviderSettings
 from integrations.transport import TIMEOUT, AddressRefusedError, AnswerTooLargeError, Transport
@@ -57,7 +58,8 @@ class Authorisation(Protocol):
 class ProviderClient:
     """HTTP with one provider: its address, its headers, its connections.
 
-    The caller bounds each exchange with `asyncio.timeout_at`; a cancelled exchange closes its connection.
+    The caller bounds each exchange with `asyncio.timeout_at`, and what leaves in it with `integrations.deadline`; a
+    cancelled exchange closes its connection.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class ProviderClient:
         Raises:
             ProviderError: anything else.
         """
+        note_request()
         headers, content = self._headers, None
         if form is not None:
             headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
@@ -165,8 +168,15 @@ class ProviderClient:
         """Name what happened when no answer came."""
         # The transport calls every broken connection a connect time-out; only aiohttp's own error tells them apart.
         cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-        if isinstance(_origin(cause), AddressRefusedError):
-            return NotSentError(self._provider, FailureCode.ADDRESS_REFUSED)
+        match _origin(cause):
+            case DeadlinePassedError(begun=False):
+                return NotSentError(self._provider, FailureCode.DEADLINE_PASSED)
+            case DeadlinePassedError():
+                return UnclearError(self._provider, FailureCode.TIMED_OUT)
+            case AddressRefusedError():
+                return NotSentError(self._provider, FailureCode.ADDRESS_REFUSED)
+            case OccupiedError():
+                return NotSentError(self._provider, FailureCode.NOT_CONNECTED)
         if _handshake_failed(cause):
             return NotSentError(self._provider, FailureCode.CERTIFICATE_WRONG)
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from integrations.deadline import unbind
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError
 from integrations.http import ProviderClient
 from integrations.settings import ProviderSettings
@@ -123,6 +124,7 @@ class ClientCredentials:
             self._token = fetching.result()
 
     async def _fetch(self) -> _Token:
+        unbind()
         attempts = AsyncRetrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(ATTEMPTS),

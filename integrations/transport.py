@@ -18,13 +18,17 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.addresses import is_literal, is_public
+from integrations.deadline import BoundedRequest, connect_by
 from integrations.settings import ProviderSettings
 
 CONNECT_SECONDS = 2.0  # shorter than a request's deadline, so that a dead host is told from a slow answer
+REACH_SECONDS = (
+    2.5  # for a free connection, the host's address and the connection together; shorter for that reason, too
+)
 BACKSTOP_SECONDS = 15.0  # between two bytes; the caller's own deadline is much shorter
 KEEPALIVE_SECONDS = 15.0  # shorter than servers', who would otherwise close under a request
 LARGEST_ANSWER = 1_000_000  # bytes
-TIMEOUT = {"connect": CONNECT_SECONDS, "read": BACKSTOP_SECONDS, "write": BACKSTOP_SECONDS}
+TIMEOUT = {"pool": REACH_SECONDS, "connect": CONNECT_SECONDS, "read": BACKSTOP_SECONDS, "write": BACKSTOP_SECONDS}
 
 
 class AddressRefusedError(OSError):
@@ -176,7 +180,9 @@ def _open(trust: ssl.SSLContext, connections: int, access: ProviderSettings) -> 
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 ssl=trust,
                 resolver=None if access.development else PublicResolver(aiohttp.ThreadedResolver()),
+                socket_factory=connect_by,
             ),
+            request_class=BoundedRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent",),
         )

@@ -10,12 +10,20 @@ from typing import cast
 import structlog
 
 from integrations.base import Acknowledging, Adapter, Batching, Operation
-from integrations.errors import FailureCode, LostError, NotSentError, ProviderError, RejectedError, StaleError
+from integrations.deadline import bounded
+from integrations.errors import (
+    FailureCode,
+    LostError,
+    NotSentError,
+    ProviderError,
+    RejectedError,
+    StaleError,
+    UnclearError,
+)
 from worker.domain.breaker import hold_for
 from worker.domain.retry import retry_in
 from worker.domain.sharing import Outcome, Result, Urgency
 from worker.services.claim import Claimed, Ended
-from worker.services.lane import DEADLINE_PASSED
 
 log = structlog.get_logger()
 
@@ -29,29 +37,34 @@ DONE = Result(Outcome.CONFIRMED)
 async def exchange(adapter: Adapter, together: Sequence[Claimed], deadline: float) -> list[Ended]:
     """Send changes together, or one, or ask about one; nothing but a cancellation gets out.
 
-    `deadline` is in the event loop's time and bounds all of it.
+    `deadline` is in the event loop's time and bounds all of it: no byte leaves after it.
     """
-    if asyncio.get_running_loop().time() >= deadline:
-        passed = NotSentError(adapter.name, DEADLINE_PASSED)
-        return [(claimed, _failed(claimed, passed)) for claimed in together]
-    try:
-        async with asyncio.timeout_at(deadline):
-            if len(together) > 1:
-                answers = await cast(Batching, adapter).send_all([claimed.change for claimed in together])
-                return [
-                    (claimed, DONE if error is None else _failed(claimed, error))
-                    for claimed, error in zip(together, answers, strict=True)
-                ]
-            (claimed,) = together
-            return [(claimed, await _send_or_ask(adapter, claimed))]
-    except ProviderError as error:
-        failure = error
-    except TimeoutError:
-        failure = ProviderError(adapter.name, FailureCode.TIMED_OUT)
-    except Exception as error:  # an adapter's bug must not take the whole window with it
-        log.error("adapter.failed", provider=adapter.name, exc_info=error)
-        failure = ProviderError(adapter.name, ADAPTER_FAILED)
+    with bounded(deadline) as bound:
+        try:
+            return await _answered(adapter, together, deadline)
+        except ProviderError as error:
+            failure = error
+        except TimeoutError:
+            sent = bound.begun is not False
+            code = FailureCode.TIMED_OUT if sent else FailureCode.DEADLINE_PASSED
+            failure = (UnclearError if sent else NotSentError)(adapter.name, code)
+        except Exception as error:  # an adapter's bug must not take the whole window with it
+            log.error("adapter.failed", provider=adapter.name, exc_info=error)
+            failure = ProviderError(adapter.name, ADAPTER_FAILED)
     return [(claimed, _failed(claimed, failure)) for claimed in together]
+
+
+async def _answered(adapter: Adapter, together: Sequence[Claimed], deadline: float) -> list[Ended]:
+    if asyncio.get_running_loop().time() >= deadline:
+        raise NotSentError(adapter.name, FailureCode.DEADLINE_PASSED)
+    async with asyncio.timeout_at(deadline):
+        if len(together) == 1:
+            return [(together[0], await _send_or_ask(adapter, together[0]))]
+        answers = await cast(Batching, adapter).send_all([claimed.change for claimed in together])
+    return [
+        (claimed, DONE if error is None else _failed(claimed, error))
+        for claimed, error in zip(together, answers, strict=True)
+    ]
 
 
 async def _send_or_ask(adapter: Adapter, claimed: Claimed) -> Result:

@@ -26,10 +26,7 @@ log = structlog.get_logger()
 ANSWERED = frozenset({Outcome.CONFIRMED, Outcome.ACCEPTED, Outcome.REJECTED})
 """Outcomes that show a provider at work, whatever it says."""
 
-DEADLINE_PASSED = "deadline_passed"
-"""The code of what was claimed and never sent: there was no time left."""
-
-SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, DEADLINE_PASSED})
+SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, FailureCode.DEADLINE_PASSED})
 """Failures of a provider that works, or that was not asked."""
 
 BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too

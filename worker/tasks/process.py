@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from integrations import registry
 from worker.hub import AWAY, Hub, make_hub
 from worker.limiter import Limiter
+from worker.loop import Loop
 from worker.services.lane import Lane
 from worker.settings import settings
 
@@ -78,7 +79,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @cache
 def _runner() -> asyncio.Runner:
-    return asyncio.Runner()
+    return asyncio.Runner(loop_factory=Loop)
 
 
 def _send_kick(provider: str) -> None:
