@@ -28,8 +28,14 @@ class FailureCode(StrEnum):
     CONNECTION_LOST = "connection_lost"
     SERVER_ERROR = "server_error"
     REDIRECTED = "redirected"
+    HEAD_TOO_LARGE = "head_too_large"  # a header, or their number
+    HEAD_UNREADABLE = "head_unreadable"  # what came does not begin as HTTP does
+    ANSWER_CUT_SHORT = "answer_cut_short"  # it began and did not end as it said
     ANSWER_TOO_LARGE = "answer_too_large"
-    ANSWER_UNREADABLE = "answer_unreadable"
+    ENCODING_UNKNOWN = "encoding_unknown"  # compressed in a way that nobody asked for, and we do not read
+    ENCODING_BROKEN = "encoding_broken"  # not compressed as it says
+    CHARSET_UNKNOWN = "charset_unknown"
+    ANSWER_UNREADABLE = "answer_unreadable"  # no JSON, or not what the contract promises
     ROW_MISSING = "row_missing"  # a batch's answer does not speak of it
     OPERATION_LOST = "operation_lost"
     # refused for good

@@ -5,26 +5,26 @@ import re
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
 import httpx
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from integrations.answers import UnreadableError, read
 from integrations.deadline import DeadlinePassedError, OccupiedError, note_request
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
+from integrations.retry_after import retry_after
 from integrations.settings import ProviderSettings
-from integrations.transport import TIMEOUT, AddressRefusedError, AnswerTooLargeError, Transport
-
-LONGEST_RETRY_AFTER = 86_400.0  # seconds; a provider must not be able to park its lane for longer
+from integrations.transport import TIMEOUT, AddressRefusedError, BodyError, Transport
 
 TOO_EARLY = frozenset({408, 425})  # 4xx in number, but the request was not looked at
-NO_BODY = b""
 # In TLS 1.3 a server refuses our certificate after our side of the handshake, in place of the first answer.
 CERTIFICATE_ALERT = re.compile(r"ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
+MANY = "Too many headers"  # how aiohttp says so; it has no type of its own for that
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -150,19 +150,22 @@ class ProviderClient:
         assert path.startswith("/"), "anything else could lead to another host"
         url = self._url + path
         request = httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": TIMEOUT})
-        failure: ProviderError | None
+        problem: FailureCode | None
+        broken: ProviderError | None = None
         try:
             response, raw = await self._transport.exchange(request)
-        except AnswerTooLargeError as error:
-            failure = UnclearError(self._provider, FailureCode.ANSWER_TOO_LARGE, status=error.status)
+            data, problem = read(raw, response), None
+        except BodyError as error:
+            response, data, problem = error.response, None, error.code
+        except UnreadableError as error:
+            data, problem = None, error.code
         except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-            failure = self._broken(error)
-        else:
-            data, readable = _parse(raw, response)
-            failure = self._failed(response, data, readable, accept)
-            if failure is None:
-                return Answer(response.status_code, data, response.headers.get("location"))
-        raise failure  # out here, so that nothing of what caused it, such as an address, hangs on it
+            broken = self._broken(error)
+        if broken is None:
+            broken = self._failed(response, data, problem, accept)
+        if broken is None:
+            return Answer(response.status_code, data, response.headers.get("location"))
+        raise broken  # out here, so that nothing of what caused it, such as an address, hangs on it
 
     def _broken(self, error: Exception) -> ProviderError:
         """Name what happened when no answer came."""
@@ -177,6 +180,11 @@ class ProviderClient:
                 return NotSentError(self._provider, FailureCode.ADDRESS_REFUSED)
             case OccupiedError():
                 return NotSentError(self._provider, FailureCode.NOT_CONNECTED)
+            case LineTooLong():
+                return UnclearError(self._provider, FailureCode.HEAD_TOO_LARGE)
+            case HttpProcessingError() as unread:
+                code = FailureCode.HEAD_TOO_LARGE if MANY in unread.message else FailureCode.HEAD_UNREADABLE
+                return UnclearError(self._provider, code)
         if _handshake_failed(cause):
             return NotSentError(self._provider, FailureCode.CERTIFICATE_WRONG)
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
@@ -190,30 +198,34 @@ class ProviderClient:
         return UnclearError(self._provider, FailureCode.TIMED_OUT if timed_out else FailureCode.CONNECTION_LOST)
 
     def _failed(
-        self, response: httpx.Response, data: object, readable: bool, accept: Collection[int]
+        self, response: httpx.Response, data: object, problem: FailureCode | None, accept: Collection[int]
     ) -> ProviderError | None:
-        """Judge an answer by its status; None is a success."""
-        status, provider = response.status_code, self._provider
+        """Judge an answer by its status, then by what makes its body unreadable, if anything; None is a success."""
+        if response.is_success and problem is None:
+            return None
+        status = response.status_code
+        not_sent, unclear = (
+            partial(kind, self._provider, status=status, retry_after=retry_after(response.headers))
+            for kind in (NotSentError, UnclearError)
+        )
         if status == 429:
-            retry_after = _retry_after(response.headers)
-            return NotSentError(provider, FailureCode.THROTTLED, status=status, retry_after=retry_after)
+            return not_sent(FailureCode.THROTTLED)
         if status == 503:  # a gateway also says so after its back end took the request
-            retry_after = _retry_after(response.headers)
-            return UnclearError(provider, FailureCode.UNAVAILABLE, status=status, retry_after=retry_after)
+            return unclear(FailureCode.UNAVAILABLE)
         if status in {401, 403}:
-            return NotSentError(provider, FailureCode.UNAUTHORISED, status=status)
+            return not_sent(FailureCode.UNAUTHORISED)
         if status in TOO_EARLY:
-            return NotSentError(provider, FailureCode.UNAVAILABLE, status=status)
+            return not_sent(FailureCode.UNAVAILABLE)
         if status >= 500:
-            return UnclearError(provider, FailureCode.SERVER_ERROR, status=status)
+            return unclear(FailureCode.SERVER_ERROR)
         if 300 <= status < 400:
-            return UnclearError(provider, FailureCode.REDIRECTED, status=status)
-        if not readable:
+            return unclear(FailureCode.REDIRECTED)
+        if problem is not None:
             # Also for a 4xx: not the provider's own words, so somebody in between speaks. A wrong page at their address
             # must neither park a permit for good nor pass for "we hold nothing of that reference".
-            return UnclearError(provider, FailureCode.ANSWER_UNREADABLE, status=status)
+            return UnclearError(self._provider, problem, status=status)
         if status >= 400 and status not in accept:
-            return RejectedError(provider, self._refusal(data), status=status)
+            return RejectedError(self._provider, self._refusal(data), status=status)
         return None
 
 
@@ -227,33 +239,3 @@ def _handshake_failed(error: BaseException) -> bool:
         return True
     origin = _origin(error)
     return isinstance(origin, ssl.SSLError) and CERTIFICATE_ALERT.search(origin.reason or "") is not None
-
-
-def _parse(raw: bytes, response: httpx.Response) -> tuple[object, bool]:
-    """Return the JSON of an answer and whether it can be read; an empty success is read as None."""
-    if raw == NO_BODY:
-        return None, response.is_success
-    try:
-        return json.loads(raw), True
-    except (ValueError, RecursionError):
-        return None, False
-
-
-def _retry_after(headers: httpx.Headers) -> float | None:
-    """Return the seconds that a Retry-After header asks for, be it a number or a date; None when there is none."""
-    value = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", value):
-        return min(float(value), LONGEST_RETRY_AFTER)
-    until = _moment(value)
-    if until is None:
-        return None
-    now = _moment(headers.get("date", "")) or datetime.now(UTC)  # their own clock, so that a wrong one does not matter
-    return min(max((until - now).total_seconds(), 0.0), LONGEST_RETRY_AFTER)
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -36,6 +36,7 @@ TRY_AGAIN = frozenset(
         FailureCode.CONNECTION_LOST,
         FailureCode.UNAVAILABLE,
         FailureCode.SERVER_ERROR,
+        FailureCode.ANSWER_CUT_SHORT,
         FailureCode.ANSWER_UNREADABLE,
     }
 )

@@ -18,7 +18,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.addresses import is_literal, is_public
+from integrations.answers import LARGEST_ANSWER
 from integrations.deadline import BoundedRequest, connect_by
+from integrations.errors import FailureCode
 from integrations.settings import ProviderSettings
 
 CONNECT_SECONDS = 2.0  # shorter than a request's deadline, so that a dead host is told from a slow answer
@@ -27,7 +29,8 @@ REACH_SECONDS = (
 )
 BACKSTOP_SECONDS = 15.0  # between two bytes; the caller's own deadline is much shorter
 KEEPALIVE_SECONDS = 15.0  # shorter than servers', who would otherwise close under a request
-LARGEST_ANSWER = 1_000_000  # bytes
+LARGEST_FIELD = 65_536  # bytes of a header, or of the status line; gateways put policies and cookies there
+MOST_HEADERS = 256  # lines
 TIMEOUT = {"pool": REACH_SECONDS, "connect": CONNECT_SECONDS, "read": BACKSTOP_SECONDS, "write": BACKSTOP_SECONDS}
 
 
@@ -35,12 +38,13 @@ class AddressRefusedError(OSError):
     """A host is at an address that is not public."""
 
 
-class AnswerTooLargeError(Exception):
-    """An answer has more bytes than we read."""
+class BodyError(Exception):
+    """An answer has begun, and its body was not read to its end; `code` says why."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+    def __init__(self, response: httpx.Response, code: FailureCode) -> None:
+        super().__init__(code)
+        self.response = response
+        self.code = code
 
 
 class PublicResolver(AbstractResolver):
@@ -102,8 +106,8 @@ class Transport:
 
         Raises:
             AddressRefusedError: the provider's address is not public.
-            AnswerTooLargeError: the answer is larger than `LARGEST_ANSWER`.
-            httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError: no whole answer came.
+            BodyError: an answer came, and not whole, or it is larger than `LARGEST_ANSWER`.
+            httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError: no answer came.
         """
         if self._refused:
             raise AddressRefusedError
@@ -183,6 +187,9 @@ def _open(trust: ssl.SSLContext, connections: int, access: ProviderSettings) -> 
                 socket_factory=connect_by,
             ),
             request_class=BoundedRequest,
+            max_line_size=LARGEST_FIELD,
+            max_field_size=LARGEST_FIELD,
+            max_headers=MOST_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent",),
         )
@@ -200,7 +207,11 @@ async def _read(response: httpx.Response) -> bytes:
         async for chunk in response.aiter_raw():
             read += chunk
             if len(read) > LARGEST_ANSWER:
-                raise AnswerTooLargeError(response.status_code)
+                raise BodyError(response, FailureCode.ANSWER_TOO_LARGE)
+    except (httpx.ReadTimeout, TimeoutError):
+        raise BodyError(response, FailureCode.TIMED_OUT) from None
+    except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError):
+        raise BodyError(response, FailureCode.ANSWER_CUT_SHORT) from None
     finally:
         await response.aclose()
     return bytes(read)

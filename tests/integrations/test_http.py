@@ -2,9 +2,9 @@
 
 import pytest
 
+from integrations.answers import LARGEST_ANSWER
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
 from integrations.http import Answer
-from integrations.transport import LARGEST_ANSWER
 from tests.integrations.scripted import always, exchange, failure, reply
 
 
@@ -53,12 +53,6 @@ def test_each_status_is_judged(status: str, body: bytes, kind: type[ProviderErro
     assert type(found) is kind
     assert found.code == code
     assert found.status == (int(status.partition(" ")[0]))
-
-
-def test_a_compressed_answer_is_not_unpacked() -> None:
-    found = failure(always(reply("200 OK", b"\x1f\x8b\x08\x00", "Content-Encoding: gzip")))
-
-    assert (type(found), found.code) == (UnclearError, FailureCode.ANSWER_UNREADABLE)
 
 
 def test_an_answer_does_not_show_its_data() -> None:

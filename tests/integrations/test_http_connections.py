@@ -7,7 +7,7 @@ import pytest
 
 from integrations.errors import FailureCode, NotSentError, UnclearError
 from integrations.http import Answer
-from tests.integrations.scripted import Server, client, failure, reply, serving
+from tests.integrations.scripted import Server, client, reply, serving
 
 
 def test_a_refused_connection_is_surely_not_sent() -> None:
@@ -74,25 +74,3 @@ def test_a_cancelled_exchange_leaves_no_connection_to_read_another_answer_from(p
 
     assert answer == Answer(200, {"id": "B"})
     assert server.connections == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("data", "code"),
-    [
-        (b"", FailureCode.CONNECTION_LOST),
-        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", FailureCode.CONNECTION_LOST),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", FailureCode.CONNECTION_LOST),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", FailureCode.CONNECTION_LOST),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", FailureCode.CONNECTION_LOST),
-    ],
-)
-def test_a_broken_answer_is_unclear(data: bytes, code: FailureCode) -> None:
-    async def respond(number: int, writer: asyncio.StreamWriter) -> None:
-        writer.write(data)
-        writer.close()
-
-    found = failure(respond)
-
-    assert type(found) is UnclearError
-    assert found.code == code
-    assert found.status is None

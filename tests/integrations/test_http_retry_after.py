@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from integrations.http import LONGEST_RETRY_AFTER
+from integrations.retry_after import LONGEST_RETRY_AFTER, retry_after
 from tests.integrations.scripted import always, failure, reply
 
 
@@ -15,11 +18,32 @@ from tests.integrations.scripted import always, failure, reply
         ("7", 7.0),
         ("0", 0.0),
         ("999999999", LONGEST_RETRY_AFTER),
+        ("9999999999", LONGEST_RETRY_AFTER),
+        ("9" * 5_000, LONGEST_RETRY_AFTER),
+        ("1e9", LONGEST_RETRY_AFTER),
+        ("1e999", LONGEST_RETRY_AFTER),
+        ("120.5", 120.5),
+        ("+7", 7.0),
+        (" \t7 ", 7.0),
+        ("007", 7.0),
+        ("120, 240", 240.0),
+        ("120, soon", None),
         ("-3", None),
+        ("0x10", None),
+        ("1_000", None),
+        ("nan", None),
+        ("inf", None),
+        ("12 seconds", None),
         ("soon", None),
         ("", None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 0.0),
+        ("Sun Nov  6 08:49:37 1994", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER),
+        ("Friday, 31-Dec-60 23:59:59 GMT", LONGEST_RETRY_AFTER),
+        ("Fri Dec 31 23:59:59 9999", LONGEST_RETRY_AFTER),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", LONGEST_RETRY_AFTER),
+        ("Wed, 41 Oct 2015 07:28:00 GMT", None),
         ("Wed, 21 Oct 2015 07:28:00 +99999999999999999999", None),
     ],
 )
@@ -27,6 +51,52 @@ def test_retry_after_is_read(value: str, seconds: float | None) -> None:
     found = failure(always(reply("429 Too Many Requests", b"", f"Retry-After: {value}")))
 
     assert found.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "status", ["408 Gone Slow", "425 Too Early", "429 No", "500 No", "502 No", "503 No", "504 No", "302 No", "403 No"]
+)
+def test_it_is_read_whatever_the_failure(status: str) -> None:
+    assert failure(always(reply(status, b"", "Retry-After: 7"))).retry_after == 7.0
+
+
+def test_the_most_of_several_headers_counts() -> None:
+    found = failure(always(reply("429 No", b"", "Retry-After: 7", "Retry-After: 70", "Retry-After: soon")))
+
+    assert found.retry_after == 70.0
+
+
+FIRST, LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1995, 2050))
+
+
+def asked(value: str, *, date: datetime | None = None) -> float | None:
+    dated = {} if date is None else {b"Date": format_datetime(date, usegmt=True).encode()}
+    return retry_after(httpx.Headers({b"Retry-After": value.encode("latin-1"), **dated}))
+
+
+@given(st.text("0123456789", min_size=1, max_size=6_000))
+def test_any_number_of_seconds_is_obeyed_up_to_a_day(digits: str) -> None:
+    significant = digits.lstrip("0") or "0"
+
+    assert asked(digits) == (
+        LONGEST_RETRY_AFTER if len(significant) > 5 else min(int(significant), LONGEST_RETRY_AFTER)
+    )
+
+
+@given(st.integers(FIRST, LAST), st.integers(-(10**6), 10**6))
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
+def test_a_date_in_any_form_of_http_is_as_good_as_its_seconds(form: str, theirs: int, ahead: int) -> None:
+    now = datetime.fromtimestamp(theirs, UTC)
+    until = now + timedelta(seconds=ahead)
+
+    assert asked(until.strftime(form), date=now) == min(max(ahead, 0), LONGEST_RETRY_AFTER)
+
+
+@given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
+def test_whatever_it_says_it_is_none_or_within_a_day(value: str) -> None:
+    found = asked(value)
+
+    assert found is None or 0 <= found <= LONGEST_RETRY_AFTER
 
 
 def test_a_date_to_retry_after_is_measured_on_their_clock() -> None:
