@@ -40,6 +40,7 @@ class Capabilities:
     batch_of_first_puts: bool = False  # only changes of version 1 that put share a request; any other goes alone
     lists: bool = False  # tells page by page what it holds: the adapter is a `Listing`
     acknowledges_later: bool = False  # takes a request and carries it out later: the adapter is an `Acknowledging`
+    has_store: bool = False  # its copies lie in one place, which can be replaced as a whole: the adapter is a `Storing`
     fences: bool = False  # refuses a version that is older than one it has seen
     limits: tuple[Limit, ...] = ()  # what its contract allows; a setting may say otherwise
 
@@ -125,6 +126,17 @@ class Listing(Adapter, Protocol):
         """
 
 
+class Storing(Adapter, Protocol):
+    """A provider that tells what its copies lie in."""
+
+    @property
+    def store(self) -> str | None:
+        """Return what the last answer about a put named; None: no answer did so far.
+
+        When it is another one than before, what the provider held is not held any more, or not where it counts.
+        """
+
+
 def needed(provider: str, value: Value | None) -> Value:
     """Return a field that the provider declared to need.
 
@@ -142,7 +154,7 @@ def reference_of(value: object) -> UUID | None:
         found = UUID(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return found if str(found) == value else None
+    return found if str(found) == value and found is not None and found.version == 4 else None
 
 
 @lru_cache(maxsize=8_192)  # most permits share their days with others, and time zones are slow

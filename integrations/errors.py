@@ -36,6 +36,8 @@ class FailureCode(StrEnum):
     ENCODING_BROKEN = "encoding_broken"  # not compressed as it says
     CHARSET_UNKNOWN = "charset_unknown"
     ANSWER_UNREADABLE = "answer_unreadable"  # no JSON, or not what the contract promises
+    LIST_ENDLESS = "list_endless"  # its pages run in a circle
+    SEVERAL_ACTIVE = "several_active"  # more than one series of permits counts at once
     ROW_MISSING = "row_missing"  # a batch's answer does not speak of it
     OPERATION_LOST = "operation_lost"
     # refused for good

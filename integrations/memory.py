@@ -51,6 +51,7 @@ class InMemory:
         """Start empty."""
         self.name = name
         self.capabilities = capabilities
+        self.store: str | None = None  # what its copies lie in, if it is to tell
         self.held: dict[UUID, Held] = {}
         self.calls: list[Call] = []
         self.operations: dict[Operation, Call | None] = {}  # None: carried out

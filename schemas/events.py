@@ -75,6 +75,8 @@ class ProviderEventType(StrEnum):
     CONFIGURED = "provider.configured"
     REAFFIRMED = "provider.reaffirmed"
     RECONCILED = "provider.reconciled"
+    RECONCILIATION_FAILED = "provider.reconciliation_failed"  # it was given up; `status` has the code
+    STORE_REPLACED = "provider.store_replaced"  # its copies lie in another place than before; a reconciliation follows
 
 
 class ProviderEvent(Message):

@@ -25,6 +25,7 @@ from tests.city import City, PermitHub
 from tests.commands import ready_to_fork
 
 COMMAND = (sys.executable, "-m", "ops.cli")
+ORPHAN_MARGIN = 20_000  # as after a restore: some tests have a provider list so many strangers
 SETTLE_SECONDS = 2.0  # the sandboxes apply nothing later than told
 SPARE_ACCOUNTS = 200
 SPARE = """
@@ -60,6 +61,7 @@ def city(permit_hub: PermitHub) -> Iterator[City]:
     command = [*COMMAND, "up", "--json", "--data", str(data)]
     variables = os.environ | {
         "PERMIT_HUB_SETTLE_SECONDS": str(SETTLE_SECONDS),
+        "PERMIT_HUB_ORPHAN_MARGIN": str(ORPHAN_MARGIN),
         "PERSONAL_SPACE_ACCOUNTS": str(accounts),
     }
     try:

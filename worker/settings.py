@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     permits_kept_months: int = Field(default=12, ge=1, le=120)  # and replaced plates
     jobs_kept_months: int = Field(default=13, ge=1, le=120)  # and refused messages, and reminders
     disclosures_kept_months: int = Field(default=36, ge=12, le=120)
+    # How many listed copies that the hub does not know it takes for its own, beside a tenth of those that there should
+    # be. After a restore from a backup they may be more: then an operator raises it for a while.
+    orphan_margin: int = Field(default=100, ge=0)
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=LONGEST_REQUEST)  # its deadline, from before its claim
     in_flight: int = Field(default=32, ge=LEAST_IN_FLIGHT, le=MOST_IN_FLIGHT)  # requests at once, for each drain

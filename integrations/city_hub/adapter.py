@@ -12,7 +12,7 @@ from integrations.base import Capabilities, Change, LegalBasis, Limit, Page
 from integrations.city_hub import wire
 from integrations.city_hub.bulk import Bulk, Outcomes
 from integrations.city_hub.series import ActiveSeries
-from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError
+from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
 from integrations.http import Answer, ProviderClient
 from integrations.settings import Key, ProviderSettings
 from schemas.shared import SharedField, SharedPermit
@@ -40,6 +40,7 @@ class CityHub:
         batch=BATCH,
         batch_of_first_puts=True,
         lists=True,
+        has_store=True,
         limits=(Limit(60, 1.0),),
     )
 
@@ -51,6 +52,11 @@ class CityHub:
         self._words = wire.Words(self.name, access.domain, zone)
         self._bulk = Bulk(self.name, self._client, self._series, self._words)
         self._at_once = min(connections, AT_ONCE)
+
+    @property
+    def store(self) -> str | None:
+        """Return the series that the last permit went to."""
+        return self._series.store
 
     async def send(self, change: Change) -> None:
         """Replace the permit, else create it; or delete it: one that they do not have is success."""
@@ -76,19 +82,22 @@ class CityHub:
         return [ended[change.reference] for change in changes]
 
     async def page(self, cursor: str | None) -> Page:
-        """List the permits of the active series, from the last page to the first.
+        """List the permits of the one active series, from the last page to the first.
 
         Pages are counted from the oldest permit, so a deletion moves all that follow forward. Read in this order, what
         moves into the pages to come is what was seen already, and is left out there; the other way round it would be
         what nobody has seen.
         """
         if cursor is None:
+            await self._series.check()
             rows, listed = await self._listed(1)
             if listed.more:
                 return Page((), str(-(-listed.total // len(rows))))
             return self._page(rows, None)
         number, *lowest = (int(part) for part in cursor.split(":"))
         rows, _ = await self._listed(number)
+        if lowest and any(row.series != lowest[0] for row in rows):  # another one was activated meanwhile
+            raise UnclearError(self.name, FailureCode.SEVERAL_ACTIVE)
         unseen = [row for row in rows if not lowest or row.place < tuple(lowest)]
         if unseen:
             lowest = [*min(row.place for row in unseen)]
@@ -99,9 +108,17 @@ class CityHub:
         await self._client.aclose()
 
     async def _remove(self, reference: UUID) -> None:
-        answer = await self._client.exchange("DELETE", wire.active_permit(reference), accept={404})
-        if answer.status != 204 and not wire.absent(answer.data):
-            raise self._client.unreadable(answer)
+        """Delete a permit from all series: one that is not active may be activated again, with all that it holds."""
+        answer = await self._client.exchange("GET", wire.permits_under(reference), accept={404})
+        listed = wire.listed(answer.data)
+        rows = [wire.row(item) for item in listed.items] if listed else []
+        found = [row.number for row in rows if row is not None and row.reference == reference]
+        if listed is None or listed.more or len(found) < len(rows):
+            raise self._client.unreadable(answer)  # a list of other permits, too: those must not be deleted
+        for number in found:
+            answer = await self._client.exchange("DELETE", wire.permit(number), accept={404})
+            if answer.status != 204 and not wire.absent(answer.data):
+                raise self._client.unreadable(answer)
 
     async def _put(self, permit: SharedPermit) -> None:
         document = self._words.document(permit)
@@ -112,8 +129,10 @@ class CityHub:
             code = wire.failure(answer.data)
             refused = NotSentError if code in wire.NOT_THE_PERMITS else RejectedError
             raise refused(self.name, code, status=answer.status)
-        if not self._words.stored(wire.row(answer.data), permit):
+        row = wire.row(answer.data)
+        if row is None or not self._words.stored(row, permit):
             raise self._client.unreadable(answer)
+        self._series.note(row.series)
 
     async def _create(self, answer: Answer, document: wire.Document) -> Answer:
         """Create what a PUT did not find; where that is not found either, no series is active: find one, repeat."""

@@ -72,6 +72,7 @@ class Bulk:
         if not isinstance(answer.data, list):
             raise self._client.unreadable(answer)
         await self._check(series)
+        self._series.note(series)
         rows = {row.reference: row for row in map(wire.row, answer.data) if row is not None}
         return {permit.reference: self._said_of(rows.get(permit.reference), permit, answer) for permit in permits}
 

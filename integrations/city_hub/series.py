@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from integrations.city_hub import wire
 from integrations.city_hub.wire import Series
-from integrations.errors import FailureCode, NotSentError, ProviderError
+from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
 from integrations.http import ProviderClient
 
 ROUNDS = 5  # each ends it, unless another process does the same at the same time
@@ -27,6 +27,11 @@ class ActiveSeries:
         self._client = client
         self._known: int | None = None
         self._lock = asyncio.Lock()
+        self.store: str | None = None
+
+    def note(self, series: int) -> None:
+        """Note that a permit was stored in a series that counts."""
+        self.store = str(series)
 
     def forget(self) -> None:
         """Find it again when it is next needed."""
@@ -47,6 +52,15 @@ class ActiveSeries:
                         self._provider, error.code, status=error.status, retry_after=error.retry_after
                     ) from None
             return self._known
+
+    async def check(self) -> None:
+        """Make sure that not several series count at once.
+
+        Raises:
+            UnclearError: several do; somebody has to deactivate all but one.
+        """
+        if sum(series.active for series in await self._all()) > 1:
+            raise UnclearError(self._provider, FailureCode.SEVERAL_ACTIVE)
 
     async def is_active(self, series: int) -> bool:
         """Tell whether a series is active now."""

@@ -49,6 +49,16 @@ class Row:
     place: tuple[int, int]
     document: Document = field(repr=False)
 
+    @property
+    def series(self) -> int:
+        """Return the series that it lies in."""
+        return self.place[0]
+
+    @property
+    def number(self) -> int:
+        """Return their own number of it, which no other permit has."""
+        return self.place[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -82,6 +92,16 @@ def activation(series: int) -> str:
 def permits_of(series: int) -> str:
     """Return where the permits of a series are listed."""
     return f"{PERMITS}?series={series}"
+
+
+def permits_under(reference: UUID) -> str:
+    """Return where the permits of one external id are listed, those of inactive series too."""
+    return f"{PERMITS}?external_id={reference}"
+
+
+def permit(number: int) -> str:
+    """Return where a permit of any series lives."""
+    return f"{PERMITS}{number}/"
 
 
 def page_of(path: str, number: int) -> str:

@@ -128,14 +128,23 @@ class Server(Provider):
 
     def list_permits(self, sent: Sent, _: str) -> Reply:
         """Answer GET /permit/."""
-        asked = query(sent, "series", "page")
+        asked = query(sent, "series", "external_id", "page")
         wanted = asked.get("series")
+        if "external_id" in asked:
+            return self._list_under(sent, asked)
         if wanted is None:
             raise BadRequest({"series": [REQUIRED]})
         series = self._store.series.get(int(wanted)) if re.fullmatch(r"[0-9]{1,10}", wanted) else None
         if series is None:
             raise BadRequest({"series": ["Select a valid choice. That choice is not one of the available choices."]})
         return self._list(sent, asked, [series], nameless=True)
+
+    def delete_permit(self, sent: Sent, number: str) -> Reply:
+        """Answer DELETE /permit/{id}/, of whichever series."""
+        found = self._store.numbered(int(number)) if re.fullmatch(r"[0-9]{1,10}", number) else None
+        if found is None:
+            raise Refused(Answer(404, {"detail": "No Permit matches the given query."}))
+        return Reply(Answer(204), partial(self._delete, found), _references(found.external_id))
 
     def create_permits(self, sent: Sent, _: str) -> Reply:
         """Answer POST /permit/: all of the list, or nothing."""
@@ -241,6 +250,14 @@ class Server(Provider):
         found, total = page(all_series, number, nameless=nameless)
         return Reply(page_answer(sent, asked, total, [documents.permit(permit, as_stored=True) for permit in found]))
 
+    def _list_under(self, sent: Sent, asked: Mapping[str, str]) -> Reply:
+        """List the permits of one external id in the order of their series; they never fill a page."""
+        if "series" in asked:
+            raise BadRequest({"external_id": ["Together with a series this is not used."]})
+        found = self._store.under(asked["external_id"])
+        documented = [documents.permit(permit, as_stored=True) for permit in found]
+        return Reply(page_answer(sent, asked, len(found), documented), references=(asked["external_id"],))
+
     def _insert(self, new: Sequence[Permit]) -> None:
         if self._store.insert(new):
             self._show(new)
@@ -252,8 +269,10 @@ class Server(Provider):
             self._show([new])
 
     def _delete(self, old: Permit) -> None:
+        counts = old.series in self._store.series and self._store.series[old.series].active
         self._store.delete(old)
-        self.held.pop(_name(old), None)
+        if counts:
+            self.held.pop(_name(old), None)
 
     def _show(self, permits: Sequence[Permit]) -> None:
         """Tell the control of permits, if they count."""
@@ -270,6 +289,7 @@ class Server(Provider):
 ROUTES: Sequence[tuple[re.Pattern[str], Mapping[str, Handler]]] = (
     (re.compile(r"/activepermit/([^/.]+)/"), {"PUT": Server.replace_active, "DELETE": Server.delete_active}),
     (re.compile(r"/activepermit/()"), {"GET": Server.list_active, "POST": Server.create_active}),
+    (re.compile(r"/permit/([^/.]+)/"), {"DELETE": Server.delete_permit}),
     (re.compile(r"/permit/()"), {"GET": Server.list_permits, "POST": Server.create_permits}),
     (re.compile(r"/permitseries/()"), {"GET": Server.list_series, "POST": Server.create_series}),
     (re.compile(r"/permitseries/([^/.]+)/"), {"GET": Server.show_series, "DELETE": Server.delete_series}),

@@ -72,6 +72,15 @@ class Store:
             series.permits[series.numbers[external_id]] for series in self.active() if external_id in series.numbers
         ]
 
+    def under(self, external_id: str) -> list[Permit]:
+        """Return the permits of that external id in all series."""
+        known = [self.series[number] for number in sorted(self.series)]
+        return [series.permits[series.numbers[external_id]] for series in known if external_id in series.numbers]
+
+    def numbered(self, number: int) -> Permit | None:
+        """Return the permit of that number, in whichever series."""
+        return next((series.permits[number] for series in self.series.values() if number in series.permits), None)
+
     def insert(self, permits: Sequence[Permit]) -> bool:
         """Store new permits, all or none; tell whether their external ids were free."""
         wanted = [(permit.series, permit.external_id) for permit in permits if permit.external_id is not None]

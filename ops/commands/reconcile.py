@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from integrations.errors import FailureCode
 from ops.commands.operated import INTERRUPTED, Provider, known_provider, operated
 from ops.commands.options import AsJson, complain, messages
 from ops.commands.printed import print_json, table
@@ -20,7 +21,8 @@ from worker.db import status as backlog
 from worker.db.engine import transact
 from worker.db.reconciliations import Reconciliation
 from worker.hub import Hub
-from worker.services.reconcile import UNCONFIGURED
+from worker.services.lane import STORE_REPLACED
+from worker.services.reconcile import TOO_MANY_ORPHANS, UNCONFIGURED
 
 POLL_SECONDS = 0.2
 BEGIN_SECONDS = 30.0  # the sweep starts it within seconds, unless no worker takes from the queue `upkeep`
@@ -108,6 +110,13 @@ def _show(progress: Progress, bar: TaskID, run: Reconciliation) -> None:
 
 def _problem(hub: Hub, run: Reconciliation) -> str:
     """Say why it could not be done."""
+    if run.code == TOO_MANY_ORPHANS:
+        return (
+            f"{run.provider} lists more copies that the hub does not know than can be its own; none is removed. "
+            "If they are its own all the same, as after a restore, raise PERMIT_HUB_ORPHAN_MARGIN for a while."
+        )
+    if run.code in {STORE_REPLACED, FailureCode.LIST_ENDLESS}:
+        return f"{run.provider}: given up: {run.code}."
     if run.code != UNCONFIGURED:
         return f"{run.provider}: given up after {run.failures + 1} failures in a row, the last one: {run.code}."
     known = transact(hub.engine, partial(backlog.read, providers=[run.provider])).providers
@@ -127,7 +136,7 @@ def _table(run: Reconciliation) -> Table:
     for name, count, meaning in (
         ("differing", run.differing, f"{would}sent again"),
         ("missing", run.missing, f"{would}sent again" if run.read_at else "not looked for"),
-        ("orphans", run.orphans, f"nobody's: {would}removed"),
+        ("orphans", run.orphans, f"nobody's: {would}removed" if run.read_at else "nobody's: left alone"),
         ("foreign", run.foreign_copies, "under references that are not the hub's: left alone"),
     ):
         made.add_row(name, f"{count:,}", meaning, style="red" if count and name != "foreign" else "")

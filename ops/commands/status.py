@@ -144,6 +144,8 @@ def _hindrances(one: ProviderStatus, zone: tzinfo) -> Iterator[Text]:
     if one.breaker != BreakerState.CLOSED and one.opened_at is not None:
         state = one.breaker.replace("_", " ")
         yield Text(f"breaker {state} since {to_the_minute(one.opened_at, zone)}", style="red")
+    if one.replaced_at is not None and (one.reconciled_at is None or one.reconciled_at < one.replaced_at):
+        yield Text(f"another store since {to_the_minute(one.replaced_at, zone)}, to be compared", style="red")
     if one.held_until is not None:
         yield Text(f"asked to wait until {one.held_until.astimezone(zone):%H:%M:%S}", style="yellow")
 

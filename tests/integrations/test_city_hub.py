@@ -61,7 +61,72 @@ def test_removing_what_is_not_there_is_success_even_without_any_series(hub: Hub,
 
     run(scenario())
     assert hub.held() == {}
-    assert [request.status for request in hub.log() if request.method == "DELETE"] == [404, 204, 404]
+    assert [request.status for request in hub.log() if request.method == "DELETE"] == [204]
+
+
+@pytest.mark.parametrize("active", [True, False], ids=["beside a copy that counts", "where nothing counts any more"])
+def test_a_removal_reaches_the_copies_in_series_that_are_not_active(hub: Hub, run: Run, active: bool) -> None:
+    wanted, kept = permit(), permit()
+    retired = hub.make_series(hub.document(str(wanted.reference)), hub.document(str(kept.reference)))
+    current = hub.make_series(*([hub.document(str(wanted.reference))] if active else []), active=False)
+    hub.activate(current, deactivate_others=True)
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            await adapter.send(removal(wanted, 3))
+
+    run(scenario())
+    assert hub.held() == {}
+    hub.activate(retired, deactivate_others=True)
+    assert list(hub.held()) == [kept.reference]
+
+
+def test_a_removal_succeeds_although_two_series_count(hub: Hub, run: Run) -> None:
+    wanted = permit()
+    for _ in range(2):
+        hub.make_series(hub.document(str(wanted.reference)))
+
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            await adapter.send(removal(wanted, 2))
+
+    run(scenario())
+    assert hub.held() == {}
+    assert hub.ask("GET", f"/permit/?external_id={wanted.reference}").json()["count"] == 0
+
+
+def test_two_series_that_count_cannot_be_listed_as_one(hub: Hub, run: Run) -> None:
+    wanted = permit()
+    first = hub.make_series(hub.document(str(wanted.reference)))
+    hub.make_series(hub.document(str(wanted.reference)))
+
+    async def scenario() -> str:
+        async with hub.worker() as adapter:
+            with pytest.raises(UnclearError) as caught:
+                await adapter.page(None)
+            hub.activate(first, deactivate_others=True)
+            assert (await adapter.page(None)).copies
+            return caught.value.code
+
+    assert run(scenario()) == FailureCode.SEVERAL_ACTIVE
+
+
+@pytest.mark.parametrize("version", [1, 2], ids=["in a list", "alone"])
+def test_the_adapter_tells_which_series_a_permit_went_to(hub: Hub, run: Run, version: int) -> None:
+    async def scenario() -> None:
+        async with hub.worker() as adapter:
+            assert adapter.store is None
+            await adapter.send_all([put(permit(), version)])
+            (first,) = hub.series()
+            assert adapter.store == str(first)
+            hub.activate(hub.make_series(active=False), deactivate_others=True)
+
+            await adapter.send_all([put(permit(), 2)])
+
+            assert adapter.store == str(max(hub.series()))
+            assert adapter.store != str(first)
+
+    run(scenario())
 
 
 def test_a_page_of_html_at_their_address_is_not_taken_for_nothing_held(hub: Hub, run: Run) -> None:

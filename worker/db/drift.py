@@ -14,10 +14,17 @@ _KNOWN = text("""
     FROM shares WHERE provider = :provider AND reference = ANY(:references)
 """)
 _ADOPT = text("""
-    INSERT INTO shares (permit_id, provider, reference, wanted_version, confirmed_version, urgency, due_at,
-        claimed_version, failures)
-    SELECT gen_random_uuid(), :provider, unnest(CAST(:references AS uuid[])), 1, 0, 2, now(), 0, 0
-    ON CONFLICT (reference) DO NOTHING
+    WITH slice AS (
+        DELETE FROM reconciled_copies WHERE reconciliation_id = :reconciliation_id AND reference IN (
+            SELECT reference FROM reconciled_copies WHERE reconciliation_id = :reconciliation_id AND orphan LIMIT :limit
+        ) RETURNING reference
+    ), made AS (
+        INSERT INTO shares (permit_id, provider, reference, wanted_version, confirmed_version, urgency, due_at,
+            claimed_version, failures)
+        SELECT gen_random_uuid(), :provider, reference, 1, 0, 2, now(), 0, 0 FROM slice
+        ON CONFLICT (reference) DO NOTHING
+    )
+    SELECT count(*) FROM slice
 """)
 _MISSING = text("""
     WITH slice AS (
@@ -83,9 +90,14 @@ def known(db: Connection, provider: str, references: Collection[UUID], asked_at:
     }
 
 
-def adopt(db: Connection, provider: str, references: Collection[UUID]) -> None:
-    """Make shares that want nothing for copies that the hub never made: they will be removed."""
-    db.execute(_ADOPT, {"provider": provider, "references": list(references)})
+def adopt(db: Connection, provider: str, reconciliation_id: UUID, limit: int) -> int:
+    """Make shares that want nothing for the next listed copies that the hub never made; return how many there were.
+
+    They will be removed.
+    """
+    parameters = {"provider": provider, "reconciliation_id": reconciliation_id, "limit": limit}
+    found: int = db.execute(_ADOPT, parameters).scalar_one()
+    return found
 
 
 def missing(

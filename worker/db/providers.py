@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row, text
 from schemas.events import ProviderEvent, ProviderEventType
 from worker.domain.breaker import BreakerState
 
+REPLACED_APART = timedelta(minutes=1)
+
 _ENSURE = text("INSERT INTO providers (provider) VALUES (:provider) ON CONFLICT DO NOTHING")
 GATE = """
     coalesce(breaker, 'closed') AS breaker,
@@ -57,6 +59,13 @@ _RESUME = text("UPDATE providers SET paused_at = NULL WHERE provider = :provider
 _CONFIGURE = text("""
     UPDATE providers SET unconfigured = :problem
     WHERE provider = :provider AND unconfigured IS DISTINCT FROM :problem
+""")
+_STORE = text("SELECT store FROM providers WHERE provider = :provider")
+_SET_STORE = text("""
+    UPDATE providers SET store = :store, replaced_at = CASE WHEN store IS NOT NULL THEN now() END
+    WHERE provider = :provider
+        AND (store IS NULL OR store <> :store AND (replaced_at IS NULL OR replaced_at < now() - :apart))
+    RETURNING replaced_at IS NOT NULL
 """)
 _APPEND = text("""
     WITH counted AS (
@@ -156,6 +165,25 @@ def note_configuration(db: Connection, provider: str, problem: str | None) -> No
     db.execute(_ENSURE, {"provider": provider})
     if db.execute(_CONFIGURE, {"provider": provider, "problem": problem}).rowcount == 1:
         append(db, provider, ProviderEventType.UNCONFIGURED if problem else ProviderEventType.CONFIGURED)
+
+
+def note_store(db: Connection, provider: str, store: str) -> bool | None:
+    """Note what a provider's copies lie in; return whether that replaces another, which is told as an event.
+
+    Returns None when nothing was noted: it is known, or another replacement was told less than `REPLACED_APART` ago.
+    """
+    db.execute(_ENSURE, {"provider": provider})
+    parameters = {"provider": provider, "store": store, "apart": REPLACED_APART}
+    replaced: bool | None = db.execute(_SET_STORE, parameters).scalar_one_or_none()
+    if replaced:
+        append(db, provider, ProviderEventType.STORE_REPLACED)
+    return replaced
+
+
+def store(db: Connection, provider: str) -> str | None:
+    """Return what a provider's copies are known to lie in."""
+    found: str | None = db.execute(_STORE, {"provider": provider}).scalar_one_or_none()
+    return found
 
 
 def note(db: Connection, provider: str, event: ProviderEventType) -> None:

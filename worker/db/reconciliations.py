@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, text
 
 _COLUMNS = """
     reconciliation_id, provider, dry_run, requested_at, started_at, read_at, finished_at, lease_id, cursor, looked_at,
-    shared_up_to, expected, pages, copies, differing, missing, orphans, foreign_copies, failures, code
+    shared_up_to, expected, pages, copies, differing, missing, orphans, foreign_copies, repeated,
+    failures, code
 """
 _REQUEST = text("""
     INSERT INTO reconciliations (provider, dry_run) VALUES (:provider, :dry_run)
@@ -32,7 +33,8 @@ _EXPECT_UNKNOWN = text("""
 _ADVANCE = text("""
     UPDATE reconciliations SET cursor = :cursor, read_at = CASE WHEN :last THEN clock_timestamp() END,
         pages = pages + 1, copies = copies + :copies, differing = differing + :differing, orphans = orphans + :orphans,
-        foreign_copies = foreign_copies + :foreign, failures = 0, lease_until = now() + :lasts
+        foreign_copies = foreign_copies + :foreign, repeated = repeated + :repeated, failures = 0,
+        lease_until = now() + :lasts
     WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
 """)
 _LOOK = text("""
@@ -53,8 +55,14 @@ _FINISH = text("""
     WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
 """)
 _SEEN = text("""
-    INSERT INTO reconciled_copies (reconciliation_id, reference)
-    SELECT :reconciliation_id, unnest(CAST(:references AS uuid[])) ON CONFLICT DO NOTHING
+    INSERT INTO reconciled_copies (reconciliation_id, reference, orphan)
+    SELECT :reconciliation_id, reference, reference = ANY(CAST(:orphans AS uuid[]))
+    FROM unnest(CAST(:references AS uuid[])) AS listed (reference)
+    ON CONFLICT DO NOTHING RETURNING orphan
+""")
+_REPLACE = text("""
+    UPDATE reconciliations SET finished_at = clock_timestamp(), lease_id = NULL, lease_until = NULL, code = :code
+    WHERE provider = :provider AND finished_at IS NULL
 """)
 # Looked up by the index, for one finished reconciliation after the other: few have copies left.
 _FORGET = text("""
@@ -97,6 +105,7 @@ class Reconciliation:
     missing: int
     orphans: int
     foreign_copies: int
+    repeated: int  # copies that were listed before
     failures: int  # in a row
     code: str | None  # of the last failure
 
@@ -137,11 +146,12 @@ def advance(
     differing: int,
     orphans: int,
     foreign: int,
+    repeated: int,
     lasts: timedelta,
 ) -> bool:
     """Note that a page was compared; return whether the lease still held."""
     parameters: dict[str, object] = {"cursor": cursor, "last": cursor is None, "copies": copies, "differing": differing}
-    parameters |= {"orphans": orphans, "foreign": foreign, "lasts": lasts}
+    parameters |= {"orphans": orphans, "foreign": foreign, "repeated": repeated, "lasts": lasts}
     return db.execute(_ADVANCE, parameters | _key(run)).rowcount == 1
 
 
@@ -161,9 +171,12 @@ def pause(db: Connection, run: Reconciliation, wait: timedelta, code: str | None
     db.execute(_PAUSE, {"wait": wait, "failed": int(code is not None), "code": code} | _key(run))
 
 
-def finish(db: Connection, run: Reconciliation, code: str | None = None) -> None:
-    """End a reconciliation, for good or (with a code) because it cannot be done; `forget_copies` then tidies up."""
-    db.execute(_FINISH, {"code": code} | _key(run))
+def finish(db: Connection, run: Reconciliation, code: str | None = None) -> bool:
+    """End a reconciliation, or (with a code) give it up; return whether the lease still held.
+
+    `forget_copies` then tidies up.
+    """
+    return db.execute(_FINISH, {"code": code} | _key(run)).rowcount == 1
 
 
 def forget_copies(db: Connection, most: int) -> int:
@@ -171,10 +184,19 @@ def forget_copies(db: Connection, most: int) -> int:
     return db.execute(_FORGET, {"most": most}).rowcount
 
 
-def see(db: Connection, run: Reconciliation, references: Collection[UUID]) -> int:
-    """Note which copies were listed; return how many had not been before."""
-    parameters = {"reconciliation_id": run.reconciliation_id, "references": list(references)}
-    return db.execute(_SEEN, parameters).rowcount
+def begin_again(db: Connection, provider: str, code: str) -> None:
+    """Ask for a reconciliation in place of the one that may be under way, which ends with this code."""
+    db.execute(_REPLACE, {"provider": provider, "code": code})
+    request(db, provider, dry_run=False)
+
+
+def see(
+    db: Connection, run: Reconciliation, references: Collection[UUID], orphans: Collection[UUID]
+) -> tuple[int, int]:
+    """Note which copies were listed, and which of them are nobody's; return how many of both had not been before."""
+    parameters = {"reconciliation_id": run.reconciliation_id, "references": list(references), "orphans": list(orphans)}
+    found = db.execute(_SEEN, parameters).scalars().all()
+    return len(found), sum(found)
 
 
 def waiting(db: Connection) -> list[str]:

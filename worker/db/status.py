@@ -41,7 +41,7 @@ _CHANNELS = text("""
 """)
 _EPOCH = text("SELECT epoch FROM hub_state")
 _WHOLE = text("""
-    SELECT provider, breaker, opened_at, unconfigured, paused_at,
+    SELECT provider, breaker, opened_at, unconfigured, paused_at, replaced_at,
         CASE WHEN held_until > now() THEN held_until END AS held_until
     FROM providers
 """)
@@ -68,6 +68,7 @@ class ProviderStatus:
     held_until: datetime | None = None
     paused_at: datetime | None = None
     unconfigured: str | None = None
+    replaced_at: datetime | None = None
     reconciling: bool = False
     reconciliation_code: str | None = None
     reconciled_at: datetime | None = None

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
 from random import random
+from typing import cast
 
 import structlog
 from sqlalchemy import Connection, Engine
 
-from integrations.base import Adapter
+from integrations.base import Adapter, Storing
 from integrations.errors import FailureCode
-from worker.db import providers
+from worker.db import providers, reconciliations
 from worker.db.engine import transact
 from worker.db.providers import Gate
 from worker.domain.breaker import FAILURES_TO_OPEN, BreakerState, probe_in
@@ -31,6 +32,10 @@ SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, Fail
 
 BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
 RUN_ENDS = 600.0  # seconds without a refusal of that code
+
+STORE_REPLACED = "store_replaced"
+"""The code of a reconciliation that was under way when the provider's copies were found in another place."""
+
 FORGETS = 0.9  # of a slow exchange, with each that follows it
 
 OPEN_TO_ALL = Gate()
@@ -46,6 +51,7 @@ class Lane:
     gate: Gate = OPEN_TO_ALL  # as of the last claim
     in_flight: int | None = None  # requests at once, where the provider has a setting of its own
     failures: int = 0  # in a row
+    store: str | None = None  # what its copies lie in, as far as the database is known to know it
     took: float | None = None  # seconds that its slowest exchanges took of late
     window: Window = field(init=False)
 
@@ -96,6 +102,7 @@ class Lane:
                 providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
             elif self.failures >= FAILURES_TO_OPEN:
                 told = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
+        told |= self._note_store(db)
         holds = [result.hold for result in results if result.hold is not None]
         if holds:
             providers.hold(db, self.name, max(holds))
@@ -109,6 +116,22 @@ class Lane:
             if now - self._refused_at.get(code, -inf) > RUN_ENDS:
                 log.error("provider.refuses", provider=self.name, code=code, count=count)
             self._refused_at[code] = now
+
+    def _note_store(self, db: Connection) -> bool:
+        """Note what the provider's copies lie in; in another place than before they are to be compared at once."""
+        if not self.adapter.capabilities.has_store:
+            return False
+        store = cast(Storing, self.adapter).store
+        if store is None or store == self.store:
+            return False
+        replaced = providers.note_store(db, self.name, store)
+        if replaced is None:
+            self.store = providers.store(db, self.name)
+        if not replaced:
+            return False
+        log.warning("provider.store_replaced", provider=self.name)
+        reconciliations.begin_again(db, self.name, STORE_REPLACED)
+        return True
 
 
 def note_configuration(engine: Engine, provider: str, problem: str | None) -> None:

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 RUN_SECONDS = 3.5  # a page and its record more, and a task's time is over
 LEASE = timedelta(seconds=15)
-MISSING, SHARED = Slices(most=5_000), Slices(most=5_000)
+ADOPTED, MISSING, SHARED = Slices(most=5_000), Slices(most=5_000), Slices(most=5_000)
 ATTEMPTS = 3  # at a page, within seconds; a list carries no stored payload
 FAILURES = 5  # in a row, until a reconciliation is given up
 PAUSE = timedelta(seconds=10)  # after a failure
@@ -38,6 +38,28 @@ NO_TOKEN_SECONDS = 0.1
 
 UNCONFIGURED = "unconfigured"
 """The code of a reconciliation with a provider whose settings are missing or wrong."""
+
+
+TOO_MANY_ORPHANS = "too_many_orphans"
+"""The code of a reconciliation with a list of more unknown copies than the hub can have made and forgotten."""
+
+ORPHANS_PART = 0.1
+"""How many unknown copies are believed, beside the margin, as a part of those that there should be.
+
+A provider can hold no more under our references than it was ever sent, and a restored backup lacks some of that. What
+goes far beyond is another's, or made up: removing it would be no less wrong than a row for each.
+"""
+
+REPEATED_MARGIN = 100
+"""Copies listed again, or pages without any, that a list may have beside one repetition of each copy."""
+
+
+class _UnbelievableError(Exception):
+    """A list cannot be what the provider holds for us; `code` says why. Asking again does not help."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class _LeaseLostError(Exception):
@@ -56,7 +78,7 @@ async def reconcile(lane: Lane) -> bool:
             _expect(hub, run)
         while asyncio.get_running_loop().time() < stop_at:
             if run.read_at is not None:
-                if not _look_for_missing(hub, run) and not _share_next(hub, run):
+                if not _adopt(hub, run) and not _look_for_missing(hub, run) and not _share_next(hub, run):
                     _finish(hub, run)
                     return False
                 run = transact(hub.engine, partial(_go_on, run=run))
@@ -69,6 +91,9 @@ async def reconcile(lane: Lane) -> bool:
         return _fail(hub, run, error)
     except UnfitRowError:  # such as a name of the next page that no column takes
         return _fail(hub, run, UnclearError(lane.name, FailureCode.ANSWER_UNREADABLE))
+    except _UnbelievableError as error:
+        _end(hub, run, error.code)
+        return False
     except _LeaseLostError:
         log.warning("reconciliation.lease_lost", provider=lane.name)
         return False
@@ -131,25 +156,45 @@ def _compare(
         and found.confirmed_hash is not None  # else the lane is at it
         and found.confirmed_hash != fields_hash(copy, hub.hash_key)
     ]
+    new, new_orphans = reconciliations.see(db, run, references, orphans)
     advanced = reconciliations.advance(
         db,
         run,
         cursor=page.next_page,
         copies=len(references),
         differing=len(differing),
-        orphans=len(orphans),
+        orphans=new_orphans,
         foreign=page.foreign,
+        repeated=len(references) - new,
         lasts=LEASE,
     )
     if not advanced:
         raise _LeaseLostError
-    if not reconciliations.see(db, run, references) and references and page.next_page is not None:
-        raise UnclearError(run.provider, FailureCode.ANSWER_UNREADABLE)  # their pages may run in a circle
     concerned: set[str] = set()
     if not run.dry_run:
         concerned = doubt(hub, db, run.provider, differing)
-        drift.adopt(db, run.provider, orphans)
-    return _go_on(db, run), concerned
+    gone_on = _go_on(db, run)
+    _believe(hub, gone_on)
+    return gone_on, concerned
+
+
+def _believe(hub: Hub, run: Reconciliation) -> None:
+    """Make sure that a list may be what a provider holds for us.
+
+    Copies may be listed twice, such as those of two series that count at once, but not again and again.
+    """
+    if run.orphans > hub.settings.orphan_margin + (run.expected or 0) * ORPHANS_PART:
+        raise _UnbelievableError(TOO_MANY_ORPHANS)
+    listed_once = run.copies - run.repeated
+    if run.repeated > listed_once + REPEATED_MARGIN or run.pages > run.copies + run.foreign_copies + REPEATED_MARGIN:
+        raise _UnbelievableError(FailureCode.LIST_ENDLESS)
+
+
+def _adopt(hub: Hub, run: Reconciliation) -> bool:
+    """Have the next orphans removed, once the whole list is read and believed; return whether there were any left."""
+    if run.dry_run:
+        return False
+    return ADOPTED.take(hub.engine, lambda db, limit: drift.adopt(db, run.provider, run.reconciliation_id, limit)) > 0
 
 
 def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
@@ -207,7 +252,8 @@ def give_up(hub: Hub, provider: str, code: str) -> None:
 
 def _finish(hub: Hub, run: Reconciliation) -> None:
     def work(db: Connection) -> None:
-        reconciliations.finish(db, run)
+        if not reconciliations.finish(db, run):
+            raise _LeaseLostError
         if not run.dry_run:
             providers.note(db, run.provider, ProviderEventType.RECONCILED)
 
@@ -229,10 +275,22 @@ def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
     def work(db: Connection) -> None:
         if hold:
             providers.hold(db, run.provider, hold)
-        if run.failures + 1 >= FAILURES:
-            reconciliations.finish(db, run, error.code)
-        else:
+        if run.failures + 1 < FAILURES:
             reconciliations.pause(db, run, max(PAUSE, hold), error.code)
 
     transact(hub.engine, work)
+    if run.failures + 1 >= FAILURES:
+        _end(hub, run, error.code)
     return False
+
+
+def _end(hub: Hub, run: Reconciliation, code: str) -> None:
+    """End a reconciliation that cannot be done, and tell so."""
+
+    def work(db: Connection) -> None:
+        if reconciliations.finish(db, run, code):
+            providers.note(db, run.provider, ProviderEventType.RECONCILIATION_FAILED)
+
+    transact(hub.engine, work)
+    tell_providers(hub)
+    log.warning("reconciliation.given_up", provider=run.provider, code=code, orphans=run.orphans, copies=run.copies)

@@ -26,6 +26,7 @@ reconciliations = Table(
     Column("missing", BigInteger, nullable=False, server_default=text("0")),
     Column("orphans", BigInteger, nullable=False, server_default=text("0")),
     Column("foreign_copies", BigInteger, nullable=False, server_default=text("0")),
+    Column("repeated", BigInteger, nullable=False, server_default=text("0")),  # copies that were listed before
     Column("failures", Integer, nullable=False, server_default=text("0")),  # in a row
     Column("code", Text),  # of the last failure
     Index("one_reconciliation_at_a_time", "provider", unique=True, postgresql_where=text("finished_at IS NULL")),
@@ -36,4 +37,6 @@ reconciled_copies = Table(
     metadata,
     Column("reconciliation_id", Uuid, ForeignKey("reconciliations.reconciliation_id"), primary_key=True),
     Column("reference", Uuid, primary_key=True),
+    Column("orphan", Boolean, nullable=False, server_default=text("false")),  # the hub never made it
+    Index("reconciled_orphans", "reconciliation_id", postgresql_where=text("orphan")),
 )

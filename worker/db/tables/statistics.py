@@ -16,7 +16,7 @@ PERSONAL = {
     "payments": "payment_reference",
     "permits": "address ban_id pending reason verified zones",
     "plate_assignments": "country normalised plate_key raw",
-    "providers": "unconfigured",
+    "providers": "store unconfigured",
     "reconciliations": "cursor",
     "refused_messages": "field kind queue",
     "reminders": "token",
@@ -40,11 +40,11 @@ SAMPLED = {
     "permits": "over_on permit_id profile requested_on resident_id status",
     "plate_assignments": "assigned_at during permit_id replaced_at",
     "provider_events": "event_id provider published recorded_at sequence type",
-    "providers": "breaker held_until opened_at paused_at probe_at provider releases_before sequence",
-    "reconciled_copies": "reconciliation_id reference",
+    "providers": "breaker held_until opened_at paused_at probe_at provider releases_before replaced_at sequence",
+    "reconciled_copies": "orphan reconciliation_id reference",
     "reconciliations": "code copies differing dry_run expected failures finished_at foreign_copies lease_id"
-    " lease_until looked_at missing orphans pages provider read_at reconciliation_id requested_at shared_up_to"
-    " started_at",
+    " lease_until looked_at missing orphans pages provider read_at reconciliation_id repeated requested_at"
+    " shared_up_to started_at",
     "refused_messages": "code job_id recorded_at refused_message_id size task_id",
     "reminders": "code day days_ahead decided_at doubts due_at failures lease_id occasion permit_id reminder_id"
     " settled_at state",
