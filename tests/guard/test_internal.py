@@ -6,8 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from integrations.registry import ADAPTERS
-from schemas.jobs import KINDS, QUEUES, Queue
+from schemas.jobs import Queue
 from tests.guard.harness import Raw, Worker, eventually
 from tests.guard.poison import EMBED, POISON, SECRET
 from worker.tasks.arguments import PARTS
@@ -135,8 +134,3 @@ def test_a_true_record_is_taken(worker: Worker) -> None:
 
 def test_the_gate_names_no_part_that_its_record_does_not_know() -> None:
     assert {poison.field for poison in POISON} - {None} <= PARTS
-
-
-def test_every_task_is_known_to_these_tests_or_is_a_web_apps() -> None:
-    assert set(QUEUES) == set(KINDS)
-    assert "easypark" in ADAPTERS
