@@ -154,7 +154,7 @@ def reference_of(value: object) -> UUID | None:
         found = UUID(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return found if str(found) == value and found is not None and found.version == 4 else None
+    return found if str(found) == value else None
 
 
 @lru_cache(maxsize=8_192)  # most permits share their days with others, and time zones are slow

@@ -24,9 +24,7 @@ from integrations.errors import FailureCode
 from integrations.settings import ProviderSettings
 
 CONNECT_SECONDS = 2.0  # shorter than a request's deadline, so that a dead host is told from a slow answer
-REACH_SECONDS = (
-    2.5  # for a free connection, the host's address and the connection together; shorter for that reason, too
-)
+REACH_SECONDS = 2.5  # for a free connection, the host's address and the connection together; shorter, too
 BACKSTOP_SECONDS = 15.0  # between two bytes; the caller's own deadline is much shorter
 KEEPALIVE_SECONDS = 15.0  # shorter than servers', who would otherwise close under a request
 LARGEST_FIELD = 65_536  # bytes of a header, or of the status line; gateways put policies and cookies there

@@ -2,8 +2,8 @@
 
 kombu parses what it popped with no care for errors: one bad list item ends the consumer. It also pops a message before
 noting it as taken: a worker killed in between loses it. Here both are one step (`worker.tasks.taken`), and waiting for
-a message takes nothing (`worker.tasks.waiting`). Only a worker's own consumer uses this transport; publishers and beat use
-the plain one, Flower `onlooking`.
+a message takes nothing (`worker.tasks.waiting`). Only a worker's own consumer uses this transport; publishers and beat
+use the plain one, Flower `onlooking`.
 """
 
 import json
