@@ -17,7 +17,8 @@ from schemas import catalogue, events, history, plate_read, space
 from schemas.asyncapi import asyncapi_document
 from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, READ_PLATE
 from schemas.examples import CATALOGUE, EVENT, EXPORT, HISTORY, SPACE
-from worker.tasks.admission import Admission, RefusedMessage, accepts
+from worker.tasks.admission import Admission, RefusedMessage
+from worker.tasks.arguments import accepts
 
 
 def _in_json(hint: Any) -> Any:
@@ -101,7 +102,7 @@ def test_documents_are_asked_for_by_the_hubs_tasks(task: str, ours: str, argumen
     assert ours == task
     run = of_nobody if argument is None else of_text
     item = message.list_item(ours, uuid4(), argument, "jobs", "tests")
-    admitted = Admission({task: accepts(run)}, b"key").admit(item.encode(), "jobs")
+    admitted = Admission({task: accepts(run, {"jobs"})}, b"key").admit(item.encode(), "jobs")
     assert not isinstance(admitted, RefusedMessage)
 
 

@@ -18,7 +18,8 @@ from schemas import jobs, receipts
 from schemas.asyncapi import asyncapi_document
 from schemas.examples import EXAMPLES, JOB_ID, PERMIT_ID, RECEIPT
 from schemas.validation import parse_job
-from worker.tasks.admission import Admission, RefusedMessage, accepts
+from worker.tasks.admission import Admission, RefusedMessage
+from worker.tasks.arguments import accepts
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_the_hubs_guard_lets_the_message_in(hub: client.Hub, kind: str) -> None:
 
     queue = client_job.QUEUES[kind]
     item = message.list_item(kind, uuid4(), "r-1", queue, "tests")
-    admitted = Admission({kind: accepts(run)}, b"key").admit(item.encode(), queue)
+    admitted = Admission({kind: accepts(run, {queue})}, b"key").admit(item.encode(), queue)
     assert not isinstance(admitted, RefusedMessage)
 
 

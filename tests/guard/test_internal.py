@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -12,11 +11,12 @@ from tests.guard.poison import EMBED, POISON, SECRET
 from worker.tasks.arguments import PARTS
 
 WRITTEN_BY_WEB_APPS = [*Queue]
+TASK_ID = "0f9b4c1e-6a52-4e0c-9f3d-7b1d2c8e4a55"
 REFUSAL: dict[str, Any] = {
     "code": "not_json",
     "field": "body",
     "queue": "consent",
-    "task_id": str(uuid4()),
+    "task_id": TASK_ID,
     "kind": "permit.cancel",
     "size": 17,
     "digest": "0f" * 32,
@@ -104,8 +104,8 @@ def test_a_name_that_the_hub_does_not_know_is_refused(
         ("queue", SECRET, "invalid_value"),
         ("queue", None, "wrong_type"),
         ("task_id", SECRET, "invalid_value"),
-        ("task_id", str(uuid4()).upper(), "invalid_value"),
-        ("task_id", str(uuid4()) + "\n", "invalid_value"),
+        ("task_id", TASK_ID.upper(), "invalid_value"),
+        ("task_id", TASK_ID + "\n", "invalid_value"),
         ("kind", SECRET, "invalid_value"),
         ("kind", "permit.jeanne", "invalid_value"),
         ("size", -1, "invalid_value"),
