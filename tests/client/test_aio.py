@@ -23,12 +23,19 @@ def _tell(toy: ToyHub, resident_id: str, sequence: int) -> int:
 
 
 def _named(toy: ToyHub) -> str:
-    """Return the toy's URL with a name for all connections that are made by it: this test's process."""
-    return f"{toy.url}?client_name=test-{os.getpid()}"
+    """Return the toy's URL for a user of this test's process, by whom its connections are known."""
+    everything = {"keys": ["*"], "channels": ["*"], "commands": ["+@all"]}
+    toy.redis.acl_setuser(_user(), enabled=True, passwords=["+toy"], **everything)
+    parts = urlsplit(toy.url)
+    return parts._replace(netloc=f"{_user()}:toy@{parts.hostname}:{parts.port}").geturl()
+
+
+def _user() -> str:
+    return f"test-{os.getpid()}"
 
 
 def _connections(toy: ToyHub, kind: str | None = None) -> int:
-    return sum(client["name"] == f"test-{os.getpid()}" for client in toy.redis.client_list(_type=kind))
+    return sum(client["user"] == _user() for client in toy.redis.client_list(_type=kind))
 
 
 async def _until(condition: Callable[[], bool]) -> None:

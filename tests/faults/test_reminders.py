@@ -78,7 +78,7 @@ def test_a_reminder_finds_its_way_to_the_resident(stack: Stack, post_office: Pos
     reminded(stack, person)
     settled(stack, person, "sent")
     (message,) = post_office.to(person.email)
-    assert person.raw_plate() in message.get_body(("plain",)).get_content()
+    assert person.raw_plate().upper() in message.get_body(("plain",)).get_content()
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 

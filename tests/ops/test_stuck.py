@@ -9,8 +9,9 @@ from worker.db.stuck import Kind
 
 PARKED = """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,
-        failures, failing_since, parked)
-    VALUES (gen_random_uuid(), 'easypark', 1, 1, false, 1, now(), 1, 0, now() - interval '50 hours', 'plate_refused')
+        failures, failing_since, failed_at, parked)
+    VALUES (gen_random_uuid(), 'easypark', 1, 1, false, 1, now(), 1, 0, now() - interval '50 hours', now(),
+        'plate_refused')
 """
 
 

@@ -125,7 +125,7 @@ def test_a_lane_whose_provider_cannot_be_reached_names_the_reason_and_starts(cha
 @pytest.mark.parametrize("command", ["status", "submit", "space"])
 def test_the_command_line_says_it_in_one_line(command, tmp_path):
     jobs = tmp_path / "jobs.json"
-    jobs.write_text("[]")
+    jobs.write_text('{"kind": "permit.cancel"}')
     argument = {"status": [], "submit": [str(jobs)], "space": ["r-1"]}[command]
     ended = run(["ops.cli", command, *argument], REDIS | DATABASE | HASH_KEY | {"PERMIT_HUB_PROVIDERS": '["hunter2"]'})
     assert ended.returncode == 1
