@@ -26,7 +26,7 @@ Held = dict[UUID, Copy]
 
 
 def test_every_misbehaviour_is_tried() -> None:
-    elsewhere = {Kind.SLOW, Kind.TRICKLE, Kind.EXPIRED_CERTIFICATE, *THEIR_OWN}
+    elsewhere = {Kind.SLOW, Kind.BUSY, Kind.TRICKLE, Kind.EXPIRED_CERTIFICATE, *THEIR_OWN}
     assert {*FAULTS, *elsewhere} == set(Kind)
 
 
