@@ -73,8 +73,8 @@ class Subject(Protocol):
     def sent(self, reference: UUID | None = None) -> list[str]:
         """Return everything that left for the provider, or left about one reference, one text a request."""
 
-    def misbehave(self, kind: Kind, *, delay_ms: float | None = None) -> None:
-        """Go wrong at the next request."""
+    def misbehave(self, kind: Kind, *, delay_ms: float | None = None, method: str | None = None) -> None:
+        """Go wrong at the next request, or at the next one of this method."""
 
     def behave(self) -> None:
         """Go wrong no more."""
@@ -103,9 +103,9 @@ class Remote:
             for request in self.control.requests(self.name, reference)
         ]
 
-    def misbehave(self, kind: Kind, *, delay_ms: float | None = None) -> None:
+    def misbehave(self, kind: Kind, *, delay_ms: float | None = None, method: str | None = None) -> None:
         late = LATE_MS if delay_ms is None and kind in {Kind.LATE, Kind.SLOW, Kind.TRICKLE} else delay_ms
-        self.control.misbehave(self.name, kind, count=1, delay_ms=late)
+        self.control.misbehave(self.name, kind, count=1, delay_ms=late, method=method)
 
     def behave(self) -> None:
         self.control.behave(self.name)
@@ -137,7 +137,7 @@ class Local:
     def sent(self, reference: UUID | None = None) -> list[str]:
         return [f"{call.reference} {call.put}" for call in self._twin.calls if reference in {None, call.reference}]
 
-    def misbehave(self, kind: Kind, *, delay_ms: float | None = None) -> None:
+    def misbehave(self, kind: Kind, *, delay_ms: float | None = None, method: str | None = None) -> None:
         if kind in FAULTS:
             self._twin.fail(FAULTS[kind])
 

@@ -24,6 +24,9 @@ STORM = (Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.THROTTLED, Kind.TRUNCATED, Kin
 Log = pytest.LogCaptureFixture
 Held = dict[UUID, Copy]
 
+LOOKED_UP_FIRST = {"city_hub"}
+"""Providers whose removal begins with a question, which changes nothing."""
+
 
 def test_every_misbehaviour_is_tried() -> None:
     elsewhere = {Kind.SLOW, Kind.BUSY, Kind.TRICKLE, Kind.EXPIRED_CERTIFICATE, *THEIR_OWN}
@@ -57,7 +60,8 @@ def test_a_removal_that_goes_wrong(
 ) -> None:
     run(hub.put(permit))
 
-    error = _failure(subject, kind, caplog, lambda: run(hub.remove(permit.reference)))
+    method = "DELETE" if subject.name in LOOKED_UP_FIRST else None
+    error = _failure(subject, kind, caplog, lambda: run(hub.remove(permit.reference)), method)
 
     _is(kind, error)
     says_nothing([str(permit.plate), *subject.secrets], error, caplog.text)
@@ -142,14 +146,16 @@ def test_nothing_shows_in_a_repr(subject: Subject, hub: Hub, permit: SharedPermi
     says_nothing([str(permit.plate), str(permit.profile)], None, repr(change), *map(repr, subject.held().values()))
 
 
-def _failure(subject: Subject, kind: Kind, caplog: Log, send: Callable[[], None]) -> ProviderError:
+def _failure(
+    subject: Subject, kind: Kind, caplog: Log, send: Callable[[], None], method: str | None = None
+) -> ProviderError:
     """Send while the provider goes wrong, and make sure that it is sent once."""
     before = len(subject.sent())
-    subject.misbehave(kind)
+    subject.misbehave(kind, method=method)
     caplog.clear()
     with caplog.at_level(logging.DEBUG), pytest.raises(ProviderError) as caught:
         send()
-    assert len(subject.sent()) == before + 1, "nobody but the engine decides to send again"
+    assert len(subject.sent()) == before + (1 if method is None else 2), "nobody but the engine decides to send again"
     return caught.value
 
 
