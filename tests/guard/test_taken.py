@@ -48,7 +48,7 @@ def place(redis_url: str) -> Iterator[Place]:
 @pytest.fixture(autouse=True)
 def _empty(place: Place) -> Iterator[None]:
     yield
-    for key in place.client.scan_iter(f"{place.prefix}*"):
+    for key in place.client.scan_iter(f"{place.prefix}*", count=10_000):
         place.client.delete(key)
 
 
