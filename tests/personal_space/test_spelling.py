@@ -70,7 +70,7 @@ def found(typed):
         ("1 rte de la Grande Cascade 75016 Paris", LABELS[15]),
         ("4 rue Bjornstjerne Bjornson 75010 Paris", LABELS[16]),
         ("5 rue Curnonsky Lodz Thor Strasse 75017 Paris", LABELS[17]),
-        ("6 rue N.D. des Champs 75006 Paris", None),  # two words, of a letter each
+        ("6 rue N.-D. des Champs 75006 Paris", LABELS[18]),
         ("6 rue ND des Champs 75006 Paris", LABELS[18]),
         ("75014 Paris, avenue du Général Leclerc 12", LABELS[6]),
         ("  5   boulevard\u00a0Saint\u00adGermain,75005 Paris", None),  # a soft hyphen shows nothing, and parts nothing
@@ -78,6 +78,19 @@ def found(typed):
         ("１２ avenue du Général-Leclerc, 75014 Paris", LABELS[6]),
         ("1 rue de la Paix 75002", LABELS[21]),
         ("1 rue de la Paix Courbevoie", LABELS[22]),
+        ("5 bd St Germain", LABELS[1]),
+        ("n° 5, Bd. St-Germain", LABELS[1]),
+        ("Nº5 bd St-Germain Paris", LABELS[1]),
+        ("3bis r. Abbé Grégoire", LABELS[2]),
+        ("12 av du Gal Leclerc", LABELS[6]),
+        ("20 r du fbg St-Honoré", LABELS[10]),
+        ("5 bd St Germain, Paris 5e", LABELS[1]),
+        ("5 bd St Germain Paris 5 ème", LABELS[1]),
+        ("5 bd St Germain, 75005 PARIS 05", LABELS[1]),
+        ("5 bd St Germain Paris 5e arrondissement", LABELS[1]),
+        ("1 rue de la Paix, Paris 2e", LABELS[21]),
+        ("8 av. du Pdt Wilson, 75016 Paris", LABELS[8]),
+        ("8 av. du Pdt Wilson, Paris 16e", LABELS[8]),
     ],
 )
 def test_an_address_is_found_as_residents_write_it(typed, label):
@@ -88,7 +101,10 @@ def test_an_address_is_found_as_residents_write_it(typed, label):
     "typed",
     [
         "1 rue de la Paix",  # of which city?
-        "5 boulevard Saint-Germain",
+        "boulevard Saint-Germain",
+        "5 Saint-Germain",
+        "5 boulevard Saint-Germain, Paris 6e",
+        "5 boulevard Saint-Germain, Lyon 5e",
         "75005 Paris",
         "5 boulevard Saint-Germain, 75006 Paris",
         "5 boulevard Saint-Germain, 75005 Lyon",

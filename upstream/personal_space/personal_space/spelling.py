@@ -11,6 +11,7 @@ from pathlib import Path
 _KNOWN = tomllib.loads((Path(__file__).parent / "abbreviations.toml").read_text(encoding="utf-8"))
 _WORDS: dict[str, str] = _KNOWN["words"]
 _REPETITIONS: dict[str, str] = _KNOWN["repetitions"]
+_DISTRICTS: dict[str, str] = _KNOWN["districts"]
 _SMALL = frozenset(("a", "au", "aux", "d", "de", "des", "du", "et", "l", "la", "le", "les"))
 _WHOLE = {  # letters that Unicode does not take apart
     "œ": "oe",
@@ -28,6 +29,10 @@ _WHOLE = {  # letters that Unicode does not take apart
 _LETTERS = str.maketrans(_WHOLE)
 _NUMBER = re.compile(r"(\d+)([a-z]+)")  # 3bis, 3B
 _POSTCODE = re.compile(r"\d{5}")
+_NUMBER_SIGN = re.compile(r"^no? ?(?=\d)")  # n° 5
+_NOTRE_DAME = re.compile(r"\bn d\b")  # N.-D.
+_DISTRICT = re.compile(rf"\b({'|'.join(_DISTRICTS)}) (\d{{1,2}}) ?(?:e|er|eme)?(?: arrondissement)?$")
+_PASSY = {"75116": "75016"}  # a district with two postcodes; residents write either
 
 
 def plain(text: str) -> str:
@@ -43,22 +48,30 @@ def meaning(text: str) -> str:
 
 
 def meanings(label: str) -> set[str]:
-    """Return what a known address may be called: as a whole, or by its street with either the postcode or the city."""
+    """Return what a known address may be called: by its street, with or without its postcode and its city."""
     words = _words(label)
     place = next((at for at, word in enumerate(words) if at > 0 and _POSTCODE.fullmatch(word)), None)
     if place is None:
         return {_in_order(words)}
     street, postcode, city = words[:place], words[place : place + 1], words[place + 1 :]
-    return {_in_order([*street, *rest]) for rest in (postcode + city, postcode, city) if rest}
+    return {_in_order([*street, *rest]) for rest in ([], postcode, city, postcode + city)}
 
 
 def _words(text: str) -> list[str]:
-    words = [part for word in plain(text).split() for part in (_NUMBER.sub(r"\1 \2", word)).split()]
-    written = []
+    spelt = _NOTRE_DAME.sub("nd", _NUMBER_SIGN.sub("", plain(text)))
+    words = [part for word in _DISTRICT.sub(_postcode, spelt).split() for part in _NUMBER.sub(r"\1 \2", word).split()]
+    written: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
-        full = _REPETITIONS.get(word, word) if before.isdecimal() else word
-        written += _WORDS.get(full, full).split()
+        full = _REPETITIONS.get(word, word) if before.isdecimal() else _PASSY.get(word, word)
+        if not (_POSTCODE.fullmatch(full) and full in written):  # 75005 Paris 5e says it twice
+            written += _WORDS.get(full, full).split()
     return written
+
+
+def _postcode(district: re.Match[str]) -> str:
+    """Return `75005 paris` for `paris 5e`."""
+    city, number = district.groups()
+    return f"{_DISTRICTS[city]}{int(number):02} {city}"
 
 
 def _in_order(words: list[str]) -> str:
