@@ -24,7 +24,9 @@ INVISIBLE = [c for c in every if unicodedata.category(c) == "Cf"] + [
     *(chr(code) for code in range(0xE0100, 0xE01F0)),
     *"\U000e0000\U000e0080\U000e0fff",
 ]
-SEPARATORS = [c for c in every if unicodedata.category(c) in ("Zs", "Zl", "Zp", "Pd")] + list("\t\n\r●*|·•./_\\★■│")
+SEPARATORS = [c for c in every if unicodedata.category(c) in ("Zs", "Zl", "Zp", "Pd")] + list(
+    "\t\n\r●*|·•./_\\★■│~+=°⬤⚪⚫◦∘⁃∙⋅・･✱⁎❘⎯⏐❖✚➖˗。⭐🔵🔹"
+)
 
 TWINS = {
     **dict(zip("ABEKMHOPCTYXISJ", "АВЕКМНОРСТУХІЅЈ", strict=True)),

@@ -17,9 +17,10 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
 _SPACES = frozenset({"Zs", "Zl", "Zp"})
-# Beside spaces, dashes, boxes and geometric shapes.
-_SEPARATORS = frozenset("\t\n\v\f\r\x85.·․•‧∙⋅⚫*∗|∣‖¦_/\\,:'’‘ʼ★☆")
+# Beside spaces, dashes, boxes and geometric shapes, and signs that are called like one.
+_SEPARATORS = frozenset("\t\n\v\f\r\x85.*|∣_/\\,:'’‘ʼ~+=°")
 _SHAPES = range(0x2500, 0x2600)
+_SHAPE = re.compile(r"\b(?:BULLET|DOT|POINT|STOP|CIRCLE|RING|SQUARE|DIAMOND|STAR|ASTERISK|CROSS|BAR|LINE|MINUS)\b")
 _ARABIC_TATWEEL = "\u0640"  # it only makes the letter before it longer
 
 _SCRIPTS = frozenset(
@@ -78,7 +79,7 @@ def _read(character: str, country: str) -> str:
     category = unicodedata.category(character)
     if category == "Pd" or character == "−":
         return "-"
-    if category in _SPACES or character in _SEPARATORS or ord(character) in _SHAPES:
+    if category in _SPACES or character in _SEPARATORS or _is_shape(character):
         return " "
     digit = unicodedata.digit(character, None)
     if digit is not None:
@@ -88,6 +89,13 @@ def _read(character: str, country: str) -> str:
     if character == _ARABIC_TATWEEL or _is_loose_vowel(character):
         return ""
     raise _unreadable()
+
+
+def _is_shape(character: str) -> bool:
+    if ord(character) in _SHAPES:
+        return True
+    is_sign = not character.isascii() and unicodedata.category(character)[0] in "PS"
+    return is_sign and _SHAPE.search(unicodedata.name(character, "")) is not None
 
 
 def _letter(character: str, country: str) -> str:
