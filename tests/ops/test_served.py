@@ -23,7 +23,7 @@ from ops.embedded.programs import FOLDER
 from ops.embedded.supervisor import Supervisor
 from tests.city import PermitHub, until
 
-QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", *(f"deliver.{name}" for name in ADAPTERS)}
+QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}
 LONG = 60  # seconds; none of it is spent where workers answer
 SHORT = 0.5
 
