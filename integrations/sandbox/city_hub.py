@@ -265,20 +265,20 @@ class Server(Provider):
     def _replace(self, new: Permit) -> None:
         old = self._store.series[new.series].permits.get(new.id) if new.series in self._store.series else None
         if old is not None and self._store.replace(new):
-            self.held.pop(_name(old), None)
+            self.held.pop(old.name, None)
             self._show([new])
 
     def _delete(self, old: Permit) -> None:
         counts = old.series in self._store.series and self._store.series[old.series].active
         self._store.delete(old)
         if counts:
-            self.held.pop(_name(old), None)
+            self.held.pop(old.name, None)
 
     def _show(self, permits: Sequence[Permit]) -> None:
         """Tell the control of permits, if they count."""
         for permit in permits:
             if self._store.series[permit.series].active:
-                self.held[_name(permit)] = documents.record(permit, self._zone)
+                self.held[permit.name] = documents.record(permit, self._zone)
 
     def _show_all(self) -> None:
         self.held.clear()
@@ -295,11 +295,6 @@ ROUTES: Sequence[tuple[re.Pattern[str], Mapping[str, Handler]]] = (
     (re.compile(r"/permitseries/([^/.]+)/"), {"GET": Server.show_series, "DELETE": Server.delete_series}),
     (re.compile(r"/permitseries/([^/.]+)/activate/"), {"POST": Server.activate_series}),
 )
-
-
-def _name(permit: Permit) -> str:
-    """Return what the control calls a permit; one without an external id by its number."""
-    return f"#{permit.id}" if permit.external_id is None else permit.external_id
 
 
 def _references(*external_ids: str | None) -> tuple[str, ...]:

@@ -26,6 +26,11 @@ class Permit(NamedTuple):
     subjects: tuple[Item, ...]
     areas: tuple[Item, ...]
 
+    @property
+    def name(self) -> str:
+        """Return what the control calls it; one without an external id by its number."""
+        return f"#{self.id}" if self.external_id is None else self.external_id
+
 
 @dataclass(slots=True)
 class Series:

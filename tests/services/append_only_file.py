@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import redis
+
+AT_ONCE = timedelta(0)
+"""What an erasure waits before the file is rewritten, in these tests."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 - `until(condition)`: waits for a condition, with a deadline.
 - `street`: permits in every state that matters to the calendar, once it is settled.
 - `dying`: an upstream whose worker dies after each commit, before it publishes.
+- `word`: a name that is found again in a file; `cleared()` rewrites Redis' file until nothing waits for it.
 - `twins`: a provider in memory for each; `deliver()` drains to them, under the short time-outs of `quick`.
 """
 
@@ -13,7 +14,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -21,13 +23,16 @@ import structlog
 from integrations.memory import InMemory
 from ops.embedded.servers import Servers
 from tests.conftest import Database, own_database
+from tests.services.append_only_file import AT_ONCE
 from tests.services.dying import Dying
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of, read_settings, running_hub
 from tests.services.street import Street
 from tests.services.upstream import Upstream
+from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services.drain import Drain
+from worker.services.leftovers import clear
 from worker.services.publish import follow_redis
 from worker.settings import Settings
 
@@ -137,3 +142,23 @@ def dying(hub: Hub, today: date) -> Upstream:
     live = Dying(hub.live.client, hub.live.key(""), hub.zone)
     live.epoch = hub.live.epoch
     return Upstream(replace(hub, live=live), today)
+
+
+@pytest.fixture
+def word() -> str:
+    """Return a name that nobody else has."""
+    return f"Distinctive{uuid4().hex}"
+
+
+@pytest.fixture
+def cleared(hub: Hub, until) -> Callable[..., None]:
+    """Clear until nothing waits, as the clock's ticks do."""
+
+    def clear_all(of: Hub = hub, settle: timedelta = AT_ONCE) -> None:
+        def is_clear() -> bool:
+            clear(of, settle)
+            return transact(hub.engine, lambda db: db.exec_driver_sql("SELECT count(*) FROM leftovers").scalar()) == 0
+
+        until(is_clear, 60)
+
+    return clear_all

@@ -1,11 +1,8 @@
 """What was erased leaves Redis and its append-only file, whatever was under way."""
 
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import date
 from uuid import uuid4
 
 import pytest
@@ -14,32 +11,21 @@ from structlog.testing import capture_logs
 
 from ops.embedded.servers import Servers
 from schemas.receipts import RefusalCode
-from tests.services.append_only_file import File
-from tests.services.hubs import running_hub
+from tests.services.append_only_file import AT_ONCE, File
 from tests.services.kept import DAY, after
-from tests.services.upstream import ANNE, BOB, Upstream
-from worker import append_only
+from tests.services.upstream import ANNE, BOB
 from worker.db.engine import transact
 from worker.db.leftovers import Problem, read
 from worker.hub import Hub
 from worker.live import Live
 from worker.services import history
 from worker.services.leftovers import SETTLE, clear
-from worker.services.publish import follow_redis
 from worker.services.retention import purge
-
-AT_ONCE = timedelta(0)
 
 
 @pytest.fixture
 def file(hub: Hub, servers: Servers) -> File:
     return File(hub.live.client, servers.data / "valkey")
-
-
-@pytest.fixture
-def word() -> str:
-    """Return a name that nobody else has."""
-    return f"Distinctive{uuid4().hex}"
 
 
 @pytest.fixture
@@ -49,20 +35,6 @@ def anne(upstream, word) -> str:
     upstream.applied("resident.update_contact", name=word, email=f"{word}@example.fr")
     upstream.active(plate={"raw": plate}, address={"ban_id": f"b_{word[-9:]}", "label": word})
     return plate
-
-
-@pytest.fixture
-def cleared(hub: Hub, until) -> Callable[..., None]:
-    """Clear until nothing waits, as the clock's ticks do."""
-
-    def clear_all(of: Hub = hub, settle: timedelta = AT_ONCE) -> None:
-        def is_clear() -> bool:
-            clear(of, settle)
-            return transact(hub.engine, lambda db: db.exec_driver_sql("SELECT count(*) FROM leftovers").scalar()) == 0
-
-        until(is_clear, 60)
-
-    return clear_all
 
 
 def without_right(hub: Hub) -> Iterator[Hub]:
@@ -239,71 +211,3 @@ def test_what_is_forgotten_in_time_leaves_the_file_too(upstream, evidence, hub, 
     upstream.lapsed()
     purge(hub, after(today - DAY, 12))
     assert evidence.query("SELECT resident_id FROM leftovers") == [(None,)]
-
-
-@pytest.fixture(scope="module")
-def own_servers() -> Iterator[Servers]:
-    """Run a Redis of our own, whose file may come to harm."""
-    with tempfile.TemporaryDirectory(prefix="hub-") as folder, Servers(Path(folder)) as servers:
-        yield servers
-
-
-@pytest.fixture
-def own_hub(settings, own_servers, kicks) -> Iterator[Hub]:
-    with running_hub(settings.model_copy(update={"redis_url": own_servers.valkey.url}), kicks.append) as hub:
-        follow_redis(hub)
-        yield hub
-
-
-def test_a_rewrite_that_fails_is_said_once_and_asked_for_again(own_hub, own_servers, evidence, word, today, cleared):
-    upstream, file = Upstream(own_hub, today), File(own_hub.live.client, own_servers.data / "valkey")
-    upstream.applied("resident.update_contact", name=word, email="anne@example.fr")
-    upstream.active(address={"ban_id": "b", "label": word})
-    upstream.applied("resident.erase")
-    in_the_way = file.folder / "appendonlydir"
-    aside = in_the_way.rename(file.folder / "aside")
-    in_the_way.touch()
-    with capture_logs() as logs:
-        for _ in range(3):
-            clear(own_hub, AT_ONCE)
-            while append_only.look(own_hub.live.client).is_being_rewritten:
-                time.sleep(0.005)
-    assert [entry["event"] for entry in logs] == ["append_only.failed"]
-    assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
-    in_the_way.unlink()
-    aside.rename(in_the_way)
-    cleared(own_hub)
-    assert not file.holds(word)
-    assert transact(own_hub.engine, read).problem is None
-
-
-def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_servers, evidence, today, cleared):
-    cleared(own_hub)
-    client = own_hub.live.client
-    upstream = Upstream(own_hub, today)
-    upstream.active()
-    upstream.applied("resident.erase")
-    client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, for a rewrite that can be looked at
-    client.mset({f"filler:{number}": number for number in range(300)})
-    try:
-        client.bgrewriteaof()
-        assert append_only.look(client).is_being_rewritten
-        clear(own_hub, AT_ONCE)
-        assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
-        assert append_only.rewrite(client) is append_only.Asked.NOT_NOW
-    finally:
-        client.config_set("rdb-key-save-delay", 0)
-    cleared(own_hub)
-
-
-def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today):
-    client = own_hub.live.client
-    upstream = Upstream(own_hub, today)
-    upstream.active()
-    upstream.applied("resident.erase")
-    client.config_set("appendonly", "no")
-    try:
-        clear(own_hub, AT_ONCE)
-        assert evidence.query("SELECT FROM leftovers") == []
-    finally:
-        client.config_set("appendonly", "yes")
