@@ -16,7 +16,7 @@ from worker.domain.refusal import RefusedError
 
 LAPSED = (Term(date(2024, 2, 28), date(2025, 2, 28)),)
 TODAY = date(2025, 3, 1)
-HERE, ZONES = Address("75114_1834_00010", "10 rue de l'Œuvre, 75014 Paris"), ("14A", "14B")
+HERE, ZONES = Address("75114_1834_00010", "10 rue de l'Œuvre Cæsar, 75014 Paris"), ("14A", "14B")
 
 
 def moved(make_permit, tariffs, address, zones):
@@ -28,9 +28,9 @@ def moved(make_permit, tariffs, address, zones):
     "label",
     [
         HERE.label,
-        "10 RUE DE L'OEUVRE 75014 PARIS",
-        "10, rue de l’œuvre 75014  Paris",
-        "10 rue de l'œuvre 75014 PARIS",
+        "10 RUE DE L'OEUVRE CAESAR 75014 PARIS",
+        "10, rue de l’œuvre cæsar 75014  Paris",
+        "10 rue de l'œuvre Cæsar 75014 PARIS",
     ],
 )
 def test_the_address_that_a_permit_has_is_refused(make_permit, tariffs, label):
@@ -78,15 +78,27 @@ def test_a_place_is_another_only_if_identifier_and_words_or_zones_are(new, zones
     assert (found is Difference.NONE) == (same_id and same_words)
 
 
-def test_the_vehicle_that_a_permit_has_is_refused(make_permit, tariffs):
+@pytest.mark.parametrize(
+    ("known", "typed", "country"),
+    [
+        ("EF-367-QS", "EF-367-QS", "FR"),
+        ("EF-367-QS", "ef 367 qs", "FR"),
+        ("B-NO 1234", "b-no 1234", "DE"),
+        ("АА 1234 ВВ", "AA 1234 BB", "UA"),
+    ],
+)
+def test_the_vehicle_that_a_permit_has_is_refused(make_permit, tariffs, known, typed, country):
+    permit = make_permit(plate=parse(known, country))
     with pytest.raises(RefusedError) as refused:
-        life.change_vehicle(make_permit(), parse("EF-367-QS", "FR"), TODAY, tariffs)
+        life.change_vehicle(permit, parse(typed, country), TODAY, tariffs)
     assert (refused.value.code, refused.value.field) == (RefusalCode.VEHICLE_UNCHANGED, "plate")
 
 
-def test_the_same_vehicle_can_be_spelt_otherwise(make_permit, tariffs):
-    plate = parse("ef 367 qs", "FR")
-    assert life.change_vehicle(make_permit(), plate, TODAY, tariffs).permit.plate == plate
+@pytest.mark.parametrize(("known", "typed"), [("BNO 1234", "B-NO 1234"), ("B-NO 1234", "B NO 1234")])
+def test_the_same_vehicle_can_be_shown_otherwise(make_permit, tariffs, known, typed):
+    plate = parse(typed, "DE")
+    permit = make_permit(plate=parse(known, "DE"))
+    assert life.change_vehicle(permit, plate, TODAY, tariffs).permit.plate == plate
 
 
 def test_the_same_letters_of_another_country_are_another_vehicle(make_permit, tariffs):

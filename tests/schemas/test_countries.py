@@ -32,7 +32,17 @@ def test_a_country_that_exists_keeps_its_code(code):
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [("UK", "GB"), ("EL", "GR"), ("D", "DE"), ("F", "FR"), ("IRL", "IE"), ("FL", "LI"), ("RKS", "XK"), ("RE", "FR")],
+    [
+        ("UK", "GB"),
+        ("EL", "GR"),
+        ("D", "DE"),
+        ("F", "FR"),
+        ("IRL", "IE"),
+        ("FL", "LI"),
+        ("S", "SE"),
+        ("RKS", "XK"),
+        ("RE", "FR"),
+    ],
 )
 def test_another_spelling_is_read_as_the_country(code, expected):
     assert country_of(code) == expected

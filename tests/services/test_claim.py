@@ -124,9 +124,11 @@ def test_claims_at_once_share_nothing(upstream, take):
     assert len(claimed) == len(set(claimed)) > 0
 
 
-def test_what_the_provider_already_holds_is_not_sent_again(upstream, permit_id, evidence, take, end):
+def test_what_the_provider_already_holds_is_not_sent_again(upstream, evidence, take, end):
+    permit_id = upstream.active(plate={"raw": "B-NO 1234", "country": "DE"})
+    upstream.allow()
     end(take()[0])
-    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "ef 367 qs"})
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "B NO 1234", "country": "DE"})
     assert evidence.shares(permit_id)[PROVIDER]["wanted_version"] == 2
     assert take() == []
     share = evidence.shares(permit_id)[PROVIDER]

@@ -18,6 +18,7 @@ from worker.domain import terms as term_rules
 from worker.domain.addresses import Difference
 from worker.domain.pending import Address, NewAddress, NewTerm, Pending
 from worker.domain.permit import Permit, Status, address_change_cents
+from worker.domain.plate_looks import shown
 from worker.domain.plates import Plate
 from worker.domain.refusal import RefusedError
 from worker.domain.tariffs import Tariffs
@@ -126,11 +127,11 @@ def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) 
     """Move a permit to another vehicle, at once.
 
     Raises:
-        RefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate`; another spelling changes what is shown.
+        RefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate`: it would be shown as it is.
     """
     if not permit.can_change or permit.renewal_open(today, tariffs):
         raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    if plate == permit.plate:
+    if (plate.country, shown(plate)) == (permit.plate.country, shown(permit.plate)):
         raise RefusedError(RefusalCode.VEHICLE_UNCHANGED, "plate")
     return Change(replace(permit, plate=plate), EventType.PERMIT_VEHICLE_CHANGED)
 
