@@ -42,8 +42,8 @@ def read_jobs(content: bytes) -> list[JobRead | UnreadableError]:
 
 def _lines(content: bytes) -> Iterator[JobRead | UnreadableError]:
     """Read line by line. Only a line feed ends a line: the other ends may stand within a string of JSON."""
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if line.strip():
+    for number, marked in enumerate(content.split(b"\n"), 1):
+        if (line := marked.removeprefix(codecs.BOM_UTF8)).strip():  # files that were joined have more than one mark
             place = f"line {number}"
             try:
                 yield _job(place, _parsed(line))

@@ -97,6 +97,12 @@ def test_what_cannot_be_sent_is_said_before_anything_is_sent(either: Hub, kind: 
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("job_id", [17, "zz", "", None])
+def test_what_is_no_uuid_is_said_to_be_none(either: Hub, job_id: object) -> None:
+    with pytest.raises(InvalidJob, match="the job_id is no UUID"):
+        either.submit("permit.cancel", resident_id="r-1", job_id=job_id)
+
+
 def test_a_job_that_was_not_answered_goes_out_again_the_same_to_the_last_byte(
     either: Hub, toy: ToyHub, bulk: str
 ) -> None:

@@ -42,7 +42,7 @@ class Calls:
         UUIDs, dates and aware datetimes may be given as such.
 
         Raises:
-            InvalidJob: the kind is unknown, a value has no form in JSON, or the whole is too large.
+            InvalidJob: unknown kind, no UUID as `job_id`, a value without a form in JSON, or too large as a whole.
         """
         if kind not in QUEUES:
             raise InvalidJob("unknown kind of job")
@@ -54,7 +54,11 @@ class Calls:
         }
         whole = envelope | fields
         try:
-            job = Job(kind, UUID(str(whole["job_id"])), write(whole))
+            job_id = UUID(str(whole["job_id"]))
+        except ValueError:
+            raise InvalidJob("the job_id is no UUID") from None
+        try:
+            job = Job(kind, job_id, write(whole))
             size = len(job.text.encode())
         except (TypeError, ValueError, RecursionError):
             raise InvalidJob("a field of the job has no form in JSON") from None
