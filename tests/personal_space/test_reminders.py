@@ -80,9 +80,12 @@ def test_a_refused_address_is_told_in_english(city, visit, anne):
 def test_whoever_has_no_known_address_is_promised_no_e_mail_and_told_what_to_do(city, visit, bob):
     visitor, english = visit(bob.resident_id), visit(bob.resident_id, language="en")
     assert UNKNOWN in section(visitor)
-    assert "Vérifiez qu'elle figure dans ce compte, puis connectez-vous ici à nouveau." in section(visitor)
+    assert (
+        "Assurez-vous qu'elle figure dans ce compte et qu'elle y est vérifiée, puis connectez-vous ici à nouveau."
+        in section(visitor)
+    )
     assert "We do not know your e-mail address: no reminder reaches you." in section(english)
-    assert "Check that it is in that account, then sign in here again." in section(english)
+    assert "Check that it is in that account and verified there, then sign in here again." in section(english)
     assert REMINDED not in section(visitor)
     assert {STOP} == {offer for offer in (RETRY, STOP, AGAIN) if offer in section(visitor)}
     choose(visitor, "none")

@@ -120,11 +120,11 @@ def entered(city, visit, account):
 
 def test_an_address_that_the_provider_does_not_vouch_for_is_not_used_and_that_is_told(city, visit):
     for sub in ("r-charlie", "r-sacha"):
-        assert "n'est pas vérifiée par MonParis" in entered(city, visit, city.accounts[sub]).replace("\xa0", " ")
+        assert "n'a pas été vérifiée par MonParis" in entered(city, visit, city.accounts[sub]).replace("\xa0", " ")
         assert not city.hub.space(sub)
 
 
 def test_a_resident_with_no_name_in_one_claim_is_reached_under_its_parts(city, visit):
     page = entered(city, visit, city.accounts["r-morgan"])
-    assert "n'est pas vérifiée" not in page
+    assert "n'a pas été vérifiée" not in page
     until(lambda: (city.hub.space("r-morgan") or {}).get("reminders", {}).get("email_known"), "the contact")

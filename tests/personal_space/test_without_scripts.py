@@ -36,7 +36,7 @@ def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city, 
     act(page, "Changer de véhicule")
     page.get_by_label("Immatriculation", exact=True).fill(third)
     page.get_by_role("button", name="Changer de véhicule").click()
-    expect(page.get_by_role("alert")).to_contain_text(f"Elle sera connue comme {third} (France)")
+    expect(page.get_by_role("alert")).to_contain_text(f"Elle sera enregistrée sous la forme {third} (France)")
     page.get_by_role("button", name="Changer de véhicule").click()
     assert shown(cards(page).first)[0] == third
     act(page, "Changer d'adresse")

@@ -25,8 +25,8 @@ from personal_space.settings import settings
 
 RETURN = "/connexion/retour"
 UNVERIFIED = N_(
-    "Votre adresse de courriel n'est pas vérifiée par MonParis : elle ne sert pas à vos rappels. Vérifiez-la dans "
-    "votre compte MonParis, puis reconnectez-vous."
+    "Votre adresse de courriel n'a pas été vérifiée par MonParis : vos rappels n'y seront pas envoyés. Faites-la "
+    "vérifier dans votre compte MonParis, puis connectez-vous ici à nouveau."
 )
 
 
