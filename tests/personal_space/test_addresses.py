@@ -14,6 +14,7 @@ ADDRESSES = Addresses.load(SAMPLE_ADDRESSES)
     [
         "12 avenue des Érables, 75013 Paris",
         "12 AVENUE DES ERABLES 75013 PARIS",
+        "12 av. des Erables",
         "  12  avenue des e\u0301rables ,75013 paris ",
     ],
 )
@@ -24,7 +25,9 @@ def test_an_address_is_found(typed):
     assert found.zones
 
 
-@pytest.mark.parametrize("typed", ["", "12", "12 avenue des Érables", "<b>12 avenue des Érables, 75013 Paris"])
+@pytest.mark.parametrize(
+    "typed", ["", "12", "avenue des Érables", "12 bis avenue des Érables", "<b>12 avenue des Érables, 75013 Paris"]
+)
 def test_anything_else_is_not(typed):
     assert ADDRESSES.find(typed) is None
 

@@ -106,7 +106,7 @@ def test_a_changed_vehicle_with_an_unusual_plate_is_asked_about_in_the_residents
     visitor = visit(anne.resident_id, language="en")
     path, typed = f"/droits/{anne.permit_id}/vehicule", {"plate": "b no 9", "country": "FR"}
     page = main(visitor.send(path, **typed))
-    assert "Is this your registration? It will be known as B NO 9 (France), which is unusual" in text(page)
+    assert "Is this your registration? It will be recorded as B NO 9 (France), which is unusual" in text(page)
     assert visitor.post(path, hidden(page) | typed).status_code == 303
     assert city.hub.space(anne.resident_id)["cards"][0]["plate"] == "B NO 9"
 
