@@ -59,6 +59,8 @@ def _list(content: bytes) -> list[object]:
     except ValueError as error:
         raise UnreadableError(f"the list {_reason(error)}") from None
     assert isinstance(parsed, list)
+    if not parsed:
+        raise UnreadableError("it holds no job")
     return parsed
 
 

@@ -75,6 +75,7 @@ def test_a_line_that_is_no_job_is_named_and_the_others_are_read(line: bytes, com
         (b"", "it holds no job"),
         (b"\xef\xbb\xbf", "it holds no job"),
         (b" \r\n\n", "it holds no job"),
+        (b" [ ]\n", "it holds no job"),
         (json.dumps(JOB).encode("utf-16"), "it is UTF-16 or UTF-32: save it as UTF-8"),
         (b"\xfe\xff" + json.dumps(JOB).encode("utf-16-be"), "it is UTF-16 or UTF-32: save it as UTF-8"),
         (json.dumps(JOB).encode("utf-32"), "it is UTF-16 or UTF-32: save it as UTF-8"),
