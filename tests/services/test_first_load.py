@@ -6,8 +6,11 @@ import pytest
 
 from integrations import registry
 from integrations.base import Limit
+from integrations.errors import FailureCode, UnclearError
+from integrations.memory import Fault
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE
+from worker.domain.breaker import FAILURES_TO_OPEN
 from worker.services.drain import Drain
 
 CITY = "city_hub"
@@ -55,3 +58,16 @@ def test_changes_that_cannot_share_a_request_use_no_more_requests_than_are_grant
     asyncio.run(Drain(limited, hub.today).run())
     assert len(twins[CITY].calls) == 5  # a tenth of the limit at once, half of it kept
     assert evidence.value("SELECT count(*) FROM shares WHERE provider = %s AND lease_id IS NOT NULL", CITY) == 0
+
+
+def test_a_request_that_failed_counts_once_for_the_breaker_however_many_permits_it_carried(fill, hub, twins, evidence):
+    fill(60)
+    twin = twins[CITY]
+    lane = lane_of(hub, twin)
+    for failed, breaker in enumerate(["closed"] * (FAILURES_TO_OPEN - 1) + ["open"], 1):
+        with evidence.database.connect() as connection:
+            connection.execute("UPDATE shares SET requests = 0, due_at = now() WHERE provider = %s", [CITY])
+        twin.fail(Fault(UnclearError(CITY, FailureCode.SERVER_ERROR, status=500)))
+        asyncio.run(Drain(lane, hub.today).run())
+        assert len(twin.calls) == 60 * failed
+        assert evidence.query("SELECT breaker FROM providers WHERE provider = %s", CITY) in ([(breaker,)], [])

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import inf
 from random import random
 from typing import cast
 
@@ -50,7 +50,7 @@ class Lane:
     limiter: Limiter
     gate: Gate = OPEN_TO_ALL  # as of the last claim
     in_flight: int | None = None  # requests at once, where the provider has a setting of its own
-    failures: int = 0  # in a row
+    failures: int = 0  # exchanges in a row
     store: str | None = None  # what its copies lie in, as far as the database is known to know it
     took: float | None = None  # seconds that its slowest exchanges took of late
     window: Window = field(init=False)
@@ -78,12 +78,20 @@ class Lane:
         return 1 if capabilities.batch_of_first_puts else capabilities.batch
 
     def note_exchange(self, sent_at: float, now: float, results: Sequence[Result], under_way: int) -> None:
-        """Note how an exchange went: its time, a decaying maximum, and what that says of the window."""
+        """Note how an exchange went: its time, a decaying maximum, and what that says of the window and the breaker.
+
+        An exchange counts once, however many changes it carried.
+        """
         self.took = max(now - sent_at, (self.took or 0.0) * FORGETS)
+        answered = any(result.outcome in ANSWERED for result in results)
         if any(result.code == FailureCode.TIMED_OUT for result in results):
             self.window.note_time_out(sent_at, now)
-        elif any(result.outcome in ANSWERED for result in results):
+        elif answered:
             self.window.note_answer(under_way)
+        if answered:
+            self.failures = 0
+        elif any(result.code not in SAYS_NOTHING for result in results):
+            self.failures += 1
 
     def judge(self, db: Connection, results: Sequence[Result]) -> bool:
         """Draw the conclusions about the provider, in the transaction that records the results.
@@ -92,16 +100,13 @@ class Lane:
         """
         told = False
         if any(result.outcome in ANSWERED for result in results):
-            self.failures = 0
             if self.gate.breaker is not BreakerState.CLOSED:
                 told = providers.close_breaker(db, self.name)
-        else:
-            self.failures += ceil(sum(result.code not in SAYS_NOTHING for result in results) / self.batch)
-            if self.gate.breaker is not BreakerState.CLOSED:
-                vain = self.failures - FAILURES_TO_OPEN
-                providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
-            elif self.failures >= FAILURES_TO_OPEN:
-                told = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
+        elif self.gate.breaker is not BreakerState.CLOSED:
+            vain = self.failures - FAILURES_TO_OPEN
+            providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
+        elif self.failures >= FAILURES_TO_OPEN:
+            told = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
         told |= self._note_store(db)
         holds = [result.hold for result in results if result.hold is not None]
         if holds:
