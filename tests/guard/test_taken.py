@@ -9,7 +9,7 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from worker.tasks.taken import Source, TakenMessages
 
@@ -136,3 +136,18 @@ def test_a_server_that_has_forgotten_the_scripts_is_told_them_again(place: Place
     place.client.script_flush()
     assert place.taken.put_back_first("tag") is None
     assert place.waiting() == [b"one"]
+
+
+def test_a_full_server_gives_its_messages_away_and_takes_them_back(place: Place) -> None:
+    place.push(b"one", b"two")
+    place.client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(OutOfMemoryError):
+            place.push(b"three")
+        assert place.taken.take("first", 1, [JOBS]) == ("jobs", b"one")
+        assert place.taken.take("second", 1, [JOBS]) == ("jobs", b"two")
+        assert place.taken.put_back_first("second") is None
+        assert place.taken.put_back_last("first", b"one again") is None
+    finally:
+        place.client.config_set("maxmemory", 0)
+    assert (place.waiting(), place.noted()) == ([b"two", b"one again"], {})

@@ -12,7 +12,8 @@ from typing import cast
 import redis
 
 # The item is noted before it is popped: a script that fails half way leaves it where it was. What is no list is passed
-# over, so that it stops no other queue.
+# over, so that it stops no other queue. Each script that stores something begins with a write that takes no memory:
+# after one, a server that is full lets the rest pass, and so the queues that filled it are worked off.
 # KEYS: entries, index, then the lists in the order to look. ARGV: tag, now, then the name of each list's queue.
 _TAKE = """
 local held = redis.call('HGET', KEYS[1], ARGV[1])
@@ -23,6 +24,7 @@ for i = 3, #KEYS do
   local item = last[1]
   if item then
     local entry = ARGV[i] .. '\\n' .. item
+    redis.call('ZREM', KEYS[2], ARGV[1])
     redis.call('HSET', KEYS[1], ARGV[1], entry)
     redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
     redis.call('RPOP', KEYS[i])
@@ -39,6 +41,7 @@ local entry = redis.call('HGET', KEYS[1], ARGV[1])
 if entry then
   local queue, item = string.match(entry, '^([%w._-]+)\\n(.*)$')
   if not queue then return entry end
+  redis.call('HDEL', KEYS[1], '')
   redis.call(ARGV[3], ARGV[2] .. queue, ARGV[4] or item)
   redis.call('HDEL', KEYS[1], ARGV[1])
 end
