@@ -13,7 +13,7 @@ import redis
 
 from tests.guard import handing_over
 from tests.guard.handing_over import HANDLED, PREFIX, QUEUE, Blow, draining, looping, relay
-from tests.guard.harness import Raw, eventually
+from tests.guard.harness import Raw, Worker, eventually
 
 KILLS = 50  # in each of four instants
 SECONDS = 60.0
@@ -92,3 +92,16 @@ def test_these_rights_are_enough_to_take_messages_and_put_them_back(store: redis
             eventually(lambda: not store.exists(f"{PREFIX}taken"), "both acknowledged", SECONDS)
     finally:
         store.acl_deluser("consumer")
+
+
+def test_a_worker_empties_the_queues_of_a_full_server(worker: Worker) -> None:
+    eventually(worker.is_drained, "rest")
+    with worker.redis.pipeline() as together:
+        together.lpush(f"{worker.prefix}jobs", *(Raw(task="hub.ping").item() for _ in range(3)))
+        together.config_set("maxmemory", 1)
+        together.execute()
+    try:
+        eventually(worker.is_drained, "all taken", SECONDS)
+    finally:
+        worker.redis.config_set("maxmemory", 0)
+    assert worker.call("hub.ping", seconds=SECONDS) == "pong"
