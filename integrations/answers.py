@@ -1,5 +1,6 @@
 """What an answer's bytes say: undone from their encoding, read as text, parsed as JSON; or why they cannot be read."""
 
+import codecs
 import json
 import zlib
 
@@ -9,12 +10,12 @@ from integrations.errors import FailureCode
 
 LARGEST_ANSWER = 1_000_000  # bytes, as they come and when they are unpacked
 
-CHARSETS = frozenset({"iso-8859-1", "latin-1", "latin1", "iso-8859-15", "windows-1252", "cp1252"})
-"""What old servers write JSON in, if they say so; anything of Unicode is recognised by itself."""
+CHARSETS = frozenset({"iso8859-1", "iso8859-15", "cp1252"})
+"""What old servers write JSON in, if they say so by any of its names; anything of Unicode is recognised by itself."""
 
 GZIP, ZLIB, BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 FORMS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, BARE)}  # some send deflate without its frame
-NO_BODY = b""
+GZIP_BEGINS = b"\x1f\x8b"  # as no JSON does; a transfer coding, and some gateways, do not announce it here
 
 
 class UnreadableError(Exception):
@@ -31,9 +32,9 @@ def read(raw: bytes, response: httpx.Response) -> object:
     Raises:
         UnreadableError: it is none, or not in a form that we read.
     """
-    if raw == NO_BODY and response.is_success:
+    body = _unpacked(raw, response.headers) if raw else raw
+    if not body.strip() and response.is_success:
         return None
-    body = _unpacked(raw, response.headers)
     try:
         return _parsed(body, response.charset_encoding)
     except (ValueError, RecursionError):
@@ -44,15 +45,26 @@ def _parsed(body: bytes, charset: str | None) -> object:
     try:
         return json.loads(body)  # UTF-8, UTF-16 or UTF-32, with a byte order mark or without
     except UnicodeDecodeError:
-        if charset is None or charset.lower() not in CHARSETS:
-            raise UnreadableError(FailureCode.CHARSET_UNKNOWN) from None
-    return json.loads(body.decode(charset))
+        codec = _codec(charset)
+    return json.loads(body.decode(codec))
+
+
+def _codec(charset: str | None) -> str:
+    try:
+        codec = codecs.lookup(charset or "").name
+    except (LookupError, ValueError):
+        codec = ""
+    if codec not in CHARSETS:
+        raise UnreadableError(FailureCode.CHARSET_UNKNOWN) from None
+    return codec
 
 
 def _unpacked(raw: bytes, headers: httpx.Headers) -> bytes:
     """Return a body as it was before it was compressed; nobody asked for that, but some gateways do it all the same."""
     names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
     done = [name for name in names if name not in {"", "identity"}]
+    if not done and raw.startswith(GZIP_BEGINS):
+        done = ["gzip"]
     if not done:
         return raw
     if len(done) > 1 or done[0] not in FORMS:
@@ -75,5 +87,5 @@ def _inflated(raw: bytes, form: int) -> bytes:
             raise UnreadableError(FailureCode.ANSWER_TOO_LARGE)
         if not piece.eof:
             raise zlib.error("cut short")
-        raw = piece.unused_data
+        raw = piece.unused_data.lstrip(b"\0")  # padding
     return bytes(found)

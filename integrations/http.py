@@ -220,6 +220,8 @@ class ProviderClient:
             return unclear(FailureCode.SERVER_ERROR)
         if 300 <= status < 400:
             return unclear(FailureCode.REDIRECTED)
+        if status < 200:
+            return unclear(FailureCode.ANSWER_UNREADABLE)
         if problem is not None:
             # Also for a 4xx: not the provider's own words, so somebody in between speaks. A wrong page at their address
             # must neither park a permit for good nor pass for "we hold nothing of that reference".

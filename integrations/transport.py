@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.addresses import is_literal, is_public
@@ -66,6 +67,15 @@ class PublicResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the resolver that is asked."""
         await self._resolver.close()
+
+
+class _Response(aiohttp.ClientResponse):
+    """An answer without its reason: those words are for people, and httpx takes none but of UTF-8."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        await super().start(connection)
+        self.reason = None
+        return self
 
 
 @dataclass(slots=True)
@@ -185,6 +195,7 @@ def _open(trust: ssl.SSLContext, connections: int, access: ProviderSettings) -> 
                 socket_factory=connect_by,
             ),
             request_class=BoundedRequest,
+            response_class=_Response,
             max_line_size=LARGEST_FIELD,
             max_field_size=LARGEST_FIELD,
             max_headers=MOST_HEADERS,

@@ -45,6 +45,8 @@ READ = {
     "a flood of cookies": sized(*(f"Set-Cookie: a{number}=b; Path=/" for number in range(150))),
     "a long reason": sized(status="HTTP/1.1 200 " + "y" * 9_000),
     "no reason": sized(status="HTTP/1.1 200"),
+    "a reason in Latin 1": sized(status="HTTP/1.1 200 Réussi").replace("é".encode(), b"\xe9"),
+    "a reason of any bytes": sized(status="HTTP/1.1 200 é").replace("é".encode(), b"\xff\xfe"),
     "a folded header": sized("X-Folded: a\r\n  b"),
     "lines that end in LF": sized("X: y").replace(b"\r\n", b"\n"),
     "a header twice": sized("Content-Type: application/json", "Content-Type: application/json"),
@@ -64,6 +66,7 @@ READ = {
     "UTF-16, not said": sized(body=TEXT.encode("utf-16-le")),
     "UTF-32": sized(body=TEXT.encode("utf-32")),
     "Latin 1": sized("Content-Type: application/json; charset=ISO-8859-1", body=TEXT.encode("latin-1")),
+    "Latin 1 by another name": sized("Content-Type: text/json; charset=ISO_8859-1", body=TEXT.encode("latin-1")),
     "windows-1252": sized("Content-Type: application/json; charset=windows-1252", body=TEXT.encode("cp1252")),
     "UTF-8 called Latin 1": sized("Content-Type: application/json; charset=ISO-8859-1"),
     "an unknown charset of ASCII": sized("Content-Type: application/json; charset=x-ours", body=b'{"id":"\\u00c9"}'),
@@ -75,10 +78,22 @@ READ = {
         "Content-Encoding: gzip",
         body=b"%x\r\n" % len(gzip.compress(JSON)) + gzip.compress(JSON) + b"\r\n0\r\n\r\n",
     ),
+    "gzip that fills a block": sized("Content-Encoding: gzip", body=gzip.compress(JSON) + bytes(20)),
+    "gzip that is not announced": sized(body=gzip.compress(JSON)),
+    "gzip as a transfer coding": headed(
+        "Transfer-Encoding: gzip, chunked",
+        body=b"%x\r\n" % len(gzip.compress(JSON)) + gzip.compress(JSON) + b"\r\n0\r\n\r\n",
+    ),
     "deflate": sized("Content-Encoding: deflate", body=zlib.compress(JSON)),
     "deflate without its frame": sized("Content-Encoding: deflate", body=bare(JSON)),
     "identity": sized("Content-Encoding: identity"),
     "an empty encoding": sized("Content-Encoding: "),
+}
+EMPTY = {
+    "nothing": sized(body=b""),
+    "a line feed": sized(body=b"\r\n"),
+    "gzip of nothing": sized("Content-Encoding: gzip", body=gzip.compress(b"")),
+    "nothing, called gzip": sized("Content-Encoding: gzip", body=b""),
 }
 UNTIL_CLOSED = {
     "HTTP/1.0": headed("Content-Type: application/json", status="HTTP/1.0 200 OK"),
@@ -98,6 +113,7 @@ UNREAD = {
     "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", FailureCode.HEAD_UNREADABLE),
     "a page without a head": (b"<html>\r\n\r\n", FailureCode.HEAD_UNREADABLE),
     "a header without a colon": (b"HTTP/1.1 200 OK\r\nnothing\r\n\r\n", FailureCode.HEAD_UNREADABLE),
+    "a status below all": (sized(status="HTTP/1.1 099 OK"), FailureCode.ANSWER_UNREADABLE),
     "a status of letters": (b"HTTP/1.1 abc OK\r\n\r\n", FailureCode.HEAD_UNREADABLE),
     "a length of letters": (headed("Content-Length: ten"), FailureCode.HEAD_UNREADABLE),
     "two lengths": (headed("Content-Length: 1", "Content-Length: 2"), FailureCode.HEAD_UNREADABLE),
@@ -145,6 +161,11 @@ def test_an_answer_is_read_and_its_connection_kept(data: bytes) -> None:
 
     assert [answer.data for answer in answers] == [DATA, DATA]
     assert server.connections == [0, 0]
+
+
+@pytest.mark.parametrize("data", EMPTY.values(), ids=EMPTY)
+def test_a_success_without_a_body_says_nothing_more(data: bytes) -> None:
+    assert exchange(always(data)) == Answer(200, None)
 
 
 @pytest.mark.parametrize("data", UNTIL_CLOSED.values(), ids=UNTIL_CLOSED)
