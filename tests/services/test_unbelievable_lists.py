@@ -14,7 +14,7 @@ from tests.services.hubs import lane_of
 from worker.db import reconciliations, status
 from worker.db.engine import transact
 from worker.services.drain import Drain
-from worker.services.reconcile import REPEATED_MARGIN, reconcile
+from worker.services.reconcile import MOST_FOREIGN, REPEATED_MARGIN, reconcile
 
 PROVIDER = "easypark"
 CITY = "city_hub"
@@ -67,6 +67,7 @@ def test_more_strange_copies_than_can_be_ours_end_it_and_none_is_touched(held, q
 
     assert (run.code, run.finished_at is None) == ("too_many_orphans", False)
     assert evidence.query("SELECT * FROM shares ORDER BY reference") == before
+    assert transact(quick.engine, partial(reconciliations.forget_copies, most=1_000)) < 1_000
     assert evidence.query("SELECT count(*) FROM reconciled_copies") == [(0,)]
     assert evidence.query(EVENTS, PROVIDER) == [FAILED]
     told = transact(quick.engine, lambda db: status.read(db, [PROVIDER])).providers[0]
@@ -117,6 +118,16 @@ def test_pages_that_repeat_for_ever_end(held, quick, kind, evidence):
     assert run.code == "list_endless"
     assert run.pages <= REPEATED_MARGIN + 2
     assert evidence.query(EVENTS, PROVIDER) == [FAILED]
+
+
+def test_pages_of_others_copies_that_repeat_for_ever_end(held, quick):
+    class Others(InMemory):
+        async def page(self, cursor):
+            return Page((), "again", foreign=MOST_FOREIGN // 4)
+
+    run = run_on(quick, PROVIDER, Others(PROVIDER, held.capabilities))
+
+    assert run.code == "list_endless"
 
 
 def test_copies_that_are_listed_twice_are_no_circle(held, quick):

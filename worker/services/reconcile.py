@@ -53,6 +53,9 @@ goes far beyond is another's, or made up: removing it would be no less wrong tha
 REPEATED_MARGIN = 100
 """Copies listed again, or pages without any, that a list may have beside one repetition of each copy."""
 
+MOST_FOREIGN = 1_000_000
+"""Copies under references of another form than ours that a list may have: nothing else tells when these repeat."""
+
 
 class _UnbelievableError(Exception):
     """A list cannot be what the provider holds for us; `code` says why. Asking again does not help."""
@@ -186,7 +189,11 @@ def _believe(hub: Hub, run: Reconciliation) -> None:
     if run.orphans > hub.settings.orphan_margin + (run.expected or 0) * ORPHANS_PART:
         raise _UnbelievableError(TOO_MANY_ORPHANS)
     listed_once = run.copies - run.repeated
-    if run.repeated > listed_once + REPEATED_MARGIN or run.pages > run.copies + run.foreign_copies + REPEATED_MARGIN:
+    if (
+        run.repeated > listed_once + REPEATED_MARGIN
+        or run.pages > run.copies + run.foreign_copies + REPEATED_MARGIN
+        or run.foreign_copies > MOST_FOREIGN
+    ):
         raise _UnbelievableError(FailureCode.LIST_ENDLESS)
 
 
