@@ -216,6 +216,8 @@ class ProviderClient:
             return not_sent(FailureCode.UNAUTHORISED)
         if status in TOO_EARLY:
             return not_sent(FailureCode.UNAVAILABLE)
+        if status == 504:  # a gateway has waited for what stands behind it: as when we wait ourselves
+            return unclear(FailureCode.TIMED_OUT)
         if status >= 500:
             return unclear(FailureCode.SERVER_ERROR)
         if 300 <= status < 400:

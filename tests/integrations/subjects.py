@@ -164,7 +164,7 @@ FAULTS = {
     Kind.ERROR_AFTER: _unclear(FailureCode.SERVER_ERROR, Applied.BEFORE),
     Kind.RESET_BEFORE: _unclear(FailureCode.CONNECTION_LOST, Applied.NEVER),
     Kind.RESET_AFTER: _unclear(FailureCode.CONNECTION_LOST, Applied.BEFORE),
-    Kind.LATE: _unclear(FailureCode.SERVER_ERROR, Applied.LATER),
+    Kind.LATE: _unclear(FailureCode.TIMED_OUT, Applied.LATER),
     Kind.HTML: _unclear(FailureCode.ANSWER_UNREADABLE, Applied.NEVER),
     Kind.TRUNCATED: _unclear(FailureCode.ANSWER_UNREADABLE, Applied.BEFORE),
     Kind.LARGE: _unclear(FailureCode.ANSWER_TOO_LARGE, Applied.BEFORE),

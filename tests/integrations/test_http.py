@@ -38,7 +38,7 @@ def test_an_accepted_status_in_words_of_somebody_else_is_unclear() -> None:
         ("429 Too Many Requests", b"", NotSentError, FailureCode.THROTTLED),
         ("503 Service Unavailable", b"<html>", UnclearError, FailureCode.UNAVAILABLE),
         ("500 Internal Server Error", b"{}", UnclearError, FailureCode.SERVER_ERROR),
-        ("504 Gateway Timeout", b"", UnclearError, FailureCode.SERVER_ERROR),
+        ("504 Gateway Timeout", b"", UnclearError, FailureCode.TIMED_OUT),
         ("302 Found", b"", UnclearError, FailureCode.REDIRECTED),
         ("200 OK", b"<html>", UnclearError, FailureCode.ANSWER_UNREADABLE),
         ("200 OK", b'{"id":', UnclearError, FailureCode.ANSWER_UNREADABLE),
