@@ -11,7 +11,9 @@ from integrations.base import Change, Operation
 from integrations.memory import Applied, Fault, InMemory
 from tests.services.hubs import lane_of, read_settings
 from tests.services.upstream import BOB, EVERYONE
+from worker.limiter import Limiter
 from worker.services.drain import Drain
+from worker.services.lane import Lane
 
 PROVIDER = "easypark"
 HANGS = Fault(None)
@@ -56,7 +58,8 @@ def test_what_is_under_way_stays_within_the_window(upstream, quick, hub):
     assert (len(twin.held), twin.most) == (20, 3)  # of four slots, one is kept for what is urgent
 
 
-def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, evidence):
+@pytest.mark.parametrize("time_outs", [0, 3])
+def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, evidence, time_outs):
     upstream.active(BOB)
     upstream.allow(BOB)
     asyncio.run(Drain(lane_of(quick, twin), hub.today).run())
@@ -66,8 +69,11 @@ def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, e
     twin.fail(HANGS, count=3)
 
     async def withdraw_meanwhile() -> None:
-        draining = asyncio.create_task(Drain(lane_of(patient, twin), hub.today).run())
+        lane = lane_of(patient, twin)
+        draining = asyncio.create_task(Drain(lane, hub.today).run())
         await _reached(lambda: len(twin.calls) == 4)  # one that was, three that hang
+        for moment in range(time_outs):  # the window is narrower by now than what is under way
+            lane.window.note_time_out(moment, moment)
         upstream.refuse(BOB)
         await _reached(lambda: held not in twin.held)
         draining.cancel()
@@ -89,6 +95,12 @@ def test_a_window_that_would_leave_nothing_to_the_rest_is_refused(hub_environmen
 @pytest.mark.parametrize(("in_flight", "kept"), [(2, 1), (3, 2), (6, 4), (32, 4), (512, 4)])
 def test_a_provider_with_few_slots_has_some_for_what_is_urgent_and_some_for_the_rest(settings, in_flight, kept):
     assert settings.slots_kept(in_flight) == kept
+
+
+def test_a_provider_with_a_setting_of_its_own_has_a_window_of_its_own(hub, twin):
+    limiter = Limiter(hub.settings.redis_url, hub.settings.redis_prefix, PROVIDER, ())
+    window = Lane(hub, twin, limiter, in_flight=6).window
+    assert (window.most, window.kept, window.routine) == (6, 4, 2)
 
 
 def test_what_a_killed_drain_had_taken_is_finished_by_another(upstream, quick, deliver, twin, evidence, until):
