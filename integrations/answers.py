@@ -1,4 +1,4 @@
-"""What an answer's bytes say: undone from their encoding, read as text, parsed as JSON; or why they cannot be read."""
+"""From an answer's bytes to its JSON: unpacked, decoded, parsed; or why it cannot be read."""
 
 import codecs
 import json
@@ -60,7 +60,7 @@ def _codec(charset: str | None) -> str:
 
 
 def _unpacked(raw: bytes, headers: httpx.Headers) -> bytes:
-    """Return a body as it was before it was compressed; nobody asked for that, but some gateways do it all the same."""
+    """Return a body uncompressed; we ask for no compression, but some gateways compress all the same."""
     names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
     done = [name for name in names if name not in {"", "identity"}]
     if not done and raw.startswith(GZIP_BEGINS):

@@ -127,13 +127,13 @@ class Listing(Adapter, Protocol):
 
 
 class Storing(Adapter, Protocol):
-    """A provider that tells what its copies lie in."""
+    """A provider that names the store of its copies."""
 
     @property
     def store(self) -> str | None:
-        """Return what the last answer about a put named; None: no answer did so far.
+        """Return the store that the last answer about a put named; None: no answer did so far.
 
-        When it is another one than before, what the provider held is not held any more, or not where it counts.
+        If it changes, the provider has lost its copies, or they lie where they no longer count.
         """
 
 

@@ -1,7 +1,7 @@
 """The moment after which no byte of a change may leave, held at the last place before the network.
 
-A caller's `asyncio.timeout_at` is not enough: a process that was frozen, or a busy loop, still runs what was about to
-write before it looks at its timers. Here the clock is looked at by the socket itself, in the call before the system's
+A caller's `asyncio.timeout_at` is not enough: a process that was frozen, or a busy loop, still runs the step that
+writes before it looks at its timers. Here the clock is looked at by the socket itself, in the call before the system's
 own. So it counts for every piece of a body, for what waited in a buffer, for TLS, and for each further request.
 """
 
@@ -34,7 +34,7 @@ class Deadline:
     """Bound an exchange: no byte of its requests leaves from `at` on, in the event loop's time."""
 
     at: float
-    begun: bool | None = None  # bytes of one of its requests have left; None: nobody has asked for a request yet
+    begun: bool | None = None  # bytes of one of its requests have left; None: no request was asked for yet
 
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -52,7 +52,7 @@ def bounded(at: float) -> Iterator[Deadline]:
 
 
 def unbind() -> None:
-    """Bound no request of the current task any more: what it fetches carries no data, and is for others too."""
+    """Lift the bound from the current task: what it fetches, such as a token, carries no data and serves others too."""
     _deadline.set(None)
 
 
@@ -102,7 +102,7 @@ class BoundedSocket(socket.socket):
 
 
 class OccupiedError(OSError):
-    """A kept connection has an answer that nobody asked for, or still sends an earlier request; nothing was sent."""
+    """A kept connection brings an unexpected answer, or still sends an earlier request; nothing was sent."""
 
 
 _open: WeakValueDictionary[int, BoundedSocket] = WeakValueDictionary()
@@ -124,7 +124,7 @@ class BoundedRequest(aiohttp.ClientRequest):
         """Write the request, now or in another task: that is up to aiohttp and to the version of Python.
 
         Raises:
-            OccupiedError: what would be read is no answer to this request, or what is left of another goes first.
+            OccupiedError: the connection still has bytes of another exchange to read or to send.
         """
         transport = conn.transport
         assert transport is not None

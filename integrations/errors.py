@@ -32,7 +32,7 @@ class FailureCode(StrEnum):
     HEAD_UNREADABLE = "head_unreadable"  # what came does not begin as HTTP does
     ANSWER_CUT_SHORT = "answer_cut_short"  # it began and did not end as it said
     ANSWER_TOO_LARGE = "answer_too_large"
-    ENCODING_UNKNOWN = "encoding_unknown"  # compressed in a way that nobody asked for, and we do not read
+    ENCODING_UNKNOWN = "encoding_unknown"  # compressed in a form that we do not read
     ENCODING_BROKEN = "encoding_broken"  # not compressed as it says
     CHARSET_UNKNOWN = "charset_unknown"
     ANSWER_UNREADABLE = "answer_unreadable"  # no JSON, or not what the contract promises

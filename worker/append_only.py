@@ -18,7 +18,7 @@ class AppendOnly:
 
 
 class Asked(StrEnum):
-    """What Redis answers to whoever asks for a rewrite."""
+    """Redis' answer to a request for a rewrite."""
 
     BEGUN = "begun"
     NOT_NOW = "not_now"  # another one is under way, or no process could be started

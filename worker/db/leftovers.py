@@ -28,7 +28,7 @@ class Problem(StrEnum):
     """Why Redis rewrites nothing."""
 
     FAILED = "failed"  # it is asked again
-    REFUSED = "refused"  # whoever runs Redis has to see to it
+    REFUSED = "refused"  # its operator has to see to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def note(db: Connection, resident_id: str | None = None) -> None:
 
 
 def take(db: Connection, settle: timedelta) -> tuple[int, set[str]]:
-    """Take what was noted so long ago for a rewrite that begins now; return how much, and who was erased."""
+    """Take what was noted at least `settle` ago for a rewrite that begins now; return the count, and who was erased."""
     taken = list(db.execute(_TAKE, {"settle": settle}).scalars())
     return len(taken), {name for name in taken if name is not None}
 

@@ -168,7 +168,7 @@ def note_configuration(db: Connection, provider: str, problem: str | None) -> No
 
 
 def note_store(db: Connection, provider: str, store: str) -> bool | None:
-    """Note what a provider's copies lie in; return whether that replaces another, which is told as an event.
+    """Note the store of a provider's copies; return whether it replaces another, which is told as an event.
 
     Returns None when nothing was noted: it is known, or another replacement was told less than `REPLACED_APART` ago.
     """
@@ -181,7 +181,7 @@ def note_store(db: Connection, provider: str, store: str) -> bool | None:
 
 
 def store(db: Connection, provider: str) -> str | None:
-    """Return what a provider's copies are known to lie in."""
+    """Return the known store of a provider's copies."""
     found: str | None = db.execute(_STORE, {"provider": provider}).scalar_one_or_none()
     return found
 

@@ -193,7 +193,7 @@ def begin_again(db: Connection, provider: str, code: str) -> None:
 def see(
     db: Connection, run: Reconciliation, references: Collection[UUID], orphans: Collection[UUID]
 ) -> tuple[int, int]:
-    """Note which copies were listed, and which of them are nobody's; return how many of both had not been before."""
+    """Note the listed copies, and which are orphans; return how many of each were new."""
     parameters = {"reconciliation_id": run.reconciliation_id, "references": list(references), "orphans": list(orphans)}
     found = db.execute(_SEEN, parameters).scalars().all()
     return len(found), sum(found)

@@ -1,7 +1,7 @@
 """How many requests may be under way at one provider: fewer once it is too slow for them, then slowly more again.
 
-A provider that serves a few at a time queues the rest, and what waits there too long times out, is unclear, and is sent
-again: more requests then get less done. So a time-out halves the window, once for all requests that were under way
+A provider that serves a few at a time queues the rest. A request that waits there too long times out and is sent again:
+more requests then get less done. So a time-out halves the window, once for all requests that were under way
 together, and each window of answers adds a part of a request (additive increase, multiplicative decrease, as in TCP).
 """
 
@@ -13,7 +13,7 @@ GROWTH = 0.25  # of a request, for each window of answers
 
 @dataclass(slots=True)
 class Window:
-    """The slots of one lane: `kept` of `most` are for what is urgent, in the narrowest window as well."""
+    """The slots of one lane: `kept` of `most` are for urgent requests, however narrow the window."""
 
     most: int
     kept: int

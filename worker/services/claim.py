@@ -92,7 +92,7 @@ def may_share(claimed: Claimed, capabilities: Capabilities) -> bool:
 
 @dataclass(slots=True)
 class _Room:
-    """What is left of the requests that may be sent: each carries one change, or as many as may share it."""
+    """The requests that are still to be filled: each carries one change, or several that may share it."""
 
     capabilities: Capabilities | None  # None: nothing is shared
     requests: int
@@ -124,7 +124,7 @@ def _lock_due(
 ) -> tuple[datetime, Gate, list[StoredShare], bool]:
     """Lock as many due shares as the requests can carry; return, too, whether there may be more.
 
-    Where only first puts share a request, more are locked only once there are first puts among those that fit anyway.
+    If only first puts share a request, more are locked once there are first puts among the first.
     """
     limit = room.requests * lane.batch
     now, gate, due = shares.lock_due(db, lane.name, limit, least_urgent)

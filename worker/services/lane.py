@@ -34,7 +34,7 @@ BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records
 RUN_ENDS = 600.0  # seconds without a refusal of that code
 
 STORE_REPLACED = "store_replaced"
-"""The code of a reconciliation that was under way when the provider's copies were found in another place."""
+"""The code of a reconciliation that ended because the provider's copies lie in another store."""
 
 FORGETS = 0.9  # of a slow exchange, with each that follows it
 
@@ -51,7 +51,7 @@ class Lane:
     gate: Gate = OPEN_TO_ALL  # as of the last claim
     in_flight: int | None = None  # requests at once, where the provider has a setting of its own
     failures: int = 0  # exchanges in a row
-    store: str | None = None  # what its copies lie in, as far as the database is known to know it
+    store: str | None = None  # of its copies, as the database was last seen to know it
     took: float | None = None  # seconds that its slowest exchanges took of late
     window: Window = field(init=False)
 
@@ -123,7 +123,7 @@ class Lane:
             self._refused_at[code] = now
 
     def _note_store(self, db: Connection) -> bool:
-        """Note what the provider's copies lie in; in another place than before they are to be compared at once."""
+        """Note the store of the provider's copies; once it is another one, ask for a reconciliation."""
         if not self.adapter.capabilities.has_store:
             return False
         store = cast(Storing, self.adapter).store

@@ -46,8 +46,8 @@ TOO_MANY_ORPHANS = "too_many_orphans"
 ORPHANS_PART = 0.1
 """How many unknown copies are believed, beside the margin, as a part of those that there should be.
 
-A provider can hold no more under our references than it was ever sent, and a restored backup lacks some of that. What
-goes far beyond is another's, or made up: removing it would be no less wrong than a row for each.
+A provider holds at most what it was ever sent; after a restore the hub may not know all of that. Many more than these
+are another's, or made up, and not ours to remove.
 """
 
 REPEATED_MARGIN = 100
@@ -147,7 +147,7 @@ def _is_too_much(error: ProviderError) -> bool:
 def _compare(
     hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at: datetime
 ) -> tuple[Reconciliation, set[str]]:
-    """Compare one page, doubt what differs, and note how far it has come; return whom the doubts concern, too."""
+    """Compare one page, doubt what differs, and note how far it has come; return the residents concerned, too."""
     references = [copy.reference for copy in page.copies]
     known = drift.known(db, run.provider, references, asked_at)
     orphans = [reference for reference in references if reference not in known]
@@ -182,7 +182,7 @@ def _compare(
 
 
 def _believe(hub: Hub, run: Reconciliation) -> None:
-    """Make sure that a list may be what a provider holds for us.
+    """End a reconciliation whose list cannot be what the provider holds for us.
 
     Copies may be listed twice, such as those of two series that count at once, but not again and again.
     """

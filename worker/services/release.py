@@ -1,4 +1,4 @@
-"""Make due, slice by slice, what breakers held back that have closed."""
+"""Once a breaker has closed, make due what it held back, slice by slice."""
 
 from functools import partial
 from time import monotonic
@@ -31,7 +31,7 @@ def release_next(hub: Hub, provider: str) -> bool:
 
 
 def begin(hub: Hub, provider: str) -> None:
-    """Release a first slice once a breaker has closed; whatever fails here, the sweep goes on with."""
+    """Release a first slice once a breaker has closed; the sweep does the rest, also when this fails."""
     try:
         release_next(hub, provider)
     except AWAY as error:

@@ -70,7 +70,7 @@ def _one_of(known: Callable[[], Collection[str]]) -> AfterValidator:
 Provider = Annotated[str, _one_of(lambda: settings().providers)]
 Channel = Annotated[str, _one_of(lambda: CHANNELS)]
 
-# Of a refusal. Each is the hub's own word: what a sender wrote is not kept.
+# The arguments of `hub.record_refusal`: words of the hub's own, never the sender's.
 Code = Annotated[str, _one_of(lambda: tuple(RefusalCode))]
 Part = Annotated[str, _one_of(lambda: PARTS)]
 QueueName = Annotated[str, _one_of(lambda: current_app.amqp.queues.keys() | ELSEWHERE)]

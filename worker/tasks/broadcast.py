@@ -64,14 +64,14 @@ COMMANDS: Mapping[str, Mapping[str, Check]] = {
     "scheduled": {},
     "stats": {},
 }
-"""What anyone with a connection may ask of a worker, and with which arguments: to tell, never to change.
+"""The commands that a worker answers, and their arguments: each tells something, none changes anything.
 
 Not `hello`, which has a worker ignore the tasks that it names, nor `report`, which starts programs.
 """
 
 
 def rebuild(data: bytes) -> bytes | None:
-    """Return a command as Celery's clients send it; None for what is none, or asks for something else."""
+    """Return a command as Celery's clients send it; None if it is malformed, or not in the white list."""
     try:
         envelope = _object(_read(data))
         if envelope["content-type"] != "application/json":

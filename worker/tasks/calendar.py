@@ -16,7 +16,7 @@ from worker.tasks.remind import wake
 ADVANCE_SECONDS = 6.0  # a transaction more has to end within a task's time, too
 WORK_SECONDS = 5.0  # and so has a slice
 PURGE_SECONDS = 2.0
-EXPIRES_SECONDS = 600.0  # each sweep asks anew: while nobody takes from the queue, they must not stack there
+EXPIRES_SECONDS = 600.0  # each sweep asks again: on a queue without a worker they must not stack
 
 
 @shared_task(name="calendar.sweep", send_events=False)  # type: ignore[untyped-decorator]

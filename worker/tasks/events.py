@@ -1,7 +1,7 @@
-"""What Flower is shown: each event is built again from a white list, whoever sent it and whatever stands in it.
+"""Events for Flower: each is built again from a white list, and nothing else of it is kept.
 
 An event names its worker in words of the sender's choice, so workers seal their name. All else that is shown is an id,
-a number, or a word of the hub's own. What a web app's Celery would tell of its own sending (`task-sent`) is not shown.
+a number, or a word of the hub's own. `task-sent`, which a web app's own Celery may send, is not shown.
 """
 
 import base64

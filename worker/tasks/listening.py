@@ -31,7 +31,7 @@ class ListeningChannel(kombu_redis.Channel):
         return Allowance(REFUSED_AT_ONCE, REFUSED_PER_SECOND)
 
     def _receive(self: Any) -> bool:
-        """Read what has arrived, as kombu does, but not for as long as a sender likes: past a bound, start afresh."""
+        """Read what has arrived, as kombu does, up to a bound; then drop the rest and subscribe again."""
         for _ in range(MAX_A_TURN):
             with suppress(Empty):
                 self._receive_one(self.subclient)
@@ -60,6 +60,6 @@ class ListeningChannel(kombu_redis.Channel):
         return command
 
     def refuse(self: Any, item: bytes, queue: str) -> None:
-        """Record what is no message."""
+        """Record a malformed item."""
         if self.connection.gate is not None:
             self.connection.gate.refuse(item, queue, RefusalCode.MALFORMED_MESSAGE)

@@ -78,11 +78,11 @@ class TakenMessages:
         return queue.decode(), item
 
     def put_back_first(self, tag: str | bytes) -> bytes | None:
-        """Make a message the next of its queue again; return what was noted when that names no queue."""
+        """Make a message the next of its queue again; return its entry if that names no queue."""
         return self._restored([tag, self._prefix, "RPUSH"])
 
     def put_back_last(self, tag: str, item: bytes) -> bytes | None:
-        """Put a message behind all others of its queue, in these words; return what was noted when that names none."""
+        """Put `item` behind all others of its message's queue; return the entry if that names no queue."""
         return self._restored([tag, self._prefix, "LPUSH", item])
 
     def forget(self, tag: str | bytes) -> None:

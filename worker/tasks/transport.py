@@ -43,7 +43,7 @@ class GuardedQoS(kombu_redis.QoS):
     """Acknowledgements over `TakenMessages`: a message is noted when it is taken, and goes back byte for byte."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Keep in mind what the server has noted already."""
+        """Remember a message that the server has noted already."""
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
@@ -95,7 +95,7 @@ class GuardedChannel(ListeningChannel):
 
     @cached_property
     def taken(self: Any) -> TakenMessages:
-        """Return what workers have taken; over a plain client, as kombu's would prefix a script's first key alone."""
+        """Return the messages that workers have taken; kombu's client would prefix only the first key of a script."""
         return TakenMessages(redis.Redis(connection_pool=self.pool), self.global_keyprefix)
 
     def waits(self: Any) -> list[Wait]:

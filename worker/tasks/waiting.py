@@ -77,7 +77,7 @@ class WaitingPoller(kombu_redis.MultiChannelPoller):
             wait.ask()
 
     def on_readable(self, fileno: int) -> Any:
-        """Handle what a connection has to say; a wait is heard by a full worker too, or the loop would spin."""
+        """Handle what a connection has to say; a full worker hears a wait as well, or its loop would spin."""
         channel, kind = self._fd_to_chan.get(fileno, (None, None))
         if isinstance(kind, Wait):
             return channel.hear(kind)

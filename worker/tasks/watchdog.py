@@ -84,7 +84,7 @@ class Watchdog:
 
 @dataclass(slots=True)
 class Silence:
-    """For how many seconds nothing was heard of a loop, and what it used of a processor's time in these."""
+    """The seconds since a loop was last heard of, and the processor's time that it used in them."""
 
     seconds: int = 0
     processor: float = 0.0
@@ -118,7 +118,7 @@ def watch(worker: psutil.Process, limits: Limits) -> None:
 
 
 def end(worker: psutil.Process, silence: Silence) -> None:
-    """Say where a worker hangs, then kill it and its pool, whose results nobody would take."""
+    """Say where a worker hangs, then kill it and its pool."""
     line = {
         "event": "worker.hung",
         "level": "critical",

@@ -14,7 +14,7 @@ providers = Table(
     moment("releases_before", nullable=True),  # what failed before is being made due, as the breaker has closed
     moment("held_until", nullable=True),  # the provider asked for a pause
     moment("paused_at", nullable=True),  # an operator did
-    Column("store", Text),  # what its copies lie in, if it tells
+    Column("store", Text),  # of its copies, if the provider names it
     moment("replaced_at", nullable=True),  # since then that is another one
     Column("unconfigured", Text),  # which of its settings is missing or wrong
     Column("sequence", BigInteger, nullable=False, server_default=text("0")),  # of its last event

@@ -1,7 +1,7 @@
 """Which columns PostgreSQL may sample: every column is in one of the two lists, and a test looks for one that is not.
 
 The statistics keep samples, common values and bounds of a column until the next ANALYZE: what was erased from the rows
-stays readable there. So personal columns have none, whatever a plan might gain.
+stays readable there. So personal columns have none, even if a query plan would gain by them.
 
 Personal is what tells of a person, keyed hashes of it too (their rows go, and with the key every plate can be tried),
 JSON, secrets, and texts that upstream, a message or a provider has written. Not personal are opaque ids, states, days,

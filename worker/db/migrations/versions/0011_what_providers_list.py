@@ -1,4 +1,4 @@
-"""What a provider's copies lie in, so that another one is noticed; and which listed copies are nobody's.
+"""The store of a provider's copies, so that another one is noticed; and which listed copies are orphans.
 
 Orphans are noted beside the other copies of a reconciliation until the whole list is read. Copies that are listed again
 are counted.
