@@ -60,7 +60,7 @@ class ProviderError(Exception):
         self.provider = provider
         self.code = code
         self.status = status
-        self.retry_after = retry_after  # seconds that the provider asked for
+        self.retry_after = retry_after  # seconds that the provider asked for, an hour at most
 
 
 class NotSentError(ProviderError):

@@ -6,7 +6,7 @@ from email.utils import parsedate_tz
 
 import httpx
 
-LONGEST_RETRY_AFTER = 86_400.0  # seconds; a provider must not be able to park its lane for longer
+LONGEST_RETRY_AFTER = 3_600.0  # seconds; a mistake in a header must hold back no withdrawal for longer
 
 NUMBER = re.compile(r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE | re.ASCII)
 DISTANT = datetime.max.replace(tzinfo=UTC)

@@ -12,7 +12,6 @@ from schemas.shared import SharedField
 from schemas.space import HeldState
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, EVERYONE
-from worker.domain.retry import RETRY_AFTER_CAP
 from worker.services.drain import Drain
 
 PROVIDER = "easypark"
@@ -127,7 +126,7 @@ def test_a_provider_is_left_alone_for_as_long_as_it_asks(upstream, deliver, twin
     for fault, least, most in (
         (UNREACHABLE, 0.5, 1),
         (THROTTLED, 120, 121),
-        (Fault(NotSentError(PROVIDER, FailureCode.UNAVAILABLE, retry_after=1e9)), 0, RETRY_AFTER_CAP.total_seconds()),
+        (Fault(NotSentError(PROVIDER, FailureCode.UNAVAILABLE, retry_after=3_600)), 3_600, 3_601),
     ):
         twin.fail(fault)
         _due_now(evidence)

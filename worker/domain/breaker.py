@@ -11,7 +11,6 @@ FAILURES_TO_OPEN = 5  # in a row, as one process sees them
 FIRST_PROBE = timedelta(seconds=1)
 LAST_PROBE = timedelta(seconds=15)  # so that a provider that is back waits no longer
 DOUBLINGS = 4
-HOLD_CAP = timedelta(hours=1)  # a provider's mistake in a header must not silence us for a day
 HOLD_UNSAID = timedelta(seconds=1)  # told that it is too much, and not how long
 
 
@@ -30,4 +29,4 @@ def probe_in(probes: int, jitter: float) -> timedelta:
 
 def hold_for(retry_after: float | None) -> timedelta:
     """Return how long a lane is held that was told to slow down; `retry_after` in seconds."""
-    return HOLD_UNSAID if retry_after is None else min(timedelta(seconds=retry_after), HOLD_CAP)
+    return HOLD_UNSAID if retry_after is None else timedelta(seconds=retry_after)

