@@ -11,6 +11,8 @@ from integrations.memory import Fault
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE
 from worker.domain.breaker import FAILURES_TO_OPEN
+from worker.domain.sharing import Urgency
+from worker.services.claim import ROWS_AT_ONCE, claim
 from worker.services.drain import Drain
 
 CITY = "city_hub"
@@ -71,3 +73,9 @@ def test_a_request_that_failed_counts_once_for_the_breaker_however_many_permits_
         asyncio.run(Drain(lane, hub.today).run())
         assert len(twin.calls) == 60 * failed
         assert evidence.query("SELECT breaker FROM providers WHERE provider = %s", CITY) in ([(breaker,)], [])
+
+
+def test_one_claim_takes_no_more_than_can_be_sent_within_its_lease(fill, hub, twins):
+    fill(ROWS_AT_ONCE + 100)
+    claimed, more = claim(lane_of(hub, twins[CITY]), 28, Urgency.ROUTINE, hub.today())
+    assert (len(claimed), more) == (ROWS_AT_ONCE, True)
