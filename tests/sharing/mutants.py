@@ -26,7 +26,7 @@ def hash_kept_at_claim(share: Share, wanted: bytes, lease_id: UUID, now: datetim
 def removal_skipped_too_early(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
     """Nothing is removed where nothing was acknowledged, though something may have been sent."""
     if wanted == NOTHING and not share.holds:
-        share = replace(share, confirmed_hash=NOTHING, unsettled_until=None)
+        share = replace(share, confirmed_hash=NOTHING, unsettled_until=None, stray_put_until=None)
     return REAL.claim(share, wanted, lease_id, now, timing)
 
 
@@ -39,10 +39,10 @@ def no_settling(rules: Rules) -> Rules:
     """Every confirmation counts at once, whatever is still in the air."""
 
     def claim(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
-        return replace(rules.claim(share, wanted, lease_id, now, timing), unsettled_until=None)
+        return replace(rules.claim(share, wanted, lease_id, now, timing), unsettled_until=None, stray_put_until=None)
 
     def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-        return replace(rules.record(share, lease_id, result, now, timing), unsettled_until=None)
+        return replace(rules.record(share, lease_id, result, now, timing), unsettled_until=None, stray_put_until=None)
 
     return replace(rules, claim=claim, record=record)
 
@@ -66,7 +66,7 @@ def settled_by_the_time_of_the_record(
 ) -> Share:
     """A confirmation counts once the strays are gone, though its request was sent before they were."""
     if share.unsettled_until is not None and share.unsettled_until <= now:
-        share = replace(share, unsettled_until=None)
+        share = replace(share, unsettled_until=None, stray_put_until=None)
     return REAL.record(share, lease_id, result, now, timing)
 
 
@@ -95,7 +95,7 @@ def provisional_confirmation_is_told(
 def first_repeat_settles(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
     """A removal that is confirmed for the second time counts, however soon."""
     if share.lease_id is None and share.claimed_version == share.confirmed_version:
-        share = replace(share, unsettled_until=None)
+        share = replace(share, unsettled_until=None, stray_put_until=None)
     return REAL.claim(share, wanted, lease_id, now, timing)
 
 
@@ -124,7 +124,11 @@ def stale_record_leaves_others_settled(
 ) -> Share:
     """A stale send does not make the request under way provisional."""
     after = REAL.record(share, lease_id, result, now, timing)
-    return after if share.lease_id == lease_id else replace(after, unsettled_until=share.unsettled_until)
+    return (
+        after
+        if share.lease_id == lease_id
+        else replace(after, unsettled_until=share.unsettled_until, stray_put_until=share.stray_put_until)
+    )
 
 
 def refused_removal_parks(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:

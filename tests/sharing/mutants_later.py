@@ -34,7 +34,7 @@ def settled_by_the_time_of_the_question(
     """An operation counts once the strays are gone, though it may have been carried out before they were."""
     claimed = REAL.claim(share, wanted, lease_id, now, timing)
     if share.unsettled_until is not None and share.unsettled_until <= now:
-        return replace(claimed, unsettled_until=None)
+        return replace(claimed, unsettled_until=None, stray_put_until=None)
     return claimed
 
 
@@ -102,7 +102,11 @@ def lost_operation_is_kept(share: Share, lease_id: UUID, result: Result, now: da
 def lost_counts_as_not_sent(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """What the provider does not know of is taken for never carried out."""
     after = REAL.record(share, lease_id, result, now, timing)
-    return replace(after, unsettled_until=share.unsettled_until) if result.outcome is Outcome.LOST else after
+    return (
+        replace(after, unsettled_until=share.unsettled_until, stray_put_until=share.stray_put_until)
+        if result.outcome is Outcome.LOST
+        else after
+    )
 
 
 def failed_question_forgets_the_operation(
@@ -121,7 +125,7 @@ def operation_settles_what_was_before_it(
 ) -> Share:
     """An operation that was carried out counts at once, whatever was in the air before it."""
     if share.operation is not None and share.lease_id == lease_id:
-        share = replace(share, unsettled_until=None)
+        share = replace(share, unsettled_until=None, stray_put_until=None)
     return REAL.record(share, lease_id, result, now, timing)
 
 
@@ -149,10 +153,16 @@ def doubt_wants_nothing(share: Share, now: datetime, timing: Timing) -> Share:
 
 def doubt_leaves_what_is_under_way_settled(share: Share, now: datetime, timing: Timing) -> Share:
     """A request that was applied before the copy changed is taken to have mended it."""
-    return replace(REAL.doubt(share, now, timing), unsettled_until=share.unsettled_until)
+    return replace(
+        REAL.doubt(share, now, timing), unsettled_until=share.unsettled_until, stray_put_until=share.stray_put_until
+    )
 
 
 def doubt_looks_at_leases_alone(share: Share, now: datetime, timing: Timing) -> Share:
     """An operation that nobody is asking about counts as nothing under way."""
     after = REAL.doubt(share, now, timing)
-    return after if share.lease_id is not None else replace(after, unsettled_until=share.unsettled_until)
+    return (
+        after
+        if share.lease_id is not None
+        else replace(after, unsettled_until=share.unsettled_until, stray_put_until=share.stray_put_until)
+    )

@@ -62,8 +62,8 @@ def unsound(world: World, row: Row, *, stalls: bool) -> str | None:
         return "it is parked, and since when is not known"
     if row.payload is None:
         return None if row.pending or row.kept else "nothing is pending, yet what the provider holds is unknown"
-    if not row.settled:
-        return "what the provider holds counts as known while a stray may still arrive"
+    if not (row.puts_settled if row.payload == NONE else row.settled):
+        return "what the provider holds counts as known while a stray that changes it may still arrive"
     if row.leased:
         return "what the provider holds counts as known while a request is under way"
     if row.asks:

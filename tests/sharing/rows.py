@@ -65,6 +65,7 @@ class Row:
     leased: bool
     live: bool
     settled: bool
+    puts_settled: bool
     due: bool
     told_removed: bool
     kept: bool
@@ -80,6 +81,8 @@ class Row:
             told.append(f"waits for {'nothing' if self.claimed is None else NAMES[self.claimed]}")
         if share.unsettled_until:
             told.append(f"unsettled for {(share.unsettled_until - NOW) // TICK}")
+        if share.stray_put_until:
+            told.append(f"puts for {(share.stray_put_until - NOW) // TICK}")
         return ", ".join(told)
 
 
@@ -147,9 +150,13 @@ class Rows:
                     leased=share.lease_id is not None,
                     live=is_leased(share, NOW),
                     settled=share.unsettled_until is None,
+                    puts_settled=share.stray_put_until is None,
                     due=self._rules.is_due(share, NOW),
                     told_removed=share.holds is False,
-                    kept=share.parked is not None and not is_pending(share) and share.confirmed_hash is None,
+                    kept=self.subjects != NOBODYS
+                    and share.parked is not None
+                    and not is_pending(share)
+                    and share.confirmed_hash is None,
                     keeps=frozenset(
                         payload
                         for payload, subject in enumerate(self.subjects)
@@ -179,6 +186,7 @@ def canonical(share: Share) -> Share:
         operation=None if share.operation is None else OPERATION,
         operation_until=share.operation_until and max(share.operation_until, NOW),
         unsettled_until=share.unsettled_until and max(share.unsettled_until, NOW),
+        stray_put_until=share.stray_put_until and max(share.stray_put_until, NOW),
         parked="for any reason" if parked else None,
         failing_since=share.failing_since and NOW if parked else None,
         failed_at=share.failed_at and NOW if parked else None,
@@ -197,4 +205,5 @@ def a_tick_later(share: Share) -> Share:
         lease_until=share.lease_until and share.lease_until - TICK,
         operation_until=share.operation_until and share.operation_until - TICK,
         unsettled_until=share.unsettled_until and share.unsettled_until - TICK,
+        stray_put_until=share.stray_put_until and share.stray_put_until - TICK,
     )

@@ -41,7 +41,8 @@ MOST_AT_ONCE = 1_000  # permits that one import takes
 
 _PASS = text("""
     UPDATE shares SET due_at = due_at - :time, lease_until = lease_until - :time,
-        operation_until = operation_until - :time, unsettled_until = unsettled_until - :time
+        operation_until = operation_until - :time, unsettled_until = unsettled_until - :time,
+        stray_put_until = stray_put_until - :time
     WHERE permit_id = ANY(:permit_ids)
 """)
 _MOVE_DUE = text("UPDATE shares SET due_at = due_at + :time WHERE permit_id = ANY(:permit_ids)")
@@ -209,6 +210,7 @@ def _in_ticks(share: Share, now: datetime) -> Share:
         lease_until=share.lease_until and rounded(share.lease_until),
         operation_until=share.operation_until and rounded(share.operation_until),
         unsettled_until=share.unsettled_until and rounded(share.unsettled_until),
+        stray_put_until=share.stray_put_until and rounded(share.stray_put_until),
         failing_since=share.failing_since and NOW,
         failed_at=share.failed_at and NOW,
         confirmed_at=share.confirmed_at and NOW,

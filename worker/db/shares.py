@@ -53,6 +53,7 @@ _TYPES = {
     "operation": "text",
     "operation_until": "timestamptz",
     "unsettled_until": "timestamptz",
+    "stray_put_until": "timestamptz",
     "failures": "integer",
     "failing_since": "timestamptz",
     "failed_at": "timestamptz",

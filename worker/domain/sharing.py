@@ -12,9 +12,10 @@ What keeps a withdrawn consent withdrawn:
   equals nothing, so neither a put nor a removal is skipped on a guess.
 * Only the holder of the lease records. Whoever comes late with a request that may have been applied makes the share
   due again.
-* After an expired lease or an unclear outcome a stray request may still be applied. Until `unsettled_until` every
-  confirmation is *provisional*: what the provider holds stays unknown, nobody is told, and the request is sent once
-  more when the stray can no longer arrive. A removal is repeated sooner as well (`REPEATS`): a stray put lasts less.
+* After an expired lease or an unclear outcome a stray request may still be applied: any until `unsettled_until`, a put
+  until `stray_put_until`. A confirmation that a stray may undo is *provisional*: what the provider holds stays unknown,
+  nobody is told, and the request is sent once more when the stray can no longer arrive. Any stray may undo a put, only
+  a stray put a removal. A removal is repeated sooner as well (`REPEATS`): a stray put lasts less.
 * While a provider has an operation under way nothing else is sent: it could be overtaken. An operation that is not
   carried out within T counts as a stray.
 * A put that is refused for good is *parked*: until the truth changes, the provider is to hold nothing instead. One
@@ -77,7 +78,8 @@ class Share:
     requests: int = 0  # made so far: the version that a provider which fences is told
     operation: str | None = None  # what the provider calls the claimed request, while it is under way there
     operation_until: datetime | None = None
-    unsettled_until: datetime | None = None
+    unsettled_until: datetime | None = None  # a stray request may be applied until then
+    stray_put_until: datetime | None = None  # a stray put may be, or one of unknown kind; never later than the former
     failures: int = 0
     failing_since: datetime | None = None
     failed_at: datetime | None = None
@@ -139,6 +141,9 @@ def want(share: Share, urgency: Urgency, now: datetime) -> Share:
 
 def doubt(share: Share, now: datetime, timing: Timing) -> Share:
     """Note that the provider may hold something else than it confirmed: it is sent the truth again."""
+    if share.claimed_hash is not None:
+        # It may have been applied before the copy changed, to whatever it is now: its confirmation is provisional.
+        share = _unsettled(share, now + timing.settle)
     return replace(
         share,
         wanted_version=share.wanted_version + 1,
@@ -146,8 +151,6 @@ def doubt(share: Share, now: datetime, timing: Timing) -> Share:
         holds=None,
         urgency=share.urgency if is_pending(share) else Urgency.ROUTINE,
         due_at=share.due_at if is_pending(share) else now,
-        # What is under way may have been confirmed before the doubt arose: then it is provisional.
-        unsettled_until=now + timing.settle if share.claimed_hash is not None else share.unsettled_until,
     )
 
 
@@ -176,13 +179,8 @@ def claim(
             wanted_hash, subject = NOTHING, None
     if share.confirmed_hash == wanted_hash:
         return replace(share, confirmed_version=share.wanted_version)
-    unsettled_until = share.unsettled_until
-    held_subject = share.held_subject
     if share.lease_id is not None:  # it expired: its holder may have sent, or may still send
-        unsettled_until = now + timing.settle
-        held_subject = _joined(held_subject, share.claimed_subject)
-    elif unsettled_until is not None and unsettled_until <= now:
-        unsettled_until = None
+        share = _left_behind(share, now, timing)
     return replace(
         share,
         confirmed_hash=None,
@@ -193,9 +191,9 @@ def claim(
         claimed_hash=wanted_hash,
         claimed_by=lease_id,
         claimed_subject=None if wanted_hash == NOTHING else subject,
-        held_subject=held_subject,
         requests=share.requests + 1,
-        unsettled_until=unsettled_until,
+        unsettled_until=_unless_over(share.unsettled_until, now),
+        stray_put_until=_unless_over(share.stray_put_until, now),
     )
 
 
@@ -213,19 +211,21 @@ def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: 
         return replace(
             released, operation=result.operation, operation_until=now + timing.settle, due_at=now + result.retry_in
         )
+    if outcome in (Outcome.UNCLEAR, Outcome.LOST):
+        released = _left_behind(released, now, timing)
     ended = replace(
         released, claimed_hash=None, claimed_by=None, claimed_subject=None, operation=None, operation_until=None
     )
     if outcome is Outcome.CONFIRMED:
         return _confirm(share, ended, now, timing)
-    return _fail(share, ended, replace(result, outcome=outcome), now, timing)
+    return _fail(share, ended, result, now)
 
 
 STILL_OPEN = frozenset({Outcome.ACCEPTED, Outcome.NOT_SENT, Outcome.UNCLEAR})
 """Outcomes of a question that say nothing of its operation."""
 
 
-def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Timing) -> Share:
+def _fail(share: Share, ended: Share, result: Result, now: datetime) -> Share:
     failed = replace(
         ended,
         requests=max(share.requests, result.version or 0),
@@ -233,9 +233,6 @@ def _fail(share: Share, ended: Share, result: Result, now: datetime, timing: Tim
         failing_since=share.failing_since or now,
         failed_at=now,
     )
-    if result.outcome in (Outcome.UNCLEAR, Outcome.LOST):
-        held_subject = _joined(share.held_subject, share.claimed_subject)
-        failed = replace(failed, unsettled_until=now + timing.settle, held_subject=held_subject)
     if share.wanted_version > share.claimed_version:  # it moved on meanwhile: due at once, as that left it
         return replace(
             failed,
@@ -256,45 +253,69 @@ def _confirm(share: Share, ended: Share, now: datetime, timing: Timing) -> Share
     confirmed = replace(ended, confirmed_version=share.claimed_version, failures=0)
     if share.parked is None:
         confirmed = replace(confirmed, failing_since=None, failed_at=None)
-    if share.unsettled_until is None:
-        holds = share.claimed_hash != NOTHING
+    removal = share.claimed_hash == NOTHING
+    again_at = share.stray_put_until if removal else share.unsettled_until
+    if again_at is None:
         return replace(
             confirmed,
             confirmed_hash=share.claimed_hash,
-            holds=holds,
+            holds=not removal,
             held_subject=share.claimed_subject,
             confirmed_at=now,
         )
     confirmed = replace(confirmed, held_subject=_joined(share.held_subject, share.claimed_subject))
     if share.wanted_version > share.claimed_version:
         return confirmed
-    again_at = share.unsettled_until
-    if share.claimed_hash == NOTHING:
-        again_at = _repeat_at(share.unsettled_until, now, timing)
+    if removal:
+        again_at = _repeat_at(again_at, now, timing)
     return replace(confirmed, wanted_version=share.wanted_version + 1, due_at=max(now, again_at))
 
 
-def _repeat_at(unsettled_until: datetime, now: datetime, timing: Timing) -> datetime:
+def _repeat_at(stray_put_until: datetime, now: datetime, timing: Timing) -> datetime:
     """Return when a provisional removal is to be repeated, counted from when the doubt arose."""
-    arose_at = unsettled_until - timing.settle
+    arose_at = stray_put_until - timing.settle
     steps = (arose_at + part * timing.settle for part in REPEATS)
-    return min((at for at in steps if at > now), default=unsettled_until)
+    return min((at for at in steps if at > now), default=stray_put_until)
 
 
 def _record_stale(share: Share, outcome: Outcome, now: datetime, timing: Timing) -> Share:
     if outcome in (Outcome.NOT_SENT, Outcome.REJECTED):
         return share
-    lingers = now if outcome is Outcome.CONFIRMED else now + timing.settle
+    # What it was is not known any more, so it may have been a put.
     return replace(
-        share,
+        _unsettled(share, now if outcome is Outcome.CONFIRMED else now + timing.settle),
         confirmed_hash=None,
         holds=None,
         held_subject=MIXED,
         wanted_version=share.wanted_version + 1,
         urgency=Urgency.CONSENT,  # what was withdrawn may be held again
         due_at=now,
-        unsettled_until=max(share.unsettled_until or lingers, lingers),
     )
+
+
+def _left_behind(share: Share, now: datetime, timing: Timing) -> Share:
+    """Note that what was claimed may still be applied; a removal cannot bring anything back."""
+    until = now + timing.settle
+    if share.claimed_hash == NOTHING:
+        return replace(share, unsettled_until=_latest(share.unsettled_until, until))
+    return replace(_unsettled(share, until), held_subject=_joined(share.held_subject, share.claimed_subject))
+
+
+def _unsettled(share: Share, until: datetime) -> Share:
+    """Note that until then the provider may come to hold anything."""
+    return replace(
+        share,
+        unsettled_until=_latest(share.unsettled_until, until),
+        stray_put_until=_latest(share.stray_put_until, until),
+    )
+
+
+def _latest(known: datetime | None, until: datetime) -> datetime:
+    return until if known is None else max(known, until)
+
+
+def _unless_over(until: datetime | None, now: datetime) -> datetime | None:
+    return None if until is None or until <= now else until
 
 
 def _joined(held: bytes | None, added: bytes | None) -> bytes | None:

@@ -43,6 +43,7 @@ shares = Table(
     Column("operation", Text),
     moment("operation_until", nullable=True),
     moment("unsettled_until", nullable=True),
+    moment("stray_put_until", nullable=True),
     Column("failures", Integer, nullable=False),
     moment("failing_since", nullable=True),
     moment("failed_at", nullable=True),

@@ -50,8 +50,8 @@ SAMPLED = {
     " settled_at state",
     "residents": "contact_at email_refused_at erased_at published_version reminders resident_id version",
     "shares": "claimed_by claimed_version confirmed_at confirmed_version due_at failed_at failing_since failures holds"
-    " lease_id lease_until operation_until parked permit_id provider reference requests unsettled_until urgency"
-    " wanted_version",
+    " lease_id lease_until operation_until parked permit_id provider reference requests stray_put_until"
+    " unsettled_until urgency wanted_version",
     "terms": "first_day last_day looked_ahead noted permit_id",
     "ticks": "seconds task tick ticked_at",
     "walks": "walk",
