@@ -69,6 +69,7 @@ class Delivery:
             with self.evidence.database.connect() as connection:
                 connection.execute("UPDATE shares SET due_at = now(), lease_until = least(lease_until, now())")
                 connection.execute("UPDATE shares SET unsettled_until = now() WHERE unsettled_until IS NOT NULL")
+                connection.execute("UPDATE shares SET stray_put_until = now() WHERE stray_put_until IS NOT NULL")
                 connection.execute("UPDATE providers SET breaker = 'closed', probe_at = NULL, held_until = NULL")
             self.drain()
         raise AssertionError("it did not come to rest")

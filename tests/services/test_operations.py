@@ -262,5 +262,6 @@ def drain_until_confirmed(evidence, drain) -> None:
         with evidence.database.connect() as connection:
             connection.execute("UPDATE shares SET due_at = now()")
             connection.execute("UPDATE shares SET unsettled_until = now() WHERE unsettled_until IS NOT NULL")
+            connection.execute("UPDATE shares SET stray_put_until = now() WHERE stray_put_until IS NOT NULL")
         drain()
     raise AssertionError("it did not come to rest")

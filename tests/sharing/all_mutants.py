@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tests.sharing import mutants as of_sending
 from tests.sharing import mutants_later as of_waiting
+from tests.sharing import mutants_strays as of_strays
 from tests.sharing.rows import TWO_PLATES
 from tests.sharing.rules import REAL, Rules
 from tests.sharing.turns import Scope
@@ -60,10 +61,25 @@ MUTANTS: dict[str, Mutant] = {
     "refused removal parks": _record(of_sending.refused_removal_parks, 3),
     "new truth stays parked": _want(of_sending.new_truth_stays_parked, 3),
     "new truth waits for the old one's retry": _want(of_sending.new_truth_waits_for_the_old_ones_retry, 3),
+    # stray puts and stray removals
+    "stray removal is forgotten when a put is wanted": _want(
+        of_strays.stray_removal_is_forgotten_when_a_put_is_wanted, 2
+    ),
+    "confirmed removal ends the stray ones": _record(of_strays.confirmed_removal_ends_the_stray_ones, 2),
+    "stray removal does not matter": _record(of_strays.stray_removal_does_not_matter, 2),
+    "unclear put counts as a removal": _record(of_strays.unclear_put_counts_as_a_removal, 1),
+    "lost put counts as a removal": _record(of_strays.lost_put_counts_as_a_removal, 1, LATER),
+    "lost lease counts as a removal's": _claim(of_strays.lost_lease_counts_as_a_removals, 1),
+    "lost lease counts for what is wanted by now": _claim(of_strays.lost_lease_counts_for_what_is_wanted_by_now, 1),
+    "later unclear removal shortens the put's time": _record(of_strays.later_unclear_removal_shortens_the_puts_time, 1),
+    "later lost removal shortens the put's time": _claim(of_strays.later_lost_removal_shortens_the_puts_time, 1),
+    "claimed removal ends the stray puts": _claim(of_strays.claimed_removal_ends_the_stray_puts, 1),
+    "doubt counts as what is under way": _doubt(of_strays.doubt_counts_as_what_is_under_way, 1),
     # told apart only where a sender stalls for longer than T
     "stale record ignored": _record(of_sending.stale_record_ignored, 2, STALLS),
     "hash kept on stale record": _record(of_sending.hash_kept_on_stale_record, 2, STALLS),
     "stale record leaves others settled": _record(of_sending.stale_record_leaves_others_settled, 2, STALLS),
+    "stale record counts as a removal's": _record(of_strays.stale_record_counts_as_a_removals, 2, STALLS),
     "stale acceptance ignored": _record(of_waiting.stale_acceptance_ignored, 2, LATER_STALLS),
     # what was refused for good
     "parked share keeps its put": _claim(of_waiting.parked_share_keeps_its_put, 1, ONE_DECISION),

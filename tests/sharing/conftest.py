@@ -16,7 +16,7 @@ from worker.hub import Hub
 @pytest.fixture(scope="session")
 def exploration() -> Exploration:
     """Explore three decisions, once for all tests."""
-    return explore(REAL, Ticks(), Scope(decisions=3))
+    return explore(REAL, Ticks(lease=1, settle=2), Scope(decisions=3))
 
 
 @pytest.fixture(scope="session")

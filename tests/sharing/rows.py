@@ -8,6 +8,7 @@ acknowledgement time, urgency, how many requests there were) is left out.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from uuid import UUID
 
 from tests.sharing.rules import Rules
@@ -172,6 +173,8 @@ _OUTCOMES = tuple(Outcome)
 
 def canonical(share: Share) -> Share:
     """Return the one row that stands for all that behave like this one from now on."""
+    if share.claimed_hash is None:  # nothing is under way that the version could be of
+        share = replace(share, claimed_version=share.confirmed_version)
     ranks = sorted({share.confirmed_version, share.claimed_version, share.wanted_version})
     parked = share.parked is not None
     return replace(
@@ -179,14 +182,14 @@ def canonical(share: Share) -> Share:
         confirmed_version=ranks.index(share.confirmed_version),
         claimed_version=ranks.index(share.claimed_version),
         wanted_version=ranks.index(share.wanted_version),
-        due_at=max(share.due_at, NOW),
+        due_at=max(NOW + ceil((share.due_at - NOW) / TICK) * TICK, NOW),  # it is looked at once a tick
         lease_id=None if share.lease_id is None else HELD,
         lease_until=share.lease_until and max(share.lease_until, NOW),
         claimed_by=share.claimed_by and HELD,
         operation=None if share.operation is None else OPERATION,
         operation_until=share.operation_until and max(share.operation_until, NOW),
-        unsettled_until=share.unsettled_until and max(share.unsettled_until, NOW),
-        stray_put_until=share.stray_put_until and max(share.stray_put_until, NOW),
+        unsettled_until=_as_it_matters(share.unsettled_until, share),
+        stray_put_until=_as_it_matters(share.stray_put_until, share),
         parked="for any reason" if parked else None,
         failing_since=share.failing_since and NOW if parked else None,
         failed_at=share.failed_at and NOW if parked else None,
@@ -195,6 +198,13 @@ def canonical(share: Share) -> Share:
         requests=0,
         failures=0,
     )
+
+
+def _as_it_matters(until: datetime | None, share: Share) -> datetime | None:
+    """Return a stray's time; once it is over, it matters for what was claimed before alone."""
+    if until is None or (until <= NOW and share.claimed_hash is None):
+        return None
+    return max(until, NOW)
 
 
 def a_tick_later(share: Share) -> Share:
