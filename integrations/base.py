@@ -82,6 +82,8 @@ class Adapter(Protocol):
     async def send(self, change: Change) -> Operation | None:
         """Make the provider hold exactly what the change says; holding nothing already is success for a removal.
 
+        A removal writes no data: however late it is applied, it brings nothing back.
+
         Returns None when that is done, and the operation to ask about when the provider does it later.
 
         Raises:

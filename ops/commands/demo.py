@@ -27,7 +27,6 @@ from worker.settings import settings
 
 SOURCE = "demo"
 FOLDER = "demo"  # never the data of `permit-hub up`: each demo begins anew
-SETTLE, SETTLE_SECONDS = "PERMIT_HUB_SETTLE_SECONDS", "3"  # the sandboxes apply nothing later than told
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
 
@@ -68,7 +67,6 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
         style="dim",
         highlight=False,
     )
-    os.environ.setdefault(SETTLE, SETTLE_SECONDS)
     with console.status("starting") as status:
         stack.start(status.update)
     try:

@@ -115,7 +115,7 @@ def one_provider_down(stage: Stage) -> float:
     _show_held(stage, withdrawn, {name: plates if name in {DOWN, METERS} else [] for name in PROVIDERS})
     stage.control.behave(DOWN)
     back = time.monotonic()
-    stage.tell.note(f'✓ {title} is back; nobody is told "removed" before what it was sent can no longer arrive')
+    stage.tell.note(f"✓ {title} is back")
 
     def converged() -> bool:
         return _states(stage)[DOWN] is HeldState.REMOVED and not stage.control.held(DOWN)
