@@ -84,3 +84,20 @@ def test_a_contact_counts_from_when_it_was_last_told_and_an_unknown_moment_is_no
     assert upgraded.execute(
         text("SELECT now() - contact_at < '1 hour' FROM residents WHERE resident_id = 'r-3'")
     ).scalar_one()
+
+
+def test_what_is_astray_while_the_hub_is_upgraded_counts_as_a_put(empty_database):
+    engine = create_engine(empty_database.owner_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0011")
+        connection.exec_driver_sql("""
+            INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, urgency, due_at,
+                claimed_version, failures, unsettled_until)
+            SELECT gen_random_uuid(), 'p', 1, 0, 0, now(), 0, 0, unsettled_until
+            FROM (VALUES (timestamptz '2100-01-01Z'), ('2023-01-01Z'), (NULL)) AS given (unsettled_until)
+        """)
+    migrate(empty_database.owner_url)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT unsettled_until, stray_put_until FROM shares")).all()
+    assert len(found) == 3
+    assert all(unsettled == put for unsettled, put in found)
