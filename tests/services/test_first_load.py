@@ -79,3 +79,16 @@ def test_one_claim_takes_no_more_than_can_be_sent_within_its_lease(fill, hub, tw
     fill(ROWS_AT_ONCE + 100)
     claimed, more = claim(lane_of(hub, twins[CITY]), 28, Urgency.ROUTINE, hub.today())
     assert (len(claimed), more) == (ROWS_AT_ONCE, True)
+
+
+def test_changes_that_go_alone_among_first_puts_take_the_requests_that_are_left(fill, hub, twins, evidence):
+    fill(60)
+    with evidence.database.connect() as connection:  # every other one was sent before
+        connection.execute("""
+            UPDATE shares SET requests = 1 FROM (
+                SELECT permit_id, row_number() OVER () AS number FROM shares WHERE provider = 'city_hub'
+            ) numbered WHERE shares.permit_id = numbered.permit_id AND provider = 'city_hub' AND number % 2 = 0
+        """)
+    claimed, more = claim(lane_of(hub, twins[CITY]), 5, Urgency.ROUTINE, hub.today())
+    first = sum(one.change.version == 1 for one in claimed)
+    assert (first, len(claimed) - first, more) == (30, 4, True)
