@@ -30,7 +30,7 @@ def load_or_make(data: Path) -> Secrets:
     try:
         known = dict(json.loads(file.read_text())) if file.exists() else {}
     except (ValueError, TypeError):
-        raise UnusableFolderError(f"{file} is damaged: remove {data} to begin anew") from None
+        raise UnusableFolderError(f"{file} is damaged: remove {data} to start with a new one") from None
     found = Secrets(**{one.name: known.get(one.name) or secrets.token_hex(32) for one in fields(Secrets)})
     wanted = asdict(found)
     if wanted != known:

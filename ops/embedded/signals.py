@@ -1,4 +1,4 @@
-"""How the process that starts a stack takes signals, whatever it inherited from its own parent."""
+"""How the process that starts a stack takes signals, independent of what its parent left it."""
 
 import os
 import signal

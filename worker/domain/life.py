@@ -95,7 +95,7 @@ def reject(permit: Permit, reason: str | None) -> Change:
 
 
 def confirm_payment(permit: Permit, amount_cents: int, today: date, debt_id: UUID | None = None) -> Change:
-    """Apply what was waiting for this payment: the debt that it names, or whatever is owed if it names none.
+    """Apply what was waiting for this payment: the debt that it names, or what is owed if it names none.
 
     Raises:
         RefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, and of `debt_id` where another debt took its

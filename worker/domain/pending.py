@@ -22,7 +22,7 @@ class NewTerm:
     """A first term, or a renewal; its price in cents was fixed when it was asked for.
 
     `pay_by` is the last day on which it can be paid; None while the request is under review. `debt_id` names what is
-    owed for this one wish: no other wish, of whatever price and on whatever day, has the same.
+    owed for this change alone: no other has the same, not even one of the same price on the same day.
     """
 
     years: int

@@ -1,4 +1,4 @@
-"""The letters and digits of a plate, however they were typed: one character for whatever looks the same.
+"""The letters and digits of a plate, however they were typed: what looks the same is one character.
 
 `docs/plates.md` has these rules with their reasons.
 """
@@ -45,7 +45,7 @@ _TWINS = str.maketrans(
     "ΓΠΦ" + "کیىہھە",
     "ГПФ" + "كييههه",
 )
-"""Capitals that look alike: a plate does not tell which of them it bears, and people type either."""
+"""Capitals that look alike: a plate does not tell which script it is in, and people type either."""
 
 _PLAIN = frozenset(["AD", "BE", "CH", "ES", "FR", "GB", "IE", "IT", "LI", "LU", "MC", "NL", "PL", "PT", "SM", "TR"])
 """Countries whose plates have no letter but A to Z: there a mark is a slip of the keyboard."""

@@ -47,7 +47,7 @@ def shown(plate: Plate) -> str:
 
 
 def is_unusual(plate: Plate) -> bool:
-    """Tell whether a plate looks so odd for its country that its holder had better look at it again."""
+    """Tell whether a plate looks odd for its country, so that its holder is asked to look at it again."""
     if plate.country == "FR":
         return kind(plate) is PlateKind.OTHER
     if is_divided(plate) and not division(plate):

@@ -87,7 +87,7 @@ def is_divided(plate: Plate) -> bool:
 
 
 def division(plate: Plate) -> int:
-    """Return after how many letters the first ones are divided, where that counts; 0 where it was not typed.
+    """Return how many letters stand before the division, where one counts; 0 if none was typed.
 
     Two gaps between them are no division that a plate has, and count as none.
     """

@@ -1,4 +1,4 @@
-"""A plate as the hub reads it, for whoever asks before they send a job."""
+"""A plate as the hub reads it, for web apps that ask before they send a job."""
 
 from uuid import UUID
 

@@ -50,7 +50,7 @@ class Addresses:
         return cls(by_spelling, {meaning: found[0] for meaning, found in meant.items() if len(found) == 1})
 
     def find(self, typed: str) -> Address | None:
-        """Return the address that was typed, in whatever usual way; None for none, and for what may mean two."""
+        """Return the address that was typed in any usual way; None if the city has none such, or may mean two."""
         return self.by_spelling.get(spelling.plain(typed)) or self.by_meaning.get(spelling.meaning(typed))
 
     @property

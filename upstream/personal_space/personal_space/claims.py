@@ -1,4 +1,4 @@
-"""What an OpenID provider says of a resident, of which only what is there in the right shape counts."""
+"""What an OpenID provider says of a resident; only what is there and in the right shape counts."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ def email_is_theirs(claims: Claims) -> bool:
 
 
 def text(claims: Claims, claim: str) -> str:
-    """Return a claim's words in one line; empty where it is none, or no text."""
+    """Return a claim's words in one line; empty if it is missing or no text."""
     said = claims.get(claim)
     if not isinstance(said, str):
         return ""

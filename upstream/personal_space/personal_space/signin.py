@@ -57,7 +57,7 @@ async def sign_in(request: Request) -> Response:
 
 
 async def signed_in(request: Request) -> Response:
-    """Take the resident over from the provider; whatever comes of an attempt, it ends here."""
+    """Take the resident over from the provider; an attempt ends here, signed in or not."""
     attempt = attempts.recall(request)
     if attempt is None:  # over, ended before, forged, or begun in another browser
         return _failed(request)
