@@ -77,7 +77,9 @@ def server_home(data: Path, name: str, account: Account) -> Path:
     home = data / name
     if home.is_symlink():
         if not home.exists():
-            raise UnusableFolderError(f"{home} leads to {home.readlink()}, which is gone: remove {data} to start with a new one")
+            raise UnusableFolderError(
+                f"{home} leads to {home.readlink()}, which is gone: remove {data} to start with a new one"
+            )
         return home.resolve()
     if home.exists() or account.can_enter(data):
         private_folder(home, account)

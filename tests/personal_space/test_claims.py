@@ -40,7 +40,9 @@ def test_an_address_is_theirs_only_if_that_is_said_or_not_spoken_of(claims, thei
         ({"name": None, "preferred_username": "zoe"}, "zoe"),
         ({"name": ["Zoé"], "given_name": {"x": 1}, "family_name": 7, "preferred_username": True}, ""),
         ({"name": "Zoé\r\n\u2028 Essai\x00"}, "Zoé Essai"),
+        ({"name": "Zoé\u2028Essai"}, "Zoé Essai"),
         ({"name": "é" * 300}, "é" * 200),
+        ({"name": "é" * 199 + " Essai"}, "é" * 199),
         ({}, ""),
     ],
 )
