@@ -118,7 +118,7 @@ def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder):
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     place = (private / "data" / "postgres").resolve()
     shutil.rmtree(place)
-    with pytest.raises(UnusableFolderError, match="begin anew"):
+    with pytest.raises(UnusableFolderError, match="start with a new one"):
         Servers(private / "data").start()
 
 
