@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -25,11 +26,14 @@ class Server:
         self.port = 0
         self.requests: list[bytes] = []
         self.connections: list[int] = []
+        self.serving: set[asyncio.Task[None]] = set()
         self._respond = respond
         self._opened = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection, self._opened = self._opened, self._opened + 1
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self.serving.add(task)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -43,6 +47,7 @@ class Server:
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         finally:
+            self.serving.remove(task)
             writer.close()
 
 
@@ -56,6 +61,10 @@ async def answering(respond: Respond, trust: ssl.SSLContext | None = None) -> As
         yield server
     finally:
         listener.close()
+        left = tuple(server.serving)  # what a busy machine has not told yet of connections that were given up
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ FAST = "DROP TRIGGER be_slow ON {}"
 SHARES = """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds, confirmed_at,
         urgency, due_at, claimed_version, failures, failing_since, failed_at, parked)
-    SELECT gen_random_uuid(), 'easypark', {wanted}, 1, 'known', true, now(), 2, now() + interval '1 hour', 1,
+    SELECT gen_random_uuid(), 'easypark', {wanted}, 1, 'known', {holds}, now(), 2, now() + interval '1 hour', 1,
         {failures}, now(), now(), {parked} FROM generate_series(1, 300)
 """
 COPIES = """
@@ -32,6 +32,11 @@ COPIES = """
         RETURNING reconciliation_id)
     INSERT INTO reconciled_copies SELECT reconciliation_id, gen_random_uuid() FROM ended, generate_series(1, 300)
 """
+
+
+def shares_with(*, wanted: int, failures: int, parked: str, holds: bool = True) -> str:
+    """Return the statement that makes such shares."""
+    return SHARES.format(wanted=wanted, failures=failures, parked=parked, holds=holds)
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def too_large(monkeypatch, slices: Slices) -> Slices:
 
 def test_what_a_breaker_held_back_is_released(slow, hub, evidence, monkeypatch, until):
     too_large(monkeypatch, release.SLICES)
-    slow("shares", SHARES.format(wanted=2, failures=1, parked="NULL"))
+    slow("shares", shares_with(wanted=2, failures=1, parked="NULL"))
     transact(hub.engine, lambda db: providers.open_breaker(db, PROVIDER, timedelta(0)))
     transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
     until(lambda: not release.release_next(hub, PROVIDER), seconds=60)
@@ -69,7 +74,7 @@ def test_what_a_breaker_held_back_is_released(slow, hub, evidence, monkeypatch, 
 
 def test_what_was_confirmed_is_doubted(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, doubt.SLICES)
-    slow("shares", SHARES.format(wanted=1, failures=0, parked="NULL"))
+    slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
     since = evidence.value("SELECT now() - interval '1 hour'")
     assert sum(doubt.reaffirm(hub, PROVIDER, since)) == ROWS
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
@@ -77,14 +82,14 @@ def test_what_was_confirmed_is_doubted(slow, hub, evidence, monkeypatch):
 
 def test_dead_letters_are_sent_again(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, dead_letters.RETRIED)
-    slow("shares", SHARES.format(wanted=1, failures=0, parked="'zone_unknown'"))
+    slow("shares", shares_with(wanted=1, failures=0, parked="'zone_unknown'"))
     assert sum(dead_letters.retry(hub, Choice())) == ROWS
     assert evidence.value("SELECT count(*) FROM shares WHERE parked IS NULL") == ROWS
 
 
 def test_dead_letters_are_discarded(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, dead_letters.DISCARDED)
-    slow("shares", SHARES.format(wanted=1, failures=0, parked="'zone_unknown'"))
+    slow("shares", shares_with(wanted=1, failures=0, parked="'zone_unknown'", holds=False))
     assert sum(dead_letters.discard(hub, Choice())) == ROWS
     assert evidence.value("SELECT count(*) FROM shares WHERE parked IS NULL") == ROWS
 
@@ -103,7 +108,7 @@ def test_what_a_reconciliation_saw_is_deleted_once_it_has_ended(slow, hub, evide
 
 def test_missing_copies_are_looked_for(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, reconcile.MISSING)
-    slow("shares", SHARES.format(wanted=1, failures=0, parked="NULL"))
+    slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
     transact(hub.engine, lambda db: reconciliations.request(db, PROVIDER, dry_run=False))
     run = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(minutes=5)))
     while reconcile._look_for_missing(hub, run):
