@@ -5,7 +5,6 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -17,6 +16,7 @@ Respond = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 KEY = "a-key-that-nobody-may-see"
 PLATE = "QJ817XK"
 PATIENCE = 10.0  # seconds
+TURNS_TO_ACCEPT = 20  # of the loop, more than it needs to have a connection served that it has accepted
 
 
 class Server:
@@ -26,14 +26,12 @@ class Server:
         self.port = 0
         self.requests: list[bytes] = []
         self.connections: list[int] = []
-        self.serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._respond = respond
         self._opened = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection, self._opened = self._opened, self._opened + 1
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        self.serving.add(task)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -47,24 +45,34 @@ class Server:
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         finally:
-            self.serving.remove(task)
             writer.close()
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection in a task of its own."""
+        task = asyncio.create_task(self.serve(reader, writer))
+        self._serving[task] = writer
+
+    async def end(self) -> None:
+        """Drop what is left of connections; a busy machine tells late of those that were given up."""
+        for _ in range(TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        for task, writer in self._serving.items():
+            task.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
 
 @asynccontextmanager
 async def answering(respond: Respond, trust: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Serve as long as the context lasts, in clear or with a server's TLS."""
     server = Server(respond)
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=trust)
+    listener = await asyncio.start_server(server.connected, "127.0.0.1", 0, ssl=trust)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
         listener.close()
-        left = tuple(server.serving)  # what a busy machine has not told yet of connections that were given up
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await server.end()
 
 
 @asynccontextmanager

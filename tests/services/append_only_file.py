@@ -1,6 +1,6 @@
 """All that Redis holds, in memory and in its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,9 +28,10 @@ class File:
                 return self.holds(word)
         return False
 
-    def is_shown(self, word: str) -> bool:
-        """Say whether any key of Redis tells a word."""
-        return any(word.encode() in self._value(key) for key in self.client.scan_iter("*", count=1_000))
+    def shown(self, words: Iterable[str]) -> list[str]:
+        """Return which of these words any key of Redis tells."""
+        told = b"\n".join(self._value(key) for key in self.client.scan_iter("*", count=1_000))
+        return [word for word in words if word.encode() in told]
 
     def _value(self, key: bytes) -> bytes:
         read: dict[bytes, Callable[[bytes], object]] = {

@@ -138,11 +138,11 @@ def test_nothing_of_all_that_was_known_is_found_anywhere(
     known = words.found_in(before)
     assert len(known) > 30
     keys = [key for (key,) in evidence.query("SELECT plate_key::text FROM plate_assignments")]
-    assert [word for word in known if file.is_shown(word)]
+    assert file.shown(known)
     upstream.applied("resident.erase")
     assert words.found_in(stored()) == []
     assert [key for key in keys if key in stored()] == []
-    assert [word for word in words.all if file.is_shown(word)] == []
+    assert file.shown(words.all) == []
     assert evidence.query(BLANK, ANNE) == [(None,) * 5]
     assert evidence.query(BLANK_PERMITS, ANNE) == [("", "", [], None, None, None, None)]
     deliver()
@@ -161,7 +161,7 @@ def test_nothing_of_what_time_does_later_brings_it_back(upstream, anne, words, s
     history.put_history(hub, ANNE, uuid4(), today)
     upstream.applied("resident.export")
     assert words.found_in(stored()) == []
-    assert [word for word in words.all if file.is_shown(word)] == []
+    assert file.shown(words.all) == []
 
 
 def test_refused_jobs_leave_nothing_of_what_they_said(upstream, anne, words, stored):

@@ -62,12 +62,12 @@ managed_hub = pytest.fixture(without_right, name="managed")
 def test_what_was_erased_is_neither_in_redis_nor_in_its_file(upstream, anne, word, file, cleared, hub, today):
     upstream.applied("resident.export")
     history.put_history(hub, ANNE, uuid4(), today)
-    assert file.is_shown(word)
-    assert file.is_shown(anne)
+    assert file.shown([word])
+    assert file.shown([anne])
     cleared()
     upstream.applied("resident.erase")
-    assert not file.is_shown(word)
-    assert not file.is_shown(anne)
+    assert file.shown([word]) == []
+    assert file.shown([anne]) == []
     cleared()
     assert not file.holds(word)
     assert not file.holds(anne)
@@ -80,10 +80,10 @@ def test_the_file_kept_it_until_then(upstream, anne, word, file, until):
 
 def test_a_history_of_before_an_erasure_goes_with_it(upstream, anne, file, hub, today):
     history.put_history(hub, ANNE, task_id := uuid4(), today)
-    assert file.is_shown(anne)
+    assert file.shown([anne])
     upstream.applied("resident.erase")
     assert hub.live.client.get(hub.live.key(f"history:{task_id}")) is None
-    assert not file.is_shown(anne)
+    assert file.shown([anne]) == []
 
 
 def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstream, anne, file, hub, today):
@@ -98,7 +98,7 @@ def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstrea
     late = Late(hub.live.client, hub.live.key(""), hub.zone)
     late.epoch = hub.live.epoch
     version = history.put_history(replace(hub, live=late), ANNE, task_id := uuid4(), today)
-    assert not file.is_shown(anne)
+    assert file.shown([anne]) == []
     document = hub.live.client.get(hub.live.key(f"history:{task_id}"))
     assert f'"version":{version}'.encode() in document
 
@@ -109,7 +109,7 @@ def test_a_document_that_an_erasure_did_not_find_goes_before_the_rewrite(upstrea
     hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that stood still
     hub.live._put(ANNE, "export:late", word, 900)
     cleared()
-    assert not file.is_shown(word)
+    assert file.shown([word]) == []
     assert not file.holds(word)
 
 
