@@ -23,7 +23,7 @@ from schemas.space import HeldState, Space
 STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
 KICK_SECONDS = 10  # a lost wake-up silences its lane no longer than this
 EXPORT_SECONDS = 900
-HISTORY_SECONDS = PLATE_SECONDS = 30  # whoever asked for it takes it away at once
+HISTORY_SECONDS = PLATE_SECONDS = 30  # the client that asked reads it at once
 CATALOGUE_SECONDS = 300  # changed tariffs are shown this much later at most
 UNDER_WAY_SECONDS = 60
 DROPPED_AT_ONCE = 5_000
@@ -194,7 +194,7 @@ class Live:
         self.client.unlink(listed, *(self.key(name.decode()) for name in names))
 
     def forget_residents(self, resident_ids: Collection[str]) -> None:
-        """Drop all documents about residents; whoever asks for one has it made anew."""
+        """Drop all documents about residents; the next reader has them made again."""
         self.forget_spaces(resident_ids)
         for resident_id in resident_ids:
             self.forget_asked_for(resident_id)

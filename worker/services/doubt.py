@@ -23,7 +23,7 @@ SLICES = Slices(most=2_000)
 
 
 def doubt(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID]) -> set[str]:
-    """Have these shares brought up to the truth, whatever they confirmed.
+    """Have these shares sent the truth again, without regard to what they confirmed.
 
     Returns the residents concerned, for `show_doubts` once this is committed.
     """

@@ -1,7 +1,7 @@
 """Remote control over the broker: each command is built again from a white list, so that nothing else reaches kombu.
 
 kombu matches a sender's regular expression in the worker's main loop, takes a sender's clock over, and answers to
-whatever list a sender names. Here a command keeps its method, arguments that the method is known to take, the workers
+any list that a sender names. Here a command keeps its method, arguments that the method is known to take, the workers
 that it is for, and where Celery's own clients wait for an answer.
 """
 

@@ -2,7 +2,7 @@
 
 kombu pops a message first and notes it later: a worker killed in between loses it. Here each step is one script. A
 script may run twice, as redis-py sends a command again after a lost connection, so each does the same the second time.
-What is noted is the item's own bytes, whatever they are, behind the name of its queue and a line feed.
+What is noted is the item's own bytes, unread, behind the name of its queue and a line feed.
 """
 
 from collections.abc import Sequence
