@@ -2,13 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from time import sleep
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from worker.db.engine import transact
+from worker.db.engine import AWAY, transact
 
 PLATE = "EF-367-QS"
 ADD = text("INSERT INTO residents (resident_id) VALUES (:name)")
@@ -53,6 +54,18 @@ def test_one_of_two_in_a_deadlock_tries_again_and_both_succeed(engine):
         for done in [pool.submit(lock_both, "r-1", "r-2"), pool.submit(lock_both, "r-2", "r-1")]:
             done.result(10)
     assert sorted(tries.values()) == [1, 2]
+
+
+def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_nothing_committed(engine):
+    def stand_still(db):
+        db.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+        db.execute(ADD, {"name": "r-1"})
+        sleep(0.3)
+        db.execute(COUNT)
+
+    with pytest.raises(AWAY):
+        transact(engine, stand_still)
+    assert transact(engine, lambda db: db.execute(COUNT).scalar_one()) == 0
 
 
 def test_what_goes_on_failing_is_tried_no_more_than_twice(engine):

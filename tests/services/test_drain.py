@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
+from threading import Event
+from time import sleep
 
 import pytest
 from pydantic import ValidationError
@@ -12,11 +15,14 @@ from integrations.memory import Applied, Fault, InMemory
 from tests.services.hubs import lane_of, read_settings
 from tests.services.upstream import BOB, EVERYONE
 from worker.limiter import Limiter
-from worker.services.drain import Drain
+from worker.services import drain
+from worker.services.claim import claim, record
+from worker.services.drain import LOOK_SECONDS, Drain
 from worker.services.lane import Lane
 
 PROVIDER = "easypark"
 HANGS = Fault(None)
+NOTED = 0.05  # seconds after which a drain has noted what a thread returned
 HANGS_AND_IS_APPLIED_LATER = Fault(None, Applied.LATER)
 
 
@@ -155,6 +161,78 @@ def test_a_change_that_was_made_while_its_share_was_leased_is_delivered_by_the_s
     assert asyncio.run(Drain(lane_of(quick, twin), hub.today).run()) is False
     assert not twin.held
     assert evidence.pending() == 0
+
+
+def test_what_a_record_finds_due_again_is_delivered_though_a_claim_that_did_not_see_it_ends_later(
+    upstream, quick, hub, evidence, monkeypatch
+):
+    recorded = Event()
+
+    def claim_that_lasts(*args):
+        found = claim(*args)
+        if twin.calls and not recorded.is_set():
+            upstream.refuse()
+            assert recorded.wait(5)
+            sleep(NOTED)
+            draining._look_at = inf
+        return found
+
+    def record_then_tell(*args):
+        due_again = record(*args)
+        recorded.set()
+        return due_again
+
+    monkeypatch.setattr(drain, "claim", claim_that_lasts)
+    monkeypatch.setattr(drain, "record", record_then_tell)
+    upstream.active()
+    upstream.allow(providers=(PROVIDER,))
+    twin = Slow(PROVIDER, hub.capabilities[PROVIDER])
+    draining = Drain(lane_of(quick, twin), hub.today)
+    assert asyncio.run(draining.run()) is False
+    assert not twin.held
+    assert evidence.pending() == 0
+
+
+def test_what_a_claim_leaves_behind_is_delivered_though_a_record_that_found_nothing_ends_later(
+    upstream, quick, hub, evidence, monkeypatch
+):
+    claimed, recording = Event(), Event()
+    rows = [upstream.row() for _ in range(12)]
+
+    def claim_then_tell(*args):
+        if len(twin.calls) == 1 and not claimed.is_set():
+            upstream.take_over(*rows)
+            found = claim(*args)
+            assert recording.wait(5)
+            claimed.set()
+            return found
+        return claim(*args)
+
+    def record_that_lasts(*args):
+        recording.set()
+        due_again = record(*args)
+        assert claimed.wait(5)
+        sleep(NOTED)
+        draining._look_at = inf
+        return due_again
+
+    monkeypatch.setattr(drain, "claim", claim_then_tell)
+    monkeypatch.setattr(drain, "record", record_that_lasts)
+    upstream.active()
+    upstream.allow(providers=(PROVIDER,))
+    twin = Slow(PROVIDER, hub.capabilities[PROVIDER])
+    draining = Drain(lane_of(quick, twin), hub.today)
+    assert asyncio.run(draining.run()) is False
+    assert (len(twin.held), evidence.pending()) == (13, 0)
+
+
+class Slow(InMemory):
+    """A provider that answers once the drain has begun to look again."""
+
+    async def send(self, change: Change) -> Operation | None:
+        operation = await super().send(change)
+        await asyncio.sleep(2 * LOOK_SECONDS)
+        return operation
 
 
 async def _reached(condition: Callable[[], object]) -> None:

@@ -77,7 +77,11 @@ class Town:
             for twin in self.twins.values():
                 twin.held.clear()
             self.go_on_to(self.today)
-            yield self
+            try:
+                yield self
+            except AssertionError as error:
+                error.add_note(f"logged: {[entry for entry in logged if entry['log_level'] in ('warning', 'error')]}")
+                raise
             assert not {entry["event"] for entry in logged if entry["log_level"] == "error"}
 
     # What residents send: each returns whether it was to be applied, and fails where the hub thinks otherwise.

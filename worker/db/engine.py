@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
@@ -12,7 +12,12 @@ from worker.settings import Settings
 
 T = TypeVar("T")
 
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+
+class SessionEndedError(Exception):
+    """The server ended a session whose worker stood still in a transaction for too long; nothing was committed."""
+
+
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError, SessionEndedError)
 """What is raised while the database is out of reach or overloaded; the same may succeed later."""
 
 _SESSION = {
@@ -64,6 +69,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
 
     Raises:
         UnfitRowError: a constraint that `work` did not expect to break, or a value that does not fit its column.
+        SessionEndedError: this process stood still for longer than a transaction may.
     """
 
     def once() -> T:
@@ -74,6 +80,10 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
                 return work(connection)
         except (IntegrityError, DataError) as error:
             unfit = UnfitRowError(sqlstate(error), constraint_of(error))
+        except InternalError as error:  # the class that psycopg has for the time-out of an idle transaction
+            if not error.connection_invalidated:
+                raise
+            raise SessionEndedError(sqlstate(error)) from None
         raise unfit  # outside of the handler: the original, which prints the row, is not even its context
 
     return Retrying(

@@ -43,7 +43,8 @@ class Drain:
     _claiming: asyncio.Task[None] | None = None
     _recording: asyncio.Task[None] | None = None
     _waiting: deque[tuple[Sequence[Claimed], float]] = field(default_factory=deque)
-    _more: bool = True  # whether there may be something to claim that no wake-up will come for
+    _more: bool = True  # whether the last claim may have left something behind
+    _due_again: bool = False  # whether a record has found something due since that claim began: no wake-up comes for it
     _look_at: float = 0.0
     _ended: list[Ended] = field(default_factory=list)
     _record_at: float = 0.0
@@ -62,14 +63,18 @@ class Drain:
                 if self._is_busy:
                     await self._wait()
                 elif not self._ended:
-                    if not self._more or loop.time() >= stop_at:
-                        return self._more
+                    if not self._has_more or loop.time() >= stop_at:
+                        return self._has_more
                     await asyncio.sleep(LOOK_SECONDS)  # the rate limit is used up
         finally:
             for task in (*self._in_flight, self._claiming, self._recording):
                 if task is not None:
                     task.cancel()
             log.info("drain.ended", provider=self.lane.name, requests=self.requests)
+
+    @property
+    def _has_more(self) -> bool:
+        return self._more or self._due_again
 
     @property
     def _is_busy(self) -> bool:
@@ -103,7 +108,7 @@ class Drain:
         routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
         look = now >= self._look_at
         # A claim of many costs hardly more than one of a few.
-        if routine >= max(ahead // 2, 1) and (self._more or look):
+        if routine >= max(ahead // 2, 1) and (self._has_more or look):
             requests, least_urgent = routine, Urgency.ROUTINE
         elif free > 0 and look:
             requests, least_urgent = free, Urgency.CONSENT
@@ -124,8 +129,11 @@ class Drain:
             await self._claimed(granted, least_urgent, deadline)
 
     async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
+        looks_at_all = least_urgent is Urgency.ROUTINE
+        if looks_at_all:
+            self._due_again = False  # before it looks: a record may end meanwhile
         claimed, more = await self._beside(claim, self.lane, granted, least_urgent, self.today())
-        if least_urgent is Urgency.ROUTINE:
+        if looks_at_all:
             self._more = more
         exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
         self.lane.limiter.give_back(granted - len(exchanges))
@@ -183,7 +191,8 @@ class Drain:
             await self._recorded(ended)
 
     async def _recorded(self, ended: Sequence[Ended]) -> None:
-        self._more |= await self._beside(record, self.lane, ended, self.today())
+        if await self._beside(record, self.lane, ended, self.today()):
+            self._due_again = True
 
     def _is_time_to_record(self) -> bool:
         return (
