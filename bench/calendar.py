@@ -19,11 +19,11 @@ from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
 from bench.withdrawals import withdraw
 from ops.screen import APPS, METERS
-from worker.db import calendar
+from worker.db.clock import ended
 from worker.db.engine import transact
 from worker.hub import Hub, make_hub
-from worker.services.calendar import SLICE as ENDS_AT_ONCE
-from worker.services.reminders import SLICES, decide
+from worker.services.clock.advance import SLICE as ENDS_AT_ONCE
+from worker.services.reminders.decide import SLICES, decide
 from worker.settings import settings
 
 PERMITS, QUICK_PERMITS = 1_000_000, 100_000
@@ -85,10 +85,8 @@ def _finding(hub: Hub, permits: int) -> list[Figure]:
     today, month = hub.today(), timedelta(days=30)
     named: dict[str, Callable[[], object]] = {
         "reminders": lambda: decide(hub, today),
-        "ends": lambda: transact(hub.engine, lambda db: calendar.due_residents(db, today, ENDS_AT_ONCE)),
-        "a month's ends": lambda: transact(
-            hub.engine, lambda db: calendar.due_residents(db, today + month, ENDS_AT_ONCE)
-        ),
+        "ends": lambda: transact(hub.engine, lambda db: ended.due_residents(db, today, ENDS_AT_ONCE)),
+        "a month's ends": lambda: transact(hub.engine, lambda db: ended.due_residents(db, today + month, ENDS_AT_ONCE)),
     }
     return [
         figure

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ops.commands.printed import table
 from ops.screen import day as written
-from worker.db.outlook import Concerned
+from worker.db.clock.outlook import Concerned
 from worker.domain.outlook import Doing, Period, What, totals
 
 ENDS = (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE, Doing.FORGET)

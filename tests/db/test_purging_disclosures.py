@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker.db import retention
+from worker.db.clock import retention
 from worker.db.engine import transact
 from worker.domain.history import Disclosed, Word, holdings
 from worker.domain.sharing import Outcome

@@ -8,7 +8,7 @@ import pytest
 from ops.canary import Canary
 from tests.faults.harness import Stack, eventually
 from tests.faults.people import NOWHERE, Person, holders, people
-from tests.post_office import PostOffice
+from tests.support.post_office import PostOffice
 
 WORKER = "remind"
 STATE = "SELECT state, code, doubts FROM reminders WHERE permit_id = %s"

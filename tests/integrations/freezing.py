@@ -14,10 +14,10 @@ from integrations.base import Change, Operation
 from integrations.easypark.adapter import Access, EasyPark
 from schemas.shared import SharedPermit, Validity
 from tests.integrations.subjects import PARIS
-from worker.db.shares import ShareKey
+from worker.db.sharing.shares import ShareKey
 from worker.domain.sharing import Urgency
-from worker.services.claim import Claimed
-from worker.services.exchange import exchange
+from worker.services.sharing.claim import Claimed
+from worker.services.sharing.exchange import exchange
 
 SECONDS = 1.0  # until the deadline
 

@@ -35,7 +35,7 @@ from tests.integrations.scripted import (
     until,
 )
 from worker.domain.sharing import Outcome
-from worker.services import exchange as service
+from worker.services.sharing import exchange as service
 
 OK = always(reply("200 OK"))
 BODY = {"plate": "x" * 30_000_000}  # more than any buffer on the way holds

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.city import ADDRESS, City, plate, until
-from tests.running_city import COMMAND
+from tests.support.city import ADDRESS, City, plate, until
+from tests.support.running_city import COMMAND
 from worker.domain.terms import add_months
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}

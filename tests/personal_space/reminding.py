@@ -7,14 +7,14 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from schemas.events import EventType
-from tests.city import City, Resident
 from tests.services.hubs import read_settings, running_hub
-from worker.db import residents
+from tests.support.city import City, Resident
 from worker.db.engine import transact
+from worker.db.jobs import residents
 from worker.hub import Hub
 from worker.live import Publication
-from worker.services.publish import publish
-from worker.services.work import Work
+from worker.services.publishing.publish import publish
+from worker.services.unit_of_work import Work
 
 EMAIL = "essai.exemple@example.org"
 _SENT = text("""

@@ -31,9 +31,9 @@ from tests.services.street import Street
 from tests.services.upstream import Upstream
 from worker.db.engine import transact
 from worker.hub import Hub
-from worker.services.drain import Drain
-from worker.services.leftovers import clear
-from worker.services.publish import follow_redis
+from worker.services.clock.leftovers import clear
+from worker.services.publishing.publish import follow_redis
+from worker.services.sharing.drain import Drain
 from worker.settings import Settings
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from integrations.base import Adapter, Limit
 from worker.hub import Hub, make_hub
 from worker.limiter import Limiter
-from worker.services.lane import Lane
+from worker.services.sharing.lane import Lane
 from worker.settings import Settings
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from tests.services.upstream import Upstream
 from worker.domain.outlook import Doing, What
-from worker.services.calendar import advance
-from worker.services.outlook import foretell_day
-from worker.services.reminders import decide
-from worker.services.retention import purge
+from worker.services.clock.advance import advance
+from worker.services.clock.outlook import foretell_day
+from worker.services.clock.retention import purge
+from worker.services.reminders.decide import decide
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
 # The ledger of reminders, all that was told, and the ends of active permits' terms that were acted on.

@@ -9,7 +9,7 @@ from tests.sharing.schedules import Prediction, Schedule, result_of
 from tests.sharing.stage import Provider, Stage, payload_of
 from tests.sharing.world import Act, Step, World
 from worker.domain.sharing import Share, Timing, Urgency
-from worker.services.claim import Claimed
+from worker.services.sharing.claim import Claimed
 
 
 @dataclass

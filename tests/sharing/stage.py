@@ -18,15 +18,17 @@ from integrations.sandbox.records import Record
 from schemas import jobs
 from schemas.jobs import ConsentChoice
 from tests.sharing.rows import NONE, NOW, TICK, A, B, Ticks
-from worker.db import residents, shares
 from worker.db.engine import transact
-from worker.db.shares import ShareKey
+from worker.db.jobs import residents
+from worker.db.sharing import shares
+from worker.db.sharing.shares import ShareKey
 from worker.domain.sharing import Result, Share, Urgency
 from worker.hub import Hub
-from worker.services import consent, doubt, imports
-from worker.services.claim import RECORD_SECONDS, Claimed, claim, record
-from worker.services.lane import Lane
-from worker.services.work import Work
+from worker.services.jobs import consent, imports
+from worker.services.sharing import doubt
+from worker.services.sharing.claim import RECORD_SECONDS, Claimed, claim, record
+from worker.services.sharing.lane import Lane
+from worker.services.unit_of_work import Work
 
 Run = Callable[[Coroutine[None, None, None]], None]
 

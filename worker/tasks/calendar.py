@@ -5,10 +5,12 @@ import time
 from celery import current_app, shared_task
 
 from integrations.channels.registry import CHANNELS
-from worker.db import ticks
+from worker.db.clock import ticks
 from worker.db.engine import transact
-from worker.services import calendar, leftovers, reminders, retention, stuck
-from worker.services import sweep as service
+from worker.services.clock import leftovers, retention, stuck
+from worker.services.clock import sweep as service
+from worker.services.clock.advance import advance as act_on_what_ended
+from worker.services.reminders.decide import decide, due_channels
 from worker.tasks.process import hub
 from worker.tasks.reconcile import RUN
 from worker.tasks.remind import wake
@@ -33,7 +35,7 @@ def sweep() -> None:
 def advance() -> None:
     """Act on what the days that have passed have brought about; what is not done in time, the next tick does."""
     if _is_new("calendar.advance"):
-        calendar.advance(hub(), hub().today(), time.monotonic() + ADVANCE_SECONDS, pause=time.sleep)
+        act_on_what_ended(hub(), hub().today(), time.monotonic() + ADVANCE_SECONDS, pause=time.sleep)
 
 
 @shared_task(name="calendar.remind", send_events=False)  # type: ignore[untyped-decorator]
@@ -42,9 +44,9 @@ def remind() -> None:
     if not _is_new("calendar.remind"):
         return
     until = time.monotonic() + WORK_SECONDS
-    while reminders.decide(hub(), hub().today()) and time.monotonic() < until:
+    while decide(hub(), hub().today()) and time.monotonic() < until:
         pass
-    for channel in reminders.due_channels(hub(), CHANNELS):
+    for channel in due_channels(hub(), CHANNELS):
         wake(channel)
 
 

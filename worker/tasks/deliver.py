@@ -6,8 +6,8 @@ import structlog
 from celery import shared_task
 
 from integrations.settings import SettingError
-from worker.services.drain import Drain
-from worker.services.lane import note_configuration
+from worker.services.sharing.drain import Drain
+from worker.services.sharing.lane import note_configuration
 from worker.tasks.arguments import Provider
 from worker.tasks.process import hub, lane, run
 

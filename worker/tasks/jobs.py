@@ -10,7 +10,7 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 
 from schemas.jobs import KINDS, QUEUES
-from worker.services.jobs import OutOfReachError, handle
+from worker.services.jobs.handle import OutOfReachError, handle
 from worker.tasks.process import hub
 
 log = structlog.get_logger()

@@ -16,7 +16,7 @@ from integrations import registry
 from worker.hub import AWAY, Hub, make_hub
 from worker.limiter import Limiter
 from worker.loop import Loop
-from worker.services.lane import Lane
+from worker.services.sharing.lane import Lane
 from worker.settings import settings
 
 T = TypeVar("T")

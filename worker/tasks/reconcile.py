@@ -4,7 +4,7 @@ import structlog
 from celery import current_app, shared_task
 
 from integrations.settings import SettingError
-from worker.services import reconcile as service
+from worker.services.sharing import reconcile as service
 from worker.tasks.arguments import Provider
 from worker.tasks.process import hub, lane, run
 

@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from integrations.channels import registry
 from integrations.settings import SettingError
 from worker.limiter import Limiter
-from worker.services.sending import Sender, note_channel
+from worker.services.reminders.send import Sender, note_channel
 from worker.settings import settings
 from worker.tasks.arguments import Channel
 from worker.tasks.process import hub, run

@@ -14,7 +14,7 @@ from integrations.settings import SettingError
 from worker.db.engine import AWAY, make_engine
 from worker.domain import tariffs
 from worker.domain.tariffs import TariffsError
-from worker.services.lane import note_configuration
+from worker.services.sharing.lane import note_configuration
 from worker.settings import Settings, SettingsError, settings
 
 log = structlog.get_logger()
