@@ -42,7 +42,7 @@ class Hub:
     zone: ZoneInfo
     hash_key: bytes
     capabilities: Mapping[str, Capabilities]
-    send_kick: Callable[[str], None]  # raises ConnectionError when the broker is away
+    send_wake_up: Callable[[str], None]  # raises ConnectionError when the broker is away
 
     @property
     def public_task(self) -> frozenset[str]:
@@ -59,17 +59,17 @@ class Hub:
         """Return the civil day in the city, for the entry points; everything below takes it as an argument."""
         return datetime.now(self.zone).date()
 
-    def kick(self, providers: Iterable[str]) -> None:
+    def wake(self, providers: Iterable[str]) -> None:
         """Wake the drains of these providers, unless they are being woken already; others have none."""
-        for provider in self.live.begin_kicks([name for name in providers if name in self.capabilities]):
+        for provider in self.live.begin_wake_ups([name for name in providers if name in self.capabilities]):
             try:
-                self.send_kick(provider)
+                self.send_wake_up(provider)
             except ConnectionError:  # what was committed stands; the sweep wakes the lane
-                self.live.end_kick(provider)
-                log.warning("kick.not_sent", provider=provider)
+                self.live.end_wake_up(provider)
+                log.warning("wake_up.not_sent", provider=provider)
 
 
-def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:
+def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
     """Wire a hub; connections are opened when they are first used.
 
     Raises:
@@ -91,5 +91,5 @@ def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:
         zone=configured.zone,
         hash_key=configured.hash_key.get_secret_value().encode(),
         capabilities={name: registry.capabilities(name) for name in configured.providers},
-        send_kick=send_kick,
+        send_wake_up=send_wake_up,
     )

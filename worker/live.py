@@ -21,7 +21,7 @@ from schemas.plate_read import PlateRead
 from schemas.space import HeldState, Space
 
 STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
-KICK_SECONDS = 10  # a lost wake-up silences its lane no longer than this
+WAKE_UP_SECONDS = 10  # a lost wake-up silences its lane no longer than this
 EXPORT_SECONDS = 900
 HISTORY_SECONDS = PLATE_SECONDS = 30  # the client that asked reads it at once
 CATALOGUE_SECONDS = 300  # changed tariffs are shown this much later at most
@@ -168,16 +168,16 @@ class Live:
         }
         return {resident_id: version for resident_id, (epoch, version) in positions.items() if epoch == self.epoch}
 
-    def begin_kicks(self, providers: Sequence[str]) -> list[str]:
+    def begin_wake_ups(self, providers: Sequence[str]) -> list[str]:
         """Note that drains are being woken; return the providers for which none is on its way already."""
         pipeline = self.client.pipeline(transaction=False)
         for provider in providers:
-            pipeline.set(self.key(f"kick:{provider}"), 1, nx=True, ex=KICK_SECONDS)
+            pipeline.set(self.key(f"wake_up:{provider}"), 1, nx=True, ex=WAKE_UP_SECONDS)
         return [provider for provider, begun in zip(providers, pipeline.execute(), strict=True) if begun]
 
-    def end_kick(self, provider: str) -> None:
+    def end_wake_up(self, provider: str) -> None:
         """Note that a drain is about to look: from now on, a change needs a new wake-up."""
-        self.client.unlink(self.key(f"kick:{provider}"))
+        self.client.unlink(self.key(f"wake_up:{provider}"))
 
     def put_export(self, resident_id: str, job_id: UUID, document: str) -> None:
         """Keep an export for a short while, for upstream to fetch."""

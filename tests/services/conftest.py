@@ -1,6 +1,6 @@
 """A hub on real servers without Celery: services are called as tasks call them.
 
-- `hub`: wired for this test's database and key prefix; `kicks` lists the wake-ups that it sent.
+- `hub`: wired for this test's database and key prefix; `wake_ups` lists the wake-ups that it sent.
 - `today`: the civil day on which a test plays; real, since the database's clock is.
 - `upstream`: makes jobs and hands them to `hub`; `evidence` reads database and Redis around the hub's code.
 - `until(condition)`: waits for a condition, with a deadline.
@@ -69,13 +69,13 @@ def settings(hub_environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def kicks() -> list[str]:
+def wake_ups() -> list[str]:
     return []
 
 
 @pytest.fixture
-def hub(settings: Settings, kicks: list[str]) -> Iterator[Hub]:
-    with running_hub(settings, kicks.append) as hub:
+def hub(settings: Settings, wake_ups: list[str]) -> Iterator[Hub]:
+    with running_hub(settings, wake_ups.append) as hub:
         yield hub
 
 

@@ -18,9 +18,9 @@ def read_settings(environment: Mapping[str, str], **changed: object) -> Settings
 
 
 @contextmanager
-def running_hub(settings: Settings, send_kick: Callable[[str], None]) -> Iterator[Hub]:
+def running_hub(settings: Settings, send_wake_up: Callable[[str], None]) -> Iterator[Hub]:
     """Wire a hub, and close its connections afterwards."""
-    hub = make_hub(settings, send_kick)
+    hub = make_hub(settings, send_wake_up)
     try:
         yield hub
     finally:

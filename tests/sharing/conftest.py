@@ -28,5 +28,5 @@ def waiting() -> Exploration:
 @pytest.fixture
 def hub(hub_environment: dict[str, str]) -> Iterator[Hub]:
     settings = read_settings(hub_environment, providers=(PROVIDER,))
-    with running_hub(settings, send_kick=lambda provider: None) as hub:
+    with running_hub(settings, send_wake_up=lambda provider: None) as hub:
         yield hub

@@ -35,7 +35,7 @@ _ANY_REFERENCE = UUID(int=0)  # where the question is only whether anything is t
 
 
 @dataclass(slots=True)
-class Work:
+class UnitOfWork:
     """What a transaction does about one resident, whose row is locked."""
 
     hub: Hub
@@ -46,21 +46,21 @@ class Work:
     ledger: list[ConsentDecision]
     shares: dict[ShareKey, StoredShare]
     urgency: Urgency = Urgency.CHANGE  # of what changes a permit
-    kicks: set[str] = field(default_factory=set)
+    to_wake: set[str] = field(default_factory=set)
     _told: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
 
     @classmethod
     def start(
         cls, hub: Hub, db: Connection, resident: Resident, today: date, urgency: Urgency = Urgency.CHANGE
-    ) -> "Work":
+    ) -> "UnitOfWork":
         """Read everything about a resident under their lock."""
-        (work,) = cls.start_together(hub, db, [resident], today, urgency)
-        return work
+        (unit,) = cls.start_together(hub, db, [resident], today, urgency)
+        return unit
 
     @classmethod
     def start_together(
         cls, hub: Hub, db: Connection, locked: Collection[Resident], today: date, urgency: Urgency
-    ) -> list["Work"]:
+    ) -> list["UnitOfWork"]:
         """Read everything about some residents under their locks, for one transaction about all of them."""
         names = [resident.resident_id for resident in locked]
         held, ledgers = permits.of_residents(db, names), consents.in_effect(db, names)
@@ -152,7 +152,7 @@ class Work:
         for key, share in wanted.items():
             reference = self.shares[key].reference if key in self.shares else _ANY_REFERENCE
             self.shares[key] = StoredShare(key, self.resident.resident_id, reference, share)
-            self.kicks.add(key.provider)
+            self.to_wake.add(key.provider)
 
     @property
     def told(self) -> bool:

@@ -20,12 +20,12 @@ def drain(provider: Provider) -> None:
     try:
         way = lane(provider)
     except SettingError as error:  # the shares wait; a file that was missing may be there the next time
-        hub().live.end_kick(provider)
+        hub().live.end_wake_up(provider)
         _note(provider, str(error))
         return
     _note(provider, None)
     if run(Drain(way, hub().today).run()):
-        hub().kick([provider])
+        hub().wake([provider])
 
 
 @cache

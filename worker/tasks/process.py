@@ -49,7 +49,7 @@ def _connect_before_the_first_task(**_: object) -> None:
 @cache
 def hub() -> Hub:
     """Return this process's hub. Only the pool's processes ask: a connection must not be inherited by a fork."""
-    return make_hub(settings(), _send_kick)
+    return make_hub(settings(), _send_wake_up)
 
 
 @cache
@@ -82,7 +82,7 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=Loop)
 
 
-def _send_kick(provider: str) -> None:
+def _send_wake_up(provider: str) -> None:
     try:
         current_app.send_task("deliver.drain", args=[provider], queue=f"deliver.{provider}", retry=False)
     except OperationalError:

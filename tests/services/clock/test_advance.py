@@ -42,17 +42,17 @@ def types(evidence, resident=ANNE):
 
 
 def test_a_term_that_ends_is_looked_at_by_every_lane_the_day_after(
-    hub, upstream, evidence, ending, today, tomorrow, kicks
+    hub, upstream, evidence, ending, today, tomorrow, wake_ups
 ):
     before = evidence.query(WANTED, ending)
-    kicks.clear()
+    wake_ups.clear()
     for name in HOLDERS:
-        hub.live.end_kick(name)
+        hub.live.end_wake_up(name)
     assert advance(hub, today) == 0
     assert evidence.query(WANTED, ending) == before
     assert advance(hub, tomorrow) == 1
     assert [row[1] for row in evidence.query(WANTED, ending)] == [row[1] + 1 for row in before]
-    assert sorted(kicks) == sorted(HOLDERS)
+    assert sorted(wake_ups) == sorted(HOLDERS)
     assert types(evidence)[-1] is EventType.PERMIT_LAPSED
     assert evidence.told()[-1].data.permit_ids == (ending,)
 

@@ -28,8 +28,8 @@ def own_servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def own_hub(settings, own_servers, kicks) -> Iterator[Hub]:
-    with running_hub(settings.model_copy(update={"redis_url": own_servers.valkey.url}), kicks.append) as hub:
+def own_hub(settings, own_servers, wake_ups) -> Iterator[Hub]:
+    with running_hub(settings.model_copy(update={"redis_url": own_servers.valkey.url}), wake_ups.append) as hub:
         follow_redis(hub)
         yield hub
 

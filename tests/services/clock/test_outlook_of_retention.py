@@ -39,13 +39,13 @@ def forgotten(hub, day, today):
 
 
 @pytest.fixture
-def deliver_on(hub, twins, kicks):
+def deliver_on(hub, twins, wake_ups):
     """Return what lets every provider do on a day what it has been asked to."""
 
     def deliver_on(day):
-        while kicks:
-            woken = set(kicks)
-            kicks.clear()
+        while wake_ups:
+            woken = set(wake_ups)
+            wake_ups.clear()
             for name in woken:
                 asyncio.run(Drain(lane_of(hub, twins[name]), lambda: day).run())
 

@@ -16,7 +16,7 @@ from tests.services.upstream import ANNE, CITY, EVERYONE, Upstream, choice
 from worker.services.sharing.drain import Drain
 
 
-def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, evidence, kicks):
+def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, evidence, wake_ups):
     permits = [upstream.active(), upstream.active()]
     receipt = upstream.allow()
     assert receipt.version == 3
@@ -24,7 +24,7 @@ def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, ev
         assert {name: share["urgency"] for name, share in evidence.shares(permit_id).items()} == dict.fromkeys(
             EVERYONE, 0
         )
-    assert sorted(kicks) == sorted((*EVERYONE, CITY))
+    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))
     consent = evidence.space(ANNE).consent
     assert consent.version == 1
     assert {(state.provider, state.allowed, state.state) for state in consent.providers} == {
@@ -74,16 +74,16 @@ def test_of_two_allowances_on_the_same_screen_the_second_is_stale(upstream):
     assert upstream.allow(seen=0).code is RefusalCode.CONSENT_STALE
 
 
-def test_a_refusal_that_names_a_provider_nobody_knows_still_holds_for_the_others(upstream, evidence, kicks):
+def test_a_refusal_that_names_a_provider_nobody_knows_still_holds_for_the_others(upstream, evidence, wake_ups):
     permit_id = upstream.active()
     upstream.allow()
-    kicks.clear()
-    upstream.hub.live.client.delete(*(upstream.hub.live.key(f"kick:{name}") for name in EVERYONE))
+    wake_ups.clear()
+    upstream.hub.live.client.delete(*(upstream.hub.live.key(f"wake_up:{name}") for name in EVERYONE))
     assert upstream.refuse(providers=("easypark", "parkwell")).outcome is Outcome.APPLIED
     assert {name: share["wanted_version"] for name, share in evidence.shares(permit_id).items()} == dict.fromkeys(
         EVERYONE, 1
     ) | {"easypark": 2}
-    assert kicks == ["easypark"]
+    assert wake_ups == ["easypark"]
 
 
 def test_a_provider_that_was_not_named_keeps_what_was_decided_before(upstream, evidence):

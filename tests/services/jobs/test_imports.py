@@ -80,7 +80,7 @@ def test_an_import_drops_the_document_and_leaves_it_to_the_next_reader(upstream,
     assert [event.sequence for event in evidence.told(BOB)] == [1]
 
 
-def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence, kicks):
+def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence, wake_ups):
     upstream.allow()
     upstream.allow(BOB, providers=("easypark",))
     mine, bobs = upstream.row(), upstream.row(BOB)
@@ -91,7 +91,7 @@ def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence
     assert set(evidence.shares(bobs["permit_id"])) == {"easypark"}
     # Anne's, Bob's, and those that the city's own hub is to hold.
     assert evidence.value("SELECT count(*) FROM shares") == len(EVERYONE) + 1 + 3
-    assert sorted(kicks) == sorted((*EVERYONE, CITY))
+    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))
 
 
 def test_a_thousand_rows_fit_one_job(upstream, evidence):

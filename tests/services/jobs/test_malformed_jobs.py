@@ -59,10 +59,10 @@ MALFORMED: dict[str, tuple[Callable[[dict[str, Any]], Any], RefusalCode, str | N
 }
 
 
-def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(upstream, evidence, kicks, subtests):
+def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(upstream, evidence, wake_ups, subtests):
     permit_id = upstream.active()
     upstream.allow()
-    before, woken = evidence.truth(), list(kicks)
+    before, woken = evidence.truth(), list(wake_ups)
     for name, (bend, code, field) in MALFORMED.items():
         with subtests.test(name):
             job = upstream.envelope(resident_id=ANNE, permit_id=permit_id, plate={"raw": SECRET})
@@ -72,7 +72,7 @@ def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(upstream,
             recorded = evidence.job(receipt.job_id) or _message(evidence, receipt)
             assert (recorded["code"], recorded["kind"]) == (code, "permit.change_vehicle")
     assert evidence.truth() == before
-    assert kicks == woken
+    assert wake_ups == woken
     stored = evidence.everything_stored()
     assert SECRET not in stored
     assert "anne@example.fr" not in stored

@@ -41,7 +41,7 @@ def test_what_upstream_had_verified_stays_with_the_permit_until_its_resident_is_
     assert evidence.value(kept, asked) is None
 
 
-def test_a_verified_request_waits_for_its_payment(upstream, evidence, kicks, today):
+def test_a_verified_request_waits_for_its_payment(upstream, evidence, wake_ups, today):
     receipt = upstream.applied("permit.request", **(wish := upstream.wish(PERMIT)))
     card = evidence.card(ANNE, PERMIT)
     assert (receipt.outcome, receipt.version) == (Outcome.APPLIED, 1)
@@ -57,7 +57,7 @@ def test_a_verified_request_waits_for_its_payment(upstream, evidence, kicks, tod
     assert evidence.told()[0].data.permit_ids == (PERMIT,)
     assert evidence.told()[0].data.job_id == receipt.job_id
     assert evidence.job(receipt.job_id)["outcome"] == "applied"
-    assert kicks == []
+    assert wake_ups == []
 
 
 def test_an_unverified_request_is_decided_by_an_agent(upstream, evidence):
@@ -180,7 +180,7 @@ def test_a_request_under_review_keeps_no_plate_from_others(upstream):
     upstream.request(BOB, plate={"raw": "AA-111-AA"})
 
 
-def test_a_new_permit_is_shared_where_consent_was_given_before(upstream, evidence, kicks):
+def test_a_new_permit_is_shared_where_consent_was_given_before(upstream, evidence, wake_ups):
     upstream.allow(providers=("easypark", "flowbird"))
     permit_id = upstream.active()
     shares = evidence.shares(permit_id)
@@ -188,17 +188,17 @@ def test_a_new_permit_is_shared_where_consent_was_given_before(upstream, evidenc
         "easypark": (1, 1),
         "flowbird": (1, 1),
     }
-    assert sorted(kicks) == [CITY, "easypark", "flowbird"]
+    assert sorted(wake_ups) == [CITY, "easypark", "flowbird"]
     assert len({share["reference"] for share in shares.values()}) == 2
 
 
-def test_what_is_not_active_or_not_consented_to_is_not_shared(upstream, evidence, kicks):
+def test_what_is_not_active_or_not_consented_to_is_not_shared(upstream, evidence, wake_ups):
     permit_id = upstream.active()
     upstream.allow(BOB)
     upstream.request(BOB)
     upstream.lapsed(BOB)
     assert evidence.query("SELECT permit_id, provider FROM shares") == [(permit_id, CITY)]
-    assert kicks == [CITY]
+    assert wake_ups == [CITY]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_what_is_not_active_or_not_consented_to_is_not_shared(upstream, evidence
         ("permit.change_address", {"address": ELSEWHERE, "zones": ["18C"]}),
     ],
 )
-def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evidence, kicks, kind, fields):
+def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evidence, wake_ups, kind, fields):
     permit_id = upstream.active()
     upstream.allow()
     before = evidence.shares(permit_id)
@@ -218,7 +218,7 @@ def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evid
     assert {name: after[name]["reference"] == before[name]["reference"] for name in EVERYONE} == dict.fromkeys(
         EVERYONE, True
     )
-    assert sorted(kicks) == sorted((*EVERYONE, CITY))  # the drains that were woken by the consent have not looked yet
+    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))  # the drains that were woken by the consent have not looked yet
 
 
 def test_contact_data_is_kept_and_not_shown(upstream, evidence):

@@ -215,8 +215,8 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
 }
 
 
-def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, kicks, subtests):
-    before, shown, woken = evidence.truth(), evidence.space(ANNE), list(kicks)
+def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, wake_ups, subtests):
+    before, shown, woken = evidence.truth(), evidence.space(ANNE), list(wake_ups)
     for name, (submit, code, field) in AGAINST_THE_TRUTH.items():
         with subtests.test(name):
             receipt = submit(town)
@@ -225,7 +225,7 @@ def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, 
             assert (recorded["outcome"], recorded["code"], recorded["receipt"]["field"]) == ("refused", code, field)
     assert evidence.truth() == before
     assert evidence.space(ANNE) == shown
-    assert kicks == woken
+    assert wake_ups == woken
     assert evidence.refused_messages() == []
 
 

@@ -103,18 +103,18 @@ def test_a_sweep_publishes_what_a_worker_left_behind(upstream, dying, evidence, 
     assert [event.type for event in evidence.told(ANNE)] == [EventType.PERMIT_ACTIVATED, EventType.CONSENT_ALLOWED]
 
 
-def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, kicks, hub, today):
+def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, wake_ups, hub, today):
     upstream.active()
-    kicks.clear()
+    wake_ups.clear()
     with pytest.raises(DiedError):
         dying.allow(providers=("easypark", "flowbird"))
-    assert kicks == []
+    assert wake_ups == []
     sweep(hub, today)
     sweep(hub, today)
-    assert sorted(kicks) == ["easypark", "flowbird"]
+    assert sorted(wake_ups) == ["easypark", "flowbird"]
 
 
-def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidence, kicks, hub, today):
+def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidence, wake_ups, hub, today):
     upstream.active()
     upstream.allow()
     states = dict.fromkeys(EVERYONE, "confirmed_version = wanted_version") | {
@@ -126,10 +126,10 @@ def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidenc
         for name, state in states.items():
             connection.execute(f"UPDATE shares SET {state} WHERE provider = '{name}'")
     for name in EVERYONE:
-        hub.live.end_kick(name)
-    kicks.clear()
+        hub.live.end_wake_up(name)
+    wake_ups.clear()
     sweep(hub, today)
-    assert kicks == []
+    assert wake_ups == []
 
 
 def test_a_job_sent_again_after_a_crash_is_published_before_it_is_answered(upstream, dying, evidence):

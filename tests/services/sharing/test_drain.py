@@ -134,15 +134,15 @@ def test_what_a_killed_drain_had_taken_is_finished_by_another(upstream, quick, d
     assert evidence.shares(permit_id)[PROVIDER]["unsettled_until"] is None
 
 
-def test_a_drain_ends_when_there_is_nothing_to_do_and_can_be_woken_again(upstream, hub, deliver, kicks):
+def test_a_drain_ends_when_there_is_nothing_to_do_and_can_be_woken_again(upstream, hub, deliver, wake_ups):
     upstream.active()
     upstream.allow()
     assert deliver() is False
-    kicks.clear()
+    wake_ups.clear()
     upstream.refuse()
-    assert sorted(kicks) == sorted(EVERYONE)
+    assert sorted(wake_ups) == sorted(EVERYONE)
     upstream.refuse()
-    assert len(kicks) == len(EVERYONE)
+    assert len(wake_ups) == len(EVERYONE)
 
 
 def test_a_change_that_was_made_while_its_share_was_leased_is_delivered_by_the_same_drain(

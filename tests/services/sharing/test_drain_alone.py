@@ -19,7 +19,7 @@ PROVIDER = "easypark"
 class CutOff(Live):
     """Redis as it is once the connection to it is gone; the wake-up of the drain had still come through it."""
 
-    def end_kick(self, provider: str) -> None:
+    def end_wake_up(self, provider: str) -> None:
         """Let the drain begin."""
 
 

@@ -18,7 +18,7 @@ def without(hub, today):
         assert name != PROVIDER, "there is no such queue"
 
     known = {name: one for name, one in hub.capabilities.items() if name != PROVIDER}
-    return Upstream(replace(hub, capabilities=known, send_kick=refuse_unknown), today)
+    return Upstream(replace(hub, capabilities=known, send_wake_up=refuse_unknown), today)
 
 
 @pytest.fixture

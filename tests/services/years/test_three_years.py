@@ -65,13 +65,13 @@ def database(servers, migrated_template):
 
 
 @pytest.fixture
-def town(hub, database, twins, kicks):
+def town(hub, database, twins, wake_ups):
     """Return a town of nobody, on its first day."""
 
     @contextmanager
     def town():
-        kicks.clear()
-        with Town(hub, database, twins, kicks, FIRST_DAY).open() as opened:
+        wake_ups.clear()
+        with Town(hub, database, twins, wake_ups, FIRST_DAY).open() as opened:
             yield opened
 
     return town

@@ -41,7 +41,7 @@ class Town:
     hub: Hub
     database: Database
     twins: dict[str, InMemory]
-    kicks: list[str]
+    wake_ups: list[str]
     today: date
     mail_is_up: bool = True
     schedule: Schedule = field(default_factory=lambda: SCHEDULE)
@@ -139,9 +139,9 @@ class Town:
 
     def deliver(self) -> None:
         """Run the drains that were woken, to the end of their work."""
-        while self.kicks:
-            woken = set(self.kicks)
-            self.kicks.clear()
+        while self.wake_ups:
+            woken = set(self.wake_ups)
+            self.wake_ups.clear()
             for name in sorted(woken):
                 while self.runner.run(Drain(self.lanes[name], lambda: self.today).run()):
                     pass

@@ -23,7 +23,7 @@ from worker.domain.sharing import Urgency
 from worker.hub import ENDED, Hub
 from worker.live import Publication
 from worker.services.publishing.publish import publish
-from worker.services.unit_of_work import Work
+from worker.services.unit_of_work import UnitOfWork
 
 SLICE = 100  # residents found at once
 TOGETHER = 10  # in one transaction: most of its cost is shared, and whoever waits for one of them waits for all
@@ -59,7 +59,7 @@ def _find(hub: Hub, today: date, most: int) -> list[str]:
 def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
     """Act on some residents' affairs; return whose are left: they must not keep all others' from moving on."""
     try:
-        acted_on, publications, kicks = transact(hub.engine, partial(_act, hub, resident_ids, today))
+        acted_on, publications, to_wake = transact(hub.engine, partial(_act, hub, resident_ids, today))
     except ENDED:
         raise
     except Exception as error:
@@ -69,7 +69,7 @@ def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
         return set(resident_ids)
     if publications:
         publish(hub, publications, today)
-        hub.kick(kicks)
+        hub.wake(to_wake)
     return set(resident_ids) - acted_on
 
 
@@ -78,16 +78,16 @@ def _act(
 ) -> tuple[set[str], list[Publication], set[str]]:
     """Act on what is due of those whom nothing else is about; return them, what to publish and which lanes to wake."""
     locked = residents.lock_free(db, resident_ids)
-    started = Work.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
-    for work in started:
-        for permit in [one for one in work.permits.values() if one.is_late(today)]:
-            work.change(life.expire_unpaid(permit, today))
+    started = UnitOfWork.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
+    for unit in started:
+        for permit in [one for one in unit.permits.values() if one.is_late(today)]:
+            unit.change(life.expire_unpaid(permit, today))
     over_now = ended.note_ended(db, locked, today)
-    for work in started:
-        over = [one for one in work.permits.values() if one.permit_id in over_now and is_interrupted(one, today)]
-        work.want([one.permit_id for one in over], Urgency.ROUTINE)  # after a downtime its next term may run already
+    for unit in started:
+        over = [one for one in unit.permits.values() if one.permit_id in over_now and is_interrupted(one, today)]
+        unit.want([one.permit_id for one in over], Urgency.ROUTINE)  # after a downtime its next term may run already
         lapsed = [one.permit_id for one in over if is_lapsed(one, today)]
         if lapsed:
-            work.tell(EventType.PERMIT_LAPSED, lapsed)
-    changed = [work for work in started if work.told or work.kicks]
-    return set(locked), [work.finish() for work in changed], {name for work in changed for name in work.kicks}
+            unit.tell(EventType.PERMIT_LAPSED, lapsed)
+    changed = [unit for unit in started if unit.told or unit.to_wake]
+    return set(locked), [unit.finish() for unit in changed], {name for unit in changed for name in unit.to_wake}

@@ -28,7 +28,7 @@ from worker.domain.retention import is_due, latest_due, may_be_held
 from worker.hub import ENDED, Hub
 from worker.live import Publication
 from worker.services.publishing.publish import publish
-from worker.services.unit_of_work import Work
+from worker.services.unit_of_work import UnitOfWork
 
 ROWS = 1_000  # of a ledger, deleted in one transaction at most
 FORGOTTEN = 10  # permits, or residents' contacts
@@ -127,14 +127,14 @@ def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
             return
 
 
-def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[Work], int]) -> int:
+def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
     """Forget something of one resident's, under their lock; return how much."""
 
     def forget(db: Connection) -> tuple[Publication, int] | None:
         locked = residents.lock(db, [resident_id])
-        work = Work.start(hub, db, locked[resident_id], today)
-        count = act(work)
-        return (work.finish(), count) if count else None
+        unit = UnitOfWork.start(hub, db, locked[resident_id], today)
+        count = act(unit)
+        return (unit.finish(), count) if count else None
 
     try:
         forgotten = transact(hub.engine, forget)
@@ -150,23 +150,23 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[Work], int])
     return count
 
 
-def _forget_permits(work: Work, by: date) -> int:
-    held = {key.permit_id for key, stored in work.shares.items() if may_be_held(stored.share)}
-    noted = retention.due_of(work.db, work.resident.resident_id, by)
-    gone = sorted(one for one in noted & work.permits.keys() - held if is_due(work.permits[one], by))
+def _forget_permits(unit: UnitOfWork, by: date) -> int:
+    held = {key.permit_id for key, stored in unit.shares.items() if may_be_held(stored.share)}
+    noted = retention.due_of(unit.db, unit.resident.resident_id, by)
+    gone = sorted(one for one in noted & unit.permits.keys() - held if is_due(unit.permits[one], by))
     if gone:
-        ended = [life.end(one).permit for one in map(work.permits.pop, gone) if one.is_open]
-        permits.update(work.db, ended, work.today)
-        plates.forget(work.db, gone)
-        permits.forget(work.db, gone)
-        work.tell(EventType.PERMIT_FORGOTTEN, gone)
+        ended = [life.end(one).permit for one in map(unit.permits.pop, gone) if one.is_open]
+        permits.update(unit.db, ended, unit.today)
+        plates.forget(unit.db, gone)
+        permits.forget(unit.db, gone)
+        unit.tell(EventType.PERMIT_FORGOTTEN, gone)
     return len(gone)
 
 
-def _forget_contact(work: Work, before: datetime) -> int:
-    reminders = None if work.permits else residents.forget_contact(work.db, work.resident.resident_id, before)
+def _forget_contact(unit: UnitOfWork, before: datetime) -> int:
+    reminders = None if unit.permits else residents.forget_contact(unit.db, unit.resident.resident_id, before)
     if reminders is None:
         return 0
-    work.remind_by(reminders)
-    work.tell(EventType.CONTACT_UPDATED)
+    unit.remind_by(reminders)
+    unit.tell(EventType.CONTACT_UPDATED)
     return 1

@@ -20,7 +20,7 @@ def sweep(hub: Hub, today: date) -> None:
     _publish_left_over(hub, today)
     tell_providers(hub)
     release_all(hub)
-    hub.kick(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
+    hub.wake(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
 
 
 def waiting_reconciliations(hub: Hub) -> list[str]:

@@ -8,21 +8,21 @@ from worker.db.jobs import consents
 from worker.domain.consent import check_current, check_newer
 from worker.domain.refusal import RefusedError
 from worker.domain.sharing import Urgency
-from worker.services.unit_of_work import Work
+from worker.services.unit_of_work import UnitOfWork
 
 
-def decide(job: jobs.DecideConsent, work: Work) -> None:
+def decide(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
     """Record a decision and have the named providers follow it.
 
     A refusal takes effect on receipt, always; an allowance only if it is the resident's latest word.
     """
     allow = job.choice is ConsentChoice.ALLOW
     if allow:
-        _check_allowance(job, work)
+        _check_allowance(job, unit)
     decision = consents.append(
-        work.db,
+        unit.db,
         job.resident_id,
-        version=work.consent_version + 1,
+        version=unit.consent_version + 1,
         choice=job.choice,
         providers=job.providers,
         text_version=job.text.version,
@@ -31,15 +31,15 @@ def decide(job: jobs.DecideConsent, work: Work) -> None:
         job_id=job.job_id,
         decided_at=job.decided_at,
     )
-    work.ledger.append(decision)
-    work.tell(EventType.CONSENT_ALLOWED if allow else EventType.CONSENT_REFUSED)
-    work.want(work.permits, Urgency.CONSENT, decision.providers)
+    unit.ledger.append(decision)
+    unit.tell(EventType.CONSENT_ALLOWED if allow else EventType.CONSENT_REFUSED)
+    unit.want(unit.permits, Urgency.CONSENT, decision.providers)
 
 
-def _check_allowance(job: jobs.DecideConsent, work: Work) -> None:
+def _check_allowance(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
     for position, provider in enumerate(job.providers):
-        if provider not in work.hub.capabilities or provider in work.hub.public_task:
+        if provider not in unit.hub.capabilities or provider in unit.hub.public_task:
             raise RefusedError(RefusalCode.UNKNOWN_PROVIDER, f"providers.{position}")
-    check_current(job.consent_version, work.consent_version)
-    refused_at = consents.latest_refusal(work.db, job.resident_id, job.providers)
-    check_newer(job.decided_at, refused_at, work.resident.locked_at)
+    check_current(job.consent_version, unit.consent_version)
+    refused_at = consents.latest_refusal(unit.db, job.resident_id, job.providers)
+    check_newer(job.decided_at, refused_at, unit.resident.locked_at)

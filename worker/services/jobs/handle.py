@@ -28,7 +28,7 @@ from worker.live import Publication
 from worker.services.jobs import consent, imports, permits, residents
 from worker.services.jobs.refusals import record_refusal, refuse_message, refuse_reused
 from worker.services.publishing.publish import publish, republish
-from worker.services.unit_of_work import Work
+from worker.services.unit_of_work import UnitOfWork
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 class Handler:
     """How a kind of job about one resident is applied."""
 
-    apply: Callable[[Any, Work], None]
+    apply: Callable[[Any, UnitOfWork], None]
     creates_resident: bool = False
     concerns_erased: bool = False  # may still be about a resident who was erased
     afterwards: Callable[[Hub, Any], None] | None = None  # what it does outside of the database, each time it is given
@@ -69,7 +69,7 @@ class Applied:
 
     receipt: Receipt
     publications: Sequence[Publication]
-    kicks: Iterable[str]
+    to_wake: Iterable[str]
 
 
 class OutOfReachError(Exception):
@@ -111,7 +111,7 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         return _answer_again(hub, known, digest, job, today)
     _do_afterwards(hub, kind, job)
     publish(hub, applied.publications, today)
-    hub.kick(applied.kicks)
+    hub.wake(applied.to_wake)
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
     return applied.receipt
 
@@ -124,7 +124,7 @@ def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: 
         assert isinstance(job, ImportPermits)
         imported = imports.apply(hub, db, job, today)
         receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
-        applied = Applied(receipt, imported.publications, imported.kicks)
+        applied = Applied(receipt, imported.publications, imported.to_wake)
     if not job_rows.insert(db, applied.receipt, digest=digest, source=job.source, resident_id=resident_id):
         raise _TakenError  # what was written is undone, so a job given twice, or twice at once, is applied once
     return applied
@@ -151,11 +151,11 @@ def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: Job, resident_i
         raise RefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
     if resident.erased and not handler.concerns_erased:
         raise RefusedError(Code.RESIDENT_ERASED, "resident_id")
-    work = Work.start(hub, db, resident, today)
-    handler.apply(job, work)
-    publication = work.finish(job.job_id)
+    unit = UnitOfWork.start(hub, db, resident, today)
+    handler.apply(job, unit)
+    publication = unit.finish(job.job_id)
     receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, version=publication.version)
-    return Applied(receipt, [publication], work.kicks)
+    return Applied(receipt, [publication], unit.to_wake)
 
 
 def _lock(db: Connection, resident_id: str, *, create: bool) -> Resident | None:

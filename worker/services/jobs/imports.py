@@ -35,7 +35,7 @@ class Imported:
 
     rows: tuple[RowResult, ...]
     publications: Sequence[Publication]
-    kicks: set[str]
+    to_wake: set[str]
 
 
 def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported:
@@ -56,10 +56,10 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
         except RefusedError as refused:
             refusals[position] = refused
     written = _write(hub, db, sound, refusals, today)
-    kicks = _want(hub, db, known, written, today)
+    to_wake = _want(hub, db, known, written, today)
     told = _tell(db, job.job_id, known, written)
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
-    return Imported(rows, [told_only(hub, known[event.subject], event) for event in told], kicks)
+    return Imported(rows, [told_only(hub, known[event.subject], event) for event in told], to_wake)
 
 
 def _read(row: ImportedPermit, resident: Resident) -> Permit:

@@ -6,10 +6,10 @@ from worker.db.jobs import payments
 from worker.domain import life, plates
 from worker.domain.permit import Address
 from worker.domain.refusal import RefusedError
-from worker.services.unit_of_work import Work
+from worker.services.unit_of_work import UnitOfWork
 
 
-def request(job: jobs.RequestPermit, work: Work) -> None:
+def request(job: jobs.RequestPermit, unit: UnitOfWork) -> None:
     """Ask for a permit."""
     change = life.request(
         permit_id=job.permit_id,
@@ -20,49 +20,49 @@ def request(job: jobs.RequestPermit, work: Work) -> None:
         address=_address(job.address),
         zones=job.zones,
         verified=job.verified,
-        today=work.today,
-        tariffs=work.hub.tariffs,
+        today=unit.today,
+        tariffs=unit.hub.tariffs,
     )
-    work.add(change)
+    unit.add(change)
 
 
-def decide(job: jobs.DecidePermit, work: Work) -> None:
+def decide(job: jobs.DecidePermit, unit: UnitOfWork) -> None:
     """Approve or reject a permit under review."""
-    permit = work.permit(job.permit_id)
+    permit = unit.permit(job.permit_id)
     if job.decision is jobs.Decision.APPROVE:
-        work.change(life.approve(permit, work.today, work.hub.tariffs))
+        unit.change(life.approve(permit, unit.today, unit.hub.tariffs))
     else:
-        work.change(life.reject(permit, job.reason))
+        unit.change(life.reject(permit, job.reason))
 
 
-def confirm_payment(job: jobs.ConfirmPayment, work: Work) -> None:
+def confirm_payment(job: jobs.ConfirmPayment, unit: UnitOfWork) -> None:
     """Apply what waited for a payment; its reference counts once, whatever it was for."""
-    permit = work.permit(job.permit_id)
-    if not payments.insert(work.db, job.payment_reference, job.permit_id, job.amount_cents):
+    permit = unit.permit(job.permit_id)
+    if not payments.insert(unit.db, job.payment_reference, job.permit_id, job.amount_cents):
         raise RefusedError(RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
-    work.change(life.confirm_payment(permit, job.amount_cents, work.today, job.debt_id))
+    unit.change(life.confirm_payment(permit, job.amount_cents, unit.today, job.debt_id))
 
 
-def renew(job: jobs.RenewPermit, work: Work) -> None:
+def renew(job: jobs.RenewPermit, unit: UnitOfWork) -> None:
     """Ask for a further term."""
-    work.change(life.renew(work.permit(job.permit_id), job.years, work.today, work.hub.tariffs))
+    unit.change(life.renew(unit.permit(job.permit_id), job.years, unit.today, unit.hub.tariffs))
 
 
-def change_vehicle(job: jobs.ChangeVehicle, work: Work) -> None:
+def change_vehicle(job: jobs.ChangeVehicle, unit: UnitOfWork) -> None:
     """Move a permit to another vehicle."""
     plate = plates.parse(job.plate.raw, job.plate.country)
-    work.change(life.change_vehicle(work.permit(job.permit_id), plate, work.today, work.hub.tariffs))
+    unit.change(life.change_vehicle(unit.permit(job.permit_id), plate, unit.today, unit.hub.tariffs))
 
 
-def change_address(job: jobs.ChangeAddress, work: Work) -> None:
+def change_address(job: jobs.ChangeAddress, unit: UnitOfWork) -> None:
     """Move a permit to the resident's new address."""
-    permit, address = work.permit(job.permit_id), _address(job.address)
-    work.change(life.change_address(permit, address, job.zones, work.today, work.hub.tariffs))
+    permit, address = unit.permit(job.permit_id), _address(job.address)
+    unit.change(life.change_address(permit, address, job.zones, unit.today, unit.hub.tariffs))
 
 
-def cancel(job: jobs.CancelPermit, work: Work) -> None:
+def cancel(job: jobs.CancelPermit, unit: UnitOfWork) -> None:
     """Cancel what is not paid yet."""
-    work.change(life.cancel(work.permit(job.permit_id)))
+    unit.change(life.cancel(unit.permit(job.permit_id)))
 
 
 def _address(address: jobs.Address) -> Address:

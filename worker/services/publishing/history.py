@@ -23,12 +23,12 @@ def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int |
     Returns the version that it shows; None for a resident who is not known.
     """
 
-    def work(db: Connection) -> tuple[bool, History] | None:
+    def transaction(db: Connection) -> tuple[bool, History] | None:
         snapshot(db)
         known = residents.read_many(db, [resident_id])
         return (known[0].erased, _history(hub, db, known[0], today)) if known else None
 
-    read = transact(hub.engine, work)
+    read = transact(hub.engine, transaction)
     if read is None:
         return None
     erased, history = read

@@ -35,7 +35,7 @@ from worker.hub import AWAY, Hub
 from worker.limiter import Limiter
 from worker.live import Publication
 from worker.services.publishing.publish import publish
-from worker.services.unit_of_work import Work
+from worker.services.unit_of_work import UnitOfWork
 
 EACH = 2  # claimed together, for each that may be under way: as many may be sent twice when a worker is killed
 RUN_SECONDS = 3.0  # for so long a run goes on claiming
@@ -172,9 +172,9 @@ class Sender:
     def _refuse_email(self, one: Outgoing, today: date) -> None:
         """Mark the resident's address, unless it is another by now, and show that; failing that, the next one will."""
 
-        def work(db: Connection) -> Publication | None:
+        def transaction(db: Connection) -> Publication | None:
             locked = residents.lock(db, [one.claimed.resident_id])
-            affairs = Work.start(self.hub, db, locked[one.claimed.resident_id], today)
+            affairs = UnitOfWork.start(self.hub, db, locked[one.claimed.resident_id], today)
             refused = residents.refuse_email(db, one.claimed.resident_id, one.notice.address)
             if refused is None:
                 if affairs.resident.reminders.email_refused_at is None:  # it is another address by now
@@ -185,7 +185,7 @@ class Sender:
             return affairs.finish()
 
         try:
-            publication = transact(self.hub.engine, work)
+            publication = transact(self.hub.engine, transaction)
             if publication is not None:
                 publish(self.hub, [publication], today)
         except (*AWAY, SQLAlchemyError) as error:

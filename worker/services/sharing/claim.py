@@ -73,7 +73,7 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
     """
     hub = lane.hub
 
-    def work(db: Connection) -> tuple[Gate, list[Claimed], bool]:
+    def transaction(db: Connection) -> tuple[Gate, list[Claimed], bool]:
         room = _Room(lane.adapter.capabilities, requests)
         now, gate, due, more = _lock_due(lane, db, room, least_urgent)
         claimed = _claim(hub, db, lane.name, due, now, today, room) if due else []
@@ -82,7 +82,7 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
             claimed = _claim(hub, db, lane.name, due, now, today, _Room.for_a_probe()) if due else []
         return gate, claimed, (more or room.turned_away) and not gate.probe_due
 
-    lane.gate, claimed, more = transact(hub.engine, work)
+    lane.gate, claimed, more = transact(hub.engine, transaction)
     return claimed, more
 
 
@@ -203,7 +203,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED and claimed.resident_id is not None
     }
 
-    def work(db: Connection) -> tuple[bool, bool, list[Publication]]:
+    def transaction(db: Connection) -> tuple[bool, bool, list[Publication]]:
         locked = residents.lock(db, waiting) if waiting else {}
         now, found = shares.lock(db, lane.name, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
@@ -224,7 +224,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         return due_again, concerns_all, _tell(hub, db, settled, locked)
 
     # Losing a routine record costs a request; losing one that was told would show a version that never was.
-    due_again, concerns_all, publications = transact(hub.engine, work, relaxed=not waiting)
+    due_again, concerns_all, publications = transact(hub.engine, transaction, relaxed=not waiting)
     lane.note_refusals([result for _, result in ended])
     told = {publication.resident_id for publication in publications}
     unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told

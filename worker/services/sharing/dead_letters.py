@@ -33,7 +33,7 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
         return letters
 
     while letters := RETRIED.take(hub.engine, slice_):
-        hub.kick({letter.provider for letter in letters})
+        hub.wake({letter.provider for letter in letters})
         yield len(letters)
 
 

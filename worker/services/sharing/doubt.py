@@ -59,7 +59,7 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
             yield count
     transact(hub.engine, lambda db: providers.note(db, provider, ProviderEventType.REAFFIRMED))
     tell_providers(hub)
-    hub.kick([provider])
+    hub.wake([provider])
 
 
 def _doubt_next(

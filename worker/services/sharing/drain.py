@@ -51,7 +51,7 @@ class Drain:
 
     async def run(self) -> bool:
         """Bring the provider up to date; return True when time ran out before the work did."""
-        self.lane.hub.live.end_kick(self.lane.name)  # before the first look: a change after it wakes another drain
+        self.lane.hub.live.end_wake_up(self.lane.name)  # before the first look: a change after it wakes another drain
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:

@@ -147,13 +147,13 @@ def note_configuration(engine: Engine, provider: str, problem: str | None) -> No
 def tell_providers(hub: Hub) -> None:
     """Publish the events about providers that are not known to be published; while Redis is away a later sweep does."""
 
-    def work(db: Connection) -> None:
+    def transaction(db: Connection) -> None:
         events = providers.lock_unpublished(db)
         if events:
             hub.live.tell(events)
             providers.mark_published(db, events)
 
     try:
-        transact(hub.engine, work, relaxed=True)
+        transact(hub.engine, transaction, relaxed=True)
     except AWAY as error:
         log.warning("provider_events.not_published", error=type(error).__name__)

@@ -215,7 +215,7 @@ def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
 def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
     """Look through the next shares for those whose copy was not listed; return whether there were any shares left."""
 
-    def work(db: Connection, limit: int) -> tuple[bool, set[str]]:
+    def transaction(db: Connection, limit: int) -> tuple[bool, set[str]]:
         assert run.started_at is not None
         last, missing = drift.missing(db, run.provider, run.reconciliation_id, run.started_at, run.looked_at, limit)
         concerned: set[str] = set()
@@ -223,7 +223,7 @@ def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
             concerned = doubt(hub, db, run.provider, missing)
         return last is not None, concerned
 
-    looked, concerned = MISSING.take(hub.engine, work)
+    looked, concerned = MISSING.take(hub.engine, transaction)
     show_doubts(hub, concerned)
     return looked
 
@@ -236,37 +236,37 @@ def _share_next(hub: Hub, run: Reconciliation) -> bool:
     if run.dry_run or run.provider not in hub.public_task:
         return False
 
-    def work(db: Connection, limit: int) -> bool:
+    def transaction(db: Connection, limit: int) -> bool:
         last = drift.share_next(db, run.provider, run.shared_up_to, limit)
         if last is not None:
             reconciliations.share(db, run, last, LEASE)
         return last is not None
 
-    return SHARED.take(hub.engine, work)
+    return SHARED.take(hub.engine, transaction)
 
 
 def give_up(hub: Hub, provider: str, code: str) -> None:
     """End a provider's reconciliation that cannot be done here."""
 
-    def work(db: Connection) -> None:
+    def transaction(db: Connection) -> None:
         run = reconciliations.take(db, provider, LEASE)
         if run is not None:
             reconciliations.finish(db, run, code)
 
-    transact(hub.engine, work)
+    transact(hub.engine, transaction)
     log.warning("reconciliation.given_up", provider=provider, code=code)
 
 
 def _finish(hub: Hub, run: Reconciliation) -> None:
-    def work(db: Connection) -> None:
+    def transaction(db: Connection) -> None:
         if not reconciliations.finish(db, run):
             raise _LeaseLostError
         if not run.dry_run:
             providers.note(db, run.provider, ProviderEventType.RECONCILED)
 
-    transact(hub.engine, work)
+    transact(hub.engine, transaction)
     tell_providers(hub)
-    hub.kick([run.provider])
+    hub.wake([run.provider])
     log.info("provider.reconciled", provider=run.provider, copies=run.copies, drift=run.drift)
 
 
@@ -279,13 +279,13 @@ def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
     log.warning("reconciliation.failed", provider=run.provider, code=error.code, failures=run.failures + 1)
     hold = hold_for(error.retry_after) if _is_too_much(error) else timedelta(0)
 
-    def work(db: Connection) -> None:
+    def transaction(db: Connection) -> None:
         if hold:
             providers.hold(db, run.provider, hold)
         if run.failures + 1 < FAILURES:
             reconciliations.pause(db, run, max(PAUSE, hold), error.code)
 
-    transact(hub.engine, work)
+    transact(hub.engine, transaction)
     if run.failures + 1 >= FAILURES:
         _end(hub, run, error.code)
     return False
@@ -294,10 +294,10 @@ def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
 def _end(hub: Hub, run: Reconciliation, code: str) -> None:
     """End a reconciliation that cannot be done, and tell so."""
 
-    def work(db: Connection) -> None:
+    def transaction(db: Connection) -> None:
         if reconciliations.finish(db, run, code):
             providers.note(db, run.provider, ProviderEventType.RECONCILIATION_FAILED)
 
-    transact(hub.engine, work)
+    transact(hub.engine, transaction)
     tell_providers(hub)
     log.warning("reconciliation.given_up", provider=run.provider, code=code, orphans=run.orphans, copies=run.copies)
