@@ -103,7 +103,7 @@ task_remote_tracebacks = False
 # Workers
 worker_consumer = "worker.tasks.guard:GuardedConsumer"  # what stands between the queue and Celery
 worker_prefetch_multiplier = 1  # with late acknowledgement a worker then reserves no more than it runs
-# Cancelled while Redis is away, a task is later taken for revoked and its message acknowledged: lost (seen with 5.7).
+# A task cancelled while Redis is unavailable later counts as revoked, and its message is lost (Celery 5.7).
 # Let run, it ends within seconds; a second run of it, when its message comes again, finds it done.
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_enable_prefetch_count_reduction = True

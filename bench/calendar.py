@@ -39,7 +39,7 @@ DUE = "SELECT count(*) FROM reminders WHERE state = 'due'"
 LEAVE = """
     UPDATE reminders SET state = 'sent' WHERE reminder_id NOT IN (SELECT reminder_id FROM reminders LIMIT %s)
 """
-LEFT = "SELECT count(*) FROM terms WHERE NOT noted AND last_day < %s"
+LEFT = "SELECT count(*) FROM terms WHERE NOT end_applied AND last_day < %s"
 
 
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:

@@ -27,7 +27,7 @@ from worker.services.sharing.reconcile import TOO_MANY_ORPHANS, UNCONFIGURED
 POLL_SECONDS = 0.2
 BEGIN_SECONDS = 30.0  # the sweep starts it within seconds, unless no worker takes from the queue `upkeep`
 BAR_WIDTH = 20
-OURS_ALONE = frozenset({"lease_id", "cursor", "looked_at", "shared_up_to"})  # of no use to anybody else
+OURS_ALONE = frozenset({"lease_id", "cursor", "position", "shared_up_to"})  # of no use to anybody else
 
 
 def reconcile(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from worker.db.engine import AWAY, transact
+from worker.db.engine import UNAVAILABLE, transact
 
 PLATE = "EF-367-QS"
 ADD = text("INSERT INTO residents (resident_id) VALUES (:name)")
@@ -63,7 +63,7 @@ def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_
         sleep(0.3)
         db.execute(COUNT)
 
-    with pytest.raises(AWAY):
+    with pytest.raises(UNAVAILABLE):
         transact(engine, stand_still)
     assert transact(engine, lambda db: db.execute(COUNT).scalar_one()) == 0
 

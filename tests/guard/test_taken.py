@@ -102,7 +102,7 @@ def test_what_was_put_back_or_forgotten_is_not_put_back_again(place: Place) -> N
     place.push(b"one", b"two")
     place.taken.take("one", 1, [JOBS])
     place.taken.take("two", 1, [JOBS])
-    place.taken.forget("two")
+    place.taken.drop("two")
     for tag in ("one", "one", "two"):
         assert place.taken.put_back_first(tag) is None
     assert (place.waiting(), place.noted()) == ([b"one"], {})

@@ -139,9 +139,8 @@ def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
 def dying(hub: Hub, today: date) -> Upstream:
     """Return an upstream whose worker dies after each commit."""
     follow_redis(hub)
-    live = Dying(hub.live.client, hub.live.key(""), hub.zone)
-    live.epoch = hub.live.epoch
-    return Upstream(replace(hub, live=live), today)
+    spaces = Dying(hub.live.keyspace, hub.live.epoch, hub.zone)
+    return Upstream(replace(hub, live=replace(hub.live, spaces=spaces)), today)
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ DONE = """
     FROM events CROSS JOIN jsonb_array_elements_text(data -> 'permit_ids') AS permit_id
     UNION ALL
     SELECT status, NULL, permit_id, last_day, 0 FROM terms JOIN permits USING (permit_id)
-    WHERE noted AND status = 'active'
+    WHERE end_applied AND status = 'active'
 """
 TOLD = {
     "permit.lapsed": Doing.LAPSE,
     "permit.cancelled": Doing.REQUEST,
     "permit.pending_change_cancelled": Doing.CHANGE,
-    "permit.forgotten": Doing.FORGET,
+    "permit.anonymised": Doing.ANONYMISE,
 }
 
 

@@ -1,4 +1,4 @@
-"""A real SMTP server in this process, whose postmaster can be told to be away, to put off, to refuse and to be slow."""
+"""A real SMTP server in this process; a test makes it unavailable, slow, or has it defer or refuse."""
 
 import asyncio
 import email

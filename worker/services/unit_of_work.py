@@ -21,14 +21,14 @@ from worker.db.publishing.events import NewEvent
 from worker.db.sharing import shares
 from worker.db.sharing.shares import ShareKey, StoredShare
 from worker.domain.consent import ConsentDecision, decision_on, shared_permit
-from worker.domain.life import Change
+from worker.domain.life import Transition
 from worker.domain.permit import Permit
 from worker.domain.plates import plate_key
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.reservation import OPEN_ENDED, reserved_until
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
-from worker.live import Publication
+from worker.live.spaces import Publication
 from worker.services.publishing.publish import space_of
 
 _ANY_REFERENCE = UUID(int=0)  # where the question is only whether anything is to be shared
@@ -91,31 +91,31 @@ class UnitOfWork:
         """Return one of the resident's permits.
 
         Raises:
-            RefusedError: `unknown_permit`, also for a permit of somebody else.
+            JobRefusedError: `unknown_permit`, also for a permit of somebody else.
         """
         try:
             return self.permits[permit_id]
         except KeyError:
-            raise RefusedError(RefusalCode.UNKNOWN_PERMIT, "permit_id") from None
+            raise JobRefusedError(RefusalCode.UNKNOWN_PERMIT, "permit_id") from None
 
-    def add(self, change: Change) -> None:
+    def add(self, change: Transition) -> None:
         """Write a new permit.
 
         Raises:
-            RefusedError: `permit_exists`, `plate_in_use`.
+            JobRefusedError: `permit_exists`, `plate_in_use`.
         """
         permit = change.permit
         if not permits.insert(self.db, [permit], self.today):
-            raise RefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
+            raise JobRefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
         permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms), self.today)
         self._assign(permit)
         self._note(change)
 
-    def change(self, change: Change) -> None:
+    def change(self, change: Transition) -> None:
         """Write a permit as it has become.
 
         Raises:
-            RefusedError: `plate_in_use`.
+            JobRefusedError: `plate_in_use`.
         """
         before, after = self.permits[change.permit.permit_id], change.permit
         permits.update(self.db, [after], self.today)
@@ -181,7 +181,7 @@ class UnitOfWork:
             events=written,
         )
 
-    def _note(self, change: Change) -> None:
+    def _note(self, change: Transition) -> None:
         permit = change.permit
         self.permits[permit.permit_id] = permit
         self.tell(change.event, [permit.permit_id])
@@ -189,7 +189,7 @@ class UnitOfWork:
 
     def _assign(self, permit: Permit) -> None:
         if not plates.assign(self.db, [assignment_of(self.hub, permit, self.today)]):
-            raise RefusedError(RefusalCode.PLATE_IN_USE, "plate")
+            raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
 
     def _move_plate(self, before: Permit, after: Permit) -> None:
         was, now = reserved_until(before, self.today), reserved_until(after, self.today)
@@ -206,7 +206,7 @@ class UnitOfWork:
             except IntegrityError as error:
                 if constraint_of(error) != "plate_in_use":
                     raise
-                raise RefusedError(RefusalCode.PLATE_IN_USE, "plate") from None
+                raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate") from None
 
 
 def is_shared(hub: Hub, permit: Permit, ledger: Sequence[ConsentDecision], provider: str, today: date) -> bool:

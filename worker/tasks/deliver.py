@@ -20,7 +20,7 @@ def drain(provider: Provider) -> None:
     try:
         way = lane(provider)
     except SettingError as error:  # the shares wait; a file that was missing may be there the next time
-        hub().live.end_wake_up(provider)
+        hub().live.wake_ups.end(provider)
         _note(provider, str(error))
         return
     _note(provider, None)

@@ -13,7 +13,7 @@ from celery import current_app, signals
 from kombu.exceptions import OperationalError
 
 from integrations import registry
-from worker.hub import AWAY, Hub, make_hub
+from worker.hub import UNAVAILABLE, Hub, make_hub
 from worker.limiter import Limiter
 from worker.loop import Loop
 from worker.services.sharing.lane import Lane
@@ -36,11 +36,11 @@ def _import_before_forking(**_: object) -> None:
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _connect_before_the_first_task(**_: object) -> None:
-    """Open a child's connections, so that nobody's withdrawal waits for them; what is away now is asked again later."""
+    """Open a child's connections before its first task; one that fails now is opened later."""
     try:
         hub().engine.connect().close()
-        hub().live.run_id()
-    except AWAY as error:
+        hub().live.epoch.run_id()
+    except UNAVAILABLE as error:
         log.warning("process.not_connected", error=type(error).__name__)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: a withdrawal need not wait while it is all looked through again

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 )
 def send(channel: Channel) -> None:
     """Send what is due through one channel for a few seconds, then go on in a new task if there is more."""
-    hub().live.end_wake_up(_wake_up(channel))
+    hub().live.wake_ups.end(_wake_up(channel))
     try:
         sender = _sender(channel)
     except SettingError as error:  # the reminders wait; a file that was missing may be there the next time
@@ -42,11 +42,11 @@ def send(channel: Channel) -> None:
 
 def wake(channel: str) -> None:
     """Have a worker look for what is due, unless one is being woken already."""
-    if hub().live.begin_wake_ups([_wake_up(channel)]):
+    if hub().live.wake_ups.begin([_wake_up(channel)]):
         try:
             current_app.send_task(SEND, args=[channel], retry=False, expires=EXPIRES_SECONDS)
         except OperationalError:  # the clock wakes it again
-            hub().live.end_wake_up(_wake_up(channel))
+            hub().live.wake_ups.end(_wake_up(channel))
 
 
 def _wake_up(channel: str) -> str:

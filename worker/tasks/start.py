@@ -11,7 +11,7 @@ from celery.worker import WorkController
 
 from integrations import registry
 from integrations.settings import SettingError
-from worker.db.engine import AWAY, make_engine
+from worker.db.engine import UNAVAILABLE, make_engine
 from worker.domain import tariffs
 from worker.domain.tariffs import TariffsError
 from worker.services.sharing.lane import note_configuration
@@ -51,7 +51,7 @@ def check(configured: Settings, queues: Iterable[str]) -> None:
                 log.error("provider.unconfigured", provider=provider, problem=problem)
             try:
                 note_configuration(engine, provider, problem)
-            except AWAY as error:
+            except UNAVAILABLE as error:
                 log.warning("provider.configuration_not_noted", provider=provider, error=type(error).__name__)
     finally:
         engine.dispose()

@@ -85,7 +85,7 @@ class TakenMessages:
         """Put `item` behind all others of its message's queue; return the entry if that names no queue."""
         return self._restored([tag, self._prefix, "LPUSH", item])
 
-    def forget(self, tag: str | bytes) -> None:
+    def drop(self, tag: str | bytes) -> None:
         """Drop a message that is done with."""
         entries, index = self._keys
         with self._client.pipeline() as pipeline:

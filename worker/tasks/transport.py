@@ -48,7 +48,7 @@ class GuardedQoS(kombu_redis.QoS):
 
     def ack(self, delivery_tag: str) -> None:
         """Have a message forgotten."""
-        self.channel.taken.forget(delivery_tag)
+        self.channel.taken.drop(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
@@ -70,7 +70,7 @@ class GuardedQoS(kombu_redis.QoS):
         unreadable = self.channel.taken.put_back_first(tag)
         if unreadable is not None:
             self.channel.refuse(unreadable, TAKEN)
-            self.channel.taken.forget(tag)
+            self.channel.taken.drop(tag)
 
     def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 0) -> None:
         """Put back what was taken so long ago that its worker must be gone; two workers at once do no harm."""
@@ -121,7 +121,7 @@ class GuardedChannel(ListeningChannel):
             raise RuntimeError("a guarded transport without its gate")
         message = gate.admit(item, queue)
         if message is None:
-            self.taken.forget(tag)
+            self.taken.drop(tag)
         else:
             message["properties"]["delivery_tag"] = tag
             self.connection._deliver(message, queue)

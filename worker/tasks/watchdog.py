@@ -6,7 +6,7 @@ process from running. As a program it is this file alone. It is told of each sec
 - It counts its own seconds: while a machine or a container stands still, so does the count.
 - A worker that was stopped (SIGSTOP) and goes on gets its whole time again. Nothing says that it hangs, and leases
   fence what it held.
-- A loop that waits gets longer than one that computes: while Redis is away, each command waits for seconds.
+- A loop that waits gets longer than one that computes: while Redis is unavailable, each command waits for seconds.
 - Outside of its loop a worker is not watched: there it connects again, or lets its tasks end.
 """
 

@@ -14,6 +14,7 @@ from schemas.events import EventType
 from schemas.space import ActionName, CardStatus
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, BOB, CITY, EVERYONE, Upstream
+from worker.db.clock import ended as ended_terms
 from worker.db.engine import transact
 from worker.domain.sharing import Urgency
 from worker.services.clock.advance import advance
@@ -47,7 +48,7 @@ def test_a_term_that_ends_is_looked_at_by_every_lane_the_day_after(
     before = evidence.query(WANTED, ending)
     wake_ups.clear()
     for name in HOLDERS:
-        hub.live.end_wake_up(name)
+        hub.live.wake_ups.end(name)
     assert advance(hub, today) == 0
     assert evidence.query(WANTED, ending) == before
     assert advance(hub, tomorrow) == 1
@@ -184,7 +185,7 @@ def test_after_days_of_downtime_the_earliest_day_comes_first_whatever_was_due(hu
         due(resident, day)
     expected = ["r-c", "r-d", "r-f", "r-a", "r-b", "r-e"]
     for most in range(1, 7):
-        assert transact(hub.engine, partial(ended.due_residents, today=today, limit=most)) == expected[:most]
+        assert transact(hub.engine, partial(ended_terms.due_residents, today=today, limit=most)) == expected[:most]
 
 
 @pytest.mark.parametrize("found_at_once", [1, 2])

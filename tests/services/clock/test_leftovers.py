@@ -17,7 +17,8 @@ from tests.services.upstream import ANNE, BOB
 from worker.db.clock.leftovers import Problem, read
 from worker.db.engine import transact
 from worker.hub import Hub
-from worker.live import Live
+from worker.live.documents import Documents
+from worker.live.live import Live
 from worker.services.clock.leftovers import SETTLE, clear
 from worker.services.clock.retention import purge
 from worker.services.publishing import history
@@ -51,7 +52,7 @@ def without_right(hub: Hub) -> Iterator[Hub]:
     )
     options = client.connection_pool.connection_kwargs | {"username": name, "password": "managed"}
     managed = redis.Redis(**{key: options[key] for key in ("host", "port", "db", "username", "password")})
-    yield replace(hub, live=Live(managed, hub.live.key(""), hub.zone))
+    yield replace(hub, live=Live.over(managed, hub.live.key(""), hub.zone))
     managed.close()
     client.acl_deluser(name)
 
@@ -87,7 +88,7 @@ def test_a_history_of_before_an_erasure_goes_with_it(upstream, anne, file, hub, 
 
 
 def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstream, anne, file, hub, today):
-    class Late(Live):
+    class Late(Documents):
         """Redis, with an erasure between the reading of a history and its being put."""
 
         def put_history(self, task_id, document):
@@ -95,8 +96,7 @@ def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstrea
                 upstream.applied("resident.erase")
             super().put_history(task_id, document)
 
-    late = Late(hub.live.client, hub.live.key(""), hub.zone)
-    late.epoch = hub.live.epoch
+    late = replace(hub.live, documents=Late(hub.live.keyspace))
     version = history.put_history(replace(hub, live=late), ANNE, task_id := uuid4(), today)
     assert file.shown([anne]) == []
     document = hub.live.client.get(hub.live.key(f"history:{task_id}"))
@@ -107,7 +107,7 @@ def test_a_document_that_an_erasure_did_not_find_goes_before_the_rewrite(upstrea
     space = hub.live.client.get(hub.live.key(f"space:{ANNE}"))
     upstream.applied("resident.erase")
     hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that stood still
-    hub.live._put(ANNE, "export:late", word, 900)
+    hub.live.documents._put(ANNE, "export:late", word, 900)
     cleared()
     assert file.shown([word]) == []
     assert not file.holds(word)

@@ -174,7 +174,7 @@ def test_to_foretell_changes_nothing_and_could_not(hub, street, evidence, today)
 
     def write(db):
         outlook.begin(db)
-        db.execute(text("UPDATE terms SET noted = true"))
+        db.execute(text("UPDATE terms SET end_applied = true"))
 
     with pytest.raises(InternalError, match="read-only transaction"):
         transact(hub.engine, write)

@@ -16,7 +16,7 @@ from worker.services.clock.outlook import foretell
 from worker.services.sharing.drain import Drain
 
 DAY = timedelta(days=1)
-FORGET = What(Doing.FORGET)
+FORGET = What(Doing.ANONYMISE)
 SHARE = """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,
         failures)

@@ -11,7 +11,7 @@ from worker.db.sharing import providers, reconciliations
 from worker.db.sharing.dead_letters import Choice
 from worker.db.slices import AIM_SECONDS, FIRST, Slices
 from worker.services.clock import retention
-from worker.services.sharing import dead_letters, doubt, reconcile, release
+from worker.services.sharing import dead_letters, invalidate, reconcile, release
 
 PROVIDER = "easypark"
 ROWS = 300
@@ -73,11 +73,11 @@ def test_what_a_breaker_held_back_is_released(slow, hub, evidence, monkeypatch, 
     assert release.SLICES.size * 0.015 < 4 * AIM_SECONDS
 
 
-def test_what_was_confirmed_is_doubted(slow, hub, evidence, monkeypatch):
-    too_large(monkeypatch, doubt.SLICES)
+def test_what_was_confirmed_is_invalidated(slow, hub, evidence, monkeypatch):
+    too_large(monkeypatch, invalidate.SLICES)
     slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
     since = evidence.value("SELECT now() - interval '1 hour'")
-    assert sum(doubt.reaffirm(hub, PROVIDER, since)) == ROWS
+    assert sum(invalidate.reaffirm(hub, PROVIDER, since)) == ROWS
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
 
 

@@ -168,7 +168,7 @@ def test_a_permit_that_should_be_forgotten_and_cannot_is_stuck_after_a_day(found
         " RETURNING 1",
         CITY,
     )
-    evidence.query("UPDATE terms SET noted = true RETURNING 1")
+    evidence.query("UPDATE terms SET end_applied = true RETURNING 1")
     due = add_months(long_ago.today, 12) + DAY
     purge(hub, due)
     assert found(due) == []

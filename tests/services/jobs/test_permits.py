@@ -218,7 +218,9 @@ def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evid
     assert {name: after[name]["reference"] == before[name]["reference"] for name in EVERYONE} == dict.fromkeys(
         EVERYONE, True
     )
-    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))  # the drains that were woken by the consent have not looked yet
+    assert sorted(wake_ups) == sorted(
+        (*EVERYONE, CITY)
+    )  # the drains that were woken by the consent have not looked yet
 
 
 def test_contact_data_is_kept_and_not_shown(upstream, evidence):

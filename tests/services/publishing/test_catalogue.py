@@ -4,7 +4,7 @@ import json
 
 from schemas.catalogue import Catalogue
 from tests.services.upstream import CITY, EVERYONE
-from worker.live import CATALOGUE_SECONDS
+from worker.live.documents import CATALOGUE_SECONDS
 from worker.services.publishing.history import put_catalogue
 
 

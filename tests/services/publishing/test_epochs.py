@@ -9,9 +9,9 @@ import redis
 from tests.services.dying import DiedError
 from tests.services.hubs import running_hub
 from tests.services.upstream import ANNE, BOB, Upstream
-from worker.live import Answer, Live, Publication
+from worker.live.spaces import Publication, PublishOutcome, Spaces
 from worker.services.clock.sweep import sweep
-from worker.services.jobs.handle import OutOfReachError
+from worker.services.jobs.handle import UnavailableError
 from worker.services.publishing.publish import republish
 
 
@@ -33,12 +33,12 @@ def test_a_writer_from_before_redis_lost_everything_cannot_put_an_old_document(u
     upstream.active()
     with pytest.raises(DiedError):
         dying.submit("resident.update_contact", name="Anne", email="anne@example.fr")
-    stale = dying.hub.live.unsent
+    stale = dying.hub.live.spaces.unsent
     _flush(hub)
-    assert hub.live.publish(stale) == [Answer.EPOCH]
+    assert hub.live.spaces.publish(stale) == [PublishOutcome.EPOCH]
     upstream.allow()
     shown = evidence.space(ANNE)
-    assert hub.live.publish(stale) == [Answer.EPOCH]
+    assert hub.live.spaces.publish(stale) == [PublishOutcome.EPOCH]
     assert evidence.space(ANNE) == shown
 
 
@@ -84,12 +84,12 @@ def test_an_epoch_never_goes_back_even_if_the_databases_own_was_restored(upstrea
 def test_a_change_made_while_redis_is_away_has_no_receipt_and_is_seen_later(upstream, evidence, hub, today):
     upstream.active()
 
-    class Gone(Live):
-        def publish(self, publications: Sequence[Publication]) -> list[Answer]:
+    class Gone(Spaces):
+        def publish(self, publications: Sequence[Publication]) -> list[PublishOutcome]:
             raise redis.ConnectionError("connection refused")
 
-    live = Gone(hub.live.client, hub.live.key(""), hub.zone)
-    with pytest.raises(OutOfReachError):
+    live = replace(hub.live, spaces=Gone(hub.live.keyspace, hub.live.epoch, hub.zone))
+    with pytest.raises(UnavailableError):
         Upstream(replace(hub, live=live), today).allow()
     sweep(hub, today)
     assert evidence.space(ANNE).consent.version == 1

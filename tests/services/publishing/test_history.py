@@ -14,7 +14,7 @@ from schemas.history import History, Holding, PendingKind
 from tests.services.evidence import Evidence
 from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, choice
 from worker.hub import Hub
-from worker.live import HISTORY_SECONDS
+from worker.live.documents import HISTORY_SECONDS
 from worker.services.publishing.history import put_history
 
 PROVIDER = "easypark"

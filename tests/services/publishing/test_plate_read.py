@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from schemas.plate_read import PlateRead
-from worker.live import PLATE_SECONDS
+from worker.live.documents import PLATE_SECONDS
 from worker.services.publishing.plates import put_plate
 
 

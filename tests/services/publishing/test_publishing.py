@@ -12,7 +12,8 @@ from schemas.space import HeldState
 from tests.services.dying import DiedError
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, BOB, EVERYONE
-from worker.live import STREAM_LENGTH, Answer
+from worker.live.events import STREAM_LENGTH
+from worker.live.spaces import PublishOutcome
 from worker.services.clock.sweep import sweep
 from worker.services.publishing.publish import republish
 from worker.services.sharing.drain import Drain
@@ -65,12 +66,12 @@ def test_of_two_changes_published_in_the_wrong_order_none_is_lost_and_none_undon
 ):
     with pytest.raises(DiedError):
         dying.submit("resident.update_contact", **contact("Anne"))
-    first = dying.hub.live.unsent
+    first = dying.hub.live.spaces.unsent
     permit_id = upstream.active()
     assert _sequences(evidence) == [1, 2]
     shown = evidence.space(ANNE)
     assert shown.cards[0].permit_id == permit_id
-    assert hub.live.publish(first) == [Answer.PUBLISHED]
+    assert hub.live.spaces.publish(first) == [PublishOutcome.PUBLISHED]
     assert evidence.space(ANNE) == shown
     assert _sequences(evidence) == [1, 2]
 
@@ -79,7 +80,7 @@ def test_a_publication_waits_for_the_one_before_it(dying, evidence, hub):
     for name in ("Anne", "Zoé"):
         with pytest.raises(DiedError):
             dying.submit("resident.update_contact", **contact(name))
-    assert hub.live.publish(dying.hub.live.unsent) == [Answer.GAP]
+    assert hub.live.spaces.publish(dying.hub.live.spaces.unsent) == [PublishOutcome.GAP]
     assert evidence.space(ANNE) is None
     assert evidence.told() == []
 
@@ -87,8 +88,8 @@ def test_a_publication_waits_for_the_one_before_it(dying, evidence, hub):
 def test_a_publication_that_is_sent_twice_tells_once(dying, evidence, hub):
     with pytest.raises(DiedError):
         dying.submit("resident.update_contact", **contact("Anne"))
-    assert hub.live.publish(dying.hub.live.unsent) == [Answer.PUBLISHED]
-    assert hub.live.publish(dying.hub.live.unsent) == [Answer.PUBLISHED]
+    assert hub.live.spaces.publish(dying.hub.live.spaces.unsent) == [PublishOutcome.PUBLISHED]
+    assert hub.live.spaces.publish(dying.hub.live.spaces.unsent) == [PublishOutcome.PUBLISHED]
     assert _sequences(evidence) == [1]
 
 
@@ -126,7 +127,7 @@ def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidenc
         for name, state in states.items():
             connection.execute(f"UPDATE shares SET {state} WHERE provider = '{name}'")
     for name in EVERYONE:
-        hub.live.end_wake_up(name)
+        hub.live.wake_ups.end(name)
     wake_ups.clear()
     sweep(hub, today)
     assert wake_ups == []
@@ -158,7 +159,7 @@ def test_what_the_sweep_has_seen_published_is_not_told_again(upstream, evidence,
     for _ in range(2):
         sweep(hub, today)
         republish(hub, [ANNE, BOB], today)
-        hub.live.forget_spaces([ANNE, BOB])
+        hub.live.spaces.drop([ANNE, BOB])
     assert [(event.subject, event.sequence) for event in evidence.told()] == [(ANNE, 1), (ANNE, 2), (BOB, 1)]
     assert evidence.query("SELECT FROM residents WHERE published_version < version") == []
 
@@ -177,7 +178,7 @@ def test_a_routine_confirmation_drops_the_document_and_tells_nothing_again(upstr
 
 def test_a_document_dropped_before_a_sweep_saw_it_tells_nothing_again(upstream, evidence, hub, today):
     upstream.active()
-    hub.live.forget_spaces([ANNE])
+    hub.live.spaces.drop([ANNE])
     assert evidence.space(ANNE) is None
     upstream.allow()
     assert _sequences(evidence) == [1, 2]

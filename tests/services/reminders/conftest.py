@@ -52,10 +52,10 @@ def reminded(hub, upstream, today):
 
 @pytest.fixture
 def ledger(evidence):
-    """Return state, code, failures and doubts of each reminder."""
+    """Return state, code, failures and maybe_sent of each reminder."""
 
     def ledger():
-        return evidence.query("SELECT state, code, failures, doubts FROM reminders ORDER BY decided_at")
+        return evidence.query("SELECT state, code, failures, maybe_sent FROM reminders ORDER BY decided_at")
 
     return ledger
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from integrations.channels.base import AwayError, LaterError, RefusedError, UnclearError
+from integrations.channels.base import LaterError, NoticeRefusedError, NoticeUnclearError, UnavailableError
 from tests.services.outbox import failing
 from tests.services.reminders.test_decide import CONTACT, decide
 
@@ -13,7 +13,7 @@ def test_a_server_that_is_away_for_days_loses_nothing_and_the_right_one_is_sent_
     hub, outbox, send, reminded, later, ledger, today
 ):
     reminded()
-    outbox.failure = failing(AwayError, "not_connected")
+    outbox.failure = failing(UnavailableError, "not_connected")
     for day in range(25):
         decide(hub, today + timedelta(days=day))
         send(today + timedelta(days=day))
@@ -29,10 +29,10 @@ def test_while_a_channel_is_away_the_rest_of_a_batch_is_not_tried(hub, outbox, s
     for number in range(20):
         reminded(f"r-{number}")
     outbox.at_once = 1
-    outbox.failure = lambda notice: asked.append(notice) or AwayError("email", "not_connected")
+    outbox.failure = lambda notice: asked.append(notice) or UnavailableError("email", "not_connected")
     assert send() is False
     assert len(asked) == 1
-    assert {(state, *doubts) for state, _, *doubts in ledger()} == {("due", 0, 0)}
+    assert {(state, *maybe_sent) for state, _, *maybe_sent in ledger()} == {("due", 0, 0)}
     assert evidence.query("SELECT channel, problem FROM channels") == [("email", "not_connected")]
     outbox.failure = lambda _: None
     evidence.query("UPDATE reminders SET due_at = now() RETURNING 1")
@@ -59,7 +59,7 @@ def test_one_that_is_put_off_waits_longer_each_time_and_holds_up_nobody(
 
 def test_a_message_refused_for_good_is_not_the_addresss_fault(upstream, outbox, send, reminded, ledger, evidence):
     reminded()
-    outbox.failure = failing(RefusedError, "message_refused")
+    outbox.failure = failing(NoticeRefusedError, "message_refused")
     send()
     assert ledger() == [("refused", "message_refused", 0, 0)]
     assert evidence.value("SELECT email_refused_at FROM residents") is None
@@ -70,7 +70,7 @@ def test_a_message_refused_for_good_is_not_the_addresss_fault(upstream, outbox, 
 
 def test_what_may_have_been_sent_is_sent_once_more_and_never_again(outbox, send, reminded, later, ledger):
     reminded()
-    outbox.failure, outbox.late = failing(UnclearError, "connection_lost"), True
+    outbox.failure, outbox.late = failing(NoticeUnclearError, "connection_lost"), True
     for _ in range(5):
         send()
         later()

@@ -11,12 +11,12 @@ from integrations.memory import InMemory
 from schemas.shared import SharedField
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE
-from worker.domain.sharing import Outcome, Result, Urgency
+from worker.domain.sharing import RequestOutcome, Result, Urgency
 from worker.services.sharing.claim import claim, record
 
-CONFIRMED = Result(Outcome.CONFIRMED)
-UNCLEAR = Result(Outcome.UNCLEAR, timedelta(seconds=1), "timed_out")
-NOT_SENT = Result(Outcome.NOT_SENT, timedelta(seconds=1), "not_connected")
+CONFIRMED = Result(RequestOutcome.CONFIRMED)
+UNCLEAR = Result(RequestOutcome.UNCLEAR, timedelta(seconds=1), "timed_out")
+NOT_SENT = Result(RequestOutcome.NOT_SENT, timedelta(seconds=1), "not_connected")
 PROVIDER = "easypark"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 DECIDED = """

@@ -10,24 +10,25 @@ import redis
 from tests.services.hubs import lane_of
 from tests.services.upstream import BOB
 from worker.domain.breaker import FAILURES_TO_OPEN
-from worker.live import Live
+from worker.live.live import Live
+from worker.live.wake_ups import WakeUps
 from worker.services.sharing.drain import Drain
 
 PROVIDER = "easypark"
 
 
-class CutOff(Live):
-    """Redis as it is once the connection to it is gone; the wake-up of the drain had still come through it."""
+class CutOff(WakeUps):
+    """A wake-up that still came through, before the connection to Redis was gone."""
 
-    def end_wake_up(self, provider: str) -> None:
+    def end(self, name: str) -> None:
         """Let the drain begin."""
 
 
 @pytest.fixture
 def cut_off(quick) -> Iterator:
     client = redis.Redis.from_url("redis://127.0.0.1:1", retry=None)
-    live = CutOff(client, quick.live.key(""), quick.zone)
-    yield replace(quick, live=live)
+    live = Live.over(client, quick.live.key(""), quick.zone)
+    yield replace(quick, live=replace(live, wake_ups=CutOff(live.keyspace)))
     client.close()
 
 

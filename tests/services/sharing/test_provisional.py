@@ -17,11 +17,11 @@ from worker.db import status
 from worker.db.engine import transact
 from worker.db.sharing import shares
 from worker.domain.retention import may_be_held
-from worker.domain.sharing import NOTHING, REPEATS, Outcome, Result, Share, Timing, Urgency, claim, record
+from worker.domain.sharing import NOTHING, REPEATS, RequestOutcome, Result, Share, Timing, Urgency, claim, record
 from worker.services.publishing.history import put_history
 from worker.services.sharing.claim import claim as take
 from worker.services.sharing.claim import record as end
-from worker.services.sharing.doubt import doubt, show_doubts
+from worker.services.sharing.invalidate import drop_spaces_of, invalidate
 
 PROVIDER = "easypark"
 LATE = Fault(UnclearError(PROVIDER, FailureCode.TIMED_OUT), Applied.LATER)
@@ -116,14 +116,14 @@ def test_a_put_is_told_once_it_is_settled(upstream, deliver, twins, told, pass_t
     assert told() == (HeldState.HELD, False, [True], 0)
 
 
-def test_what_is_in_doubt_shows_as_being_removed_until_it_is_confirmed_again(upstream, deliver, told, quick):
+def test_an_invalidated_removal_shows_as_being_removed_until_it_is_confirmed_again(upstream, deliver, told, quick):
     permit_id = upstream.active()
     upstream.allow()
     deliver(PROVIDER)
     upstream.refuse()
     deliver(PROVIDER)
     assert told() == (HeldState.REMOVED, True, [True, False], 0)
-    show_doubts(quick, transact(quick.engine, lambda db: doubt(quick, db, PROVIDER, [permit_id])))
+    drop_spaces_of(quick, transact(quick.engine, lambda db: invalidate(quick, db, PROVIDER, [permit_id])))
     assert told() == (HeldState.REMOVING, False, [True, False], 1)
     deliver(PROVIDER)
     assert told()[:2] == (HeldState.REMOVED, True)
@@ -139,7 +139,7 @@ def test_a_late_sender_puts_the_screen_back_to_being_removed(upstream, deliver, 
     upstream.refuse()
     deliver(PROVIDER)
     assert told()[0] is HeldState.REMOVED
-    end(lane, [(late, Result(Outcome.CONFIRMED))], today)
+    end(lane, [(late, Result(RequestOutcome.CONFIRMED))], today)
     assert told()[:2] == (HeldState.REMOVING, False)
 
 
@@ -161,7 +161,7 @@ def test_a_provisional_removal_is_repeated_soon_and_once_more_at_the_end():
         now = max(now, share.due_at)
         moments.append((now - NOW).total_seconds())
         share = claim(share, NOTHING, lease := uuid4(), now, MINUTE)
-        share = record(share, lease, Result(Outcome.CONFIRMED), now, MINUTE)
+        share = record(share, lease, Result(RequestOutcome.CONFIRMED), now, MINUTE)
     assert moments == [0, *(part * 60 for part in REPEATS), 60]
     assert moments == [0, 5, 15, 30, 60]
     assert share.holds is False
@@ -170,7 +170,7 @@ def test_a_provisional_removal_is_repeated_soon_and_once_more_at_the_end():
 def test_a_provisional_put_is_repeated_at_the_end_alone():
     share = replace(UNKNOWN, unsettled_until=NOW + MINUTE.settle)
     share = claim(share, b"a plate", lease := uuid4(), NOW, MINUTE)
-    share = record(share, lease, Result(Outcome.CONFIRMED), NOW, MINUTE)
+    share = record(share, lease, Result(RequestOutcome.CONFIRMED), NOW, MINUTE)
     assert (share.due_at, share.holds) == (NOW + MINUTE.settle, None)
 
 

@@ -1,4 +1,4 @@
-"""Reconciliation: what a provider lists against what it confirmed; and doubting all of it since a moment."""
+"""Reconciliation: what a provider lists against what it confirmed; and invalidating all of it since a moment."""
 
 import asyncio
 from dataclasses import replace
@@ -16,8 +16,8 @@ from tests.services.hubs import lane_of
 from worker.db.engine import transact
 from worker.db.sharing import reconciliations
 from worker.services.clock.retention import purge
-from worker.services.sharing.doubt import reaffirm
 from worker.services.sharing.drain import Drain
+from worker.services.sharing.invalidate import reaffirm
 from worker.services.sharing.reconcile import ATTEMPTS, FAILURES, reconcile
 
 PROVIDER = "easypark"

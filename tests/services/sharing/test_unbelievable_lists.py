@@ -68,7 +68,7 @@ def test_more_strange_copies_than_can_be_ours_end_it_and_none_is_touched(held, q
 
     assert (run.code, run.finished_at is None) == ("too_many_orphans", False)
     assert evidence.query("SELECT * FROM shares ORDER BY reference") == before
-    assert transact(quick.engine, partial(reconciliations.forget_copies, most=1_000)) < 1_000
+    assert transact(quick.engine, partial(reconciliations.delete_copies, most=1_000)) < 1_000
     assert evidence.query("SELECT count(*) FROM reconciled_copies") == [(0,)]
     assert evidence.query(EVENTS, PROVIDER) == [FAILED]
     told = transact(quick.engine, lambda db: status.read(db, [PROVIDER])).providers[0]

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 import structlog
 
-from integrations.channels.base import AddressRefusedError, AwayError, LaterError, Notice
+from integrations.channels.base import AddressRefusedError, LaterError, Notice, UnavailableError
 from integrations.memory import InMemory
 from schemas.receipts import Outcome
 from schemas.shared import SharedField
@@ -214,10 +214,10 @@ class Town:
         answer = self._mail_answer(notice.address)
         return None if answer is None else answer("email", "no")
 
-    def _mail_answer(self, address: str) -> type[AwayError | LaterError | AddressRefusedError] | None:
+    def _mail_answer(self, address: str) -> type[UnavailableError | LaterError | AddressRefusedError] | None:
         """Return how the mail server fails today, by what an address begins with."""
         if not self.mail_is_up:
-            return AwayError
+            return UnavailableError
         if address.startswith("gone"):
             return AddressRefusedError
         return LaterError if address.startswith("slow") and self.today.toordinal() % 2 else None

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 # What is over or late by a day; each is one index range.
-ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.noted AND t.last_day < :by"
+ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.end_applied AND t.last_day < :by"
 UNPAID = """
     permits p WHERE p.pending ->> 'pay_by' IS NOT NULL AND p.pending ->> 'pay_by' < CAST(CAST(:by AS date) AS text)
 """
@@ -20,9 +20,9 @@ _DUE = text(f"""
     ) due GROUP BY resident_id ORDER BY min(day), resident_id LIMIT :limit
 """)
 _NOTE = text("""
-    UPDATE terms SET noted = true FROM permits
+    UPDATE terms SET end_applied = true FROM permits
     WHERE permits.permit_id = terms.permit_id AND permits.resident_id = ANY(:resident_ids)
-        AND NOT terms.noted AND terms.last_day < :today
+        AND NOT terms.end_applied AND terms.last_day < :today
     RETURNING terms.permit_id
 """)
 
@@ -32,6 +32,6 @@ def due_residents(db: Connection, today: date, limit: int) -> list[str]:
     return list(db.execute(_DUE, {"by": today, "limit": limit}).scalars())
 
 
-def note_ended(db: Connection, resident_ids: Collection[str], today: date) -> set[UUID]:
+def mark_applied(db: Connection, resident_ids: Collection[str], today: date) -> set[UUID]:
     """Note that residents' terms that are over were acted on; return the permits of those that were not before."""
     return set(db.execute(_NOTE, {"resident_ids": list(resident_ids), "today": today}).scalars())

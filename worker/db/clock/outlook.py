@@ -28,7 +28,7 @@ _ENDS = f"""
     LEFT JOIN terms goes_on ON goes_on.permit_id = ended.permit_id
         AND greatest(ended.last_day + 1, :today) BETWEEN goes_on.first_day AND goes_on.last_day
     WHERE NOT EXISTS (
-        SELECT FROM terms other WHERE other.permit_id = ended.permit_id AND NOT other.noted
+        SELECT FROM terms other WHERE other.permit_id = ended.permit_id AND NOT other.end_applied
             AND other.last_day < :today AND other.last_day < ended.last_day AND ended.last_day < :today)
 """
 _LAPSES = f"""
@@ -42,10 +42,10 @@ _UNHELD = f"(p.over_on >= CAST(:today AS date) - 1 OR NOT {MAY_BE_HELD})"
 _KEPT = "make_interval(months => :months)"
 # What waits for a payment is given up first, and a request is over only then.
 _FORGOTTEN = f"""
-    SELECT p.permit_id, 'permit_forgotten', CAST(NULL AS smallint), CAST(p.over_on + {_KEPT} AS date)
+    SELECT p.permit_id, 'permit_anonymised', CAST(NULL AS smallint), CAST(p.over_on + {_KEPT} AS date)
     FROM permits p WHERE p.over_on BETWEEN :over_since AND :over_by AND p.pending IS NULL AND {_UNHELD}
     UNION ALL
-    SELECT permit_id, 'permit_forgotten', CAST(NULL AS smallint), day FROM (
+    SELECT permit_id, 'permit_anonymised', CAST(NULL AS smallint), day FROM (
         SELECT p.permit_id, CAST(CASE p.status
             WHEN 'active' THEN greatest(p.over_on + {_KEPT}, CAST(p.pending ->> 'pay_by' AS date))
             ELSE greatest(CAST(p.pending ->> 'pay_by' AS date) + 1, :today) + {_KEPT} END AS date) AS day
@@ -54,7 +54,7 @@ _FORGOTTEN = f"""
 """
 # What was told of a term's end already, or looked at and told to nobody, keeps back all that is no nearer.
 _ENDING = f"""
-    SELECT t.permit_id, t.last_day AS day, least(t.looked_ahead, (
+    SELECT t.permit_id, t.last_day AS day, least(t.decided_ahead, (
         SELECT min(m.days_ahead) FROM reminders m
         WHERE m.permit_id = t.permit_id AND m.occasion = 'expiry' AND m.day = t.last_day AND m.state <> 'dropped'
     )) AS nearest

@@ -56,13 +56,13 @@ _NEXT_CONTACTS = text("""
     UNION ALL (
         SELECT contact_at, resident_id, count(*) OVER () FROM looked ORDER BY contact_at DESC, resident_id DESC LIMIT 1)
 """)
-_LOOKED_AT = text("SELECT looked_at FROM walks WHERE walk = :walk FOR UPDATE")
+_POSITION = text("SELECT position FROM walks WHERE walk = :walk FOR UPDATE")
 _LOOK_ON = text("""
-    INSERT INTO walks (walk, looked_at) VALUES (:walk, :looked_at)
-    ON CONFLICT (walk) DO UPDATE SET looked_at = excluded.looked_at
+    INSERT INTO walks (walk, position) VALUES (:walk, :position)
+    ON CONFLICT (walk) DO UPDATE SET position = excluded.position
 """)
 _PURGE_DISCLOSURES = text(
-    "SELECT looked_at, purged FROM purge_disclosures(:before, :settle, CAST(:after AS uuid), :most)"
+    "SELECT reached, purged FROM purge_disclosures(:before, :settle, CAST(:after AS uuid), :most)"
 )
 
 
@@ -136,8 +136,8 @@ def purge_disclosures(db: Connection, before: datetime, settle: timedelta, most:
     """
     after = _place(db, _Walk.DISCLOSURES) or str(_START.permit_id)
     given = {"before": before, "settle": settle, "after": after, "most": most}
-    looked_at, purged = db.execute(_PURGE_DISCLOSURES, given).one()
-    _look_on(db, _Walk.DISCLOSURES, looked_at and str(looked_at))
+    reached, purged = db.execute(_PURGE_DISCLOSURES, given).one()
+    _look_on(db, _Walk.DISCLOSURES, reached and str(reached))
     return int(purged)
 
 
@@ -156,9 +156,9 @@ def next_contacts(db: Connection, before: datetime, most: int) -> tuple[Sequence
 
 
 def _place(db: Connection, walk: _Walk) -> str | None:
-    place: str | None = db.execute(_LOOKED_AT, {"walk": walk.value}).scalar()
+    place: str | None = db.execute(_POSITION, {"walk": walk.value}).scalar()
     return place
 
 
 def _look_on(db: Connection, walk: _Walk, place: str | None) -> None:
-    db.execute(_LOOK_ON, {"walk": walk.value, "looked_at": place})
+    db.execute(_LOOK_ON, {"walk": walk.value, "position": place})

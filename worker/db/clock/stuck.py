@@ -26,10 +26,10 @@ class Kind(StrEnum):
     DEAD_LETTERS = "dead_letters"
     RESIDENTS = "residents_unpublished"
     PROVIDER_EVENTS = "provider_events_unpublished"
-    TERMS = "terms_not_noted"
+    TERMS = "ends_not_applied"
     UNPAID = "unpaid_not_given_up"
     REQUESTS = "requests_not_decided"
-    PERMITS = "permits_not_forgotten"
+    PERMITS = "permits_not_anonymised"
     RECONCILIATIONS = "reconciliations"
     REMINDERS = "reminders"
 
@@ -130,7 +130,7 @@ _DAYS = """
     ) late
 """
 _TERMS = _DAYS.format(
-    kind=Kind.TERMS, day="last_day", late="terms WHERE NOT noted AND last_day < :yesterday", counts="1"
+    kind=Kind.TERMS, day="last_day", late="terms WHERE NOT end_applied AND last_day < :yesterday", counts="1"
 )
 _UNPAID = _DAYS.format(
     kind=Kind.UNPAID,

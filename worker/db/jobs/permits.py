@@ -48,7 +48,7 @@ _UPDATE = text(f"""
     FROM {_RECORD} WHERE permits.permit_id = new.permit_id
 """)
 _INSERT_TERMS = text("""
-    INSERT INTO terms (permit_id, first_day, last_day, noted)
+    INSERT INTO terms (permit_id, first_day, last_day, end_applied)
     SELECT permit_id, first_day, last_day, last_day < :today
     FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
 """)
@@ -57,7 +57,7 @@ _BLANK = """
         verified = NULL, over_on = NULL
 """
 _ERASE = text(_BLANK + "WHERE resident_id = :resident_id")
-_FORGET = text(_BLANK + "WHERE permit_id = ANY(:permit_ids)")
+_ANONYMISE = text(_BLANK + "WHERE permit_id = ANY(:permit_ids)")
 _DELETE = text("DELETE FROM permits WHERE permit_id = ANY(:permit_ids)")
 
 
@@ -100,9 +100,9 @@ def erase(db: Connection, resident_id: str) -> None:
     db.execute(_ERASE, {"resident_id": resident_id})
 
 
-def forget(db: Connection, permit_ids: Iterable[UUID]) -> None:
+def anonymise(db: Connection, permit_ids: Iterable[UUID]) -> None:
     """Delete what is personal in some permits; their plates are forgotten apart."""
-    db.execute(_FORGET, {"permit_ids": list(permit_ids)})
+    db.execute(_ANONYMISE, {"permit_ids": list(permit_ids)})
 
 
 def read(row: Row[Any]) -> Permit:

@@ -39,7 +39,7 @@ _RELEASE = text(
 _REPLACE = text("""
     UPDATE plate_assignments SET replaced_at = clock_timestamp() WHERE permit_id = :permit_id AND replaced_at IS NULL
 """)
-_FORGET = text("DELETE FROM plate_assignments WHERE permit_id = ANY(:permit_ids)")
+_DELETE = text("DELETE FROM plate_assignments WHERE permit_id = ANY(:permit_ids)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,6 @@ def replace(db: Connection, permit_id: UUID) -> None:
     db.execute(_REPLACE, {"permit_id": permit_id})
 
 
-def forget(db: Connection, permit_ids: Iterable[UUID]) -> None:
+def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
     """Delete every plate that these permits ever had."""
-    db.execute(_FORGET, {"permit_ids": list(permit_ids)})
+    db.execute(_DELETE, {"permit_ids": list(permit_ids)})

@@ -40,7 +40,7 @@ _ERASE = text(f"""
     UPDATE residents SET {_NO_CONTACT}, erased_at = coalesce(erased_at, now())
     WHERE resident_id = :resident_id RETURNING {REMINDERS}
 """)
-_FORGET_CONTACT = text(f"""
+_DELETE_CONTACT = text(f"""
     UPDATE residents SET {_NO_CONTACT} WHERE resident_id = :resident_id AND contact_at < :before RETURNING {REMINDERS}
 """)
 _PUBLISHED = text("""
@@ -130,9 +130,9 @@ def erase(db: Connection, resident_id: str) -> Reminders:
     return _reminders(db.execute(_ERASE, {"resident_id": resident_id}).one())
 
 
-def forget_contact(db: Connection, resident_id: str, before: datetime) -> Reminders | None:
+def delete_contact(db: Connection, resident_id: str, before: datetime) -> Reminders | None:
     """Delete how a resident is addressed and reached, until it is told again; None where it was told since a moment."""
-    row = db.execute(_FORGET_CONTACT, {"resident_id": resident_id, "before": before}).first()
+    row = db.execute(_DELETE_CONTACT, {"resident_id": resident_id, "before": before}).first()
     return None if row is None else _reminders(row)
 
 

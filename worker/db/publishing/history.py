@@ -12,7 +12,7 @@ from schemas.history import DecisionMade, Payment, PlateSince, Step
 from worker.domain.history import Disclosed, Past, Word
 from worker.domain.plate_looks import shown
 from worker.domain.plates import Plate
-from worker.domain.sharing import Outcome
+from worker.domain.sharing import RequestOutcome
 
 T = TypeVar("T")
 
@@ -68,7 +68,9 @@ def read(db: Connection, resident_id: str) -> Past:
                 at=row.recorded_at,
                 removal=row.removal,
                 consent_version=row.consent_version,
-                words=tuple(Word(Outcome(said), at) for said, at in zip(row.outcomes, row.ended_at, strict=True)),
+                words=tuple(
+                    Word(RequestOutcome(said), at) for said, at in zip(row.outcomes, row.ended_at, strict=True)
+                ),
             )
             for row in db.execute(_DISCLOSED, resident)
         ],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from worker.domain.sharing import Outcome
+from worker.domain.sharing import RequestOutcome
 
 # statement_timestamp(): its share is locked by then, so what is written about it bears moments in their true order.
 APPEND = """
@@ -41,7 +41,7 @@ class Ending(NamedTuple):
     """How a disclosure ended; `code` says why it was not confirmed."""
 
     disclosure_id: UUID
-    outcome: Outcome
+    outcome: RequestOutcome
     code: str | None
 
 

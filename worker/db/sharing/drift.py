@@ -1,4 +1,4 @@
-"""Shares in doubt: found by what a provider lists or does not list, or by when they were confirmed."""
+"""Shares to invalidate: found by what a provider lists or does not list, or by when they were confirmed."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def confirmed_since(
 ) -> tuple[UUID | None, Sequence[UUID]]:
     """Look through the next shares for those confirmed since a moment, or under way now: to be `removed`, or others.
 
-    What is in doubt already is sent anyway.
+    What was invalidated already is sent anyway.
     """
     parameters = {"provider": provider, "since": since, "after": after or _START, "limit": limit, "removed": removed}
     row = db.execute(_CONFIRMED_SINCE, parameters).one()

@@ -13,7 +13,7 @@ from worker.domain.breaker import BreakerState
 REPLACED_APART = timedelta(minutes=1)
 
 _ENSURE = text("INSERT INTO providers (provider) VALUES (:provider) ON CONFLICT DO NOTHING")
-GATE = """
+LANE_STATE = """
     coalesce(breaker, 'closed') AS breaker,
     coalesce(breaker = 'closed' AND (held_until IS NULL OR held_until <= now()), true) AS lets_all,
     coalesce(breaker <> 'closed' AND probe_at <= now() AND (held_until IS NULL OR held_until <= now()), false)
@@ -85,16 +85,16 @@ _PUBLISHED = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class LaneState:
     """What a lane may do at this moment."""
 
     breaker: BreakerState = BreakerState.CLOSED
     probe_due: bool = False
 
 
-def gate_of(row: Row[Any]) -> Gate:
-    """Return the gate from a row with the columns of `GATE`."""
-    return Gate(BreakerState(row.breaker), row.probe_due and not row.paused)
+def lane_state_of(row: Row[Any]) -> LaneState:
+    """Return the state from a row with the columns of `LANE_STATE`."""
+    return LaneState(BreakerState(row.breaker), row.probe_due and not row.paused)
 
 
 def open_breaker(db: Connection, provider: str, wait: timedelta) -> bool:

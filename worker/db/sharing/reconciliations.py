@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Row, text
 
 _COLUMNS = """
-    reconciliation_id, provider, dry_run, requested_at, started_at, read_at, finished_at, lease_id, cursor, looked_at,
+    reconciliation_id, provider, dry_run, requested_at, started_at, read_at, finished_at, lease_id, cursor, position,
     shared_up_to, expected, pages, copies, differing, missing, orphans, foreign_copies, repeated,
     failures, code
 """
@@ -38,7 +38,7 @@ _ADVANCE = text("""
     WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
 """)
 _LOOK = text("""
-    UPDATE reconciliations SET looked_at = :looked_at, missing = missing + :missing, lease_until = now() + :lasts
+    UPDATE reconciliations SET position = :position, missing = missing + :missing, lease_until = now() + :lasts
     WHERE reconciliation_id = :reconciliation_id AND lease_id = :lease_id
 """)
 _SHARE = text("""
@@ -65,7 +65,7 @@ _REPLACE = text("""
     WHERE provider = :provider AND finished_at IS NULL
 """)
 # Looked up by the index, for one finished reconciliation after the other: few have copies left.
-_FORGET = text("""
+_DELETE_COPIES = text("""
     DELETE FROM reconciled_copies c USING (
         SELECT r.reconciliation_id, of_one.reference FROM reconciliations r CROSS JOIN LATERAL (
             SELECT reference FROM reconciled_copies s WHERE s.reconciliation_id = r.reconciliation_id LIMIT :most
@@ -96,7 +96,7 @@ class Reconciliation:
     finished_at: datetime | None
     lease_id: UUID | None
     cursor: str | None  # of the next page
-    looked_at: UUID | None  # the last permit whose share was looked for among the copies
+    position: UUID | None  # the last permit whose share was looked for among the copies
     shared_up_to: UUID | None  # the last permit that was made sure to have a share
     expected: int | None  # copies, when it started; 0 also where they could not be counted in time
     pages: int
@@ -155,9 +155,9 @@ def advance(
     return db.execute(_ADVANCE, parameters | _key(run)).rowcount == 1
 
 
-def look(db: Connection, run: Reconciliation, looked_at: UUID, missing: int, lasts: timedelta) -> bool:
+def look(db: Connection, run: Reconciliation, position: UUID, missing: int, lasts: timedelta) -> bool:
     """Note up to which permit shares were looked for among the copies; return whether the lease still held."""
-    parameters = {"looked_at": looked_at, "missing": missing, "lasts": lasts}
+    parameters = {"position": position, "missing": missing, "lasts": lasts}
     return db.execute(_LOOK, parameters | _key(run)).rowcount == 1
 
 
@@ -174,14 +174,14 @@ def pause(db: Connection, run: Reconciliation, wait: timedelta, code: str | None
 def finish(db: Connection, run: Reconciliation, code: str | None = None) -> bool:
     """End a reconciliation, or (with a code) give it up; return whether the lease still held.
 
-    `forget_copies` then tidies up.
+    `delete_copies` then tidies up.
     """
     return db.execute(_FINISH, {"code": code} | _key(run)).rowcount == 1
 
 
-def forget_copies(db: Connection, most: int) -> int:
+def delete_copies(db: Connection, most: int) -> int:
     """Delete which copies reconciliations saw that have ended; return how many."""
-    return db.execute(_FORGET, {"most": most}).rowcount
+    return db.execute(_DELETE_COPIES, {"most": most}).rowcount
 
 
 def begin_again(db: Connection, provider: str, code: str) -> None:

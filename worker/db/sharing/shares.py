@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from worker.db.sharing import disclosures, providers
 from worker.db.sharing.disclosures import Disclosure, Ending
-from worker.db.sharing.providers import Gate
+from worker.db.sharing.providers import LaneState
 from worker.domain.sharing import Share, Urgency
 
 
@@ -83,7 +83,7 @@ _UPSERT = text(f"""
 # An open breaker, or a pause that the provider asked for, lets through what is most urgent and was never tried.
 _LOCK_DUE = text(f"""
     SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
-    FROM (SELECT {providers.GATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
+    FROM (SELECT {providers.LANE_STATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
     LEFT JOIN LATERAL (
         SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {", ".join(f"d.{name}" for name in _TYPES)}
         FROM generate_series(0, CASE WHEN g.lets_all OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
@@ -122,7 +122,7 @@ _DUE_PROVIDERS = text("""
 
 def lock_due(
     db: Connection, provider: str, limit: int, least_urgent: Urgency, *, probe: bool = False
-) -> tuple[datetime, Gate, list[StoredShare]]:
+) -> tuple[datetime, LaneState, list[StoredShare]]:
     """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
 
     Returns the time since when they may be claimed, the start of the transaction, and what the lane may do: nothing is
@@ -130,7 +130,7 @@ def lock_due(
     """
     parameters = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
     rows = db.execute(_LOCK_DUE, parameters).all()
-    return rows[0].now, providers.gate_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
+    return rows[0].now, providers.lane_state_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
 
 
 def lock_of_permits(db: Connection, permit_ids: Collection[UUID]) -> dict[ShareKey, StoredShare]:

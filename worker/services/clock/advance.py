@@ -21,7 +21,7 @@ from worker.domain import life
 from worker.domain.calendar import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import ENDED, Hub
-from worker.live import Publication
+from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
@@ -37,7 +37,7 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
     After each transaction it pauses for as many seconds as that took: half of the machine is for what is urgent.
 
     Raises:
-        worker.hub.AWAY: the database or Redis is out of reach.
+        worker.hub.UNAVAILABLE: the database or Redis is unavailable.
     """
     done, left = 0, set[str]()
     while due := [one for one in _find(hub, today, SLICE + len(left)) if one not in left]:
@@ -82,7 +82,7 @@ def _act(
     for unit in started:
         for permit in [one for one in unit.permits.values() if one.is_late(today)]:
             unit.change(life.expire_unpaid(permit, today))
-    over_now = ended.note_ended(db, locked, today)
+    over_now = ended.mark_applied(db, locked, today)
     for unit in started:
         over = [one for one in unit.permits.values() if one.permit_id in over_now and is_interrupted(one, today)]
         unit.want([one.permit_id for one in over], Urgency.ROUTINE)  # after a downtime its next term may run already

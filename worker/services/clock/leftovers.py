@@ -25,7 +25,7 @@ def clear(hub: Hub, settle: timedelta = SETTLE) -> None:
     """Drop what erasures may have left in Redis, and have its file rewritten, once a day at least; never waits for it.
 
     Raises:
-        worker.hub.AWAY: the database or Redis is out of reach.
+        worker.hub.UNAVAILABLE: the database or Redis is unavailable.
     """
     file = append_only.look(hub.live.client)
     if file.is_being_rewritten:
@@ -33,7 +33,9 @@ def clear(hub: Hub, settle: timedelta = SETTLE) -> None:
     last = transact(hub.engine, leftovers.read)
     problem = _note_end(hub, last, file)
     count, erased = transact(hub.engine, lambda db: leftovers.take(db, settle))
-    hub.live.forget_residents(erased)
+    hub.live.spaces.drop(erased)
+    for resident_id in erased:
+        hub.live.documents.drop(resident_id)
     if not file.is_kept:
         transact(hub.engine, leftovers.end)
     elif count or last.is_due or problem is Problem.FAILED:

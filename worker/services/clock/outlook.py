@@ -18,7 +18,7 @@ def foretell(hub: Hub, today: date, until: date) -> list[Period]:
     """Return what is to be done when, from today to a last day, and before it what is overdue.
 
     Raises:
-        worker.hub.AWAY: the database is out of reach.
+        worker.hub.UNAVAILABLE: the database is unavailable.
     """
     reminded = windows(today, hub.schedule, hub.tariffs, until)
     looked = Looked(today, date.min, until, reminded, hub.settings.permits_kept_months)
@@ -37,7 +37,7 @@ def foretell_day(
     """Tell what is to be done on one day, today with all that is overdue: how often what, and about which permits.
 
     Raises:
-        worker.hub.AWAY: the database is out of reach.
+        worker.hub.UNAVAILABLE: the database is unavailable.
     """
     since = date.min if day <= today else day - timedelta(days=1)
     reminded = opening(day, today, hub.schedule, hub.tariffs)

@@ -26,7 +26,7 @@ from worker.db.slices import Slices
 from worker.domain import life
 from worker.domain.retention import is_due, latest_due, may_be_held
 from worker.hub import ENDED, Hub
-from worker.live import Publication
+from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
@@ -45,7 +45,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     """Delete and forget what is due by today, until a moment of the monotonic clock; a later purge goes on.
 
     Raises:
-        worker.hub.ENDED: the database or Redis is out of reach, or the task's time is over.
+        worker.hub.ENDED: the database or Redis is unavailable, or the task's time is over.
     """
     kept = hub.settings
     jobs_before = _before(hub, today, kept.jobs_kept_months)
@@ -100,7 +100,7 @@ def _ledger(hub: Hub, ledger: Ledger, before: datetime) -> Iterator[int]:
 
 
 def _copies(hub: Hub) -> Iterator[int]:
-    while count := _SLICES[COPIES].take(hub.engine, reconciliations.forget_copies):
+    while count := _SLICES[COPIES].take(hub.engine, reconciliations.delete_copies):
         yield count
 
 
@@ -116,7 +116,7 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
         due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FORGOTTEN))
         if place is None:
             return
-        yield sum(_forget(hub, one, today, partial(_forget_permits, by=by)) for one in due)
+        yield sum(_forget(hub, one, today, partial(_anonymise_permits, by=by)) for one in due)
 
 
 def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
@@ -130,41 +130,41 @@ def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
 def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
     """Forget something of one resident's, under their lock; return how much."""
 
-    def forget(db: Connection) -> tuple[Publication, int] | None:
+    def anonymise(db: Connection) -> tuple[Publication, int] | None:
         locked = residents.lock(db, [resident_id])
         unit = UnitOfWork.start(hub, db, locked[resident_id], today)
         count = act(unit)
         return (unit.finish(), count) if count else None
 
     try:
-        forgotten = transact(hub.engine, forget)
+        anonymised = transact(hub.engine, anonymise)
     except ENDED:
         raise
     except Exception as error:  # one resident's affairs must not keep all others' from being forgotten
-        log.error("retention.not_forgotten", resident=resident_id, error=type(error).__name__)
+        log.error("retention.not_anonymised", resident=resident_id, error=type(error).__name__)
         return 0
-    if forgotten is None:
+    if anonymised is None:
         return 0
-    publication, count = forgotten
+    publication, count = anonymised
     publish(hub, [publication], today)
     return count
 
 
-def _forget_permits(unit: UnitOfWork, by: date) -> int:
+def _anonymise_permits(unit: UnitOfWork, by: date) -> int:
     held = {key.permit_id for key, stored in unit.shares.items() if may_be_held(stored.share)}
-    noted = retention.due_of(unit.db, unit.resident.resident_id, by)
-    gone = sorted(one for one in noted & unit.permits.keys() - held if is_due(unit.permits[one], by))
+    due = retention.due_of(unit.db, unit.resident.resident_id, by)
+    gone = sorted(one for one in due & unit.permits.keys() - held if is_due(unit.permits[one], by))
     if gone:
         ended = [life.end(one).permit for one in map(unit.permits.pop, gone) if one.is_open]
         permits.update(unit.db, ended, unit.today)
-        plates.forget(unit.db, gone)
-        permits.forget(unit.db, gone)
-        unit.tell(EventType.PERMIT_FORGOTTEN, gone)
+        plates.delete(unit.db, gone)
+        permits.anonymise(unit.db, gone)
+        unit.tell(EventType.PERMIT_ANONYMISED, gone)
     return len(gone)
 
 
 def _forget_contact(unit: UnitOfWork, before: datetime) -> int:
-    reminders = None if unit.permits else residents.forget_contact(unit.db, unit.resident.resident_id, before)
+    reminders = None if unit.permits else residents.delete_contact(unit.db, unit.resident.resident_id, before)
     if reminders is None:
         return 0
     unit.remind_by(reminders)

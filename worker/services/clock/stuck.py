@@ -22,7 +22,7 @@ def watch(hub: Hub, today: date) -> list[Stuck]:
     """Log a warning for each kind that waits too long; return them.
 
     Raises:
-        worker.hub.AWAY: the database is out of reach.
+        worker.hub.UNAVAILABLE: the database is unavailable.
     """
     found = transact(hub.engine, lambda db: stuck.find(db, asked(hub.settings, today)))
     for one in found:

@@ -39,7 +39,7 @@ def _publish_left_over(hub: Hub, today: date) -> None:
     for _ in range(SLICES):
         unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
         if unpublished:
-            told = hub.live.told_versions(list(unpublished))
+            told = hub.live.spaces.told_versions(list(unpublished))
             left = [name for name, version in unpublished.items() if told.get(name, 0) < version]
             told |= republish(hub, left, today)
             transact(hub.engine, partial(residents.mark_published, versions=told), relaxed=True)

@@ -6,7 +6,7 @@ from schemas.jobs import ConsentChoice
 from schemas.receipts import RefusalCode
 from worker.db.jobs import consents
 from worker.domain.consent import check_current, check_newer
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import Urgency
 from worker.services.unit_of_work import UnitOfWork
 
@@ -39,7 +39,7 @@ def decide(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
 def _check_allowance(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
     for position, provider in enumerate(job.providers):
         if provider not in unit.hub.capabilities or provider in unit.hub.public_task:
-            raise RefusedError(RefusalCode.UNKNOWN_PROVIDER, f"providers.{position}")
+            raise JobRefusedError(RefusalCode.UNKNOWN_PROVIDER, f"providers.{position}")
     check_current(job.consent_version, unit.consent_version)
     refused_at = consents.latest_refusal(unit.db, job.resident_id, job.providers)
     check_newer(job.decided_at, refused_at, unit.resident.locked_at)

@@ -22,9 +22,9 @@ from worker.db.jobs import jobs as job_rows
 from worker.db.jobs import residents as resident_rows
 from worker.db.jobs.jobs import KnownJob
 from worker.db.jobs.residents import Resident
-from worker.domain.refusal import RefusedError
-from worker.hub import AWAY, Hub
-from worker.live import Publication
+from worker.domain.refusal import JobRefusedError
+from worker.hub import UNAVAILABLE, Hub
+from worker.live.spaces import Publication
 from worker.services.jobs import consent, imports, permits, residents
 from worker.services.jobs.refusals import record_refusal, refuse_message, refuse_reused
 from worker.services.publishing.publish import publish, republish
@@ -58,7 +58,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "resident.choose_reminders": Handler(residents.choose_reminders, creates_resident=True),
         "reminders.stop": Handler(residents.stop_reminders),
         "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
-        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.forget_asked_for),
+        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.drop_asked_for),
     }
 )
 
@@ -72,8 +72,8 @@ class Applied:
     to_wake: Iterable[str]
 
 
-class OutOfReachError(Exception):
-    """The database or Redis is out of reach: the job can be given again as it is. The cause's class is its message."""
+class UnavailableError(Exception):
+    """The database or Redis is unavailable: the job can be given again as it is. The cause's class is its message."""
 
 
 class _TakenError(Exception):
@@ -84,12 +84,12 @@ def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt
     """Apply one job, or refuse it; return the receipt when the change can be seen.
 
     Raises:
-        OutOfReachError: the database or Redis is away.
+        UnavailableError: the database or Redis is unavailable.
     """
     try:
         return _handle(hub, kind, raw, task_id, today)
-    except AWAY as error:
-        raise OutOfReachError(type(error).__name__) from None
+    except UNAVAILABLE as error:
+        raise UnavailableError(type(error).__name__) from None
 
 
 def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
@@ -101,7 +101,7 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
-    except RefusedError as refused:
+    except JobRefusedError as refused:
         receipt = _refused(kind, job.job_id, refused.code, refused.field)
         known = record_refusal(hub, receipt, digest, job.source, resident_id)
         return receipt if known is None else _answer_again(hub, known, digest, job, today)
@@ -138,7 +138,7 @@ def _resident_of(db: Connection, job: Job) -> str | None:
         case StopReminders():
             resident_id = reminders.resident_of(db, job.token)
             if resident_id is None:
-                raise RefusedError(Code.UNKNOWN_REMINDER, "token")
+                raise JobRefusedError(Code.UNKNOWN_REMINDER, "token")
             return resident_id
         case _:
             return None
@@ -148,9 +148,9 @@ def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: Job, resident_i
     handler = HANDLERS[kind]
     resident = _lock(db, resident_id, create=handler.creates_resident)
     if resident is None:
-        raise RefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
+        raise JobRefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
     if resident.erased and not handler.concerns_erased:
-        raise RefusedError(Code.RESIDENT_ERASED, "resident_id")
+        raise JobRefusedError(Code.RESIDENT_ERASED, "resident_id")
     unit = UnitOfWork.start(hub, db, resident, today)
     handler.apply(job, unit)
     publication = unit.finish(job.job_id)

@@ -21,10 +21,10 @@ from worker.db.sharing.shares import ShareKey
 from worker.domain import life
 from worker.domain import plates as plate_rules
 from worker.domain.permit import Address, Permit, Term
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
-from worker.live import Publication
+from worker.live.spaces import Publication
 from worker.services.publishing.publish import told_only
 from worker.services.unit_of_work import assignment_of, is_shared
 
@@ -45,15 +45,15 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
     known = residents.lock(db, resident_ids)
     if any(resident.erased for resident in known.values()):
         leftovers.note(db)  # what the job said of them was in Redis until now
-    refusals: dict[int, RefusedError] = {}
+    refusals: dict[int, JobRefusedError] = {}
     sound: dict[UUID, tuple[int, Permit]] = {}
     for position, row in enumerate(job.permits):
         try:
             permit = _read(row, known[row.resident_id])
             if permit.permit_id in sound:
-                raise RefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
+                raise JobRefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
             sound[permit.permit_id] = (position, permit)
-        except RefusedError as refused:
+        except JobRefusedError as refused:
             refusals[position] = refused
     written = _write(hub, db, sound, refusals, today)
     to_wake = _want(hub, db, known, written, today)
@@ -64,7 +64,7 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
 
 def _read(row: ImportedPermit, resident: Resident) -> Permit:
     if resident.erased:
-        raise RefusedError(RefusalCode.RESIDENT_ERASED, "resident_id")
+        raise JobRefusedError(RefusalCode.RESIDENT_ERASED, "resident_id")
     return life.imported(
         permit_id=row.permit_id,
         resident_id=row.resident_id,
@@ -82,7 +82,7 @@ def _write(
     hub: Hub,
     db: Connection,
     sound: Mapping[UUID, tuple[int, Permit]],
-    refusals: dict[int, RefusedError],
+    refusals: dict[int, JobRefusedError],
     today: date,
 ) -> list[Permit]:
     """Write permits and plates, and note which rows the database would not have."""
@@ -92,9 +92,9 @@ def _write(
     permits.delete(db, new - free)
     for permit_id, (position, _) in sound.items():
         if permit_id not in new:
-            refusals[position] = RefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
+            refusals[position] = JobRefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
         elif permit_id not in free:
-            refusals[position] = RefusedError(RefusalCode.PLATE_IN_USE, "plate")
+            refusals[position] = JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
     written = [permit for permit_id, (_, permit) in sound.items() if permit_id in free]
     permits.insert_terms(db, ((permit.permit_id, term) for permit in written for term in permit.terms), today)
     return written
@@ -132,7 +132,7 @@ def _tell(db: Connection, job_id: UUID, known: Mapping[str, Resident], written: 
     )
 
 
-def _result(permit_id: UUID, refused: RefusedError | None) -> RowResult:
+def _result(permit_id: UUID, refused: JobRefusedError | None) -> RowResult:
     if refused is None:
         return RowResult(permit_id=permit_id, outcome=Outcome.APPLIED)
     return RowResult(permit_id=permit_id, outcome=Outcome.REFUSED, code=refused.code, field=refused.field)

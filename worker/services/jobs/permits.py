@@ -5,7 +5,7 @@ from schemas.receipts import RefusalCode
 from worker.db.jobs import payments
 from worker.domain import life, plates
 from worker.domain.permit import Address
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.services.unit_of_work import UnitOfWork
 
 
@@ -39,7 +39,7 @@ def confirm_payment(job: jobs.ConfirmPayment, unit: UnitOfWork) -> None:
     """Apply what waited for a payment; its reference counts once, whatever it was for."""
     permit = unit.permit(job.permit_id)
     if not payments.insert(unit.db, job.payment_reference, job.permit_id, job.amount_cents):
-        raise RefusedError(RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
+        raise JobRefusedError(RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
     unit.change(life.confirm_payment(permit, job.amount_cents, unit.today, job.debt_id))
 
 

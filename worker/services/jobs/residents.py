@@ -49,14 +49,14 @@ def put_export(hub: Hub, job: jobs.ExportResident) -> None:
 
     def transaction(db: Connection) -> None:
         residents.lock(db, [job.resident_id])  # no erasure comes between what is read and what is put
-        hub.live.put_export(job.resident_id, job.job_id, exports.export(db, job.resident_id))
+        hub.live.documents.put_export(job.resident_id, job.job_id, exports.export(db, job.resident_id))
 
     transact(hub.engine, transaction)
 
 
-def forget_asked_for(hub: Hub, job: jobs.EraseResident) -> None:
+def drop_asked_for(hub: Hub, job: jobs.EraseResident) -> None:
     """Drop what was gathered about a resident before they were erased."""
-    hub.live.forget_asked_for(job.resident_id)
+    hub.live.documents.drop(job.resident_id)
 
 
 def erase(job: jobs.EraseResident, unit: UnitOfWork) -> None:
@@ -84,7 +84,7 @@ def erase(job: jobs.EraseResident, unit: UnitOfWork) -> None:
     permits.update(unit.db, ended, unit.today)
     unit.permits.update({permit.permit_id: permit for permit in ended})
     unit.want(unit.permits, Urgency.CONSENT, {key.provider for key in unit.shares})
-    plates.forget(unit.db, unit.permits)
+    plates.delete(unit.db, unit.permits)
     permits.erase(unit.db, job.resident_id)
     unit.remind_by(residents.erase(unit.db, job.resident_id))
     leftovers.note(unit.db, job.resident_id)

@@ -32,10 +32,10 @@ def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int |
     if read is None:
         return None
     erased, history = read
-    hub.live.put_history(task_id, history)
+    hub.live.documents.put_history(task_id, history)
     # An erasure drops what it finds. One that was committed between the reading and this may have found nothing.
     if not erased and transact(hub.engine, lambda db: residents.read_many(db, [resident_id]))[0].erased:
-        hub.live.forget_asked_for(resident_id)
+        hub.live.documents.drop(resident_id)
         return put_history(hub, resident_id, task_id, today)
     return history.version
 
@@ -51,7 +51,7 @@ def put_catalogue(hub: Hub) -> None:
         consent_providers=tuple(name for name in hub.capabilities if name not in public_task),
         public_task_providers=tuple(name for name in hub.capabilities if name in public_task),
     )
-    hub.live.put_catalogue(catalogue)
+    hub.live.documents.put_catalogue(catalogue)
 
 
 def _history(hub: Hub, db: Connection, resident: Published, today: date) -> History:

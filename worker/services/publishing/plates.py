@@ -8,7 +8,7 @@ from schemas.jobs import Plate
 from schemas.plate_read import PlateRead
 from worker.domain.plate_looks import is_unusual, shown
 from worker.domain.plates import parse
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.hub import Hub
 
 
@@ -20,8 +20,8 @@ def put_plate(hub: Hub, typed: str, task_id: UUID) -> bool:
     try:
         asked = Plate.model_validate_json(typed, strict=True)
         plate = parse(asked.raw, asked.country)
-    except (ValidationError, RefusedError):
+    except (ValidationError, JobRefusedError):
         return False
     read = PlateRead(plate=shown(plate), country=plate.country, unusual=is_unusual(plate))
-    hub.live.put_plate(task_id, read)
+    hub.live.documents.put_plate(task_id, read)
     return True

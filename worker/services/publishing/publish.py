@@ -24,7 +24,7 @@ from worker.domain.permit import Permit
 from worker.domain.sharing import Share
 from worker.domain.space import make_space
 from worker.hub import Hub
-from worker.live import Answer, Publication
+from worker.live.spaces import Publication, PublishOutcome
 
 log = structlog.get_logger()
 
@@ -34,8 +34,8 @@ _ATTEMPTS = 4  # each loses only to a newer change or a new epoch
 
 def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
     """Show committed changes and tell who watches."""
-    answers = zip(publications, hub.live.publish(publications), strict=True)
-    republish(hub, [told.resident_id for told, answer in answers if answer is not Answer.PUBLISHED], today)
+    answers = zip(publications, hub.live.spaces.publish(publications), strict=True)
+    republish(hub, [told.resident_id for told, answer in answers if answer is not PublishOutcome.PUBLISHED], today)
 
 
 def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str, int]:
@@ -50,10 +50,10 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
             break
         _know_epoch(hub)
         publications = transact(hub.engine, partial(read_publications, hub, behind, today))
-        answers = hub.live.publish(publications)
+        answers = hub.live.spaces.publish(publications)
         behind = set()
         for publication, answer in zip(publications, answers, strict=True):
-            if answer is Answer.PUBLISHED:
+            if answer is PublishOutcome.PUBLISHED:
                 shown[publication.resident_id] = publication.version
             else:
                 behind.add(publication.resident_id)
@@ -66,7 +66,7 @@ def told_only(hub: Hub, resident: Resident, event: Event) -> Publication:
     """Return a change that is told and not shown: its first reader has the document made."""
     return Publication(
         resident_id=resident.resident_id,
-        epoch=hub.live.epoch,
+        epoch=hub.live.epoch.known,
         version=event.sequence,
         published_version=resident.published_version,
         space=None,
@@ -80,20 +80,20 @@ def follow_redis(hub: Hub) -> None:
     Documents of earlier epochs may show what has been undone since; they are dropped, and readers ask for new ones.
     """
     state = transact(hub.engine, partial(_follow, hub))
-    hub.live.epoch = state.epoch
+    hub.live.epoch.known = state.epoch
     if state.cleared_epoch != state.epoch:
-        hub.live.drop_spaces(state.epoch)
+        hub.live.spaces.drop_other_epochs(state.epoch)
         transact(hub.engine, partial(_note_cleared, state.epoch))
 
 
 def _follow(hub: Hub, db: Connection) -> HubState:
     """Return the hub's state, in the epoch that Redis is in once this has returned."""
     state = hub_state.lock(db)
-    run_id, shown = hub.live.run_id(), hub.live.read_epoch()  # read under the lock: epochs are started one at a time
+    run_id, shown = hub.live.epoch.run_id(), hub.live.epoch.read()  # under the lock: epochs start one at a time
     if (state.epoch, state.redis_run_id) != (shown, run_id):
         state = HubState(max(state.epoch, shown or 0) + 1, run_id, state.cleared_epoch)
         hub_state.write(db, state)
-        hub.live.start_epoch(state.epoch)
+        hub.live.epoch.start(state.epoch)
         log.info("epoch.started", epoch=state.epoch)
     return state
 
@@ -117,7 +117,7 @@ def space_of(
         by_provider.setdefault(share.key.provider, []).append(share.share)
     return make_space(
         resident_id=resident.resident_id,
-        epoch=hub.live.epoch,
+        epoch=hub.live.epoch.known,
         version=version,
         permits=held,
         ledger=ledger,
@@ -131,8 +131,8 @@ def space_of(
 
 def _know_epoch(hub: Hub) -> None:
     """Learn the epoch before reading what will be published in it."""
-    shown = hub.live.read_epoch()
-    hub.live.epoch = transact(hub.engine, partial(_follow, hub)).epoch if shown is None else shown
+    shown = hub.live.epoch.read()
+    hub.live.epoch.known = transact(hub.engine, partial(_follow, hub)).epoch if shown is None else shown
 
 
 def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:

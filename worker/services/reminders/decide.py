@@ -20,7 +20,7 @@ def decide(hub: Hub, today: date) -> bool:
     """Decide a slice of the reminders that matter today and were not decided before; say whether there may be more.
 
     Raises:
-        worker.hub.AWAY: the database is out of reach.
+        worker.hub.UNAVAILABLE: the database is unavailable.
     """
     due = windows(today, hub.schedule, hub.tariffs)
     decided, more = SLICES.take(hub.engine, lambda db, limit: reminders.decide(db, due, limit))

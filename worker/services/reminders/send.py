@@ -18,22 +18,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from integrations.channels.base import (
     AddressRefusedError,
-    AwayError,
     Channel,
     ChannelError,
     LaterError,
     Notice,
-    RefusedError,
+    NoticeRefusedError,
+    UnavailableError,
 )
 from schemas.events import EventType
 from worker.db import reminders
 from worker.db.engine import transact
 from worker.db.jobs import permits, residents
-from worker.db.reminders import Claimed, Settled
-from worker.domain.reminders import MOST_DOUBTS, Dropped, State, again_in, prepare
-from worker.hub import AWAY, Hub
+from worker.db.reminders import ClaimedReminder, Settled
+from worker.domain.reminders import MOST_MAYBE_SENT, Dropped, State, again_in, prepare
+from worker.hub import UNAVAILABLE, Hub
 from worker.limiter import Limiter
-from worker.live import Publication
+from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
@@ -43,7 +43,7 @@ SEND_SECONDS = 15.0  # for a batch, from before its claim: servers look through 
 LEAST_SECONDS = 3.0  # with less left, none is begun
 BELIEVED = 3  # refusals of addresses in a row; a server that goes on refusing refuses us, whatever it says
 LOOK_SECONDS = 0.05  # until the rate limit is asked again
-AWAY_WAIT = timedelta(seconds=15)  # until a channel that was away is tried again
+UNAVAILABLE_WAIT = timedelta(seconds=15)  # until a channel that was unavailable is tried again
 NO_TIME_WAIT = timedelta(seconds=1)
 UNCLEAR_WAIT = timedelta(minutes=1)
 MISTAKE_WAIT = timedelta(hours=1)  # a mistake of ours is not mended in minutes
@@ -60,7 +60,7 @@ log = structlog.get_logger()
 class Outgoing:
     """A claimed reminder and what is to be sent."""
 
-    claimed: Claimed
+    claimed: ClaimedReminder
     notice: Notice
 
 
@@ -72,14 +72,14 @@ class Sender:
     channel: Channel
     limiter: Limiter
     seconds: float = SEND_SECONDS
-    _away: str | None = field(default=None, init=False)  # the code, once the channel turned out to be away
+    _away: str | None = field(default=None, init=False)  # the code, once the channel turned out to be unavailable
     _refusals: int = field(default=0, init=False)  # of addresses, since the channel last took anything
 
     async def run(self, today: Callable[[], date]) -> bool:
         """Claim, send and record for some seconds; say whether more may be due. Each batch asks what day it is.
 
         Raises:
-            worker.hub.AWAY: the database is out of reach.
+            worker.hub.UNAVAILABLE: the database is unavailable.
         """
         self._away = None
         until = asyncio.get_running_loop().time() + RUN_SECONDS
@@ -121,10 +121,10 @@ class Sender:
             permit, contact = held.get(one.reminder.permit_id), contacts[one.resident_id]
             prepared = prepare(one.reminder, permit, contact, today, self.hub.schedule)
             if isinstance(prepared, Dropped):
-                settled.append(Settled.of(one, State.DROPPED, prepared.value, doubts=one.doubts - 1))
+                settled.append(Settled.of(one, State.DROPPED, prepared.value, maybe_sent=one.maybe_sent - 1))
                 if prepared is not Dropped.SETTLED:  # a clock, a schedule or a wish may have changed back meanwhile
                     again.append(one.reminder.permit_id)
-            elif one.doubts > MOST_DOUBTS:
+            elif one.maybe_sent > MOST_MAYBE_SENT:
                 settled.append(Settled.of(one, State.UNCLEAR, NEVER_RECORDED))
             else:
                 outgoing.append(Outgoing(one, prepared))
@@ -137,7 +137,7 @@ class Sender:
         """Send one; return what became of it. Nothing but a cancellation gets out."""
         async with free:
             if self._away is not None:
-                return _later(one, self._away, AWAY_WAIT), None
+                return _later(one, self._away, UNAVAILABLE_WAIT), None
             if asyncio.get_running_loop().time() + LEAST_SECONDS > deadline:
                 return _later(one, NO_TIME_LEFT, NO_TIME_WAIT), None
             try:
@@ -145,7 +145,7 @@ class Sender:
             except ChannelError as told:
                 error = self._believed(told)
                 _warn(one, error)
-                if isinstance(error, AwayError):
+                if isinstance(error, UnavailableError):
                     self._away = error.code
                 return _judged(one, error), error
             except Exception as error:  # a mistake of ours about one must not keep the others from going out
@@ -188,7 +188,7 @@ class Sender:
             publication = transact(self.hub.engine, transaction)
             if publication is not None:
                 publish(self.hub, [publication], today)
-        except (*AWAY, SQLAlchemyError) as error:
+        except (*UNAVAILABLE, SQLAlchemyError) as error:
             log.warning("reminder.address_not_marked", reminder=str(one.notice.reminder_id), error=type(error).__name__)
 
 
@@ -199,14 +199,14 @@ def note_channel(hub: Hub, channel: str, problem: str | None) -> None:
 
 def _judged(one: Outgoing, error: ChannelError) -> Settled:
     match error:
-        case AwayError():
-            return _later(one, error.code, AWAY_WAIT)
+        case UnavailableError():
+            return _later(one, error.code, UNAVAILABLE_WAIT)
         case LaterError():
             return _later(one, error.code, again_in(one.claimed.failures, random()), failed=1)  # noqa: S311 - spreads
         case AddressRefusedError():
-            return Settled.of(one.claimed, State.UNREACHABLE, error.code, doubts=one.claimed.doubts - 1)
-        case RefusedError():
-            return Settled.of(one.claimed, State.REFUSED, error.code, doubts=one.claimed.doubts - 1)
+            return Settled.of(one.claimed, State.UNREACHABLE, error.code, maybe_sent=one.claimed.maybe_sent - 1)
+        case NoticeRefusedError():
+            return Settled.of(one.claimed, State.REFUSED, error.code, maybe_sent=one.claimed.maybe_sent - 1)
         case _:
             return _unclear(one, error.code)
 
@@ -214,14 +214,16 @@ def _judged(one: Outgoing, error: ChannelError) -> Settled:
 def _later(one: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Settled:
     """Return a reminder that surely was not sent, so that this attempt leaves no doubt."""
     claimed = one.claimed
-    return Settled(claimed.reminder.reminder_id, State.DUE, code, claimed.failures + failed, claimed.doubts - 1, wait)
+    return Settled(
+        claimed.reminder.reminder_id, State.DUE, code, claimed.failures + failed, claimed.maybe_sent - 1, wait
+    )
 
 
 def _unclear(one: Outgoing, code: str, wait: timedelta = UNCLEAR_WAIT) -> Settled:
     """Return a reminder that may have been sent: once more, then never again."""
     claimed = one.claimed
-    state = State.DUE if claimed.doubts < MOST_DOUBTS else State.UNCLEAR
-    return Settled(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.doubts, wait)
+    state = State.DUE if claimed.maybe_sent < MOST_MAYBE_SENT else State.UNCLEAR
+    return Settled(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.maybe_sent, wait)
 
 
 def _warn(one: Outgoing, error: ChannelError) -> None:

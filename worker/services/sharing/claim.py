@@ -20,13 +20,13 @@ from worker.db.publishing import events
 from worker.db.publishing.events import NewEvent
 from worker.db.sharing import providers, shares
 from worker.db.sharing.disclosures import Disclosure, Ending
-from worker.db.sharing.providers import Gate
+from worker.db.sharing.providers import LaneState
 from worker.db.sharing.shares import ShareKey, StoredShare
 from worker.domain import sharing
 from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, subject_of
-from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency
-from worker.hub import AWAY, Hub
-from worker.live import Publication
+from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
+from worker.hub import UNAVAILABLE, Hub
+from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish, told_only
 from worker.services.sharing import release
 from worker.services.sharing.lane import Lane, tell_providers
@@ -40,7 +40,7 @@ PROBE_LOOKS_AT = 20  # due shares among which a probe looks for a removal
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedShare:
     """A share that is ours to bring up to date: what to send, or the operation to ask about, under which lease."""
 
     key: ShareKey
@@ -54,7 +54,7 @@ class Claimed:
     failures: int
 
 
-Ended = tuple[Claimed, Result]
+Ended = tuple[ClaimedShare, Result]
 
 
 def timing(hub: Hub) -> Timing:
@@ -65,7 +65,7 @@ def timing(hub: Hub) -> Timing:
     )
 
 
-def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tuple[list[Claimed], bool]:
+def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tuple[list[ClaimedShare], bool]:
     """Claim due shares of one provider for so many requests, and log what is about to be disclosed.
 
     Returns the shares to be brought up to date (those found to be right already need no request), and whether there may
@@ -73,20 +73,20 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
     """
     hub = lane.hub
 
-    def transaction(db: Connection) -> tuple[Gate, list[Claimed], bool]:
+    def transaction(db: Connection) -> tuple[LaneState, list[ClaimedShare], bool]:
         room = _Room(lane.adapter.capabilities, requests)
-        now, gate, due, more = _lock_due(lane, db, room, least_urgent)
+        now, state, due, more = _lock_due(lane, db, room, least_urgent)
         claimed = _claim(hub, db, lane.name, due, now, today, room) if due else []
-        if gate.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
+        if state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
             now, _, due = shares.lock_due(db, lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True)
             claimed = _claim(hub, db, lane.name, due, now, today, _Room.for_a_probe()) if due else []
-        return gate, claimed, (more or room.turned_away) and not gate.probe_due
+        return state, claimed, (more or room.turned_away) and not state.probe_due
 
-    lane.gate, claimed, more = transact(hub.engine, transaction)
+    lane.state, claimed, more = transact(hub.engine, transaction)
     return claimed, more
 
 
-def may_share(claimed: Claimed, capabilities: Capabilities) -> bool:
+def may_share(claimed: ClaimedShare, capabilities: Capabilities) -> bool:
     """Tell whether a change may go out in one request with others."""
     is_first_put = claimed.change.version == 1 and not claimed.removal
     return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)
@@ -106,7 +106,7 @@ class _Room:
         """Return room for one change."""
         return cls(None, 1)
 
-    def take(self, claimed: Claimed) -> bool:
+    def take(self, claimed: ClaimedShare) -> bool:
         """Find a place for a change; return whether there was one."""
         shares_one = self.capabilities is not None and may_share(claimed, self.capabilities)
         if shares_one and self.beside:
@@ -123,33 +123,33 @@ class _Room:
 
 def _lock_due(
     lane: Lane, db: Connection, room: _Room, least_urgent: Urgency
-) -> tuple[datetime, Gate, list[StoredShare], bool]:
+) -> tuple[datetime, LaneState, list[StoredShare], bool]:
     """Lock as many due shares as the requests can carry; return, too, whether there may be more.
 
     If only first puts share a request, more are locked once there are first puts among the first.
     """
     limit = room.requests * lane.batch
-    now, gate, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
     capabilities = lane.adapter.capabilities
     if capabilities.batch_of_first_puts and len(due) == limit:
         first = sum(stored.share.requests == 0 for stored in due)
         wider = min(limit + first * (capabilities.batch - 1), max(limit, ROWS_AT_ONCE))
         if wider > limit:
             limit = wider
-            now, gate, due = shares.lock_due(db, lane.name, limit, least_urgent)
-    return now, gate, due, len(due) == limit
+            now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    return now, state, due, len(due) == limit
 
 
 def _claim(
     hub: Hub, db: Connection, provider: str, due: Sequence[StoredShare], now: datetime, today: date, room: _Room
-) -> list[Claimed]:
+) -> list[ClaimedShare]:
     # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
     truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
     if room.capabilities is None:  # a probe: what is to be removed matters most
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
     taken: dict[ShareKey, Share] = {}
-    claimed: list[Claimed] = []
+    claimed: list[ClaimedShare] = []
     lost: list[Ending] = []
     disclosed: list[Disclosure] = []
     for stored in due:
@@ -168,7 +168,7 @@ def _claim(
                 disclosed.append(Disclosure(lease_id, *stored.key, share.claimed_hash, version))
         taken[stored.key] = share
         if stored.share.lease_id is not None and stored.share.operation is None:
-            lost.append(Ending(stored.share.lease_id, Outcome.UNCLEAR, LEASE_EXPIRED))
+            lost.append(Ending(stored.share.lease_id, RequestOutcome.UNCLEAR, LEASE_EXPIRED))
     shares.store_claims(db, taken, disclosed, lost)
     return claimed
 
@@ -200,7 +200,9 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
     waiting = {
         claimed.resident_id
         for claimed, result in ended
-        if claimed.urgency < Urgency.ROUTINE and result.outcome is Outcome.CONFIRMED and claimed.resident_id is not None
+        if claimed.urgency < Urgency.ROUTINE
+        and result.outcome is RequestOutcome.CONFIRMED
+        and claimed.resident_id is not None
     }
 
     def transaction(db: Connection) -> tuple[bool, bool, list[Publication]]:
@@ -217,7 +219,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         settled = [
             claimed
             for claimed, result in ended
-            if result.outcome is Outcome.CONFIRMED
+            if result.outcome is RequestOutcome.CONFIRMED
             and claimed.lease_id in ours
             and by_key[claimed.key].holds is not None
         ]
@@ -239,21 +241,23 @@ def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str]
     """Show what is recorded; without Redis the sweep does it later, and documents of what is under way end soon."""
     try:
         publish(hub, publications, today)
-        hub.live.forget_spaces(sorted(unseen))
-    except AWAY as error:  # the requests that are in flight are still to be recorded
+        hub.live.spaces.drop(sorted(unseen))
+    except UNAVAILABLE as error:  # the requests that are in flight are still to be recorded
         log.warning("records.not_shown", error=type(error).__name__)
 
 
-def _ending(claimed: Claimed, result: Result) -> Ending:
+def _ending(claimed: ClaimedShare, result: Result) -> Ending:
     return Ending(claimed.disclosure_id, result.outcome, result.code)
 
 
-def _says_something(claimed: Claimed, result: Result) -> bool:
+def _says_something(claimed: ClaimedShare, result: Result) -> bool:
     """Tell whether a request's outcome is known by this, or a question was in vain."""
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 
-def _tell(hub: Hub, db: Connection, settled: Sequence[Claimed], locked: Mapping[str, Resident]) -> list[Publication]:
+def _tell(
+    hub: Hub, db: Connection, settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]
+) -> list[Publication]:
     """Write one event for each locked resident, whatever the number of their shares.
 
     The document is left to whoever looks: several providers confirm within milliseconds, and each would make it anew.
@@ -277,11 +281,11 @@ def _tell(hub: Hub, db: Connection, settled: Sequence[Claimed], locked: Mapping[
     return [told_only(hub, locked[event.subject], event) for event in written]
 
 
-def _claimed(stored: StoredShare, share: Share, shared: SharedPermit | None) -> Claimed:
+def _claimed(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:
     assert share.lease_id is not None
     assert share.claimed_by is not None
     removal = share.claimed_hash == NOTHING
-    return Claimed(
+    return ClaimedShare(
         key=stored.key,
         lease_id=share.lease_id,
         disclosure_id=share.claimed_by,

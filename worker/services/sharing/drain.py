@@ -12,7 +12,7 @@ import structlog
 
 from integrations.base import Capabilities
 from worker.domain.sharing import Urgency
-from worker.services.sharing.claim import Claimed, Ended, claim, may_share, record
+from worker.services.sharing.claim import ClaimedShare, Ended, claim, may_share, record
 from worker.services.sharing.exchange import exchange
 from worker.services.sharing.lane import Lane
 
@@ -42,7 +42,7 @@ class Drain:
     _news: asyncio.Event = field(default_factory=asyncio.Event)  # something of what is under way has ended
     _claiming: asyncio.Task[None] | None = None
     _recording: asyncio.Task[None] | None = None
-    _waiting: deque[tuple[Sequence[Claimed], float]] = field(default_factory=deque)
+    _waiting: deque[tuple[Sequence[ClaimedShare], float]] = field(default_factory=deque)
     _more: bool = True  # whether the last claim may have left something behind
     _due_again: bool = False  # whether a record has found something due since that claim began: no wake-up comes for it
     _look_at: float = 0.0
@@ -51,7 +51,7 @@ class Drain:
 
     async def run(self) -> bool:
         """Bring the provider up to date; return True when time ran out before the work did."""
-        self.lane.hub.live.end_wake_up(self.lane.name)  # before the first look: a change after it wakes another drain
+        self.lane.hub.live.wake_ups.end(self.lane.name)  # before the first look: a change after it wakes another drain
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:
@@ -156,7 +156,7 @@ class Drain:
         task.add_done_callback(lambda _: self._news.set())
         return task
 
-    async def _exchange(self, together: Sequence[Claimed], deadline: float) -> list[Ended]:
+    async def _exchange(self, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
         loop = asyncio.get_running_loop()
         started = loop.time()
         ended = await exchange(self.lane.adapter, together, deadline)
@@ -209,7 +209,7 @@ class Drain:
         return transaction(*args, **kwargs)
 
 
-def _exchanges(claimed: Sequence[Claimed], capabilities: Capabilities) -> Iterator[Sequence[Claimed]]:
+def _exchanges(claimed: Sequence[ClaimedShare], capabilities: Capabilities) -> Iterator[Sequence[ClaimedShare]]:
     """Divide what was claimed into what goes out together: changes that may share a request, and the others alone."""
     together = [one for one in claimed if may_share(one, capabilities)]
     yield from ([one] for one in claimed if not may_share(one, capabilities))

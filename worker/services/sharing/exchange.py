@@ -22,8 +22,8 @@ from integrations.errors import (
 )
 from worker.domain.breaker import hold_for
 from worker.domain.retry import retry_in
-from worker.domain.sharing import Outcome, Result, Urgency
-from worker.services.sharing.claim import Claimed, Ended
+from worker.domain.sharing import RequestOutcome, Result, Urgency
+from worker.services.sharing.claim import ClaimedShare, Ended
 
 log = structlog.get_logger()
 
@@ -31,10 +31,10 @@ ADAPTER_FAILED = "adapter_failed"
 QUESTIONS = (0.005, 0.01, 0.02, 0.04, 0.08)  # seconds before each question that is asked under the lease of the request
 ASK_AGAIN = {Urgency.CONSENT: 0.2, Urgency.CHANGE: 0.5, Urgency.ROUTINE: 2.0}  # seconds before each further one
 
-DONE = Result(Outcome.CONFIRMED)
+DONE = Result(RequestOutcome.CONFIRMED)
 
 
-async def exchange(adapter: Adapter, together: Sequence[Claimed], deadline: float) -> list[Ended]:
+async def exchange(adapter: Adapter, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
     """Send changes together, or one, or ask about one; nothing but a cancellation gets out.
 
     `deadline` is in the event loop's time and bounds all of it: no byte leaves after it.
@@ -54,7 +54,7 @@ async def exchange(adapter: Adapter, together: Sequence[Claimed], deadline: floa
     return [(claimed, _failed(claimed, failure)) for claimed in together]
 
 
-async def _answered(adapter: Adapter, together: Sequence[Claimed], deadline: float) -> list[Ended]:
+async def _answered(adapter: Adapter, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
     if asyncio.get_running_loop().time() >= deadline:
         raise NotSentError(adapter.name, FailureCode.DEADLINE_PASSED)
     async with asyncio.timeout_at(deadline):
@@ -67,7 +67,7 @@ async def _answered(adapter: Adapter, together: Sequence[Claimed], deadline: flo
     ]
 
 
-async def _send_or_ask(adapter: Adapter, claimed: Claimed) -> Result:
+async def _send_or_ask(adapter: Adapter, claimed: ClaimedShare) -> Result:
     if claimed.operation is not None:
         done = await cast(Acknowledging, adapter).ask(claimed.operation)
         return DONE if done else _under_way(claimed, claimed.operation)
@@ -75,7 +75,7 @@ async def _send_or_ask(adapter: Adapter, claimed: Claimed) -> Result:
     return DONE if operation is None else await _follow(cast(Acknowledging, adapter), claimed, operation)
 
 
-async def _follow(adapter: Acknowledging, claimed: Claimed, operation: Operation) -> Result:
+async def _follow(adapter: Acknowledging, claimed: ClaimedShare, operation: Operation) -> Result:
     """Ask a few times while the lease is ours; most operations end within that."""
     for seconds in QUESTIONS:
         await asyncio.sleep(seconds)
@@ -89,15 +89,15 @@ async def _follow(adapter: Acknowledging, claimed: Claimed, operation: Operation
     return _under_way(claimed, operation)
 
 
-def _under_way(claimed: Claimed, operation: Operation) -> Result:
+def _under_way(claimed: ClaimedShare, operation: Operation) -> Result:
     wait = timedelta(seconds=ASK_AGAIN[claimed.urgency])
-    return Result(Outcome.ACCEPTED, retry_in=wait, operation=operation)
+    return Result(RequestOutcome.ACCEPTED, retry_in=wait, operation=operation)
 
 
-def _failed(claimed: Claimed, error: ProviderError) -> Result:
+def _failed(claimed: ClaimedShare, error: ProviderError) -> Result:
     outcome = _outcome(error)
     # Many are refused at once for one reason: their lane raises one alarm for them all.
-    level = logging.INFO if outcome is Outcome.REJECTED else logging.WARNING
+    level = logging.INFO if outcome is RequestOutcome.REJECTED else logging.WARNING
     log.log(
         level,
         "share.failed",
@@ -116,13 +116,13 @@ def _failed(claimed: Claimed, error: ProviderError) -> Result:
     return Result(outcome, wait, error.code, version=version, hold=hold_for(error.retry_after) if slow_down else None)
 
 
-def _outcome(error: ProviderError) -> Outcome:
+def _outcome(error: ProviderError) -> RequestOutcome:
     match error:
         case NotSentError():
-            return Outcome.NOT_SENT
+            return RequestOutcome.NOT_SENT
         case RejectedError():
-            return Outcome.REJECTED
+            return RequestOutcome.REJECTED
         case LostError():
-            return Outcome.LOST
+            return RequestOutcome.LOST
         case _:
-            return Outcome.UNCLEAR
+            return RequestOutcome.UNCLEAR

@@ -15,16 +15,16 @@ from integrations.base import Adapter, Storing
 from integrations.errors import FailureCode
 from worker.db.engine import transact
 from worker.db.sharing import providers, reconciliations
-from worker.db.sharing.providers import Gate
+from worker.db.sharing.providers import LaneState
 from worker.domain.breaker import FAILURES_TO_OPEN, BreakerState, probe_in
-from worker.domain.sharing import Outcome, Result
+from worker.domain.sharing import RequestOutcome, Result
 from worker.domain.window import Window
-from worker.hub import AWAY, Hub
+from worker.hub import UNAVAILABLE, Hub
 from worker.limiter import Limiter
 
 log = structlog.get_logger()
 
-ANSWERED = frozenset({Outcome.CONFIRMED, Outcome.ACCEPTED, Outcome.REJECTED})
+ANSWERED = frozenset({RequestOutcome.CONFIRMED, RequestOutcome.ACCEPTED, RequestOutcome.REJECTED})
 """Outcomes that show a provider at work, whatever it says."""
 
 SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, FailureCode.DEADLINE_PASSED})
@@ -36,9 +36,9 @@ RUN_ENDS = 600.0  # seconds without a refusal of that code
 STORE_REPLACED = "store_replaced"
 """The code of a reconciliation that ended because the provider's copies lie in another store."""
 
-FORGETS = 0.9  # of a slow exchange, with each that follows it
+DECAY = 0.9  # of a slow exchange, with each that follows it
 
-OPEN_TO_ALL = Gate()
+OPEN_TO_ALL = LaneState()
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Lane:
     hub: Hub
     adapter: Adapter
     limiter: Limiter
-    gate: Gate = OPEN_TO_ALL  # as of the last claim
+    state: LaneState = OPEN_TO_ALL  # as of the last claim
     in_flight: int | None = None  # requests at once, where the provider has a setting of its own
     failures: int = 0  # exchanges in a row
     store: str | None = None  # of its copies, as the database was last seen to know it
@@ -82,7 +82,7 @@ class Lane:
 
         An exchange counts once, however many changes it carried.
         """
-        self.took = max(now - sent_at, (self.took or 0.0) * FORGETS)
+        self.took = max(now - sent_at, (self.took or 0.0) * DECAY)
         answered = any(result.outcome in ANSWERED for result in results)
         if any(result.code == FailureCode.TIMED_OUT for result in results):
             self.window.note_time_out(sent_at, now)
@@ -100,9 +100,9 @@ class Lane:
         """
         told = False
         if any(result.outcome in ANSWERED for result in results):
-            if self.gate.breaker is not BreakerState.CLOSED:
+            if self.state.breaker is not BreakerState.CLOSED:
                 told = providers.close_breaker(db, self.name)
-        elif self.gate.breaker is not BreakerState.CLOSED:
+        elif self.state.breaker is not BreakerState.CLOSED:
             vain = self.failures - FAILURES_TO_OPEN
             providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
         elif self.failures >= FAILURES_TO_OPEN:
@@ -116,7 +116,7 @@ class Lane:
     def note_refusals(self, results: Sequence[Result]) -> None:
         """Raise one alarm for a run of refusals with the same code; dead letters tell which shares they are about."""
         now = time.monotonic()
-        refused = Counter(result.code or "" for result in results if result.outcome is Outcome.REJECTED)
+        refused = Counter(result.code or "" for result in results if result.outcome is RequestOutcome.REJECTED)
         for code, count in refused.items():
             if now - self._refused_at.get(code, -inf) > RUN_ENDS:
                 log.error("provider.refuses", provider=self.name, code=code, count=count)
@@ -145,15 +145,15 @@ def note_configuration(engine: Engine, provider: str, problem: str | None) -> No
 
 
 def tell_providers(hub: Hub) -> None:
-    """Publish the events about providers that are not known to be published; while Redis is away a later sweep does."""
+    """Publish unpublished events about providers; while Redis is unavailable, leave them to a later sweep."""
 
     def transaction(db: Connection) -> None:
         events = providers.lock_unpublished(db)
         if events:
-            hub.live.tell(events)
+            hub.live.events.tell(events)
             providers.mark_published(db, events)
 
     try:
         transact(hub.engine, transaction, relaxed=True)
-    except AWAY as error:
+    except UNAVAILABLE as error:
         log.warning("provider_events.not_published", error=type(error).__name__)

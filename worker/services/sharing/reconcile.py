@@ -16,14 +16,14 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from integrations.base import Listing, Page
 from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
 from schemas.events import ProviderEventType
-from worker.db.engine import AWAY, UnfitRowError, transact
+from worker.db.engine import UNAVAILABLE, UnfitRowError, transact
 from worker.db.sharing import drift, providers, reconciliations
 from worker.db.sharing.reconciliations import Reconciliation
 from worker.db.slices import Slices
 from worker.domain.breaker import hold_for
 from worker.domain.consent import fields_hash
 from worker.hub import Hub
-from worker.services.sharing.doubt import doubt, show_doubts
+from worker.services.sharing.invalidate import drop_spaces_of, invalidate
 from worker.services.sharing.lane import Lane, tell_providers
 
 log = structlog.get_logger()
@@ -106,7 +106,7 @@ def _expect(hub: Hub, run: Reconciliation) -> None:
     """Count how many copies there should be, for who watches; in a cold table that may take too long."""
     try:
         transact(hub.engine, partial(reconciliations.expect, run=run))
-    except AWAY:
+    except UNAVAILABLE:
         transact(hub.engine, partial(reconciliations.expect_unknown, run=run))
 
 
@@ -114,7 +114,7 @@ async def _next_page(lane: Lane, run: Reconciliation) -> Reconciliation:
     asked_at = transact(lane.hub.engine, drift.clock)
     page = await _ask(lane, run.cursor)
     run, concerned = transact(lane.hub.engine, lambda db: _compare(lane.hub, db, run, page, asked_at))
-    show_doubts(lane.hub, concerned)
+    drop_spaces_of(lane.hub, concerned)
     return run
 
 
@@ -147,7 +147,7 @@ def _is_too_much(error: ProviderError) -> bool:
 def _compare(
     hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at: datetime
 ) -> tuple[Reconciliation, set[str]]:
-    """Compare one page, doubt what differs, and note how far it has come; return the residents concerned, too."""
+    """Compare one page, invalidate what differs, and note how far it has come; return the residents concerned, too."""
     references = [copy.reference for copy in page.copies]
     known = drift.known(db, run.provider, references, asked_at)
     orphans = [reference for reference in references if reference not in known]
@@ -175,7 +175,7 @@ def _compare(
         raise _LeaseLostError
     concerned: set[str] = set()
     if not run.dry_run:
-        concerned = doubt(hub, db, run.provider, differing)
+        concerned = invalidate(hub, db, run.provider, differing)
     gone_on = _go_on(db, run)
     _believe(hub, gone_on)
     return gone_on, concerned
@@ -217,14 +217,14 @@ def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
 
     def transaction(db: Connection, limit: int) -> tuple[bool, set[str]]:
         assert run.started_at is not None
-        last, missing = drift.missing(db, run.provider, run.reconciliation_id, run.started_at, run.looked_at, limit)
+        last, missing = drift.missing(db, run.provider, run.reconciliation_id, run.started_at, run.position, limit)
         concerned: set[str] = set()
         if last is not None and reconciliations.look(db, run, last, len(missing), LEASE) and not run.dry_run:
-            concerned = doubt(hub, db, run.provider, missing)
+            concerned = invalidate(hub, db, run.provider, missing)
         return last is not None, concerned
 
     looked, concerned = MISSING.take(hub.engine, transaction)
-    show_doubts(hub, concerned)
+    drop_spaces_of(hub, concerned)
     return looked
 
 

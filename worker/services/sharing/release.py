@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.db.slices import Slices
-from worker.hub import AWAY, Hub
+from worker.hub import UNAVAILABLE, Hub
 
 SECONDS = 1.0  # of a sweep, for each provider; the next one goes on
 SLICES = Slices(most=5_000)
@@ -34,7 +34,7 @@ def begin(hub: Hub, provider: str) -> None:
     """Release a first slice once a breaker has closed; the sweep does the rest, also when this fails."""
     try:
         release_next(hub, provider)
-    except AWAY as error:
+    except UNAVAILABLE as error:
         log.warning("breaker.not_released", provider=provider, error=type(error).__name__)
 
 

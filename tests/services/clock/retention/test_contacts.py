@@ -188,7 +188,7 @@ def test_one_whose_affairs_are_wrong_does_not_keep_all_others_known(hub, evidenc
     with capture_logs() as logs:
         purge(hub, due)
     assert known(evidence) == [ANNE]
-    assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_forgotten"] == [ANNE]
+    assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_anonymised"] == [ANNE]
 
 
 def test_those_with_permits_are_passed_over_and_each_purge_goes_on_where_the_last_one_stopped(

@@ -9,7 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from structlog.testing import capture_logs
 
 from tests.services.kept import plates
-from worker.hub import AWAY
+from worker.hub import UNAVAILABLE
 from worker.services.clock.retention import purge
 
 WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -39,7 +39,7 @@ def test_a_purge_that_is_out_of_time_while_the_database_works_ends_and_the_next_
     with database.connect() as db, db.transaction():
         db.execute(lock)
         time_is_over()
-        with capture_logs() as logs, pytest.raises(AWAY):  # the connection, too, ends in the middle of its statement
+        with capture_logs() as logs, pytest.raises(UNAVAILABLE):  # the connection ends, too
             purge(hub, forgetting)
     assert logs == []
     purge(hub, forgetting)
@@ -47,7 +47,8 @@ def test_a_purge_that_is_out_of_time_while_the_database_works_ends_and_the_next_
 
 
 @pytest.mark.parametrize(
-    "within", ["residents.lock", "retention.purge", "retention.next_due", "retention.next_contacts"]
+    "within",
+    ["jobs.residents.lock", "clock.retention.purge", "clock.retention.next_due", "clock.retention.next_contacts"],
 )
 def test_a_purge_that_is_out_of_time_anywhere_else_ends_too(hub, evidence, lapsed, forgetting, monkeypatch, within):
     def ends(*_given, **_named):

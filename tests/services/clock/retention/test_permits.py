@@ -33,7 +33,7 @@ def test_a_permit_that_is_over_is_kept_to_the_last_day_and_then_forgotten(hub, u
     assert plates(evidence, lapsed) == []
     assert evidence.query(ALL_OF_A_PERMIT, lapsed) == [("ended", "", "", [], None, None, None, None)]
     assert evidence.space(ANNE).cards == ()
-    assert types(evidence)[-1] is EventType.PERMIT_FORGOTTEN
+    assert types(evidence)[-1] is EventType.PERMIT_ANONYMISED
     assert evidence.told(ANNE)[-1].data.permit_ids == (lapsed,)
     assert evidence.value("SELECT count(*) FROM terms WHERE permit_id = %s", lapsed) == 1
 
@@ -41,7 +41,7 @@ def test_a_permit_that_is_over_is_kept_to_the_last_day_and_then_forgotten(hub, u
 def test_forgetting_twice_is_forgetting_once(hub, evidence, lapsed, forgetting):
     for _ in range(2):
         purge(hub, forgetting)
-    assert types(evidence).count(EventType.PERMIT_FORGOTTEN) == 1
+    assert types(evidence).count(EventType.PERMIT_ANONYMISED) == 1
     before = evidence.truth()
     purge(hub, forgetting + DAY)
     assert evidence.truth() == before

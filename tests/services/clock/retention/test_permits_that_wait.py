@@ -85,7 +85,7 @@ def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(hub, upstre
     with capture_logs() as logs:
         purge(hub, forgetting)
     assert evidence.query("SELECT permit_id FROM plate_assignments") == [(wrong,)]
-    assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_forgotten"] == [ANNE]
+    assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_anonymised"] == [ANNE]
 
 
 @pytest.mark.parametrize("wish", [{"profile": "low_emission", "years": 3}, {"verified": UNVERIFIED}])
