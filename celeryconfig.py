@@ -80,9 +80,7 @@ task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | 
     "reconcile.*": {"queue": UPKEEP},
     "hub.record_refusal": {"queue": UPKEEP},  # poison on `consent` must not make work there
 }  # `deliver.drain` and `hub.ping` are sent to the queue that they are about; the gate takes tasks from no other
-imports = tuple(
-    f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "reconcile", "remind", "space")
-)
+imports = tuple(f"worker.tasks.{name}" for name in ("clock", "deliver", "hub", "jobs", "reconcile", "remind", "space"))
 
 # Reliability: a message is gone once its task has ended, and tasks are idempotent
 task_acks_late = True

@@ -16,7 +16,7 @@ from kombu.asynchronous import Hub
 
 from schemas.receipts import RefusalCode
 from tests.support.relay import hand_on, serving
-from worker.tasks.transport import GuardedTransport
+from worker.tasks.broker.transport import GuardedTransport
 
 PREFIX = "handing-over:"
 QUEUE = "consent"

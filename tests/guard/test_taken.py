@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from worker.tasks.taken import Source, TakenMessages
+from worker.tasks.broker.taken import Source, TakenMessages
 
 JOBS, CONSENT = Source("jobs", "jobs"), Source("consent", "consent")
 ENTRIES, INDEX = "taken", "taken_index"

@@ -8,8 +8,8 @@ from celery import shared_task
 from integrations.settings import SettingError
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.lane import note_configuration
-from worker.tasks.arguments import Provider
-from worker.tasks.process import hub, lane, run
+from worker.tasks.broker.arguments import Provider
+from worker.tasks.process.resources import hub, lane, run
 
 log = structlog.get_logger()
 

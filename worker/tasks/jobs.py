@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from schemas.jobs import KINDS, QUEUES
 from worker.services.jobs.handle import UnavailableError, handle
-from worker.tasks.process import hub
+from worker.tasks.process.resources import hub
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from integrations.settings import SettingError
 from worker.limiter import Limiter
 from worker.services.reminders.send import Sender, note_channel
 from worker.settings import settings
-from worker.tasks.arguments import Channel
-from worker.tasks.process import hub, run
+from worker.tasks.broker.arguments import Channel
+from worker.tasks.process.resources import hub, run
 
 SEND = "remind.send"
 SOFT_LIMIT_SECONDS, LIMIT_SECONDS = (

@@ -9,7 +9,7 @@ from schemas.base import ResidentId
 from worker.services.publishing.history import put_catalogue, put_history
 from worker.services.publishing.plates import put_plate
 from worker.services.publishing.publish import republish
-from worker.tasks.process import hub
+from worker.tasks.process.resources import hub
 
 
 @shared_task(name="space.publish", ignore_result=False)  # type: ignore[untyped-decorator]

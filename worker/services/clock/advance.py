@@ -18,7 +18,7 @@ from worker.db.clock import ended
 from worker.db.engine import transact
 from worker.db.jobs import residents
 from worker.domain import life
-from worker.domain.calendar import is_interrupted, is_lapsed
+from worker.domain.lapse import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import ENDED, Hub
 from worker.live.spaces import Publication

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 from integrations.channels.registry import CHANNELS
 from schemas.receipts import RefusalCode
 from worker.settings import settings
-from worker.tasks.wire import NEUTRAL_HEADERS
+from worker.tasks.broker.wire import NEUTRAL_HEADERS
 
 # Every field that the gate names in a refusal.
 PARTS = frozenset(

@@ -9,7 +9,7 @@ import structlog
 from kombu.transport import redis as kombu_redis
 
 from schemas.receipts import RefusalCode
-from worker.tasks.broadcast import Allowance, rebuild
+from worker.tasks.broker.remote_control import Allowance, rebuild
 
 BROADCAST = "broadcast"
 MAX_A_TURN = 500  # of the worker's loop, which has jobs to take as well

@@ -11,8 +11,8 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 
 from worker.settings import settings
-from worker.tasks.broadcast import REPLIES
-from worker.tasks.events import rebuild
+from worker.tasks.broker.events import rebuild
+from worker.tasks.broker.remote_control import REPLIES
 
 _TICKET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

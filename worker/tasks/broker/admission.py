@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from schemas.jobs import KINDS, LARGEST_JOB, QUEUES
 from schemas.receipts import RefusalCode
-from worker.tasks.arguments import Accepts
-from worker.tasks.wire import (
+from worker.tasks.broker.arguments import Accepts
+from worker.tasks.broker.wire import (
     NEUTRAL_HEADERS,
     UnfitError,
     find_id,

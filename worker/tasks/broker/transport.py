@@ -1,9 +1,9 @@
 """kombu's Redis transport with a gate: no message reaches Celery, or goes back to a queue, unchecked.
 
 kombu parses what it popped with no care for errors: one bad list item ends the consumer. It also pops a message before
-noting it as taken: a worker killed in between loses it. Here both are one step (`worker.tasks.taken`), and waiting for
-a message takes nothing (`worker.tasks.waiting`). Only a worker's own consumer uses this transport; publishers and beat
-use the plain one, Flower `onlooking`.
+noting it as taken: a worker killed in between loses it. Here both are one step (`taken`), and waiting for a message
+takes nothing (`waiting`). Only a worker's own consumer uses this transport; publishers and beat use the plain one,
+Flower `flower_transport`.
 """
 
 import json
@@ -20,9 +20,9 @@ from kombu.transport import virtual
 from redis.exceptions import ResponseError
 
 from schemas.receipts import RefusalCode
-from worker.tasks.listening import ListeningChannel
-from worker.tasks.taken import Source, TakenMessages
-from worker.tasks.waiting import Wait, WaitingPoller
+from worker.tasks.broker.broadcasts import ListeningChannel
+from worker.tasks.broker.taken import Source, TakenMessages
+from worker.tasks.broker.waiting import Wait, WaitingPoller
 
 TAKEN = "taken"
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import uuid4
 
-from worker.tasks.admission import REDACTED
+from worker.tasks.broker.admission import REDACTED
 
 SEAL = "seal"
 MAX_BYTES = 262_144  # workers send what happened in a quarter of a second together

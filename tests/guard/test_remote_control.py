@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.guard.harness import Worker, eventually
 from tests.guard.poison import SECRET
-from worker.tasks import broadcast
-from worker.tasks.broadcast import COMMANDS, Allowance, rebuild
+from worker.tasks.broker import remote_control
+from worker.tasks.broker.remote_control import COMMANDS, Allowance, rebuild
 
 CHANNEL = "/0.celery.pidbox"
 CATASTROPHE = "^((((((.+)+)+)+)+)+)+!$"  # kombu matches it against a worker's name for hours
 NINES = "9" * 4_300  # the longest number that Python reads; one more is too long for it to print
-REPLY_TO = {"exchange": broadcast.REPLIES, "routing_key": str(uuid4())}
+REPLY_TO = {"exchange": remote_control.REPLIES, "routing_key": str(uuid4())}
 DEEP: Any = "x"
 for _ in range(60):
     DEEP = [DEEP]

@@ -11,7 +11,7 @@ from worker.services.clock import leftovers, retention, stuck
 from worker.services.clock import sweep as service
 from worker.services.clock.advance import advance as act_on_what_ended
 from worker.services.reminders.decide import decide, due_channels
-from worker.tasks.process import hub
+from worker.tasks.process.resources import hub
 from worker.tasks.reconcile import RUN
 from worker.tasks.remind import wake
 

@@ -6,7 +6,7 @@ import structlog
 from celery import Task
 from celery.exceptions import Ignore, Reject
 
-from worker.tasks.redaction import TaskFailedError, describe
+from worker.tasks.process.redaction import TaskFailedError, describe
 
 log = structlog.get_logger()
 
@@ -18,7 +18,7 @@ class HubTask(Task):  # type: ignore[misc]
     """
 
     abstract = True
-    Request = "worker.tasks.redaction:HubRequest"
+    Request = "worker.tasks.process.redaction:HubRequest"
     max_retries = 0  # due times live in the database; a retry through the broker would be refused at the gate
     default_retry_delay = 1  # should Celery publish anew all the same: not its three minutes
     resultrepr_maxsize = 0
