@@ -13,7 +13,7 @@ from permit_hub_client import Hub, HubError
 from rich.console import Console
 
 from integrations.sandbox.control import Control
-from ops.commands.options import DEFAULT_DATA, AsJson, complain, messages
+from ops.commands.options import DEFAULT_DATA, AsJson
 from ops.demo.narrator import Narrator
 from ops.demo.play import play
 from ops.demo.stage import Stage, UnexpectedError
@@ -23,6 +23,7 @@ from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.signals import end_when_asked
 from ops.embedded.stack import Stack
 from ops.mailbox.store import Store
+from ops.shown.terminal import complain, messages
 from worker.settings import settings
 
 SOURCE = "demo"

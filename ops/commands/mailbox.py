@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from integrations.sandbox.server import city_zone
-from ops.commands.options import DEFAULT_DATA, AsJson, Data, complain
-from ops.commands.printed import print_json
+from ops.commands.options import DEFAULT_DATA, AsJson, Data
 from ops.embedded.mailbox import messages_below
 from ops.mailbox.reading import Head, body, head
-from ops.mailbox.shown import document, document_in_full, in_lines, print_list, print_one
 from ops.mailbox.store import Store, Stored
+from ops.shown.mailbox import document, document_in_full, print_list, print_one
+from ops.shown.terminal import complain, in_lines, print_json
 
 LISTED = 100
 HEAD_BYTES = 65_536  # of a message that is listed: its headers are not looked for beyond

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.options import complain, messages
+from ops.shown.terminal import complain, messages
 from worker import log
 from worker.domain.tariffs import TariffsError
 from worker.hub import Hub, make_hub

@@ -1,10 +1,9 @@
-"""Options and outputs that several commands share."""
+"""Options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 Data = Annotated[
     Path,
@@ -20,10 +19,3 @@ DEFAULT_DATA = Path(".data")
 SOURCE = "cli"  # how jobs typed by an operator are named in the hub's records
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-
-messages = Console(stderr=True)  # standard output carries results only
-
-
-def complain(words: str) -> None:
-    """Say on standard error what went wrong, in one paragraph."""
-    messages.print(words, style="red", markup=False, highlight=False, soft_wrap=True)

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ops.commands.operated import Provider, known_provider, moment, operated, read_moment, tally
-from ops.commands.options import AsJson, complain
-from ops.commands.printed import print_json
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, reach
+from ops.shown.terminal import complain, print_json
 from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.services.sharing import invalidate

@@ -7,15 +7,14 @@ from uuid import UUID
 
 import typer
 from permit_hub_client import HubFailed, ReceiptTimeout
-from rich.console import Console
 from sqlalchemy import Connection
 
-from ops import receipts
 from ops.commands.operated import operated
-from ops.commands.options import AsJson, complain
-from ops.commands.printed import print_json
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, hub_client, reach
-from ops.requests import SHORTEST, document, print_list, print_one
+from ops.shown import receipts
+from ops.shown.requests import SHORTEST, document, print_list, print_one
+from ops.shown.terminal import complain, print_json, results
 from schemas.jobs import Decision
 from schemas.validation import InvalidJobError, parse_job
 from worker.db.engine import snapshot, transact
@@ -119,7 +118,7 @@ def _decide(
     if as_json:
         print_json(receipts.document(receipt))
     else:
-        Console(soft_wrap=True).print(receipts.line(receipt), highlight=False)
+        results().print(receipts.line(receipt), soft_wrap=True)
     if receipt.refused:
         raise typer.Exit(1)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
-from ops.screen import ALLOWED, APPS, PROVIDERS, REFUSED
+from ops.shown.space import ALLOWED, APPS, PROVIDERS, REFUSED
 from worker.domain.terms import add_months
 
 RESIDENT = "r-demo"

@@ -11,8 +11,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ops.receipts import reason
-from ops.screen import ALLOWED, APPS, PROVIDERS, REFUSED, WIDEST, day, show_cards, state
+from ops.shown.receipts import reason
+from ops.shown.space import ALLOWED, APPS, PROVIDERS, REFUSED, WIDEST, show_cards, state
+from ops.shown.times import day
 from schemas.space import Card, Consent, Space
 
 KIND_WIDTH = 25

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from ops.demo import account
 from ops.demo.stage import Stage, expect
-from ops.screen import button
+from ops.shown.space import button
 from schemas.space import Card, CardStatus
 
 

@@ -11,7 +11,7 @@ from integrations.sandbox.misbehaviour import Kind
 from ops.demo import account
 from ops.demo.permits import expect_card, show
 from ops.demo.stage import Followed, Stage, expect
-from ops.screen import APPS, METERS, PROVIDERS
+from ops.shown.space import APPS, METERS, PROVIDERS
 from schemas.space import CardStatus, HeldState
 
 SHARED = {account.ACTIVE, account.LAPSED, account.REQUESTED}

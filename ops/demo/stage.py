@@ -10,11 +10,11 @@ from uuid import UUID
 from permit_hub_client import Hub, Job, Receipt
 
 from integrations.sandbox.control import Control
-from ops import receipts
 from ops.demo import account
 from ops.demo.narrator import Narrator
 from ops.mailbox.store import Store
-from ops.screen import METERS, PROVIDERS
+from ops.shown import receipts
+from ops.shown.space import METERS, PROVIDERS
 from schemas.space import Card, Space
 
 PATIENCE_SECONDS = 20.0

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.sandbox.misbehaviour import Kind
-from ops.commands.status import span
+from ops.shown.times import span
 from tests.support.city import City, as_shown, plate, until
 
 EASYPARK, FLOWBIRD, INDIGO, PAYBYPHONE = "easypark", "flowbird", "indigo_neo", "paybyphone"

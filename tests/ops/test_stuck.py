@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ops.commands.status import STUCK
+from ops.shown.status import STUCK
 from worker.db.clock.stuck import Kind
 
 PARKED = """

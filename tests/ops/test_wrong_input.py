@@ -73,9 +73,9 @@ def typed():
             ("reaffirm", "paybyphone", "--since", "2999-01-01"),
             "2999-01-01T00:00:00+01:00 is yet to come: nothing was confirmed since.\n",
         ),
-        (("calendar", "--as-of", "2020-01-01"), "2020-01-01 is past: nothing is done then.\n"),
-        (("calendar", "--as-of", "2999-01-01", "--json"), "2999-01-01 is more than ten years ahead.\n"),
-        (("calendar", "--as-of", "2999-01-01", "--days", "9"), "--as-of is of one day: it goes without --days.\n"),
+        (("outlook", "--as-of", "2020-01-01"), "2020-01-01 is past: nothing is done then.\n"),
+        (("outlook", "--as-of", "2999-01-01", "--json"), "2999-01-01 is more than ten years ahead.\n"),
+        (("outlook", "--as-of", "2999-01-01", "--days", "9"), "--as-of is of one day: it goes without --days.\n"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
@@ -93,11 +93,11 @@ def test_what_cannot_be_done_is_said_in_one_line(typed, arguments, complaint):
         (("dead-letters", "retry", "--permit", "17"), "--permit"),
         (("dead-letters", "show", "17", "easypark"), "PERMIT"),
         (("requests", "reject", PERMIT), "Missing option '--reason'"),
-        (("calendar", "--as-of", "tomorrow"), "'tomorrow' is not a day such as 2026-09-16."),
-        (("calendar", "--as-of", "2027-02-29"), "'2027-02-29' is not a day such as 2026-09-16."),
-        (("calendar", "--days", "0"), "--days"),
-        (("calendar", "--days", "4000"), "--days"),
-        (("calendar", "--days", "many"), "--days"),
+        (("outlook", "--as-of", "tomorrow"), "'tomorrow' is not a day such as 2026-09-16."),
+        (("outlook", "--as-of", "2027-02-29"), "'2027-02-29' is not a day such as 2026-09-16."),
+        (("outlook", "--days", "0"), "--days"),
+        (("outlook", "--days", "4000"), "--days"),
+        (("outlook", "--days", "many"), "--days"),
         (("up", "--redis-port", "65536"), "--redis-port"),
         (("up", "--smtp-port", "-1"), "--smtp-port"),
         (("status", "--wait", "-1"), "--wait"),
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_is_named(typed, arguments, part):
 
 @pytest.mark.parametrize(
     "command",
-    [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list"), ("calendar",)],
+    [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list"), ("outlook",)],
 )
 def test_servers_that_do_not_answer_are_named(typed, command):
     code, printed, complaint = typed(*command)

@@ -210,7 +210,7 @@ def test_secrets_that_are_damaged_are_named(folder):
         pass
 
 
-STACKLESS = (["status"], ["space", "r-1"], ["migrate"], ["calendar"], ["requests", "list"], ["dead-letters", "list"],
+STACKLESS = (["status"], ["space", "r-1"], ["migrate"], ["outlook"], ["requests", "list"], ["dead-letters", "list"],
     ["pause", "easypark"], ["resume", "easypark"], ["reconcile", "easypark"], ["submit", "-"], ["mailbox"],
     ["mailbox", "show", "1"], ["reaffirm", "easypark", "--since", "2026-01-01"])  # fmt: skip
 
