@@ -17,7 +17,7 @@ from ops.commands.options import DEFAULT_DATA, AsJson
 from ops.demo.narrator import Narrator
 from ops.demo.play import play
 from ops.demo.stage import Stage, UnexpectedError
-from ops.embedded.child import ChildFailedError
+from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError, data_folder
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.signals import end_when_asked

@@ -13,7 +13,7 @@ from personal_space.stand_ins.accounts import Account
 from ops.commands.options import DEFAULT_DATA, AsJson, Data
 from ops.demo.account import existing_permits
 from ops.embedded import running
-from ops.embedded.child import ChildFailedError
+from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.signals import end_when_asked

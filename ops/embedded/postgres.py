@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from ops.embedded.account import Account, server_account
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.folders import UnusableFolderError, private_folder, server_home
 
 SUPERUSER = "postgres"

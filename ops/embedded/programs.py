@@ -9,7 +9,7 @@ import psutil
 
 import ops
 from ops.canary import Canary
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 
 FOLDER = Path(ops.__file__).resolve().parent.parent
 WORKER_STOP_SECONDS = 25  # a task ends within 10 s, or 25 where mail is sent

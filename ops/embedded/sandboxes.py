@@ -6,7 +6,7 @@ from pathlib import Path
 
 from integrations.sandbox import server
 from integrations.sandbox.access import Access, load_or_make
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.programs import python
 from ops.embedded.servers import free_port
 

@@ -10,8 +10,8 @@ from typing import Self
 from ephemeral_port_reserve import reserve
 
 from ops.embedded import postgres, secrets, valkey
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.folders import UnusableFolderError, data_folder
-from ops.embedded.supervisor import Supervisor
 from worker.settings import Settings
 
 LOCK_SECONDS = 10.0  # a killed stack's guardian needs a moment to end the servers
@@ -44,7 +44,7 @@ class Servers:
 
         Raises:
             AlreadyRunningError: the data folder is in use.
-            ops.embedded.child.ChildFailedError: one of them did not start.
+            ops.embedded.children.start.ChildFailedError: one of them did not start.
             ops.embedded.folders.UnusableFolderError: the data folder cannot be used.
         """
         self.data = data_folder(self._wanted)

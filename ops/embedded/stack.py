@@ -55,7 +55,7 @@ class Stack:
 
         Raises:
             ops.embedded.servers.AlreadyRunningError: another stack uses the data folder.
-            ops.embedded.child.ChildFailedError: a process did not start; the message shows the end of its log.
+            ops.embedded.children.start.ChildFailedError: a process did not start; the message shows the end of its log.
             ops.embedded.folders.UnusableFolderError: the data folder cannot be used.
         """
         progress("starting PostgreSQL and Valkey")

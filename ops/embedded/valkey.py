@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from ops.embedded.account import Account
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.folders import private_folder
 
 

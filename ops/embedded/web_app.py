@@ -8,7 +8,7 @@ from pathlib import Path
 from personal_space.stand_ins import accounts
 from personal_space.stand_ins.accounts import Account
 
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.programs import python
 from ops.embedded.secrets import Secrets
 from ops.embedded.servers import free_port

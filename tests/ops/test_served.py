@@ -18,9 +18,9 @@ from permit_hub_client import Hub, ReceiptTimeout
 
 from integrations.registry import ADAPTERS
 from ops import served
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.programs import FOLDER
-from ops.embedded.supervisor import Supervisor
 from tests.support.city import PermitHub, until
 
 QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}

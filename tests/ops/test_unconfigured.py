@@ -15,9 +15,9 @@ import pytest
 
 from ops.canary import Canary
 from ops.embedded import programs
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.servers import Servers
-from ops.embedded.supervisor import Supervisor
 from tests.conftest import Sandbox, own_database
 from tests.support.city import City, PermitHub, until
 

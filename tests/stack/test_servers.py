@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from ops.embedded import postgres
-from ops.embedded.child import ChildFailedError
+from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError, Servers
 
@@ -21,12 +21,12 @@ PROJECT = Path(__file__).parent.parent.parent
 RUN_SERVERS = """
 import json, sys
 from pathlib import Path
+import psutil
 from ops.embedded.servers import Servers
 with Servers(Path(sys.argv[1])) as servers:
     with servers.postgres.connect("permit_hub") as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
-    supervisor = servers.supervisor
-    pids = [child.pid for child in supervisor.children] + [supervisor.guardian_pid]
+    pids = [child.pid for child in psutil.Process().children()]
     print(json.dumps({"pids": pids, "port": servers.valkey.port}), flush=True)
     sys.stdin.read()
 """

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded.child import ChildFailedError, Program
-from ops.embedded.supervisor import Supervisor
+from ops.embedded.children.program import Program
+from ops.embedded.children.start import ChildFailedError
+from ops.embedded.children.supervise import Supervisor
 
 NOTES_ITS_END = """
 import pathlib, signal, sys
@@ -104,15 +105,17 @@ def test_the_children_of_a_child_that_dies_die_with_it(tmp_path, supervisor, gon
 RUN_SUPERVISOR = """
 import json, os, signal, sys, time
 from pathlib import Path
-from ops.embedded.child import Program
-from ops.embedded.supervisor import Supervisor
+import psutil
+from ops.embedded.children.program import Program
+from ops.embedded.children.supervise import Supervisor
 supervisor = Supervisor(Path(sys.argv[1]))
 idle = (sys.executable, "-c", "import signal; signal.pause()")
 supervisor.start(*(Program(name, idle, os.environ, Path("/"), ready=lambda _: True) for name in "abc"))
 supervisor.watch(lambda _: None)
-first = supervisor.guardian_pid
-os.kill(first, signal.SIGKILL)
-while supervisor.guardian_pid == first:
+supervised = {child.pid for child in supervisor.children}
+(guardian,) = (child for child in psutil.Process().children() if child.pid not in supervised)
+guardian.kill()
+while not {child.pid for child in psutil.Process().children()} - supervised - {guardian.pid}:
     time.sleep(0.02)
 print(json.dumps([child.pid for child in supervisor.children]), flush=True)
 sys.stdin.readline()
