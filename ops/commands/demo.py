@@ -27,8 +27,8 @@ from ops.shown.terminal import complain, messages
 from worker.settings import settings
 
 SOURCE = "demo"
-FOLDER = "demo"  # never the data of `permit-hub up`: each demo begins anew
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+FOLDER = "demo"  # apart from the data of `permit-hub up`, since each demo starts with an empty database
+INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended
 
 
 def demo(
@@ -42,7 +42,7 @@ def demo(
 ) -> None:
     """Play the main job through the real queue, check it, and stop everything."""
     console = messages if as_json else Console()
-    stack = Stack(data / FOLDER, with_web_app=False, anew=True, report=complain)
+    stack = Stack(data / FOLDER, with_web_app=False, fresh=True, report=complain)
     try:
         end_when_asked()
         data_folder(data)

@@ -10,12 +10,12 @@ Data = Annotated[
     typer.Option(
         "--data",
         envvar="PERMIT_HUB_DATA",
-        readable=False,  # one that is another user's is refused in words of our own
+        readable=False,  # the command itself says why another user's folder is refused
         help="The folder in which the embedded stack keeps its data.",
     ),
 ]
 DEFAULT_DATA = Path(".data")
 
-SOURCE = "cli"  # how jobs typed by an operator are named in the hub's records
+SOURCE = "cli"  # the source of jobs that an operator sends
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]

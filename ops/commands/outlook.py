@@ -1,4 +1,4 @@
-"""`permit-hub outlook`: what will happen when, as the database stands, or what would be done on one day."""
+"""`permit-hub outlook`: what the hub will do on which days, as the database stands, or on one day in detail."""
 
 import shutil
 import sys
@@ -73,7 +73,7 @@ def _show_day(hub: Hub, day: date, today: date, limit: int, *, as_json: bool) ->
     if not today <= day <= today + timedelta(days=LONGEST):
         complain(f"{day} is past: nothing is done then." if day < today else f"{day} is more than ten years ahead.")
         raise typer.Exit(2)
-    # What is read is put aside first: whoever reads the output slowly must not keep a transaction open.
+    # Rows go to a file first, so that a slow reader of the output does not keep a transaction open.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as aside:
         kept: list[tuple[Counter[What], list[Concerned]]] = []
 

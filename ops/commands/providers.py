@@ -1,4 +1,4 @@
-"""`permit-hub pause | resume | reaffirm PROVIDER`: what an operator does about a provider as a whole."""
+"""`permit-hub pause | resume | reaffirm PROVIDER`: stop, continue or repeat what is sent to a provider."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -24,7 +24,7 @@ from worker.services.sharing.reconcile import TOO_MANY_ORPHANS, UNCONFIGURED
 
 POLL_SECONDS = 0.2
 BEGIN_SECONDS = 30.0  # the sweep starts it within seconds, unless no worker takes from the queue `upkeep`
-OURS_ALONE = frozenset({"lease_id", "cursor", "position", "shared_up_to"})  # of no use to anybody else
+OURS_ALONE = frozenset({"lease_id", "cursor", "position", "shared_up_to"})  # the workers' own notes
 
 
 def reconcile(
@@ -62,7 +62,7 @@ def reconcile(
 
 
 def _request(hub: Hub, provider: str, *, dry_run: bool) -> UUID:
-    """Ask for a reconciliation, or find the one that is under way."""
+    """Request a reconciliation, or return the one under way."""
     run_id = transact(hub.engine, partial(reconciliations.request, provider=provider, dry_run=dry_run))
     if run_id is not None:
         return run_id

@@ -74,7 +74,7 @@ def up(
 
 
 def _give_permits(stack: Stack, resident_id: str) -> None:
-    """Give a resident who is new to the hub the three permits that the residents' guide shows."""
+    """Import the three permits of the residents' guide, unless the hub knows the resident already."""
     os.environ.update(stack.environment)
     configured = settings()
     try:

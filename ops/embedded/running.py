@@ -1,4 +1,4 @@
-"""The file by which a running stack tells other commands how to reach it."""
+"""Files that say how to reach a running stack, for the commands in other terminals."""
 
 import fcntl
 import json
@@ -11,7 +11,7 @@ from integrations.private_files import write_private
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running stack's process, where it is reached, and the variables that its clients need."""
+    """A running stack: its process, its addresses, and the variables that its clients need."""
 
     pid: int
     addresses: dict[str, str] = field(repr=False)
@@ -19,14 +19,14 @@ class Running:
 
 
 def announce(data: Path, *, pid: int, addresses: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Write the files that say that the stack runs, for its own user alone."""
+    """Write the files, for this user alone."""
     write_private(broker_file(data), f"{environment['PERMIT_HUB_REDIS_URL']}\n".encode())
     running = {"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}
     write_private(_file(data), json.dumps(running).encode())
 
 
 def withdraw(data: Path) -> None:
-    """Remove the files that `announce` wrote."""
+    """Remove the files."""
     for file in (_file(data), broker_file(data)):
         file.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from ops.embedded.folders import UnusableFolderError
 class Secrets:
     """Secrets that only the stack's own processes may know."""
 
-    hash_key: str = field(repr=False)  # it must never change: it keys the rows
+    hash_key: str = field(repr=False)  # it must never change, since the keys of rows depend on it
     redis_password: str = field(repr=False)
     session_secret: str = field(repr=False)  # signs who is signed in to the residents' web app
     client_secret: str = field(repr=False)  # the web app proves to MonParis who it is

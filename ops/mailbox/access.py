@@ -7,7 +7,7 @@ from integrations.private_files import keep_certificates, kept_secret, make_fold
 
 AUTHORITY, SERVER = "mailbox_authority.pem", "mailbox_server.pem"
 PASSWORD = "permit_hub_email_password"  # noqa: S105 (a file's name, as a container's secret has it)
-HOSTS = ("localhost", "127.0.0.1", "mailpit")  # the last is what stands in its place in containers
+HOSTS = ("localhost", "127.0.0.1", "mailpit")  # the last is its stand-in in containers
 USER = "permit-hub"
 MESSAGES = "messages"
 

@@ -121,7 +121,7 @@ def test_beginning_anew_drops_the_messages_and_keeps_the_access(mailbox, tmp_pat
     assert mailbox.process.wait(10) == 0
     assert prepare(tmp_path).access == mailbox.access
     assert subjects() == ["Rappel"]
-    assert prepare(tmp_path, anew=True).access == mailbox.access
+    assert prepare(tmp_path, fresh=True).access == mailbox.access
     assert not messages_below(tmp_path).exists()
     with serving(tmp_path) as again:
         assert subjects() == []

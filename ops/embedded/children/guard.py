@@ -35,7 +35,7 @@ class Guardian:
         return self._process.poll() is None
 
     def watch(self, wave: int, ending: Ending) -> None:
-        """Have a child ended when the parent dies; higher waves end first."""
+        """Watch a child, to end it when the parent dies; higher waves end first."""
         self._tell({"wave": wave, **asdict(ending)})
 
     def forget(self, pid: int) -> None:

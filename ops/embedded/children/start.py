@@ -15,7 +15,7 @@ LARGEST_LOG_BYTES = 20_000_000  # a start renames a larger log to .log.1
 
 
 class ChildFailedError(RuntimeError):
-    """A program ended, or did not become ready in time; the message names its log and shows the end of it."""
+    """A program ended, or was not ready in time; the message shows the end of its log."""
 
 
 class Child:

@@ -25,7 +25,7 @@ class Supervisor:
     """The children of this process, in waves: the last wave ends first."""
 
     def __init__(self, logs: Path, *, keep_open: tuple[int, ...] = ()) -> None:
-        """Write the children's logs into a folder; the guardian keeps the given descriptors open (a lock's)."""
+        """Write the children's logs into a folder; the guardian keeps the given file descriptors open."""
         self._logs = logs
         self._keep_open = keep_open
         self._guardian = Guardian(keep_open)
