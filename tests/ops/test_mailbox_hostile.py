@@ -1,4 +1,4 @@
-"""Messages and clients that are made to break the mailbox, whoever reads it, or the terminal."""
+"""Messages and clients that try to break the mailbox, its reader or the terminal."""
 
 import base64
 import json
@@ -64,7 +64,7 @@ def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(mai
     assert "Bonjour" in read_mailbox("show", len(HOSTILE) + 1)
 
 
-def test_what_can_be_read_of_a_broken_message_is_read(mailbox, read_mailbox):
+def test_the_readable_parts_of_a_broken_message_are_read(mailbox, read_mailbox):
     mailbox.send(HOSTILE["no such charset"], HOSTILE["half of an encoded letter"], HOSTILE["an attachment alone"])
     assert "body" in read_mailbox("show", 1)
     assert json.loads(read_mailbox("show", 2, "--json"))["subject"] == "é \N{REPLACEMENT CHARACTER} é"
@@ -85,7 +85,7 @@ def test_a_recipient_cannot_add_to_the_envelope(mailbox, read_mailbox):
     assert not [one for one in listed["to"] if "\r" in one]
 
 
-def test_in_a_terminal_even_the_source_cannot_steer_it(mailbox, tmp_path):
+def test_the_source_of_a_message_cannot_steer_a_terminal(mailbox, tmp_path):
     mailbox.send(HOSTILE["subject of escapes"])
     for arguments in ((), ("show", "1", "--source")):
         shown = in_terminal("--data", str(tmp_path), *arguments)
@@ -114,7 +114,7 @@ def in_terminal(*arguments: str) -> str:
     return written.decode()
 
 
-def test_the_log_holds_nothing_of_what_was_sent_or_of_who_sent(mailbox):
+def test_the_mailboxs_log_holds_no_address_and_no_content(mailbox):
     mailbox.send(*HOSTILE.values(), to=(HERE, ELSEWHERE))
     with pytest.raises(smtplib.SMTPAuthenticationError), mailbox.connected("wrong-password"):
         pass

@@ -1,4 +1,4 @@
-"""`permit-hub outlook` on a running stack; other tests' permits may be there, too."""
+"""`permit-hub outlook` on a running stack, which may hold other tests' permits."""
 
 import os
 import pty
@@ -38,7 +38,7 @@ def today() -> date:
 
 @pytest.fixture
 def ends_in(city: City, today: date):
-    """Take over permits of one resident that end in so many days; return their ids."""
+    """Import permits of one resident that end in this many days; return their ids."""
 
     def ends_in(days: int, permits: int = 1) -> list[str]:
         resident_id = f"r-{uuid4().hex[:8]}"
@@ -172,7 +172,7 @@ def test_in_a_terminal_each_row_has_a_bar(city, today, ends_in, columns):
 
 
 def in_terminal(city: City, columns: int, *arguments: object) -> str:
-    """Run a command in a terminal; return what it shows, without colours."""
+    """Run a command in a terminal; return its output without colours."""
     ours, theirs = pty.openpty()
     variables = {"COLUMNS": str(columns), "TERM": "xterm-256color", "PERMIT_HUB_DATA": str(city.folder)}
     with subprocess.Popen(

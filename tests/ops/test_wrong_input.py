@@ -1,4 +1,4 @@
-"""What commands say to what cannot be done; none of this reaches a server."""
+"""Commands with wrong input: they say so, and reach no server."""
 
 import json
 import os
@@ -32,7 +32,7 @@ NO_TIME = "'yesterday' is not a time such as 2026-09-16T03:00"
 
 @pytest.fixture(scope="module")
 def typed():
-    """Run commands one after the other in a process of their own: a new one for each would mostly be importing."""
+    """Run commands one after the other in one process, since each new process would spend its time on imports."""
     command, environment = [sys.executable, "-c", TYPED], os.environ | HUB | {"COLUMNS": "200"}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -79,7 +79,7 @@ def typed():
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
-def test_what_cannot_be_done_is_said_in_one_line(typed, arguments, complaint):
+def test_commands_say_in_one_line_what_they_cannot_do(typed, arguments, complaint):
     assert typed(*arguments) == (2, "", complaint)
 
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_done_is_said_in_one_line(typed, arguments, complaint):
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
-def test_what_cannot_be_read_is_named(typed, arguments, part):
+def test_commands_name_an_argument_that_they_cannot_read(typed, arguments, part):
     code, printed, complaint = typed(*arguments)
     assert (code, printed) == (2, "")
     assert part in complaint
@@ -115,19 +115,19 @@ def test_what_cannot_be_read_is_named(typed, arguments, part):
     "command",
     [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list"), ("outlook",)],
 )
-def test_servers_that_do_not_answer_are_named(typed, command):
+def test_commands_name_servers_that_do_not_answer(typed, command):
     code, printed, complaint = typed(*command)
     assert (code, printed) == (1, "")
     assert complaint == "The database does not answer: OperationalError. Is its URL right, and is it migrated?\n"
 
 
-def test_a_folder_on_which_nothing_runs_is_named(typed, tmp_path):
+def test_commands_name_a_data_folder_without_a_stack(typed, tmp_path):
     code, printed, complaint = typed("pause", "easypark", "--data", str(tmp_path))
     assert (code, printed) == (1, "")
     assert complaint.startswith(f"No stack runs on {tmp_path}. Start one with `permit-hub up`, ")
 
 
-def test_tariffs_that_cannot_be_read_are_named(permit_hub):
+def test_commands_name_unreadable_tariffs(permit_hub):
     ended = permit_hub("pause", "easypark", **HUB, PERMIT_HUB_TARIFFS="/nowhere/tariffs.toml")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "PERMIT_HUB_TARIFFS is wrong: No such file or directory\n"
