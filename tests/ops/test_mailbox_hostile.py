@@ -2,15 +2,13 @@
 
 import base64
 import json
-import os
-import pty
 import smtplib
-import subprocess
 import sys
 
 import pytest
 
 from tests.ops.mailboxes import ELSEWHERE, HERE, letter
+from tests.support.terminal import in_terminal
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\x9b31m"
 
@@ -88,30 +86,10 @@ def test_a_recipient_cannot_add_to_the_envelope(mailbox, read_mailbox):
 def test_the_source_of_a_message_cannot_steer_a_terminal(mailbox, tmp_path):
     mailbox.send(HOSTILE["subject of escapes"])
     for arguments in ((), ("show", "1", "--source")):
-        shown = in_terminal("--data", str(tmp_path), *arguments)
+        shown = in_terminal([sys.executable, "-m", "ops.cli", "mailbox", "--data", str(tmp_path), *arguments])
         rest = shown.replace("\x1b[2m", "").replace("\x1b[1m", "").replace("\x1b[0m", "")  # dim, bold, and their end
         assert "gnp.exe" in rest
         assert all(character.isprintable() or character in "\r\n\t" for character in rest), arguments
-
-
-def in_terminal(*arguments: str) -> str:
-    """Return what the command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    variables = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", "mailbox", *arguments], stdin=theirs, stdout=theirs, env=variables
-    ) as process:
-        os.close(theirs)
-        written = b""
-        try:
-            while chunk := os.read(ours, 65_536):
-                written += chunk
-        except OSError:  # it has ended
-            pass
-        finally:
-            os.close(ours)
-    assert process.returncode == 0
-    return written.decode()
 
 
 def test_the_mailboxs_log_holds_no_address_and_no_content(mailbox):

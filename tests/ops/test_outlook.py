@@ -1,9 +1,6 @@
 """`permit-hub outlook` on a running stack, which may hold other tests' permits."""
 
-import os
-import pty
 import re
-import subprocess
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +10,7 @@ import pytest
 
 from tests.support.city import ADDRESS, City, plate, until
 from tests.support.running_city import COMMAND
+from tests.support.terminal import in_terminal
 from worker.domain.terms import add_months
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
@@ -28,6 +26,7 @@ NOTHING = {
 WORDS = (*CONTACT.values(), *ADDRESS.values())
 SHAPES = (r"\br-", r"\b[0-9A-F]{10}\b")  # residents' ids and plates
 PERSONAL = re.compile("|".join((*(rf"\b{re.escape(word)}\b" for word in WORDS), *SHAPES)))
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FAR = 700  # days ahead; no other test's permit ends then
 
 
@@ -164,27 +163,10 @@ def test_the_outlook_shows_no_personal_data_only_permit_ids(city, today, ends_in
 @pytest.mark.parametrize("columns", [80, 120])
 def test_in_a_terminal_each_row_has_a_bar(city, today, ends_in, columns):
     ends_in(3)
-    shown = in_terminal(city, columns, "outlook", "--days", 20)
+    command = [*COMMAND, "outlook", "--days", "20"]
+    written = in_terminal(command, columns=columns, environment={"PERMIT_HUB_DATA": str(city.folder)})
+    shown = COLOURS.sub("", written)
     assert all(len(line) <= columns for line in shown.splitlines())
     row = next(line for line in shown.splitlines() if f" {today + timedelta(days=4):%d/%m/%Y}" in line)
     assert re.search(r"  [█▓▒░]+ *$", row)
     assert re.search(r"█ lapse +▓ take over +▒ not paid +░ not paid", shown)
-
-
-def in_terminal(city: City, columns: int, *arguments: object) -> str:
-    """Run a command in a terminal; return its output without colours."""
-    ours, theirs = pty.openpty()
-    variables = {"COLUMNS": str(columns), "TERM": "xterm-256color", "PERMIT_HUB_DATA": str(city.folder)}
-    with subprocess.Popen(
-        [*COMMAND, *map(str, arguments)], env=os.environ | variables, stdout=theirs, stderr=subprocess.DEVNULL
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 65_536):
-                shown += part
-        except OSError:  # the other end is closed
-            pass
-    os.close(ours)
-    assert process.returncode == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
