@@ -48,7 +48,7 @@ def outlook(
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show when permits lapse and are forgotten, and reminders are decided, if nothing else changes.
+    """Show when permits lapse and are anonymised, and reminders are decided, if nothing else changes.
 
     It only looks: nothing is done, and nothing can be.
     """

@@ -34,7 +34,7 @@ ENDS = (
     Column(What(Doing.REQUEST), "requests\nnot paid", Part("▒", "yellow")),
     Column(What(Doing.CHANGE), "changes\nnot paid", Part("░", "magenta")),
 )
-FORGOTTEN = (Column(What(Doing.ANONYMISE), "permits\nforgotten", Part("█", "bright_black")),)
+ANONYMISED = (Column(What(Doing.ANONYMISE), "permits\nanonymised", Part("█", "bright_black")),)
 
 
 def document(found: Sequence[Period], today: date, until: date) -> dict[str, object]:
@@ -57,7 +57,7 @@ def print_outlook(found: Sequence[Period], today: date, until: date, schedule: S
     if not found:
         console.print(f"Nothing is to be done from {days}.")
     by_week = (until - today).days >= SINGLE_DAYS
-    tables = {"What ends": ENDS, "Reminders": _reminders(schedule), "What is forgotten": FORGOTTEN}
+    tables = {"What ends": ENDS, "Reminders": _reminders(schedule), "What is anonymised": ANONYMISED}
     for title, columns in tables.items():
         shown = [one for one in found if any(column.what in one.counts for column in columns)]
         if not shown:

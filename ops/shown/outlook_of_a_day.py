@@ -20,7 +20,7 @@ NAMES: Mapping[Doing, str] = {
     Doing.RENEWAL: "renewals take over",
     Doing.REQUEST: "requests lapse, not paid",
     Doing.CHANGE: "changes lapse, not paid",
-    Doing.ANONYMISE: "permits are forgotten",
+    Doing.ANONYMISE: "permits are anonymised",
     Doing.EXPIRY: "reminders of a term's end",
     Doing.PAYMENT: "reminders to pay",
 }
@@ -29,7 +29,7 @@ ONE: Mapping[Doing, str] = {
     Doing.RENEWAL: "renewed, goes on",
     Doing.REQUEST: "request lapses",
     Doing.CHANGE: "change lapses",
-    Doing.ANONYMISE: "forgotten",
+    Doing.ANONYMISE: "anonymised",
     Doing.EXPIRY: "reminder, {}",
     Doing.PAYMENT: "to pay, {}",
 }

@@ -28,7 +28,7 @@ STUCK = {
     Kind.TERMS: "terms over and not noted for a day",
     Kind.UNPAID: "unpaid and not given up for a day",
     Kind.REQUESTS: "requests not decided for 30 days",
-    Kind.PERMITS: "permits not forgotten for a day",
+    Kind.PERMITS: "permits not anonymised for a day",
     Kind.RECONCILIATIONS: "reconciliations under way for a day",
     Kind.REMINDERS: "reminders not sent for a day",
 }

@@ -82,7 +82,7 @@ def test_the_outlook_of_a_day_names_each_permit_and_its_action(city, today, ends
     assert re.search(rf"^{permit_id} +reminder, 7 days ahead +{last:%d/%m/%Y}$", printed, re.MULTILINE)
 
 
-def test_the_outlook_names_a_permit_to_be_forgotten_with_its_last_day_of_retention(city, today, ends_in):
+def test_the_outlook_names_a_permit_to_be_anonymised_with_its_last_day_of_retention(city, today, ends_in):
     (permit_id,) = ends_in(FAR + 200)
     last = add_months(today + timedelta(days=FAR + 200), 12)
     told = on(city, last + timedelta(days=1))
@@ -91,14 +91,14 @@ def test_the_outlook_names_a_permit_to_be_forgotten_with_its_last_day_of_retenti
         {"permit_id": permit_id, "last_day": last.isoformat(), "what": "permit_anonymised", "days_ahead": None}
     ]
     printed = city.prints("outlook", "--as-of", (last + timedelta(days=1)).isoformat())
-    assert re.search(r"^permits are forgotten +1$", printed, re.MULTILINE)
-    assert re.search(rf"^{permit_id} +forgotten +{last:%d/%m/%Y}$", printed, re.MULTILINE)
+    assert re.search(r"^permits are anonymised +1$", printed, re.MULTILINE)
+    assert re.search(rf"^{permit_id} +anonymised +{last:%d/%m/%Y}$", printed, re.MULTILINE)
     days = (last - today).days + 2
     assert city.tells("outlook", "--days", days)["totals"]["permit_anonymised"] >= 1
     printed = city.prints("outlook", "--days", days)
-    assert f"What is forgotten, {today:%d/%m/%Y} to {today + timedelta(days=days - 1):%d/%m/%Y}\n" in printed
-    table = printed[printed.index("What is forgotten") :]
-    assert re.search(r"^week of +forgotten *$", table, re.MULTILINE)
+    assert f"What is anonymised, {today:%d/%m/%Y} to {today + timedelta(days=days - 1):%d/%m/%Y}\n" in printed
+    table = printed[printed.index("What is anonymised") :]
+    assert re.search(r"^week of +anonymised *$", table, re.MULTILINE)
     monday = last + timedelta(days=1 - (last + timedelta(days=1)).weekday())
     assert re.search(rf"^{monday:%d/%m/%Y} +1$", table, re.MULTILINE)
 
