@@ -1,8 +1,7 @@
-"""What is to happen when: on which day the hub acts on what is coming, and which days are shown as one.
+"""On which day the hub acts on what is coming, and which days are shown as one.
 
-A term's end, what is not paid and what is kept are acted on the day after the last day; a reminder on the first day on
-which it matters. All that is foretold holds if nothing else changes until then, and if providers remove in time what is
-yet to lapse.
+The hub acts the day after a last day (of a term, of a payment, of retention), and sends a reminder on the first day on
+which it matters. The outlook assumes that nothing else changes, and that providers remove in time what is to lapse.
 """
 
 from collections import Counter, defaultdict
@@ -15,31 +14,31 @@ from integrations.channels.base import Occasion
 from worker.domain.reminders import Schedule, Window, spans, starts_on, windows
 from worker.domain.tariffs import Tariffs
 
-SINGLE_DAYS = 31  # beyond so many, days are shown week by week
+SINGLE_DAYS = 31  # a longer outlook is shown week by week
 
 _DAY = timedelta(days=1)
 
 
 class Doing(StrEnum):
-    """What the calendar brings about."""
+    """What the calendar does."""
 
     LAPSE = "permit_lapses"
-    RENEWAL = "renewal_takes_over"  # the next term goes on without a gap, and nobody is told
-    REQUEST = "request_lapses"  # it was not paid, nor was a change
+    RENEWAL = "renewal_takes_over"  # the next term follows without a gap; no event
+    REQUEST = "request_lapses"  # the request, or a change, was not paid
     CHANGE = "change_lapses"
     EXPIRY = "expiry_reminder"
     PAYMENT = "payment_reminder"
-    ANONYMISE = "permit_anonymised"  # it was kept long enough, and no provider may hold anything of it
+    ANONYMISE = "permit_anonymised"  # kept long enough, and no provider may hold any of it
 
     @property
     def occasion(self) -> Occasion | None:
-        """Return what a reminder is of; None where it is none."""
+        """Return a reminder's occasion, or None for other actions."""
         return {Doing.EXPIRY: Occasion.EXPIRY, Doing.PAYMENT: Occasion.PAYMENT}.get(self)
 
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What is done; of a reminder, how many days ahead."""
+    """An action; for a reminder with its offset in days."""
 
     doing: Doing
     days_ahead: int | None = None
@@ -47,7 +46,7 @@ class What:
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """How often something is to be done about a day: the last of a term, to pay, or of being kept."""
+    """How often an action is due for a day: the last of a term, to pay, or of retention."""
 
     what: What
     day: date
@@ -56,7 +55,7 @@ class Foretold:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days that are shown as one; without a first day: all before today, of what is overdue."""
+    """Days that are shown as one. Overdue actions have a period of their own: no first day, until yesterday."""
 
     first: date | None
     last: date
@@ -64,7 +63,7 @@ class Period:
 
 
 def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> list[Window]:
-    """Return of which days a reminder begins to matter on a day; today, also of which one matters already."""
+    """Return, per reminder, the days for which it first matters on `day`; for today, all for which it matters."""
     found = windows(day, schedule, tariffs)
     if day <= today:
         return found
@@ -74,7 +73,7 @@ def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> lis
 
 
 def acted_on(foretold: Foretold, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:
-    """Return the day on which it is to be done, before today where it is overdue; None where that never comes."""
+    """Return the action's date (today if a reminder is late, past if overdue), or None if it never comes."""
     occasion, ahead = foretold.what.doing.occasion, foretold.what.days_ahead
     if occasion is None or ahead is None:
         return foretold.day + _DAY
@@ -84,7 +83,7 @@ def acted_on(foretold: Foretold, today: date, schedule: Schedule, tariffs: Tarif
 
 
 def periods(found: Iterable[tuple[date, What, int]], today: date, until: date) -> list[Period]:
-    """Return what is to be done from today to a last day in days or weeks, those with nothing left out."""
+    """Return the actions from today to `until` by day or by week; periods without any are left out."""
     by_week = (until - today).days >= SINGLE_DAYS
     counts: dict[date | None, Counter[What]] = defaultdict(Counter)
     for day, what, count in found:
@@ -97,7 +96,7 @@ def periods(found: Iterable[tuple[date, What, int]], today: date, until: date) -
 
 
 def totals(parts: Iterable[Mapping[What, int]]) -> Counter[What]:
-    """Return how often each thing is to be done in all."""
+    """Return how often each action is due in all."""
     return sum(map(Counter, parts), Counter())
 
 
