@@ -1,4 +1,4 @@
-"""Foretell what the calendar is to bring, from a transaction that cannot write."""
+"""Foretell what the calendar will do, in a read-only transaction."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from worker.hub import Hub
 
 
 def foretell(hub: Hub, today: date, until: date) -> list[Period]:
-    """Return what is to be done when, from today to a last day, and before it what is overdue.
+    """Return the actions from today to `until`, by period, and those that are overdue.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.
@@ -34,7 +34,7 @@ def foretell(hub: Hub, today: date, until: date) -> list[Period]:
 def foretell_day(
     hub: Hub, day: date, today: date, tell: Callable[[Counter[What], Iterator[Concerned]], None], limit: int | None
 ) -> None:
-    """Tell what is to be done on one day, today with all that is overdue: how often what, and about which permits.
+    """Pass to `tell` the actions of one day (today: with overdue ones): counts per action, then permits.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.

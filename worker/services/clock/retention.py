@@ -1,7 +1,7 @@
-"""Forget what is over for long enough, and delete the records that nobody needs any more.
+"""Anonymise permits that have been over for long enough, and delete records that are no longer needed.
 
-What is due is found in the database, so days of downtime cost a delay. All of it goes in slices, each in a transaction
-of its own, a slice of each kind in turn; permits go one resident at a time, so that no withdrawal waits for long.
+Due rows are found in the database, so days of downtime only cost a delay. Each slice has its own transaction, and kinds
+take turns. Permits go one resident at a time, so no withdrawal waits for long.
 """
 
 import math
@@ -30,9 +30,9 @@ from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
-ROWS = 1_000  # of a ledger, deleted in one transaction at most
+ROWS = 1_000  # of a ledger, at most in one transaction
 FORGOTTEN = 10  # permits, or residents' contacts
-DISCLOSURES = 2_000  # looked through each time at most; a hub with ten million comes round within days
+DISCLOSURES = 2_000  # checked each time, at most; ten million take days
 COPIES = "reconciled_copies"
 
 _SLICES = {kind: Slices(ROWS) for kind in ("plates", COPIES, *Ledger)}
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 
 def purge(hub: Hub, today: date, until: float = math.inf) -> None:
-    """Delete and forget what is due by today, until a moment of the monotonic clock; a later purge goes on.
+    """Delete and anonymise what is due today, until `until` (monotonic clock); a later purge continues.
 
     Raises:
         worker.hub.ENDED: the database or Redis is unavailable, or the task's time is over.
@@ -54,8 +54,8 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
         **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
         COPIES: _copies(hub),
         "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
-        "permits": _permits(hub, today),  # they take the longest
-        "contacts": _contacts(hub, _before(hub, today, kept.permits_kept_months), today),  # of whom no permit is left
+        "permits": _permits(hub, today),  # the slowest
+        "contacts": _contacts(hub, _before(hub, today, kept.permits_kept_months), today),  # with no remaining permit
     }
     purged: Counter[str] = Counter()
     while slices and monotonic() < until:
@@ -67,12 +67,12 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
                 purged[kind] += count
     if purged.total():
         log.info("retention.purged", **purged)
-    if purged["permits"] or purged["contacts"]:  # what their spaces and jobs said is in Redis' file
+    if purged["permits"] or purged["contacts"]:  # their spaces and jobs are still in Redis' file
         transact(hub.engine, leftovers.note)
 
 
 def _next(kind: str, slices: Iterator[int]) -> int | None:
-    """Purge a slice of one kind; None where there are no more, or one that failed, which holds up no other kind."""
+    """Purge a slice of one kind; None when it has no more or has failed, so that it holds up no other kind."""
     try:
         return next(slices, None)
     except ENDED:
@@ -83,7 +83,7 @@ def _next(kind: str, slices: Iterator[int]) -> int | None:
 
 
 def _before(hub: Hub, today: date, months: int) -> datetime:
-    """Return the midnight before which everything is due."""
+    """Return the midnight before which a record is due."""
     return datetime.combine(latest_due(today, months) + timedelta(days=1), midnight(0), hub.zone)
 
 
@@ -123,12 +123,12 @@ def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
     while True:
         due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=FORGOTTEN))
         yield sum(_forget(hub, one, today, partial(_forget_contact, before=before)) for one in due)
-        if ended or not due:  # a look that finds nobody is enough until the next purge
+        if ended or not due:  # once nothing is found, the next purge looks again
             return
 
 
 def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
-    """Forget something of one resident's, under their lock; return how much."""
+    """Delete or anonymise data of one resident under their lock; return how much."""
 
     def anonymise(db: Connection) -> tuple[Publication, int] | None:
         locked = residents.lock(db, [resident_id])
@@ -140,7 +140,7 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork],
         anonymised = transact(hub.engine, anonymise)
     except ENDED:
         raise
-    except Exception as error:  # one resident's affairs must not keep all others' from being forgotten
+    except Exception as error:  # one resident's failure must not hold up the others
         log.error("retention.not_anonymised", resident=resident_id, error=type(error).__name__)
         return 0
     if anonymised is None:

@@ -1,4 +1,4 @@
-"""Say what is stuck, for whoever reads the log."""
+"""Warn about work that is stuck."""
 
 from datetime import date
 
@@ -14,12 +14,12 @@ log = structlog.get_logger()
 
 
 def asked(configured: Settings, today: date) -> Asked:
-    """Return what an installation's look goes by."""
+    """Return what the watch needs to know of an installation."""
     return Asked(configured.providers, today, configured.time_zone, configured.permits_kept_months)
 
 
 def watch(hub: Hub, today: date) -> list[Stuck]:
-    """Log a warning for each kind that waits too long; return them.
+    """Log a warning for each kind of work that waits too long; return them.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.

@@ -1,4 +1,4 @@
-"""What makes a lost wake-up, a lost publication or a lost Redis cost seconds: all of it is found in the database."""
+"""The sweep: it finds lost wake-ups and lost publications in the database, and notices a lost Redis."""
 
 from datetime import date
 from functools import partial
@@ -11,11 +11,11 @@ from worker.services.publishing.publish import SLICE, follow_redis, republish
 from worker.services.sharing.lane import tell_providers
 from worker.services.sharing.release import release_all
 
-SLICES = 4  # a sweep is one short task; the next one goes on
+SLICES = 4  # a sweep is one short task; the next continues
 
 
 def sweep(hub: Hub, today: date) -> None:
-    """Follow Redis into a new epoch, publish what was not, and wake the drains that have something due."""
+    """Follow Redis into a new epoch, publish what is unpublished, and wake the lanes with due shares."""
     follow_redis(hub)
     _publish_left_over(hub, today)
     tell_providers(hub)
@@ -24,12 +24,12 @@ def sweep(hub: Hub, today: date) -> None:
 
 
 def waiting_reconciliations(hub: Hub) -> list[str]:
-    """Return the providers of this installation with a reconciliation that nobody is at."""
+    """Return the providers of this installation whose reconciliation waits for a worker."""
     return [name for name in transact(hub.engine, reconciliations.waiting) if name in hub.capabilities]
 
 
 def request_reconciliations(hub: Hub) -> None:
-    """Ask for a reconciliation with every provider that can list, unless one is under way."""
+    """Request a reconciliation with every provider that can list, unless one is under way."""
     for name, capabilities in hub.capabilities.items():
         if capabilities.lists:
             transact(hub.engine, partial(reconciliations.request, provider=name, dry_run=False))

@@ -1,7 +1,7 @@
-"""Send the reminders that are due through one channel, each from the truth as it stands.
+"""Send the due reminders of one channel, each written from the truth as it stands.
 
-A reminder that is under a lease may have been sent. Whoever claims it again sends it once more: a worker that dies
-between sending and recording costs one duplicate at most, under the same id.
+A reminder under a lease may have been sent. The next claim sends it once more: a worker that dies between sending and
+recording costs one duplicate at most, under the same id.
 """
 
 import asyncio
@@ -37,16 +37,16 @@ from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
-EACH = 2  # claimed together, for each that may be under way: as many may be sent twice when a worker is killed
-RUN_SECONDS = 3.0  # for so long a run goes on claiming
-SEND_SECONDS = 15.0  # for a batch, from before its claim: servers look through a message before they take it
-LEAST_SECONDS = 3.0  # with less left, none is begun
-BELIEVED = 3  # refusals of addresses in a row; a server that goes on refusing refuses us, whatever it says
-LOOK_SECONDS = 0.05  # until the rate limit is asked again
+EACH = 2  # claimed for each one under way: as many may be sent twice when a worker is killed
+RUN_SECONDS = 3.0  # how long a run goes on claiming
+SEND_SECONDS = 15.0  # for a batch, from before its claim: servers scan a message before they accept it
+LEAST_SECONDS = 3.0  # with less time left, no sending begins
+BELIEVED = 3  # refused addresses in a row; more mean that the server refuses us, not the addresses
+LOOK_SECONDS = 0.05  # until the rate limit is checked again
 UNAVAILABLE_WAIT = timedelta(seconds=15)  # until a channel that was unavailable is tried again
 NO_TIME_WAIT = timedelta(seconds=1)
 UNCLEAR_WAIT = timedelta(minutes=1)
-MISTAKE_WAIT = timedelta(hours=1)  # a mistake of ours is not mended in minutes
+MISTAKE_WAIT = timedelta(hours=1)  # a fault of ours takes longer than minutes to mend
 
 NEVER_RECORDED = "never_recorded"
 NO_TIME_LEFT = "no_time_left"
@@ -58,7 +58,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A claimed reminder and what is to be sent."""
+    """A claimed reminder and its notice."""
 
     claimed: ClaimedReminder
     notice: Notice
@@ -72,11 +72,11 @@ class Sender:
     channel: Channel
     limiter: Limiter
     seconds: float = SEND_SECONDS
-    _away: str | None = field(default=None, init=False)  # the code, once the channel turned out to be unavailable
-    _refusals: int = field(default=0, init=False)  # of addresses, since the channel last took anything
+    _away: str | None = field(default=None, init=False)  # the code, once the channel is unavailable
+    _refusals: int = field(default=0, init=False)  # of addresses, since the channel last accepted a notice
 
     async def run(self, today: Callable[[], date]) -> bool:
-        """Claim, send and record for some seconds; say whether more may be due. Each batch asks what day it is.
+        """Claim, send and record for some seconds; return whether more may be due. `today` is called for each batch.
 
         Raises:
             worker.hub.UNAVAILABLE: the database is unavailable.
@@ -110,10 +110,10 @@ class Sender:
         return len(outgoing) + dropped == granted
 
     def _claim(self, lease_id: UUID, limit: int, today: date, db: Connection) -> tuple[list[Outgoing], int]:
-        """Lease what is due and write it out; return it, and how many were not to be sent any more."""
+        """Lease due reminders and write them; return those to send, and how many were settled without sending."""
         claimed = reminders.claim(db, lease_id, self.channel.name, limit)
         concerned = {one.resident_id for one in claimed}
-        # In later statements, so that what is read is as new as the claim.
+        # Read in later statements, so that the data is as new as the claim.
         held = {one.permit_id: one for permits_ in permits.of_residents(db, concerned).values() for one in permits_}
         contacts = reminders.contacts(db, concerned)
         outgoing, settled, again = [], [], []
@@ -122,7 +122,7 @@ class Sender:
             prepared = prepare(one.reminder, permit, contact, today, self.hub.schedule)
             if isinstance(prepared, Dropped):
                 settled.append(Settled.of(one, State.DROPPED, prepared.value, maybe_sent=one.maybe_sent - 1))
-                if prepared is not Dropped.SETTLED:  # a clock, a schedule or a wish may have changed back meanwhile
+                if prepared is not Dropped.SETTLED:  # a clock, a schedule or a wish may change back
                     again.append(one.reminder.permit_id)
             elif one.maybe_sent > MOST_MAYBE_SENT:
                 settled.append(Settled.of(one, State.UNCLEAR, NEVER_RECORDED))
@@ -134,7 +134,7 @@ class Sender:
         return outgoing, len(settled)
 
     async def _send(self, one: Outgoing, free: asyncio.Semaphore, deadline: float) -> tuple[Settled, Exception | None]:
-        """Send one; return what became of it. Nothing but a cancellation gets out."""
+        """Send one reminder; return its outcome. Raises nothing but a cancellation."""
         async with free:
             if self._away is not None:
                 return _later(one, self._away, UNAVAILABLE_WAIT), None
@@ -148,7 +148,7 @@ class Sender:
                 if isinstance(error, UnavailableError):
                     self._away = error.code
                 return _judged(one, error), error
-            except Exception as error:  # a mistake of ours about one must not keep the others from going out
+            except Exception as error:  # a fault of ours with one must not hold up the others
                 log.error("reminder.failed", reminder=str(one.notice.reminder_id), error=type(error).__name__)
                 return _unclear(one, CHANNEL_FAILED, MISTAKE_WAIT), error
         self._refusals = 0
@@ -156,9 +156,9 @@ class Sender:
         return Settled.of(one.claimed, State.SENT), None
 
     def _believed(self, error: ChannelError) -> ChannelError:
-        """Return what an error is taken for: when one address after the other is refused, none is given up.
+        """Return an address's refusal as a fault of the server after a run of refusals, so that no address is given up.
 
-        Without a status no server has spoken: such an address cannot be written to, whatever becomes of others.
+        An error without a status comes from no server: the address itself is impossible.
         """
         if not isinstance(error, AddressRefusedError) or error.status is None:
             return error
@@ -170,14 +170,17 @@ class Sender:
         return self._refusals > BELIEVED
 
     def _refuse_email(self, one: Outgoing, today: date) -> None:
-        """Mark the resident's address, unless it is another by now, and show that; failing that, the next one will."""
+        """Mark the resident's address as refused, unless it has changed, and publish that.
+
+        If that fails, the next refusal marks it.
+        """
 
         def transaction(db: Connection) -> Publication | None:
             locked = residents.lock(db, [one.claimed.resident_id])
             affairs = UnitOfWork.start(self.hub, db, locked[one.claimed.resident_id], today)
             refused = residents.refuse_email(db, one.claimed.resident_id, one.notice.address)
             if refused is None:
-                if affairs.resident.reminders.email_refused_at is None:  # it is another address by now
+                if affairs.resident.reminders.email_refused_at is None:  # the address has changed since
                     reminders.try_again(db, one.claimed.resident_id)
                 return None
             affairs.remind_by(refused)
@@ -193,7 +196,7 @@ class Sender:
 
 
 def note_channel(hub: Hub, channel: str, problem: str | None) -> None:
-    """Note why nothing can be sent through a channel, for `status`; None: nothing is wrong."""
+    """Record why a channel cannot send, for `status`; None: nothing is wrong."""
     transact(hub.engine, lambda db: reminders.note_channel(db, channel, problem))
 
 
@@ -212,7 +215,7 @@ def _judged(one: Outgoing, error: ChannelError) -> Settled:
 
 
 def _later(one: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Settled:
-    """Return a reminder that surely was not sent, so that this attempt leaves no doubt."""
+    """Return a reminder that surely was not sent; the attempt does not count as maybe sent."""
     claimed = one.claimed
     return Settled(
         claimed.reminder.reminder_id, State.DUE, code, claimed.failures + failed, claimed.maybe_sent - 1, wait
@@ -220,7 +223,7 @@ def _later(one: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Set
 
 
 def _unclear(one: Outgoing, code: str, wait: timedelta = UNCLEAR_WAIT) -> Settled:
-    """Return a reminder that may have been sent: once more, then never again."""
+    """Return a reminder that may have been sent: it is sent once more at most."""
     claimed = one.claimed
     state = State.DUE if claimed.maybe_sent < MOST_MAYBE_SENT else State.UNCLEAR
     return Settled(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.maybe_sent, wait)

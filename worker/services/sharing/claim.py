@@ -34,14 +34,14 @@ from worker.services.sharing.lane import Lane, tell_providers
 log = structlog.get_logger()
 
 LEASE_EXPIRED = "lease_expired"
-RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
-ROWS_AT_ONCE = 500  # first puts that one claim takes: all of them are to be sent within one lease
+RECORD_SECONDS = 4.0  # of a lease, for recording after the request's deadline
+ROWS_AT_ONCE = 500  # first puts in one claim, at most: all are to be sent within one lease
 PROBE_LOOKS_AT = 20  # due shares among which a probe looks for a removal
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedShare:
-    """A share that is ours to bring up to date: what to send, or the operation to ask about, under which lease."""
+    """A leased share: the change to send, or the operation to ask about."""
 
     key: ShareKey
     lease_id: UUID
@@ -58,7 +58,7 @@ Ended = tuple[ClaimedShare, Result]
 
 
 def timing(hub: Hub) -> Timing:
-    """Return how long leases last and strays may linger, from the settings."""
+    """Return the lease and the settling time (T), from the settings."""
     return Timing(
         lease=timedelta(seconds=hub.settings.request_seconds + RECORD_SECONDS),
         settle=timedelta(seconds=hub.settings.settle_seconds),
@@ -66,10 +66,10 @@ def timing(hub: Hub) -> Timing:
 
 
 def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tuple[list[ClaimedShare], bool]:
-    """Claim due shares of one provider for so many requests, and log what is about to be disclosed.
+    """Claim due shares of one provider for `requests` requests, and log the disclosures that they make.
 
-    Returns the shares to be brought up to date (those found to be right already need no request), and whether there may
-    be more that could be claimed at once. While the breaker is open that is what was never tried, and a probe.
+    Returns the shares to send or ask about (a share that is right already needs no request), and whether more may be
+    claimable at once. While the breaker is open, only shares that were never tried are claimed, and a probe.
     """
     hub = lane.hub
 
@@ -87,18 +87,18 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
 
 
 def may_share(claimed: ClaimedShare, capabilities: Capabilities) -> bool:
-    """Tell whether a change may go out in one request with others."""
+    """Return whether a change may share a request with others."""
     is_first_put = claimed.change.version == 1 and not claimed.removal
     return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)
 
 
 @dataclass(slots=True)
 class _Room:
-    """The requests that are still to be filled: each carries one change, or several that may share it."""
+    """The requests still to be filled: each carries one change, or several that may share it."""
 
-    capabilities: Capabilities | None  # None: nothing is shared
+    capabilities: Capabilities | None  # None: no request is shared
     requests: int
-    beside: int = 0  # how many more changes fit into the last shared request
+    beside: int = 0  # changes that still fit into the last shared request
     turned_away: bool = False
 
     @classmethod
@@ -107,7 +107,7 @@ class _Room:
         return cls(None, 1)
 
     def take(self, claimed: ClaimedShare) -> bool:
-        """Find a place for a change; return whether there was one."""
+        """Reserve a place for a change; return whether there was one."""
         shares_one = self.capabilities is not None and may_share(claimed, self.capabilities)
         if shares_one and self.beside:
             self.beside -= 1
@@ -124,9 +124,9 @@ class _Room:
 def _lock_due(
     lane: Lane, db: Connection, room: _Room, least_urgent: Urgency
 ) -> tuple[datetime, LaneState, list[StoredShare], bool]:
-    """Lock as many due shares as the requests can carry; return, too, whether there may be more.
+    """Lock as many due shares as the requests can carry; return also whether there may be more.
 
-    If only first puts share a request, more are locked once there are first puts among the first.
+    If only first puts share a request, and some are found, the lock is widened to fill the request with them.
     """
     limit = room.requests * lane.batch
     now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
@@ -143,10 +143,10 @@ def _lock_due(
 def _claim(
     hub: Hub, db: Connection, provider: str, due: Sequence[StoredShare], now: datetime, today: date, room: _Room
 ) -> list[ClaimedShare]:
-    # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
+    # Read in later statements: the one that took the locks may have seen an older consent.
     truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
-    if room.capabilities is None:  # a probe: what is to be removed matters most
+    if room.capabilities is None:  # a probe: removals come first
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
     taken: dict[ShareKey, Share] = {}
     claimed: list[ClaimedShare] = []
@@ -183,7 +183,7 @@ def _wanted(
 
 
 def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
-    """Return whose right it is, on which plate, where a refusal is to leave it in place: a missing one means a fine."""
+    """Return the subject of a right that a refusal leaves in place (without it, the holder is fined), or None."""
     permit, _ = truth.get(stored.key.permit_id, (None, None))
     if permit is None or stored.key.provider not in hub.public_task:
         return None
@@ -191,10 +191,10 @@ def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
 
 
 def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
-    """Record how requests ended, and tell residents what they are waiting for.
+    """Record how requests ended, and tell the residents who wait for it.
 
-    Returns whether one of these shares is due again already: its truth moved on while it was leased, and the wake-up
-    that came with the change found it leased.
+    Returns whether one of these shares is due again: its truth changed while it was leased, and the wake-up for that
+    change found it leased.
     """
     hub = lane.hub
     waiting = {
@@ -215,7 +215,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         shares.store_records(db, by_key, [_ending(*one) for one in ended if _says_something(*one)])
         concerns_all = lane.judge(db, [result for _, result in ended])
         due_again = any(sharing.is_due(share, now) for share in by_key.values())
-        # A provisional confirmation is not told: a stray may still undo it.
+        # A provisional confirmation is not published: a stray may still undo it.
         settled = [
             claimed
             for claimed, result in ended
@@ -225,7 +225,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         ]
         return due_again, concerns_all, _tell(hub, db, settled, locked)
 
-    # Losing a routine record costs a request; losing one that was told would show a version that never was.
+    # A lost routine record costs a request. A lost record of an event would leave a version that never was.
     due_again, concerns_all, publications = transact(hub.engine, transaction, relaxed=not waiting)
     lane.note_refusals([result for _, result in ended])
     told = {publication.resident_id for publication in publications}
@@ -238,11 +238,11 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
 
 
 def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str], today: date) -> None:
-    """Show what is recorded; without Redis the sweep does it later, and documents of what is under way end soon."""
+    """Publish what is recorded. Without Redis the sweep does it later, and stale documents expire soon."""
     try:
         publish(hub, publications, today)
         hub.live.spaces.drop(sorted(unseen))
-    except UNAVAILABLE as error:  # the requests that are in flight are still to be recorded
+    except UNAVAILABLE as error:  # requests in flight are still to be recorded
         log.warning("records.not_shown", error=type(error).__name__)
 
 
@@ -251,16 +251,16 @@ def _ending(claimed: ClaimedShare, result: Result) -> Ending:
 
 
 def _says_something(claimed: ClaimedShare, result: Result) -> bool:
-    """Tell whether a request's outcome is known by this, or a question was in vain."""
+    """Return whether the outcome is final."""
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 
 def _tell(
     hub: Hub, db: Connection, settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]
 ) -> list[Publication]:
-    """Write one event for each locked resident, whatever the number of their shares.
+    """Write one event for each locked resident, for all their shares.
 
-    The document is left to whoever looks: several providers confirm within milliseconds, and each would make it anew.
+    The document is made by the next reader: several providers confirm within milliseconds, and each would remake it.
     """
     by_resident: dict[str, list[ShareConfirmation]] = defaultdict(list)
     for claimed in settled:
