@@ -1,4 +1,4 @@
-"""Redis' append-only file: it keeps every write, also of what was deleted since, until it is rewritten."""
+"""Redis' append-only file: until it is rewritten it keeps every write, also of deleted data."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from redis.exceptions import NoPermissionError
 
 @dataclass(frozen=True, slots=True)
 class AppendOnly:
-    """The file of the Redis process that answers, and how far its rewrite has come."""
+    """The append-only file of a Redis process, and the state of its rewrite."""
 
     run_id: str
     is_kept: bool
@@ -21,8 +21,8 @@ class Asked(StrEnum):
     """Redis' answer to a request for a rewrite."""
 
     BEGUN = "begun"
-    NOT_NOW = "not_now"  # another one is under way, or no process could be started
-    REFUSED = "refused"  # by a service that sees to its files itself, or for want of rights
+    NOT_NOW = "not_now"  # another rewrite is under way, or no process could be started
+    REFUSED = "refused"  # by a service that manages its own files, or for want of rights
 
 
 def look(client: redis.Redis) -> AppendOnly:
@@ -37,7 +37,7 @@ def look(client: redis.Redis) -> AppendOnly:
 
 
 def rewrite(client: redis.Redis) -> Asked:
-    """Have the file rewritten; it goes on in the background."""
+    """Start a rewrite of the file in the background."""
     try:
         client.bgrewriteaof()
     except NoPermissionError:

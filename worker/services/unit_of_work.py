@@ -47,7 +47,7 @@ class UnitOfWork:
     shares: dict[ShareKey, StoredShare]
     urgency: Urgency = Urgency.CHANGE  # of changes to a permit
     to_wake: set[str] = field(default_factory=set)
-    _told: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
+    _events: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
 
     @classmethod
     def start(
@@ -126,7 +126,7 @@ class UnitOfWork:
 
     def tell(self, event: EventType, permit_ids: Iterable[UUID] = ()) -> None:
         """Add an event about this resident."""
-        self._told.append((event, tuple(permit_ids)))
+        self._events.append((event, tuple(permit_ids)))
 
     def remind_by(self, reminders: Reminders) -> None:
         """Set the resident's reminders, as they are written."""
@@ -155,9 +155,9 @@ class UnitOfWork:
             self.to_wake.add(key.provider)
 
     @property
-    def told(self) -> bool:
+    def has_events(self) -> bool:
         """Return whether there are events."""
-        return bool(self._told)
+        return bool(self._events)
 
     def finish(self, job_id: UUID | None = None) -> Publication:
         """Write the events, of a job or of the calendar; return what to publish after the commit."""
@@ -166,7 +166,7 @@ class UnitOfWork:
             self.db,
             [
                 NewEvent(name, sequence, event, EventData(job_id=job_id, permit_ids=permit_ids))
-                for sequence, (event, permit_ids) in enumerate(self._told, version + 1)
+                for sequence, (event, permit_ids) in enumerate(self._events, version + 1)
             ],
         )
         version += len(written)
@@ -192,17 +192,17 @@ class UnitOfWork:
             raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
 
     def _move_plate(self, before: Permit, after: Permit) -> None:
-        was, now = reserved_until(before, self.today), reserved_until(after, self.today)
+        old_end, new_end = reserved_until(before, self.today), reserved_until(after, self.today)
         if after.plate != before.plate:
             plates.replace(self.db, after.permit_id)
             self._assign(after)
-        elif was is None and now is not None:
+        elif old_end is None and new_end is not None:
             self._assign(after)
-        elif was is not None and now is None:
+        elif old_end is not None and new_end is None:
             plates.release(self.db, after.permit_id)
-        elif was is not None and now is not None and was != now:
+        elif old_end is not None and new_end is not None and old_end != new_end:
             try:
-                plates.extend(self.db, after.permit_id, end_of(self.hub, now))
+                plates.extend(self.db, after.permit_id, end_of(self.hub, new_end))
             except IntegrityError as error:
                 if constraint_of(error) != "plate_in_use":
                     raise

@@ -1,4 +1,4 @@
-"""The hub's own small tasks: a sign of life, and the record of what was refused at the gate."""
+"""The hub's own small tasks: a ping, and the record of messages refused at the gate."""
 
 from typing import Protocol
 from uuid import UUID
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class Recorder(Protocol):
-    """Writes a refused message to the database; raising is allowed, and logged."""
+    """Writes a refused message to the database; it may raise, which is logged."""
 
     def __call__(
         self, *, code: RefusalCode, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int,
@@ -29,7 +29,7 @@ class Recorder(Protocol):
 def _in_database(
     *, code: RefusalCode, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str
 ) -> None:
-    del digest  # for the log: it finds the sender's copy again
+    del digest  # only for the log: it identifies the sender's copy
     record_message(
         hub(), code=code, field=field, queue=queue, task_id=UUID(task_id) if task_id else None, kind=kind, size=size
     )
@@ -39,13 +39,13 @@ _recorders: list[Recorder] = [_in_database]
 
 
 def record_with(recorder: Recorder) -> None:
-    """Have refused messages recorded by this instead."""
+    """Have refused messages recorded by `recorder` instead."""
     _recorders[:] = [recorder]
 
 
 @shared_task(name="hub.ping", send_events=False, ignore_result=False)  # type: ignore[untyped-decorator]
 def ping() -> str:
-    """Answer: a worker takes messages from the queue that this was sent to, and its pool runs them."""
+    """Answer, to show that a worker takes messages from this queue and its pool runs them."""
     return "pong"
 
 
@@ -59,7 +59,7 @@ def record_refusal(
     for recorder in _recorders:
         try:
             recorder(code=refusal, field=field, queue=queue, task_id=task_id, kind=kind, size=size, digest=digest)
-        except Exception as error:  # the log line of the refusal is then its only record; the sender is answered anyway
+        except Exception as error:  # the refusal's log line is then its only record; the sender is answered anyway
             log.error("message.refusal_not_recorded", digest=digest, error=describe(error))
     if task_id is not None:
         receipt = Receipt(

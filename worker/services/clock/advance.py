@@ -40,7 +40,7 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
         worker.hub.UNAVAILABLE: the database or Redis is unavailable.
     """
     done, left = 0, set[str]()
-    while due := [one for one in _find(hub, today, SLICE + len(left)) if one not in left]:
+    while due := [found for found in _find(hub, today, SLICE + len(left)) if found not in left]:
         for first in range(0, len(due), TOGETHER):
             if (began := monotonic()) >= until:
                 return done
@@ -80,14 +80,15 @@ def _act(
     locked = residents.lock_free(db, resident_ids)
     started = UnitOfWork.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
     for unit in started:
-        for permit in [one for one in unit.permits.values() if one.is_late(today)]:
+        for permit in [permit for permit in unit.permits.values() if permit.is_late(today)]:
             unit.change(life.expire_unpaid(permit, today))
     over_now = ended.mark_applied(db, locked, today)
     for unit in started:
-        over = [one for one in unit.permits.values() if one.permit_id in over_now and is_interrupted(one, today)]
-        unit.want([one.permit_id for one in over], Urgency.ROUTINE)  # after downtime the next term may have begun
-        lapsed = [one.permit_id for one in over if is_lapsed(one, today)]
+        ended_now = [permit for permit_id, permit in unit.permits.items() if permit_id in over_now]
+        over = [permit for permit in ended_now if is_interrupted(permit, today)]
+        unit.want([permit.permit_id for permit in over], Urgency.ROUTINE)  # after downtime the next term may have begun
+        lapsed = [permit.permit_id for permit in over if is_lapsed(permit, today)]
         if lapsed:
             unit.tell(EventType.PERMIT_LAPSED, lapsed)
-    changed = [unit for unit in started if unit.told or unit.to_wake]
+    changed = [unit for unit in started if unit.has_events or unit.to_wake]
     return set(locked), [unit.finish() for unit in changed], {name for unit in changed for name in unit.to_wake}

@@ -21,14 +21,18 @@ def foretell(hub: Hub, today: date, until: date) -> list[Period]:
         worker.hub.UNAVAILABLE: the database is unavailable.
     """
     reminded = windows(today, hub.schedule, hub.tariffs, until)
-    looked = Looked(today, date.min, until, reminded, hub.settings.permits_kept_months)
+    scope = Looked(today, date.min, until, reminded, hub.settings.permits_kept_months)
 
-    def look(db: Connection) -> list[Period]:
+    def transaction(db: Connection) -> list[Period]:
         outlook.begin(db)
-        days = ((acted_on(one, today, hub.schedule, hub.tariffs), one) for one in outlook.count(db, looked))
-        return periods(((day, one.what, one.count) for day, one in days if day is not None), today, until)
+        days = (
+            (acted_on(foretold, today, hub.schedule, hub.tariffs), foretold) for foretold in outlook.count(db, scope)
+        )
+        return periods(
+            ((day, foretold.what, foretold.count) for day, foretold in days if day is not None), today, until
+        )
 
-    return transact(hub.engine, look)
+    return transact(hub.engine, transaction)
 
 
 def foretell_day(
@@ -41,13 +45,13 @@ def foretell_day(
     """
     since = date.min if day <= today else day - timedelta(days=1)
     reminded = opening(day, today, hub.schedule, hub.tariffs)
-    looked = Looked(today, since, day, reminded, hub.settings.permits_kept_months)
+    scope = Looked(today, since, day, reminded, hub.settings.permits_kept_months)
 
-    def look(db: Connection) -> None:
+    def transaction(db: Connection) -> None:
         outlook.begin(db)
         counts: Counter[What] = Counter()
-        for one in outlook.count(db, looked):
-            counts[one.what] += one.count
-        tell(counts, outlook.each(db, looked, limit))
+        for foretold in outlook.count(db, scope):
+            counts[foretold.what] += foretold.count
+        tell(counts, outlook.each(db, scope, limit))
 
-    transact(hub.engine, look)
+    transact(hub.engine, transaction)

@@ -31,7 +31,7 @@ from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
 ROWS = 1_000  # of a ledger, at most in one transaction
-FORGOTTEN = 10  # permits, or residents' contacts
+RESIDENTS_AT_ONCE = 10  # permits, or residents' contacts
 DISCLOSURES = 2_000  # checked each time, at most; ten million take days
 COPIES = "reconciled_copies"
 
@@ -60,7 +60,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     purged: Counter[str] = Counter()
     while slices and monotonic() < until:
         for kind in takewhile(lambda _: monotonic() < until, list(slices)):
-            count = _next(kind, slices[kind])
+            count = _purge_slice(kind, slices[kind])
             if count is None:
                 del slices[kind]
             else:
@@ -71,7 +71,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
         transact(hub.engine, leftovers.note)
 
 
-def _next(kind: str, slices: Iterator[int]) -> int | None:
+def _purge_slice(kind: str, slices: Iterator[int]) -> int | None:
     """Purge a slice of one kind; None when it has no more or has failed, so that it holds up no other kind."""
     try:
         return next(slices, None)
@@ -113,21 +113,21 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
     by = latest_due(today, hub.settings.permits_kept_months)
     place: Place | None = None
     while True:
-        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FORGOTTEN))
+        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=RESIDENTS_AT_ONCE))
         if place is None:
             return
-        yield sum(_forget(hub, one, today, partial(_anonymise_permits, by=by)) for one in due)
+        yield sum(_with_lock(hub, resident_id, today, partial(_anonymise_permits, by=by)) for resident_id in due)
 
 
 def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
     while True:
-        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=FORGOTTEN))
-        yield sum(_forget(hub, one, today, partial(_forget_contact, before=before)) for one in due)
+        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=RESIDENTS_AT_ONCE))
+        yield sum(_with_lock(hub, resident_id, today, partial(_delete_contact, before=before)) for resident_id in due)
         if ended or not due:  # once nothing is found, the next purge looks again
             return
 
 
-def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
+def _with_lock(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
     """Delete or anonymise data of one resident under their lock; return how much."""
 
     def anonymise(db: Connection) -> tuple[Publication, int] | None:
@@ -153,9 +153,9 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork],
 def _anonymise_permits(unit: UnitOfWork, by: date) -> int:
     held = {key.permit_id for key, stored in unit.shares.items() if may_be_held(stored.share)}
     due = retention.due_of(unit.db, unit.resident.resident_id, by)
-    gone = sorted(one for one in due & unit.permits.keys() - held if is_due(unit.permits[one], by))
+    gone = sorted(permit_id for permit_id in due & unit.permits.keys() - held if is_due(unit.permits[permit_id], by))
     if gone:
-        ended = [life.end(one).permit for one in map(unit.permits.pop, gone) if one.is_open]
+        ended = [life.end(permit).permit for permit in map(unit.permits.pop, gone) if permit.is_open]
         permits.update(unit.db, ended, unit.today)
         plates.delete(unit.db, gone)
         permits.anonymise(unit.db, gone)
@@ -163,7 +163,7 @@ def _anonymise_permits(unit: UnitOfWork, by: date) -> int:
     return len(gone)
 
 
-def _forget_contact(unit: UnitOfWork, before: datetime) -> int:
+def _delete_contact(unit: UnitOfWork, before: datetime) -> int:
     reminders = None if unit.permits else residents.delete_contact(unit.db, unit.resident.resident_id, before)
     if reminders is None:
         return 0

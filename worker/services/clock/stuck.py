@@ -25,7 +25,9 @@ def watch(hub: Hub, today: date) -> list[Stuck]:
         worker.hub.UNAVAILABLE: the database is unavailable.
     """
     found = transact(hub.engine, lambda db: stuck.find(db, asked(hub.settings, today)))
-    for one in found:
-        about = {} if one.provider is None else {"provider": one.provider}
-        log.warning("stuck.found", kind=one.kind.value, **about, count=one.count, oldest=round(one.oldest_seconds))
+    for waiting in found:
+        about = {} if waiting.provider is None else {"provider": waiting.provider}
+        log.warning(
+            "stuck.found", kind=waiting.kind.value, **about, count=waiting.count, oldest=round(waiting.oldest_seconds)
+        )
     return found

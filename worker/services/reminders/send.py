@@ -72,7 +72,7 @@ class Sender:
     channel: Channel
     limiter: Limiter
     seconds: float = SEND_SECONDS
-    _away: str | None = field(default=None, init=False)  # the code, once the channel is unavailable
+    _unavailable: str | None = field(default=None, init=False)  # the code, once the channel is unavailable
     _refusals: int = field(default=0, init=False)  # of addresses, since the channel last accepted a notice
 
     async def run(self, today: Callable[[], date]) -> bool:
@@ -81,14 +81,14 @@ class Sender:
         Raises:
             worker.hub.UNAVAILABLE: the database is unavailable.
         """
-        self._away = None
+        self._unavailable = None
         until = asyncio.get_running_loop().time() + RUN_SECONDS
         more = True
-        while more and self._away is None and asyncio.get_running_loop().time() < until:
+        while more and self._unavailable is None and asyncio.get_running_loop().time() < until:
             more = await self._send_batch(today())
-        problem = self._away or (EVERYONE_REFUSED if self._refuses_everyone else None)
+        problem = self._unavailable or (EVERYONE_REFUSED if self._refuses_everyone else None)
         note_channel(self.hub, self.channel.name, problem)
-        return more and self._away is None
+        return more and self._unavailable is None
 
     async def _send_batch(self, today: date) -> bool:
         deadline = asyncio.get_running_loop().time() + self.seconds
@@ -97,65 +97,67 @@ class Sender:
             await asyncio.sleep(LOOK_SECONDS)
             return bool(transact(self.hub.engine, lambda db: reminders.due_channels(db, [self.channel.name])))
         lease_id = uuid4()
-        outgoing, dropped = transact(self.hub.engine, partial(self._claim, lease_id, granted, today))
-        self.limiter.give_back(granted - len(outgoing))
+        batch, dropped = transact(self.hub.engine, partial(self._claim, lease_id, granted, today))
+        self.limiter.give_back(granted - len(batch))
         free = asyncio.Semaphore(self.channel.at_once)
-        ended = await asyncio.gather(*(self._send(one, free, deadline) for one in outgoing))
+        ended = await asyncio.gather(*(self._send(outgoing, free, deadline) for outgoing in batch))
         if ended:
             settled = [settled for settled, _ in ended]
             transact(self.hub.engine, partial(reminders.settle, lease_id=lease_id, settled=settled), relaxed=True)
-        for one, (_, error) in zip(outgoing, ended, strict=True):
+        for outgoing, (_, error) in zip(batch, ended, strict=True):
             if isinstance(error, AddressRefusedError):
-                self._refuse_email(one, today)
-        return len(outgoing) + dropped == granted
+                self._refuse_email(outgoing, today)
+        return len(batch) + dropped == granted
 
     def _claim(self, lease_id: UUID, limit: int, today: date, db: Connection) -> tuple[list[Outgoing], int]:
         """Lease due reminders and write them; return those to send, and how many were settled without sending."""
         claimed = reminders.claim(db, lease_id, self.channel.name, limit)
-        concerned = {one.resident_id for one in claimed}
+        concerned = {reminder.resident_id for reminder in claimed}
         # Read in later statements, so that the data is as new as the claim.
-        held = {one.permit_id: one for permits_ in permits.of_residents(db, concerned).values() for one in permits_}
+        by_id = {permit.permit_id: permit for held in permits.of_residents(db, concerned).values() for permit in held}
         contacts = reminders.contacts(db, concerned)
         outgoing, settled, again = [], [], []
-        for one in claimed:
-            permit, contact = held.get(one.reminder.permit_id), contacts[one.resident_id]
-            prepared = prepare(one.reminder, permit, contact, today, self.hub.schedule)
+        for reminder in claimed:
+            permit, contact = by_id.get(reminder.reminder.permit_id), contacts[reminder.resident_id]
+            prepared = prepare(reminder.reminder, permit, contact, today, self.hub.schedule)
             if isinstance(prepared, Dropped):
-                settled.append(Settled.of(one, State.DROPPED, prepared.value, maybe_sent=one.maybe_sent - 1))
+                settled.append(Settled.of(reminder, State.DROPPED, prepared.value, maybe_sent=reminder.maybe_sent - 1))
                 if prepared is not Dropped.SETTLED:  # a clock, a schedule or a wish may change back
-                    again.append(one.reminder.permit_id)
-            elif one.maybe_sent > MOST_MAYBE_SENT:
-                settled.append(Settled.of(one, State.UNCLEAR, NEVER_RECORDED))
+                    again.append(reminder.reminder.permit_id)
+            elif reminder.maybe_sent > MOST_MAYBE_SENT:
+                settled.append(Settled.of(reminder, State.UNCLEAR, NEVER_RECORDED))
             else:
-                outgoing.append(Outgoing(one, prepared))
+                outgoing.append(Outgoing(reminder, prepared))
         reminders.settle(db, lease_id, settled)
         if again:
             reminders.look_anew(db, again)
         return outgoing, len(settled)
 
-    async def _send(self, one: Outgoing, free: asyncio.Semaphore, deadline: float) -> tuple[Settled, Exception | None]:
+    async def _send(
+        self, outgoing: Outgoing, free: asyncio.Semaphore, deadline: float
+    ) -> tuple[Settled, Exception | None]:
         """Send one reminder; return its outcome. Raises nothing but a cancellation."""
         async with free:
-            if self._away is not None:
-                return _later(one, self._away, UNAVAILABLE_WAIT), None
+            if self._unavailable is not None:
+                return _later(outgoing, self._unavailable, UNAVAILABLE_WAIT), None
             if asyncio.get_running_loop().time() + LEAST_SECONDS > deadline:
-                return _later(one, NO_TIME_LEFT, NO_TIME_WAIT), None
+                return _later(outgoing, NO_TIME_LEFT, NO_TIME_WAIT), None
             try:
-                await self.channel.send(one.notice, deadline)
-            except ChannelError as told:
-                error = self._believed(told)
-                _warn(one, error)
+                await self.channel.send(outgoing.notice, deadline)
+            except ChannelError as raised:
+                error = self._reclassified(raised)
+                _warn(outgoing, error)
                 if isinstance(error, UnavailableError):
-                    self._away = error.code
-                return _judged(one, error), error
+                    self._unavailable = error.code
+                return _settled_after(outgoing, error), error
             except Exception as error:  # a fault of ours with one must not hold up the others
-                log.error("reminder.failed", reminder=str(one.notice.reminder_id), error=type(error).__name__)
-                return _unclear(one, CHANNEL_FAILED, MISTAKE_WAIT), error
+                log.error("reminder.failed", reminder=str(outgoing.notice.reminder_id), error=type(error).__name__)
+                return _unclear(outgoing, CHANNEL_FAILED, MISTAKE_WAIT), error
         self._refusals = 0
-        log.info("reminder.sent", reminder=str(one.notice.reminder_id), channel=self.channel.name)
-        return Settled.of(one.claimed, State.SENT), None
+        log.info("reminder.sent", reminder=str(outgoing.notice.reminder_id), channel=self.channel.name)
+        return Settled.of(outgoing.claimed, State.SENT), None
 
-    def _believed(self, error: ChannelError) -> ChannelError:
+    def _reclassified(self, error: ChannelError) -> ChannelError:
         """Return an address's refusal as a fault of the server after a run of refusals, so that no address is given up.
 
         An error without a status comes from no server: the address itself is impossible.
@@ -169,30 +171,32 @@ class Sender:
     def _refuses_everyone(self) -> bool:
         return self._refusals > BELIEVED
 
-    def _refuse_email(self, one: Outgoing, today: date) -> None:
+    def _refuse_email(self, outgoing: Outgoing, today: date) -> None:
         """Mark the resident's address as refused, unless it has changed, and publish that.
 
         If that fails, the next refusal marks it.
         """
 
         def transaction(db: Connection) -> Publication | None:
-            locked = residents.lock(db, [one.claimed.resident_id])
-            affairs = UnitOfWork.start(self.hub, db, locked[one.claimed.resident_id], today)
-            refused = residents.refuse_email(db, one.claimed.resident_id, one.notice.address)
+            locked = residents.lock(db, [outgoing.claimed.resident_id])
+            unit = UnitOfWork.start(self.hub, db, locked[outgoing.claimed.resident_id], today)
+            refused = residents.refuse_email(db, outgoing.claimed.resident_id, outgoing.notice.address)
             if refused is None:
-                if affairs.resident.reminders.email_refused_at is None:  # the address has changed since
-                    reminders.try_again(db, one.claimed.resident_id)
+                if unit.resident.reminders.email_refused_at is None:  # the address has changed since
+                    reminders.try_again(db, outgoing.claimed.resident_id)
                 return None
-            affairs.remind_by(refused)
-            affairs.tell(EventType.EMAIL_REFUSED)
-            return affairs.finish()
+            unit.remind_by(refused)
+            unit.tell(EventType.EMAIL_REFUSED)
+            return unit.finish()
 
         try:
             publication = transact(self.hub.engine, transaction)
             if publication is not None:
                 publish(self.hub, [publication], today)
         except (*UNAVAILABLE, SQLAlchemyError) as error:
-            log.warning("reminder.address_not_marked", reminder=str(one.notice.reminder_id), error=type(error).__name__)
+            log.warning(
+                "reminder.address_not_marked", reminder=str(outgoing.notice.reminder_id), error=type(error).__name__
+            )
 
 
 def note_channel(hub: Hub, channel: str, problem: str | None) -> None:
@@ -200,41 +204,43 @@ def note_channel(hub: Hub, channel: str, problem: str | None) -> None:
     transact(hub.engine, lambda db: reminders.note_channel(db, channel, problem))
 
 
-def _judged(one: Outgoing, error: ChannelError) -> Settled:
+def _settled_after(outgoing: Outgoing, error: ChannelError) -> Settled:
     match error:
         case UnavailableError():
-            return _later(one, error.code, UNAVAILABLE_WAIT)
+            return _later(outgoing, error.code, UNAVAILABLE_WAIT)
         case LaterError():
-            return _later(one, error.code, again_in(one.claimed.failures, random()), failed=1)  # noqa: S311 - spreads
+            return _later(outgoing, error.code, again_in(outgoing.claimed.failures, random()), failed=1)  # noqa: S311 - spreads
         case AddressRefusedError():
-            return Settled.of(one.claimed, State.UNREACHABLE, error.code, maybe_sent=one.claimed.maybe_sent - 1)
+            return Settled.of(
+                outgoing.claimed, State.UNREACHABLE, error.code, maybe_sent=outgoing.claimed.maybe_sent - 1
+            )
         case NoticeRefusedError():
-            return Settled.of(one.claimed, State.REFUSED, error.code, maybe_sent=one.claimed.maybe_sent - 1)
+            return Settled.of(outgoing.claimed, State.REFUSED, error.code, maybe_sent=outgoing.claimed.maybe_sent - 1)
         case _:
-            return _unclear(one, error.code)
+            return _unclear(outgoing, error.code)
 
 
-def _later(one: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Settled:
+def _later(outgoing: Outgoing, code: str, wait: timedelta, *, failed: int = 0) -> Settled:
     """Return a reminder that surely was not sent; the attempt does not count as maybe sent."""
-    claimed = one.claimed
+    claimed = outgoing.claimed
     return Settled(
         claimed.reminder.reminder_id, State.DUE, code, claimed.failures + failed, claimed.maybe_sent - 1, wait
     )
 
 
-def _unclear(one: Outgoing, code: str, wait: timedelta = UNCLEAR_WAIT) -> Settled:
+def _unclear(outgoing: Outgoing, code: str, wait: timedelta = UNCLEAR_WAIT) -> Settled:
     """Return a reminder that may have been sent: it is sent once more at most."""
-    claimed = one.claimed
+    claimed = outgoing.claimed
     state = State.DUE if claimed.maybe_sent < MOST_MAYBE_SENT else State.UNCLEAR
     return Settled(claimed.reminder.reminder_id, state, code, claimed.failures, claimed.maybe_sent, wait)
 
 
-def _warn(one: Outgoing, error: ChannelError) -> None:
+def _warn(outgoing: Outgoing, error: ChannelError) -> None:
     log.warning(
         "reminder.not_sent",
-        reminder=str(one.notice.reminder_id),
+        reminder=str(outgoing.notice.reminder_id),
         channel=error.channel,
         code=error.code,
         status=error.status,
-        failures=one.claimed.failures + 1,
+        failures=outgoing.claimed.failures + 1,
     )

@@ -158,10 +158,10 @@ def _claim(
         subject = _subject(hub, stored, truth)
         share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub), subject)
         if share.lease_id == lease_id:
-            one = _claimed(stored, share, shared)
-            if not room.take(one):
+            candidate = _claimed_share(stored, share, shared)
+            if not room.take(candidate):
                 continue
-            claimed.append(one)
+            claimed.append(candidate)
             if share.operation is None:
                 assert share.claimed_hash is not None
                 version = decision.version if decision else None
@@ -212,7 +212,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         ours = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
-        shares.store_records(db, by_key, [_ending(*one) for one in ended if _says_something(*one)])
+        shares.store_records(db, by_key, [_ending(*end) for end in ended if _is_final(*end)])
         concerns_all = lane.judge(db, [result for _, result in ended])
         due_again = any(sharing.is_due(share, now) for share in by_key.values())
         # A provisional confirmation is not published: a stray may still undo it.
@@ -250,7 +250,7 @@ def _ending(claimed: ClaimedShare, result: Result) -> Ending:
     return Ending(claimed.disclosure_id, result.outcome, result.code)
 
 
-def _says_something(claimed: ClaimedShare, result: Result) -> bool:
+def _is_final(claimed: ClaimedShare, result: Result) -> bool:
     """Return whether the outcome is final."""
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
@@ -281,7 +281,7 @@ def _tell(
     return [told_only(hub, locked[event.subject], event) for event in written]
 
 
-def _claimed(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:
+def _claimed_share(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:
     assert share.lease_id is not None
     assert share.claimed_by is not None
     removal = share.claimed_hash == NOTHING

@@ -39,7 +39,7 @@ class Drain:
     today: Callable[[], date]
     requests: int = 0
     _in_flight: dict[asyncio.Task[list[Ended]], Urgency] = field(default_factory=dict)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)  # a request or a transaction has ended
+    _progress: asyncio.Event = field(default_factory=asyncio.Event)  # a request or a transaction has ended
     _claiming: asyncio.Task[None] | None = None
     _recording: asyncio.Task[None] | None = None
     _waiting: deque[tuple[Sequence[ClaimedShare], float]] = field(default_factory=deque)
@@ -83,7 +83,7 @@ class Drain:
     def _free(self, urgency: Urgency) -> int:
         """Return how many slots are free for this urgency; a narrower window never takes the urgent slots."""
         window, under_way = self.lane.window, len(self._in_flight)
-        urgent = sum(one is Urgency.CONSENT for one in self._in_flight.values())
+        urgent = list(self._in_flight.values()).count(Urgency.CONSENT)
         if urgency is Urgency.CONSENT:
             return max(window.kept - urgent, window.routine + window.kept - under_way)
         return window.routine - max(under_way - window.kept, under_way - urgent)
@@ -124,15 +124,15 @@ class Drain:
             return
         deadline = now + self.lane.hub.settings.request_seconds  # counted from before the claim, as the lease is
         if self._is_busy:
-            self._claiming = self._begin(self._claimed(granted, least_urgent, deadline))
+            self._claiming = self._begin(self._run_claim(granted, least_urgent, deadline))
         else:
-            await self._claimed(granted, least_urgent, deadline)
+            await self._run_claim(granted, least_urgent, deadline)
 
-    async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
+    async def _run_claim(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
         looks_at_all = least_urgent is Urgency.ROUTINE
         if looks_at_all:
             self._due_again = False  # before the claim: a record may end during it
-        claimed, more = await self._beside(claim, self.lane, granted, least_urgent, self.today())
+        claimed, more = await self._run_transaction(claim, self.lane, granted, least_urgent, self.today())
         if looks_at_all:
             self._more = more
         exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
@@ -153,7 +153,7 @@ class Drain:
 
     def _begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
-        task.add_done_callback(lambda _: self._news.set())
+        task.add_done_callback(lambda _: self._progress.set())
         return task
 
     async def _exchange(self, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
@@ -167,8 +167,8 @@ class Drain:
         """Wait until a request or a transaction has ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
-                await self._news.wait()
-        self._news.clear()
+                await self._progress.wait()
+        self._progress.clear()
         answered = [request for request in self._in_flight if request.done()]
         for request in answered:
             del self._in_flight[request]
@@ -186,12 +186,12 @@ class Drain:
             return
         ended, self._ended = self._ended, []
         if self._is_busy:
-            self._recording = self._begin(self._recorded(ended))
+            self._recording = self._begin(self._run_record(ended))
         else:
-            await self._recorded(ended)
+            await self._run_record(ended)
 
-    async def _recorded(self, ended: Sequence[Ended]) -> None:
-        if await self._beside(record, self.lane, ended, self.today()):
+    async def _run_record(self, ended: Sequence[Ended]) -> None:
+        if await self._run_transaction(record, self.lane, ended, self.today()):
             self._due_again = True
 
     def _is_time_to_record(self) -> bool:
@@ -202,7 +202,7 @@ class Drain:
             or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
         )
 
-    async def _beside(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _run_transaction(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction beside the requests in flight; without any, a thread would only cost time."""
         if self._is_busy:
             return await asyncio.to_thread(transaction, *args, **kwargs)
@@ -211,6 +211,6 @@ class Drain:
 
 def _exchanges(claimed: Sequence[ClaimedShare], capabilities: Capabilities) -> Iterator[Sequence[ClaimedShare]]:
     """Divide claimed shares into requests: those that may share one in batches, the others alone."""
-    together = [one for one in claimed if may_share(one, capabilities)]
-    yield from ([one] for one in claimed if not may_share(one, capabilities))
+    together = [share for share in claimed if may_share(share, capabilities)]
+    yield from ([share] for share in claimed if not may_share(share, capabilities))
     yield from (together[start : start + capabilities.batch] for start in range(0, len(together), capabilities.batch))

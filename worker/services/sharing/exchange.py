@@ -41,7 +41,7 @@ async def exchange(adapter: Adapter, together: Sequence[ClaimedShare], deadline:
     """
     with bounded(deadline) as bound:
         try:
-            return await _answered(adapter, together, deadline)
+            return await _try_exchange(adapter, together, deadline)
         except ProviderError as error:
             failure = error
         except TimeoutError:
@@ -54,7 +54,7 @@ async def exchange(adapter: Adapter, together: Sequence[ClaimedShare], deadline:
     return [(claimed, _failed(claimed, failure)) for claimed in together]
 
 
-async def _answered(adapter: Adapter, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
+async def _try_exchange(adapter: Adapter, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
     if asyncio.get_running_loop().time() >= deadline:
         raise NotSentError(adapter.name, FailureCode.DEADLINE_PASSED)
     async with asyncio.timeout_at(deadline):

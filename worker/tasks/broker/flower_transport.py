@@ -1,6 +1,6 @@
-"""kombu's Redis transport for Flower: events and answers are built again before Celery reads them.
+"""kombu's Redis transport for Flower: events and answers are rebuilt before Celery reads them.
 
-Celery and kombu log what they cannot read of an event with its values, and take a sender's clock over.
+Celery and kombu log the values of an event that they cannot read, and adopt a sender's clock.
 """
 
 import re
@@ -21,7 +21,7 @@ class OnlookingChannel(kombu_redis.Channel):
     """A channel to Redis that hears events."""
 
     def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
-        """Put events of our own making in an event's place, or nothing."""
+        """Replace a message by its rebuilt events, or by None."""
         payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
         if isinstance(payload["data"], bytes):
             payload["data"] = rebuild(
@@ -36,7 +36,7 @@ class OnlookingTransport(kombu_redis.Transport):
     Channel = OnlookingChannel
 
     def _deliver(self, message: Any, queue: str) -> None:
-        """Deliver an answer to one of Flower's questions with its ticket, and without any other header."""
+        """Deliver an answer to one of Flower's questions with its ticket and no other header."""
         if queue.endswith(f".{REPLIES}"):
             headers = message.get("headers") if isinstance(message, dict) else None
             ticket = headers.get("ticket") if isinstance(headers, dict) else None
@@ -47,6 +47,6 @@ class OnlookingTransport(kombu_redis.Transport):
 
 
 def look_on() -> None:
-    """Have every connection of this process be of this kind."""
+    """Make every connection of this process use this transport."""
     path = f"{__name__}:{OnlookingTransport.__name__}"
     TRANSPORT_ALIASES.update(redis=path, rediss=path)

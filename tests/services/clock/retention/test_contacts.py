@@ -212,7 +212,7 @@ def test_those_with_permits_are_passed_over_and_each_purge_goes_on_where_the_las
 
 
 def test_all_who_are_due_are_forgotten_in_slices_as_long_as_there_is_time(hub, evidence, tell, due, monkeypatch):
-    monkeypatch.setattr(retention, "FORGOTTEN", 2)
+    monkeypatch.setattr(retention, "RESIDENTS_AT_ONCE", 2)
     for number in range(5):
         tell(f"r-{number}")
     purge(hub, due, until=0)
