@@ -1,6 +1,6 @@
 """The calendar over a million permits: finding, deciding and sending reminders, and a night in which many terms end.
 
-The clock stands still while something is measured that it would start by itself.
+The clock is stopped while work is measured that it would start by itself.
 """
 
 import logging
@@ -56,7 +56,7 @@ def measure(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def _deciding(hub: Hub, permits: int) -> list[Figure]:
-    """Decide all that matters today, slice after slice; the first city ever to be reminded has a pile of it."""
+    """Decide all reminders of today, slice by slice; on a city's first day they are many."""
     process = psutil.Process()
     before, slices, planned, seconds = process.memory_info().rss, 0, 0, 0.0
     while True:
@@ -81,7 +81,7 @@ def _deciding(hub: Hub, permits: int) -> list[Figure]:
 
 
 def _finding(hub: Hub, permits: int) -> list[Figure]:
-    """Look for what is due while nothing is: what the clock does again and again, all day."""
+    """Find due work when there is none, as the clock does all day."""
     today, month = hub.today(), timedelta(days=30)
     named: dict[str, Callable[[], object]] = {
         "reminders": lambda: decide(hub, today),
@@ -107,7 +107,7 @@ def _milliseconds(what: Callable[[], object]) -> float:
 
 
 def _sending(ground: Ground) -> Figure:
-    """Let the worker of reminders send what is due to the mailbox's server."""
+    """Let the worker of reminders send the due ones to the mailbox's server."""
     each: list[float] = []
     left, at = int(ground.scalar(DUE)), time.perf_counter()
     while left:
@@ -120,7 +120,7 @@ def _sending(ground: Ground) -> Figure:
 
 
 def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
-    """Let many terms be over at once; meanwhile residents withdraw consent and change vehicles, one at a time."""
+    """End many terms at once; meanwhile residents withdraw consent and change vehicles, one at a time."""
     inhabitants = ground.sharing(400 if ends == ENDS else 60)
     with _clock_stopped(ground):
         end_terms(ground, ends, [*APPS, METERS])
@@ -148,7 +148,7 @@ def _left(ground: Ground) -> int:
 
 
 def _change_vehicle(ground: Ground, one: Inhabitant) -> float:
-    """Change a permit's vehicle; return the milliseconds until every app has confirmed to hold the new plate."""
+    """Change a permit's vehicle; return the milliseconds until every app has confirmed the new plate."""
     job = ground.hub.job(
         "permit.change_vehicle", resident_id=one.resident_id, permit_id=one.permit_id, plate=ground.plate()
     )

@@ -1,4 +1,4 @@
-"""Jobs: how long one takes, how many go through the queue, how fast permits are taken over."""
+"""Jobs: how long one takes, how many go through the queue, how fast permits are imported."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def measure_receipt(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure jobs through the queue against `hub.ping` through the same queue, worker and result backend, in turn."""
+    """Measure jobs through the queue, in turn with `hub.ping` through the same queue, worker and result backend."""
     rounds, number = (2, 300) if quick else (5, 800)
     ping_rates: list[float] = []
     job_rates: list[float] = []
@@ -61,7 +61,7 @@ def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def measure_import(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure imports of a thousand permits each, a few of them queued at once."""
+    """Measure imports of a thousand permits each, with a few queued at once."""
     rounds, at_once = (2, 2) if quick else (5, 4)
     each = []
     for _ in range(rounds):
@@ -76,7 +76,7 @@ def measure_import(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def _mixed(ground: Ground, number: int) -> list[Job]:
-    """Write out jobs of several kinds, each about a resident of its own."""
+    """Return jobs of several kinds, each about its own resident."""
     kinds: Sequence[Callable[[Ground, Inhabitant], Job]] = (_contact, _vehicle, _address, _request, _allow)
     return [kinds[place % len(kinds)](ground, one) for place, one in enumerate(ground.inhabitants(number))]
 
@@ -126,7 +126,7 @@ def _wired(job: Job) -> tuple[UUID, str]:
 
 
 def _ping() -> tuple[UUID, str]:
-    """Write out a no-op: the client's own message, without an argument."""
+    """Return a no-op: the client's own message, without an argument."""
     task_id = uuid4()
     item = json.loads(list_item("hub.ping", task_id, "", "jobs", "bench"))
     item["body"] = base64.b64encode(json.dumps([[], {}, EMBED]).encode()).decode()
@@ -134,7 +134,7 @@ def _ping() -> tuple[UUID, str]:
 
 
 def _drained(ground: Ground, wired: Sequence[tuple[UUID, str]]) -> float:
-    """Put all messages on the queue at once; return how many results a second came of them."""
+    """Put all messages on the queue at once; return the results per second."""
     prefix = ground.stack.environment["PERMIT_HUB_REDIS_PREFIX"]
     names = [prefix + result_name(task_id) for task_id, _ in wired]
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The residents' web app: views a second, how soon open pages hear of a change, how soon a click shows the decision."""
+"""The residents' web app: views per second, the delay of events in open pages, the delay of a click."""
 
 import asyncio
 import base64
@@ -94,7 +94,7 @@ async def _events(ground: Ground, inhabitants: Sequence[Inhabitant], number: int
 
 
 async def _listen(ground: Ground, session: aiohttp.ClientSession, one: Inhabitant, heard: asyncio.Queue[float]) -> None:
-    while True:  # as a browser does, where the hub had no time yet to make 300 spaces at once
+    while True:  # as a browser does, when the hub has no time yet to make 300 spaces at once
         async with session.get("/evenements", headers=_cookie(ground, one)) as answer:
             async for line in answer.content:
                 if line.startswith(b"data:"):
@@ -135,7 +135,7 @@ def _url(ground: Ground) -> str:
 
 
 def _cookie(ground: Ground, one: Inhabitant) -> dict[str, str]:
-    """Return the header of a resident who is signed in, as the app itself would have signed it."""
+    """Return the cookie of a signed-in resident, signed as the app itself does."""
     resident = {"resident_id": one.resident_id, "name": "", "residence_verified": True, "vehicle_verified": True}
     session = base64.b64encode(
         json.dumps({"resident": resident, "since": int(time.time()), "seen": int(time.time())}).encode()

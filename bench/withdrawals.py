@@ -1,4 +1,4 @@
-"""Withdrawals of consent: how long until every provider has confirmed to hold nothing, and until it held nothing."""
+"""Withdrawals of consent: the time until every provider has confirmed the removal, and until the data was gone."""
 
 import time
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ REFERENCES = "SELECT provider, reference FROM shares WHERE permit_id = %s AND pr
 
 
 def measure_idle(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure with nothing else to do."""
+    """Measure withdrawals without other work."""
     confirmed, removed = withdraw(ground, ground.sharing(40 if quick else 300))
     return [
         *times("withdrawal, 4 confirmed", confirmed, median_target=IDLE_MEDIAN_MS, p99_target=IDLE_P99_MS),
@@ -23,7 +23,7 @@ def measure_idle(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure while a backlog of due shares of urgency 2 is being pushed."""
+    """Measure withdrawals while a backlog of shares of urgency 2 is being sent."""
     inhabitants = ground.sharing(30 if quick else 200)
     backlog = QUICK_BACKLOG if quick else BACKLOG
     make_due(ground, backlog)
@@ -68,7 +68,7 @@ def withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[fl
 
 
 def _removed_at(ground: Ground, one: Inhabitant) -> list[float]:
-    """Return when each provider carried out the removal, in milliseconds of the machine's monotonic clock."""
+    """Return when each provider applied the removal, in milliseconds of the machine's monotonic clock."""
     found = []
     for provider, reference in ground.database.execute(REFERENCES, [one.permit_id, list(APPS)]).fetchall():
         requests = ground.control.requests(provider, reference)
