@@ -138,7 +138,7 @@ OVERTAKEN = [
 
 @example(OVERTAKEN)
 @given(st.lists(STEPS, min_size=20, max_size=60))
-def test_what_is_held_is_always_told(steps: list[tuple[str, str | None]]) -> None:
+def test_every_holding_is_in_the_history(steps: list[tuple[str, str | None]]) -> None:
     world = World()
     for step, what in steps:
         world.do(step, what)
@@ -151,7 +151,7 @@ def test_what_is_held_is_always_told(steps: list[tuple[str, str | None]]) -> Non
 
 
 @given(st.lists(STEPS, min_size=20, max_size=60))
-def test_what_was_removed_in_the_end_is_told_to_be_removed(steps: list[tuple[str, str | None]]) -> None:
+def test_a_final_removal_is_in_the_history(steps: list[tuple[str, str | None]]) -> None:
     world = World()
     for step, what in [*steps, ("want", "")]:
         world.do(step, what)

@@ -96,7 +96,9 @@ def check_invariants(before: Permit, after: Permit) -> None:
 
 @settings(max_examples=300)
 @given(profiles, st.booleans(), st.lists(st.tuples(waits, attempts), max_size=25))
-def test_over_any_life(tariffs: Tariffs, profile: str, verified: bool, steps: list[tuple[int, Attempt]]) -> None:
+def test_a_card_offers_exactly_the_transitions_that_are_accepted(
+    tariffs: Tariffs, profile: str, verified: bool, steps: list[tuple[int, Attempt]]
+) -> None:
     today = START
     permit = life.request(
         permit_id=UUID(int=1),

@@ -71,18 +71,18 @@ def typed(draw: st.DrawFn, plate: str) -> str:
 
 
 @given(plates, countries, st.data())
-def test_no_decoration_of_a_plate_without_a_division_changes_its_key(plate: str, country: str, data: st.DataObject):
+def test_decorating_an_undivided_plate_does_not_change_its_key(plate: str, country: str, data: st.DataObject):
     assert key(data.draw(typed(plate)), country) == key(plate, country)
 
 
 @given(plates, st.sampled_from(["FR", "SE", "UA", "MA", "GB"]), st.data())
-def test_separators_change_no_key_where_they_mean_nothing(plate: str, country: str, data: st.DataObject):
+def test_separators_without_meaning_do_not_change_the_key(plate: str, country: str, data: st.DataObject):
     separated = "".join(data.draw(anything) + data.draw(typed(character)) for character in plate)
     assert key(separated + data.draw(anything), country) == key(plate, country)
 
 
 @pytest.mark.parametrize("character", INVISIBLE, ids=lambda c: f"U+{ord(c):04X}")
-def test_what_nobody_sees_is_dropped(character: str):
+def test_invisible_characters_are_dropped(character: str):
     assert parse(f"{character}AB-1{character}23{character}-CD{character}", "FR").normalised == "AB123CD"
 
 
@@ -115,7 +115,7 @@ def test_a_german_division_counts_however_it_is_typed(district, own, number, suf
 
 
 @given(plates, st.integers(0, MAX_LENGTH - 1), st.sampled_from(LETTERS + DIGITS + "ÄÖÜÅÆØБДЖب"))
-def test_one_other_letter_or_digit_is_another_plate(plate: str, place: int, other: str):
+def test_one_different_letter_or_digit_makes_another_plate(plate: str, place: int, other: str):
     place %= len(plate)
     assume(plate[place] != other)
     changed = plate[:place] + other + plate[place + 1 :]
@@ -187,7 +187,7 @@ def test_letters_that_look_alike_are_one(one: str, other: str, country: str):
         ("W-UAB 1", "WU-AB 1", "AT"),
     ],
 )
-def test_what_differs_stays_apart(one: str, other: str, country: str):
+def test_different_plates_have_different_keys(one: str, other: str, country: str):
     assert key(one, country) != key(other, country)
 
 
@@ -205,7 +205,7 @@ def test_what_differs_stays_apart(one: str, other: str, country: str):
         ("A-B 1234", "FR", 0),
     ],
 )
-def test_a_division_counts_where_it_tells_two_plates_apart(raw: str, country: str, expected: int):
+def test_a_division_counts_where_it_distinguishes_two_plates(raw: str, country: str, expected: int):
     assert division(parse(raw, country)) == expected
 
 
@@ -243,7 +243,7 @@ def test_a_plate_is_shown_as_it_is_written(raw: str, country: str, written: str)
         ("AA-12-BB", "PT"), ("AA 1234 BB", "UA"), ("77781-ب-9", "MA"),
     ],
 )  # fmt: skip
-def test_an_ordinary_plate_is_not_asked_about(raw: str, country: str):
+def test_an_ordinary_plate_is_not_unusual(raw: str, country: str):
     assert not is_unusual(parse(raw, country))
 
 
@@ -259,7 +259,7 @@ def test_an_ordinary_plate_is_not_asked_about(raw: str, country: str):
         ("ABC", "SE"),
     ],
 )
-def test_a_plate_that_is_odd_for_its_country_or_may_be_two_is_asked_about(raw: str, country: str):
+def test_a_plate_that_is_odd_or_ambiguous_is_unusual(raw: str, country: str):
     assert is_unusual(parse(raw, country))
 
 

@@ -25,7 +25,7 @@ def removals(stack: Stack, person: Person, wanted: frozenset[str], seconds: floa
     return confirmed
 
 
-def test_a_to_b_with_a_lost_answer_and_back_ends_with_a(stack: Stack) -> None:
+def test_changing_the_plate_forth_and_back_over_a_lost_answer_ends_with_the_first_plate(stack: Stack) -> None:
     (person,) = people(stack, 1)
     person.shares()
     for provider in EVERYWHERE:
@@ -39,7 +39,7 @@ def test_a_to_b_with_a_lost_answer_and_back_ends_with_a(stack: Stack) -> None:
     assert holders(stack, person.plate("B")) == NOWHERE
 
 
-def test_nobody_is_told_removed_before_what_is_applied_late_was_removed_again(stack: Stack) -> None:
+def test_no_removal_is_published_before_a_late_put_is_removed_again(stack: Stack) -> None:
     (person,) = people(stack, 1)
     for provider in EVERYWHERE:
         misbehaves(stack, provider, Kind.LATE, delay_ms=SETTLE_SECONDS * 700)
@@ -53,7 +53,7 @@ def test_nobody_is_told_removed_before_what_is_applied_late_was_removed_again(st
     assert holders(stack, person.plate()) == NOWHERE
 
 
-def test_a_provider_that_is_down_holds_up_no_other_and_follows_alone(stack: Stack, record_property: Note) -> None:
+def test_a_provider_that_is_down_delays_no_other_and_recovers_by_itself(stack: Stack, record_property: Note) -> None:
     alike, person = people(stack, 2)
     for one in (alike, person):
         one.shares()

@@ -64,7 +64,7 @@ def lost(stack: Stack, jobs: Iterable[Job], wait: float) -> list[Job]:
     return without
 
 
-def test_a_redis_flushed_in_the_middle_of_a_run_loses_nothing_but_time(stack: Stack, record_property: Note) -> None:
+def test_a_redis_flushed_during_a_run_loses_no_change(stack: Stack, record_property: Note) -> None:
     town = people(stack, 24)
     allow_everything(stack, town)
     refusing, moving = town[:12], town[12:]
@@ -98,7 +98,7 @@ def test_a_redis_flushed_in_the_middle_of_a_run_loses_nothing_but_time(stack: St
         assert held_plates(stack, provider) & ours == final
 
 
-def test_workers_go_on_with_a_redis_that_was_stopped_and_started_again(stack: Stack, record_property: Note) -> None:
+def test_workers_resume_after_redis_was_stopped_and_started(stack: Stack, record_property: Note) -> None:
     taken, queued, later = town = people(stack, 3)
     allow_everything(stack, town)
     stack.converges()

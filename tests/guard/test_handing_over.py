@@ -42,7 +42,7 @@ def consumer(run: Callable[..., None], *urls: str) -> Iterator[BaseProcess]:
 
 @pytest.mark.parametrize("answer", [1, 2], ids=["told of a message", "handed a message"])
 @pytest.mark.parametrize("arrives", [False, True], ids=["before it hears", "after it heard"])
-def test_nothing_is_lost_or_done_twice(
+def test_a_worker_killed_while_taking_a_message_loses_none_and_repeats_none(
     store: redis.Redis, redis_url: str, answer: int, arrives: bool, record_property: Any
 ) -> None:
     target = int(re.findall(r":(\d+)/", redis_url)[0])
@@ -76,7 +76,7 @@ RIGHTS = (
 )
 
 
-def test_these_rights_are_enough_to_take_messages_and_put_them_back(store: redis.Redis, redis_url: str) -> None:
+def test_the_documented_redis_rights_suffice_to_take_and_put_back_messages(store: redis.Redis, redis_url: str) -> None:
     taken, waiting = Raw(), Raw()
     store.hset(f"{PREFIX}taken", "left", f"{QUEUE}\n".encode() + taken.item())
     store.zadd(f"{PREFIX}taken_index", {"left": 1})

@@ -33,23 +33,23 @@ def put_backlog_and_withdrawal(stage: Stage, want: Want) -> None:
     stage.put({**backlog, WITHDRAWN: withdrawn})
 
 
-def test_a_withdrawal_overtakes_older_routine_work(stage):
+def test_a_withdrawal_is_claimed_before_older_routine_shares(stage):
     put_backlog_and_withdrawal(stage, REAL.want)
     assert stage.claim_first(1, Urgency.ROUTINE) == [WITHDRAWN]
 
 
-def test_slots_kept_for_consent_take_nothing_else(stage):
+def test_slots_kept_for_consent_claim_no_other_shares(stage):
     put_backlog_and_withdrawal(stage, REAL.want)
     assert stage.claim_first(BACKLOG, Urgency.CONSENT) == [WITHDRAWN]
 
 
-def test_a_withdrawal_whose_urgency_is_ignored_is_seen_to_wait(stage):
+def test_a_claim_order_without_urgency_is_detected(stage):
     put_backlog_and_withdrawal(stage, urgency_ignored)
     assert WITHDRAWN not in stage.claim_first(BACKLOG, Urgency.ROUTINE)
     assert not stage.claim_first(1, Urgency.CONSENT)
 
 
-def test_of_equal_urgency_the_oldest_is_first(stage):
+def test_shares_of_equal_urgency_are_claimed_oldest_first(stage):
     stage.put(
         {
             number: REAL.want(UNKNOWN, Urgency.CHANGE, AN_HOUR_AGO + timedelta(minutes=minutes))

@@ -56,12 +56,12 @@ def test_no_order_of_operations_and_invalidations_breaks_a_promise(waiting):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_no_order_of_events_breaks_a_promise_with(part):
+def test_no_order_of_events_breaks_a_promise_in_this_variant(part):
     ticks, scope = PARTS[part]
     assert_kept(explore(REAL, ticks, scope), stalls=scope.stalls)
 
 
-def test_the_whole_space_was_seen(exploration, waiting):
+def test_the_exploration_covers_the_whole_space(exploration, waiting):
     worlds = exploration.worlds
     assert len(worlds) > 250_000
     assert any(not world.decisions and all(world.strays) for world in worlds)
@@ -69,7 +69,7 @@ def test_the_whole_space_was_seen(exploration, waiting):
     assert acts_in(exploration) | acts_in(waiting) | {Act.CARRY_OUT} == set(Act)
 
 
-def test_a_removal_is_told_beside_a_stray_removal_and_no_put_beside_any_stray(exploration, waiting):
+def test_a_removal_is_final_beside_a_stray_removal_and_a_put_is_provisional_beside_any_stray(exploration, waiting):
     rows = [row for explored in (exploration, waiting) for row in explored.rows.rows]
     told = {(row.payload, row.settled, row.puts_settled) for row in rows if row.payload is not None}
     assert told == {(NONE, True, True), (NONE, False, True), (A, True, True), (B, True, True)}
@@ -78,7 +78,7 @@ def test_a_removal_is_told_beside_a_stray_removal_and_no_put_beside_any_stray(ex
     assert any(put < unsettled for put, unsettled in later)
 
 
-def test_every_fate_of_an_operation_was_seen(waiting):
+def test_the_exploration_covers_every_outcome_of_an_operation(waiting):
     operations = {world.operation for world in waiting.worlds if world.operation}
     assert {(bool(operation.air), operation.done) for operation in operations} == {
         (True, False),  # under way

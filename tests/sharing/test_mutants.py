@@ -16,7 +16,7 @@ def test_a_mutant_is_caught(name):
     assert counterexample.startswith(f"promise {promise}:"), counterexample
 
 
-def test_a_counterexample_tells_the_whole_way():
+def test_a_counterexample_shows_every_step():
     rules, _, scope = MUTANTS["no settling"]
     lines = explore(rules, Ticks(), scope).counterexample().splitlines()
     assert (

@@ -132,7 +132,7 @@ def anne(upstream, words, hub, today, twins, deliver) -> dict[str, UUID]:
     return permits
 
 
-def test_nothing_of_all_that_was_known_is_found_anywhere(
+def test_an_erasure_leaves_no_trace_of_the_residents_data(
     upstream, anne, words, stored, file, evidence, hub, deliver, until
 ):
     before = stored()
@@ -152,7 +152,7 @@ def test_nothing_of_all_that_was_known_is_found_anywhere(
     assert words.found_in(stored()) == []
 
 
-def test_nothing_of_what_time_does_later_brings_it_back(upstream, anne, words, stored, file, hub, today):
+def test_later_calendar_work_restores_no_erased_data(upstream, anne, words, stored, file, hub, today):
     upstream.applied("resident.erase")
     for day in (today, today + timedelta(days=40), today + timedelta(days=500)):
         advance(hub, day)
@@ -165,7 +165,7 @@ def test_nothing_of_what_time_does_later_brings_it_back(upstream, anne, words, s
     assert file.shown(words.all) == []
 
 
-def test_refused_jobs_leave_nothing_of_what_they_said(upstream, anne, words, stored):
+def test_refused_jobs_leave_no_trace_of_their_data(upstream, anne, words, stored):
     """What only a refused job said is nowhere, also of a resident who stays."""
     before = len(words.all)
     for _ in range(2):

@@ -34,7 +34,7 @@ def own_hub(settings, own_servers, wake_ups) -> Iterator[Hub]:
         yield hub
 
 
-def test_a_rewrite_that_fails_is_said_once_and_asked_for_again(own_hub, own_servers, evidence, word, today, cleared):
+def test_a_failed_rewrite_is_logged_once_and_requested_again(own_hub, own_servers, evidence, word, today, cleared):
     upstream, file = Upstream(own_hub, today), File(own_hub.live.client, own_servers.data / "valkey")
     upstream.applied("resident.update_contact", name=word, email="anne@example.fr")
     upstream.active(address={"ban_id": "b", "label": word})

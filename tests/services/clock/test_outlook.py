@@ -20,7 +20,7 @@ from worker.services.reminders.decide import decide
 LONGEST = 135  # days, until all that the street has has come about
 
 
-def test_what_is_foretold_of_today_is_exactly_what_the_hub_then_does(hub, street, evidence, today):
+def test_the_outlook_for_today_is_exactly_what_the_hub_then_does(hub, street, evidence, today):
     street.settle()
     counts, concerned = foretold(hub, today, today)
     done = doings(evidence, hub, today)
@@ -30,7 +30,7 @@ def test_what_is_foretold_of_today_is_exactly_what_the_hub_then_does(hub, street
     assert foretold(hub, today, today) == (Counter(), [])
 
 
-def test_what_is_foretold_of_each_later_day_is_what_the_hub_does_when_it_has_come(hub, street, evidence, today):
+def test_the_outlook_for_each_later_day_is_what_the_hub_does_then(hub, street, evidence, today):
     street.settle()
     days = [today + timedelta(days=day) for day in range(LONGEST)]
     before = {day: foretold(hub, day, today) for day in days}
@@ -47,7 +47,7 @@ def test_what_is_foretold_of_each_later_day_is_what_the_hub_does_when_it_has_com
     assert {what.days_ahead for what in everything if what.doing is Doing.EXPIRY} == {60, 30, 7, 0, -1}
 
 
-def test_each_day_of_the_outlook_has_what_is_foretold_of_it_and_a_day_with_nothing_is_left_out(hub, street, today):
+def test_each_day_of_the_outlook_has_its_actions_and_empty_days_are_left_out(hub, street, today):
     street.settle()
     overdue, *later = foretell(hub, today, today + timedelta(days=30))
     first = foretold(hub, today, today)[0]
@@ -76,7 +76,7 @@ def test_a_term_that_ends_lapses_the_day_after_unless_it_is_renewed(hub, street,
     assert Doing.LAPSE not in {what.doing for what in foretold(hub, last, today)[0]}
 
 
-def test_what_is_not_active_or_erased_comes_to_no_end(hub, street, today):
+def test_closed_or_erased_permits_are_not_in_the_outlook(hub, street, today):
     for status in ("ended", "cancelled_by_resident"):
         street.ends_in(f"r-{status}", 5, status=status)
     street.ends_in("r-erased", 5)
@@ -85,9 +85,7 @@ def test_what_is_not_active_or_erased_comes_to_no_end(hub, street, today):
 
 
 @pytest.mark.parametrize("why", ["wants none", "address refused", "no address"])
-def test_whoever_is_not_to_be_reminded_is_not_counted_and_the_permit_lapses_all_the_same(
-    hub, street, evidence, today, why
-):
+def test_the_outlook_counts_no_reminder_for_residents_without_reminders(hub, street, evidence, today, why):
     street.ends_in("r-1", 40, reached=why != "no address")
     if why == "wants none":
         street.upstream.applied("resident.choose_reminders", "r-1", channel="none")
@@ -97,12 +95,12 @@ def test_whoever_is_not_to_be_reminded_is_not_counted_and_the_permit_lapses_all_
     assert whole == {What(Doing.LAPSE): 1}
 
 
-def test_what_lapsed_long_ago_and_was_acted_on_is_not_counted_again(hub, street, today):
+def test_a_lapse_already_applied_is_not_counted_again(hub, street, today):
     street.ends_in("r-1", -40)
     assert foretell(hub, today, today + timedelta(days=90)) == []
 
 
-def test_what_is_decided_already_is_not_counted_again_and_what_follows_still_is(hub, street, today):
+def test_a_decided_reminder_is_not_counted_again_and_later_ones_are(hub, street, today):
     street.ends_in("r-1", 20)
     assert reminders_of(hub, today, today) == [30]
     while decide(hub, today):
@@ -111,9 +109,7 @@ def test_what_is_decided_already_is_not_counted_again_and_what_follows_still_is(
     assert reminders_of(hub, today + timedelta(days=13), today) == [7]
 
 
-def test_a_term_that_was_looked_at_while_nobody_could_be_reached_is_not_foretold_as_the_hub_looks_once(
-    hub, street, evidence, today
-):
+def test_a_term_decided_while_its_resident_had_no_address_is_not_in_the_outlook(hub, street, evidence, today):
     street.ends_in("r-1", 20)
     evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     assert not doings(evidence, hub, today)
@@ -123,7 +119,7 @@ def test_a_term_that_was_looked_at_while_nobody_could_be_reached_is_not_foretold
     assert reminders_of(hub, today + timedelta(days=13), today) == [7]
 
 
-def test_a_changed_schedule_is_foretold_as_it_is_then_decided(hub, street, evidence, today):
+def test_the_outlook_follows_a_changed_schedule(hub, street, evidence, today):
     street.ends_in("r-1", 40)
     doings(evidence, hub, today)
     changed = replace(hub, settings=hub.settings.model_copy(update={"reminder_days": (45, 14, 0)}))
@@ -136,7 +132,7 @@ def test_a_changed_schedule_is_foretold_as_it_is_then_decided(hub, street, evide
     assert reminders_of(hub, today + timedelta(days=10), today) == [30]
 
 
-def test_a_payment_is_reminded_of_before_its_request_lapses(hub, street, today):
+def test_a_payment_reminder_comes_before_its_request_lapses(hub, street, today):
     permit_id = street.asks("r-1")
     pay_by = today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)
     reminder, lapse = What(Doing.PAYMENT, 5), What(Doing.REQUEST)
@@ -146,7 +142,7 @@ def test_a_payment_is_reminded_of_before_its_request_lapses(hub, street, today):
     assert totals(one.counts for one in whole) == {reminder: 1, lapse: 1}
 
 
-def test_over_the_end_of_february_of_a_leap_year_each_day_has_what_the_hub_then_does(hub, evidence):
+def test_the_outlook_holds_over_the_end_of_february_in_a_leap_year(hub, evidence):
     first = date(2028, 2, 26)
     street = Street(hub, Upstream(hub, first), evidence)
     for days in range(6):
@@ -157,7 +153,7 @@ def test_over_the_end_of_february_of_a_leap_year_each_day_has_what_the_hub_then_
         assert (day, told_of(concerned)) == (day, doings(evidence, hub, day))
 
 
-def test_a_list_is_as_short_as_was_asked_and_counts_are_of_all(hub, street, today):
+def test_a_limited_list_still_has_the_full_counts(hub, street, today):
     for number in range(3):
         street.ends_in(f"r-{number}", 30)
     counts, concerned = foretold(hub, today, today, limit=2)
@@ -165,7 +161,7 @@ def test_a_list_is_as_short_as_was_asked_and_counts_are_of_all(hub, street, toda
     assert [one.permit_id for one in concerned] == sorted(street.permits.values())[:2]
 
 
-def test_to_foretell_changes_nothing_and_could_not(hub, street, evidence, today):
+def test_the_outlook_is_read_only(hub, street, evidence, today):
     street.settle()
     before = evidence.truth()
     foretold(hub, today, today)

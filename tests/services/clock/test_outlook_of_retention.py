@@ -52,9 +52,7 @@ def deliver_on(hub, twins, wake_ups):
     return deliver_on
 
 
-def test_of_permits_that_are_kept_for_a_month_each_day_has_what_the_hub_does_when_it_has_come(
-    hub, street, upstream, evidence, deliver_on, today
-):
+def test_the_outlook_of_retention_is_what_the_hub_then_does(hub, street, upstream, evidence, deliver_on, today):
     hub = keeping(hub, 1)
     street.settle()
     street.ends_in("r-waits-for-a-payment", -25)
@@ -76,7 +74,7 @@ def test_of_permits_that_are_kept_for_a_month_each_day_has_what_the_hub_does_whe
 
 
 @pytest.mark.parametrize("ended", [-1, -40, -365])
-def test_a_permit_is_forgotten_the_day_after_it_was_kept_for_a_year(hub, street, today, ended):
+def test_a_permit_is_anonymised_the_day_after_a_year(hub, street, today, ended):
     permit_id = street.ends_in("r-1", ended, reached=False)
     last = add_months(today + DAY * ended, 12)
     assert forgotten(hub, last + DAY, today) == {permit_id: last}
@@ -86,9 +84,7 @@ def test_a_permit_is_forgotten_the_day_after_it_was_kept_for_a_year(hub, street,
 
 
 @pytest.mark.parametrize(("versions", "holds"), [((1, True)), ((1, None)), ((2, False))])
-def test_what_a_provider_may_still_hold_is_not_foretold_before_it_is_removed(
-    hub, street, evidence, today, versions, holds
-):
+def test_the_outlook_leaves_out_permits_that_a_provider_may_hold(hub, street, evidence, today, versions, holds):
     permit_id = street.ends_in("r-1", -40, reached=False)
     day = add_months(today - DAY * 40, 12) + DAY
     evidence.query(SHARE, permit_id, versions, holds)
@@ -97,19 +93,19 @@ def test_what_a_provider_may_still_hold_is_not_foretold_before_it_is_removed(
     assert list(forgotten(hub, day, today)) == [permit_id]
 
 
-def test_what_is_in_force_is_foretold_as_its_providers_remove_it_when_it_lapses(hub, street, evidence, today):
+def test_the_outlook_assumes_that_providers_remove_a_lapsed_permit(hub, street, evidence, today):
     permit_id = street.ends_in("r-1", 0, reached=False)
     assert evidence.value("SELECT count(*) FROM shares WHERE holds IS NOT FALSE OR confirmed_version < wanted_version")
     assert list(forgotten(hub, add_months(today, 12) + DAY, today)) == [permit_id]
 
 
-def test_a_request_that_is_not_paid_is_kept_from_the_day_it_is_given_up(hub, street, today):
+def test_an_unpaid_request_is_kept_from_the_day_it_lapses(hub, street, today):
     permit_id = street.asks("r-1", reached=False)
     last = add_months(today + DAY * (hub.tariffs.unpaid_lapses_after_days + 1), 12)
     assert forgotten(hub, last + DAY, today) == {permit_id: last}
 
 
-def test_a_renewal_that_is_not_paid_puts_it_off_to_the_day_on_which_it_is_given_up(hub, upstream, street, today):
+def test_an_unpaid_renewal_delays_anonymisation_until_it_lapses(hub, upstream, street, today):
     permit_id = street.ends_in("r-1", -360, reached=False)
     street.renews("r-1", paid=False)
     pay_by = today + DAY * hub.tariffs.unpaid_lapses_after_days
@@ -117,7 +113,7 @@ def test_a_renewal_that_is_not_paid_puts_it_off_to_the_day_on_which_it_is_given_
     assert forgotten(hub, add_months(today - DAY * 360, 12) + DAY, today) == {}
 
 
-def test_what_is_erased_open_or_forgotten_is_not_forgotten_again(hub, street, upstream, evidence, today):
+def test_erased_open_or_anonymised_permits_are_not_in_the_outlook_of_retention(hub, street, upstream, evidence, today):
     street.ends_in("r-1", -40)
     upstream.applied("resident.erase", "r-1")
     upstream.request("r-2", verified=UNVERIFIED)
@@ -126,14 +122,14 @@ def test_what_is_erased_open_or_forgotten_is_not_forgotten_again(hub, street, up
     assert totals(one.counts for one in foretell(hub, today, today + DAY * 3_000)) == {}
 
 
-def test_what_should_have_been_forgotten_long_ago_is_overdue_and_is_forgotten_today(hub, street, today):
+def test_an_overdue_anonymisation_is_done_today(hub, street, today):
     permit_id = street.ends_in("r-1", -500, reached=False)
     (overdue,) = foretell(hub, today, today + DAY * 30)
     assert (overdue.first, overdue.counts) == (None, {FORGET: 1})
     assert list(forgotten(hub, today, today)) == [permit_id]
 
 
-def test_a_day_of_29_february_is_kept_to_28_february(hub, evidence, street):
+def test_a_retention_from_29_february_ends_on_28_february(hub, evidence, street):
     leap = Upstream(hub, street.today.replace(year=2028, month=2, day=29))
     terms = [{"first_day": leap.day(-99), "last_day": leap.day(0)}]
     leap.take_over(leap.row("r-1", terms=terms))

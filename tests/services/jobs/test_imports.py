@@ -48,7 +48,7 @@ def test_each_row_has_its_own_result(upstream, evidence):
     assert evidence.written("r-gone")[-1][1] == "resident.erased"
 
 
-def test_the_seeds_cards_come_as_they_are(upstream, evidence, today):
+def test_the_seeds_cards_are_imported_unchanged(upstream, evidence, today):
     rows = [
         upstream.row(plate={"raw": "EF-367-QS"}),
         upstream.row(
@@ -80,7 +80,7 @@ def test_an_import_drops_the_document_and_leaves_it_to_the_next_reader(upstream,
     assert [event.sequence for event in evidence.told(BOB)] == [1]
 
 
-def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence, wake_ups):
+def test_an_import_shares_as_routine_where_consent_exists(upstream, evidence, wake_ups):
     upstream.allow()
     upstream.allow(BOB, providers=("easypark",))
     mine, bobs = upstream.row(), upstream.row(BOB)

@@ -215,7 +215,7 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
 }
 
 
-def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, wake_ups, subtests):
+def test_a_job_that_contradicts_the_truth_is_refused_and_changes_nothing(town, evidence, wake_ups, subtests):
     before, shown, woken = evidence.truth(), evidence.space(ANNE), list(wake_ups)
     for name, (submit, code, field) in AGAINST_THE_TRUTH.items():
         with subtests.test(name):
@@ -229,14 +229,14 @@ def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, 
     assert evidence.refused_messages() == []
 
 
-def test_a_refusal_for_a_stranger_leaves_no_trace_of_one(upstream, evidence):
+def test_a_refused_job_creates_no_resident(upstream, evidence):
     receipt = upstream.submit("permit.request", **upstream.wish(uuid4()) | {"years": 2})
     assert receipt.outcome is Outcome.REFUSED
     assert evidence.truth()["residents"] == []
     assert evidence.space(ANNE) is None
 
 
-def test_the_right_amount_after_a_wrong_one_counts_with_the_same_reference(upstream, evidence):
+def test_a_reference_can_be_used_again_after_a_wrong_amount(upstream, evidence):
     permit_id = upstream.request()
     for cents, code in ((4499, RefusalCode.WRONG_AMOUNT), (4500, None), (4500, RefusalCode.PAYMENT_ALREADY_CONFIRMED)):
         receipt = upstream.submit("permit.confirm_payment", permit_id=permit_id, **payment("PAY-1", cents))
@@ -248,7 +248,7 @@ def test_the_right_amount_after_a_wrong_one_counts_with_the_same_reference(upstr
     assert evidence.value("SELECT count(*) FROM terms") == 1
 
 
-def test_guessed_links_leave_nothing_behind_and_are_refused_each_time(upstream, evidence):
+def test_guessed_links_are_refused_each_time_without_a_record(upstream, evidence):
     before = evidence.truth()
     job = upstream.envelope(token=uuid4())
     receipts = [upstream.send("reminders.stop", job) for _ in range(3)]

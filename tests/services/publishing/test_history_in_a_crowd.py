@@ -28,7 +28,7 @@ CROWD = """
 
 
 @pytest.mark.parametrize("statement", ["_PLATES", "_PAYMENTS", "_STEPS", "_DECISIONS", "_DISCLOSED"])
-def test_one_residents_past_is_found_by_indexes_whatever_the_crowd(hub, database, statement):
+def test_a_history_is_read_by_indexes_among_many_residents(hub, database, statement):
     with database.connect() as connection:
         connection.execute(CROWD)
     explained = text("EXPLAIN " + getattr(rows, statement).text)

@@ -62,7 +62,7 @@ def test_a_server_that_refuses_everyone_costs_a_few_addresses_and_no_reminder(ou
     assert evidence.query(PROBLEM) == [(None,)]
 
 
-def test_a_server_that_takes_others_meanwhile_is_believed(outbox, send, evidence):
+def test_refusals_count_when_the_server_accepts_other_addresses(outbox, send, evidence):
     outbox.at_once = 1
     turn = count()
     outbox.failure = lambda notice: refused(notice) if next(turn) % 2 else None
@@ -72,7 +72,7 @@ def test_a_server_that_takes_others_meanwhile_is_believed(outbox, send, evidence
     assert evidence.query(PROBLEM) == [(None,)]
 
 
-def test_addresses_that_no_server_was_asked_about_are_given_up_one_by_one(outbox, send, evidence):
+def test_impossible_addresses_are_marked_without_asking_a_server(outbox, send, evidence):
     outbox.failure = lambda _: AddressRefusedError("email", "smtputf8_not_offered")
     send()
     assert evidence.query(LEDGER) == [("unreachable", "smtputf8_not_offered", RESIDENTS)]

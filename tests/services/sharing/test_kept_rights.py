@@ -61,7 +61,7 @@ def test_a_refused_change_of_zones_leaves_the_right_in_place(held, upstream, del
     assert state() is HeldState.HELD
 
 
-def test_a_refused_change_of_plate_takes_the_right_of_the_old_plate_away(held, upstream, deliver, twin, letters):
+def test_a_refused_change_of_plate_removes_the_old_plates_right(held, upstream, deliver, twin, letters):
     upstream.applied("permit.change_vehicle", permit_id=held, plate={"raw": "EF-367-QS"})
     twin.fail(REFUSED)
     deliver(CITY)
@@ -70,7 +70,7 @@ def test_a_refused_change_of_plate_takes_the_right_of_the_old_plate_away(held, u
     assert not letter.kept
 
 
-def test_after_a_confirmed_change_of_plate_that_plates_right_is_kept(held, upstream, deliver, twin):
+def test_after_a_confirmed_change_of_plate_the_new_plates_right_is_kept(held, upstream, deliver, twin):
     upstream.applied("permit.change_vehicle", permit_id=held, plate={"raw": "EF-367-QS"})
     deliver(CITY)
     move(upstream, held)
@@ -86,7 +86,7 @@ def test_a_first_right_that_is_refused_shows_as_refused(upstream, deliver, twin,
     assert (state(), letters()[0].kept) == (HeldState.REFUSED, False)
 
 
-def test_what_an_unclear_request_may_have_put_there_is_kept(upstream, deliver, twin, evidence, change_due):
+def test_a_right_that_an_unclear_request_may_have_made_is_kept(upstream, deliver, twin, evidence, change_due):
     upstream.active()
     twin.fail(Fault(UNCLEAR.error, applied=type(UNCLEAR.applied).BEFORE))
     deliver(CITY)
@@ -107,7 +107,7 @@ def test_a_kept_right_is_removed_once_its_permit_ends(held, upstream, deliver, t
     assert evidence.query(SUBJECTS, CITY) == [(None, None)]
 
 
-def test_a_kept_right_is_brought_up_to_date_by_a_retry_and_by_the_next_change(held, upstream, deliver, twin, hub):
+def test_a_kept_right_is_updated_by_a_retry_and_by_the_next_change(held, upstream, deliver, twin, hub):
     move(upstream, held)
     twin.fail(REFUSED)
     deliver(CITY)
@@ -117,14 +117,14 @@ def test_a_kept_right_is_brought_up_to_date_by_a_retry_and_by_the_next_change(he
     assert zones(twin) == [("18C",)]
 
 
-def test_who_and_which_plate_is_kept_as_a_keyed_hash_for_the_city_alone(held, upstream, deliver, evidence):
+def test_person_and_plate_are_stored_as_a_keyed_hash_for_the_city_hub_only(held, upstream, deliver, evidence):
     upstream.allow()
     deliver()
     rows = evidence.query("SELECT provider, octet_length(held_subject) FROM shares ORDER BY provider")
     assert [(provider, length) for provider, length in rows if length is not None] == [(CITY, 32)]
 
 
-def test_many_refusals_with_one_code_are_one_alarm_and_one_group(upstream, deliver, twin, hub):
+def test_many_refusals_with_one_code_raise_one_alarm(upstream, deliver, twin, hub):
     upstream.take_over(*(upstream.row() for _ in range(30)))
     twin.capabilities = hub.capabilities[CITY]
     answers = [REFUSED.error] * 30

@@ -69,7 +69,7 @@ def opened(upstream, twin, drain, provider):
     return len(twin.calls)
 
 
-def test_failures_in_a_row_open_the_breaker_and_nothing_more_is_sent(opened, twin, drain, evidence):
+def test_failures_in_a_row_open_the_breaker_and_stop_sending(opened, twin, drain, evidence):
     drain()
     assert len(twin.calls) == opened
     assert events(evidence) == ["provider.breaker_opened"]
@@ -117,7 +117,7 @@ def test_a_probe_is_one_request_and_a_removal_first(upstream, opened, twin, drai
         assert twin.calls[-1].put is None
 
 
-def test_a_probe_that_nobody_ended_is_made_again(opened, twin, drain, change):
+def test_a_probe_that_never_ended_is_made_again(opened, twin, drain, change):
     change("UPDATE providers SET breaker = 'half_open', probe_at = now() + interval '1 min'")
     change("UPDATE shares SET due_at = now()")
     drain()
@@ -127,9 +127,7 @@ def test_a_probe_that_nobody_ended_is_made_again(opened, twin, drain, change):
     assert len(twin.calls) > opened
 
 
-def test_the_first_answer_closes_the_breaker_and_what_it_held_back_is_due_at_once(
-    opened, twin, drain, change, evidence, provider
-):
+def test_the_first_answer_closes_the_breaker_and_releases_its_shares(opened, twin, drain, change, evidence, provider):
     twin.behave()
     change("UPDATE shares SET due_at = now() + interval '1 hour' WHERE failures > 0")
     change("UPDATE shares SET due_at = now() WHERE permit_id = (SELECT permit_id FROM shares LIMIT 1)")
@@ -141,7 +139,7 @@ def test_the_first_answer_closes_the_breaker_and_what_it_held_back_is_due_at_onc
     assert events(evidence) == ["provider.breaker_opened", "provider.breaker_closed"]
 
 
-def test_being_told_that_it_is_too_much_holds_the_lane_and_opens_no_breaker(upstream, twin, drain, provider, evidence):
+def test_a_throttled_lane_is_held_and_its_breaker_stays_closed(upstream, twin, drain, provider, evidence):
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(12)))
     twin.fail(THROTTLED, count=12)
@@ -166,7 +164,7 @@ def test_an_operator_can_pause_and_resume_a_provider(upstream, twin, drain, hub,
     assert events(evidence) == ["provider.paused", "provider.resumed"]
 
 
-def test_an_event_that_could_not_be_published_is_published_by_the_sweep(upstream, hub, evidence, today):
+def test_the_sweep_publishes_an_unpublished_provider_event(upstream, hub, evidence, today):
     transact(hub.engine, lambda db: providers.pause(db, PROVIDER))
     assert events(evidence) == []
     sweep(hub, today)
@@ -180,14 +178,14 @@ def test_another_process_finds_the_breaker_open(opened, quick, twin):
     assert len(twin.calls) == opened
 
 
-def test_what_a_wrong_setting_is_about_is_noted_once_and_until_it_is_right(hub, evidence):
+def test_a_wrong_setting_is_recorded_once_until_it_is_corrected(hub, evidence):
     for problem in ("PERMIT_HUB_EASYPARK_KEY is missing",) * 2 + (None,) * 2:
         transact(hub.engine, lambda db, problem=problem: providers.note_configuration(db, PROVIDER, problem))
     tell_providers(hub)
     assert events(evidence) == ["provider.unconfigured", "provider.configured"]
 
 
-def test_slots_that_are_kept_are_used_for_a_withdrawal_though_the_rate_is_used_up(upstream, quick, twin, evidence):
+def test_a_withdrawal_uses_the_kept_part_of_a_used_up_rate(upstream, quick, twin, evidence):
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(60)))
     patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 3.0}))  # on a busy machine
@@ -231,7 +229,7 @@ def events(evidence) -> list[str]:
     return [event["type"] for event in about]
 
 
-def test_a_probe_passes_over_what_needs_no_request(upstream, opened, twin, drain, change, evidence):
+def test_a_probe_skips_shares_that_need_no_request(upstream, opened, twin, drain, change, evidence):
     twin.behave()
     change("UPDATE shares SET due_at = now() + interval '1 hour'")
     empty(evidence, PROBE_LOOKS_AT // 2)

@@ -111,7 +111,7 @@ def delivery(request, quick, sandbox, upstream, evidence, monkeypatch):
     return Delivery(request.param, quick, sandbox, upstream, evidence)
 
 
-def test_what_was_put_by_a_worker_that_died_is_gone_once_it_is_withdrawn(delivery):
+def test_a_withdrawal_removes_data_put_by_a_dead_worker(delivery):
     permit_id = delivery.share()
     delivery.die_before_recording()
     delivery.until_held(["AA111AA"])
@@ -120,7 +120,7 @@ def test_what_was_put_by_a_worker_that_died_is_gone_once_it_is_withdrawn(deliver
     assert delivery.plates() == []
 
 
-def test_a_then_b_with_a_lost_answer_then_a_again_ends_with_a(delivery):
+def test_a_plate_changed_forth_and_back_over_a_lost_answer_ends_with_the_first(delivery):
     permit_id = delivery.share()
     delivery.settle()
     delivery.lose_answers_to_writes()
@@ -149,7 +149,7 @@ def test_a_then_b_with_a_lost_answer_then_a_again_ends_with_a(delivery):
         Kind.HANG,
     ],
 )
-def test_whatever_goes_wrong_the_truth_is_held_and_then_gone(delivery, kind):
+def test_after_any_misbehaviour_providers_hold_the_truth_and_then_nothing(delivery, kind):
     delivery.control.misbehave(delivery.name, kind, count=2)
     permit_id = delivery.share()
     delivery.settle()

@@ -44,7 +44,7 @@ def lane_to_sandbox(patient) -> Iterator[tuple[Lane, Callable[[], None]]]:
             runner.run(adapter.aclose())
 
 
-def test_after_the_first_seconds_nearly_nothing_times_out_and_a_withdrawal_takes_a_few_answers(
+def test_an_overloaded_provider_soon_times_out_rarely_and_withdrawals_stay_quick(
     upstream, patient, sandbox, monkeypatch, evidence, until
 ):
     for name, value in sandbox.environment.items():

@@ -118,7 +118,7 @@ def _all_days(spans):
 @pytest.mark.timeout(600)
 @settings(max_examples=12, **WATCHED)
 @given(plan=plans(days=75))
-def test_a_few_permits_are_held_and_reminded_of_as_they_should_be_over_weeks(town, plan):
+def test_a_few_permits_have_the_right_holdings_and_reminders_over_weeks(town, plan):
     with town() as opened:
         play(opened, plan, permits=5, days=75)
 
@@ -126,6 +126,6 @@ def test_a_few_permits_are_held_and_reminded_of_as_they_should_be_over_weeks(tow
 @pytest.mark.timeout(900)
 @settings(max_examples=1, **WATCHED)
 @given(plan=plans(days=THREE_YEARS, eventful=True))
-def test_a_thousand_permits_are_held_and_reminded_of_as_they_should_be_over_three_years(town, plan):
+def test_a_thousand_permits_have_the_right_holdings_and_reminders_over_three_years(town, plan):
     with town() as opened:
         play(opened, plan, permits=1_000, days=THREE_YEARS)
