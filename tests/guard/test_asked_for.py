@@ -95,7 +95,7 @@ def test_a_catalogue_request_takes_no_argument(admission: Admission, argument: o
     ],
     ids=["named arguments", "an ETA", "a retry", "an odd expiry"],
 )
-def test_a_document_request_with_extra_headers_is_refused(
+def test_a_document_request_with_named_arguments_or_control_headers_is_refused(
     admission: Admission, task: str, bent: dict[str, Any], field: str
 ) -> None:
     raw = asking(task, *(["r-1001"] if task in WITH_TEXT else []), **bent)

@@ -177,7 +177,7 @@ def test_refusing_poison_takes_little_processor_time_on_each_queue(
         assert min(spent) < most  # processor time, the least of three: a busy machine does not show in it
 
 
-def test_a_message_with_a_large_third_part_is_refused() -> None:
+def test_size_limits_grow_from_the_body_to_each_queues_message() -> None:
     assert (
         CALL_BYTES < ENVELOPE_BYTES < largest_message("upkeep") < largest_message("consent") < largest_message("jobs")
     )
