@@ -1,4 +1,4 @@
-"""Who held a resident's data, and when, by what the log of disclosures says: what is not known reads as held."""
+"""Who held a resident's data, and when, according to the log of disclosures: what is unknown reads as held."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -65,7 +65,7 @@ def test_a_request_under_way_begins_a_holding() -> None:
 
 def test_a_request_that_was_not_sent_begins_no_holding() -> None:
     assert held(put(1, (NOT_SENT, 2))) == []
-    assert held(put(1, (UNCLEAR, 5), (NOT_SENT, 6))) == []  # its sender came late, but knows
+    assert held(put(1, (UNCLEAR, 5), (NOT_SENT, 6))) == []  # its sender came late, but knows that it was not applied
     assert held(put(1, (NOT_SENT, 2)), put(3, (CONFIRMED, 4))) == [(OLD, 3, None, 1)]
 
 

@@ -1,4 +1,4 @@
-"""What a card offers is exactly what its transitions accept, at the price it shows, whatever its life was."""
+"""A card offers exactly the transitions that are accepted, at the price that they have."""
 
 from collections.abc import Callable
 from datetime import date, timedelta

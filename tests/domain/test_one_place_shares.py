@@ -1,4 +1,4 @@
-"""Whatever an adapter accepts was made from consent: one module makes it."""
+"""Only one module makes what adapters accept, and it makes it from consent."""
 
 import ast
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def modules() -> Iterator[Path]:
 
 
 def makes_shared_permits(source: str) -> bool:
-    """Say whether a module calls the class, by whatever name."""
+    """Return whether a module calls the class, under any name."""
     tree = list(ast.walk(ast.parse(source)))
     names = {NAME} | {
         alias.asname or alias.name

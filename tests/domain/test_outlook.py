@@ -1,4 +1,4 @@
-"""Each day on which something begins to matter is found, once; days are shown as days, or as weeks."""
+"""Each reminder begins to matter on one day; the outlook shows days, or weeks."""
 
 from collections import Counter
 from datetime import date, timedelta

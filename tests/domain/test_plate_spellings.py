@@ -1,4 +1,4 @@
-"""One vehicle, one key however its plate is typed; two vehicles, two keys."""
+"""One vehicle has one key for all spellings of its plate; two vehicles have two keys."""
 
 import unicodedata
 from uuid import UUID
@@ -39,7 +39,7 @@ SMALL_CAPITALS = dict(zip("ABCDEGHIJKLMNOPRSTUVWYZ", "ᴀʙᴄᴅᴇɢʜɪᴊᴋ
 
 
 def forms(character: str) -> list[str]:
-    """Return what looks like a letter or a digit, or has its value."""
+    """Return characters that look like a letter or digit, or have its value."""
     if character in DIGITS:
         return [chr(ord(zero) + int(character)) for zero in ZEROS] + [
             "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(character)],
@@ -66,7 +66,7 @@ one_gap = st.tuples(unseen, st.text(SEPARATORS, min_size=1, max_size=2), unseen)
 
 @st.composite
 def typed(draw: st.DrawFn, plate: str) -> str:
-    """Type a plate in any letters and digits that look like it."""
+    """Spell a plate in letters and digits that look like its own."""
     return "".join(draw(unseen) + draw(st.sampled_from(forms(character))) for character in plate) + draw(unseen)
 
 

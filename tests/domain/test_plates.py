@@ -1,4 +1,4 @@
-"""Plates: one spelling, one key, a kind, and no refusal for a look."""
+"""Plates: one spelling, one key, a kind, and no refusal because of a look."""
 
 import unicodedata
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Which reminder matters on a day: one at most, never one that is behind, and none that leads to a closed door."""
+"""Which reminder matters on a day: one at most, none that is past, and none before the resident can act."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -123,7 +123,7 @@ def test_a_day_is_in_the_window_of_the_offset_that_matters_and_in_no_other(tarif
 
 
 @given(DAYS, st.integers(0, 366))
-@example(today=date(2027, 2, 28), days_left=60)  # renewal of what ends on 28, 29 or 30 April opens on this day
+@example(today=date(2027, 2, 28), days_left=60)  # the renewal of terms that end on 28, 29 or 30 April opens on this day
 def test_no_expiry_reminder_comes_before_renewal_opens(tariffs, today, days_left):
     day = today + timedelta(days=days_left)
     told = [one for one in windows(today, USUAL, tariffs) if one.first <= day <= one.last]

@@ -1,4 +1,4 @@
-"""How permits come to be: by request, or taken over from the former system."""
+"""New permits: by request, or imported from the former system."""
 
 from datetime import date
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What a card says of a permit's validity: the period in which one may park, not the latest term."""
+"""A card's validity is the period in which the resident may park, not the latest term."""
 
 from collections.abc import Callable
 from dataclasses import replace

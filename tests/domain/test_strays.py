@@ -31,7 +31,7 @@ def at(seconds: float) -> datetime:
 
 
 def send(share: Share, wanted: bytes, outcome: RequestOutcome, seconds: float) -> Share:
-    """Want something, claim it and record how it ended, all at one moment."""
+    """Want a version, claim it and record its outcome, all at one moment."""
     lease = uuid4()
     claimed = claim(want(share, Urgency.CONSENT, at(seconds)), wanted, lease, at(seconds), TIMING)
     assert claimed.lease_id == lease
@@ -131,7 +131,7 @@ def test_invalidating_makes_a_removal_under_way_provisional(held):
 
 @pytest.mark.parametrize("astray", [False, True])
 def test_invalidating_an_idle_share_leaves_the_next_confirmation_final(held, astray):
-    if astray:  # a removal, which is still on its way
+    if astray:  # a removal that may still be applied
         held = send(held, NOTHING, RequestOutcome.UNCLEAR, 0)
     removed = send(held, NOTHING, RequestOutcome.CONFIRMED, 1)
     invalidated = invalidate(removed, at(2), TIMING)

@@ -1,4 +1,4 @@
-"""Tariffs: the file that ships, and the errors of a file that is wrong."""
+"""Tariffs: the shipped file, and the errors of a wrong file."""
 
 from pathlib import Path
 

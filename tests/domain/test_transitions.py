@@ -1,4 +1,4 @@
-"""Every transition from every state: what it leads to, or that it is refused."""
+"""Every transition from every state: its result, or its refusal."""
 
 from collections.abc import Callable
 from datetime import date, timedelta

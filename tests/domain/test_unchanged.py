@@ -1,4 +1,4 @@
-"""Changing to what one has changes nothing and costs nothing; what is new about the same place is free."""
+"""A change to the same value is refused; new details of the same place are free."""
 
 from datetime import date
 

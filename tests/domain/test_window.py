@@ -1,4 +1,4 @@
-"""How many requests may be under way: halved by a time-out, once for all that were under way, and slowly widened."""
+"""The number of requests under way: halved by a time-out, once for all that were under way, and slowly widened."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Workers that are asked to end, as by each deployment: they finish what they have and leave nothing behind."""
+"""Workers that are ended, as by each deployment: they finish their work and leave nothing behind."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A worker whose main loop hangs ends by itself and is started again; one that waits for Redis is left alone."""
+"""A worker whose main loop hangs is ended and started again; one that waits for Redis is left alone."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def test_a_withdrawal_taken_by_a_hanging_worker_is_applied_by_its_replacement(
     assert not [each for each in pool if each.is_running()]
     log = (stack.folder / "consent.log").read_text()
     assert "worker.hung" in log
-    assert "sitecustomize.py" in log  # where it was
+    assert "sitecustomize.py" in log  # where it hung
 
 
 def test_workers_survive_a_redis_that_does_not_answer(stack: Stack) -> None:

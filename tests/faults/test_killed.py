@@ -1,4 +1,4 @@
-"""Workers killed in the middle of things: nobody's help is needed, and everything is applied once."""
+"""Workers killed in the middle of their work: the hub recovers by itself and applies each job once."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def test_a_withdrawal_removes_a_put_whose_drain_was_killed_before_recording(
     stack: Stack, record_property: Note
 ) -> None:
     (person,) = people(stack, 1)
-    # One lane loses its pool, after its provider has applied; another its whole worker, before its provider does.
+    # One lane loses its pool after its provider has applied the put; another its whole worker, before that.
     misbehaves(stack, "paybyphone", Kind.HANG, delay_ms=0, count=100)
     misbehaves(stack, "flowbird", Kind.HANG, delay_ms=1_000, count=100)
     person.does(person.allowance())
@@ -57,7 +57,7 @@ def test_a_receipt_comes_after_the_space_that_shows_its_change(stack: Stack) -> 
     before = stack.hub.space(person.resident_id)
     assert before is not None
     job = person.vehicle("B")
-    with stack.frozen("bulk"):  # so that no sweep publishes what is committed
+    with stack.frozen("bulk"):  # so that no sweep publishes the commit
         with stack.locked(person.resident_id):
             stack.hub.send(job)
             eventually(lambda: stack.waiting_for_locks() == 1, "the job in the middle of its transaction")

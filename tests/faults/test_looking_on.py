@@ -1,4 +1,4 @@
-"""What people who look on at the running hub are shown."""
+"""Views on the running hub show no personal data."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Providers that fail, lie or lag end up with what the truth says, and hold up nobody else."""
+"""Providers that fail, lie or lag end up holding the truth, and delay no other provider."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Note = Callable[[str, object], None]
 
 
 def removals(stack: Stack, person: Person, wanted: frozenset[str], seconds: float = 20.0) -> dict[str, float]:
-    """Withdraw consent and return when each provider confirmed to hold nothing, in milliseconds from the submission."""
+    """Withdraw consent; return when each provider confirmed the removal, in milliseconds from the submission."""
     confirmed: dict[str, float] = {}
     with stack.hub.watch(person.resident_id) as watch:
         started = time.perf_counter()
@@ -47,7 +47,7 @@ def test_no_removal_is_published_before_a_late_put_is_removed_again(stack: Stack
     eventually(lambda: all(was_put(stack, person, name) for name in EVERYWHERE), "a request to each")
     removals(stack, person, EVERYWHERE, seconds=60.0)
     assert holders(stack, person.plate()) == NOWHERE
-    # One that fences too: what it was never told of it cannot delete, so it has seen no later version.
+    # A provider that fences, too: it cannot delete what it was never sent, so it has seen no later version.
     assert all(was_applied(stack, person, name) for name in EVERYWHERE)
     stack.converges()
     assert holders(stack, person.plate()) == NOWHERE

@@ -1,4 +1,4 @@
-"""Reminders through a mail server that is unavailable, slow or puts off, and from workers that are killed."""
+"""Reminders through a mail server that is unavailable, slow or greylists, and from workers that are killed."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,7 +24,7 @@ DAYS_LATER = """
 
 @pytest.fixture
 def post_office(stack: Stack) -> Iterator[PostOffice]:
-    """Return the mail server that the stack's settings name, open."""
+    """Return the mail server that the stack's settings name, started."""
     office = PostOffice(int(stack.environment["PERMIT_HUB_EMAIL_PORT"]))
     office.open()
     yield office
@@ -32,7 +32,7 @@ def post_office(stack: Stack) -> Iterator[PostOffice]:
 
 
 def reminded(stack: Stack, person: Person) -> None:
-    """Have a permit end in 30 days, and its resident reached by e-mail; the hub does the rest."""
+    """Make a permit end in 30 days, with a resident who can be mailed; the hub does the rest."""
     stack.query(
         "UPDATE terms SET last_day = (now() AT TIME ZONE 'Europe/Paris')::date + 30 WHERE permit_id = %s RETURNING 1",
         person.permit_id,
@@ -41,12 +41,12 @@ def reminded(stack: Stack, person: Person) -> None:
 
 
 def days_later(stack: Stack, person: Person, days: int) -> None:
-    """Make of a decided reminder one that was decided days ago, and waits."""
+    """Turn a decided reminder into one that was decided days ago and waits."""
     stack.query(DAYS_LATER, days, person.permit_id, days)
 
 
 def worked_off(stack: Stack, queue: str) -> None:
-    """Wait until all that was on a queue has been taken from it and done."""
+    """Wait until all messages on a queue have been taken and done."""
     with closing(Canary(stack.valkey.url, stack.prefix)) as canary:
         ping = canary.send(queue)
         eventually(lambda: canary.was_answered(ping), "the queue's last message taken")
@@ -59,7 +59,7 @@ def state(stack: Stack, person: Person) -> tuple[str, str | None, int] | None:
 
 
 def lease_over(stack: Stack, person: Person) -> None:
-    """Let the time pass that a lease lasts, or that a reminder waits."""
+    """Let a lease, or a reminder's wait, run out."""
     stack.query(
         "UPDATE reminders SET due_at = now() WHERE permit_id = %s AND state = 'due' RETURNING 1", person.permit_id
     )

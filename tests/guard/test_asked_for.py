@@ -1,4 +1,4 @@
-"""What asks for a document is let in as it should be sent, and refused as anything else, like any other poison."""
+"""Requests for documents: admitted as documented, and refused in any other form."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ EMBED: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None}
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Accepts]:
     """Return what the hub's own tasks accept."""
-    assert space.__doc__  # imported, its tasks are every app's
+    assert space.__doc__  # importing it registers its tasks with every app
     app = Celery(set_as_current=False)
     app.finalize()
     return {name: accepts(task.run, {"jobs"}) for name, task in app.tasks.items() if name.startswith("space.")}

@@ -1,4 +1,4 @@
-"""celeryconfig says what it means: a setting with a typing error would be ignored without a word."""
+"""Celery knows every setting of celeryconfig: it would ignore a misspelt one silently."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def config(worker: Worker) -> dict[str, Any]:
 
 
 def test_celery_knows_every_setting(config: dict[str, Any]) -> None:
-    assert NAMESPACES["worker"]["consumer"]  # the names are looked up in the right place
+    assert NAMESPACES["worker"]["consumer"]  # the names are read from the right place
     assert [name for name in config["names"] if name not in SETTING_KEYS] == []
 
 

@@ -1,4 +1,4 @@
-"""A message whose task takes its process down runs a few times more, and then no more."""
+"""A message whose task kills its process runs a few times more, then never again."""
 
 from tests.guard.harness import Worker, eventually
 from tests.guard.poison import SECRET

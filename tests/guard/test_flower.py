@@ -1,4 +1,4 @@
-"""Flower shows what the hub's workers send, rebuilt from a white list, and nothing else; nor does its log."""
+"""Flower and its log show events of the hub's workers, rebuilt from a white list, and nothing else."""
 
 import base64
 import json
@@ -32,13 +32,13 @@ NINES = b"9" * 4_300
 
 @dataclass
 class Flower:
-    """Flower at work."""
+    """A running Flower."""
 
     port: int
     log: Path
 
     def page(self, path: str) -> str:
-        """Return a page, empty when there is none."""
+        """Return a page; empty if there is none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
@@ -46,7 +46,7 @@ class Flower:
             return ""
 
     def shown(self, task: str | None = None) -> dict[str, str]:
-        """Return what it shows of workers and tasks, page by page."""
+        """Return its pages about workers and tasks."""
         paths = [
             "/api/workers?refresh=true",
             "/api/tasks",
@@ -89,7 +89,7 @@ def test_flower_shows_no_arguments(worker: Worker, flower: Flower, held: str) ->
     sent: list[str] = []
 
     def knows_one() -> str | None:
-        """Send until one is seen: Flower misses what happens before it listens."""
+        """Send until one is seen: Flower misses events from before it listens."""
         sent.append(worker.send("permit.cancel", SECRET))
         worker.answer(sent[-1])
         return next((each for each in sent if '"SUCCESS"' in flower.page(f"/api/task/info/{each}")), None)

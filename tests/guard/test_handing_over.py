@@ -1,4 +1,4 @@
-"""A worker killed in the instant in which it is handed a message: the message is not lost, and runs once."""
+"""A worker killed while it is handed a message: the message is not lost, and runs once."""
 
 import multiprocessing
 import re
@@ -15,7 +15,7 @@ from tests.guard import handing_over
 from tests.guard.handing_over import HANDLED, PREFIX, QUEUE, Blow, draining, looping, relay
 from tests.guard.harness import Raw, Worker, eventually
 
-KILLS = 50  # in each of four instants
+KILLS = 50  # at each of four points
 SECONDS = 60.0
 
 processes = multiprocessing.get_context("forkserver")
@@ -59,14 +59,14 @@ def test_a_worker_killed_while_taking_a_message_loses_none_and_repeats_none(
                 assert process.exitcode == -9
     record_property("noted_as_taken", noted := store.zcard(f"{PREFIX}taken_index"))
     if answer == 2 and not arrives:
-        assert noted == KILLS  # the blows landed in the window
+        assert noted == KILLS  # the kills hit the point
     for tag in store.zrange(f"{PREFIX}taken_index", 0, -1):
-        store.zadd(f"{PREFIX}taken_index", {tag: 1})  # their workers have long been gone
+        store.zadd(f"{PREFIX}taken_index", {tag: 1})  # their workers are long dead
     with consumer(looping, redis_url, redis_url):
         eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == {raw.id.encode() for raw in sent}, "all done", SECONDS)
         eventually(lambda: not store.exists(PREFIX + QUEUE, f"{PREFIX}taken"), "nothing left", SECONDS)
     times = Counter(store.lrange(HANDLED, 0, -1))
-    most = 2 if arrives else 1  # killed after it was done and before that was acknowledged, it runs once more
+    most = 2 if arrives else 1  # killed between its end and its acknowledgement, it runs once more
     assert max(times.values()) <= most
 
 

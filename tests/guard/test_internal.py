@@ -1,4 +1,4 @@
-"""The hub's own tasks come on the hub's own queues alone, and with values that they know."""
+"""The hub's own tasks are admitted only on the hub's own queues, and with known values."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ INTERNAL: dict[str, tuple[list[Any], str]] = {
 
 
 def poisoned(worker: Worker, task: str, args: list[Any], queue: str) -> tuple[str, str]:
-    """Send something that is refused; return the code and the field."""
+    """Send a message that is refused; return the code and the field."""
     logged = len(worker.logged())
     raw = Raw(task=task, body=[args, {}, EMBED])
     worker.push(raw.item(), queue)

@@ -1,4 +1,4 @@
-"""Whatever is logged, by whom ever: no text of an error, no argument, no result."""
+"""No log line shows the text of an error, an argument or a result."""
 
 import json
 import os

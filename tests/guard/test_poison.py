@@ -1,4 +1,4 @@
-"""Whatever stands on a queue: it is acknowledged, refused with a code, recorded, answered, and nothing else happens."""
+"""Poison on a queue is acknowledged, refused with a code, recorded and answered, and has no other effect."""
 
 import hmac
 import time
@@ -12,7 +12,7 @@ from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, TAKEN, Pois
 
 @pytest.fixture(autouse=True)
 def _unharmed(worker: Worker) -> Iterator[None]:
-    """The very same processes are there afterwards, nothing is left on the broker, and the log shows nothing."""
+    """After the test the same processes run, the broker is empty, and the log shows no data."""
     worker.refusals()
     before, logged = worker.pids(), len(worker.logged())
     yield
@@ -63,7 +63,7 @@ def test_a_batch_of_poison_does_not_delay_the_next_job(worker: Worker) -> None:
     eventually(worker.is_drained, "all of it gone")
     started = time.monotonic()
     assert worker.call("permit.cancel", "{}") == 2
-    assert time.monotonic() - started < 1.0  # a worker that restarted or waits for something takes seconds
+    assert time.monotonic() - started < 1.0  # a worker that restarts or waits takes seconds
     assert len(worker.refusals()) == len(POISON)
 
 

@@ -1,4 +1,4 @@
-"""What a task was given, answers or raises shows to nobody who looks on."""
+"""Arguments, answers and errors of a task show nowhere."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ OPEN = Raw(
     body=[[SECRET], {}, EMBED],
     headers={"argsrepr": SECRET, "kwargsrepr": SECRET, "shadow": SECRET, "origin": SECRET, "root_id": SECRET},
 )
-"""A message whose sender shows everything in every header that could."""
+"""A message with the secret in every header that could show it."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def events(worker: Worker) -> Iterator[redis.client.PubSub]:
 
 
 def _until(events: redis.client.PubSub, kind: str, task_id: str) -> str:
-    """Return all that was sent as events up to this one, decoded."""
+    """Return all events sent up to this one, decoded."""
     seen: list[str] = []
 
     def arrived() -> bool:

@@ -1,4 +1,4 @@
-"""A broadcast reaches kombu as a command built from a white list, or not at all."""
+"""A broadcast reaches kombu as a command rebuilt from a white list, or not at all."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from worker.tasks.broker.remote_control import COMMANDS, Allowance, rebuild
 
 CHANNEL = "/0.celery.pidbox"
 CATASTROPHE = "^((((((.+)+)+)+)+)+)+!$"  # kombu matches it against a worker's name for hours
-NINES = "9" * 4_300  # the longest number that Python reads; one more is too long for it to print
+NINES = "9" * 4_300  # the longest number that Python reads; with one digit more it cannot print it
 REPLY_TO = {"exchange": remote_control.REPLIES, "routing_key": str(uuid4())}
 DEEP: Any = "x"
 for _ in range(60):

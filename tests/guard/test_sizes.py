@@ -1,4 +1,4 @@
-"""What is large for no honest reason is refused unread, and what is honest is not."""
+"""Messages that are too large are refused unread; the largest honest ones are admitted."""
 
 import base64
 import json
@@ -17,8 +17,8 @@ from worker.tasks.broker.arguments import accepts
 from worker.tasks.broker.wire import CALL_BYTES, ENVELOPE_BYTES, largest_message
 
 KIND = {Queue.CONSENT: "consent.decide", Queue.JOBS: "permit.cancel", Queue.BULK: "permit.import"}
-WORST = "😀"  # takes most bytes: 12 once escaped, 14 escaped again
-SHOWN = "(" + "'{[é" * 256 + ")"  # what Celery's clients show of arguments, unless told otherwise
+WORST = "😀"  # the character with the most bytes: 12 once escaped, 14 escaped again
+SHOWN = "(" + "'{[é" * 256 + ")"  # arguments as Celery's clients show them by default
 
 
 def run(job: str) -> None:
@@ -124,7 +124,7 @@ def test_a_job_with_more_parts_than_the_largest_import_is_refused(admission: Adm
     job = "[" + "{}," * MAX_CONTAINERS + "{}]"
     raw = Raw(task="permit.import", body=[[job], {}, EMBED])
     assert refusal(admission, raw.item(), "bulk") == ("too_large", "args.0", raw.id)
-    # A term is the smallest part that an import is full of.
+    # A term is the smallest part of an import.
     assert MAX_JOB_BYTES // len('{"first_day":"2024-01-01","last_day":"2024-12-31"},') < MAX_CONTAINERS
 
 
@@ -155,7 +155,7 @@ def poisoned(shape: bytes, layer: str) -> bytes:
         return json.dumps(empty | {"headers": "H"}).encode().replace(b'"H"', headers[:-1] + b', "x": ' + shape + b"}")
     bodies = {"argument": b"[[" + shape + b"], {}, {}]", "beside the job": b'[["{}", ' + shape + b"], {}, {}]"}
     body = ({"body": shape} | bodies).get(layer)
-    body = body and body[:2_950_000]  # what is larger is refused for its size
+    body = body and body[:2_950_000]  # a larger one is refused for its size
     if body is None:
         body = json.dumps([[shape[:990_000].decode()], {}, {}]).encode()
     return Raw(task="permit.import", envelope={"body": base64.b64encode(body).decode()}).item()
@@ -174,7 +174,7 @@ def test_refusing_poison_takes_little_processor_time_on_each_queue(
             admission.admit(item, queue)
             spent.append(time.process_time() - started)
         record_property(queue, min(spent))
-        assert min(spent) < most  # processor time, the least of three: a busy machine does not show in it
+        assert min(spent) < most  # processor time, the least of three, so that a busy machine does not matter
 
 
 def test_size_limits_grow_from_the_body_to_each_queues_message() -> None:

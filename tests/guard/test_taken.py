@@ -1,4 +1,4 @@
-"""Messages that are taken: whatever they are and whatever fails half way, each is in one place, byte for byte."""
+"""Taken messages: after any failure half way, each is in exactly one place, byte for byte."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ ENTRIES, INDEX = "taken", "taken_index"
 
 
 class Place:
-    """One prefix of a Valkey, as a worker and as the test see it."""
+    """One prefix of a Valkey, as the worker and the test see it."""
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self.client = client
@@ -30,7 +30,7 @@ class Place:
         self.client.lpush(self.prefix + queue, *items)
 
     def waiting(self, queue: str = "jobs") -> list[bytes]:
-        """Return what waits, the next first."""
+        """Return the waiting items, the next first."""
         return self.client.lrange(self.prefix + queue, 0, -1)[::-1]
 
     def noted(self) -> dict[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""What ends when its loop no longer turns, and what does not."""
+"""The watchdog kills a worker whose loop hangs, and no other."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""A job names a country that exists, in one of the spellings that are read as it."""
+"""A job names an existing country, in one of its accepted spellings."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The generated documents are current, sound, and true to the examples."""
+"""The generated documents are current and valid, and match the examples."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `parse_job` takes and what it refuses, with which code and which field."""
+"""The jobs that `parse_job` accepts, and those that it refuses, with code and field."""
 
 import contextlib
 import copy

@@ -1,4 +1,4 @@
-"""Every mutant, with the promise that it breaks and a small scope in which it does. The exploration must tell each."""
+"""Every mutant, with the promise that it breaks and a small scope in which the exploration must find that."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -75,13 +75,13 @@ MUTANTS: dict[str, Mutant] = {
     "later lost removal shortens the put's time": _claim(of_strays.later_lost_removal_shortens_the_puts_time, 1),
     "claimed removal ends the stray puts": _claim(of_strays.claimed_removal_ends_the_stray_puts, 1),
     "invalidate counts as what is under way": _invalidate(of_strays.invalidate_counts_as_what_is_under_way, 1),
-    # told apart only where a sender stalls for longer than T
+    # they differ only when a sender stalls for longer than T
     "stale record ignored": _record(of_sending.stale_record_ignored, 2, STALLS),
     "hash kept on stale record": _record(of_sending.hash_kept_on_stale_record, 2, STALLS),
     "stale record leaves others settled": _record(of_sending.stale_record_leaves_others_settled, 2, STALLS),
     "stale record counts as a removal's": _record(of_strays.stale_record_counts_as_a_removals, 2, STALLS),
     "stale acceptance ignored": _record(of_waiting.stale_acceptance_ignored, 2, LATER_STALLS),
-    # what was refused for good
+    # refused for good
     "parked share keeps its put": _claim(of_waiting.parked_share_keeps_its_put, 1, ONE_DECISION),
     "parked share is left alone": Mutant(replace(REAL, is_due=of_waiting.parked_share_is_left_alone), 3, ONE_DECISION),
     "keeps whatever is held": _record(of_waiting.keeps_whatever_is_held, 1, TWO_OWN_PLATES),

@@ -1,4 +1,4 @@
-"""The order of claims is in the database: a change of consent overtakes any backlog."""
+"""The order of claims is in the database: a consent decision is claimed before any backlog."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from worker.domain.sharing import Share, Urgency
 BACKLOG = 50
 WITHDRAWN = BACKLOG
 AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
-UNKNOWN = Share(due_at=AN_HOUR_AGO, confirmed_hash=None, holds=None)  # to be removed, whatever the truth was
+UNKNOWN = Share(due_at=AN_HOUR_AGO, confirmed_hash=None, holds=None)  # to be removed, whatever was wanted
 
 Want = Callable[[Share, Urgency, datetime], Share]
 
@@ -26,7 +26,7 @@ def stage(hub) -> Stage:
 
 
 def put_backlog_and_withdrawal(stage: Stage, want: Want) -> None:
-    """Have old routine work wait, and a new withdrawal that a routine change of the same permit has followed."""
+    """Make old routine work wait, and a new withdrawal followed by a routine change of the same permit."""
     backlog = {number: want(UNKNOWN, Urgency.ROUTINE, AN_HOUR_AGO) for number in range(BACKLOG)}
     minutes_ago = [AN_HOUR_AGO + timedelta(minutes=passed) for passed in (50, 51)]
     withdrawn = want(want(UNKNOWN, Urgency.CONSENT, minutes_ago[0]), Urgency.ROUTINE, minutes_ago[1])

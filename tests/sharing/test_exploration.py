@@ -1,4 +1,4 @@
-"""The whole space of the sharing protocol, in parts: in each two drains, and any fault at any moment, however often."""
+"""The whole space of the sharing protocol, in parts: each with two drains, and any fault at any moment."""
 
 import pytest
 
@@ -32,7 +32,7 @@ PARTS = {
 
 
 def assert_kept(exploration: Exploration, *, stalls: bool = False) -> None:
-    """Check that no promise breaks, and that rows never claim to know what they cannot."""
+    """Check that no promise breaks, and that rows never claim knowledge that they cannot have."""
     assert not exploration.broken, exploration.counterexample()
     looks = set()
     for number, world in enumerate(exploration.worlds):
@@ -65,7 +65,7 @@ def test_the_exploration_covers_the_whole_space(exploration, waiting):
     worlds = exploration.worlds
     assert len(worlds) > 250_000
     assert any(not world.decisions and all(world.strays) for world in worlds)
-    # An operation that is carried out later leads nowhere that one carried out before its answer does not lead.
+    # An operation carried out later leads to no world that one carried out before its answer does not lead to.
     assert acts_in(exploration) | acts_in(waiting) | {Act.CARRY_OUT} == set(Act)
 
 
@@ -83,6 +83,6 @@ def test_the_exploration_covers_every_outcome_of_an_operation(waiting):
     assert {(bool(operation.air), operation.done) for operation in operations} == {
         (True, False),  # under way
         (False, True),  # carried out
-        (False, False),  # it never will be
+        (False, False),  # never carried out
     }
     assert any(world.operation and any(world.strays) and world.drifted for world in waiting.worlds)

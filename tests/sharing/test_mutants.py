@@ -1,4 +1,4 @@
-"""What the exploration is worth: it tells every wrong protocol from the right one, and shows how it fails."""
+"""The exploration finds every mutant, and shows how it fails."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The model is true to the code: explored schedules are played with the real claim, record and invalidate."""
+"""The model matches the code: explored schedules run with the real claim, record and invalidate."""
 
 import asyncio
 

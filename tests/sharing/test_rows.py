@@ -1,4 +1,4 @@
-"""What the exploration leaves out of a row, checked for every row that it has met."""
+"""Fields that the exploration leaves out of a row, checked for every row that it found."""
 
 from dataclasses import replace
 from datetime import timedelta
