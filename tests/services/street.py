@@ -1,4 +1,4 @@
-"""A street whose permits are in every state that matters to the calendar: what is foretold of it, and what is done."""
+"""A street of permits in every state that matters to the calendar: their outlook, and what is done."""
 
 from collections import Counter
 from datetime import timedelta
@@ -12,7 +12,7 @@ from worker.services.clock.retention import purge
 from worker.services.reminders.decide import decide
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
-# The ledger of reminders, all that was told, and the ends of active permits' terms that were acted on.
+# The ledger of reminders, all events, and the applied ends of active permits' terms.
 DONE = """
     SELECT occasion || '_reminder', days_ahead, permit_id, day, 0 FROM reminders
     UNION ALL
@@ -41,7 +41,7 @@ class Street:
         self.upstream.applied("resident.update_contact", name, **CONTACT)
 
     def ends_in(self, name, days, *, reached=True, since=None, **fields):
-        """Take over a permit that ends in so many days, as on an earlier day where one is given."""
+        """Import a permit that ends in so many days, if given as on an earlier day."""
         upstream = self.upstream if since is None else Upstream(self.hub, self.today + timedelta(days=since))
         if reached:
             self.contact(name)
@@ -52,14 +52,14 @@ class Street:
         return self.permits[name]
 
     def asks(self, name, since=0, *, reached=True):
-        """Have a permit asked for and not paid, so many days ago."""
+        """Make a permit requested and unpaid, so many days ago."""
         if reached:
             self.contact(name)
         self.permits[name] = Upstream(self.hub, self.today + timedelta(days=since)).request(name)
         return self.permits[name]
 
     def renews(self, name, *, paid=True, since=0):
-        """Have a permit renewed so many days ago."""
+        """Make a permit renewed so many days ago."""
         permit_id, upstream = self.permits[name], Upstream(self.hub, self.today + timedelta(days=since))
         upstream.applied("permit.renew", name, permit_id=permit_id, years=1)
         if paid:
@@ -100,14 +100,14 @@ class Street:
             self.ends_in(f"r-ended-{days}", days)
 
     def twice_over(self, name, first, last):
-        """Take over a permit with two terms, a gap between them."""
+        """Import a permit with two terms and a gap between them."""
         days = [(first - 300, first), (first + 3, last)]
         terms = [{"first_day": self.upstream.day(one), "last_day": self.upstream.day(other)} for one, other in days]
         self.ends_in(name, last, since=min(first, 0), terms=terms)
 
 
 def foretold(hub, day, today, limit=None):
-    """Return what is foretold of a day: the counts, and each permit with its reason."""
+    """Return the outlook for a day: the counts, and each permit with its reason."""
     found = []
     foretell_day(hub, day, today, lambda counts, each: found.append((counts, list(each))), limit)
     ((counts, concerned),) = found
@@ -115,7 +115,7 @@ def foretold(hub, day, today, limit=None):
 
 
 def doings(evidence, hub, day, deliver=lambda day: None):
-    """Have the hub act on a day, and its providers; return what it has done, and about which permits."""
+    """Have the hub and its providers act on a day; return what was done, and for which permits."""
     before = set(evidence.query(DONE))
     advance(hub, day)
     while decide(hub, day):

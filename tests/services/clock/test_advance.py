@@ -1,4 +1,4 @@
-"""What time does: terms that end, what is not paid, days of downtime, two clocks at once."""
+"""The calendar at work: ended terms, unpaid changes, days of downtime, two clocks at once."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ WANTED = "SELECT provider, wanted_version, urgency FROM shares WHERE permit_id =
 
 @pytest.fixture
 def ending(upstream):
-    """Return a permit whose term ends today, to be held by everyone who may."""
+    """Return a permit whose term ends today, for every provider to hold."""
     row = upstream.row(terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}])
     upstream.take_over(row)
     upstream.allow()

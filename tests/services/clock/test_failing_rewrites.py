@@ -1,4 +1,4 @@
-"""An erasure waits for a rewrite of Redis' file that fails, is under way, or has nothing to write."""
+"""An erasure waits while the rewrite of Redis' file fails or is under way, and not if there is no file."""
 
 import tempfile
 import time
@@ -22,7 +22,7 @@ from worker.services.publishing.publish import follow_redis
 
 @pytest.fixture(scope="module")
 def own_servers() -> Iterator[Servers]:
-    """Run a Redis of our own, whose file may come to harm."""
+    """Run a separate Redis, whose file may be damaged."""
     with tempfile.TemporaryDirectory(prefix="hub-") as folder, Servers(Path(folder)) as servers:
         yield servers
 
@@ -63,9 +63,9 @@ def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_server
     upstream.active()
     upstream.applied("resident.erase")
     client.mset({f"filler:{number}": number for number in range(300)})
-    client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, for a rewrite that can be looked at
+    client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, so that the rewrite can be observed
     try:
-        while append_only.rewrite(client) is append_only.Asked.NOT_NOW:  # Redis rewrites of its own accord, too
+        while append_only.rewrite(client) is append_only.Asked.NOT_NOW:  # Redis also rewrites by itself
             time.sleep(0.01)
         assert append_only.look(client).is_being_rewritten
         clear(own_hub, AT_ONCE)
@@ -87,5 +87,5 @@ def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today)
         assert evidence.query("SELECT FROM leftovers") == []
     finally:
         client.config_set("appendonly", "yes")
-        while append_only.look(client).is_being_rewritten:  # until then Redis refuses to end
+        while append_only.look(client).is_being_rewritten:  # until then Redis refuses to shut down
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What was erased leaves Redis and its append-only file, whatever was under way."""
+"""Erased data leaves Redis and its append-only file, also if tasks were running."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ def file(hub: Hub, servers: Servers) -> File:
 
 @pytest.fixture
 def anne(upstream, word) -> str:
-    """Make a resident known by a name, an address and a plate of her own; return her plate."""
+    """Make a resident known by a unique name, address and plate; return the plate."""
     plate = f"ZZ-{word[-7:].upper()}"
     upstream.applied("resident.update_contact", name=word, email=f"{word}@example.fr")
     upstream.active(plate={"raw": plate}, address={"ban_id": f"b_{word[-9:]}", "label": word})
@@ -39,7 +39,7 @@ def anne(upstream, word) -> str:
 
 
 def without_right(hub: Hub) -> Iterator[Hub]:
-    """Return the hub on a Redis that refuses to rewrite its file, as a managed service does."""
+    """Return the hub with a Redis that refuses to rewrite its file, as a managed service does."""
     client, name = hub.live.client, f"managed-{uuid4().hex}"
     client.acl_setuser(
         name,
@@ -89,7 +89,7 @@ def test_a_history_made_before_an_erasure_is_dropped_by_it(upstream, anne, file,
 
 def test_a_history_read_before_an_erasure_and_put_after_it_is_remade(upstream, anne, file, hub, today):
     class Late(Documents):
-        """Redis, with an erasure between the reading of a history and its being put."""
+        """Redis, with an erasure between the reading of a history and its putting."""
 
         def put_history(self, task_id, document):
             if document.permits:
@@ -106,7 +106,7 @@ def test_a_history_read_before_an_erasure_and_put_after_it_is_remade(upstream, a
 def test_a_document_missed_by_an_erasure_is_dropped_before_the_rewrite(upstream, anne, word, file, hub, cleared):
     space = hub.live.client.get(hub.live.key(f"space:{ANNE}"))
     upstream.applied("resident.erase")
-    hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that stood still
+    hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that was frozen
     hub.live.documents._put(ANNE, "export:late", word, 900)
     cleared()
     assert file.shown([word]) == []

@@ -1,4 +1,4 @@
-"""What is foretold is what the hub then does: today at once, and on each later day if nothing else changes."""
+"""The outlook is what the hub then does: today exactly, and on each later day if nothing else changes."""
 
 from collections import Counter
 from dataclasses import replace
@@ -17,7 +17,7 @@ from worker.domain.outlook import Doing, What, totals
 from worker.services.clock.outlook import foretell
 from worker.services.reminders.decide import decide
 
-LONGEST = 135  # days, until all that the street has has come about
+LONGEST = 135  # days, until every action of the street is done
 
 
 def test_the_outlook_for_today_is_exactly_what_the_hub_then_does(hub, street, evidence, today):
@@ -60,7 +60,7 @@ def test_each_day_of_the_outlook_has_its_actions_and_empty_days_are_left_out(hub
 
 
 def reminders_of(hub, day, today):
-    """Return the offsets that are foretold of a day."""
+    """Return the offsets of reminders in the outlook for a day."""
     counts, _ = foretold(hub, day, today)
     return sorted(what.days_ahead for what in counts.elements() if what.doing is Doing.EXPIRY)
 

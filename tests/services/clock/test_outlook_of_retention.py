@@ -1,4 +1,4 @@
-"""What is foretold to be forgotten is what is then forgotten, whatever a permit waits for until that day."""
+"""The outlook of retention is what is then anonymised, also for permits that wait until that day."""
 
 import asyncio
 from collections import Counter
@@ -26,12 +26,12 @@ LONGEST = 100  # days
 
 
 def keeping(hub, months):
-    """Return a hub that keeps what is over for so many months."""
+    """Return a hub that keeps closed permits for so many months."""
     return replace(hub, settings=hub.settings.model_copy(update={"permits_kept_months": months}))
 
 
 def forgotten(hub, day, today):
-    """Return the permits that are foretold to be forgotten on a day, and their last days of being kept."""
+    """Return the permits to be anonymised on a day by the outlook, and their last days of retention."""
     counts, concerned = foretold(hub, day, today)
     found = {one.permit_id: one.day for one in concerned if one.what == FORGET}
     assert counts[FORGET] == len(found)
@@ -40,7 +40,7 @@ def forgotten(hub, day, today):
 
 @pytest.fixture
 def deliver_on(hub, twins, wake_ups):
-    """Return what lets every provider do on a day what it has been asked to."""
+    """Return a function that lets every provider do a day's requests."""
 
     def deliver_on(day):
         while wake_ups:

@@ -1,4 +1,4 @@
-"""Rows that take far longer than usual: what changes many of them gets on in slices, and keeps what is done."""
+"""Rows that take far longer than usual: changes to many of them go in slices, and finished slices stay done."""
 
 from datetime import timedelta
 from functools import partial
@@ -42,7 +42,7 @@ def shares_with(*, wanted: int, failures: int, parked: str, holds: bool = True) 
 
 @pytest.fixture
 def slow(database):
-    """Make every change of a table's rows slow, after some were made."""
+    """Make every change of a table's rows slow, after some are made."""
     made: list[str] = []
 
     def slow(table: str, rows: str) -> None:
@@ -58,7 +58,7 @@ def slow(database):
 
 
 def too_large(monkeypatch, slices: Slices) -> Slices:
-    """Have a kind of change begin as if all had been fast until now."""
+    """Start a kind of change as if all had been fast until now."""
     monkeypatch.setattr(slices, "size", slices.most)
     return slices
 
@@ -104,7 +104,7 @@ def test_a_finished_reconciliations_copies_are_deleted_in_slices(slow, hub, evid
         " WHERE finished_at IS NULL RETURNING 1"
     )
     retention.purge(hub, today)
-    assert evidence.value("SELECT count(*) FROM reconciled_copies") == 1  # of the one that is under way
+    assert evidence.value("SELECT count(*) FROM reconciled_copies") == 1  # that of the reconciliation under way
 
 
 def test_missing_copies_are_found_in_slices(slow, hub, evidence, monkeypatch):

@@ -1,4 +1,4 @@
-"""What waits longer than it should is found, said with its kind, its number and its age, and gone once it is done."""
+"""Work that waits too long is found with its kind, count and age, until it is done."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ EASYPARK = "provider = 'easypark'"
 
 @pytest.fixture
 def found(hub, today):
-    """Return what is stuck today, or on another day, as kind, provider and count."""
+    """Return the stuck work of today, or of another day, as kind, provider and count."""
 
     def found(day=today):
         return [(one.kind, one.provider, one.count) for one in watch(hub, day)]
@@ -34,7 +34,7 @@ def found(hub, today):
 
 @pytest.fixture
 def shared(upstream, deliver) -> UUID:
-    """Return a permit that everyone holds as they should."""
+    """Return a permit that every provider holds as wanted."""
     upstream.allow()
     permit_id = upstream.active()
     deliver()

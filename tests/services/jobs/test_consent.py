@@ -1,4 +1,4 @@
-"""The ledger of consent: what counts, in which order, and what it does to shares and screen."""
+"""The consent ledger: which decisions count, in which order, and their effect on shares and space."""
 
 import asyncio
 from dataclasses import replace
@@ -127,7 +127,7 @@ decisions = st.lists(
     st.tuples(
         st.sampled_from(("allow", "refuse")),
         st.sets(st.sampled_from(EVERYONE), min_size=1),
-        st.integers(-1, 1),  # how far from the current version the one that was seen is
+        st.integers(-1, 1),  # how far the version seen is from the current one
     ),
     max_size=5,
 )

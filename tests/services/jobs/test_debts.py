@@ -1,4 +1,4 @@
-"""What is owed has a name of its own: a payment counts for the debt that it was made for, once."""
+"""Every debt has its own id: a payment counts for its debt, once."""
 
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from worker.services.publishing.history import put_history
 
 @pytest.fixture
 def debt(hub, today):
-    """Return the name of what a permit owes, as the resident's history has it."""
+    """Return the debt id of a permit, as the resident's history has it."""
 
     def read(permit_id):
         task_id = uuid4()
@@ -26,7 +26,7 @@ def debt(hub, today):
 
 @pytest.fixture
 def pay(upstream):
-    """Pay 10 € for a debt, as its payment service tells it."""
+    """Pay 10 € for a debt, as the payment service reports it."""
 
     def send(permit_id, debt_id, cents=1_000):
         fields = {"payment_reference": f"PAY-{debt_id.hex}", "amount_cents": cents, "debt_id": debt_id}
@@ -37,7 +37,7 @@ def pay(upstream):
 
 @pytest.fixture
 def move(upstream):
-    """Ask for a change of address, to be paid."""
+    """Request a change of address with a price."""
 
     def send(permit_id, address):
         upstream.applied("permit.change_address", permit_id=permit_id, address=address, zones=["18A"])

@@ -1,4 +1,4 @@
-"""Decisions come in any order: the newest counts, a refusal always, whatever the clocks of those who sent them."""
+"""Decisions in any order: the newest counts, and a refusal always, whatever the senders' clocks say."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -104,7 +104,7 @@ def test_an_older_allowance_does_not_restore_an_erased_resident(upstream, decide
             st.sampled_from(("allow", "refuse")),
             st.sets(st.sampled_from(THREE), min_size=1),
             st.sampled_from((-4, -3, -2, -1, 0, AHEAD)),
-            st.sampled_from((0, 0, 0, -1, 1)),  # how far from the current version the one that was seen is
+            st.sampled_from((0, 0, 0, -1, 1)),  # how far the version seen is from the current one
         ),
         max_size=8,
     )
@@ -113,7 +113,7 @@ def test_no_order_of_decisions_lets_an_allowance_override_a_newer_refusal(decide
     resident, start = f"r-{uuid4().hex}", datetime.now(UTC)
     shown, version, refusals = dict.fromkeys(THREE, False), 0, []
     for place, (decided, providers, days, distance) in enumerate(sequence):
-        made = (days, 0) if days < 0 else (0, place)  # what is dated ahead counts from when it came
+        made = (days, 0) if days < 0 else (0, place)  # a decision dated ahead counts from its receipt
         seen, now = max(0, version + distance), start if days < 0 else None
         receipt = decide(decided, days, sorted(providers), resident=resident, seen=seen, now=now)
         if decided == "refuse":

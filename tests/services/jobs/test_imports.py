@@ -1,4 +1,4 @@
-"""Existing permits taken over by the thousand: a result for each row."""
+"""Imports of existing permits: a result for each row."""
 
 from uuid import UUID
 
@@ -89,7 +89,7 @@ def test_an_import_shares_as_routine_where_consent_exists(upstream, evidence, wa
         EVERYONE, 2
     )
     assert set(evidence.shares(bobs["permit_id"])) == {"easypark"}
-    # Anne's, Bob's, and those that the city's own hub is to hold.
+    # Anne's, Bob's, and those of the city's own hub.
     assert evidence.value("SELECT count(*) FROM shares") == len(EVERYONE) + 1 + 3
     assert sorted(wake_ups) == sorted((*EVERYONE, CITY))
 

@@ -1,4 +1,4 @@
-"""A resident's screen says whether their e-mail address is known, from the very moment at which that changes."""
+"""The space shows whether a resident's e-mail address is known, from the moment that it changes."""
 
 import pytest
 
@@ -10,7 +10,7 @@ CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": 
 
 @pytest.fixture
 def known(evidence):
-    """Return what says whether an address is known, as it stands on the screen that was published."""
+    """Return a function that reads from the published space whether an address is known."""
 
     def known(resident=ANNE):
         return evidence.screen(resident).reminders.email_known

@@ -1,4 +1,4 @@
-"""Texts that are no jobs: refused with a code and the field, on record, and nothing of them is kept."""
+"""Malformed jobs are refused with a code and the field, and recorded without their content."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from schemas.jobs import MAX_JOB_BYTES
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.upstream import ANNE, BOB
 
-SECRET = "QX-404-ZW"  # a plate that stands in bad jobs and must be found nowhere afterwards
+SECRET = "QX-404-ZW"  # a plate in malformed jobs; it must be found nowhere afterwards
 
 
 def _bent(**changes: Any) -> Callable[[dict[str, Any]], Any]:

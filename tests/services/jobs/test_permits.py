@@ -18,7 +18,7 @@ DETAILS = Action(name=ActionName.DETAILS)
 
 @pytest.fixture(autouse=True)
 def _what_is_shown_is_the_truth(request, evidence):
-    """After each of these tests, the document and the stream are what the database would publish now."""
+    """After each of these tests, space and stream are as the database would publish them now."""
     yield
     for (name,) in evidence.query("SELECT resident_id FROM residents"):
         shown = evidence.space(name)
@@ -218,9 +218,7 @@ def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evid
     assert {name: after[name]["reference"] == before[name]["reference"] for name in EVERYONE} == dict.fromkeys(
         EVERYONE, True
     )
-    assert sorted(wake_ups) == sorted(
-        (*EVERYONE, CITY)
-    )  # the drains that were woken by the consent have not looked yet
+    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))  # the drains woken by the consent have not started yet
 
 
 def test_contact_data_is_stored_and_not_in_the_space(upstream, evidence):

@@ -1,4 +1,4 @@
-"""One plate, one permit at a time, whoever asks at the same moment."""
+"""One plate, one permit at a time, also for requests at the same moment."""
 
 import json
 from functools import partial

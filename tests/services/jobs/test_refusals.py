@@ -1,4 +1,4 @@
-"""Whatever is wrong with a job: a stable code and the field, on record, and nothing has changed."""
+"""A job that cannot be applied has a stable code and the field, is recorded, and changes nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tests.services.upstream import ADDRESS, ANNE, BOB, ELSEWHERE, UNVERIFIED, U
 
 @dataclass
 class Town:
-    """Permits in every state, of Anne's; and one of Bob's."""
+    """Anne's permits in every state, and one of Bob's."""
 
     upstream: Upstream
     active: UUID

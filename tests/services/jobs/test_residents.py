@@ -1,4 +1,4 @@
-"""What a resident can ask about themselves: everything that is held, and to be forgotten."""
+"""A resident's export and erasure."""
 
 import json
 from uuid import UUID
@@ -108,7 +108,7 @@ def test_an_erased_resident_stays_erased(upstream, evidence, active, deliver, tw
         ("resident.update_contact", {"name": "Élodie", "email": "elodie@example.fr"}),
     ):
         assert upstream.submit(kind, **fields).code is RefusalCode.RESIDENT_ERASED
-    assert upstream.allow(seen=2).outcome is Outcome.APPLIED  # it allows what there is: nothing
+    assert upstream.allow(seen=2).outcome is Outcome.APPLIED  # it allows nothing: there is nothing left
     assert upstream.applied("resident.erase").outcome is Outcome.APPLIED
     deliver()
     assert not any(twin.held for twin in twins.values())

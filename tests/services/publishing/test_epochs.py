@@ -1,4 +1,4 @@
-"""Redis flushed, restored or away: no space goes back, and all is shown again."""
+"""Redis flushed, restored or unavailable: no space goes back, and all are shown again."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -96,5 +96,5 @@ def test_a_change_made_while_redis_is_unavailable_has_no_receipt_and_shows_later
 
 
 def _flush(hub):
-    """Lose all that Redis holds for this test, as FLUSHALL would."""
+    """Delete all that Redis holds for this test, as FLUSHALL would."""
     hub.live.client.unlink(*hub.live.client.keys(hub.live.key("*")))

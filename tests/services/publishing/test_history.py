@@ -1,4 +1,4 @@
-"""A resident's history, of what the hub really writes while it works."""
+"""A resident's history, from what the hub really writes."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Read = Callable[..., History]
 
 @pytest.fixture
 def read(quick: Hub, today: Any) -> Read:
-    """Ask for a history and take it away, as the client does."""
+    """Ask for a history and read it with GETDEL, as the client does."""
 
     def read(resident: str = ANNE) -> History:
         task_id = uuid4()
@@ -43,7 +43,7 @@ def read(quick: Hub, today: Any) -> Read:
 
 @pytest.fixture
 def held(read: Read) -> Callable[..., list[Holding]]:
-    """Return what one provider's holdings are."""
+    """Return one provider's holdings."""
 
     def held(provider: str = PROVIDER, resident: str = ANNE) -> list[Holding]:
         (found,) = (one for one in read(resident).recipients if one.provider == provider)
@@ -54,7 +54,7 @@ def held(read: Read) -> Callable[..., list[Holding]]:
 
 @pytest.fixture
 def deliver_all(deliver: Deliver, evidence: Evidence, until: Callable[..., None]) -> Callable[[], None]:
-    """Drain until every share is as it should be."""
+    """Drain until every share is confirmed."""
 
     def pending() -> int:
         deliver()
@@ -172,7 +172,7 @@ def test_a_change_of_vehicle_ends_a_holding_and_begins_the_next(upstream, delive
     first, second = held()
     assert (first.plate, second.plate, second.until) == ("AB-344-CD", "EF-367-QS", None)
     assert first.until is not None
-    assert second.since < first.until  # in between, it may have held either
+    assert second.since < first.until  # in between, the provider may have held either
     assert (len(held(CITY)), held(CITY)[0].until is None) == (2, False)
 
 

@@ -1,4 +1,4 @@
-"""A plate is read for whoever is about to send it, as a job with it would be."""
+"""A plate is read for a web app in the same way as in a job."""
 
 import json
 from uuid import uuid4

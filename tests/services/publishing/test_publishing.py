@@ -1,4 +1,4 @@
-"""What residents and consumers see: in order, at once, never back; and again after Redis has lost it."""
+"""What residents and consumers see: in order, at once, never undone; and again after Redis lost it."""
 
 import asyncio
 import json

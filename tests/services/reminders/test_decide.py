@@ -1,4 +1,4 @@
-"""Reminders are decided once: under two clocks, after downtime, over a changed schedule; for those who want them."""
+"""Reminders are decided once: under two clocks, after downtime, over a changed schedule."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +18,7 @@ CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": 
 
 
 def decide(hub: Hub, today: date) -> int:
-    """Decide all that matters on a day; return how many reminders that were."""
+    """Decide all reminders of a day; return how many."""
     before = transact(hub.engine, lambda db: db.execute(COUNT).scalar_one())
     while decide_a_slice(hub, today):
         pass
@@ -27,7 +27,7 @@ def decide(hub: Hub, today: date) -> int:
 
 @pytest.fixture
 def ends_in(upstream):
-    """Take over a permit that ends in so many days; return its id."""
+    """Import a permit that ends in so many days; return its id."""
 
     def ends_in(days, resident=ANNE, **fields):
         upstream.applied("resident.update_contact", resident, **CONTACT)
@@ -40,7 +40,7 @@ def ends_in(upstream):
 
 @pytest.fixture
 def decided(evidence):
-    """Return the offsets that were decided, in the order in which they were."""
+    """Return the decided offsets, in the order of deciding."""
 
     def decided(occasion="expiry"):
         rows = "SELECT days_ahead FROM reminders WHERE occasion = %s ORDER BY decided_at, days_ahead"

@@ -1,4 +1,4 @@
-"""Whatever fails, the others go out, none is lost, and what may have been sent is sent twice at most."""
+"""A failed reminder stops no other, none is lost, and one that may have been sent is sent twice at most."""
 
 from datetime import timedelta
 
@@ -63,7 +63,7 @@ def test_a_message_refused_for_good_does_not_mark_the_address(upstream, outbox, 
     send()
     assert ledger() == [("refused", "message_refused", 0, 0)]
     assert evidence.value("SELECT email_refused_at FROM residents") is None
-    upstream.applied("resident.update_contact", **CONTACT)  # as each signing in does
+    upstream.applied("resident.update_contact", **CONTACT)  # as each sign-in does
     send()
     assert ledger() == [("refused", "message_refused", 0, 0)]
 

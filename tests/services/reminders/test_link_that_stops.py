@@ -1,4 +1,4 @@
-"""The link in a reminder stops them all, tells nobody whose it is, and is refused where there is nobody to remind."""
+"""The link in a reminder stops all reminders of its resident, without naming them; an unknown link is refused."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What is due the longest goes out first, what is dropped holds up nobody, and what is decided anew starts afresh."""
+"""The order of sending: longest due first; dropped reminders end no run; a new decision starts without failures."""
 
 from integrations.base import Limit
 from integrations.channels.base import LaterError

@@ -1,4 +1,4 @@
-"""An address that is refused for good is marked and told, until it is another or is given another try."""
+"""An address refused for good is marked and published, until it is changed or tried again."""
 
 from integrations.channels.base import AddressRefusedError
 from tests.services.outbox import failing

@@ -1,4 +1,4 @@
-"""A server that refuses everyone costs a few residents their address at most; one that takes others is believed."""
+"""A server that refuses everyone marks few addresses; a server that accepts others is believed."""
 
 import asyncio
 from itertools import count

@@ -1,4 +1,4 @@
-"""A due reminder goes out once, from the truth as it stands, and no faster than its channel allows."""
+"""A due reminder is sent once, from the truth as it stands, and within its channel's limits."""
 
 import asyncio
 import time
@@ -104,7 +104,7 @@ def test_a_reminder_for_another_channel_is_not_claimed(hub, outbox, send, remind
 def test_a_limit_per_second_is_waited_for_within_a_run(outbox, send, reminded, until):
     for number in range(15):
         reminded(f"r-{number}")
-    outbox.limits = (Limit(10, 1),)  # one at once, and nine more in each second
+    outbox.limits = (Limit(10, 1),)  # one at once, and nine more each second
     started = time.monotonic()
     send()
     assert len(outbox.sent) > 1

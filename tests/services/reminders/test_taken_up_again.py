@@ -1,4 +1,4 @@
-"""What was dropped, and so was told to nobody, is taken up again as often as it matters after all."""
+"""A dropped reminder is due again each time that it matters again."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Around a request to a provider: what the claim reads and writes before it, and the record after it."""
+"""The two transactions around a request to a provider: the claim before it, and the record after it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -230,7 +230,7 @@ def test_only_a_removal_confirms_that_nothing_is_held(upstream, permit_id, evide
 
 
 def _let_pass(evidence, time):
-    """Have time pass for every lease and every wait."""
+    """Let every lease and every wait run out."""
     with evidence.database.connect() as connection:
         connection.execute(
             f"UPDATE shares SET due_at = due_at - interval '{time}', lease_until = lease_until - interval '{time}'"

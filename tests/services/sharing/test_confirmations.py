@@ -1,4 +1,4 @@
-"""What a resident is shown and told of what providers hold."""
+"""Confirmations: what the space shows of providers, and which events are published."""
 
 from schemas.events import EventType
 from schemas.space import HeldState

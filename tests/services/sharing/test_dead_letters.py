@@ -1,4 +1,4 @@
-"""Dead letters: found by provider, code and time; sent again as of today; taken off the list once nothing is held."""
+"""Dead letters: found by provider, code and time; retried with today's truth; discarded once nothing is held."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ PROVIDER, OTHER = "easypark", "indigo_neo"
 
 @pytest.fixture
 def dead(upstream, deliver, twins):
-    """Have one permit refused by two providers, each with a code of its own; return its id."""
+    """Have one permit refused by two providers, each with its own code; return its id."""
     permit_id = upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
@@ -95,6 +95,6 @@ def test_a_choice_until_a_future_time_retries_each_dead_letter_once(dead, hub, d
     later = evidence.value("SELECT now() + interval '1 day'")
     for count in retry(hub, Choice(provider=PROVIDER, until=later)):
         assert count == 1
-        assert len(twins[PROVIDER].calls) == 2  # the put that was refused, and the removal: this is the first time
+        assert len(twins[PROVIDER].calls) == 2  # the put that was refused, and the removal: this is the first round
         twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
         deliver(PROVIDER)

@@ -1,4 +1,4 @@
-"""A drain at work on a provider in memory: its order, its window, and when it ends or is ended."""
+"""A drain with a provider in memory: its order, its window, and its end."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from worker.services.sharing.lane import Lane
 
 PROVIDER = "easypark"
 HANGS = Fault(None)
-NOTED = 0.05  # seconds after which a drain has noted what a thread returned
+NOTED = 0.05  # seconds after which a drain has noticed a thread's result
 HANGS_AND_IS_APPLIED_LATER = Fault(None, Applied.LATER)
 
 
@@ -61,7 +61,7 @@ def test_requests_under_way_stay_within_the_window(upstream, quick, hub):
     upstream.take_over(*(upstream.row() for _ in range(20)))
     twin = Counting(PROVIDER, hub.capabilities[PROVIDER])
     assert asyncio.run(Drain(lane_of(quick, twin), hub.today).run()) is False
-    assert (len(twin.held), twin.most) == (20, 3)  # of four slots, one is kept for what is urgent
+    assert (len(twin.held), twin.most) == (20, 3)  # of four slots, one is kept for urgent requests
 
 
 @pytest.mark.parametrize("time_outs", [0, 3])
@@ -77,8 +77,8 @@ def test_hanging_requests_do_not_delay_a_withdrawal(upstream, quick, hub, twin, 
     async def withdraw_meanwhile() -> None:
         lane = lane_of(patient, twin)
         draining = asyncio.create_task(Drain(lane, hub.today).run())
-        await _reached(lambda: len(twin.calls) == 4)  # one that was, three that hang
-        for moment in range(time_outs):  # the window is narrower by now than what is under way
+        await _reached(lambda: len(twin.calls) == 4)  # the finished one, and three that hang
+        for moment in range(time_outs):  # the window is now narrower than the requests under way
             lane.window.note_time_out(moment, moment)
         upstream.refuse(BOB)
         await _reached(lambda: held not in twin.held)
@@ -225,7 +225,7 @@ def test_shares_left_by_a_claim_are_sent_even_if_an_empty_record_ends_later(
 
 
 class Slow(InMemory):
-    """A provider that answers once the drain has begun to look again."""
+    """A provider that answers once the drain has begun its next claim."""
 
     async def send(self, change: Change) -> Operation | None:
         operation = await super().send(change)

@@ -1,4 +1,4 @@
-"""A drain that is cut off: Redis goes away, or the process itself was stopped for a while."""
+"""A drain that is cut off: Redis fails, or the process itself was stopped for a while."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PROVIDER = "easypark"
 
 
 class CutOff(WakeUps):
-    """A wake-up that still came through, before the connection to Redis was gone."""
+    """A wake-up that arrived before the connection to Redis was lost."""
 
     def end(self, name: str) -> None:
         """Let the drain begin."""

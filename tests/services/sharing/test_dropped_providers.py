@@ -1,4 +1,4 @@
-"""A provider that leaves the settings for a while: what it holds is put right when it is back, and nothing fails."""
+"""A provider that leaves the settings for a while: nothing fails, and its data is corrected on its return."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ PROVIDER = "easypark"
 
 @pytest.fixture
 def without(hub, today):
-    """Return an upstream whose hub knows nothing of the provider, as after a restart with other settings."""
+    """Return an upstream whose hub does not know the provider, as after a restart with other settings."""
 
     def refuse_unknown(name):
         assert name != PROVIDER, "there is no such queue"

@@ -1,4 +1,4 @@
-"""A request of a drain that fails: what is unclear is settled, what is refused is parked, and all else goes on."""
+"""A failed request of a drain: unclear ones are settled, refused ones parked, and all others continue."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -79,7 +79,7 @@ def test_a_put_applied_after_its_withdrawal_is_removed_again(upstream, deliver, 
     deliver(PROVIDER)
     twin.apply_late()
     assert twin.held
-    until(lambda: deliver() or not evidence.pending())  # T passes: it is 0.3 s here
+    until(lambda: deliver() or not evidence.pending())  # T is over: it is 0.3 s here
     assert not twin.held
 
 

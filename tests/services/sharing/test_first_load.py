@@ -1,4 +1,4 @@
-"""A first load of a provider that takes first puts together: as many rows a request as it carries, within the limit."""
+"""The first load of a provider that batches first puts: full requests, within the rate limit."""
 
 import asyncio
 
@@ -52,7 +52,7 @@ def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(
 
 def test_changes_that_cannot_share_a_request_stay_within_the_granted_requests(fill, hub, twins, evidence, upstream):
     fill(40)
-    with evidence.database.connect() as connection:  # they were sent before: each goes alone
+    with evidence.database.connect() as connection:  # these were sent before: each goes alone
         connection.execute("UPDATE shares SET requests = 1 WHERE provider = %s", [CITY])
     limited = lane_of(hub, twins[CITY], Limit(100, 1_000.0))
     asyncio.run(Drain(limited, hub.today).run())

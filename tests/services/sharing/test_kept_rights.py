@@ -1,4 +1,4 @@
-"""A provider on public task that refuses a change for good keeps the right it has: a missing one would mean a fine."""
+"""A provider on public task that refuses a change for good keeps its right: without it, the holder is fined."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -25,7 +25,7 @@ def twin(twins):
 
 @pytest.fixture
 def held(upstream, deliver, twin):
-    """Have the city hold a right; return its permit."""
+    """Make the city hub hold a right; return its permit."""
     permit_id = upstream.active(plate={"raw": "AB-344-CD"}, zones=["14A"])
     deliver(CITY)
     assert zones(twin) == [("14A",)]
@@ -111,7 +111,7 @@ def test_a_kept_right_is_updated_by_a_retry_and_by_the_next_change(held, upstrea
     move(upstream, held)
     twin.fail(REFUSED)
     deliver(CITY)
-    assert sum(discard(hub, Choice())) == 0  # something is still held
+    assert sum(discard(hub, Choice())) == 0  # a right is still held
     assert sum(retry(hub, Choice(provider=CITY, code="zone_unknown"))) == 1
     deliver(CITY)
     assert zones(twin) == [("18C",)]
@@ -138,7 +138,7 @@ def test_many_refusals_with_one_code_raise_one_alarm(upstream, deliver, twin, hu
 
 
 def deliver_refusing(deliver, twin, answers) -> None:
-    """Have every change of a batch refused by itself."""
+    """Have every change of a batch refused separately."""
 
     async def send_all(changes):
         return answers[: len(changes)]

@@ -1,4 +1,4 @@
-"""What holds a lane back and what gets through: breaker, probes, holds, pauses, and the events about them."""
+"""What holds a lane back and what passes: breaker, probes, holds, pauses, and their events."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ def change(evidence):
 
 @pytest.fixture
 def opened(upstream, twin, drain, provider):
-    """Open the breaker by failing as often as it takes; a few more puts wait behind it."""
+    """Open the breaker by enough failures; a few more puts wait behind it."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 3)))
     twin.fail(BROKEN, count=FAILURES_TO_OPEN + 3)
@@ -98,7 +98,7 @@ def test_a_withdrawal_goes_out_while_the_breaker_is_open(upstream, opened, twin,
     drain()
     assert [call.put for call in twin.calls[opened:]] == [None]
     drain()
-    assert len(twin.calls) == opened + 1  # it was tried; from now on it waits for a probe
+    assert len(twin.calls) == opened + 1  # it was tried; now it waits for a probe
 
 
 def test_a_probe_is_one_request_and_a_removal_first(upstream, opened, twin, drain, change, provider):
@@ -200,7 +200,7 @@ def test_a_withdrawal_uses_the_kept_part_of_a_used_up_rate(upstream, quick, twin
 
 
 def held(evidence, permit_id) -> None:
-    """Note that the provider may hold this permit's data."""
+    """Set the share so that the provider may hold this permit's data."""
     with evidence.database.connect() as connection:
         connection.execute(
             "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at,"
@@ -210,7 +210,7 @@ def held(evidence, permit_id) -> None:
 
 
 def empty(evidence, number) -> None:
-    """Note shares that are due, though the provider holds nothing of them and is to hold nothing."""
+    """Make shares due for which the provider holds nothing and is to hold nothing."""
     with evidence.database.connect() as connection:
         connection.execute(
             "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds,"
@@ -221,7 +221,7 @@ def empty(evidence, number) -> None:
 
 
 def events(evidence) -> list[str]:
-    """Read the types of the events about the provider that consumers of the stream were told, in order."""
+    """Read the types of the provider's events in the stream, in order."""
     told = evidence.hub.live.client.xrange(evidence.hub.live.key("events"))
     found = [json.loads(entry[b"event"]) for _, entry in told]
     about = [event for event in found if event["subject"] == PROVIDER]

@@ -1,4 +1,4 @@
-"""Rate limits: no span ever sees more than the limit, whoever asks, and pushing goes on without Redis."""
+"""Rate limits: no span of time exceeds the limit over all processes, and sending continues without Redis."""
 
 import time
 from collections import deque
@@ -36,7 +36,7 @@ def test_no_span_of_time_exceeds_the_limit_over_all_processes(make):
         while seen[0][0] <= moment - limit.seconds:
             within -= seen.popleft()[1]
         assert within <= limit.count
-    assert sum(count for _, count in taken) > limit.count  # and it is used
+    assert sum(count for _, count in taken) > limit.count  # the limit is used, too
 
 
 def test_each_of_several_limits_holds(make):

@@ -1,4 +1,4 @@
-"""A breaker that closes after a long outage: what it held back becomes due in slices, so that nobody waits long."""
+"""After a long outage, a closed breaker releases its shares in slices, so that none waits for all."""
 
 from datetime import timedelta
 

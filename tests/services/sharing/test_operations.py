@@ -1,4 +1,4 @@
-"""Providers that acknowledge later, take several changes at once, or fence: the engine asks what they can do."""
+"""Providers that acknowledge later, batch, or fence: the engine follows their declared capabilities."""
 
 import asyncio
 from dataclasses import replace
@@ -19,12 +19,12 @@ GONE_QUIET = Fault(UnclearError(PROVIDER, FailureCode.CONNECTION_LOST), Applied.
 
 @pytest.fixture
 def provider(quick):
-    """Make a provider with these capabilities, and a way to it."""
+    """Make a provider with these capabilities, and its lane."""
 
     def provider(**capabilities):
         needs = replace(quick.capabilities[PROVIDER], batch=1, lists=False, acknowledges_later=False, fences=False)
         needs = replace(needs, **capabilities)
-        # T is over when a test says so, not when a busy machine takes its time.
+        # T ends when a test says so, even on a busy machine.
         settings = quick.settings.model_copy(update={"settle_seconds": 30.0})
         hub = replace(quick, settings=settings, capabilities=quick.capabilities | {PROVIDER: needs})
         twin = InMemory(PROVIDER, needs)
@@ -41,7 +41,7 @@ def share(evidence):
 
 @pytest.fixture
 def later(provider):
-    """Return a provider that has not carried out what it took."""
+    """Return a provider that has not carried out its accepted request."""
     twin, drain = provider(acknowledges_later=True)
     twin.carries_out = False
     return twin, drain
@@ -210,7 +210,7 @@ def test_each_row_of_a_batch_has_its_own_outcome(upstream, provider, evidence):
     upstream.take_over(*(upstream.row() for _ in range(4)))
     drain()
     ended = dict(evidence.query("SELECT outcome, count(*) FROM disclosure_outcomes GROUP BY 1"))
-    assert ended == {"confirmed": 3, "rejected": 1, "unclear": 1}  # what was refused is removed, by itself
+    assert ended == {"confirmed": 3, "rejected": 1, "unclear": 1}  # the refused one is removed, alone
     assert evidence.query("SELECT parked FROM shares WHERE parked IS NOT NULL") == [("plate_refused",)]
     assert len(twin.held) == 2
 
@@ -254,7 +254,7 @@ def due_now(evidence) -> None:
 
 
 def drain_until_confirmed(evidence, drain) -> None:
-    """Drain until nothing is pending, letting all waiting times pass."""
+    """Drain until nothing is pending, letting all waits run out."""
     pending = "SELECT count(*) FROM shares WHERE provider = %s AND confirmed_version < wanted_version"
     for _ in range(12):
         if not evidence.value(pending, PROVIDER):

@@ -1,4 +1,4 @@
-"""Nobody is told "removed" before it is settled: the space, the events, the history and `status` say the same."""
+"""No removal is published before it is settled: space, events, history and `status` agree."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,14 +34,14 @@ MINUTE = Timing(lease=timedelta(seconds=7), settle=timedelta(seconds=60))
 
 @pytest.fixture
 def quick(hub):
-    """Return the hub with a T that is longer than a test."""
+    """Return the hub with a T longer than a test."""
     limits = {"request_seconds": 0.4, "settle_seconds": 3_600.0, "in_flight": 4, "urgent_slots": 1}
     return replace(hub, settings=hub.settings.model_copy(update=limits))
 
 
 @pytest.fixture
 def told(quick, evidence, today):
-    """Return what everything says of one provider: state, whether the holding has ended, events told, what waits."""
+    """Return one provider's state everywhere: space, whether the holding has ended, events, shares that wait."""
 
     def told() -> tuple[HeldState, bool, list[bool], int]:
         (state,) = (one.state for one in evidence.screen(ANNE).consent.providers if one.provider == PROVIDER)
@@ -59,7 +59,7 @@ def told(quick, evidence, today):
 
 @pytest.fixture
 def pass_time(evidence):
-    """Let the time pass that is left until the last stray can arrive."""
+    """Let the time pass until the last stray can arrive."""
 
     def pass_time() -> None:
         moment = "{0} = {0} - interval '1 hour'"
@@ -175,6 +175,6 @@ def test_a_provisional_put_is_repeated_only_at_the_end():
 
 
 def with_retry_due(upstream) -> None:
-    """Have what failed be tried again at once."""
+    """Make failed shares due at once."""
     with upstream.hub.engine.begin() as db:
         db.exec_driver_sql("UPDATE shares SET due_at = now() WHERE confirmed_version < wanted_version")

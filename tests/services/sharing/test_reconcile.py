@@ -1,4 +1,4 @@
-"""Reconciliation: what a provider lists against what it confirmed; and invalidating all of it since a moment."""
+"""Reconciliation: a provider's list against its confirmations; and reaffirming all since a moment."""
 
 import asyncio
 from dataclasses import replace
@@ -49,7 +49,7 @@ def ask(hub):
 
 @pytest.fixture
 def compare(hub, ask, lane):
-    """Reconcile to the end; return how it went."""
+    """Reconcile to the end; return the reconciliation."""
 
     def compare(way=lane, **asked):
         run_id = ask(**asked)
@@ -62,7 +62,7 @@ def compare(hub, ask, lane):
 
 @pytest.fixture
 def shared(upstream, drain, twin):
-    """Have the provider hold three permits more than fit on a page; return their references."""
+    """Make the provider hold three permits more than fit on a page; return their references."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(PAGE + 3)))
     drain()
@@ -119,7 +119,7 @@ def test_a_share_leased_or_confirmed_meanwhile_is_not_compared(shared, upstream,
     class Slow(InMemory):
         async def page(self, cursor):
             page = await super().page(cursor)
-            with evidence.database.connect() as connection:  # all of them were confirmed after the page was made
+            with evidence.database.connect() as connection:  # all were confirmed after the page was made
                 connection.execute("UPDATE shares SET confirmed_at = clock_timestamp()")
                 connection.execute("UPDATE shares SET lease_id = gen_random_uuid() WHERE reference = %s", [shared[1]])
             return page

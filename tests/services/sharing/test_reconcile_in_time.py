@@ -1,4 +1,4 @@
-"""Reconciliation ends within a task's time, however the provider answers, and leaves it alone when it is asked to."""
+"""Reconciliation ends within a task's time, however the provider answers, and waits as long as it asks."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""A provider that takes its time, and less than it is given: nothing is given up that it would have answered."""
+"""A slow provider that still answers in time: no request is given up."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A removal that was unclear can bring nothing back: the next one that is confirmed is told at once."""
+"""An unclear removal can bring no data back: the next confirmed removal is published at once."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def delivery(hub, sandbox, upstream, evidence, monkeypatch):
 
 @pytest.fixture
 def told(evidence):
-    """Return what the events have told of the provider so far, and what the screen says."""
+    """Return the provider's events so far, and its state in the space."""
 
     def told() -> tuple[list[bool], HeldState]:
         events = [event for event in evidence.told(ANNE) if event.type is EventType.SHARES_CONFIRMED]
@@ -42,7 +42,7 @@ def told(evidence):
 
 @pytest.fixture
 def retry(delivery, evidence):
-    """Drain, with the waiting time over that follows a failure; T is not."""
+    """Drain, after the wait that follows a failure; T is not over."""
 
     def retry() -> None:
         with evidence.database.connect() as connection:

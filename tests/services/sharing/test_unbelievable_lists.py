@@ -1,4 +1,4 @@
-"""Lists that cannot be what a provider holds for us; and a provider whose copies lie in another place than before."""
+"""Lists that cannot be the hub's data; and a provider whose copies are in another store than before."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,7 @@ FAILED, RECONCILED, REPLACED = (
 
 
 class Endless(InMemory):
-    """Lists pages for ever: `made` says which references are on each."""
+    """Lists pages without end: `made` returns the references on each."""
 
     made = staticmethod(lambda number: [uuid4() for _ in range(50)])
 
@@ -36,7 +36,7 @@ class Endless(InMemory):
 
 
 def run_on(hub, provider, adapter, **asked):
-    """Reconcile to the end; return how it went."""
+    """Reconcile to the end; return the reconciliation."""
     request = partial(reconciliations.request, provider=provider, **{"dry_run": False} | asked)
     run_id = transact(hub.engine, request)
     lane = lane_of(hub, adapter)
@@ -51,7 +51,7 @@ def invented(count: int) -> dict[UUID, dict]:
 
 @pytest.fixture
 def held(upstream, quick, twins):
-    """Have the provider hold five permits; return the adapter."""
+    """Make the provider hold five permits; return the adapter."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(5)))
     asyncio.run(Drain(lane_of(quick, twins[PROVIDER]), quick.today).run())
@@ -147,7 +147,7 @@ def test_copies_listed_twice_are_accepted(held, quick):
 
 @pytest.fixture
 def city(upstream, quick, hub):
-    """Return a provider that tells what its copies lie in, and a way to drain to it."""
+    """Return a provider that names its store, and a drain for it."""
     needs = replace(hub.capabilities[CITY], batch=1, batch_of_first_puts=False)
     city = InMemory(CITY, needs)
     city.store = "1"

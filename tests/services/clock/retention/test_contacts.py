@@ -1,4 +1,4 @@
-"""How a resident is reached is known as long as anything may need it, and then no more until they are back."""
+"""A resident's contact is kept while it may be needed, then deleted; a resident who returns sets it again."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time
@@ -20,7 +20,7 @@ FORGOTTEN = [(None, None, None)]
 
 @pytest.fixture
 def tell(upstream):
-    """Return what tells how a resident is reached."""
+    """Return a function that sets a resident's contact."""
 
     def tell(resident=ANNE, **contact):
         upstream.applied("resident.update_contact", resident, **CONTACT | contact)
@@ -30,12 +30,12 @@ def tell(upstream):
 
 @pytest.fixture
 def due(today):
-    """Return the day on which what is told today is to be forgotten."""
+    """Return the day on which a contact set today is to be deleted."""
     return after(today, 12)
 
 
 def known(evidence):
-    """Return whose contact is known."""
+    """Return the residents whose contact is known."""
     return [one for (one,) in evidence.query("SELECT resident_id FROM residents WHERE email IS NOT NULL ORDER BY 1")]
 
 
@@ -53,7 +53,7 @@ def test_a_contact_without_a_permit_is_deleted_the_day_after_its_last_day(hub, e
 
 
 def test_a_contact_is_kept_from_the_citys_midnight(hub, evidence, tell, due, today):
-    """What was told half an hour after the midnight of a summer day belongs to that day, though not in UTC."""
+    """A contact set half an hour after midnight on a summer day belongs to that day, though not in UTC."""
     for resident, day in ((ANNE, today), (BOB, today + DAY)):
         tell(resident)
         told = datetime.combine(day, time(0, 30), hub.zone)
@@ -64,7 +64,7 @@ def test_a_contact_is_kept_from_the_citys_midnight(hub, evidence, tell, due, tod
 
 def test_a_contact_is_deleted_after_its_only_permit_is_anonymised(hub, evidence, tell, lapsed, due):
     tell()
-    purge(hub, due - DAY)  # the permit goes
+    purge(hub, due - DAY)  # the permit is anonymised
     assert evidence.space(ANNE).cards == ()
     assert evidence.query(TOLD, ANNE) == KNOWN
     purge(hub, due)

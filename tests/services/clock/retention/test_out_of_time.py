@@ -1,4 +1,4 @@
-"""A task whose time is over ends wherever it is, and what it was at work on is not said to have failed."""
+"""A task out of time ends at any point, and does not report its work as failed."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datna
 
 @pytest.fixture
 def time_is_over(evidence, until):
-    """Return what ends this thread's task, as Celery does, once it waits for the database."""
+    """Return a function that ends this thread's task, as Celery does, once it waits for the database."""
 
     def stop(*_):
         raise SoftTimeLimitExceeded

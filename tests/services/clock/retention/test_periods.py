@@ -1,4 +1,4 @@
-"""Each kind of data has a period, to be counted in months to the day; what is written down for good has none."""
+"""Each kind of data has a retention in months, exact to the day; ledgers have none."""
 
 from dataclasses import replace
 from datetime import date, datetime, time

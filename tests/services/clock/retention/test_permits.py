@@ -1,4 +1,4 @@
-"""A permit that is over is kept as long as its period says and not a day longer, then forgotten for good."""
+"""A closed permit is kept to the last day of its retention, then anonymised."""
 
 from datetime import date
 from uuid import UUID, uuid4
@@ -113,7 +113,7 @@ def test_an_open_permit_is_never_anonymised(hub, upstream, evidence, today):
 def test_a_permit_that_was_renewed_on_its_last_kept_day_stays(hub, upstream, evidence, lapsed, forgetting):
     late = Upstream(hub, forgetting - DAY)
     late.applied("permit.renew", permit_id=lapsed, years=1)
-    purge(hub, forgetting)  # it waits for its payment
+    purge(hub, forgetting)  # its renewal waits for a payment
     late.applied("permit.confirm_payment", permit_id=lapsed, payment_reference="P-1", amount_cents=4500)
     purge(hub, forgetting)
     card = evidence.card(ANNE, lapsed)

@@ -1,4 +1,4 @@
-"""A permit waits to be forgotten while a provider may hold anything of it, and keeps no other waiting."""
+"""A permit is not anonymised while a provider may hold it, and it delays no other."""
 
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID

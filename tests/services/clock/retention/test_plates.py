@@ -1,4 +1,4 @@
-"""A plate that was replaced is kept as long as its period says; the one that is in use is not a replaced one."""
+"""A replaced plate is kept to the end of its retention; a plate in use is not a replaced one."""
 
 from datetime import datetime, time
 

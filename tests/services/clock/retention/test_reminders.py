@@ -1,4 +1,4 @@
-"""A reminder is kept until none of its day can matter, whether it was sent or waits for a channel that never came."""
+"""A reminder is kept until its day cannot matter any more, whether it was sent or not."""
 
 from datetime import datetime, time, timedelta
 
@@ -18,7 +18,7 @@ LEFT = "SELECT days_ahead FROM reminders ORDER BY days_ahead"
 
 @pytest.fixture
 def kept(hub, today):
-    """Return the latest moment, and the latest day, of reminders that are purged today and not yesterday."""
+    """Return the latest moment, and the latest day, of reminders that are deleted today and not yesterday."""
     day = latest_due(today, hub.settings.jobs_kept_months)
     return datetime.combine(day, time(12), hub.zone), add_months(day, -13)
 
@@ -50,7 +50,7 @@ def test_a_due_reminder_is_deleted_only_when_long_overdue(hub, evidence, today, 
     remind(60, day, "due", moment)
     remind(30, day, "due", moment + DAY)  # an attempt failed since
     remind(7, day, "due", moment + DAY * 4_000)  # one is under way
-    remind(0, today, "due", moment)  # it matters
+    remind(0, today, "due", moment)  # it still matters
     purge(hub, today)
     assert evidence.query(LEFT) == [(0,), (7,), (30,)]
 
