@@ -67,7 +67,7 @@ def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS) -> in
     return ground.database.execute(DUE, [UUID(int=FIRST), last, list(providers)]).rowcount
 
 
-def forget_due(ground: Ground) -> None:
+def drop_due(ground: Ground) -> None:
     """Drop the rest of a backlog, for the next measure."""
     ground.database.execute(NOT_DUE)
     ground.settle()

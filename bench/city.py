@@ -43,7 +43,7 @@ END = """
 """
 
 
-def settle_in(ground: Ground, permits: int) -> None:
+def fill_city(ground: Ground, permits: int) -> None:
     """Write that many residents with one permit each; their terms end from tomorrow on."""
     parameters = {"permits": permits, "today": ground.today, "spread": SPREAD_DAYS}
     for statement in SEED:
@@ -55,7 +55,7 @@ def end_terms(ground: Ground, ends: int, providers: list[str]) -> None:
     ground.database.execute(END, {"today": ground.today, "ends": ends, "providers": providers})
 
 
-def call_off(ground: Ground) -> None:
+def apply_remaining_ends(ground: Ground) -> None:
     """Mark the remaining ends as applied, for the next measure."""
     ground.database.execute(
         "UPDATE terms SET end_applied = true WHERE NOT end_applied AND last_day < %s", [ground.today]

@@ -100,8 +100,8 @@ class Ground:
         made = [Inhabitant(f"r-{uuid4().hex}", uuid4()) for _ in range(number)]
         rows = [
             {
-                "resident_id": one.resident_id,
-                "permit_id": one.permit_id,
+                "resident_id": inhabitant.resident_id,
+                "permit_id": inhabitant.permit_id,
                 "status": "active",
                 "requested_on": today,
                 "plate": self.plate(),
@@ -110,7 +110,7 @@ class Ground:
                 "zones": ["14A", "14B"],
                 "terms": [{"first_day": today - timedelta(days=10), "last_day": today + timedelta(days=300)}],
             }
-            for one in made
+            for inhabitant in made
         ]
         return self.hub.job("permit.import", permits=rows), made
 
@@ -128,16 +128,16 @@ class Ground:
     def sharing(self, number: int) -> list[Inhabitant]:
         """Import new residents who share with all providers, and wait until each share is confirmed."""
         found = self.inhabitants(number)
-        for job in [self.hub.send(self.consent(one, "allow", 0)) for one in found]:
+        for job in [self.hub.send(self.consent(inhabitant, "allow", 0)) for inhabitant in found]:
             assert self.hub.receipt(job, wait=RECEIPT_SECONDS).applied
         self.settle()
         return found
 
-    def consent(self, one: Inhabitant, choice: str, version: int | None = None) -> Job:
+    def consent(self, inhabitant: Inhabitant, choice: str, version: int | None = None) -> Job:
         """Return a decision job for all providers."""
         return self.hub.job(
             "consent.decide",
-            resident_id=one.resident_id,
+            resident_id=inhabitant.resident_id,
             choice=choice,
             providers=APPS,
             consent_version=version,

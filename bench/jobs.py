@@ -78,35 +78,44 @@ def measure_import(ground: Ground, *, quick: bool) -> list[Figure]:
 def _mixed(ground: Ground, number: int) -> list[Job]:
     """Return jobs of several kinds, each about its own resident."""
     kinds: Sequence[Callable[[Ground, Inhabitant], Job]] = (_contact, _vehicle, _address, _request, _allow)
-    return [kinds[place % len(kinds)](ground, one) for place, one in enumerate(ground.inhabitants(number))]
+    return [
+        kinds[place % len(kinds)](ground, inhabitant) for place, inhabitant in enumerate(ground.inhabitants(number))
+    ]
 
 
 def _queued(ground: Ground, number: int) -> list[Job]:
-    return [kind(ground, one) for one in ground.inhabitants(number) for kind in (_contact, _vehicle)]
+    return [kind(ground, inhabitant) for inhabitant in ground.inhabitants(number) for kind in (_contact, _vehicle)]
 
 
-def _contact(ground: Ground, one: Inhabitant) -> Job:
+def _contact(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
-        "resident.update_contact", resident_id=one.resident_id, name="Élodie Exemple", email="elodie@example.fr"
+        "resident.update_contact", resident_id=inhabitant.resident_id, name="Élodie Exemple", email="elodie@example.fr"
     )
 
 
-def _vehicle(ground: Ground, one: Inhabitant) -> Job:
+def _vehicle(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
-        "permit.change_vehicle", resident_id=one.resident_id, permit_id=one.permit_id, plate=ground.plate()
+        "permit.change_vehicle",
+        resident_id=inhabitant.resident_id,
+        permit_id=inhabitant.permit_id,
+        plate=ground.plate(),
     )
 
 
-def _address(ground: Ground, one: Inhabitant) -> Job:
+def _address(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
-        "permit.change_address", resident_id=one.resident_id, permit_id=one.permit_id, address=ADDRESS, zones=["14C"]
+        "permit.change_address",
+        resident_id=inhabitant.resident_id,
+        permit_id=inhabitant.permit_id,
+        address=ADDRESS,
+        zones=["14C"],
     )
 
 
-def _request(ground: Ground, one: Inhabitant) -> Job:
+def _request(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
         "permit.request",
-        resident_id=one.resident_id,
+        resident_id=inhabitant.resident_id,
         permit_id=uuid4(),
         plate=ground.plate(),
         profile="standard",
@@ -117,8 +126,8 @@ def _request(ground: Ground, one: Inhabitant) -> Job:
     )
 
 
-def _allow(ground: Ground, one: Inhabitant) -> Job:
-    return ground.consent(one, "allow", 0)
+def _allow(ground: Ground, inhabitant: Inhabitant) -> Job:
+    return ground.consent(inhabitant, "allow", 0)
 
 
 def _wired(job: Job) -> tuple[UUID, str]:

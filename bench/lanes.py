@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from bench.backlog import forget_due, make_due
+from bench.backlog import drop_due, make_due
 from bench.figures import Figure, rates
 from bench.ground import Ground
 from integrations.sandbox.misbehaviour import Kind
@@ -38,7 +38,7 @@ def measure_hanging(ground: Ground, *, quick: bool) -> list[Figure]:
     make_due(ground, number // 2, [HANGING])
     beside = rates("the same beside a provider that hangs", _rate(ground, number, OTHERS), "/s")
     ground.control.behave(HANGING)
-    forget_due(ground)
+    drop_due(ground)
     left = Figure("part of the speed that is left", beside.value / alone.value, "", target=LEFT, at_most=False)
     return [alone, beside, left]
 

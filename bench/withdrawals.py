@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from bench.backlog import forget_due, make_due
+from bench.backlog import drop_due, make_due
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
 from ops.screen import APPS
@@ -32,14 +32,14 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
     started, first = time.perf_counter(), ground.received()
     confirmed: list[float] = []
     removed: list[float] = []
-    for one in inhabitants:
+    for inhabitant in inhabitants:
         if ground.received() - before > backlog * 0.7:
             before += make_due(ground, backlog)
-        both = withdraw(ground, [one])
+        both = withdraw(ground, [inhabitant])
         confirmed += both[0]
         removed += both[1]
     pushed = (ground.received() - first) / (time.perf_counter() - started)
-    forget_due(ground)
+    drop_due(ground)
     behind = f"withdrawal behind {backlog:,} due"
     return [
         *times(f"{behind}, 4 confirmed", confirmed, median_target=None, p99_target=BEHIND_P99_MS),
@@ -51,9 +51,9 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
 def withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[float], list[float]]:
     """Withdraw one after the other; return the times to the last live event and to the last removal."""
     confirmed, removed = [], []
-    for one in inhabitants:
-        job = ground.consent(one, "refuse")
-        with ground.hub.watch(one.resident_id) as watch:
+    for inhabitant in inhabitants:
+        job = ground.consent(inhabitant, "refuse")
+        with ground.hub.watch(inhabitant.resident_id) as watch:
             started = time.monotonic_ns() / 1e6
             assert ground.hub.submit(job, wait=RECEIPT_SECONDS).applied
             waiting = set(APPS)
@@ -63,14 +63,14 @@ def withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[fl
                     raise TimeoutError(f"no confirmation from {sorted(waiting)}")
                 waiting -= {share["provider"] for share in event["data"].get("shares", ()) if not share["held"]}
             confirmed.append(time.monotonic_ns() / 1e6 - started)
-        removed.append(max(_removed_at(ground, one)) - started)
+        removed.append(max(_removed_at(ground, inhabitant)) - started)
     return confirmed, removed
 
 
-def _removed_at(ground: Ground, one: Inhabitant) -> list[float]:
+def _removed_at(ground: Ground, inhabitant: Inhabitant) -> list[float]:
     """Return when each provider applied the removal, in milliseconds of the machine's monotonic clock."""
     found = []
-    for provider, reference in ground.database.execute(REFERENCES, [one.permit_id, list(APPS)]).fetchall():
+    for provider, reference in ground.database.execute(REFERENCES, [inhabitant.permit_id, list(APPS)]).fetchall():
         requests = ground.control.requests(provider, reference)
         found.append([sent.applied_ms for sent in requests if sent.applied_ms is not None][-1])
     return found

@@ -17,7 +17,7 @@ class AppendOnly:
     last_failed: bool
 
 
-class Asked(StrEnum):
+class RewriteAnswer(StrEnum):
     """Redis' answer to a request for a rewrite."""
 
     BEGUN = "begun"
@@ -25,7 +25,7 @@ class Asked(StrEnum):
     REFUSED = "refused"  # by a service that manages its own files, or for want of rights
 
 
-def look(client: redis.Redis) -> AppendOnly:
+def read_state(client: redis.Redis) -> AppendOnly:
     """Return the state of the file."""
     server, told = client.info("server"), client.info("persistence")
     return AppendOnly(
@@ -36,12 +36,12 @@ def look(client: redis.Redis) -> AppendOnly:
     )
 
 
-def rewrite(client: redis.Redis) -> Asked:
+def rewrite(client: redis.Redis) -> RewriteAnswer:
     """Start a rewrite of the file in the background."""
     try:
         client.bgrewriteaof()
     except NoPermissionError:
-        return Asked.REFUSED
+        return RewriteAnswer.REFUSED
     except redis.ResponseError as error:
-        return Asked.REFUSED if "unknown command" in str(error).lower() else Asked.NOT_NOW
-    return Asked.BEGUN
+        return RewriteAnswer.REFUSED if "unknown command" in str(error).lower() else RewriteAnswer.NOT_NOW
+    return RewriteAnswer.BEGUN

@@ -48,7 +48,7 @@ class Hub:
     def public_task(self) -> frozenset[str]:
         """Return the providers that need no consent."""
         basis = LegalBasis.PUBLIC_TASK
-        return frozenset(name for name, one in self.capabilities.items() if one.legal_basis is basis)
+        return frozenset(name for name, declared in self.capabilities.items() if declared.legal_basis is basis)
 
     @property
     def schedule(self) -> Schedule:

@@ -56,7 +56,7 @@ def spread(limit: Limit, part: float = 1.0) -> tuple[float, float]:
     """Return the seconds between two requests, and how many may go at once, for a part of a limit."""
     count = limit.count * part
     burst = max(1.0, count * AT_ONCE)
-    # For a small part, the one request of the burst may be the whole limit.
+    # A part may be less than one request in a span: the interval is then longer than the span.
     return limit.seconds / max(count - burst, min(count, 1.0)), burst
 
 
@@ -116,7 +116,7 @@ class Limiter:
 
     def _go_alone(self, error: redis.RedisError) -> None:
         self._alone_until = time.monotonic() + ALONE_SECONDS
-        log.warning("limiter.alone", provider=self._provider, error=type(error).__name__)
+        log.warning("limiter.redis_unavailable", provider=self._provider, error=type(error).__name__)
 
 
 def _burst(burst: float, kept: float) -> float:

@@ -36,7 +36,7 @@ def configure() -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_tell_no_values)
+    handler.addFilter(_hide_values)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -73,7 +73,7 @@ def errors_without_values(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _tell_no_values(record: logging.LogRecord) -> bool:
+def _hide_values(record: logging.LogRecord) -> bool:
     """Remove data of messages from a library's log record: error texts, arguments, results."""
     if hasattr(record, "_from_structlog") or isinstance(record.msg, dict):
         return True

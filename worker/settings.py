@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     @classmethod
     def _before(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if any(days < 0 for days in value):
-            raise ValueError("after the last day to pay nothing is left to be paid")
+            raise ValueError("a payment reminder cannot come after the last day to pay")
         return value
 
     @field_validator("urgent_slots")
@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         """Refuse to keep so many slots that other requests would never be sent."""
         in_flight = others.data.get("in_flight")  # missing if it is wrong itself
         if in_flight is not None and in_flight - value < max(1, in_flight // REST):
-            raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to the rest")
+            raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to others")
         return value
 
     @field_validator("redis_authority")
@@ -164,7 +164,7 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
-        raise SettingsError("\n".join(f"{_variable(one)} is {_problem(one)}" for one in errors)) from None
+        raise SettingsError("\n".join(f"{_variable(fault)} is {_problem(fault)}" for fault in errors)) from None
 
 
 def _variable(error: ErrorDetails) -> str:

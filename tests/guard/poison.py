@@ -157,11 +157,11 @@ HARMLESS = {
     "priority is text": Raw(properties={"priority": "high"}),
     "priority is an object": Raw(properties={"priority": {"a": 1}}),
     "reply_to is an object": Raw(properties={"reply_to": {"a": SECRET}}),
-    "correlation_id is somebody": Raw(properties={"correlation_id": SECRET}),
+    "correlation_id is a name": Raw(properties={"correlation_id": SECRET}),
     "delivery goes elsewhere": Raw(properties={"delivery_info": {"exchange": SECRET, "routing_key": [SECRET]}}),
     "readable arguments": Raw(headers={"argsrepr": SECRET, "kwargsrepr": SECRET, "shadow": SECRET, "origin": SECRET}),
     "relatives": Raw(headers={"root_id": SECRET, "parent_id": {"a": SECRET}, "group_id": SECRET}),
-    "headers of nobody": Raw(headers={"x-trace": SECRET, "redelivered": SECRET, "ignore_result": "maybe"}),
+    "unknown headers": Raw(headers={"x-trace": SECRET, "redelivered": SECRET, "ignore_result": "maybe"}),
     "a limit of its own": Raw(headers={"timelimit": [0.001, 0.001]}),
 }
 """Messages with an odd value that the gate ignores: they run."""

@@ -82,7 +82,7 @@ def provisional_never_sent_again(share: Share, lease_id: UUID, result: Result, n
     return after
 
 
-def provisional_confirmation_is_told(
+def provisional_confirmation_is_published(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
     """A confirmation is published at once, though a stray may still undo it."""

@@ -18,7 +18,7 @@ def sent_while_an_operation_is_under_way(
     return REAL.claim(replace(share, operation=None, operation_until=None), wanted, lease_id, now, timing)
 
 
-def asking_forgets_what_was_claimed(
+def asking_replaces_the_claimed_version(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
     """A question takes the operation for one of the current truth."""
@@ -48,12 +48,12 @@ def parked_share_is_left_alone(share: Share, now: datetime) -> bool:
     return share.parked is None and REAL.is_due(share, now)
 
 
-def keeps_whatever_is_held(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+def keeps_data_of_any_subject(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """Held data is kept for any person and plate."""
     return REAL.record(replace(share, held_subject=share.claimed_subject), lease_id, result, now, timing)
 
 
-def forgets_whose_an_unclear_put_was(
+def unclear_put_keeps_the_old_subject(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
     """A put that may have been applied does not change the subject."""
@@ -61,7 +61,7 @@ def forgets_whose_an_unclear_put_was(
     return replace(after, held_subject=share.held_subject) if result.outcome is RequestOutcome.UNCLEAR else after
 
 
-def forgets_whose_a_lost_lease_was(
+def lost_lease_keeps_the_old_subject(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing, subject: bytes | None
 ) -> Share:
     """A dead drain's put does not change the subject."""
@@ -120,7 +120,7 @@ def failed_question_forgets_the_operation(
     return REAL.record(share, lease_id, result, now, timing)
 
 
-def operation_settles_what_was_before_it(
+def operation_settles_earlier_strays(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
     """An operation that was carried out is final at once, despite earlier strays."""
@@ -141,7 +141,7 @@ def new_truth_forgets_the_operation(share: Share, urgency: Urgency, now: datetim
     return replace(REAL.want(share, urgency, now), operation=None, operation_until=None)
 
 
-def invalidate_keeps_what_was_confirmed(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_keeps_the_confirmed_hash(share: Share, now: datetime, timing: Timing) -> Share:
     """An invalidated share is due, but its confirmation still counts as held."""
     return replace(REAL.invalidate(share, now, timing), confirmed_hash=share.confirmed_hash)
 
@@ -151,7 +151,7 @@ def invalidate_wants_nothing(share: Share, now: datetime, timing: Timing) -> Sha
     return replace(REAL.invalidate(share, now, timing), wanted_version=share.wanted_version)
 
 
-def invalidate_leaves_what_is_under_way_settled(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_leaves_the_request_under_way_settled(share: Share, now: datetime, timing: Timing) -> Share:
     """A request applied before the copy changed counts as having corrected it."""
     return replace(
         REAL.invalidate(share, now, timing),

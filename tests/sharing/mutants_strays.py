@@ -50,7 +50,7 @@ def lost_lease_counts_as_a_removals(
     return replace(after, stray_put_until=share.stray_put_until) if share.lease_id is not None else after
 
 
-def lost_lease_counts_for_what_is_wanted_by_now(
+def lost_lease_counts_as_one_of_the_current_truth(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
     """A dead drain leaves a stray of the next claim's kind."""
@@ -93,7 +93,7 @@ def stale_record_counts_as_a_removals(
     return after if share.lease_id == lease_id else replace(after, stray_put_until=share.stray_put_until)
 
 
-def invalidate_counts_as_what_is_under_way(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_leaves_a_stray_of_the_kind_under_way(share: Share, now: datetime, timing: Timing) -> Share:
     """A removal under way counts as sent after the invalidation, though it left before."""
     after = REAL.invalidate(share, now, timing)
     return replace(after, stray_put_until=share.stray_put_until) if share.claimed_hash == NOTHING else after

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.sharing.rows import NONE, PAYLOADS, B, Row, Rows
 from tests.sharing.turns import Move, Scope, Turn
-from tests.sharing.world import ASKING, CLAIMED, NOBODY, SENT, Act, Drain, Operation, Step, Strays, World
+from tests.sharing.world import ASKING, CLAIMED, IDLE_DRAIN, SENT, Act, Drain, Operation, Step, Strays, World
 
 TICK = Step(Act.TICK)
 INVALIDATE = Step(Act.INVALIDATE)
@@ -32,7 +32,7 @@ class Play:
             invalidations=self._scope.invalidations,
             removed=True,
             drifted=False,
-            drains=(NOBODY, NOBODY),
+            drains=(IDLE_DRAIN, IDLE_DRAIN),
             strays=(0, 0, 0),
             operation=None,
         )

@@ -21,8 +21,8 @@ PARTS = {
     "one decision, operations, longer times": (Ticks(), Scope(decisions=1, later=True)),
     "one decision, operations, senders that stall": (SHORT, Scope(decisions=1, later=True, stalls=True)),
     "two decisions, one drift or invalidate": (SHORT, Scope(decisions=2, invalidations=1)),
-    "two decisions on one plate, what is refused is kept": (SHORT, Scope(decisions=2, subjects=ONE_PLATE)),
-    "two decisions on two plates, what is refused is kept": (SHORT, Scope(decisions=2, subjects=TWO_PLATES)),
+    "two decisions on one plate, refused data is kept": (SHORT, Scope(decisions=2, subjects=ONE_PLATE)),
+    "two decisions on two plates, refused data is kept": (SHORT, Scope(decisions=2, subjects=TWO_PLATES)),
     "one decision, operations, an invalidation, kept": (
         SHORT,
         Scope(decisions=1, invalidations=1, later=True, subjects=ONE_PLATE),

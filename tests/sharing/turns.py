@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tests.sharing.rows import NOBODYS, Rows, Subjects
-from tests.sharing.world import APPLIED, ASKING, CLAIMED, IDLE, NOBODY, SENT, Act, Drain, Operation, Step
+from tests.sharing.world import APPLIED, ASKING, CLAIMED, IDLE, IDLE_DRAIN, SENT, Act, Drain, Operation, Step
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Turn:
                 yield self._claim()
             return
         if not self.scope.stalls or phase in (CLAIMED, ASKING) or lease:
-            yield self._move(Act.CRASH, NOBODY, left_behind=self.drain.air)
+            yield self._move(Act.CRASH, IDLE_DRAIN, left_behind=self.drain.air)
         if phase == CLAIMED:
             if lease or self.scope.stalls:
                 yield self._move(Act.SEND, self.drain._replace(phase=SENT, air=self.rows.ticks.settle))
@@ -77,7 +77,7 @@ class Turn:
         claimed, taken = self.rows.claim(self.row, self.truth)
         after, lease = self.rows.rows[claimed], self.rows.ticks.lease
         if not taken:
-            return Move(Step(Act.SKIP, self.truth, self.number), claimed, NOBODY, self.operation)
+            return Move(Step(Act.SKIP, self.truth, self.number), claimed, IDLE_DRAIN, self.operation)
         if after.asks and self.operation is not None:
             payload = self.operation.payload
             asking = Drain(ASKING, payload, holds_row=True, lease=lease)
@@ -130,7 +130,7 @@ class Turn:
 
     def _record(self, act: Act, *, left_behind: int = 0) -> Move:
         recorded = self.rows.record(self.row, self.drain.holds_row, act.outcome)
-        after = NOBODY
+        after = IDLE_DRAIN
         if act is Act.CONFIRMED_UNSEEN:
             after = self.drain._replace(holds_row=False, lease=0)
         elif act is Act.ACCEPTED_UNSEEN:

@@ -79,8 +79,8 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         if self.act in (Act.TICK, Act.INVALIDATE):
             return self.act
-        nobody = (Act.DECIDE, Act.DRIFT, Act.LAND, Act.CARRY_OUT)
-        who = "" if self.act in nobody else f"drain {self.drain + 1} "
+        no_drain = (Act.DECIDE, Act.DRIFT, Act.LAND, Act.CARRY_OUT)
+        who = "" if self.act in no_drain else f"drain {self.drain + 1} "
         return f"{who}{self.act} {NAMES[self.payload]}"
 
 
@@ -129,4 +129,4 @@ class World(NamedTuple):
     operation: Operation | None
 
 
-NOBODY = Drain(IDLE)
+IDLE_DRAIN = Drain(IDLE)

@@ -12,7 +12,7 @@ FAILURES_TO_OPEN = 5  # in a row, as one process sees them
 FIRST_PROBE = timedelta(seconds=1)
 LAST_PROBE = timedelta(seconds=15)  # a provider that is back waits no longer
 DOUBLINGS = 4
-HOLD_UNSAID = timedelta(seconds=1)  # the provider said "slow down" without a time
+DEFAULT_HOLD = timedelta(seconds=1)  # the provider said "slow down" without a time
 
 
 class BreakerState(StrEnum):
@@ -30,4 +30,4 @@ def probe_in(probes: int, jitter: float) -> timedelta:
 
 def hold_for(retry_after: float | None) -> timedelta:
     """Return how long a lane is held after "slow down"; `retry_after` in seconds."""
-    return HOLD_UNSAID if retry_after is None else timedelta(seconds=retry_after)
+    return DEFAULT_HOLD if retry_after is None else timedelta(seconds=retry_after)

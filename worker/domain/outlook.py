@@ -67,9 +67,9 @@ def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> lis
     found = windows(day, schedule, tariffs)
     if day <= today:
         return found
-    before = {(one.occasion, one.days_ahead): one.last for one in windows(day - _DAY, schedule, tariffs)}
-    late = (_after(one, before.get((one.occasion, one.days_ahead), date.min)) for one in found)
-    return [one for one in late if one.first <= one.last]
+    before = {(window.occasion, window.days_ahead): window.last for window in windows(day - _DAY, schedule, tariffs)}
+    late = (_after(window, before.get((window.occasion, window.days_ahead), date.min)) for window in found)
+    return [window for window in late if window.first <= window.last]
 
 
 def acted_on(foretold: Foretold, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:

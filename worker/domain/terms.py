@@ -55,4 +55,4 @@ def add_months(day: date, months: int) -> date:
 def in_order(terms: tuple[Term, ...]) -> bool:
     """Return whether each term ends no earlier than it starts, and starts after the one before it."""
     ends = all(term.first_day <= term.last_day for term in terms)
-    return ends and all(one.last_day < other.first_day for one, other in pairwise(terms))
+    return ends and all(earlier.last_day < later.first_day for earlier, later in pairwise(terms))

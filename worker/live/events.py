@@ -14,7 +14,7 @@ class Events:
     def __init__(self, keyspace: Keyspace) -> None:
         self._keyspace = keyspace
 
-    def tell(self, events: Sequence[ProviderEvent]) -> None:
+    def append(self, events: Sequence[ProviderEvent]) -> None:
         """Append events to the stream."""
         pipeline = self._keyspace.client.pipeline(transaction=False)
         for event in events:

@@ -118,7 +118,7 @@ class Spaces:
             if of_others:
                 self._keyspace.client.unlink(*of_others)
 
-    def told_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
+    def published_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
         """Return the versions up to which residents' events were published in this epoch, according to Redis."""
         told: list[Any] = self._keyspace.client.mget(
             [self._keyspace.key(f"told:{resident_id}") for resident_id in resident_ids]

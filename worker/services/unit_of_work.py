@@ -109,7 +109,7 @@ class UnitOfWork:
             raise JobRefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
         permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms), self.today)
         self._assign(permit)
-        self._note(change)
+        self._record_change(change)
 
     def change(self, change: Transition) -> None:
         """Write a changed permit.
@@ -122,7 +122,7 @@ class UnitOfWork:
         new = ((after.permit_id, term) for term in after.terms if term not in before.terms)
         permits.insert_terms(self.db, new, self.today)
         self._move_plate(before, after)
-        self._note(change)
+        self._record_change(change)
 
     def tell(self, event: EventType, permit_ids: Iterable[UUID] = ()) -> None:
         """Add an event about this resident."""
@@ -181,7 +181,7 @@ class UnitOfWork:
             events=written,
         )
 
-    def _note(self, change: Transition) -> None:
+    def _record_change(self, change: Transition) -> None:
         permit = change.permit
         self.permits[permit.permit_id] = permit
         self.tell(change.event, [permit.permit_id])

@@ -21,15 +21,15 @@ def drain(provider: Provider) -> None:
         way = lane(provider)
     except SettingError as error:  # the shares wait; a missing file may be there the next time
         hub().live.wake_ups.end(provider)
-        _note(provider, str(error))
+        _record_problem(provider, str(error))
         return
-    _note(provider, None)
+    _record_problem(provider, None)
     if run(Drain(way, hub().today).run()):
         hub().wake([provider])
 
 
 @cache
-def _note(provider: str, problem: str | None) -> None:
+def _record_problem(provider: str, problem: str | None) -> None:
     """Record the fault in a provider's settings, once in each process: the sweep wakes this task every few seconds."""
     if problem is not None:
         log.warning("provider.unconfigured", provider=provider, problem=problem)

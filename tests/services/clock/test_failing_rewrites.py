@@ -45,7 +45,7 @@ def test_a_failed_rewrite_is_logged_once_and_requested_again(own_hub, own_server
     with capture_logs() as logs:
         for _ in range(3):
             clear(own_hub, AT_ONCE)
-            while append_only.look(own_hub.live.client).is_being_rewritten:
+            while append_only.read_state(own_hub.live.client).is_being_rewritten:
                 time.sleep(0.005)
     assert [entry["event"] for entry in logs] == ["append_only.failed"]
     assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
@@ -65,12 +65,12 @@ def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_server
     client.mset({f"filler:{number}": number for number in range(300)})
     client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, so that the rewrite can be observed
     try:
-        while append_only.rewrite(client) is append_only.Asked.NOT_NOW:  # Redis also rewrites by itself
+        while append_only.rewrite(client) is append_only.RewriteAnswer.NOT_NOW:  # Redis also rewrites by itself
             time.sleep(0.01)
-        assert append_only.look(client).is_being_rewritten
+        assert append_only.read_state(client).is_being_rewritten
         clear(own_hub, AT_ONCE)
         assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
-        assert append_only.rewrite(client) is append_only.Asked.NOT_NOW
+        assert append_only.rewrite(client) is append_only.RewriteAnswer.NOT_NOW
     finally:
         client.config_set("rdb-key-save-delay", 0)
     cleared(own_hub)
@@ -87,5 +87,5 @@ def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today)
         assert evidence.query("SELECT FROM leftovers") == []
     finally:
         client.config_set("appendonly", "yes")
-        while append_only.look(client).is_being_rewritten:  # until then Redis refuses to shut down
+        while append_only.read_state(client).is_being_rewritten:  # until then Redis refuses to shut down
             time.sleep(0.01)

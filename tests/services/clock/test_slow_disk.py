@@ -112,7 +112,7 @@ def test_missing_copies_are_found_in_slices(slow, hub, evidence, monkeypatch):
     slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
     transact(hub.engine, lambda db: reconciliations.request(db, PROVIDER, dry_run=False))
     run = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(minutes=5)))
-    while reconcile._look_for_missing(hub, run):
+    while reconcile._find_missing(hub, run):
         run = transact(hub.engine, partial(reconciliations.read, reconciliation_id=run.reconciliation_id))
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
 

@@ -8,7 +8,7 @@ import pytest
 from integrations.channels.base import AddressRefusedError
 from tests.services.outbox import sender_of
 from tests.services.reminders.test_decide import CONTACT, decide
-from worker.services.reminders.send import BELIEVED, EVERYONE_REFUSED
+from worker.services.reminders.send import EVERYONE_REFUSED, MOST_REFUSALS
 
 RESIDENTS = 12
 MARKED = "SELECT count(*) FROM residents WHERE email_refused_at IS NOT NULL"
@@ -48,17 +48,17 @@ def refused(_notice):
 def test_a_server_that_refuses_everyone_costs_a_few_addresses_and_no_reminder(outbox, send, evidence):
     outbox.failure = refused
     send()
-    assert evidence.query(MARKED) == [(BELIEVED,)]
+    assert evidence.query(MARKED) == [(MOST_REFUSALS,)]
     assert evidence.query(LEDGER) == [
-        ("due", EVERYONE_REFUSED, RESIDENTS - BELIEVED),
-        ("unreachable", "address_refused", BELIEVED),
+        ("due", EVERYONE_REFUSED, RESIDENTS - MOST_REFUSALS),
+        ("unreachable", "address_refused", MOST_REFUSALS),
     ]
     assert evidence.query(PROBLEM) == [(EVERYONE_REFUSED,)]
     send()
-    assert evidence.query(MARKED) == [(BELIEVED,)]
+    assert evidence.query(MARKED) == [(MOST_REFUSALS,)]
     outbox.failure = lambda _: None
     send()
-    assert len(outbox.sent) == RESIDENTS - BELIEVED
+    assert len(outbox.sent) == RESIDENTS - MOST_REFUSALS
     assert evidence.query(PROBLEM) == [(None,)]
 
 

@@ -17,7 +17,7 @@ from worker.domain.breaker import FAILURES_TO_OPEN
 from worker.services.clock.sweep import sweep
 from worker.services.sharing.claim import PROBE_LOOKS_AT
 from worker.services.sharing.drain import Drain
-from worker.services.sharing.lane import tell_providers
+from worker.services.sharing.lane import publish_provider_events
 
 PROVIDER = "easypark"
 BROKEN = Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, status=500))
@@ -160,7 +160,7 @@ def test_an_operator_can_pause_and_resume_a_provider(upstream, twin, drain, hub,
     assert transact(hub.engine, lambda db: providers.resume(db, PROVIDER)) is True
     drain()
     assert len(twin.held) == 1
-    tell_providers(hub)
+    publish_provider_events(hub)
     assert events(evidence) == ["provider.paused", "provider.resumed"]
 
 
@@ -181,7 +181,7 @@ def test_another_process_finds_the_breaker_open(opened, quick, twin):
 def test_a_wrong_setting_is_recorded_once_until_it_is_corrected(hub, evidence):
     for problem in ("PERMIT_HUB_EASYPARK_KEY is missing",) * 2 + (None,) * 2:
         transact(hub.engine, lambda db, problem=problem: providers.note_configuration(db, PROVIDER, problem))
-    tell_providers(hub)
+    publish_provider_events(hub)
     assert events(evidence) == ["provider.unconfigured", "provider.configured"]
 
 

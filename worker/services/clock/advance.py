@@ -76,7 +76,7 @@ def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
 def _act(
     hub: Hub, resident_ids: Collection[str], today: date, db: Connection
 ) -> tuple[set[str], list[Publication], set[str]]:
-    """Act on due residents whose row nobody has locked; return them, their publications and the lanes to wake."""
+    """Act on due residents whose row is not locked; return them, their publications and the lanes to wake."""
     locked = residents.lock_free(db, resident_ids)
     started = UnitOfWork.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
     for unit in started:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from worker import append_only
-from worker.append_only import AppendOnly, Asked
+from worker.append_only import AppendOnly, RewriteAnswer
 from worker.db.clock import leftovers
 from worker.db.clock.leftovers import FileRewrite, Problem
 from worker.db.engine import transact
@@ -29,7 +29,7 @@ def clear(hub: Hub, settle: timedelta = SETTLE) -> None:
     Raises:
         worker.hub.UNAVAILABLE: the database or Redis is unavailable.
     """
-    file = append_only.look(hub.live.client)
+    file = append_only.read_state(hub.live.client)
     if file.is_being_rewritten:
         return
     last = transact(hub.engine, leftovers.read)
@@ -58,11 +58,11 @@ def _note_end(hub: Hub, last: FileRewrite, file: AppendOnly) -> Problem | None:
 
 def _ask(hub: Hub, file: AppendOnly, problem: Problem | None) -> None:
     match append_only.rewrite(hub.live.client):
-        case Asked.BEGUN:
+        case RewriteAnswer.BEGUN:
             transact(hub.engine, lambda db: leftovers.asked(db, file.run_id))
-        case Asked.NOT_NOW:
+        case RewriteAnswer.NOT_NOW:
             _failed(hub, problem)
-        case Asked.REFUSED:
+        case RewriteAnswer.REFUSED:
             transact(hub.engine, leftovers.refuse)
             if problem is not Problem.REFUSED:
                 log.warning("append_only.refused")

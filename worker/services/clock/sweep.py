@@ -8,7 +8,7 @@ from worker.db.jobs import residents
 from worker.db.sharing import reconciliations, shares
 from worker.hub import Hub
 from worker.services.publishing.publish import SLICE, follow_redis, republish
-from worker.services.sharing.lane import tell_providers
+from worker.services.sharing.lane import publish_provider_events
 from worker.services.sharing.release import release_all
 
 SLICES = 4  # a sweep is one short task; the next continues
@@ -18,7 +18,7 @@ def sweep(hub: Hub, today: date) -> None:
     """Follow Redis into a new epoch, publish what is unpublished, and wake the lanes with due shares."""
     follow_redis(hub)
     _publish_left_over(hub, today)
-    tell_providers(hub)
+    publish_provider_events(hub)
     release_all(hub)
     hub.wake(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
 
@@ -39,7 +39,7 @@ def _publish_left_over(hub: Hub, today: date) -> None:
     for _ in range(SLICES):
         unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
         if unpublished:
-            told = hub.live.spaces.told_versions(list(unpublished))
+            told = hub.live.spaces.published_versions(list(unpublished))
             left = [name for name, version in unpublished.items() if told.get(name, 0) < version]
             told |= republish(hub, left, today)
             transact(hub.engine, partial(residents.mark_published, versions=told), relaxed=True)

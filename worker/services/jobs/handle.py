@@ -58,7 +58,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "resident.choose_reminders": Handler(residents.choose_reminders, creates_resident=True),
         "reminders.stop": Handler(residents.stop_reminders),
         "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
-        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.drop_asked_for),
+        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.drop_documents),
     }
 )
 

@@ -25,7 +25,7 @@ from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
 from worker.live.spaces import Publication
-from worker.services.publishing.publish import told_only
+from worker.services.publishing.publish import events_only
 from worker.services.unit_of_work import assignment_of, is_shared
 
 
@@ -57,9 +57,9 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
             refusals[position] = refused
     written = _write(hub, db, sound, refusals, today)
     to_wake = _want(hub, db, known, written, today)
-    told = _tell(db, job.job_id, known, written)
+    told = _write_events(db, job.job_id, known, written)
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
-    return Imported(rows, [told_only(hub, known[event.subject], event) for event in told], to_wake)
+    return Imported(rows, [events_only(hub, known[event.subject], event) for event in told], to_wake)
 
 
 def _read(row: ImportedPermit, resident: Resident) -> Permit:
@@ -113,7 +113,9 @@ def _want(hub: Hub, db: Connection, known: Mapping[str, Resident], written: Iter
     return {key.provider for key in wanted}
 
 
-def _tell(db: Connection, job_id: UUID, known: Mapping[str, Resident], written: Iterable[Permit]) -> list[Event]:
+def _write_events(
+    db: Connection, job_id: UUID, known: Mapping[str, Resident], written: Iterable[Permit]
+) -> list[Event]:
     """Write one event for each resident, with the permits imported."""
     by_resident: dict[str, list[UUID]] = defaultdict(list)
     for permit in written:

@@ -54,7 +54,7 @@ def put_export(hub: Hub, job: jobs.ExportResident) -> None:
     transact(hub.engine, transaction)
 
 
-def drop_asked_for(hub: Hub, job: jobs.EraseResident) -> None:
+def drop_documents(hub: Hub, job: jobs.EraseResident) -> None:
     """Drop documents about a resident that were made before the erasure."""
     hub.live.documents.drop(job.resident_id)
 

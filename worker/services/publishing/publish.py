@@ -48,7 +48,7 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
     for _ in range(_ATTEMPTS):
         if not behind:
             break
-        _know_epoch(hub)
+        _learn_epoch(hub)
         publications = transact(hub.engine, partial(read_publications, hub, behind, today))
         answers = hub.live.spaces.publish(publications)
         behind = set()
@@ -58,11 +58,11 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
             else:
                 behind.add(publication.resident_id)
     if behind:
-        log.warning("space.behind", residents=len(behind))
+        log.warning("spaces.not_published", residents=len(behind))
     return shown
 
 
-def told_only(hub: Hub, resident: Resident, event: Event) -> Publication:
+def events_only(hub: Hub, resident: Resident, event: Event) -> Publication:
     """Return a change that is published without its space: the next reader has the document made."""
     return Publication(
         resident_id=resident.resident_id,
@@ -129,7 +129,7 @@ def space_of(
     )
 
 
-def _know_epoch(hub: Hub) -> None:
+def _learn_epoch(hub: Hub) -> None:
     """Learn the epoch before reading what will be published in it."""
     shown = hub.live.epoch.read()
     hub.live.epoch.known = transact(hub.engine, partial(_follow, hub)).epoch if shown is None else shown

@@ -41,12 +41,12 @@ EACH = 2  # claimed for each one under way: as many may be sent twice when a wor
 RUN_SECONDS = 3.0  # how long a run goes on claiming
 SEND_SECONDS = 15.0  # for a batch, from before its claim: servers scan a message before they accept it
 LEAST_SECONDS = 3.0  # with less time left, no sending begins
-BELIEVED = 3  # refused addresses in a row; more mean that the server refuses us, not the addresses
+MOST_REFUSALS = 3  # refused addresses in a row; more mean that the server refuses us, not the addresses
 LOOK_SECONDS = 0.05  # until the rate limit is checked again
 UNAVAILABLE_WAIT = timedelta(seconds=15)  # until a channel that was unavailable is tried again
 NO_TIME_WAIT = timedelta(seconds=1)
 UNCLEAR_WAIT = timedelta(minutes=1)
-MISTAKE_WAIT = timedelta(hours=1)  # a fault of ours takes longer than minutes to mend
+FAULT_WAIT = timedelta(hours=1)  # a fault of ours takes longer than minutes to mend
 
 NEVER_RECORDED = "never_recorded"
 NO_TIME_LEFT = "no_time_left"
@@ -152,7 +152,7 @@ class Sender:
                 return _settled_after(outgoing, error), error
             except Exception as error:  # a fault of ours with one must not hold up the others
                 log.error("reminder.failed", reminder=str(outgoing.notice.reminder_id), error=type(error).__name__)
-                return _unclear(outgoing, CHANNEL_FAILED, MISTAKE_WAIT), error
+                return _unclear(outgoing, CHANNEL_FAILED, FAULT_WAIT), error
         self._refusals = 0
         log.info("reminder.sent", reminder=str(outgoing.notice.reminder_id), channel=self.channel.name)
         return Settled.of(outgoing.claimed, State.SENT), None
@@ -169,7 +169,7 @@ class Sender:
 
     @property
     def _refuses_everyone(self) -> bool:
-        return self._refusals > BELIEVED
+        return self._refusals > MOST_REFUSALS
 
     def _refuse_email(self, outgoing: Outgoing, today: date) -> None:
         """Mark the resident's address as refused, unless it has changed, and publish that.

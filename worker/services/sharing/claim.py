@@ -27,9 +27,9 @@ from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, s
 from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
 from worker.hub import UNAVAILABLE, Hub
 from worker.live.spaces import Publication
-from worker.services.publishing.publish import publish, told_only
+from worker.services.publishing.publish import events_only, publish
 from worker.services.sharing import release
-from worker.services.sharing.lane import Lane, tell_providers
+from worker.services.sharing.lane import Lane, publish_provider_events
 
 log = structlog.get_logger()
 
@@ -223,7 +223,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
             and claimed.lease_id in ours
             and by_key[claimed.key].holds is not None
         ]
-        return due_again, concerns_all, _tell(hub, db, settled, locked)
+        return due_again, concerns_all, _write_events(hub, db, settled, locked)
 
     # A lost routine record costs a request. A lost record of an event would leave a version that never was.
     due_again, concerns_all, publications = transact(hub.engine, transaction, relaxed=not waiting)
@@ -232,7 +232,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
     unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
     _show(hub, publications, unseen, today)
     if concerns_all:
-        tell_providers(hub)
+        publish_provider_events(hub)
         release.begin(hub, lane.name)
     return due_again
 
@@ -243,7 +243,7 @@ def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str]
         publish(hub, publications, today)
         hub.live.spaces.drop(sorted(unseen))
     except UNAVAILABLE as error:  # requests in flight are still to be recorded
-        log.warning("records.not_shown", error=type(error).__name__)
+        log.warning("records.not_published", error=type(error).__name__)
 
 
 def _ending(claimed: ClaimedShare, result: Result) -> Ending:
@@ -255,7 +255,7 @@ def _is_final(claimed: ClaimedShare, result: Result) -> bool:
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 
-def _tell(
+def _write_events(
     hub: Hub, db: Connection, settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]
 ) -> list[Publication]:
     """Write one event for each locked resident, for all their shares.
@@ -278,7 +278,7 @@ def _tell(
             for name, shares_ in by_resident.items()
         ],
     )
-    return [told_only(hub, locked[event.subject], event) for event in written]
+    return [events_only(hub, locked[event.subject], event) for event in written]
 
 
 def _claimed_share(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:

@@ -181,7 +181,7 @@ class Drain:
             self._recording = self._recording.result()
 
     async def _record(self) -> None:
-        """Record ended requests once somebody waits for them, or they are worth a transaction."""
+        """Record ended requests once a resident waits for them, or they are worth a transaction."""
         if not self._ended or self._recording is not None or not self._is_time_to_record():
             return
         ended, self._ended = self._ended, []

@@ -15,7 +15,7 @@ from worker.db.slices import Slices
 from worker.domain import sharing
 from worker.hub import UNAVAILABLE, Hub
 from worker.services.sharing.claim import timing
-from worker.services.sharing.lane import tell_providers
+from worker.services.sharing.lane import publish_provider_events
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
                 break
             yield count
     transact(hub.engine, lambda db: providers.note(db, provider, ProviderEventType.REAFFIRMED))
-    tell_providers(hub)
+    publish_provider_events(hub)
     hub.wake([provider])
 
 

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 ANSWERED = frozenset({RequestOutcome.CONFIRMED, RequestOutcome.ACCEPTED, RequestOutcome.REJECTED})
 """Outcomes that show that a provider works."""
 
-SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, FailureCode.DEADLINE_PASSED})
+NEUTRAL_FAILURES = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, FailureCode.DEADLINE_PASSED})
 """Failures that do not count against a provider: it works, or it was not asked."""
 
 BATCHES_IN_FLIGHT = 4  # one of them kept for urgent changes; claims and records are in batches, too
@@ -38,7 +38,7 @@ STORE_REPLACED = "store_replaced"
 
 DECAY = 0.9  # of the slowest exchange's time, with each exchange
 
-OPEN_TO_ALL = LaneState()
+OPEN = LaneState()
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Lane:
     hub: Hub
     adapter: Adapter
     limiter: Limiter
-    state: LaneState = OPEN_TO_ALL  # as of the last claim
+    state: LaneState = OPEN  # as of the last claim
     in_flight: int | None = None  # requests at once, if the provider has its own setting
     failures: int = 0  # exchanges in a row
     store: str | None = None  # of its copies, as last read from the database
@@ -90,7 +90,7 @@ class Lane:
             self.window.note_answer(under_way)
         if answered:
             self.failures = 0
-        elif any(result.code not in SAYS_NOTHING for result in results):
+        elif any(result.code not in NEUTRAL_FAILURES for result in results):
             self.failures += 1
 
     def judge(self, db: Connection, results: Sequence[Result]) -> bool:
@@ -144,13 +144,13 @@ def note_configuration(engine: Engine, provider: str, problem: str | None) -> No
     transact(engine, lambda db: providers.note_configuration(db, provider, problem))
 
 
-def tell_providers(hub: Hub) -> None:
+def publish_provider_events(hub: Hub) -> None:
     """Publish unpublished events about providers; while Redis is unavailable, leave them to a later sweep."""
 
     def transaction(db: Connection) -> None:
         events = providers.lock_unpublished(db)
         if events:
-            hub.live.events.tell(events)
+            hub.live.events.append(events)
             providers.mark_published(db, events)
 
     try:

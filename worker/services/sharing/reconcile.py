@@ -24,7 +24,7 @@ from worker.domain.breaker import hold_for
 from worker.domain.consent import fields_hash
 from worker.hub import Hub
 from worker.services.sharing.invalidate import drop_spaces_of, invalidate
-from worker.services.sharing.lane import Lane, tell_providers
+from worker.services.sharing.lane import Lane, publish_provider_events
 
 log = structlog.get_logger()
 
@@ -78,18 +78,18 @@ async def reconcile(lane: Lane) -> bool:
         return False
     try:
         if run.expected is None:
-            _expect(hub, run)
+            _count_expected(hub, run)
         while asyncio.get_running_loop().time() < stop_at:
             if run.read_at is not None:
-                if not _adopt(hub, run) and not _look_for_missing(hub, run) and not _share_next(hub, run):
+                if not _adopt(hub, run) and not _find_missing(hub, run) and not _share_next(hub, run):
                     _finish(hub, run)
                     return False
-                run = transact(hub.engine, partial(_go_on, run=run))
+                run = transact(hub.engine, partial(_read_again, run=run))
             elif lane.limiter.take(1, urgent=False):
                 run = await _next_page(lane, run)
             else:
                 await asyncio.sleep(NO_TOKEN_SECONDS)
-        return _go_on_later(hub, run)
+        return _continue_later(hub, run)
     except ProviderError as error:
         return _fail(hub, run, error)
     except UnfitRowError:  # such as a name of the next page that does not fit its column
@@ -102,7 +102,7 @@ async def reconcile(lane: Lane) -> bool:
         return False
 
 
-def _expect(hub: Hub, run: Reconciliation) -> None:
+def _count_expected(hub: Hub, run: Reconciliation) -> None:
     """Count the copies expected, to show progress; in a cold table that may take too long."""
     try:
         transact(hub.engine, partial(reconciliations.expect, run=run))
@@ -121,7 +121,7 @@ async def _next_page(lane: Lane, run: Reconciliation) -> Reconciliation:
 async def _ask(lane: Lane, cursor: str | None) -> Page:
     """Ask for a page, if need be a few times, within one request's time: the task ends soon after."""
     retrying = AsyncRetrying(
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(_is_transient),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.1, max=1),
         reraise=True,
@@ -136,11 +136,11 @@ async def _ask(lane: Lane, cursor: str | None) -> Page:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, (NotSentError, UnclearError)) and not _is_too_much(error)
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, (NotSentError, UnclearError)) and not _is_throttled(error)
 
 
-def _is_too_much(error: ProviderError) -> bool:
+def _is_throttled(error: ProviderError) -> bool:
     return error.retry_after is not None or error.code == FailureCode.THROTTLED
 
 
@@ -176,12 +176,12 @@ def _compare(
     concerned: set[str] = set()
     if not run.dry_run:
         concerned = invalidate(hub, db, run.provider, differing)
-    gone_on = _go_on(db, run)
-    _believe(hub, gone_on)
-    return gone_on, concerned
+    current = _read_again(db, run)
+    _check_believable(hub, current)
+    return current, concerned
 
 
-def _believe(hub: Hub, run: Reconciliation) -> None:
+def _check_believable(hub: Hub, run: Reconciliation) -> None:
     """Check that a list can be what the provider holds for us.
 
     A copy may be listed twice, such as in two series that count at once, but not again and again.
@@ -207,7 +207,7 @@ def _adopt(hub: Hub, run: Reconciliation) -> bool:
     return ADOPTED.take(hub.engine, lambda db, limit: drift.adopt(db, run.provider, run.reconciliation_id, limit)) > 0
 
 
-def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
+def _read_again(db: Connection, run: Reconciliation) -> Reconciliation:
     """Read the position again, unless another process has taken over."""
     read = reconciliations.read(db, run.reconciliation_id)
     if read.lease_id != run.lease_id:
@@ -215,7 +215,7 @@ def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
     return read
 
 
-def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
+def _find_missing(hub: Hub, run: Reconciliation) -> bool:
     """Check the next shares for copies that were not listed; return whether there were any shares left."""
 
     def transaction(db: Connection, limit: int) -> tuple[bool, set[str]]:
@@ -226,9 +226,9 @@ def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
             concerned = invalidate(hub, db, run.provider, missing)
         return last is not None, concerned
 
-    looked, concerned = MISSING.take(hub.engine, transaction)
+    more, concerned = MISSING.take(hub.engine, transaction)
     drop_spaces_of(hub, concerned)
-    return looked
+    return more
 
 
 def _share_next(hub: Hub, run: Reconciliation) -> bool:
@@ -268,19 +268,19 @@ def _finish(hub: Hub, run: Reconciliation) -> None:
             providers.note(db, run.provider, ProviderEventType.RECONCILED)
 
     transact(hub.engine, transaction)
-    tell_providers(hub)
+    publish_provider_events(hub)
     hub.wake([run.provider])
     log.info("provider.reconciled", provider=run.provider, copies=run.copies, drift=run.drift)
 
 
-def _go_on_later(hub: Hub, run: Reconciliation) -> bool:
+def _continue_later(hub: Hub, run: Reconciliation) -> bool:
     transact(hub.engine, lambda db: reconciliations.pause(db, run, timedelta(0)))
     return True
 
 
 def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
     log.warning("reconciliation.failed", provider=run.provider, code=error.code, failures=run.failures + 1)
-    hold = hold_for(error.retry_after) if _is_too_much(error) else timedelta(0)
+    hold = hold_for(error.retry_after) if _is_throttled(error) else timedelta(0)
 
     def transaction(db: Connection) -> None:
         if hold:
@@ -302,5 +302,5 @@ def _end(hub: Hub, run: Reconciliation, code: str) -> None:
             providers.note(db, run.provider, ProviderEventType.RECONCILIATION_FAILED)
 
     transact(hub.engine, transaction)
-    tell_providers(hub)
+    publish_provider_events(hub)
     log.warning("reconciliation.given_up", provider=run.provider, code=code, orphans=run.orphans, copies=run.copies)

@@ -17,7 +17,7 @@ from worker.tasks.broker.remote_control import REPLIES
 _TICKET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class OnlookingChannel(kombu_redis.Channel):
+class FlowerChannel(kombu_redis.Channel):
     """A channel to Redis that hears events."""
 
     def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
@@ -30,10 +30,10 @@ class OnlookingChannel(kombu_redis.Channel):
         return payload
 
 
-class OnlookingTransport(kombu_redis.Transport):
+class FlowerTransport(kombu_redis.Transport):
     """Redis as Flower sees it."""
 
-    Channel = OnlookingChannel
+    Channel = FlowerChannel
 
     def _deliver(self, message: Any, queue: str) -> None:
         """Deliver an answer to one of Flower's questions with its ticket and no other header."""
@@ -46,7 +46,7 @@ class OnlookingTransport(kombu_redis.Transport):
         super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
-def look_on() -> None:
+def use_flower_transport() -> None:
     """Make every connection of this process use this transport."""
-    path = f"{__name__}:{OnlookingTransport.__name__}"
+    path = f"{__name__}:{FlowerTransport.__name__}"
     TRANSPORT_ALIASES.update(redis=path, rediss=path)

@@ -56,14 +56,14 @@ class Watchdog:
         try:
             yield
         finally:
-            self._tell(LEFT)
+            self._report(LEFT)
 
     def touch(self) -> None:
         """Report that the loop turns; a watching process that has died is replaced."""
-        if not self._tell(TURNED):
+        if not self._report(TURNED):
             self._process.wait()
             self._start()
-            self._tell(TURNED)
+            self._report(TURNED)
 
     def _start(self) -> None:
         command = [sys.executable, "-I", str(Path(__file__)), str(os.getpid()), json.dumps(asdict(self._limits))]
@@ -72,9 +72,9 @@ class Watchdog:
         self._pipe = self._process.stdin.fileno()
         os.set_blocking(self._pipe, False)
 
-    def _tell(self, what: bytes) -> bool:
+    def _report(self, state: bytes) -> bool:
         try:
-            os.write(self._pipe, what)
+            os.write(self._pipe, state)
         except BlockingIOError:  # the watching process was stopped itself
             pass
         except BrokenPipeError:
