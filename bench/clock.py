@@ -1,4 +1,4 @@
-"""The calendar over a million permits: finding, deciding and sending reminders, and a night in which many terms end.
+"""The clock over a million permits: finding, deciding and sending reminders, and a night in which many terms end.
 
 The clock is stopped while work is measured that it would start by itself.
 """

@@ -24,7 +24,7 @@ def test_an_allowance_newer_than_the_refusal_counts(refused_at):
     check_newer(NOON, refused_at, NOON + MINUTE)
 
 
-def test_an_allowance_from_a_clock_that_is_a_little_ahead_counts_as_made_now():
+def test_an_allowance_from_a_clock_slightly_ahead_counts_as_made_now():
     check_newer(NOON + CLOCKS_APART, NOON - INSTANT, NOON)
     with pytest.raises(JobRefusedError) as refused:
         check_newer(NOON + CLOCKS_APART, NOON, NOON)

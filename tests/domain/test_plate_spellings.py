@@ -102,7 +102,7 @@ numbers = st.integers(1, 9999)
 
 
 @given(districts, own_letters, numbers, st.sampled_from(["", "E", "H"]), st.data())
-def test_a_german_division_counts_however_it_is_typed(district, own, number, suffix, data):
+def test_a_german_division_counts_with_any_separator(district, own, number, suffix, data):
     first = data.draw(st.sampled_from([district, district.lower(), unicodedata.normalize("NFD", district)]))
     between, after = data.draw(one_gap), data.draw(one_gap | st.just(""))
     plain = key(f"{district}-{own} {number}{suffix}", "DE")
@@ -128,7 +128,7 @@ def test_one_different_letter_or_digit_makes_another_plate(plate: str, place: in
 @example("٧٧٧٨١-ب-٩", "MA")
 @example("N-O-A 1", "DE")
 @example("1234 AB 2A", "FR")
-def test_a_plate_as_it_is_shown_reads_as_the_same_plate(raw: str, country: str):
+def test_a_shown_plate_reads_as_the_same_plate(raw: str, country: str):
     try:
         plate = parse(raw, country)
     except JobRefusedError:

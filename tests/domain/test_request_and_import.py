@@ -71,7 +71,7 @@ def test_a_verified_request_awaits_its_payment(tariffs: Tariffs) -> None:
 
 
 @pytest.mark.parametrize("profile", ["low_emission", "non_taxable"])
-def test_a_verified_request_that_costs_nothing_is_active_at_once(tariffs: Tariffs, profile: str) -> None:
+def test_a_free_verified_request_is_active_at_once(tariffs: Tariffs, profile: str) -> None:
     change = request(tariffs, profile=profile)
     assert (change.permit.status, change.event) == (Status.ACTIVE, EventType.PERMIT_ACTIVATED)
     assert change.permit.terms == (Term(TODAY, date(2025, 9, 16)),)

@@ -4,7 +4,7 @@
 - `today`: the civil day on which a test plays; real, since the database's clock is.
 - `upstream`: makes jobs and hands them to `hub`; `evidence` reads database and Redis around the hub's code.
 - `until(condition)`: waits for a condition, with a deadline.
-- `street`: permits in every state that matters to the calendar, once it is settled.
+- `street`: permits in every state that matters to the clock, once it is settled.
 - `dying`: an upstream whose worker dies after each commit, before it publishes.
 - `word`: a name that is found again in a file; `cleared()` rewrites Redis' file until nothing waits for it.
 - `twins`: a provider in memory for each; `deliver()` drains to them, under the short time-outs of `quick`.

@@ -1,4 +1,4 @@
-"""A street of permits in every state that matters to the calendar: their outlook, and what is done."""
+"""A street of permits in every state that matters to the clock: their outlook, and what is done."""
 
 from collections import Counter
 from datetime import timedelta
@@ -31,7 +31,7 @@ TOLD = {
 
 
 class Street:
-    """Residents whose permits are in every state that matters to the calendar."""
+    """Residents whose permits are in every state that matters to the clock."""
 
     def __init__(self, hub, upstream, evidence):
         self.hub, self.upstream, self.evidence, self.today = hub, upstream, evidence, upstream.today

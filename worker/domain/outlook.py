@@ -20,7 +20,7 @@ _DAY = timedelta(days=1)
 
 
 class Doing(StrEnum):
-    """What the calendar does."""
+    """What the clock does."""
 
     LAPSE = "permit_lapses"
     RENEWAL = "renewal_takes_over"  # the next term follows without a gap; no event

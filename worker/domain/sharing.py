@@ -45,7 +45,7 @@ class Urgency(IntEnum):
 
     CONSENT = 0  # consent and erasure
     CHANGE = 1  # one person's single change
-    ROUTINE = 2  # calendar, import, reconciliation, replay
+    ROUTINE = 2  # clock, import, reconciliation, replay
 
 
 class RequestOutcome(StrEnum):

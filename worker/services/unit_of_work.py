@@ -160,7 +160,7 @@ class UnitOfWork:
         return bool(self._events)
 
     def finish(self, job_id: UUID | None = None) -> Publication:
-        """Write the events, of a job or of the calendar; return what to publish after the commit."""
+        """Write the events, of a job or of the clock; return what to publish after the commit."""
         name, version = self.resident.resident_id, self.resident.version
         written = events.append(
             self.db,

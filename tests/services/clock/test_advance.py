@@ -1,4 +1,4 @@
-"""The calendar at work: ended terms, unpaid changes, days of downtime, two clocks at once."""
+"""The clock at work: ended terms, unpaid changes, days of downtime, two clocks at once."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +75,7 @@ def test_the_card_of_an_ended_term_stays_active_and_offers_renewal(hub, evidence
     assert ActionName.RENEW in [action.name for action in card.actions]
 
 
-def test_changes_by_the_calendar_have_the_lowest_urgency(hub, deliver, evidence, ending, tomorrow):
+def test_changes_by_the_clock_have_the_lowest_urgency(hub, deliver, evidence, ending, tomorrow):
     deliver()
     advance(hub, tomorrow)
     assert {row[2] for row in evidence.query(WANTED, ending)} == {Urgency.ROUTINE.value}
@@ -148,7 +148,7 @@ def test_a_term_that_began_during_downtime_is_sent_to_providers(hub, upstream, t
     assert EventType.PERMIT_LAPSED not in types(evidence)
 
 
-def test_an_erased_resident_is_left_alone(hub, upstream, evidence, ending, tomorrow):
+def test_the_clock_leaves_an_erased_resident_alone(hub, upstream, evidence, ending, tomorrow):
     upstream.applied("resident.erase")
     told = types(evidence)
     advance(hub, tomorrow)

@@ -152,7 +152,7 @@ def test_an_erasure_leaves_no_trace_of_the_residents_data(
     assert words.found_in(stored()) == []
 
 
-def test_later_calendar_work_restores_no_erased_data(upstream, anne, words, stored, file, hub, today):
+def test_later_work_of_the_clock_restores_no_erased_data(upstream, anne, words, stored, file, hub, today):
     upstream.applied("resident.erase")
     for day in (today, today + timedelta(days=40), today + timedelta(days=500)):
         advance(hub, day)

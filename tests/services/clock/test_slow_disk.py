@@ -117,7 +117,7 @@ def test_missing_copies_are_found_in_slices(slow, hub, evidence, monkeypatch):
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
 
 
-def test_a_slice_grows_while_it_is_quick_and_never_beyond_its_most(hub, until):
+def test_a_slice_grows_while_quick_up_to_its_maximum(hub, until):
     slices, sizes = Slices(most=1_000), []
     until(lambda: sizes.append(slices.take(hub.engine, lambda _, size: size)) or sizes[-1] == 1_000)
     assert sizes[0] == FIRST

@@ -50,7 +50,7 @@ def test_two_imports_of_the_same_rows_in_opposite_order_apply_each_once(upstream
     assert evidence.value("SELECT count(*) FROM permits") == 40
 
 
-def test_a_plate_is_the_same_however_it_is_spelt(upstream):
+def test_a_plate_is_the_same_in_every_spelling(upstream):
     upstream.active(plate=PLATE)
     for spelling in ("ef367qs", "EF 367 QS", "ＥＦ－３６７－ＱＳ"):
         wish = upstream.wish(uuid4()) | {"plate": {"raw": spelling}}
@@ -105,7 +105,7 @@ def test_correcting_a_plates_division_frees_the_other_divided_plate(upstream):
 
 
 @pytest.mark.parametrize(("one", "other"), [("GB", "UK"), ("GR", "EL"), ("DE", "D"), ("FR", "RE"), ("XK", "RKS")])
-def test_one_country_is_one_however_it_is_spelt(upstream, one, other):
+def test_a_country_is_the_same_in_every_spelling(upstream, one, other):
     upstream.active(plate=PLATE | {"country": other})
     wish = upstream.wish(uuid4()) | {"plate": PLATE | {"country": one}}
     assert upstream.submit("permit.request", BOB, **wish).code is RefusalCode.PLATE_IN_USE

@@ -15,7 +15,7 @@ from worker.services.jobs.handle import UnavailableError
 from worker.services.publishing.publish import republish
 
 
-def test_after_redis_lost_everything_the_space_comes_back_in_a_new_epoch(upstream, evidence, hub, today):
+def test_after_redis_lost_all_data_the_space_returns_in_a_new_epoch(upstream, evidence, hub, today):
     upstream.active()
     before = evidence.space(ANNE)
     _flush(hub)

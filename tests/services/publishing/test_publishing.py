@@ -74,7 +74,7 @@ def test_two_changes_published_in_the_wrong_order_are_both_shown(upstream, dying
     assert _sequences(evidence) == [1, 2]
 
 
-def test_a_publication_waits_for_the_one_before_it(dying, evidence, hub):
+def test_a_publication_waits_for_the_previous_one(dying, evidence, hub):
     for name in ("Anne", "Zoé"):
         with pytest.raises(DiedError):
             dying.submit("resident.update_contact", **contact(name))
@@ -131,7 +131,7 @@ def test_a_sweep_wakes_no_lane_for_shares_that_wait_are_leased_or_done(upstream,
     assert wake_ups == []
 
 
-def test_a_job_sent_again_after_a_crash_is_published_before_it_is_answered(upstream, dying, evidence):
+def test_a_job_sent_again_after_a_crash_is_published_before_its_receipt(upstream, dying, evidence):
     job = upstream.envelope(resident_id=ANNE, **contact("Anne"))
     with pytest.raises(DiedError):
         dying.send("resident.update_contact", job)

@@ -75,7 +75,7 @@ def test_failures_in_a_row_open_the_breaker_and_stop_sending(opened, twin, drain
     assert events(evidence) == ["provider.breaker_opened"]
 
 
-def test_an_answer_in_between_keeps_it_closed(upstream, twin, drain, evidence):
+def test_an_answer_in_between_keeps_the_breaker_closed(upstream, twin, drain, evidence):
     upstream.allow()
     for fault in [BROKEN] * (FAILURES_TO_OPEN - 1) + [REFUSES] + [BROKEN] * (FAILURES_TO_OPEN - 1):
         upstream.take_over(upstream.row())

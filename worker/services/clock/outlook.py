@@ -1,4 +1,4 @@
-"""Foretell what the calendar will do, in a read-only transaction."""
+"""Foretell what the clock will do, in a read-only transaction."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
