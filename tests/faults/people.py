@@ -156,5 +156,5 @@ def was_put(stack: Stack, person: Person, provider: str, letter: str = "A") -> b
 
 
 def was_applied(stack: Stack, person: Person, provider: str) -> bool:
-    """Tell whether a provider has applied a request with a plate."""
+    """Return whether a provider has applied a request with a plate."""
     return any(one.applied_ms and person.plate() in one.body for one in stack.control.requests(provider))

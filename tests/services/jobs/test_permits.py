@@ -17,7 +17,7 @@ DETAILS = Action(name=ActionName.DETAILS)
 
 
 @pytest.fixture(autouse=True)
-def _what_is_shown_is_the_truth(request, evidence):
+def _space_and_stream_match_the_database(request, evidence):
     """After each of these tests, space and stream are as the database would publish them now."""
     yield
     for (name,) in evidence.query("SELECT resident_id FROM residents"):
