@@ -27,12 +27,14 @@ class RewriteAnswer(StrEnum):
 
 def read_state(client: redis.Redis) -> AppendOnly:
     """Return the state of the file."""
-    server, told = client.info("server"), client.info("persistence")
+    server, persistence = client.info("server"), client.info("persistence")
     return AppendOnly(
         run_id=str(server["run_id"]),
-        is_kept=bool(int(told.get("aof_enabled", 0))),
-        is_being_rewritten=any(int(told.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled")),
-        last_failed=told.get("aof_last_bgrewrite_status") == "err",
+        is_kept=bool(int(persistence.get("aof_enabled", 0))),
+        is_being_rewritten=any(
+            int(persistence.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+        ),
+        last_failed=persistence.get("aof_last_bgrewrite_status") == "err",
     )
 
 

@@ -115,17 +115,17 @@ class Settings(BaseSettings):
 
     @field_validator("urgent_slots")
     @classmethod
-    def _leave_a_quarter(cls, value: int, others: ValidationInfo) -> int:
+    def _leave_a_quarter(cls, value: int, info: ValidationInfo) -> int:
         """Refuse to keep so many slots that other requests would never be sent."""
-        in_flight = others.data.get("in_flight")  # missing if it is wrong itself
+        in_flight = info.data.get("in_flight")  # missing if it is wrong itself
         if in_flight is not None and in_flight - value < max(1, in_flight // REST):
             raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to others")
         return value
 
     @field_validator("redis_authority")
     @classmethod
-    def _of_use(cls, value: Path | None, others: ValidationInfo) -> Path | None:
-        if value is not None and not others.data.get("redis_url", "rediss://").startswith("rediss://"):
+    def _of_use(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and not info.data.get("redis_url", "rediss://").startswith("rediss://"):
             raise ValueError("without TLS there is no certificate to check: PERMIT_HUB_REDIS_URL begins with redis://")
         return value
 

@@ -95,7 +95,7 @@ class Spaces:
             for publication in publications:
                 keys, arguments = self._call(publication)
                 self._script(keys, arguments, pipeline)
-            return [PublishOutcome(answer.decode()) for answer in pipeline.execute()]
+            return [PublishOutcome(outcome.decode()) for outcome in pipeline.execute()]
 
         return _patiently()(once)
 
@@ -120,12 +120,12 @@ class Spaces:
 
     def published_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
         """Return the versions up to which residents' events were published in this epoch, according to Redis."""
-        told: list[Any] = self._keyspace.client.mget(
+        published: list[Any] = self._keyspace.client.mget(
             [self._keyspace.key(f"told:{resident_id}") for resident_id in resident_ids]
         )
         positions = {
             resident_id: tuple(map(int, position.split(b":")))
-            for resident_id, position in zip(resident_ids, told, strict=True)
+            for resident_id, position in zip(resident_ids, published, strict=True)
             if position is not None
         }
         return {

@@ -18,13 +18,13 @@ log = structlog.get_logger()
 def drain(provider: Provider) -> None:
     """Send one provider's due shares for a few seconds, then continue in a new task if there is more."""
     try:
-        way = lane(provider)
+        provider_lane = lane(provider)
     except SettingError as error:  # the shares wait; a missing file may be there the next time
         hub().live.wake_ups.end(provider)
         _record_problem(provider, str(error))
         return
     _record_problem(provider, None)
-    if run(Drain(way, hub().today).run()):
+    if run(Drain(provider_lane, hub().today).run()):
         hub().wake([provider])
 
 

@@ -17,10 +17,10 @@ RUN = "reconcile.run"
 def reconcile(provider: Provider) -> None:
     """Continue a provider's reconciliation for a few seconds, then in a new task if there is more."""
     try:
-        way = lane(provider)
+        provider_lane = lane(provider)
     except SettingError as error:
         log.warning("provider.unconfigured", provider=provider, problem=str(error))
         service.give_up(hub(), provider, service.UNCONFIGURED)
         return
-    if run(service.reconcile(way)):
+    if run(service.reconcile(provider_lane)):
         current_app.send_task(RUN, args=[provider], retry=False)  # if it is lost, the sweep sends it again

@@ -39,15 +39,15 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
     Raises:
         worker.hub.UNAVAILABLE: the database or Redis is unavailable.
     """
-    done, left = 0, set[str]()
-    while due := [found for found in _find(hub, today, SLICE + len(left)) if found not in left]:
+    done, failed = 0, set[str]()
+    while due := [found for found in _find(hub, today, SLICE + len(failed)) if found not in failed]:
         for first in range(0, len(due), TOGETHER):
             if (began := monotonic()) >= until:
                 return done
             together = due[first : first + TOGETHER]
-            left_of_them = _advance(hub, together, today)
-            done += len(together) - len(left_of_them)
-            left |= left_of_them
+            failed_now = _advance(hub, together, today)
+            done += len(together) - len(failed_now)
+            failed |= failed_now
             pause(max(0.0, min(monotonic() - began, until - monotonic())))
     return done
 
@@ -64,7 +64,7 @@ def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
         raise
     except Exception as error:
         if len(resident_ids) > 1:
-            return {left for alone in resident_ids for left in _advance(hub, [alone], today)}
+            return {failed for alone in resident_ids for failed in _advance(hub, [alone], today)}
         log.error("calendar.failed", resident=next(iter(resident_ids)), error=type(error).__name__)
         return set(resident_ids)
     if publications:

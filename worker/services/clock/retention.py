@@ -47,15 +47,16 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     Raises:
         worker.hub.ENDED: the database or Redis is unavailable, or the task's time is over.
     """
-    kept = hub.settings
-    jobs_before = _before(hub, today, kept.jobs_kept_months)
+    settings = hub.settings
+    jobs_before = _before(hub, today, settings.jobs_kept_months)
+    permits_before = _before(hub, today, settings.permits_kept_months)
     slices = {
-        "plates": _plates(hub, _before(hub, today, kept.permits_kept_months)),
+        "plates": _plates(hub, permits_before),
         **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
         COPIES: _copies(hub),
-        "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
+        "disclosures": _disclosures(hub, _before(hub, today, settings.disclosures_kept_months)),
         "permits": _permits(hub, today),  # the slowest
-        "contacts": _contacts(hub, _before(hub, today, kept.permits_kept_months), today),  # with no remaining permit
+        "contacts": _contacts(hub, permits_before, today),  # with no remaining permit
     }
     purged: Counter[str] = Counter()
     while slices and monotonic() < until:

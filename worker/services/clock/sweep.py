@@ -39,9 +39,9 @@ def _publish_left_over(hub: Hub, today: date) -> None:
     for _ in range(SLICES):
         unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
         if unpublished:
-            told = hub.live.spaces.published_versions(list(unpublished))
-            left = [name for name, version in unpublished.items() if told.get(name, 0) < version]
-            told |= republish(hub, left, today)
-            transact(hub.engine, partial(residents.mark_published, versions=told), relaxed=True)
+            published = hub.live.spaces.published_versions(list(unpublished))
+            left = [name for name, version in unpublished.items() if published.get(name, 0) < version]
+            published |= republish(hub, left, today)
+            transact(hub.engine, partial(residents.mark_published, versions=published), relaxed=True)
         if len(unpublished) < SLICE:
             return

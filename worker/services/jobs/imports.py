@@ -57,9 +57,9 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
             refusals[position] = refused
     written = _write(hub, db, sound, refusals, today)
     to_wake = _want(hub, db, known, written, today)
-    told = _write_events(db, job.job_id, known, written)
+    appended = _write_events(db, job.job_id, known, written)
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
-    return Imported(rows, [events_only(hub, known[event.subject], event) for event in told], to_wake)
+    return Imported(rows, [events_only(hub, known[event.subject], event) for event in appended], to_wake)
 
 
 def _read(row: ImportedPermit, resident: Resident) -> Permit:

@@ -34,8 +34,12 @@ _ATTEMPTS = 4  # an attempt fails only if a newer change or a new epoch comes in
 
 def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
     """Publish committed changes: spaces, and events for those who watch."""
-    answers = zip(publications, hub.live.spaces.publish(publications), strict=True)
-    republish(hub, [told.resident_id for told, answer in answers if answer is not PublishOutcome.PUBLISHED], today)
+    outcomes = zip(publications, hub.live.spaces.publish(publications), strict=True)
+    republish(
+        hub,
+        [publication.resident_id for publication, outcome in outcomes if outcome is not PublishOutcome.PUBLISHED],
+        today,
+    )
 
 
 def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str, int]:
@@ -50,10 +54,10 @@ def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str,
             break
         _learn_epoch(hub)
         publications = transact(hub.engine, partial(read_publications, hub, behind, today))
-        answers = hub.live.spaces.publish(publications)
+        outcomes = hub.live.spaces.publish(publications)
         behind = set()
-        for publication, answer in zip(publications, answers, strict=True):
-            if answer is PublishOutcome.PUBLISHED:
+        for publication, outcome in zip(publications, outcomes, strict=True):
+            if outcome is PublishOutcome.PUBLISHED:
                 shown[publication.resident_id] = publication.version
             else:
                 behind.add(publication.resident_id)
@@ -139,8 +143,8 @@ def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: 
     """Read residents' spaces, and every event that may be unpublished, in one snapshot of the database."""
     snapshot(db)
     known = residents.read_many(db, resident_ids)
-    told = events.after(db, {resident.resident_id: resident.published_version for resident in known})
-    events_of = {subject: list(group) for subject, group in groupby(told, key=lambda event: event.subject)}
+    unpublished = events.after(db, {resident.resident_id: resident.published_version for resident in known})
+    events_of = {subject: list(group) for subject, group in groupby(unpublished, key=lambda event: event.subject)}
     held, ledgers = permits.of_residents(db, resident_ids), consents.in_effect(db, resident_ids)
     stored = shares.of_residents(db, resident_ids)
     publications = []

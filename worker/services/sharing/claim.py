@@ -209,7 +209,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         locked = residents.lock(db, waiting) if waiting else {}
         now, found = shares.lock(db, lane.name, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
-        ours = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
+        still_leased = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
         shares.store_records(db, by_key, [_ending(*end) for end in ended if _is_final(*end)])
@@ -220,7 +220,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
             claimed
             for claimed, result in ended
             if result.outcome is RequestOutcome.CONFIRMED
-            and claimed.lease_id in ours
+            and claimed.lease_id in still_leased
             and by_key[claimed.key].holds is not None
         ]
         return due_again, concerns_all, _write_events(hub, db, settled, locked)
@@ -228,8 +228,8 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
     # A lost routine record costs a request. A lost record of an event would leave a version that never was.
     due_again, concerns_all, publications = transact(hub.engine, transaction, relaxed=not waiting)
     lane.note_refusals([result for _, result in ended])
-    told = {publication.resident_id for publication in publications}
-    unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
+    published = {publication.resident_id for publication in publications}
+    unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - published
     _show(hub, publications, unseen, today)
     if concerns_all:
         publish_provider_events(hub)

@@ -98,20 +98,20 @@ class Lane:
 
         Returns whether there is an event to publish.
         """
-        told = False
+        has_event = False
         if any(result.outcome in ANSWERED for result in results):
             if self.state.breaker is not BreakerState.CLOSED:
-                told = providers.close_breaker(db, self.name)
+                has_event = providers.close_breaker(db, self.name)
         elif self.state.breaker is not BreakerState.CLOSED:
             vain = self.failures - FAILURES_TO_OPEN
             providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
         elif self.failures >= FAILURES_TO_OPEN:
-            told = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
-        told |= self._note_store(db)
+            has_event = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
+        has_event |= self._note_store(db)
         holds = [result.hold for result in results if result.hold is not None]
         if holds:
             providers.hold(db, self.name, max(holds))
-        return told
+        return has_event
 
     def note_refusals(self, results: Sequence[Result]) -> None:
         """Raise one alarm for a run of refusals with the same code; the dead letters list the shares."""

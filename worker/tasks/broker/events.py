@@ -98,8 +98,10 @@ def rebuild(data: bytes, key: bytes, tasks: Collection[str]) -> bytes | None:
         hostname = _object(envelope["headers"])["hostname"]
         if not hmac.compare_digest(envelope["headers"][SEAL], seal(hostname, key)):
             return None
-        told = _read(base64.b64decode(envelope["body"], validate=True))
-        events = [_shown(_object(event), hostname, tasks) for event in (told if isinstance(told, list) else [told])]
+        decoded = _read(base64.b64decode(envelope["body"], validate=True))
+        events = [
+            _shown(_object(event), hostname, tasks) for event in (decoded if isinstance(decoded, list) else [decoded])
+        ]
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
     return _envelope([event for event in events if event is not None])

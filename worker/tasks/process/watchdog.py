@@ -103,10 +103,10 @@ def watch(worker: psutil.Process, limits: Limits) -> None:
     while os.getppid() == worker.pid:
         used = _processor(worker)
         if select.select([pipe], [], [], TOUCH_SECONDS)[0]:
-            told = os.read(pipe, 4_096)
-            if not told:
+            report = os.read(pipe, 4_096)
+            if not report:
                 return
-            silence, watched = Silence(), not told.endswith(LEFT)
+            silence, watched = Silence(), not report.endswith(LEFT)
         elif worker.status() == psutil.STATUS_STOPPED:
             silence = Silence()
         elif watched:
