@@ -131,7 +131,7 @@ def test_no_expiry_reminder_comes_before_renewal_opens(tariffs, today, days_left
     assert bool(told) == (open_ and days_left <= 60)
 
 
-def test_the_first_reminder_of_a_term_that_ends_on_30_march_waits_for_the_day_on_which_renewal_opens(tariffs):
+def test_the_first_reminder_of_a_term_ending_on_30_march_waits_for_renewal_to_open(tariffs):
     assert starts_on(Occasion.EXPIRY, date(2027, 3, 30), 60, tariffs) == date(2027, 1, 30)
     assert starts_on(Occasion.EXPIRY, date(2027, 3, 30), 30, tariffs) == date(2027, 2, 28)
     assert starts_on(Occasion.PAYMENT, date(2027, 3, 30), 60, tariffs) == date(2027, 1, 29)
