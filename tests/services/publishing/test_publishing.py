@@ -56,7 +56,8 @@ def test_a_space_expires_at_the_end_of_its_day(upstream, hub, today):
 
 def test_the_stream_of_events_is_bounded(upstream, hub):
     fill = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'event', 'x') end"
-    hub.live.client.eval(fill, 1, hub.live.key("events"), STREAM_LENGTH + 500)
+    for _ in range(201):  # short calls: on a busy machine a long one would time out and be sent again
+        hub.live.client.eval(fill, 1, hub.live.key("events"), STREAM_LENGTH // 200)
     upstream.active()
     assert STREAM_LENGTH <= hub.live.client.xlen(hub.live.key("events")) <= STREAM_LENGTH + 200
 
