@@ -1,4 +1,4 @@
-"""What a web app shows before anybody has asked for anything: prices, delays and who receives data."""
+"""Public data of the installation: prices, delays and providers."""
 
 from schemas.base import Message
 
@@ -6,7 +6,7 @@ from schemas.base import Message
 class Catalogue(Message):
     """The tariffs and providers of this installation; prices are in cents of a euro.
 
-    `profiles` has the price of each profile for each number of years that it can be had for.
+    `profiles` has the price of each profile by number of years.
     """
 
     profiles: dict[str, dict[int, int]]

@@ -1,4 +1,4 @@
-"""One valid message of each kind, as it stands on the wire: for the documents and the tests."""
+"""One valid message of each kind, in its form on the wire: for the documents and the tests."""
 
 from pydantic import JsonValue
 

@@ -1,4 +1,4 @@
-"""What became of a resident's permits and data: what their own screen shows when they ask for all of it."""
+"""A resident's history: their permits, payments, decisions, and who held their data."""
 
 from datetime import date
 from enum import StrEnum
@@ -10,7 +10,7 @@ from schemas.jobs import ConsentChoice
 
 
 class PlateSince(Message):
-    """A plate that a permit has, or had, and since when."""
+    """A plate of a permit, and since when it has had it."""
 
     plate: str
     country: str
@@ -25,16 +25,16 @@ class ValidTerm(Message):
 
 
 class PendingKind(StrEnum):
-    """What can wait for a decision or a payment."""
+    """The changes that can wait for a decision or a payment."""
 
     NEW_TERM = "new_term"
     NEW_ADDRESS = "new_address"
 
 
 class PendingChange(Message):
-    """What waits: `years` of a new term, `address` of a new address; no `pay_by` while it is under review.
+    """A pending change: `years` of a new term, or the new `address`; no `pay_by` while it is under review.
 
-    `debt_id` names what is to be paid: a payment's reference has to come from it, as a price and a day may come again.
+    `debt_id` names the debt. A payment's reference has to be made from it, as the same price and day may come again.
     """
 
     kind: PendingKind
@@ -46,7 +46,7 @@ class PendingChange(Message):
 
 
 class Payment(Message):
-    """A payment that was confirmed, in cents of a euro."""
+    """A confirmed payment, in cents of a euro."""
 
     amount_cents: int
     paid_at: Moment
@@ -60,7 +60,7 @@ class Step(Message):
 
 
 class PermitHistory(Message):
-    """One permit: its plates (the last one is today's), terms and payments, and what happened, oldest first."""
+    """One permit: plates (the last is today's), terms, payments and events, oldest first."""
 
     permit_id: UUID
     plates: tuple[PlateSince, ...]
@@ -83,10 +83,10 @@ class DecisionMade(Message):
 
 
 class Holding(Message):
-    """A stretch in which a provider held, or may have held, data about one permit under one plate.
+    """A stretch in which a provider held, or may have held, a permit's data under one plate.
 
-    `until` is the moment at which its end was confirmed; `consent_version` is the decision that allowed what was sent
-    last, None for a public task.
+    `until` is when its end was confirmed; `consent_version` is the decision that allowed the last request, None for a
+    public task.
     """
 
     permit_id: UUID
@@ -97,7 +97,7 @@ class Holding(Message):
 
 
 class Recipient(Message):
-    """What one provider has received, oldest first; a public task needs no consent."""
+    """The holdings of one provider, oldest first; a public task needs no consent."""
 
     provider: str
     public_task: bool
@@ -105,7 +105,7 @@ class Recipient(Message):
 
 
 class History(Message):
-    """Everything that became of one resident's permits and data, as of a version of their personal space.
+    """The history of one resident's permits and data, as of a version of their personal space.
 
     Permits are in the order of the space's cards.
     """

@@ -4,9 +4,9 @@ from schemas.base import Message
 
 
 class PlateRead(Message):
-    """A plate as it will be known; `unusual` if it is odd for its country, or was typed so that it may be one of two.
+    """A plate in the hub's spelling; `unusual` if it is odd for its country, or could be read as two plates.
 
-    Nothing is refused for being unusual: it asks for a second look.
+    An unusual plate is not refused: the resident is asked to check it.
     """
 
     plate: str

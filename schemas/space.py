@@ -1,4 +1,4 @@
-"""The personal space: what the resident's own screen shows, and nothing else."""
+"""The personal space: the content of the resident's own screen, and nothing else."""
 
 from datetime import date
 from enum import StrEnum
@@ -32,7 +32,7 @@ class ActionName(StrEnum):
 
 
 class Action(Message):
-    """A button of a card; the price in cents of a euro, 0 when free, None when no price is named."""
+    """A button of a card; its price in cents of a euro, 0 if it is free, None if no price is named."""
 
     name: ActionName
     price_cents: int | None = None
@@ -41,8 +41,8 @@ class Action(Message):
 class Card(Message):
     """One permit on the screen; days are civil days in the city's time zone, the last one included.
 
-    `valid_from` to `valid_until` is today's term, else the next, with those that follow it without a gap; when all are
-    over, the last.
+    `valid_from` to `valid_until` is today's term, else the next, joined with those that follow without a gap; if all
+    are over, the last term.
     """
 
     permit_id: UUID
@@ -60,9 +60,9 @@ class Card(Message):
 
 
 class HeldState(StrEnum):
-    """Where a provider stands between what is wanted and what it confirmed."""
+    """The state of a provider between what is wanted and what it confirmed."""
 
-    NOTHING = "nothing"  # nothing was ever sent
+    NOTHING = "nothing"  # no data was ever sent
     SENDING = "sending"
     HELD = "held"
     REMOVING = "removing"
@@ -71,7 +71,7 @@ class HeldState(StrEnum):
 
 
 class ProviderState(Message):
-    """What one provider holds of this resident, over all permits."""
+    """What one provider holds about this resident, over all permits."""
 
     provider: str
     allowed: bool
@@ -80,9 +80,9 @@ class ProviderState(Message):
 
 
 class Consent(Message):
-    """The resident's choice (« dernière mise à jour le » is `updated_at`); version 0 means none was made yet.
+    """The resident's choice (« dernière mise à jour le » is `updated_at`); version 0 means that there is none yet.
 
-    `providers` are those that it decides on.
+    `providers` are those that need consent.
     """
 
     version: int
@@ -91,9 +91,9 @@ class Consent(Message):
 
 
 class Reminders(Message):
-    """How the resident is reminded, and whether their e-mail address is known.
+    """The resident's channel for reminders, and whether their e-mail address is known.
 
-    Since when that address is known to take nothing; None while it may, and where none is known.
+    `email_refused_at` is when that address was refused; None if it is not refused, or unknown.
     """
 
     channel: ReminderChannel = ReminderChannel.EMAIL
@@ -102,13 +102,13 @@ class Reminders(Message):
 
 
 class Space(Message):
-    """One resident's personal space; newer is a higher epoch, then a higher version."""
+    """One resident's personal space; a higher epoch is newer, then a higher version."""
 
     resident_id: ResidentId
     epoch: int
     version: int
-    as_of: date  # the civil day for which the actions hold
+    as_of: date  # the civil day for which the actions are valid
     cards: tuple[Card, ...]
     consent: Consent
     reminders: Reminders
-    public_task: tuple[ProviderState, ...]  # the city's own meters and enforcement, whatever the consent
+    public_task: tuple[ProviderState, ...]  # the city's own meters and enforcement, which need no consent

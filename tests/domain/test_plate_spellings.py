@@ -1,4 +1,4 @@
-"""One vehicle, one key however its plate is typed; two vehicles, two keys."""
+"""One vehicle has one key for all spellings of its plate; two vehicles have two keys."""
 
 import unicodedata
 from uuid import UUID
@@ -39,7 +39,7 @@ SMALL_CAPITALS = dict(zip("ABCDEGHIJKLMNOPRSTUVWYZ", "ᴀʙᴄᴅᴇɢʜɪᴊᴋ
 
 
 def forms(character: str) -> list[str]:
-    """Return what looks like a letter or a digit, or has its value."""
+    """Return characters that look like a letter or digit, or have its value."""
     if character in DIGITS:
         return [chr(ord(zero) + int(character)) for zero in ZEROS] + [
             "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(character)],
@@ -66,23 +66,23 @@ one_gap = st.tuples(unseen, st.text(SEPARATORS, min_size=1, max_size=2), unseen)
 
 @st.composite
 def typed(draw: st.DrawFn, plate: str) -> str:
-    """Type a plate in any letters and digits that look like it."""
+    """Spell a plate in letters and digits that look like its own."""
     return "".join(draw(unseen) + draw(st.sampled_from(forms(character))) for character in plate) + draw(unseen)
 
 
 @given(plates, countries, st.data())
-def test_no_decoration_of_a_plate_without_a_division_changes_its_key(plate: str, country: str, data: st.DataObject):
+def test_decorating_an_undivided_plate_does_not_change_its_key(plate: str, country: str, data: st.DataObject):
     assert key(data.draw(typed(plate)), country) == key(plate, country)
 
 
 @given(plates, st.sampled_from(["FR", "SE", "UA", "MA", "GB"]), st.data())
-def test_separators_change_no_key_where_they_mean_nothing(plate: str, country: str, data: st.DataObject):
+def test_separators_without_meaning_do_not_change_the_key(plate: str, country: str, data: st.DataObject):
     separated = "".join(data.draw(anything) + data.draw(typed(character)) for character in plate)
     assert key(separated + data.draw(anything), country) == key(plate, country)
 
 
 @pytest.mark.parametrize("character", INVISIBLE, ids=lambda c: f"U+{ord(c):04X}")
-def test_what_nobody_sees_is_dropped(character: str):
+def test_invisible_characters_are_dropped(character: str):
     assert parse(f"{character}AB-1{character}23{character}-CD{character}", "FR").normalised == "AB123CD"
 
 
@@ -102,7 +102,7 @@ numbers = st.integers(1, 9999)
 
 
 @given(districts, own_letters, numbers, st.sampled_from(["", "E", "H"]), st.data())
-def test_a_german_division_counts_however_it_is_typed(district, own, number, suffix, data):
+def test_a_german_division_counts_with_any_separator(district, own, number, suffix, data):
     first = data.draw(st.sampled_from([district, district.lower(), unicodedata.normalize("NFD", district)]))
     between, after = data.draw(one_gap), data.draw(one_gap | st.just(""))
     plain = key(f"{district}-{own} {number}{suffix}", "DE")
@@ -115,7 +115,7 @@ def test_a_german_division_counts_however_it_is_typed(district, own, number, suf
 
 
 @given(plates, st.integers(0, MAX_LENGTH - 1), st.sampled_from(LETTERS + DIGITS + "ÄÖÜÅÆØБДЖب"))
-def test_one_other_letter_or_digit_is_another_plate(plate: str, place: int, other: str):
+def test_one_different_letter_or_digit_makes_another_plate(plate: str, place: int, other: str):
     place %= len(plate)
     assume(plate[place] != other)
     changed = plate[:place] + other + plate[place + 1 :]
@@ -128,7 +128,7 @@ def test_one_other_letter_or_digit_is_another_plate(plate: str, place: int, othe
 @example("٧٧٧٨١-ب-٩", "MA")
 @example("N-O-A 1", "DE")
 @example("1234 AB 2A", "FR")
-def test_a_plate_as_it_is_shown_reads_as_the_same_plate(raw: str, country: str):
+def test_a_shown_plate_reads_as_the_same_plate(raw: str, country: str):
     try:
         plate = parse(raw, country)
     except JobRefusedError:
@@ -187,7 +187,7 @@ def test_letters_that_look_alike_are_one(one: str, other: str, country: str):
         ("W-UAB 1", "WU-AB 1", "AT"),
     ],
 )
-def test_what_differs_stays_apart(one: str, other: str, country: str):
+def test_different_plates_have_different_keys(one: str, other: str, country: str):
     assert key(one, country) != key(other, country)
 
 
@@ -205,7 +205,7 @@ def test_what_differs_stays_apart(one: str, other: str, country: str):
         ("A-B 1234", "FR", 0),
     ],
 )
-def test_a_division_counts_where_it_tells_two_plates_apart(raw: str, country: str, expected: int):
+def test_a_division_counts_where_it_distinguishes_two_plates(raw: str, country: str, expected: int):
     assert division(parse(raw, country)) == expected
 
 
@@ -243,7 +243,7 @@ def test_a_plate_is_shown_as_it_is_written(raw: str, country: str, written: str)
         ("AA-12-BB", "PT"), ("AA 1234 BB", "UA"), ("77781-ب-9", "MA"),
     ],
 )  # fmt: skip
-def test_an_ordinary_plate_is_not_asked_about(raw: str, country: str):
+def test_an_ordinary_plate_is_not_unusual(raw: str, country: str):
     assert not is_unusual(parse(raw, country))
 
 
@@ -259,7 +259,7 @@ def test_an_ordinary_plate_is_not_asked_about(raw: str, country: str):
         ("ABC", "SE"),
     ],
 )
-def test_a_plate_that_is_odd_for_its_country_or_may_be_two_is_asked_about(raw: str, country: str):
+def test_a_plate_that_is_odd_or_ambiguous_is_unusual(raw: str, country: str):
     assert is_unusual(parse(raw, country))
 
 

@@ -1,4 +1,4 @@
-"""Changing to what one has changes nothing and costs nothing; what is new about the same place is free."""
+"""A change to the same value is refused; new details of the same place are free."""
 
 from datetime import date
 
@@ -33,7 +33,7 @@ def moved(make_permit, tariffs, address, zones):
         "10 rue de l'œuvre Cæsar 75014 PARIS",
     ],
 )
-def test_the_address_that_a_permit_has_is_refused(make_permit, tariffs, label):
+def test_a_change_to_the_same_address_is_refused(make_permit, tariffs, label):
     with pytest.raises(JobRefusedError) as refused:
         moved(make_permit, tariffs, Address(HERE.ban_id, label), ("14B", "14A", "14A"))
     assert (refused.value.code, refused.value.field) == (RefusalCode.ADDRESS_UNCHANGED, "address")
@@ -47,7 +47,7 @@ def test_the_address_that_a_permit_has_is_refused(make_permit, tariffs, label):
         (Address("75114_1834_99999", HERE.label), ZONES),
     ],
 )
-def test_what_is_new_about_the_same_place_is_taken_over_at_once_for_nothing(make_permit, tariffs, address, zones):
+def test_new_details_of_the_same_place_apply_at_once_for_free(make_permit, tariffs, address, zones):
     change = moved(make_permit, tariffs, address, zones)
     assert change.event is EventType.PERMIT_ADDRESS_CHANGED
     assert (change.permit.address, change.permit.zones, change.permit.pending) == (address, zones, None)
@@ -70,7 +70,7 @@ def test_another_place_has_its_price(make_permit, tariffs, address, zones):
     st.sampled_from((HERE, Address("x", HERE.label), Address(HERE.ban_id, "y"), Address("x", "y"))),
     st.sampled_from((ZONES, ("14C",))),
 )
-def test_a_place_is_another_only_if_identifier_and_words_or_zones_are(new, zones):
+def test_a_place_differs_only_if_identifier_and_words_or_zones_differ(new, zones):
     assert difference((HERE, ZONES), (HERE, ZONES)) is Difference.NONE
     same_id, same_words = new.ban_id == HERE.ban_id, (new.label, zones) == (HERE.label, ZONES)
     found = difference((HERE, ZONES), (new, zones))
@@ -87,7 +87,7 @@ def test_a_place_is_another_only_if_identifier_and_words_or_zones_are(new, zones
         ("АА 1234 ВВ", "AA 1234 BB", "UA"),
     ],
 )
-def test_the_vehicle_that_a_permit_has_is_refused(make_permit, tariffs, known, typed, country):
+def test_a_change_to_the_same_vehicle_is_refused(make_permit, tariffs, known, typed, country):
     permit = make_permit(plate=parse(known, country))
     with pytest.raises(JobRefusedError) as refused:
         life.change_vehicle(permit, parse(typed, country), TODAY, tariffs)
@@ -95,7 +95,7 @@ def test_the_vehicle_that_a_permit_has_is_refused(make_permit, tariffs, known, t
 
 
 @pytest.mark.parametrize(("known", "typed"), [("BNO 1234", "B-NO 1234"), ("B-NO 1234", "B NO 1234")])
-def test_the_same_vehicle_can_be_shown_otherwise(make_permit, tariffs, known, typed):
+def test_the_same_vehicle_can_be_given_another_spelling(make_permit, tariffs, known, typed):
     plate = parse(typed, "DE")
     permit = make_permit(plate=parse(known, "DE"))
     assert life.change_vehicle(permit, plate, TODAY, tariffs).permit.plate == plate

@@ -1,4 +1,4 @@
-"""One Valkey, one database and one real worker for all that is thrown at it."""
+"""One Valkey, one database and one real worker for all hostile messages."""
 
 import os
 import subprocess
@@ -64,10 +64,10 @@ def worker(redis_url: str, guarded_database: Database, tmp_path_factory: pytest.
 
 @pytest.fixture
 def held(worker: Worker) -> Iterator[str]:
-    """A task that runs for as long as the test does."""
+    """A task that runs as long as the test does."""
     task_id = worker.send("probe.hold", SECRET)
     eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
     yield task_id
     worker.redis.lpush(f"{worker.prefix}release", 1)
     assert worker.answer(task_id) == SECRET
-    worker.redis.delete(f"{worker.prefix}release")  # the test may have let it go already
+    worker.redis.delete(f"{worker.prefix}release")  # the test may have released it already

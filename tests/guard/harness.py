@@ -1,4 +1,4 @@
-"""What the guard's tests have in hand: messages to bend out of shape, and the worker under fire."""
+"""The tools of the guard's tests: messages to deform, and the worker under attack."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ def eventually(check: Callable[[], object], what: str, seconds: float = SECONDS)
 
 @dataclass
 class Raw:
-    """A message as Celery's clients put it on the list, to be bent out of shape."""
+    """A message as Celery's clients put it on the list, to be deformed."""
 
     task: Any = "permit.cancel"
     id: Any = field(default_factory=lambda: str(uuid4()))
@@ -84,7 +84,7 @@ class Refusal:
 
 @dataclass
 class Worker:
-    """The worker under fire, seen from outside."""
+    """The worker under attack, seen from outside."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -119,7 +119,7 @@ class Worker:
                 connection.execute(allow.format(name, sql.Literal(True)))
 
     def pids(self) -> frozenset[int]:
-        """Return the worker's process and its pool's."""
+        """Return the process ids of the worker and its pool."""
         main = psutil.Process(self.process.pid)
         return frozenset([main.pid, *(child.pid for child in main.children())])
 
@@ -127,8 +127,8 @@ class Worker:
         return self.log.read_text(errors="replace")
 
     def is_drained(self) -> bool:
-        """Return whether nothing waits and nothing is taken."""
-        # Other tests share the server: a small count would take seconds to go through all that they have there.
+        """Return whether no message waits and none is taken."""
+        # Other tests share the server: with a small count, a scan through all their keys would take seconds.
         waiting = any(self.redis.scan_iter(f"{self.prefix}*", count=10_000, _type="list"))
         return not waiting and not self.redis.hlen(f"{self.prefix}taken")
 
@@ -139,7 +139,7 @@ class Worker:
         return task_id
 
     def meta(self, task_id: str) -> dict[str, Any] | None:
-        """Return what the result backend holds of a task."""
+        """Return the result of a task in the result backend."""
         stored = self.redis.get(f"{self.prefix}celery-task-meta-{task_id}")
         return None if stored is None else json.loads(stored)
 

@@ -1,4 +1,4 @@
-"""A worker with tasks that do what tests need, started as `celery -A probe worker` with this folder on the path."""
+"""A worker with tasks for the tests, started as `celery -A probe worker` with this folder on the path."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ RELEASE = f"{settings().redis_prefix}release"
 
 @app.task(name="permit.cancel", ignore_result=False)
 def echo(job: str) -> int:
-    """Say how long the job was, under the name of a real kind."""
+    """Return the length of the job, under the name of a real kind."""
     store.incr(RUN)
     return len(job)
 
@@ -35,7 +35,7 @@ def pid() -> int:
 
 @app.task(name="probe.hold", ignore_result=False)
 def hold(job: str) -> str:
-    """Run until the test lets go, and answer with what was given."""
+    """Run until the test releases it, and answer with the arguments."""
     store.lpush(RUN + ".held", 1)
     store.blpop(RELEASE, timeout=8)
     return job
@@ -61,7 +61,7 @@ def fail(job: str) -> None:
 
 @app.task(name="probe.die")
 def die(job: str) -> None:
-    """Take the process down, as memory running out would."""
+    """Kill the process, as running out of memory would."""
     store.incr(RUN + ".died")
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(5)

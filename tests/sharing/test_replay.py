@@ -1,4 +1,4 @@
-"""The model is true to the code: explored schedules are played with the real claim, record and invalidate."""
+"""The model matches the code: explored schedules run with the real claim, record and invalidate."""
 
 import asyncio
 
@@ -15,9 +15,7 @@ SEED = 20_240_916
 
 
 @pytest.mark.parametrize("explored", ["exploration", "waiting"])
-def test_a_thousand_schedules_end_in_the_database_and_at_the_provider_as_explored(
-    explored, hub, sandbox, monkeypatch, request
-):
+def test_a_thousand_explored_schedules_replay_with_the_same_end(explored, hub, sandbox, monkeypatch, request):
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     exploration = request.getfixturevalue(explored)

@@ -1,4 +1,4 @@
-"""The hub's own small tasks: a sign of life, and the record of what was refused at the gate."""
+"""The hub's own small tasks: a ping, and the record of messages refused at the gate."""
 
 from uuid import UUID
 
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 @shared_task(name="hub.ping", send_events=False, ignore_result=False)  # type: ignore[untyped-decorator]
 def ping() -> str:
-    """Answer: a worker takes messages from the queue that this was sent to, and its pool runs them."""
+    """Answer, to show that a worker takes messages from this queue and its pool runs them."""
     return "pong"
 
 
@@ -31,7 +31,7 @@ def record_refusal(
     refusal, job_id = RefusalCode(code), UUID(task_id) if task_id else None
     try:
         record_message(hub(), code=refusal, field=field, queue=queue, task_id=job_id, kind=kind, size=size)
-    except Exception as error:  # the log line of the refusal is then its only record; the sender is answered anyway
+    except Exception as error:  # the refusal's log line is then its only record; the sender is answered anyway
         log.error("message.refusal_not_recorded", digest=digest, error=describe(error))
     if job_id is not None:
         receipt = Receipt(job_id=job_id, kind=kind or UNKNOWN_KIND, outcome=Outcome.REFUSED, code=refusal, field=field)

@@ -1,4 +1,4 @@
-"""What asks for a document is let in as it should be sent, and refused as anything else, like any other poison."""
+"""Requests for documents: admitted as documented, and refused in any other form."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ EMBED: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None}
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Accepts]:
     """Return what the hub's own tasks accept."""
-    assert space.__doc__  # imported, its tasks are every app's
+    assert space.__doc__  # importing it registers its tasks with every app
     app = Celery(set_as_current=False)
     app.finalize()
     return {name: accepts(task.run, {"jobs"}) for name, task in app.tasks.items() if name.startswith("space.")}
@@ -40,12 +40,12 @@ def refused(admission: Admission, raw: Raw) -> tuple[str, str | None]:
     return answer.code.value, answer.field
 
 
-def test_every_task_that_is_documented_is_there(tasks: dict[str, Accepts]) -> None:
+def test_every_documented_task_is_registered(tasks: dict[str, Accepts]) -> None:
     assert tasks.keys() == ASKED.keys()
 
 
 @pytest.mark.parametrize("task", ASKED)
-def test_what_is_sent_as_documented_is_let_in_under_its_own_id(admission: Admission, task: str) -> None:
+def test_a_documented_request_is_admitted_under_its_own_id(admission: Admission, task: str) -> None:
     raw = asking(task, *(["r-1001"] if task in WITH_TEXT else []))
     admitted = admission.admit(raw.item(), "jobs")
     assert isinstance(admitted, dict)
@@ -67,7 +67,7 @@ def test_what_is_sent_as_documented_is_let_in_under_its_own_id(admission: Admiss
     ],
     ids=["none", "two", "a number", "null", "a list", "an object", "too long", "half a character"],
 )
-def test_an_argument_that_is_no_text_is_refused(
+def test_an_argument_that_is_not_text_is_refused(
     admission: Admission, task: str, args: list[object], code: str, field: str
 ) -> None:
     assert refused(admission, asking(task, *args)) == (code, field)
@@ -75,12 +75,12 @@ def test_an_argument_that_is_no_text_is_refused(
 
 @pytest.mark.parametrize("task", [PUBLISH_SPACE, MAKE_HISTORY])
 @pytest.mark.parametrize("argument", ["r\x001", "jeanne@example.org"], ids=["NUL", "an address"])
-def test_a_text_that_is_no_id_of_a_resident_is_refused(admission: Admission, task: str, argument: str) -> None:
+def test_text_that_is_not_a_resident_id_is_refused(admission: Admission, task: str, argument: str) -> None:
     assert refused(admission, asking(task, argument)) == ("invalid_value", "args.0")
 
 
 @pytest.mark.parametrize("argument", ["r-1001", None, 1])
-def test_a_catalogue_is_asked_for_without_an_argument(admission: Admission, argument: object) -> None:
+def test_a_catalogue_request_takes_no_argument(admission: Admission, argument: object) -> None:
     assert refused(admission, asking(MAKE_CATALOGUE, argument)) == ("malformed_message", "args")
 
 
@@ -95,7 +95,7 @@ def test_a_catalogue_is_asked_for_without_an_argument(admission: Admission, argu
     ],
     ids=["named arguments", "an ETA", "a retry", "an odd expiry"],
 )
-def test_what_asks_for_more_than_a_document_is_refused(
+def test_a_document_request_with_named_arguments_or_control_headers_is_refused(
     admission: Admission, task: str, bent: dict[str, Any], field: str
 ) -> None:
     raw = asking(task, *(["r-1001"] if task in WITH_TEXT else []), **bent)

@@ -19,7 +19,7 @@ def test_the_same_job_is_applied_once_and_answered_the_same(upstream, evidence):
     assert evidence.told() == told
 
 
-def test_the_same_refused_job_is_answered_the_same_though_it_would_succeed_by_now(upstream, evidence):
+def test_a_refused_job_sent_again_keeps_its_refusal(upstream, evidence):
     first_of_both = upstream.active(plate={"raw": "AA-111-AA"})
     job = upstream.envelope(resident_id=BOB, **upstream.wish(upstream.active()) | {"plate": {"raw": "AA-111-AA"}})
     job["permit_id"] = str(job["job_id"])
@@ -34,7 +34,7 @@ def test_the_same_refused_job_is_answered_the_same_though_it_would_succeed_by_no
     [{"name": "Zoé"}, {"resident_id": BOB}, {"source": "counter"}],
     ids=["another name", "another resident", "another source"],
 )
-def test_another_job_under_a_known_id_is_refused_and_the_first_receipt_stands(upstream, evidence, other):
+def test_another_job_under_a_known_id_is_refused_and_the_first_receipt_remains(upstream, evidence, other):
     job = upstream.envelope(resident_id=ANNE, name="Anne", email="anne@example.fr")
     first = upstream.send("resident.update_contact", job)
     before = evidence.truth()
@@ -67,7 +67,7 @@ def test_a_malformed_job_keeps_its_id(upstream):
 
 
 @pytest.mark.parametrize("kind", ["resident.update_contact", "consent.decide", "permit.request", "permit.import"])
-def test_the_same_job_at_once_is_applied_once(upstream, evidence, kind):
+def test_the_same_job_twice_at_once_is_applied_once(upstream, evidence, kind):
     fields = {
         "resident.update_contact": {"resident_id": ANNE, "name": "Anne", "email": "anne@example.fr"},
         "consent.decide": {"resident_id": ANNE, **choice("allow"), "consent_version": 0},
@@ -84,7 +84,7 @@ def test_the_same_job_at_once_is_applied_once(upstream, evidence, kind):
     assert len(evidence.told(ANNE)) == 1
 
 
-def test_two_jobs_at_once_under_one_id_leave_one_of_them(upstream, evidence):
+def test_two_jobs_at_once_under_one_id_apply_one(upstream, evidence):
     job = upstream.envelope(name="Anne", email="anne@example.fr")
     receipts = at_once(
         lambda: upstream.send("resident.update_contact", job | {"resident_id": ANNE}),
@@ -97,7 +97,7 @@ def test_two_jobs_at_once_under_one_id_leave_one_of_them(upstream, evidence):
     assert evidence.value("SELECT count(*) FROM residents") == 1
 
 
-def test_an_import_is_taken_over_once(upstream, evidence):
+def test_an_import_sent_twice_is_applied_once(upstream, evidence):
     job = upstream.envelope(permits=[upstream.row(), upstream.row(BOB)])
     first = upstream.send("permit.import", job)
     assert upstream.send("permit.import", job) == first

@@ -1,4 +1,4 @@
-"""What was dropped, and so was told to nobody, is taken up again as often as it matters after all."""
+"""A dropped reminder is due again each time that it matters again."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from worker.services.reminders.decide import due_channels
 WAITING = "SELECT decided_at > now() - interval '1 minute' FROM reminders"
 
 
-def test_a_clock_that_runs_ahead_again_and_again_costs_nobody_their_reminder(hub, outbox, send, reminded, today):
+def test_a_clock_that_repeatedly_runs_ahead_loses_no_reminder(hub, outbox, send, reminded, today):
     reminded()
     for _ in range(4):
         send(today - timedelta(days=1))
@@ -19,7 +19,7 @@ def test_a_clock_that_runs_ahead_again_and_again_costs_nobody_their_reminder(hub
     assert len(outbox.sent) == 1
 
 
-def test_whoever_changes_their_mind_again_and_again_gets_their_reminder(hub, upstream, outbox, send, reminded, today):
+def test_a_resident_who_repeatedly_changes_the_choice_gets_the_reminder(hub, upstream, outbox, send, reminded, today):
     reminded()
     for _ in range(4):
         upstream.applied("resident.choose_reminders", channel="none")
@@ -30,7 +30,7 @@ def test_whoever_changes_their_mind_again_and_again_gets_their_reminder(hub, ups
     assert len(outbox.sent) == 1
 
 
-def test_whoever_wants_reminders_again_while_one_is_being_dropped_gets_it(
+def test_reminders_chosen_while_one_is_being_dropped_are_sent(
     hub, upstream, outbox, send, reminded, today, monkeypatch
 ):
     reminded()
@@ -49,7 +49,7 @@ def test_whoever_wants_reminders_again_while_one_is_being_dropped_gets_it(
     assert len(outbox.sent) == 1
 
 
-def test_what_is_taken_up_again_waits_since_then(hub, upstream, send, reminded, evidence, today):
+def test_a_reminder_due_again_waits_from_that_moment(hub, upstream, send, reminded, evidence, today):
     reminded()
     upstream.applied("resident.choose_reminders", channel="none")
     send()
@@ -60,9 +60,7 @@ def test_what_is_taken_up_again_waits_since_then(hub, upstream, send, reminded, 
     assert evidence.query(WAITING) == [(True,)]
 
 
-def test_what_is_dropped_for_want_of_a_name_is_not_decided_again_and_again(
-    hub, send, reminded, evidence, ledger, today
-):
+def test_a_reminder_dropped_without_a_name_is_not_decided_repeatedly(hub, send, reminded, evidence, ledger, today):
     reminded()
     evidence.query("UPDATE residents SET name = NULL RETURNING 1")
     send()

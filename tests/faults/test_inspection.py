@@ -1,4 +1,4 @@
-"""What people who look on at the running hub are shown."""
+"""Views on the running hub show no personal data."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def onlooker(stack: Stack) -> Iterator[Celery]:
     app.close()
 
 
-def test_whoever_inspects_the_workers_sees_tasks_and_no_persons(stack: Stack, onlooker: Celery) -> None:
+def test_inspection_shows_tasks_and_no_personal_data(stack: Stack, onlooker: Celery) -> None:
     (person,) = people(stack, 1)
     inspect = onlooker.control.inspect(timeout=5, limit=len(programs.WORKERS) + len(PROVIDERS))
     with stack.locked(person.resident_id):
@@ -36,7 +36,7 @@ def test_whoever_inspects_the_workers_sees_tasks_and_no_persons(stack: Stack, on
         assert stack.hub.receipt(job).applied
 
 
-def test_the_search_for_persons_finds_them_where_they_are_meant_to_be(stack: Stack) -> None:
+def test_the_search_for_personal_data_finds_it_where_it_is_stored(stack: Stack) -> None:
     (person,) = people(stack, 1)
     stack.hub.space(person.resident_id)
     assert tells(stack, stack.redis.get(f"{stack.prefix}space:{person.resident_id}") or b"")
