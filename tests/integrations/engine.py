@@ -10,7 +10,7 @@ from integrations.base import Acknowledging, Adapter, Batching, Change, Listing,
 from integrations.errors import LostError, NotSentError, ProviderError, RejectedError, StaleError, UnclearError
 from schemas.shared import Copy, SharedPermit
 
-ATTEMPTS = 12  # until a change is done, whatever went wrong before
+ATTEMPTS = 60  # until a change is done: a storm spoils two requests of five, and one attempt may take several
 PATIENCE_SECONDS = 10.0
 
 
