@@ -16,8 +16,8 @@ from permit_hub_client import calls, documents, message
 from schemas.asyncapi import asyncapi_document
 from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, READ_PLATE
 from schemas.examples import CATALOGUE, EXPORT, SPACE
-from worker.tasks.admission import Admission, RefusedMessage
-from worker.tasks.arguments import accepts
+from worker.tasks.broker.admission import Admission, RefusedMessage
+from worker.tasks.broker.arguments import accepts
 
 ROOT = Path(__file__).parents[2]
 

@@ -58,7 +58,7 @@ EventType: TypeAlias = Literal[
     "permit.imported",
     "permit.lapsed",
     "permit.ended",
-    "permit.forgotten",
+    "permit.anonymised",
     "consent.allowed",
     "consent.refused",
     "resident.contact_updated",
