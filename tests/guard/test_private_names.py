@@ -24,7 +24,7 @@ from worker.tasks.guard import GuardedConsumer
 LOOKED_AT = {
     "aiohttp": (
         "3.14.5",
-        "`ClientSession._retry_connection`, and how a request is sent (integrations/transport.py, deadline.py)",
+        "`ClientSession._retry_connection`, and how it sends (integrations/transport.py)",
     ),
     "billiard": ("4.3.2", "`pool.Worker._ensure_messages_consumed` and its limit (worker/app.py)"),
     "celery": ("5.7.0", "what `GuardedConsumer` overrides (worker/tasks/guard.py)"),
