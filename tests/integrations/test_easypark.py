@@ -13,7 +13,8 @@ from integrations.errors import UnclearError
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit, Validity
 from tests.conftest import Sandbox
-from tests.integrations.easypark_rights import NAME, Run, put, record, remove, sandboxed
+from tests.integrations.easypark_rights import NAME, Run, sandboxed
+from tests.integrations.rights import put, record, remove
 
 
 @pytest.fixture

@@ -10,14 +10,8 @@ from integrations.flowbird.adapter import Flowbird
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.flowbird_rights import (
-    NAME,
-    Run,
-    ended,
-    many,
-    put,
-    sandboxed,
-)
+from tests.integrations.flowbird_rights import NAME, Run, ended, many, sandboxed
+from tests.integrations.rights import put
 
 
 @pytest.fixture

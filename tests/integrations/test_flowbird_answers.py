@@ -15,7 +15,8 @@ from integrations.errors import FailureCode, NotSentError, ProviderError, Reject
 from integrations.flowbird import wire
 from schemas.shared import Copy, SharedPermit, Validity
 from tests.integrations.certificates import Authority
-from tests.integrations.flowbird_rights import PARIS, Ended, Run, ended, many, put, reach, remove
+from tests.integrations.flowbird_rights import PARIS, Ended, Run, ended, many, reach
+from tests.integrations.rights import put, remove
 from tests.integrations.scripted import answering, reply
 
 Scripted = tuple[str, object]

@@ -10,17 +10,8 @@ from integrations.indigo_neo.adapter import IndigoNeo
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.indigo_neo_rights import (
-    NAME,
-    Run,
-    copy,
-    put,
-    record,
-    remove,
-    sandboxed,
-    wait_until,
-    ways,
-)
+from tests.integrations.indigo_neo_rights import NAME, Run, sandboxed, wait_until, ways
+from tests.integrations.rights import copy, put, record, remove
 
 
 @pytest.fixture
@@ -64,29 +55,6 @@ def test_what_was_deleted_is_created_again_by_a_later_version(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_what_they_have_lost_is_created_again(
-    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    run(adapter.send(put(permit)))
-    sandbox.control.drop(NAME, permit.reference)
-    run(adapter.send(put(permit, 2)))
-
-    assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
-
-
-def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
-    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    run(adapter.send(put(permit)))
-    sandbox.control.misbehave(NAME, Kind.LATE, count=1, delay_ms=300)
-    with pytest.raises(UnclearError):
-        run(adapter.send(put(replace(permit, plate="WW123AA"), 2)))
-    run(adapter.send(remove(permit.reference, 3)))
-    wait_until(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
-
-    assert sandbox.control.held(NAME) == {}
-
-
 def test_a_removal_that_arrives_after_a_change_takes_nothing_away(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
@@ -97,19 +65,6 @@ def test_a_removal_that_arrives_after_a_change_takes_nothing_away(
     run(adapter.send(put(permit, 3)))
     wait_until(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
 
-    assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
-
-
-@pytest.mark.parametrize("removal", [False, True])
-def test_an_older_version_changes_nothing_and_learns_theirs(
-    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, removal: bool
-) -> None:
-    run(adapter.send(put(permit, 7)))
-    stale = remove(permit.reference, 4) if removal else put(replace(permit, plate="WW123AA"), 4)
-    with pytest.raises(StaleError) as caught:
-        run(adapter.send(stale))
-
-    assert (caught.value.version, caught.value.status) == (7, 409)
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 

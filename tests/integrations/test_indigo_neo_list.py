@@ -11,7 +11,8 @@ from integrations.indigo_neo.adapter import IndigoNeo
 from integrations.sandbox import records
 from schemas.shared import Copy, SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.indigo_neo_rights import NAME, Run, copy, pages, put, record, remove, sandboxed
+from tests.integrations.indigo_neo_rights import NAME, Run, pages, sandboxed
+from tests.integrations.rights import copy, put, record, remove
 
 PAGE = 500
 

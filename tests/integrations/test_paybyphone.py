@@ -13,16 +13,8 @@ from integrations.paybyphone.adapter import PayByPhone
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.paybyphone_eligibilities import (
-    NAME,
-    Run,
-    carry_out,
-    finish,
-    put,
-    record,
-    remove,
-    sandboxed,
-)
+from tests.integrations.paybyphone_eligibilities import NAME, Run, carry_out, finish, sandboxed
+from tests.integrations.rights import put, record, remove
 
 LATE_MS = 150.0
 FAR_TOO_LATE_MS = 3_600_000.0
@@ -39,25 +31,6 @@ def adapter(sandbox: Sandbox, run: Run) -> Iterator[PayByPhone]:
 def writes(sandbox: Sandbox) -> list[tuple[str, int | None]]:
     requests = sandbox.control.requests(NAME)
     return [(request.method, request.status) for request in requests if request.path.startswith("/eligibilities/")]
-
-
-def test_what_is_taken_is_not_held_before_its_workflow_has_ended(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=FAR_TOO_LATE_MS)
-    operation = run(adapter.send(put(permit)))
-
-    assert [run(adapter.ask(operation)) for _ in range(2)] == [False, False]
-    assert sandbox.control.held(NAME) == {}
-
-
-def test_a_workflow_that_has_ended_stays_so(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    operation = run(adapter.send(put(permit)))
-    run(finish(adapter, operation))
-
-    assert run(adapter.ask(operation))
 
 
 def test_a_put_replaces_what_is_there_in_one_request(
@@ -148,20 +121,6 @@ def test_a_refusal_that_comes_in_the_end_is_named_alike_and_changes_nothing(
         run(finish(adapter, operation))
 
     assert (caught.value.code, caught.value.status) == (code, 200)
-    assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
-
-
-def test_a_lost_workflow_is_told_as_lost_though_it_is_carried_out(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    sandbox.control.misbehave(NAME, Kind.LOST_OPERATION, count=1)
-    lost = run(adapter.send(put(permit)))
-    with pytest.raises(LostError) as caught:
-        run(adapter.ask(lost))
-    run(carry_out(adapter, put(permit, 2)))
-
-    assert (caught.value.code, caught.value.status) == (FailureCode.OPERATION_LOST, 404)
-    assert sandbox.control.counts(NAME).applied == 2
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
