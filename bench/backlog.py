@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from bench.ground import TEXT, Ground
-from ops.screen import APPS
+from ops.shown.space import APPS
 
 FIRST = UUID("00000000-0000-4000-8000-000000000000").int
 SEED = (

@@ -19,7 +19,7 @@ from bench.city import call_off, end_terms, settle_in
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
 from bench.withdrawals import withdraw
-from ops.screen import APPS, METERS
+from ops.shown.space import APPS, METERS
 from worker.db.clock import ended
 from worker.db.engine import transact
 from worker.hub import Hub, make_hub

@@ -19,7 +19,7 @@ from permit_hub_client import Hub, Job
 from integrations.sandbox.control import Control
 from ops.embedded.postgres import DATABASE
 from ops.embedded.stack import Stack
-from ops.screen import APPS
+from ops.shown.space import APPS
 from worker.settings import Settings
 
 RECEIPT_SECONDS = 60.0

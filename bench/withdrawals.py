@@ -8,7 +8,7 @@ from permit_hub_client import RESUMED
 from bench.backlog import forget_due, make_due
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
-from ops.screen import APPS
+from ops.shown.space import APPS
 
 IDLE_MEDIAN_MS, IDLE_P99_MS, BEHIND_P99_MS = 25.0, 60.0, 300.0
 BACKLOG, QUICK_BACKLOG = 100_000, 16_000

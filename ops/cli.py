@@ -3,9 +3,9 @@
 import typer
 
 from ops.commands import dead_letters, mailbox, requests
-from ops.commands.calendar import calendar
 from ops.commands.demo import demo
 from ops.commands.migrate import migrate
+from ops.commands.outlook import outlook
 from ops.commands.providers import pause, reaffirm, resume
 from ops.commands.reconcile import reconcile
 from ops.commands.sandbox import sandbox
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
 )
-for command in (demo, up, sandbox, migrate, submit, space, status, calendar, reconcile, reaffirm, pause, resume):
+for command in (demo, up, sandbox, migrate, submit, space, status, outlook, reconcile, reaffirm, pause, resume):
     app.command()(command)
 app.add_typer(requests.app)
 app.add_typer(dead_letters.app)

@@ -225,6 +225,9 @@ CATALOGUE: dict[str, JsonValue] = {
 
 PUBLISHED: dict[str, JsonValue] = {"version": 8}
 
+MADE = True
+"""The answer to a task that has made a document."""
+
 EXPORT: dict[str, JsonValue] = {
     "resident_id": "r-1001",
     "name": "Élodie Exemple",

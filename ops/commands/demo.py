@@ -13,21 +13,22 @@ from permit_hub_client import Hub, HubError
 from rich.console import Console
 
 from integrations.sandbox.control import Control
-from ops.commands.options import DEFAULT_DATA, AsJson, complain, messages
+from ops.commands.options import DEFAULT_DATA, AsJson
 from ops.demo.narrator import Narrator
 from ops.demo.play import play
 from ops.demo.stage import Stage, UnexpectedError
-from ops.embedded.child import ChildFailedError
+from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError, data_folder
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.signals import end_when_asked
 from ops.embedded.stack import Stack
 from ops.mailbox.store import Store
+from ops.shown.terminal import complain, messages
 from worker.settings import settings
 
 SOURCE = "demo"
-FOLDER = "demo"  # never the data of `permit-hub up`: each demo begins anew
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+FOLDER = "demo"  # apart from the data of `permit-hub up`, since each demo starts with an empty database
+INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended
 
 
 def demo(
@@ -41,7 +42,7 @@ def demo(
 ) -> None:
     """Play the main job through the real queue, check it, and stop everything."""
     console = messages if as_json else Console()
-    stack = Stack(data / FOLDER, with_web_app=False, anew=True, report=complain)
+    stack = Stack(data / FOLDER, with_web_app=False, fresh=True, report=complain)
     try:
         end_when_asked()
         data_folder(data)

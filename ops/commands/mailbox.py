@@ -12,15 +12,15 @@ from typing import Annotated
 import typer
 
 from integrations.sandbox.server import city_zone
-from ops.commands.options import DEFAULT_DATA, AsJson, Data, complain
-from ops.commands.printed import print_json
+from ops.commands.options import DEFAULT_DATA, AsJson, Data
 from ops.embedded.mailbox import messages_below
 from ops.mailbox.reading import Head, body, head
-from ops.mailbox.shown import document, document_in_full, in_lines, print_list, print_one
 from ops.mailbox.store import Store, Stored
+from ops.shown.mailbox import document, document_in_full, print_list, print_one
+from ops.shown.terminal import complain, in_lines, print_json
 
 LISTED = 100
-HEAD_BYTES = 65_536  # of a message that is listed: its headers are not looked for beyond
+HEAD_BYTES = 65_536  # the list reads no more of a message than this
 
 app = typer.Typer(
     name="mailbox",
@@ -32,7 +32,7 @@ app = typer.Typer(
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was said before the name of a further command."""
+    """The options that stood before the name of a subcommand."""
 
     data: Path
     as_json: bool
@@ -90,10 +90,10 @@ def show(
 
 
 def _open(data: Path) -> Store:
-    """Return what has arrived in a data folder's mailbox.
+    """Open the mailbox of a data folder.
 
     Raises:
-        typer.Exit: there is none.
+        typer.Exit: it has none.
     """
     try:
         messages_below(data).stat()
@@ -107,7 +107,7 @@ def _open(data: Path) -> Store:
 
 def _heads(store: Store, stored: Iterable[Stored]) -> Iterator[tuple[Stored, Head]]:
     for message in stored:
-        with suppress(KeyError):  # a stack begins anew at this moment
+        with suppress(KeyError):  # a stack is just dropping its old messages
             yield message, head(store.read(message, HEAD_BYTES))
 
 
@@ -115,7 +115,7 @@ def _message(store: Store, number: int) -> tuple[Stored, bytes]:
     """Return one message.
 
     Raises:
-        typer.Exit: there is none of that number.
+        typer.Exit: no message has that number.
     """
     stored = store.list()
     if 1 <= number <= len(stored):
@@ -127,7 +127,7 @@ def _message(store: Store, number: int) -> tuple[Stored, bytes]:
 
 
 def _print_source(raw: bytes) -> None:
-    """Write every byte to a file or a pipe, and to a terminal what cannot steer it."""
+    """Write every byte to a file or a pipe, but only harmless characters to a terminal."""
     if sys.stdout.isatty():
         print(in_lines(raw.decode("utf-8", "replace")))
     else:

@@ -1,6 +1,5 @@
 """`permit-hub up`: run the whole stack until Ctrl-C."""
 
-import json
 import os
 import shlex
 import threading
@@ -10,17 +9,18 @@ from typing import Annotated, Any
 import typer
 from permit_hub_client import Hub, HubError
 from personal_space.stand_ins.accounts import Account
-from rich.table import Table
 
-from ops.commands.options import DEFAULT_DATA, AsJson, Data, complain, messages
+from ops.commands.options import DEFAULT_DATA, AsJson, Data
 from ops.demo.account import existing_permits
 from ops.embedded import running
-from ops.embedded.child import ChildFailedError
+from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.signals import end_when_asked
 from ops.embedded.stack import Stack
 from ops.embedded.web_app import demo_account
+from ops.shown.stack import print_stack, stack_document
+from ops.shown.terminal import complain, messages, print_json, say
 from worker.settings import settings
 
 SOURCE = "up"
@@ -51,7 +51,7 @@ def up(
         flower_port=flower_port,
         personal_space_port=personal_space_port,
         stand_ins_port=stand_ins_port,
-        report=lambda line: messages.print(line, markup=False, highlight=False, soft_wrap=True),
+        report=say,
     )
     try:
         end_when_asked()
@@ -65,7 +65,7 @@ def up(
     try:
         account = demo_account()
         _give_permits(stack, account.sub)
-        _show(stack, account, as_json)
+        _show(stack, account, as_json=as_json)
         threading.Event().wait()
     except KeyboardInterrupt:
         messages.print("stopping")
@@ -74,7 +74,7 @@ def up(
 
 
 def _give_permits(stack: Stack, resident_id: str) -> None:
-    """Give a resident who is new to the hub the three permits that the residents' guide shows."""
+    """Import the three permits of the residents' guide, unless the hub knows the resident already."""
     os.environ.update(stack.environment)
     configured = settings()
     try:
@@ -86,30 +86,10 @@ def _give_permits(stack: Stack, resident_id: str) -> None:
         complain(f"The demo account has no permits yet: {error}.")
 
 
-def _show(stack: Stack, account: Account, as_json: bool) -> None:
+def _show(stack: Stack, account: Account, *, as_json: bool) -> None:
     if as_json:
-        told = {
-            "addresses": stack.addresses,
-            "processes": stack.process_ids,
-            "account": {"email": account.email, "password": account.password},
-        }
-        print(json.dumps(told), flush=True)
+        print_json(stack_document(stack.addresses, stack.process_ids, account))
         return
-    table = Table("what", "where", title="permit-hub is running; Ctrl-C stops it", title_justify="left")
-    for name, address in stack.addresses.items():
-        table.add_row(name, address)
-    messages.print(table)
-    messages.print(f"Sign in at {stack.web_app.url} as {account.email}, password {account.password}.", highlight=False)
-    messages.print(
-        f"Web apps reach the hub by the URL in {running.broker_file(stack.servers.data)}, which holds the password.",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    where = "" if stack.servers.data == DEFAULT_DATA.resolve() else f" --data {shlex.quote(str(stack.servers.data))}"
-    messages.print(
-        f"What is sent to residents by e-mail stays here: permit-hub mailbox{where}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    data = stack.servers.data
+    options = "" if data == DEFAULT_DATA.resolve() else f" --data {shlex.quote(str(data))}"
+    print_stack(stack.addresses, account, running.broker_file(data), options)

@@ -1,59 +1,55 @@
 """Make the secret files that docker-compose.yml mounts: `python -m ops.deployment.make_secrets FOLDER`.
 
-Those of the providers are the sandbox's, and those of the mail server, MonParis and the payment service their
-stand-ins', to be replaced by the real ones. What is there is kept.
+The files of the providers are the sandbox's; those of the mail server, MonParis and the payment service belong to their
+stand-ins. Replace them by the real ones. Files that are there already are kept.
 """
 
-import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
+from integrations.private_files import kept_secret, write_private
 from integrations.sandbox import access, server
 from ops.mailbox import access as mailbox
 
+INVENTED = (
+    "postgres_owner_password",
+    "postgres_worker_password",
+    "valkey_password",
+    "flower_password",
+    "permit_hub_hash_key",
+    "personal_space_secret",
+    "personal_space_client_secret",
+    "personal_space_payment_secret",
+)
+
 
 def make_secrets(folder: Path) -> None:
-    """Write the files that are missing. Their folder is private; they can be read in containers of another user."""
+    """Write the missing files into a private folder; containers of other users can read each file."""
     access.load_or_make(folder, server.find())
-    mailbox.load_or_make(folder)
+    mail_password = mailbox.load_or_make(folder).password
     folder.chmod(0o700)
-    for name, content in _contents(folder).items():
-        file = folder / name
-        if not file.exists():
-            file.write_text(content())
+    made = {name: kept_secret(folder / name) for name in INVENTED}
+    for name, content in _composed(made, mail_password).items():
+        if not (folder / name).exists():
+            write_private(folder / name, content.encode())
     for file in folder.iterdir():
         file.chmod(0o444)
 
 
-def _contents(folder: Path) -> dict[str, Callable[[], str]]:
-    def password(name: str) -> str:
-        return (folder / name).read_text()
-
+def _composed(made: Mapping[str, str], mail_password: str) -> dict[str, str]:
+    """Return the files that hold a secret within a setting."""
+    database = "postgresql+psycopg://{role}:{password}@postgres/permit_hub"
+    worker = {"role": "permit_hub_worker", "password": made["postgres_worker_password"]}
+    owner = {"role": "permit_hub_owner", "password": made["postgres_owner_password"]}
     return {
-        "postgres_owner_password": _random,
-        "postgres_worker_password": _random,
-        "valkey_password": _random,
-        "flower_password": _random,
-        "permit_hub_hash_key": _random,
-        "personal_space_secret": _random,
-        "personal_space_client_secret": _random,
-        "personal_space_payment_secret": _random,
-        "valkey_config": lambda: f"requirepass {password('valkey_password')}\n",
-        "flower_config": lambda: f"basic_auth = ['operator:{password('flower_password')}']\n",
-        "mailpit_users": lambda: f"{mailbox.USER}:{password(mailbox.PASSWORD)}\n",
-        "permit_hub_redis_url": lambda: f"redis://:{password('valkey_password')}@valkey:6379/0",
-        "permit_hub_database_url": lambda: (
-            f"postgresql+psycopg://permit_hub_worker:{password('postgres_worker_password')}@postgres/permit_hub"
-        ),
-        "permit_hub_migration_database_url": lambda: (
-            f"postgresql+psycopg://permit_hub_owner:{password('postgres_owner_password')}@postgres/permit_hub"
-        ),
+        "valkey_config": f"requirepass {made['valkey_password']}\n",
+        "flower_config": f"basic_auth = ['operator:{made['flower_password']}']\n",
+        "mailpit_users": f"{mailbox.USER}:{mail_password}\n",
+        "permit_hub_redis_url": f"redis://:{made['valkey_password']}@valkey:6379/0",
+        "permit_hub_database_url": database.format(**worker),
+        "permit_hub_migration_database_url": database.format(**owner),
     }
-
-
-def _random() -> str:
-    return secrets.token_hex(32)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a running stack tells the commands that are typed in another terminal."""
+"""Files that say how to reach a running stack, for the commands in other terminals."""
 
 import fcntl
 import json
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from integrations.private_files import write_private
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running stack's process, where it is reached, and the variables that its clients need."""
+    """A running stack: its process, its addresses, and the variables that its clients need."""
 
     pid: int
     addresses: dict[str, str] = field(repr=False)
@@ -17,13 +19,14 @@ class Running:
 
 
 def announce(data: Path, *, pid: int, addresses: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Write down that the stack runs and where its broker is, readable by its own user only."""
-    _keep(broker_file(data), environment["PERMIT_HUB_REDIS_URL"] + "\n")
-    _keep(_file(data), json.dumps({"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}))
+    """Write the files, for this user alone."""
+    write_private(broker_file(data), f"{environment['PERMIT_HUB_REDIS_URL']}\n".encode())
+    running = {"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}
+    write_private(_file(data), json.dumps(running).encode())
 
 
 def withdraw(data: Path) -> None:
-    """Remove what `announce` wrote."""
+    """Remove the files."""
     for file in (_file(data), broker_file(data)):
         file.unlink(missing_ok=True)
 
@@ -34,7 +37,7 @@ def broker_file(data: Path) -> Path:
 
 
 def find(data: Path) -> Running | None:
-    """Return the stack that runs on a data folder, or None; what a killed one left behind does not count.
+    """Return the stack that runs on a data folder, or None; the files of a killed stack do not count.
 
     Raises:
         OSError: this user may not look.
@@ -51,12 +54,6 @@ def find(data: Path) -> Running | None:
         return Running(**json.loads(_file(data).read_text()))
     except (FileNotFoundError, json.JSONDecodeError):
         return None  # it is starting or stopping
-
-
-def _keep(file: Path, text: str) -> None:
-    file.unlink(missing_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(text)
 
 
 def _file(data: Path) -> Path:

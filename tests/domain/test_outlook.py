@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.channels.base import Occasion
-from worker.domain.outlook import Doing, Foretold, What, acted_on, opening, periods, totals
+from worker.domain.outlook import Doing, Upcoming, What, acted_on, opening, periods, totals
 from worker.domain.reminders import Schedule, windows
 from worker.domain.tariffs import load
 from worker.settings import DEFAULT_TARIFFS
@@ -45,14 +45,14 @@ def test_what_begins_to_matter_on_a_day_is_counted_on_that_day(today, expiry, pa
     doings = {Occasion.EXPIRY: Doing.EXPIRY, Occasion.PAYMENT: Doing.PAYMENT}
     on_it = covered(opening(day, today, schedule, tariffs))
     for occasion, offset, about in covered(windows(today, schedule, tariffs, day)):
-        one = Foretold(What(doings[occasion], offset), about, 1)
+        one = Upcoming(What(doings[occasion], offset), about, 1)
         assert (acted_on(one, today, schedule, tariffs) == day) == ((occasion, offset, about) in on_it)
 
 
 @pytest.mark.parametrize("last", [date(2028, 2, 28), date(2028, 2, 29), date(2027, 3, 28), date(2027, 10, 31)])
 def test_a_term_that_ends_is_acted_on_the_day_after_over_leap_days_and_changes_of_the_clock(last):
     for doing in (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE):
-        on = acted_on(Foretold(What(doing), last, 1), WEDNESDAY, Schedule((), ()), TARIFFS)
+        on = acted_on(Upcoming(What(doing), last, 1), WEDNESDAY, Schedule((), ()), TARIFFS)
         assert on == last + timedelta(days=1)
 
 

@@ -17,10 +17,10 @@ from permit_hub_client import Hub
 from integrations.sandbox.control import Control
 from ops.canary import Canary
 from ops.embedded import programs
-from ops.embedded.child import Child
+from ops.embedded.children.start import Child
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.sandboxes import Sandboxes
 from ops.embedded.servers import PROVIDERS, free_port
-from ops.embedded.supervisor import Supervisor
 from ops.embedded.valkey import Valkey
 from tests.conftest import Database
 

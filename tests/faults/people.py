@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from permit_hub_client import Job, Receipt
 
 from integrations.sandbox.misbehaviour import Kind
-from ops.screen import APPS
+from ops.shown.space import APPS
 from tests.faults.harness import Stack, eventually
 
 MARK = "zwxqv"  # stands in everything personal, and in nothing else

@@ -1,4 +1,4 @@
-"""One Valkey and one real worker for all that is thrown at it."""
+"""One Valkey, one database and one real worker for all that is thrown at it."""
 
 import os
 import subprocess
@@ -9,15 +9,23 @@ import pytest
 import redis
 from celery import Celery
 
+from ops.embedded.servers import Servers
+from tests.conftest import Database, own_database
 from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker, eventually
 from tests.guard.poison import SECRET
 
 
 @pytest.fixture(scope="session")
-def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+def guarded_database(servers: Servers, migrated_template: str) -> Iterator[Database]:
+    with own_database(servers.postgres, migrated_template) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def worker(redis_url: str, guarded_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     folder = tmp_path_factory.mktemp("guard")
     environment = os.environ | {
-        "PERMIT_HUB_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/nothing",
+        "PERMIT_HUB_DATABASE_URL": guarded_database.worker_url,
         "PERMIT_HUB_REDIS_URL": redis_url,
         "PERMIT_HUB_REDIS_PREFIX": PREFIX,
         "PERMIT_HUB_HASH_KEY": HASH_KEY,
@@ -45,7 +53,7 @@ def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with log.open("wb") as output, redis.Redis.from_url(redis_url) as client:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
         try:
-            running = Worker(process, log, client, app, environment)
+            running = Worker(process, log, client, app, environment, guarded_database)
             assert running.call("hub.ping", seconds=90) == "pong"
             yield running
         finally:

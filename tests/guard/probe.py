@@ -10,27 +10,15 @@ from celery.exceptions import Ignore
 
 import worker.log  # noqa: F401 - answers Celery's signal to set up logging
 from worker.settings import settings
-from worker.tasks import hub
 
 app = Celery("probe", task_cls="worker.tasks.process.base:HubTask")
 app.config_from_object("celeryconfig")
-app.conf.imports = tuple(name for name in app.conf.imports if name != "worker.tasks.jobs")  # it has no database
+app.conf.imports = tuple(name for name in app.conf.imports if name != "worker.tasks.jobs")  # `echo` stands in its place
 app.conf.task_routes = {"probe.*": {"queue": "jobs"}} | app.conf.task_routes
 
 store = redis.Redis.from_url(settings().redis_url, socket_timeout=None)
-RECORDED = f"{settings().redis_prefix}recorded"
 RUN = f"{settings().redis_prefix}run"
 RELEASE = f"{settings().redis_prefix}release"
-
-
-def record(*, code: str, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str):
-    """Stand in for the database."""
-    if field == "headers.chain":
-        raise ConnectionError("no database")
-    store.lpush(RECORDED, "|".join(map(str, (code, field, queue, task_id, kind, size, digest))))
-
-
-hub.record_with(record)
 
 
 @app.task(name="permit.cancel", ignore_result=False)

@@ -1,12 +1,13 @@
 """The hub's own tasks come on the hub's own queues alone, and with values that they know."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from schemas.jobs import Queue
-from tests.guard.harness import Raw, Worker, eventually
+from tests.guard.harness import Raw, Refusal, Worker, eventually
 from tests.guard.poison import EMBED, POISON, SECRET
 from worker.tasks.broker.arguments import PARTS
 
@@ -127,9 +128,12 @@ def test_a_record_of_a_refusal_holds_the_hubs_own_words_alone(
 def test_a_true_record_is_taken(worker: Worker) -> None:
     worker.refusals()
     worker.push(Raw(task="hub.record_refusal", body=[[*REFUSAL.values()], {}, EMBED]).item(), "upkeep")
-    recorded: list[list[str]] = []
+    recorded: list[Refusal] = []
     eventually(lambda: recorded.extend(worker.refusals()) or recorded, "a record")
-    assert recorded == [[str(value) for value in REFUSAL.values()]]
+    (one,) = recorded
+    assert {name: str(value) for name, value in asdict(one).items() if name in REFUSAL} == {
+        name: str(value) for name, value in REFUSAL.items() if name != "digest"
+    }
 
 
 def test_the_gate_names_no_part_that_its_record_does_not_know() -> None:

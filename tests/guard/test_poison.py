@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guard.harness import HASH_KEY, Raw, Worker, eventually
+from tests.guard.harness import HASH_KEY, Raw, Refusal, Worker, eventually
 from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, TAKEN, Poison
 
 
@@ -28,12 +28,11 @@ def _unharmed(worker: Worker) -> Iterator[None]:
 def test_poison_is_refused_and_recorded_and_its_sender_answered(worker: Worker, poison: Poison) -> None:
     run = worker.redis.get(f"{worker.prefix}run")
     worker.push(poison.item, poison.queue)
-    recorded: list[list[str]] = []
-    eventually(lambda: recorded or recorded.extend(worker.refusals()) or recorded, "a record")
-    assert [line[:4] for line in recorded] == [
-        [poison.code, str(poison.field), poison.queue.partition("\x06")[0], str(poison.task_id)]
+    recorded: list[Refusal] = []
+    eventually(lambda: recorded.extend(worker.refusals()) or recorded, "a record")
+    assert [(one.code, one.field, one.queue, str(one.task_id), one.size) for one in recorded] == [
+        (poison.code, poison.field, poison.queue.partition("\x06")[0], str(poison.task_id), len(poison.item))
     ]
-    assert recorded[0][5] == str(len(poison.item))
     if poison.task_id is not None:
         receipt = worker.answer(poison.task_id)
         assert (receipt["outcome"], receipt["code"], receipt.get("field")) == ("refused", poison.code, poison.field)
@@ -70,8 +69,9 @@ def test_all_poison_at_once_does_not_hold_up_the_next_job(worker: Worker) -> Non
 def test_a_database_that_is_away_costs_the_record_but_not_the_answer(worker: Worker) -> None:
     raw = Raw(headers={"chain": "no-database"})
     logged = len(worker.logged())
-    worker.push(raw.item())
-    assert worker.answer(raw.id)["code"] == "malformed_message"
+    with worker.without_database():
+        worker.push(raw.item())
+        assert worker.answer(raw.id)["code"] == "malformed_message"
     assert worker.refusals() == []
     assert "message.refusal_not_recorded" in worker.logged()[logged:]
 
@@ -80,7 +80,7 @@ def test_a_database_that_is_away_costs_the_record_but_not_the_answer(worker: Wor
 def test_a_broadcast_that_is_no_command_is_dropped(worker: Worker, item: bytes) -> None:
     worker.redis.publish(f"{worker.prefix}/0.celery.pidbox", item)
     assert worker.call("hub.ping") == "pong"
-    eventually(lambda: [line[2] for line in worker.refusals()] == ["broadcast"], "a record")
+    eventually(lambda: [one.queue for one in worker.refusals()] == ["broadcast"], "a record")
 
 
 def test_nobody_stops_a_worker_over_the_broker(worker: Worker) -> None:
@@ -102,19 +102,20 @@ def test_poison_among_what_is_taken_is_dropped_when_it_is_due_again(worker: Work
         put_among_the_taken(worker, f"poisoned-{number}", entry)
     put_among_the_taken(worker, b"\xff\x00", SECRET.encode())
     worker.redis.zadd(f"{worker.prefix}taken_index", {"no-entry": time.time() - 3_600})
-    recorded: list[list[str]] = []
+    recorded: list[Refusal] = []
     eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) == len(TAKEN) + 1, "the records")
-    assert {(line[0], line[2]) for line in recorded} == {("malformed_message", "taken")}
+    assert {(one.code, one.queue) for one in recorded} == {("malformed_message", "taken")}
     eventually(lambda: not worker.redis.zcard(f"{worker.prefix}taken_index"), "an empty index")
 
 
 @pytest.mark.parametrize("item", [b"", b"\xff\x00\n\xfe", b"jobs\n{}", SECRET.encode()])
 def test_poison_that_a_dead_worker_had_taken_comes_back_byte_for_byte(worker: Worker, item: bytes) -> None:
     put_among_the_taken(worker, "poison", b"jobs\n" + item)
-    recorded: list[list[str]] = []
+    recorded: list[Refusal] = []
     eventually(lambda: recorded.extend(worker.refusals()) or recorded, "the record")
     digest = hmac.digest(HASH_KEY.encode(), item, "sha256").hex()
-    assert [(line[0], line[2], line[5], line[6]) for line in recorded] == [("not_json", "jobs", str(len(item)), digest)]
+    assert [(one.code, one.queue, one.size) for one in recorded] == [("not_json", "jobs", len(item))]
+    assert digest in worker.logged()
 
 
 def test_a_task_may_put_its_own_message_back(worker: Worker) -> None:

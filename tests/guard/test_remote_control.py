@@ -10,7 +10,7 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.guard.harness import Worker, eventually
+from tests.guard.harness import Refusal, Worker, eventually
 from tests.guard.poison import SECRET
 from worker.tasks.broker import remote_control
 from worker.tasks.broker.remote_control import COMMANDS, Allowance, rebuild
@@ -172,9 +172,9 @@ def test_a_worker_goes_on_answering_whatever_is_broadcast(worker: Worker) -> Non
     )
     assert worker.app.control.inspect(timeout=5, limit=1).ping() == {"guard@test": {"ok": "pong"}}
     assert worker.call("hub.ping") == "pong"
-    recorded: list[list[str]] = []
+    recorded: list[Refusal] = []
     eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) >= len(HOSTILE), "the records")
-    assert {(line[0], line[2]) for line in recorded} == {("malformed_message", "broadcast")}
+    assert {(one.code, one.queue) for one in recorded} == {("malformed_message", "broadcast")}
     eventually(worker.is_drained, "no answer on any queue")
     assert worker.pids() == pids
     assert SECRET not in worker.logged()

@@ -24,7 +24,7 @@ def played(permit_hub, folder) -> tuple[subprocess.CompletedProcess[str], dict[s
     return ended, json.loads(ended.stdout)
 
 
-def test_the_screen_shows_the_guides_three_cards(played):
+def test_the_demo_begins_with_the_three_cards_of_the_guide(played):
     _, told = played
     active, lapsed, cancelled = told["cards"]
     assert [(card["plate"], card["status"]) for card in told["cards"]] == [
@@ -46,7 +46,7 @@ def test_the_screen_shows_the_guides_three_cards(played):
     assert [action["name"] for action in cancelled["actions"]] == ["details"]
 
 
-def test_every_job_has_its_receipt(played):
+def test_every_job_of_the_demo_has_its_receipt(played):
     _, told = played
     jobs = told["jobs"]
     assert {job["kind"] for job in jobs} >= {
@@ -72,7 +72,7 @@ def test_every_job_has_its_receipt(played):
     assert 0 < told["visible_ms"] < 20_000
 
 
-def test_what_was_withdrawn_is_gone_everywhere(played):
+def test_after_the_demo_no_app_holds_a_withdrawn_permit(played):
     _, told = played
     assert told["withdrawal_ms"].keys() == PROVIDERS
     assert all(milliseconds > 0 for milliseconds in told["withdrawal_ms"].values())
@@ -80,7 +80,7 @@ def test_what_was_withdrawn_is_gone_everywhere(played):
     assert 0 < told["converged_after_outage_s"] < 20
 
 
-def test_it_ends_with_a_reminder_in_the_mailbox(permit_hub, folder, played):
+def test_the_demo_ends_with_a_reminder_in_the_mailbox(permit_hub, folder, played):
     _, told = played
     assert 0 < told["reminded_after_s"] < 20
     listed = json.loads(permit_hub("mailbox", "--json", "--data", folder / "demo").stdout)
@@ -89,7 +89,7 @@ def test_it_ends_with_a_reminder_in_the_mailbox(permit_hub, folder, played):
     ]
 
 
-def test_a_newcomer_can_follow_it(played):
+def test_the_demo_shows_the_residents_screen_in_80_columns(played):
     ended, _ = played
     for words in (
         "Bonjour Élodie Exemple",
@@ -104,7 +104,7 @@ def test_a_newcomer_can_follow_it(played):
     assert "Traceback" not in ended.stderr
 
 
-def test_a_wrong_price_fails_it_with_the_reason(permit_hub, folder, played, tmp_path):
+def test_the_demo_fails_at_a_wrong_price_and_says_why(permit_hub, folder, played, tmp_path):
     dearer = tmp_path / "tariffs.toml"
     dearer.write_text(DEFAULT_TARIFFS.read_text().replace("address_change_cents = 1000", "address_change_cents = 1100"))
     ended = permit_hub("demo", "--json", "--data", folder, PERMIT_HUB_TARIFFS=str(dearer))
@@ -115,7 +115,7 @@ def test_a_wrong_price_fails_it_with_the_reason(permit_hub, folder, played, tmp_
     assert "Traceback" not in ended.stderr
 
 
-def test_ctrl_c_in_the_middle_ends_it_all_without_a_word_too_many(folder, played):
+def test_ctrl_c_ends_the_demo_in_one_line_and_leaves_no_process(folder, played):
     command = [sys.executable, "-u", "-m", "ops.cli", "demo", "--data", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

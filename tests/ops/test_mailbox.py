@@ -1,4 +1,4 @@
-"""The mailbox: a mail server in a process of its own, and `permit-hub mailbox`, which reads what it has taken."""
+"""The mailbox: a mail server in its own process, and `permit-hub mailbox`, which reads its messages."""
 
 import json
 import smtplib
@@ -14,7 +14,7 @@ from ops.mailbox.server import LARGEST_BYTES, MOST_RECIPIENTS
 from tests.ops.mailboxes import ELSEWHERE, HERE, letter, serving
 
 
-def test_what_is_sent_is_listed_the_newest_last_and_reads_as_it_was_written(mailbox, read_mailbox):
+def test_messages_are_listed_the_newest_last_and_shown_as_they_were_written(mailbox, read_mailbox):
     text = "Votre droit arrive à échéance.\n\nLe renouveler coûte 10\xa0€.\n"
     mailbox.send(letter("Premier"), letter("Votre droit arrive à échéance", text, "<p>Échéance</p>\n"))
 
@@ -33,7 +33,7 @@ def test_what_is_sent_is_listed_the_newest_last_and_reads_as_it_was_written(mail
     assert read_mailbox("show", 2, "--html") == "<p>Échéance</p>\n\n"
 
 
-def test_the_same_as_json(mailbox, read_mailbox):
+def test_messages_are_listed_and_shown_as_json(mailbox, read_mailbox):
     mailbox.send(letter("Échéance", "à lire\n", "<p>à voir</p>\n"), to=(HERE, ELSEWHERE))
 
     (listed,) = json.loads(read_mailbox("--json"))["messages"]
@@ -47,7 +47,7 @@ def test_the_same_as_json(mailbox, read_mailbox):
     assert json.loads(read_mailbox("--json", "show", 1)) == told  # wherever it is said
 
 
-def test_the_source_is_every_byte_that_was_sent_below_its_envelope(mailbox, permit_hub, tmp_path):
+def test_the_source_has_the_envelope_and_then_every_byte_of_the_message(mailbox, permit_hub, tmp_path):
     mailbox.send(b"Subject: \xe9\x1b\r\n\r\n.one\r\n\xff\r\n", to=(HERE, ELSEWHERE))
 
     command = [sys.executable, "-m", "ops.cli", "mailbox", "--data", str(tmp_path), "show", "1", "--source"]
@@ -70,7 +70,7 @@ def test_addresses_and_headers_may_be_in_any_script(mailbox, read_mailbox):
     assert "rené@résidents.example" in read_mailbox()
 
 
-def test_nothing_is_taken_from_whoever_is_not_encrypted_or_gives_another_password(mailbox, subjects):
+def test_the_mailbox_takes_nothing_without_tls_or_with_a_wrong_password(mailbox, subjects):
     with smtplib.SMTP("127.0.0.1", mailbox.port) as connection:
         connection.ehlo()
         assert "auth" not in connection.esmtp_features
@@ -90,7 +90,7 @@ def test_nothing_is_taken_from_whoever_is_not_encrypted_or_gives_another_passwor
     assert subjects() == []
 
 
-def test_what_was_taken_survives_a_kill_and_is_there_at_the_next_start(mailbox, tmp_path, subjects):
+def test_messages_survive_a_kill_of_the_mailbox(mailbox, tmp_path, subjects):
     mailbox.send(letter("avant"))
     with mailbox.connected() as connection:
         connection.sendmail("hub@city.example", [HERE], letter("juste avant"))
@@ -104,7 +104,7 @@ def test_what_was_taken_survives_a_kill_and_is_there_at_the_next_start(mailbox, 
     assert subjects() == ["avant", "juste avant", "après"]
 
 
-def test_a_message_that_was_cut_off_is_not_there(mailbox, subjects):
+def test_a_message_that_was_cut_off_is_not_kept(mailbox, subjects):
     with mailbox.connected() as connection:
         connection.mail("hub@city.example")
         connection.rcpt(HERE)
@@ -115,13 +115,13 @@ def test_a_message_that_was_cut_off_is_not_there(mailbox, subjects):
     assert subjects() == ["entier"]
 
 
-def test_beginning_anew_drops_the_messages_and_keeps_the_access(mailbox, tmp_path, subjects):
+def test_a_fresh_start_drops_the_messages_and_keeps_the_password(mailbox, tmp_path, subjects):
     mailbox.send(letter())
     mailbox.process.terminate()
     assert mailbox.process.wait(10) == 0
     assert prepare(tmp_path).access == mailbox.access
     assert subjects() == ["Rappel"]
-    assert prepare(tmp_path, anew=True).access == mailbox.access
+    assert prepare(tmp_path, fresh=True).access == mailbox.access
     assert not messages_below(tmp_path).exists()
     with serving(tmp_path) as again:
         assert subjects() == []
@@ -129,7 +129,7 @@ def test_beginning_anew_drops_the_messages_and_keeps_the_access(mailbox, tmp_pat
     assert subjects() == ["anew"]
 
 
-def test_a_message_may_be_large_and_not_larger(mailbox, read_mailbox, subjects):
+def test_a_message_has_a_largest_size(mailbox, read_mailbox, subjects):
     line = b"x" * 900 + b"\r\n"
     mailbox.send(b"Subject: large\r\n\r\n" + line * (LARGEST_BYTES // len(line) - 10))
     with pytest.raises(smtplib.SMTPResponseException, match="552"):
@@ -143,7 +143,7 @@ def test_a_message_may_be_large_and_not_larger(mailbox, read_mailbox, subjects):
     assert len(read_mailbox("show", 1)) > 9_000_000
 
 
-def test_a_message_has_so_many_recipients_and_no_more(mailbox, read_mailbox):
+def test_the_number_of_recipients_is_limited(mailbox, read_mailbox):
     with mailbox.connected() as connection:
         connection.mail("hub@city.example")
         codes = [connection.rcpt(f"r-{number}@residents.example")[0] for number in range(MOST_RECIPIENTS + 1)]
@@ -153,14 +153,14 @@ def test_a_message_has_so_many_recipients_and_no_more(mailbox, read_mailbox):
     assert len(listed["to"]) == MOST_RECIPIENTS
 
 
-def test_a_list_has_an_end(mailbox, read_mailbox):
+def test_the_list_is_limited_and_says_so(mailbox, read_mailbox):
     mailbox.send(*(letter(f"Rappel {number}") for number in range(5)))
     listed = read_mailbox("--limit", 2)
     assert [number for number in range(5) if f"Rappel {number}" in listed] == [3, 4]
     assert "3 earlier ones: see --limit" in listed
 
 
-def test_what_is_not_there_is_said_in_one_line(mailbox, read_mailbox, tmp_path):
+def test_a_missing_message_or_mailbox_is_named_in_one_line(mailbox, read_mailbox, tmp_path):
     mailbox.send(letter())
     for number in (0, 2):
         assert read_mailbox("show", number, code=1) == f"There is no message {number}; there are 1.\n"
@@ -170,7 +170,7 @@ def test_what_is_not_there_is_said_in_one_line(mailbox, read_mailbox, tmp_path):
         assert read_mailbox(*arguments, code=1).startswith(f"No stack has had a mailbox on {tmp_path / 'elsewhere'}.")
 
 
-def test_a_message_that_cannot_be_kept_is_put_off_and_the_next_one_taken(mailbox, subjects):
+def test_a_message_that_cannot_be_written_is_deferred_and_the_next_one_is_kept(mailbox, subjects):
     new, aside = mailbox.access.messages / "new", mailbox.access.messages / "aside"
     new.rename(aside)
     with pytest.raises(smtplib.SMTPResponseException, match="451"):
@@ -181,7 +181,7 @@ def test_a_message_that_cannot_be_kept_is_put_off_and_the_next_one_taken(mailbox
     assert "could not be kept: No such file or directory" in mailbox.log.read_text()
 
 
-def test_its_files_are_for_the_eyes_of_this_user_alone(mailbox, tmp_path):
+def test_only_this_user_can_read_the_mailboxs_files(mailbox, tmp_path):
     mailbox.send(letter())
     assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
     assert mailbox.access.messages.stat().st_mode & 0o077 == 0

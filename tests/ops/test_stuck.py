@@ -1,10 +1,10 @@
-"""What waits longer than it should, as `permit-hub status` tells it."""
+"""What is stuck, in `permit-hub status`."""
 
 import json
 
 import pytest
 
-from ops.commands.status import STUCK
+from ops.shown.status import STUCK
 from worker.db.clock.stuck import Kind
 
 PARKED = """
@@ -21,13 +21,13 @@ def dead_letter(database):
         connection.execute(PARKED)
 
 
-def test_what_is_stuck_is_told_with_its_kind_number_and_age(permit_hub, hub_environment, dead_letter):
+def test_status_has_kind_number_and_age_of_what_is_stuck(permit_hub, hub_environment, dead_letter):
     (told,) = json.loads(permit_hub("status", "--json", "--wait", "0.2", **hub_environment).stdout)["stuck"]
     assert told.pop("oldest_seconds") == pytest.approx(50 * 3_600, abs=60)
     assert told == {"kind": "dead_letters", "provider": "easypark", "count": 1, "more": False}
 
 
-def test_what_is_stuck_is_shown_in_red(permit_hub, hub_environment, dead_letter):
+def test_status_shows_what_is_stuck_in_red(permit_hub, hub_environment, dead_letter):
     shown = permit_hub("status", "--wait", "0.2", **hub_environment, FORCE_COLOR="1", NO_COLOR="").stdout
     (line,) = [line for line in shown.splitlines() if "dead letters for a day" in line]
     assert "\x1b[31m" in line
@@ -35,17 +35,17 @@ def test_what_is_stuck_is_shown_in_red(permit_hub, hub_environment, dead_letter)
     assert "2 d" in line
 
 
-def test_where_nothing_is_stuck_that_is_said(city):
+def test_status_says_that_nothing_is_stuck(city):
     assert "nothing is stuck" in city.prints("status", "--wait", "30")
 
 
-def test_where_no_worker_runs_nothing_is_said_to_be_well(permit_hub, hub_environment):
+def test_without_workers_status_does_not_say_that_nothing_is_stuck(permit_hub, hub_environment):
     ended = permit_hub("status", "--wait", "0.2", **hub_environment)
     assert ended.returncode == 1
     assert "nothing is stuck" not in ended.stdout
 
 
-def test_every_kind_is_put_into_words():
+def test_every_kind_of_stuck_has_words():
     assert STUCK.keys() == set(Kind)
 
 
@@ -58,9 +58,7 @@ def test_every_kind_is_put_into_words():
     ],
     ids=["none", "refused", "failed"],
 )
-def test_why_the_append_only_file_still_keeps_what_was_erased_is_said(
-    permit_hub, hub_environment, database, problem, words
-):
+def test_status_says_why_the_append_only_file_was_not_rewritten(permit_hub, hub_environment, database, problem, words):
     with database.connect() as connection:
         connection.execute(f"UPDATE file_rewrite SET problem = {problem}")
     assert words in permit_hub("status", "--wait", "0.2", **hub_environment).stdout

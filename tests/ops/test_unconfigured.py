@@ -1,4 +1,4 @@
-"""Providers whose settings are missing or wrong when the workers start: named and shown, while the others run."""
+"""Providers with missing or wrong settings at the start: they are named and shown, and the others run."""
 
 import json
 import os
@@ -15,9 +15,9 @@ import pytest
 
 from ops.canary import Canary
 from ops.embedded import programs
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.servers import Servers
-from ops.embedded.supervisor import Supervisor
 from tests.conftest import Sandbox, own_database
 from tests.support.city import City, PermitHub, until
 
@@ -42,7 +42,7 @@ class Installation:
         self._others = Supervisor(self.logs)
 
     def start(self) -> None:
-        """Start with the one setting missing, and the other wrong."""
+        """Start with one provider's setting missing, and another's wrong."""
         wrong = {name: value for name, value in self.environment.items() if name != KEY}
         workers = self._workers(wrong)
         self._keyless.launch(workers.pop(LANES[KEYLESS]))
@@ -50,7 +50,7 @@ class Installation:
         self._keyless.wait_until_ready()
 
     def start_again(self) -> None:
-        """Start the lane again whose setting was missing, with it."""
+        """Start the lane with the missing setting again, now with it."""
         self._keyless.stop()
         self._keyless = Supervisor(self.logs)
         self._keyless.start(self._workers(self.environment)[LANES[KEYLESS]])
@@ -61,7 +61,7 @@ class Installation:
             list(both.map(Supervisor.stop, (self._keyless, self._others)))
 
     def named(self, lane: str) -> list[str]:
-        """Return the lines of a lane's log that name what is wrong with its settings."""
+        """Return the lines of a lane's log about its settings."""
         lines = (self.logs / f"{LANES[lane]}.log").read_text().splitlines()
         return [line for line in lines if "provider.unconfigured" in line]
 
@@ -98,7 +98,7 @@ def installation(
             made.stop()
 
 
-def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
+def test_an_unconfigured_provider_is_named_and_waits_while_the_others_run(installation):
     city = installation.city
     until(lambda: city.plates(RIGHT), "the other to hold it")
     assert NO_KEY in installation.named(KEYLESS)[0]
@@ -112,13 +112,13 @@ def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
     assert city.plates(KEYLESS) == city.plates(UNCERTIFIED) == set()
 
 
-def test_it_cannot_be_reconciled_and_that_says_why(installation):
+def test_reconcile_says_why_a_provider_is_not_configured(installation):
     ended = installation.city.permit_hub("reconcile", KEYLESS)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"{KEYLESS} is not configured: {NO_KEY}.\n"
 
 
-def test_a_file_that_comes_later_is_found_without_a_new_start(installation, running_sandbox):
+def test_a_settings_file_that_comes_later_needs_no_restart(installation, running_sandbox):
     city = installation.city
     until(lambda: len(installation.named(UNCERTIFIED)) == 2, "a wake-up in vain, after the start")
     shutil.copy(running_sandbox.access.client, installation.certificate)
@@ -127,7 +127,7 @@ def test_a_file_that_comes_later_is_found_without_a_new_start(installation, runn
     assert len(installation.named(UNCERTIFIED)) == 2  # however often it was woken
 
 
-def test_started_again_with_the_right_setting_all_is_delivered_and_the_mark_is_gone(installation):
+def test_after_a_restart_with_the_right_setting_the_provider_gets_everything(installation):
     city = installation.city
     installation.start_again()
     until(lambda: city.plates(KEYLESS), "its shares to be delivered")

@@ -27,14 +27,7 @@ def first_stranded(worlds: Sequence[World], play: Play) -> tuple[int, str] | Non
     fates: dict[World, _Fate] = {}
     for number, world in enumerate(worlds):
         fates.setdefault(_as_seen(world), _Fate(number))
-    for world, fate in fates.items():
-        for step, after in play.steps(world):
-            if is_fault(step, world):
-                continue
-            next_fate = fates[_as_seen(after)]
-            if next_fate is not fate:
-                next_fate.before.append(fate)
-                fate.open += 1
+    _link(fates, play)
     ended = [fate for world, fate in fates.items() if not fate.open and is_at_rest(world, play.row(world))]
     for fate in ended:  # the list grows while it is read
         fate.ends = True
@@ -49,6 +42,18 @@ def first_stranded(worlds: Sequence[World], play: Play) -> tuple[int, str] | Non
     if endless:
         return min(endless), "3: it goes on without end"
     return None
+
+
+def _link(fates: dict[World, _Fate], play: Play) -> None:
+    """Note for each world which worlds it can follow without a fault, and how many can follow it."""
+    for world, fate in fates.items():
+        for step, after in play.steps(world):
+            if is_fault(step, world):
+                continue
+            next_fate = fates[_as_seen(after)]
+            if next_fate is not fate:
+                next_fate.before.append(fate)
+                fate.open += 1
 
 
 def _as_seen(world: World) -> World:

@@ -22,7 +22,7 @@ HUB = {
 
 
 class Local:
-    """Runs services as processes of this machine: other hosts and ports, the same commands and variables."""
+    """Runs services as processes of this machine, with their commands and variables, on other hosts and ports."""
 
     def __init__(self, folder: Path, hub_environment: dict[str, str]) -> None:
         self.secrets = folder / "secrets"
@@ -43,7 +43,7 @@ class Local:
             return subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
 
     def environment(self, name: str) -> dict[str, str]:
-        """Return what a service that is not to be started would be told."""
+        """Return the environment of a service without starting it."""
         return self._environment(HUB[name], self._mount(name))
 
     def _mount(self, name: str) -> Path:
@@ -54,7 +54,7 @@ class Local:
         return mounted
 
     def _environment(self, service: dict[str, Any], mounted: Path) -> dict[str, str]:
-        """Return the service's variables, its secrets as the variables that they stand for, and nothing else."""
+        """Return the service's variables, with its secrets as variables, and nothing else."""
         given = {name: self._moved(value, mounted) for name, value in service.get("environment", {}).items()}
         for secret in service["secrets"]:
             if secret.startswith(("permit_hub_", "personal_space_")):

@@ -1,4 +1,4 @@
-"""Folders and processes of the tests' own.
+"""Folders and processes for each test.
 
 - `folder`: an empty data folder with a short path; removed afterwards, with what it links to.
 - `parent`: starts a Python script as a process of its own, which prints one line of JSON and goes on until it is

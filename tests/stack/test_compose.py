@@ -1,4 +1,4 @@
-"""docker-compose.yml, without Docker: each of the hub's services is run here, with its own command and environment."""
+"""docker-compose.yml without Docker: each service of the hub runs here, with its own command and environment."""
 
 import http.client
 import os
@@ -43,7 +43,7 @@ def local(tmp_path, hub_environment) -> Local:
     return Local(tmp_path, hub_environment)
 
 
-def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environment, until, listens):
+def test_every_service_starts_is_healthy_and_stops_cleanly(local, hub_environment, until, listens):
     assert local.start("migrate").wait(60) == 0
     running = {name: local.start(name) for name in HUB if name != "migrate"}
     try:
@@ -71,13 +71,13 @@ def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environ
 
 
 def secrets_of(provider: str) -> set[str]:
-    """Return the secrets that a provider's lane needs, as its stand-in names them."""
+    """Return the names of the secrets that a provider's lane needs."""
     stand_in = find()[provider]
     certificates = {f"{provider}_authority", f"{provider}_certificate"} if stand_in.tls else set()
     return {f"permit_hub_{provider}_{setting}" for setting in stand_in.secrets} | certificates
 
 
-def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
+def test_a_lane_has_the_secrets_of_its_provider_and_the_reconciling_worker_those_of_all():
     access = {name: secrets_of(name) for name in PROVIDERS}
     everything = set().union(*access.values())
     mail = {"permit_hub_email_password", "email_authority"}
@@ -91,7 +91,7 @@ def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
             assert set(service["secrets"]) == hub | expected, name
 
 
-def test_what_residents_meet_has_no_secret_of_the_hubs():
+def test_the_web_app_and_the_stand_ins_have_no_secret_of_the_hub():
     for name in RESIDENTS:
         assert all(secret.startswith("personal_space_") for secret in HUB[name]["secrets"]), name
     shared = {secret: Path(COMPOSE["secrets"][secret]["file"]).name for secret in HUB["personal-space"]["secrets"]}
@@ -99,7 +99,7 @@ def test_what_residents_meet_has_no_secret_of_the_hubs():
     assert hubs == {"personal_space_redis_url": "permit_hub_redis_url"}
 
 
-def test_browsers_and_containers_reach_them_at_the_same_addresses():
+def test_browsers_and_containers_reach_the_web_app_and_the_stand_ins_at_the_same_addresses():
     for name, variable in (("personal-space", "PERSONAL_SPACE_URL"), ("stand-ins", "PERSONAL_SPACE_ISSUER")):
         address = urlsplit(HUB["personal-space"]["environment"][variable])
         assert address.hostname in HUB[name]["networks"]["default"]["aliases"]
@@ -108,7 +108,7 @@ def test_browsers_and_containers_reach_them_at_the_same_addresses():
         assert f"--port={address.port}" in HUB[name]["command"]
 
 
-def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkeypatch):
+def test_reminders_go_to_the_stand_in_for_the_mail_server(local, monkeypatch):
     for name, value in local.environment("worker-remind").items():
         monkeypatch.setenv(name, value)
     hub = settings.read("email", EmailSettings)
@@ -128,7 +128,7 @@ def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkey
         shake_hands(certificate, hub.authority, "mail.example")
 
 
-def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_path):
+def test_links_in_reminders_are_those_of_the_embedded_stack(tmp_path):
     mail, residents = (HUB[name]["environment"] for name in ("worker-remind", "personal-space"))
     embedded = mailbox.prepare(tmp_path).environment(residents["PERSONAL_SPACE_URL"])
     assert set(embedded) - set(mail) == {"PERMIT_HUB_EMAIL_PASSWORD"}
@@ -136,7 +136,7 @@ def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_pat
         assert mail[f"PERMIT_HUB_EMAIL_{setting}"] == embedded[f"PERMIT_HUB_EMAIL_{setting}"]
 
 
-def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environment):
+def test_the_health_check_of_a_queue_without_a_worker_fails(local, hub_environment):
     environment = os.environ | hub_environment
     command = [
         sys.executable,
@@ -150,7 +150,7 @@ def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environ
         assert client.llen(f"{local.prefix}jobs") == 1
 
 
-def test_every_queue_is_served_by_one_service_and_watched():
+def test_every_queue_has_one_service_with_a_health_check():
     served = [queue for service in HUB.values() for queue in queues(service)]
     lanes = [f"deliver.{name}" for name in PROVIDERS]
     assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", "upkeep", *lanes])
@@ -159,13 +159,13 @@ def test_every_queue_is_served_by_one_service_and_watched():
             assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]
 
 
-def test_sweeps_have_room_beside_what_a_night_brings_about():
+def test_the_calendar_worker_runs_at_least_two_tasks_at_once():
     (embedded,) = (at_once for _, served, at_once in WORKERS if "calendar" in served)
     (option,) = (word for word in HUB["worker-calendar"]["command"] if word.startswith("--concurrency="))
     assert int(option.removeprefix("--concurrency=")) >= embedded >= 2
 
 
-def test_every_secret_is_made_kept_and_readable_in_containers_only(tmp_path):
+def test_every_secret_is_made_once_and_containers_can_read_it(tmp_path):
     folder = tmp_path / "secrets"
     make_secrets(folder)
     first = {file.name: file.read_text() for file in folder.iterdir()}
@@ -204,7 +204,7 @@ def test_the_image_holds_every_package_that_the_distribution_has():
 
 
 def shake_hands(certificate: Path, authority: Path | None, host: str) -> None:
-    """Connect a client to a server, both of them here.
+    """Connect a client to a server in this process.
 
     Raises:
         ssl.SSLCertVerificationError: the client does not trust the server.
@@ -221,7 +221,7 @@ def shake_hands(certificate: Path, authority: Path | None, host: str) -> None:
 
 
 def _leads_to(address: str) -> str:
-    """Return where a page sends the browser, without going there."""
+    """Return the address of a redirect, without following it."""
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.netloc, timeout=10)
     try:

@@ -1,4 +1,4 @@
-"""`make` on a machine that lacks something: it stops, and its last line says what to do."""
+"""`make` on an incomplete machine: it stops, and its last line says what to do."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ Make = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Run make in a fresh checkout; return its exit code and its last line but make's own."""
+    """Run make in a fresh checkout; return its exit code and the last line before make's own."""
     place = tmp_path / "a checkout"
     (place / "requirements").mkdir(parents=True)
     for name in ("Makefile", "requirements/dev.txt"):
@@ -50,14 +50,14 @@ def older(tmp_path: Path) -> str:
     ids=["missing", "nothing", "a folder", "too old", "no Python", "a shell", "a device"],
 )
 @pytest.mark.parametrize("where", ["environment", "argument"])
-def test_what_is_no_python_is_named(make, tmp_path, named, where):
+def test_make_names_a_python_that_does_not_run_or_is_too_old(make, tmp_path, named, where):
     python = named(tmp_path)
     given = ((f"PYTHON={python}",), {}) if where == "argument" else ((), {"PYTHON": python})
     code, last = make(*given[0], **given[1])
     assert (code, last) == (2, NO_PYTHON.format(python))
 
 
-def test_a_python_without_ensurepip_is_named(make, tmp_path):
+def test_make_names_a_python_without_ensurepip(make, tmp_path):
     (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError")  # as Debian has it without python3-venv
     code, last = make(PYTHON=sys.executable, PYTHONPATH=str(tmp_path))
     assert code == 2
@@ -65,7 +65,7 @@ def test_a_python_without_ensurepip_is_named(make, tmp_path):
 
 
 @pytest.mark.timeout(600)  # an environment is made for real, on a machine that may be busy
-def test_a_registry_out_of_reach_is_named_and_nothing_counts_as_done(make, tmp_path):
+def test_make_names_an_unavailable_registry_and_is_not_set_up(make, tmp_path):
     code, last = make(PYTHON=sys.executable, PIP_INDEX_URL="http://127.0.0.1:1/simple", PIP_RETRIES="0")
     assert code == 2
     assert last.startswith("pip could not install the packages. Can it reach pypi.org?")

@@ -1,4 +1,4 @@
-"""The embedded servers: where their data goes, and that nothing of them stays behind."""
+"""The embedded servers: where their data is, and that no process stays behind."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from ops.embedded import postgres
-from ops.embedded.child import ChildFailedError
+from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError, Servers
 
@@ -21,12 +21,12 @@ PROJECT = Path(__file__).parent.parent.parent
 RUN_SERVERS = """
 import json, sys
 from pathlib import Path
+import psutil
 from ops.embedded.servers import Servers
 with Servers(Path(sys.argv[1])) as servers:
     with servers.postgres.connect("permit_hub") as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
-    supervisor = servers.supervisor
-    pids = [child.pid for child in supervisor.children] + [supervisor.guardian_pid]
+    pids = [child.pid for child in psutil.Process().children()]
     print(json.dumps({"pids": pids, "port": servers.valkey.port}), flush=True)
     sys.stdin.read()
 """
@@ -34,7 +34,7 @@ with Servers(Path(sys.argv[1])) as servers:
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def test_nothing_is_left_after_the_end(folder, listens):
+def test_stopped_servers_leave_no_process_and_no_port(folder, listens):
     before = psutil.Process().children(recursive=True)
     with Servers(folder) as servers:
         port = servers.valkey.port
@@ -68,7 +68,7 @@ def test_ctrl_c_ends_the_servers(folder, parent, gone):
     assert gone(told["pids"])
 
 
-def test_what_was_committed_and_queued_is_there_after_a_restart(folder):
+def test_committed_rows_and_queued_messages_survive_a_restart(folder):
     with Servers(folder) as servers:
         with servers.postgres.connect("permit_hub") as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -83,13 +83,13 @@ def test_a_second_stack_on_the_same_folder_is_refused(folder, monkeypatch):
         Servers(folder, lock_seconds=0.1).start()
 
 
-def test_a_port_that_is_taken_is_named_in_the_servers_own_words(folder, servers):
+def test_the_error_of_a_taken_port_has_valkeys_own_words(folder, servers):
     with pytest.raises(ChildFailedError, match=r"(?s)valkey ended with exit code 1.*in use"):
         Servers(folder, redis_port=servers.valkey.port).start()
     assert not [child for child in psutil.Process().children() if str(folder) in " ".join(child.cmdline())]
 
 
-def test_secrets_are_for_their_owner_only(folder):
+def test_only_their_owner_can_read_the_stacks_secrets(folder):
     with Servers(folder) as servers:
         assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
         assert servers.secrets.hash_key not in repr(servers.secrets)
@@ -98,18 +98,18 @@ def test_secrets_are_for_their_owner_only(folder):
             assert servers.secrets.redis_password not in arguments
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(folder):
+def test_the_servers_run_below_a_path_that_is_too_long_for_a_socket(folder):
     with Servers(folder / ("long-" * 20) / "er") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_name_with_spaces_and_accents_is_no_obstacle(folder):
+def test_the_servers_run_below_a_path_with_spaces_and_accents(folder):
     with Servers(folder / "données à garder") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 @as_root
-def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder):
+def test_a_private_folder_stays_closed_to_other_users(folder):
     private = folder / "home"
     private.mkdir(mode=0o700)
     with Servers(private / "data") as servers:
@@ -123,7 +123,7 @@ def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder):
 
 
 @as_root
-def test_programs_that_others_cannot_reach_are_copied_not_opened_up(folder):
+def test_programs_in_a_private_folder_are_copied_and_the_folder_stays_private(folder):
     private = folder / "home"
     private.mkdir(mode=0o700)
     for part in (postgres.PROGRAMS, *postgres.LIBRARIES):
@@ -157,7 +157,7 @@ def test_an_ordinary_user_can_run_the_servers(folder, parent, gone, until):
 
 
 def _python_for_all() -> str:
-    """Return a Python of this version that every user may run, together with this environment's packages."""
+    """Return a Python of this version that every user may run, with this environment's packages."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         try:

@@ -103,7 +103,7 @@ def test_a_worker_does_not_start_without_what_it_needs(changes, message):
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else given.split()[-1],
 )
-def test_a_lane_whose_provider_cannot_be_reached_names_the_reason_and_starts(changes, problem):
+def test_a_lane_with_wrong_provider_settings_names_them_and_starts(changes, problem):
     given = REDIS | DATABASE | HASH_KEY | LANE | changes
     environment = {"PATH": os.environ["PATH"], **{name: value for name, value in given.items() if value is not None}}
     command = [sys.executable, "-m", *EASYPARK_WORKER]
@@ -123,7 +123,7 @@ def test_a_lane_whose_provider_cannot_be_reached_names_the_reason_and_starts(cha
 
 
 @pytest.mark.parametrize("command", ["status", "submit", "space"])
-def test_the_command_line_says_it_in_one_line(command, tmp_path):
+def test_commands_name_a_wrong_setting_in_one_line(command, tmp_path):
     jobs = tmp_path / "jobs.json"
     jobs.write_text('{"kind": "permit.cancel"}')
     argument = {"status": [], "submit": [str(jobs)], "space": ["r-1"]}[command]
@@ -134,20 +134,20 @@ def test_the_command_line_says_it_in_one_line(command, tmp_path):
     assert "hunter2" not in ended.stderr
 
 
-def test_migrations_name_their_url():
+def test_migrations_name_a_missing_or_wrong_url():
     ended = run(["worker.db.migrate"], {})
     assert ended.returncode == 1
     assert ended.stderr.startswith("PERMIT_HUB_MIGRATION_DATABASE_URL is missing or wrong")
 
 
-def test_migrations_name_their_time_zone():
+def test_migrations_name_a_wrong_time_zone():
     url = {"PERMIT_HUB_MIGRATION_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/hub"}
     ended = run(["worker.db.migrate"], url | {"PERMIT_HUB_TIME_ZONE": "Mars/hunter2"})
     assert ended.returncode == 1
     assert ended.stderr.strip() == "PERMIT_HUB_TIME_ZONE is wrong: not a time zone of the IANA database"
 
 
-def test_the_sandbox_names_its_time_zone(tmp_path):
+def test_the_sandbox_names_a_wrong_time_zone(tmp_path):
     ended = run(
         ["integrations.sandbox", "--folder", str(tmp_path), "--port", "0", "--tls-port", "0"],
         {"PERMIT_HUB_TIME_ZONE": "Mars/hunter2"},

@@ -106,7 +106,7 @@ def make_history(
     for (provider, permit_id), disclosed in sorted(shared.items()):
         if found := holdings(permit_id, disclosed, past.plates.get(permit_id, ()), settle):
             if (provider, permit_id) in holds:
-                found = _as_shown(found, disclosed, holds[provider, permit_id])
+                found = _as_shown(found, disclosed, holds=holds[provider, permit_id])
             held.setdefault(provider, []).extend(found)
     return History(
         resident_id=resident_id,
@@ -171,7 +171,7 @@ def holdings(
     ]
 
 
-def _as_shown(found: Sequence[Holding], disclosed: Iterable[Disclosed], holds: bool | None) -> list[Holding]:
+def _as_shown(found: Sequence[Holding], disclosed: Iterable[Disclosed], *, holds: bool | None) -> list[Holding]:
     """Return holdings that end when the personal space says so, and not before.
 
     A provisional or invalidated removal ends nothing yet. One that is confirmed for good ends everything: what

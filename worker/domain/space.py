@@ -88,12 +88,12 @@ def _provider(name: str, shares: Sequence[Share], *, allowed: bool) -> ProviderS
     return ProviderState.model_construct(
         provider=name,
         allowed=allowed,
-        state=_held(allowed, shares),
+        state=_held(shares, allowed=allowed),
         confirmed_at=max(moments, default=None),
     )
 
 
-def _held(allowed: bool, shares: Sequence[Share]) -> HeldState:
+def _held(shares: Sequence[Share], *, allowed: bool) -> HeldState:
     """Say what all shares together come to; what is unknown counts as held until a removal is confirmed."""
     may_hold = any(share.holds is not False for share in shares)
     if allowed and not may_hold and any(share.parked for share in shares):

@@ -72,24 +72,11 @@ class _LeaseLostError(Exception):
 async def reconcile(lane: Lane) -> bool:
     """Go on with a provider's reconciliation for a few seconds; return whether there is more to do at once."""
     hub = lane.hub
-    stop_at = asyncio.get_running_loop().time() + RUN_SECONDS
     run = transact(hub.engine, lambda db: reconciliations.take(db, lane.name, LEASE))
     if run is None:
         return False
     try:
-        if run.expected is None:
-            _expect(hub, run)
-        while asyncio.get_running_loop().time() < stop_at:
-            if run.read_at is not None:
-                if not _adopt(hub, run) and not _look_for_missing(hub, run) and not _share_next(hub, run):
-                    _finish(hub, run)
-                    return False
-                run = transact(hub.engine, partial(_go_on, run=run))
-            elif lane.limiter.take(1, urgent=False):
-                run = await _next_page(lane, run)
-            else:
-                await asyncio.sleep(NO_TOKEN_SECONDS)
-        return _go_on_later(hub, run)
+        return await _compare_for_seconds(lane, run)
     except ProviderError as error:
         return _fail(hub, run, error)
     except UnfitRowError:  # such as a name of the next page that no column takes
@@ -100,6 +87,24 @@ async def reconcile(lane: Lane) -> bool:
     except _LeaseLostError:
         log.warning("reconciliation.lease_lost", provider=lane.name)
         return False
+
+
+async def _compare_for_seconds(lane: Lane, run: Reconciliation) -> bool:
+    """Read and compare pages until the time is over; return whether there is more to do at once."""
+    hub, stop_at = lane.hub, asyncio.get_running_loop().time() + RUN_SECONDS
+    if run.expected is None:
+        _expect(hub, run)
+    while asyncio.get_running_loop().time() < stop_at:
+        if run.read_at is not None:
+            if not _adopt(hub, run) and not _look_for_missing(hub, run) and not _share_next(hub, run):
+                _finish(hub, run)
+                return False
+            run = transact(hub.engine, partial(_go_on, run=run))
+        elif lane.limiter.take(1, urgent=False):
+            run = await _next_page(lane, run)
+        else:
+            await asyncio.sleep(NO_TOKEN_SECONDS)
+    return _go_on_later(hub, run)
 
 
 def _expect(hub: Hub, run: Reconciliation) -> None:

@@ -51,7 +51,7 @@ class GuardedQoS(kombu_redis.QoS):
         self.channel.taken.drop(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Have a message forgotten, or put behind all others with one more process that it has cost.
 
         Celery rejects so when the child that ran the task was lost; a worker that was stopped restores instead.
@@ -64,7 +64,7 @@ class GuardedQoS(kombu_redis.QoS):
         else:
             self.ack(delivery_tag)
 
-    def restore_by_tag(self, tag: str | bytes, client: Any = None, leftmost: bool = False) -> None:
+    def restore_by_tag(self, tag: str | bytes, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Put a message back on its queue as it came; one whose queue cannot be read is dropped and recorded."""
         del client, leftmost  # kombu's signature
         unreadable = self.channel.taken.put_back_first(tag)
@@ -137,7 +137,7 @@ class GuardedChannel(ListeningChannel):
         queues = self._queue_cycle.consume(len(self.active_queues))
         return [Source(self._q_for_pri(queue, step), queue) for step in self.priority_steps for queue in queues]
 
-    def _create_client(self: Any, asynchronous: bool = False) -> Any:
+    def _create_client(self: Any, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's signature
         """Return one client for all: kombu makes a new one for each of the five commands that a task takes."""
         if asynchronous:
             return super()._create_client(asynchronous)  # type: ignore[no-untyped-call]
@@ -145,7 +145,7 @@ class GuardedChannel(ListeningChannel):
             self._shared_client = super()._create_client()  # type: ignore[no-untyped-call]
         return self._shared_client
 
-    def _restore(self: Any, message: Any, leftmost: bool = False) -> None:
+    def _restore(self: Any, message: Any, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Put a message back as it came."""
         self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
 

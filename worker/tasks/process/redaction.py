@@ -27,7 +27,7 @@ def describe(error: BaseException) -> str:
 class HubRequest(Request):  # type: ignore[misc]
     """A request that keeps its arguments to itself."""
 
-    def info(self, safe: bool = False) -> dict[str, Any]:
+    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - Celery's signature
         """Describe the request to `inspect` and Flower."""
         return {**super().info(safe), "args": REDACTED, "kwargs": REDACTED}
 

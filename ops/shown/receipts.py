@@ -1,17 +1,17 @@
-"""A receipt as the operator's side shows it: as a JSON object, as a line."""
+"""A receipt: as JSON, and as a line."""
 
 from collections.abc import Mapping
 
-from permit_hub_client import Receipt
+from permit_hub_client import Receipt, RowResult
 from rich.text import Text
 
 
 def document(receipt: Receipt) -> dict[str, object]:
-    """Return a receipt as the hub writes it, without what is null."""
+    """Return a receipt as one JSON object, without null fields."""
     whole = {
         "job_id": str(receipt.job_id),
         "kind": receipt.kind,
-        "outcome": outcome(receipt.applied),
+        "outcome": outcome(receipt),
         "code": receipt.code,
         "field": receipt.field,
         "version": receipt.version,
@@ -20,7 +20,7 @@ def document(receipt: Receipt) -> dict[str, object]:
             _without_null(
                 {
                     "permit_id": str(row.permit_id),
-                    "outcome": outcome(row.applied),
+                    "outcome": outcome(row),
                     "code": row.code,
                     "field": row.field,
                 }
@@ -32,13 +32,13 @@ def document(receipt: Receipt) -> dict[str, object]:
 
 
 def reason(code: str | None, field: str | None) -> str:
-    """Return why something was refused: the code, and the field where one is at fault."""
+    """Return the code of a refusal, with the field at fault if there is one."""
     return f"{code} ({field})" if field else str(code)
 
 
 def line(receipt: Receipt) -> Text:
     """Return a receipt in one line."""
-    head = Text.assemble(_coloured(receipt.applied), f" {receipt.kind} {receipt.job_id}")
+    head = Text.assemble(_coloured(receipt), f" {receipt.kind} {receipt.job_id}")
     if receipt.refused:
         return head.append(f" {reason(receipt.code, receipt.field)}")
     if receipt.rows is not None:
@@ -47,18 +47,18 @@ def line(receipt: Receipt) -> Text:
     return head.append("" if receipt.version is None else f" space version {receipt.version}")
 
 
-def outcome(applied: bool) -> str:
-    """Return the word for what became of a job."""
-    return "applied" if applied else "refused"
+def outcome(one: Receipt | RowResult) -> str:
+    """Return the outcome of a job or a row as a word."""
+    return "applied" if one.applied else "refused"
 
 
 def fully_applied(receipt: Receipt) -> bool:
-    """Tell whether a job was applied, with every row of it."""
+    """Return whether a job was applied, with all of its rows."""
     return receipt.applied and all(row.applied for row in receipt.rows or ())
 
 
-def _coloured(applied: bool) -> tuple[str, str]:
-    return outcome(applied), "green" if applied else "red"
+def _coloured(receipt: Receipt) -> tuple[str, str]:
+    return outcome(receipt), "green" if receipt.applied else "red"
 
 
 def _without_null(whole: Mapping[str, object]) -> dict[str, object]:

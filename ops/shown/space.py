@@ -1,13 +1,14 @@
-"""The resident's own screen, in a terminal: cards with their buttons, and the consent."""
+"""The resident's own screen: cards with their buttons, and the consent."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, tzinfo
+from datetime import tzinfo
 from types import MappingProxyType
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ops.shown.times import day, time_of_day
 from schemas.space import Action, ActionName, Card, CardStatus, HeldState, Space
 
 PROVIDERS: Mapping[str, str] = MappingProxyType(
@@ -23,7 +24,7 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
 
 METERS = "city_hub"
 APPS = tuple(name for name in PROVIDERS if name != METERS)
-"""Those that the consent is about."""
+"""The providers that need consent."""
 
 STATUSES: Mapping[CardStatus, tuple[str, str]] = MappingProxyType(
     {
@@ -60,7 +61,7 @@ STATES: Mapping[HeldState, tuple[str, str]] = MappingProxyType(
         HeldState.REFUSED: ("refused by the provider", "red"),
     }
 )
-"""Where a provider stands, for the operator; the residents' screen has no words for it."""
+"""Each state at a provider, in words for the operator; the residents' screen does not show it."""
 
 COLUMNS = (21, 26, 27)  # plate, status, buttons: with two spaces and a bar before them, 80 characters
 WIDEST = 100  # wider, lines are hard to follow
@@ -77,7 +78,7 @@ REFUSED = (
 
 
 def show_cards(cards: Iterable[Card]) -> RenderableType:
-    """Return permits as they stand on the screen: plate, status, buttons."""
+    """Return permits as cards: plate, status, buttons."""
     drawn = [_card(card) for card in cards]
     return Group(*(part for card in drawn[:-1] for part in (card, Text())), *drawn[-1:])
 
@@ -101,7 +102,7 @@ def _card(card: Card) -> Table:
 
 
 def show_consent(space: Space, zone: tzinfo) -> RenderableType:
-    """Return the choice as the screen words it, then where each provider stands; times in the city's zone."""
+    """Return the choice in the screen's words, then the state at each provider, with times in a time zone."""
     consent = space.consent
     allowed = [provider for provider in consent.providers if provider.allowed]
     names = ", ".join(PROVIDERS.get(one.provider, one.provider) for one in allowed or consent.providers)
@@ -114,20 +115,22 @@ def show_consent(space: Space, zone: tzinfo) -> RenderableType:
         table.add_column(heading)
     for one in (*consent.providers, *space.public_task):
         table.add_row(
-            PROVIDERS.get(one.provider, one.provider), state(one.state), moment(one.confirmed_at, zone) or "–"
+            PROVIDERS.get(one.provider, one.provider),
+            state(one.state),
+            "–" if one.confirmed_at is None else time_of_day(one.confirmed_at, zone),
         )
     words = Text.assemble(choice, (f"\n{updated}" if updated else "", "dim"))
     return Group(words, Text(), table)
 
 
 def state(held: HeldState) -> Text:
-    """Return where a provider stands, in words."""
+    """Return the state at a provider in words."""
     words, colour = STATES[held]
     return Text(words, style=colour)
 
 
 def button(action: Action) -> str:
-    """Return a button as the screen writes it, with its price when it has one."""
+    """Return a button as the screen writes it, with its price if it has one."""
     return ACTIONS[action.name] + ("" if action.price_cents is None else f" ({price(action.price_cents)})")
 
 
@@ -137,13 +140,3 @@ def price(cents: int) -> str:
         return "Gratuit"
     euros, rest = divmod(cents, 100)
     return f"{euros} €" if rest == 0 else f"{euros},{rest:02} €"
-
-
-def day(value: date) -> str:
-    """Return a day as the screen writes it: 16/09/2024."""
-    return f"{value:%d/%m/%Y}"
-
-
-def moment(value: datetime | None, zone: tzinfo) -> str:
-    """Return a time of day to the millisecond, in a zone."""
-    return "" if value is None else value.astimezone(zone).strftime("%H:%M:%S.%f")[:-3]

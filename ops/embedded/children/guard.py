@@ -1,7 +1,6 @@
-"""The small process that outlives its parent by a moment: when the parent dies, it ends the parent's children.
+"""Guard the parent: a small process that ends the parent's children when the parent dies.
 
-It reads lines of JSON from the parent, one for each child that starts or ends. The end of that stream is the end of
-the parent, however it came about.
+The parent writes one line of JSON for each child that starts or ends. When that stream ends, the parent has died.
 """
 
 import json
@@ -14,15 +13,15 @@ from typing import TextIO
 
 import psutil
 
-from ops.embedded.ending import Ending, end_together, identify
+from ops.embedded.children.end import Ending, end_together, identify
 
 
 class Guardian:
-    """The parent's hold on its guardian process."""
+    """The guardian process, as its parent sees it."""
 
     def __init__(self, keep_open: tuple[int, ...] = ()) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ops.embedded.guardian"],
+            [sys.executable, "-m", "ops.embedded.children.guard"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -31,25 +30,20 @@ class Guardian:
             text=True,
         )
 
-    @property
-    def pid(self) -> int:
-        """Return its process id."""
-        return self._process.pid
-
     def is_running(self) -> bool:
-        """Say whether it is still on guard."""
+        """Return whether it still runs."""
         return self._process.poll() is None
 
     def watch(self, wave: int, ending: Ending) -> None:
-        """Have a child ended when the parent dies; higher waves end first."""
+        """Watch a child, to end it when the parent dies; higher waves end first."""
         self._tell({"wave": wave, **asdict(ending)})
 
     def forget(self, pid: int) -> None:
-        """Let go of a child that has ended."""
+        """Stop watching a child that has ended."""
         self._tell({"ended": pid})
 
     def dismiss(self) -> None:
-        """End it; by now all children have ended."""
+        """End it, after all children have ended."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -63,7 +57,7 @@ class Guardian:
 
 
 def guard(messages: TextIO) -> None:
-    """Follow the parent's messages to their end, then end what still runs, wave by wave."""
+    """Read the parent's messages to their end, then end the children that still run, wave by wave."""
     watched: dict[int, tuple[int, Ending, psutil.Process | None]] = {}
     for line in messages:
         with suppress(json.JSONDecodeError):  # the parent died within a line
@@ -79,7 +73,7 @@ def guard(messages: TextIO) -> None:
 
 
 def main() -> None:
-    """Guard the parent on standard input; signals meant for the parent's terminal are not for the guardian."""
+    """Guard the parent on standard input; ignore signals that are meant for the parent's terminal."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_IGN)
     guard(sys.stdin)

@@ -1,18 +1,18 @@
-"""The tables of what is to happen in many days: what ends, reminders, what is forgotten; in a terminal with bars."""
+"""The outlook of many days: as JSON, and as tables, with bars in a terminal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ops.bars import Bar, Part
-from ops.calendar import in_words
-from ops.commands.printed import table
-from ops.screen import day as written
+from ops.shown.bars import Bar, Part
+from ops.shown.outlook_of_a_day import counted, in_words
+from ops.shown.tables import table
+from ops.shown.terminal import results
+from ops.shown.times import day as written
 from worker.domain.outlook import SINGLE_DAYS, Doing, Period, What, totals
 from worker.domain.reminders import Schedule
 
@@ -21,7 +21,7 @@ _ANY_WIDTH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of figures, and what stands for it in a bar."""
+    """A column of figures, and its part of a bar."""
 
     what: What
     heading: str
@@ -34,17 +34,30 @@ ENDS = (
     Column(What(Doing.REQUEST), "requests\nnot paid", Part("▒", "yellow")),
     Column(What(Doing.CHANGE), "changes\nnot paid", Part("░", "magenta")),
 )
-FORGOTTEN = (Column(What(Doing.ANONYMISE), "permits\nforgotten", Part("█", "bright_black")),)
+ANONYMISED = (Column(What(Doing.ANONYMISE), "permits\nanonymised", Part("█", "bright_black")),)
+
+
+def document(found: Sequence[Period], today: date, until: date) -> dict[str, object]:
+    """Return the outlook as one JSON object; its first period may be what is overdue."""
+    return {
+        "first_day": today,
+        "last_day": until,
+        "periods": [
+            {"first_day": one.first, "last_day": one.last, "overdue": one.first is None} | counted(one.counts)
+            for one in found
+        ],
+        "totals": counted(totals(one.counts for one in found)),
+    }
 
 
 def print_outlook(found: Sequence[Period], today: date, until: date, schedule: Schedule) -> None:
-    """Print what is foretold as up to three tables that fit 80 columns, each with its totals."""
-    console = Console(highlight=False)
+    """Print the outlook as up to three tables that fit 80 columns, each with its totals."""
+    console = results()
     days = f"{written(today)} to {written(until)}"
     if not found:
         console.print(f"Nothing is to be done from {days}.")
     by_week = (until - today).days >= SINGLE_DAYS
-    tables = {"What ends": ENDS, "Reminders": _reminders(schedule), "What is forgotten": FORGOTTEN}
+    tables = {"What ends": ENDS, "Reminders": _reminders(schedule), "What is anonymised": ANONYMISED}
     for title, columns in tables.items():
         shown = [one for one in found if any(column.what in one.counts for column in columns)]
         if not shown:

@@ -1,4 +1,4 @@
-"""Start, watch, restart and end the stack's children."""
+"""Supervise the stack's children: start them in waves, start them again, end them."""
 
 import threading
 import time
@@ -7,24 +7,25 @@ from pathlib import Path
 
 import psutil
 
-from ops.embedded.child import Child, ChildFailedError, Program
-from ops.embedded.ending import KILLED_SECONDS, end_together, identify, kill_session
-from ops.embedded.guardian import Guardian
+from ops.embedded.children.end import KILLED_SECONDS, end_together, identify, kill_session
+from ops.embedded.children.guard import Guardian
+from ops.embedded.children.program import Program
+from ops.embedded.children.start import Child, ChildFailedError
 
 READY_POLL_SECONDS = 0.02
 WATCH_SECONDS = 0.2
 FIRST_RESTART_SECONDS = 0.5
 LONGEST_RESTART_SECONDS = 30.0
-STEADY_SECONDS = 60.0  # having run this long, a child's next restart is a first one again
+STEADY_SECONDS = 60.0  # after this long, the next restart of a child is quick again
 
 Report = Callable[[str], None]
 
 
 class Supervisor:
-    """The children of this process, in waves: what is started later is ended earlier."""
+    """The children of this process, in waves: the last wave ends first."""
 
     def __init__(self, logs: Path, *, keep_open: tuple[int, ...] = ()) -> None:
-        """Write the children's logs into a folder; the guardian keeps the given descriptors open (a lock's)."""
+        """Write the children's logs into a folder; the guardian keeps the given file descriptors open."""
         self._logs = logs
         self._keep_open = keep_open
         self._guardian = Guardian(keep_open)
@@ -40,16 +41,11 @@ class Supervisor:
         with self._changing:
             return tuple(child for wave in self._waves for child in wave)
 
-    @property
-    def guardian_pid(self) -> int:
-        """Return the process id of the guardian."""
-        return self._guardian.pid
-
     def start(self, *programs: Program) -> None:
         """Start programs together and wait until each is ready.
 
         Raises:
-            ops.embedded.child.ChildFailedError: one of them ended or took too long.
+            ops.embedded.children.start.ChildFailedError: one of them ended or took too long.
         """
         self.launch(*programs)
         self.wait_until_ready()
@@ -65,7 +61,7 @@ class Supervisor:
         """Wait until every child is ready.
 
         Raises:
-            ops.embedded.child.ChildFailedError: one of them ended or took too long.
+            ops.embedded.children.start.ChildFailedError: one of them ended or took too long.
         """
         waiting, since = list(self.children), time.monotonic()
         while waiting:
@@ -80,7 +76,7 @@ class Supervisor:
         """Run a program that ends by itself.
 
         Raises:
-            ops.embedded.child.ChildFailedError: it failed.
+            ops.embedded.children.start.ChildFailedError: it failed.
         """
         self.launch(program)
         (child,) = self._waves[-1]
@@ -93,7 +89,7 @@ class Supervisor:
             raise ChildFailedError(child.failure(f"failed with exit code {code}"))
 
     def watch(self, report: Report) -> None:
-        """Report children that end unexpectedly and start them again, until `stop`."""
+        """Report children that end unexpectedly, and start them again, until `stop`."""
         self._watcher = threading.Thread(target=self._watch, args=(report,), name="supervisor", daemon=True)
         self._watcher.start()
 

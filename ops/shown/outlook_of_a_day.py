@@ -1,17 +1,17 @@
-"""What is to happen when: as JSON, and of one day permit by permit; `ops.outlook` has the tables of many days."""
+"""The outlook of one day, permit by permit: as JSON, and as tables. `ops.shown.outlook` has that of many days."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import IO
 
-from rich.console import Console
 from rich.table import Table
 
-from ops.commands.printed import table
-from ops.screen import day as written
+from ops.shown.tables import print_left_out, table
+from ops.shown.terminal import results
+from ops.shown.times import day as written
 from worker.db.clock.outlook import Concerned
-from worker.domain.outlook import Doing, Period, What, totals
+from worker.domain.outlook import Doing, What
 
 ENDS = (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE, Doing.ANONYMISE)
 REMINDERS = (Doing.EXPIRY, Doing.PAYMENT)
@@ -20,7 +20,7 @@ NAMES: Mapping[Doing, str] = {
     Doing.RENEWAL: "renewals take over",
     Doing.REQUEST: "requests lapse, not paid",
     Doing.CHANGE: "changes lapse, not paid",
-    Doing.ANONYMISE: "permits are forgotten",
+    Doing.ANONYMISE: "permits are anonymised",
     Doing.EXPIRY: "reminders of a term's end",
     Doing.PAYMENT: "reminders to pay",
 }
@@ -29,33 +29,20 @@ ONE: Mapping[Doing, str] = {
     Doing.RENEWAL: "renewed, goes on",
     Doing.REQUEST: "request lapses",
     Doing.CHANGE: "change lapses",
-    Doing.ANONYMISE: "forgotten",
+    Doing.ANONYMISE: "anonymised",
     Doing.EXPIRY: "reminder, {}",
     Doing.PAYMENT: "to pay, {}",
 }
 
 
-def document(found: Sequence[Period], today: date, until: date) -> dict[str, object]:
-    """Return what is foretold as one JSON object; the first of the periods may be what is overdue."""
-    return {
-        "first_day": today,
-        "last_day": until,
-        "periods": [
-            {"first_day": one.first, "last_day": one.last, "overdue": one.first is None} | counted(one.counts)
-            for one in found
-        ],
-        "totals": counted(totals(one.counts for one in found)),
-    }
-
-
 def counted(counts: Mapping[What, int]) -> dict[str, object]:
-    """Return counts as a part of a JSON object: what ends or is forgotten by kind, reminders by how many days ahead."""
+    """Return counts as a part of a JSON object: reminders by their days ahead, other actions by kind."""
     ends: dict[str, object] = {doing.value: counts.get(What(doing), 0) for doing in ENDS}
     return ends | {f"{doing.value}s": _by_offset(counts, doing) for doing in REMINDERS}
 
 
 def write_day(file: IO[str], day: date, counts: Mapping[What, int], concerned: Iterable[Concerned]) -> None:
-    """Write what would be done on a day as one JSON object on one line, permit by permit as they are read."""
+    """Write the outlook of a day as one JSON object on one line, with each permit as it is read."""
     head = json.dumps({"day": day.isoformat(), "counts": counted(counts)})
     file.write(f'{head[:-1]}, "permits": [')
     for number, one in enumerate(concerned):
@@ -65,8 +52,8 @@ def write_day(file: IO[str], day: date, counts: Mapping[What, int], concerned: I
 
 
 def print_day(day: date, counts: Mapping[What, int], concerned: Sequence[Concerned]) -> None:
-    """Print what would be done on a day: how often what, then about which permits."""
-    console, count = Console(highlight=False), sum(counts.values())
+    """Print the outlook of a day: counts per action, then permits."""
+    console, count = results(), sum(counts.values())
     if not count:
         console.print(f"Nothing would be done on {written(day)}.")
         return
@@ -77,8 +64,7 @@ def print_day(day: date, counts: Mapping[What, int], concerned: Sequence[Concern
     if concerned:
         console.print()
         console.print(_listed(concerned))
-    if count > len(concerned):
-        console.print(f"{count - len(concerned):,} more: see --limit", style="dim")
+    print_left_out(console, count - len(concerned))
 
 
 def in_words(days_ahead: int) -> str:
@@ -90,7 +76,7 @@ def in_words(days_ahead: int) -> str:
 
 
 def _listed(concerned: Sequence[Concerned]) -> Table:
-    made = table("", "permit", "what", "last day")  # of a term, to pay, or of being kept
+    made = table("", "permit", "what", "last day")  # of a term, a payment period or a retention period
     for one in concerned:
         words = ONE[one.what.doing].format(in_words(one.what.days_ahead or 0))
         made.add_row(str(one.permit_id), words, written(one.day))

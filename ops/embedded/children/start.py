@@ -1,39 +1,21 @@
-"""One program of the stack, run in the foreground as a child with a session and a log file of its own."""
+"""Start a program as a child process, with its own session and log file."""
 
 import os
-import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.embedded.account import Account
-from ops.embedded.ending import Ending
+from ops.embedded.children.end import Ending
+from ops.embedded.children.program import Program
 
 LAST_LINES = 8
-LARGEST_LOG_BYTES = 20_000_000  # at a start, a larger log is put aside, and the one put aside before is dropped
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What to run, how to know that it is ready (given its process id), and how to end it."""
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(repr=False)  # it holds the secrets
-    folder: Path
-    ready: Callable[[int], bool]
-    account: Account | None = None
-    ready_seconds: float = 60
-    stop_signal: signal.Signals = signal.SIGTERM
-    stop_seconds: float = 20
+LARGEST_LOG_BYTES = 20_000_000  # a start renames a larger log to .log.1
 
 
 class ChildFailedError(RuntimeError):
-    """A program ended, or did not become ready in time; the message names its log and shows the end of it."""
+    """A program ended, or was not ready in time; the message shows the end of its log."""
 
 
 class Child:
@@ -67,7 +49,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Return the process id, which is its session's too."""
+        """Return the process id, which is also that of its session."""
         return self._process.pid
 
     @property
@@ -80,12 +62,12 @@ class Child:
         return self._process.poll()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its last threads: a process can look ended, and for a moment not be."""
+        """Wait for its last threads: a process can look ended a moment too early."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
 
     def is_ready(self) -> bool:
-        """Say whether it is ready.
+        """Return whether it is ready.
 
         Raises:
             ChildFailedError: it has ended instead.
@@ -96,7 +78,7 @@ class Child:
         return self.program.ready(self.pid)
 
     def failure(self, what: str) -> str:
-        """Say what happened to it, where its log is and how that ends."""
+        """Return what happened to it, where its log is, and the end of the log."""
         with self.log.open(errors="replace") as log:
             last = "".join(f"\n    {line.rstrip()}" for line in deque(log, LAST_LINES))
         return f"{self.program.name} {what}; the end of {self.log}:{last}"

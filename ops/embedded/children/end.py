@@ -1,4 +1,4 @@
-"""How processes are ended, by the parent that started them or by the guardian after the parent's death."""
+"""End child processes: done by their parent, or by the guardian after the parent's death."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ KILLED_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A process that leads a session of its own, the signal that ends it in good order, and how long that may take."""
+    """A child that leads its own session, the signal that asks it to end, and the seconds that it may take."""
 
     pid: int
     stop_signal: int
@@ -23,7 +23,7 @@ class Ending:
 
 
 def identify(ending: Ending) -> psutil.Process | None:
-    """Return the process as it is now, so that a later one of the same number is not taken for it."""
+    """Return the process as it is now, so that a later one with the same number is not mistaken for it."""
     try:
         return psutil.Process(ending.pid)
     except psutil.NoSuchProcess:
@@ -31,7 +31,7 @@ def identify(ending: Ending) -> psutil.Process | None:
 
 
 def end_together(endings: Sequence[tuple[Ending, psutil.Process | None]]) -> None:
-    """Ask all of them to end, wait, then kill what is left of them and of their sessions."""
+    """Ask all of them to end, wait, then kill those that remain, and their sessions."""
     running = [(ending, process) for ending, process in endings if process is not None and _runs(process)]
     for ending, process in running:
         with suppress(psutil.NoSuchProcess):
@@ -43,7 +43,7 @@ def end_together(endings: Sequence[tuple[Ending, psutil.Process | None]]) -> Non
 
 
 def kill_session(leader: int) -> None:
-    """Kill what is left of a child's session, such as the pool of a worker that died."""
+    """Kill the remaining processes of a child's session, such as the pool of a worker that died."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 

@@ -1,19 +1,18 @@
-"""A request under review as the operator's side shows it: as a JSON object, in a list, in full."""
+"""Requests under review: as JSON, as a list, and one in full."""
 
 from collections.abc import Sequence
 from datetime import tzinfo
 from uuid import UUID
 
-from rich.console import Console
-from rich.table import Table
-
-from ops.commands.printed import table, to_the_minute
-from ops.screen import day, price
+from ops.shown.space import price
+from ops.shown.tables import details, print_left_out, table
+from ops.shown.terminal import results
+from ops.shown.times import day, to_the_minute
 from worker.db.jobs.requests import Request
 from worker.domain.permit import NewTerm, Permit
 from worker.domain.plate_looks import shown
 
-SHORTEST = 8  # characters of an id that almost always tell it from all others
+SHORTEST = 8  # characters of an id that are unique almost always
 VERIFIABLE = ("residence", "vehicle")
 
 
@@ -38,12 +37,12 @@ def document(request: Request) -> dict[str, object]:
 
 
 def print_list(found: Sequence[Request], count: int) -> None:
-    """Print requests as a table of 80 columns, where ids are as short as they can be told apart."""
-    console = _console()
+    """Print requests as a table of 80 columns, with ids as short as they are unique."""
+    console = results()
     if not found:
         console.print("No requests under review.")
         return
-    length = _told_apart([request.permit.permit_id for request in found])
+    length = _unique_length([request.permit.permit_id for request in found])
     made = table(
         f"Under review: {count:,}",
         *("permit", "asked on", "resident", "plate", "profile", "years", "not verified"),
@@ -61,17 +60,14 @@ def print_list(found: Sequence[Request], count: int) -> None:
             ", ".join(_unverified(permit)),
         )
     console.print(made)
-    if count > len(found):
-        console.print(f"{count - len(found):,} more: see --limit", style="dim")
+    print_left_out(console, count - len(found))
 
 
 def print_one(request: Request, zone: tzinfo) -> None:
     """Print one request in full; times in the city's zone."""
     permit, term = request.permit, _term(request.permit)
     unverified = _unverified(permit)
-    made = Table.grid(padding=(0, 2))
-    made.add_column(style="dim")
-    made.add_column(overflow="fold")
+    made = details()
     for label, value in (
         ("permit", str(permit.permit_id)),
         ("resident", permit.resident_id),
@@ -85,11 +81,11 @@ def print_one(request: Request, zone: tzinfo) -> None:
         ("not verified", ", ".join(unverified) or "nothing"),
     ):
         made.add_row(label, value)
-    _console().print(made)
+    results().print(made)
 
 
-def _told_apart(permit_ids: Sequence[UUID]) -> int:
-    """Return how many characters tell these ids apart."""
+def _unique_length(permit_ids: Sequence[UUID]) -> int:
+    """Return how many first characters are unique among these ids."""
     return next(
         length for length in range(SHORTEST, 37) if len({str(one)[:length] for one in permit_ids}) == len(permit_ids)
     )
@@ -102,7 +98,3 @@ def _unverified(permit: Permit) -> list[str]:
 def _term(permit: Permit) -> NewTerm:
     assert isinstance(permit.pending, NewTerm)  # it is what a request waits for
     return permit.pending
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)  # plates and addresses are what people typed

@@ -1,9 +1,6 @@
-"""`permit-hub calendar` on a running stack; other tests' permits may be there, too."""
+"""`permit-hub outlook` on a running stack, which may hold other tests' permits."""
 
-import os
-import pty
 import re
-import subprocess
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +10,7 @@ import pytest
 
 from tests.support.city import ADDRESS, City, plate, until
 from tests.support.running_city import COMMAND
+from tests.support.terminal import in_terminal
 from worker.domain.terms import add_months
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
@@ -28,6 +26,7 @@ NOTHING = {
 WORDS = (*CONTACT.values(), *ADDRESS.values())
 SHAPES = (r"\br-", r"\b[0-9A-F]{10}\b")  # residents' ids and plates
 PERSONAL = re.compile("|".join((*(rf"\b{re.escape(word)}\b" for word in WORDS), *SHAPES)))
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FAR = 700  # days ahead; no other test's permit ends then
 
 
@@ -38,7 +37,7 @@ def today() -> date:
 
 @pytest.fixture
 def ends_in(city: City, today: date):
-    """Take over permits of one resident that end in so many days; return their ids."""
+    """Import permits of one resident that end in this many days; return their ids."""
 
     def ends_in(days: int, permits: int = 1) -> list[str]:
         resident_id = f"r-{uuid4().hex[:8]}"
@@ -65,10 +64,10 @@ def ends_in(city: City, today: date):
 
 
 def on(city: City, day: date, *options: object) -> dict[str, Any]:
-    return city.tells("calendar", "--as-of", day.isoformat(), *options)
+    return city.tells("outlook", "--as-of", day.isoformat(), *options)
 
 
-def test_what_would_be_done_on_a_day_is_told_with_the_permits_and_the_reason(city, today, ends_in):
+def test_the_outlook_of_a_day_names_each_permit_and_its_action(city, today, ends_in):
     (permit_id,) = ends_in(FAR)
     last = today + timedelta(days=FAR)
     told = on(city, last + timedelta(days=1))
@@ -78,12 +77,12 @@ def test_what_would_be_done_on_a_day_is_told_with_the_permits_and_the_reason(cit
         about | {"what": "permit_lapses", "days_ahead": None},
         about | {"what": "expiry_reminder", "days_ahead": -1},
     ]
-    printed = city.prints("calendar", "--as-of", (last - timedelta(days=7)).isoformat())
+    printed = city.prints("outlook", "--as-of", (last - timedelta(days=7)).isoformat())
     assert re.search(r"^reminders of a term's end, 7 days ahead +1$", printed, re.MULTILINE)
     assert re.search(rf"^{permit_id} +reminder, 7 days ahead +{last:%d/%m/%Y}$", printed, re.MULTILINE)
 
 
-def test_the_day_on_which_a_permit_is_forgotten_is_told_with_the_last_day_that_it_is_kept(city, today, ends_in):
+def test_the_outlook_names_a_permit_to_be_anonymised_with_its_last_day_of_retention(city, today, ends_in):
     (permit_id,) = ends_in(FAR + 200)
     last = add_months(today + timedelta(days=FAR + 200), 12)
     told = on(city, last + timedelta(days=1))
@@ -91,100 +90,83 @@ def test_the_day_on_which_a_permit_is_forgotten_is_told_with_the_last_day_that_i
     assert told["permits"] == [
         {"permit_id": permit_id, "last_day": last.isoformat(), "what": "permit_anonymised", "days_ahead": None}
     ]
-    printed = city.prints("calendar", "--as-of", (last + timedelta(days=1)).isoformat())
-    assert re.search(r"^permits are forgotten +1$", printed, re.MULTILINE)
-    assert re.search(rf"^{permit_id} +forgotten +{last:%d/%m/%Y}$", printed, re.MULTILINE)
+    printed = city.prints("outlook", "--as-of", (last + timedelta(days=1)).isoformat())
+    assert re.search(r"^permits are anonymised +1$", printed, re.MULTILINE)
+    assert re.search(rf"^{permit_id} +anonymised +{last:%d/%m/%Y}$", printed, re.MULTILINE)
     days = (last - today).days + 2
-    assert city.tells("calendar", "--days", days)["totals"]["permit_anonymised"] >= 1
-    printed = city.prints("calendar", "--days", days)
-    assert f"What is forgotten, {today:%d/%m/%Y} to {today + timedelta(days=days - 1):%d/%m/%Y}\n" in printed
-    table = printed[printed.index("What is forgotten") :]
-    assert re.search(r"^week of +forgotten *$", table, re.MULTILINE)
+    assert city.tells("outlook", "--days", days)["totals"]["permit_anonymised"] >= 1
+    printed = city.prints("outlook", "--days", days)
+    assert f"What is anonymised, {today:%d/%m/%Y} to {today + timedelta(days=days - 1):%d/%m/%Y}\n" in printed
+    table = printed[printed.index("What is anonymised") :]
+    assert re.search(r"^week of +anonymised *$", table, re.MULTILINE)
     monday = last + timedelta(days=1 - (last + timedelta(days=1)).weekday())
     assert re.search(rf"^{monday:%d/%m/%Y} +1$", table, re.MULTILINE)
 
 
-def test_a_list_says_when_it_is_not_all_and_json_is(city, today, ends_in):
+def test_a_shortened_list_says_so_and_json_has_all(city, today, ends_in):
     permit_ids = ends_in(FAR + 30, permits=5)
     day = today + timedelta(days=FAR + 30)
-    printed = city.prints("calendar", "--as-of", day.isoformat(), "--limit", 2)
+    printed = city.prints("outlook", "--as-of", day.isoformat(), "--limit", 2)
     assert printed.endswith("3 more: see --limit\n")
     assert [permit_id in printed for permit_id in permit_ids] == [True, True, False, False, False]
     assert [one["permit_id"] for one in on(city, day, "--limit", 2)["permits"]] == permit_ids
-    assert "more: see" not in city.prints("calendar", "--as-of", day.isoformat(), "--limit", 5)
+    assert "more: see" not in city.prints("outlook", "--as-of", day.isoformat(), "--limit", 5)
 
 
 def test_a_day_on_which_nothing_would_be_done_says_so(city, today):
     day = today + timedelta(days=3_000)
     assert on(city, day) == {"day": day.isoformat(), "counts": NOTHING, "permits": []}
-    printed = city.prints("calendar", "--as-of", day.isoformat())
+    printed = city.prints("outlook", "--as-of", day.isoformat())
     assert printed == f"Nothing would be done on {day:%d/%m/%Y}.\n"
 
 
-def test_the_calendar_has_days_or_weeks_with_totals_and_fits_80_columns(city, today, ends_in):
+def test_the_outlook_has_days_or_weeks_with_totals_and_fits_80_columns(city, today, ends_in):
     ends_in(3, permits=2)
     for days, heading, width in ((20, "day", 14), (90, "week of", 10)):
-        printed = city.prints("calendar", "--days", days)
+        printed = city.prints("outlook", "--days", days)
         until_day = today + timedelta(days=days - 1)
         for title in ("What ends", "Reminders"):
             assert f"{title}, {today:%d/%m/%Y} to {until_day:%d/%m/%Y}" in printed
         assert re.search(rf"^{heading} +lapse +take over +not paid +not paid *$", printed, re.MULTILINE)
         ended, reminded, *_ = (line.split() for line in printed.splitlines() if line.startswith("total"))
-        told = city.tells("calendar", "--days", days)
+        told = city.tells("outlook", "--days", days)
         assert ended[1] == f"{told['totals']['permit_lapses']:,}"
         assert {len(one) for one in re.findall(r"^[\w /]*?\d\d/\d\d/\d{4}", printed, re.MULTILINE)} == {width}
         assert not set("█▓▒░") & set(printed)
         assert len(reminded) == 7
 
 
-def test_the_periods_of_the_json_add_up_to_its_totals_and_are_those_of_single_days(city, today, ends_in):
+def test_in_json_the_periods_add_up_to_the_totals_and_equal_single_days(city, today, ends_in):
     ends_in(4)
     day = today + timedelta(days=5)
-    told = city.tells("calendar", "--days", 20)
+    told = city.tells("outlook", "--days", 20)
     assert (told["first_day"], told["last_day"]) == (str(today), str(today + timedelta(days=19)))
     assert sum(one["permit_lapses"] for one in told["periods"]) == told["totals"]["permit_lapses"]
     (shown,) = (one for one in told["periods"] if one["first_day"] == str(day))
     assert shown == {"first_day": str(day), "last_day": str(day), "overdue": False} | on(city, day)["counts"]
 
 
-def test_what_is_decided_by_the_hub_is_no_longer_foretold(city, today, ends_in):
+def test_a_reminder_that_the_hub_has_decided_leaves_the_outlook(city, today, ends_in):
     permit_ids = set(ends_in(20))
     until(lambda: not permit_ids & {one["permit_id"] for one in on(city, today)["permits"]}, "the hub to decide it")
     assert permit_ids <= {one["permit_id"] for one in on(city, today + timedelta(days=13))["permits"]}
 
 
-def test_nothing_of_a_resident_but_the_ids_of_permits_is_shown(city, today, ends_in):
+def test_the_outlook_shows_no_personal_data_only_permit_ids(city, today, ends_in):
     (permit_id,) = ends_in(FAR + 60)
     day = (today + timedelta(days=FAR + 61)).isoformat()
-    for printed in (city.prints("calendar", "--as-of", day), str(on(city, date.fromisoformat(day)))):
+    for printed in (city.prints("outlook", "--as-of", day), str(on(city, date.fromisoformat(day)))):
         assert permit_id in printed
         assert PERSONAL.findall(printed) == []
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_in_a_terminal_each_row_has_a_bar_of_its_parts(city, today, ends_in, columns):
+def test_in_a_terminal_each_row_has_a_bar(city, today, ends_in, columns):
     ends_in(3)
-    shown = in_terminal(city, columns, "calendar", "--days", 20)
+    command = [*COMMAND, "outlook", "--days", "20"]
+    written = in_terminal(command, columns=columns, environment={"PERMIT_HUB_DATA": str(city.folder)})
+    shown = COLOURS.sub("", written)
     assert all(len(line) <= columns for line in shown.splitlines())
     row = next(line for line in shown.splitlines() if f" {today + timedelta(days=4):%d/%m/%Y}" in line)
     assert re.search(r"  [█▓▒░]+ *$", row)
     assert re.search(r"█ lapse +▓ take over +▒ not paid +░ not paid", shown)
-
-
-def in_terminal(city: City, columns: int, *arguments: object) -> str:
-    """Run a command in a terminal; return what it shows, without colours."""
-    ours, theirs = pty.openpty()
-    variables = {"COLUMNS": str(columns), "TERM": "xterm-256color", "PERMIT_HUB_DATA": str(city.folder)}
-    with subprocess.Popen(
-        [*COMMAND, *map(str, arguments)], env=os.environ | variables, stdout=theirs, stderr=subprocess.DEVNULL
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 65_536):
-                shown += part
-        except OSError:  # the other end is closed
-            pass
-    os.close(ours)
-    assert process.returncode == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")

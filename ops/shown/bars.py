@@ -1,4 +1,4 @@
-"""Bars in a terminal, one a row of a table, each as long as its share of the longest."""
+"""Bars in a table, one for each row, as long as its share of the longest."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ NARROWEST, WIDEST = 8, 60  # columns
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one part of a bar is made of: a mark that tells it from others without its colour, too."""
+    """A part of a bar; its mark tells it from other parts without its colour."""
 
     mark: str
     colour: str
 
     def times(self, number: int) -> Text:
-        """Return so many of the mark."""
+        """Return the mark repeated."""
         return Text(self.mark * number, style=self.colour)
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Parts one after the other; a bar of `longest` is as wide as there is room, one of anything at least a mark."""
+    """Parts one after the other. A bar of `longest` takes all of the width, and any other at least one mark."""
 
     parts: Sequence[tuple[Part, int]]
     longest: int

@@ -1,4 +1,4 @@
-"""`permit-hub calendar`: what will happen when, as the database stands, or what would be done on one day."""
+"""`permit-hub outlook`: what the hub will do on which days, as the database stands, or on one day in detail."""
 
 import shutil
 import sys
@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
-from ops.calendar import document, print_day, write_day
 from ops.commands.operated import operated
-from ops.commands.options import AsJson, complain
-from ops.commands.printed import print_json
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, reach
-from ops.outlook import print_outlook
+from ops.shown.outlook import document, print_outlook
+from ops.shown.outlook_of_a_day import print_day, write_day
+from ops.shown.terminal import complain, print_json
 from worker.db.clock.outlook import Concerned
 from worker.domain.outlook import What
 from worker.hub import Hub
-from worker.services.clock.outlook import foretell, foretell_day
+from worker.services.clock.outlook import read_day, read_outlook
 
 DAYS = 90
 LISTED = 20
@@ -33,7 +33,7 @@ def _read_day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a day such as 2026-09-16.") from None
 
 
-def calendar(
+def outlook(
     days: Annotated[
         int | None,
         typer.Option(help="How many days to look at, today included.", min=1, max=LONGEST, show_default=f"{DAYS}"),
@@ -48,7 +48,7 @@ def calendar(
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show when permits lapse and are forgotten, and reminders are decided, if nothing else changes.
+    """Show when permits lapse and are anonymised, and reminders are decided, if nothing else changes.
 
     It only looks: nothing is done, and nothing can be.
     """
@@ -62,7 +62,7 @@ def calendar(
             _show_day(hub, as_of, today, limit, as_json=as_json)
             return
         until = today + timedelta(days=(days or DAYS) - 1)
-        found = foretell(hub, today, until)
+        found = read_outlook(hub, today, until)
         if as_json:
             print_json(document(found, today, until))
         else:
@@ -73,7 +73,7 @@ def _show_day(hub: Hub, day: date, today: date, limit: int, *, as_json: bool) ->
     if not today <= day <= today + timedelta(days=LONGEST):
         complain(f"{day} is past: nothing is done then." if day < today else f"{day} is more than ten years ahead.")
         raise typer.Exit(2)
-    # What is read is put aside first: whoever reads the output slowly must not keep a transaction open.
+    # Rows go to a file first, so that a slow reader of the output does not keep a transaction open.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as aside:
         kept: list[tuple[Counter[What], list[Concerned]]] = []
 
@@ -83,7 +83,7 @@ def _show_day(hub: Hub, day: date, today: date, limit: int, *, as_json: bool) ->
             else:
                 kept.append((counts, list(concerned)))
 
-        foretell_day(hub, day, today, tell, None if as_json else limit)
+        read_day(hub, day, today, tell, None if as_json else limit)
         if as_json:
             aside.seek(0)
             shutil.copyfileobj(aside, sys.stdout)
