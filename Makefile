@@ -36,8 +36,9 @@ lint: $(READY) ## Check style, formatting, types and who imports whom
 bench: $(READY) ## Measure speed and memory
 	@$(BIN)/python -m bench
 
-schemas: $(READY) ## Generate again what is generated below docs/: the schemas, and what providers support
+schemas: $(READY) ## Generate again the schemas, the client's types and what providers support
 	@$(BIN)/python -m schemas.documents
+	@$(BIN)/datamodel-codegen
 	@$(BIN)/python -m integrations.documents
 
 images: $(READY) ## Take the pictures below docs/images/ again, while the tests of the web app's pages run

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import psutil
 import structlog
+from permit_hub_client import RESUMED
 
 from bench.city import apply_remaining_ends, end_terms, fill_city
 from bench.figures import Figure, rates, times
@@ -161,9 +162,9 @@ def _change_vehicle(ground: Ground, inhabitant: Inhabitant) -> float:
         waiting = set(APPS)
         while waiting:
             event = watch.next(RECEIPT_SECONDS)
-            if event is None:
+            if event is None or event["type"] == RESUMED:
                 raise TimeoutError(f"no confirmation from {sorted(waiting)}")
-            waiting -= {share["provider"] for share in event["data"].get("shares", ()) if share["held"]}
+            waiting -= {share["provider"] for share in event["data"]["shares"] if share["held"]}
         return (time.perf_counter() - started) * 1000
 
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterable
 
+from permit_hub_client import RESUMED
+
 from bench.backlog import drop_due, make_due
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
@@ -59,9 +61,9 @@ def withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[fl
             waiting = set(APPS)
             while waiting:
                 event = watch.next(RECEIPT_SECONDS)
-                if event is None:
+                if event is None or event["type"] == RESUMED:
                     raise TimeoutError(f"no confirmation from {sorted(waiting)}")
-                waiting -= {share["provider"] for share in event["data"].get("shares", ()) if not share["held"]}
+                waiting -= {share["provider"] for share in event["data"]["shares"] if not share["held"]}
             confirmed.append(time.monotonic_ns() / 1e6 - started)
         removed.append(max(_removed_at(ground, inhabitant)) - started)
     return confirmed, removed

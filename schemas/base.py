@@ -15,7 +15,14 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\
 class Message(BaseModel):
     """A frozen message that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=2_000, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        str_max_length=2_000,
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,  # what the hub writes has all its fields
+        use_attribute_docstrings=True,
+    )
 
 
 def _read_moment(value: object) -> object:

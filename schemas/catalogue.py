@@ -4,12 +4,10 @@ from schemas.base import Message
 
 
 class Catalogue(Message):
-    """The tariffs and providers of this installation; prices are in cents of a euro.
-
-    `profiles` has the price of each profile by number of years.
-    """
+    """The tariffs and providers of this installation; prices are in cents of a euro."""
 
     profiles: dict[str, dict[int, int]]
+    """The price of each profile for each number of years that it can be had for."""
     address_change_cents: int
     renewal_opens_months: int
     unpaid_lapses_after_days: int

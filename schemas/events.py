@@ -51,7 +51,7 @@ class EventData(Message):
 
 
 class Event(Message):
-    """One event; `sequence` counts a resident's events without a gap, and is the space version that shows it."""
+    """One event about a resident, in the shape of a CloudEvent."""
 
     specversion: Literal["1.0"] = "1.0"
     id: UUID
@@ -60,6 +60,7 @@ class Event(Message):
     subject: ResidentId
     time: Moment
     sequence: int
+    """Counts a resident's events without a gap: the version of the space that this event led to."""
     datacontenttype: Literal["application/json"] = "application/json"
     data: EventData
 
@@ -80,7 +81,7 @@ class ProviderEventType(StrEnum):
 
 
 class ProviderEvent(Message):
-    """One event about a provider; `sequence` counts a provider's events without a gap."""
+    """One event about a provider, in the shape of a CloudEvent."""
 
     specversion: Literal["1.0"] = "1.0"
     id: UUID
@@ -89,3 +90,4 @@ class ProviderEvent(Message):
     subject: ProviderName
     time: Moment
     sequence: int
+    """Counts a provider's events without a gap."""

@@ -32,23 +32,26 @@ class PendingKind(StrEnum):
 
 
 class PendingChange(Message):
-    """A pending change: `years` of a new term, or the new `address`; no `pay_by` while it is under review.
-
-    `debt_id` names the debt. A payment's reference has to be made from it, as the same price and day may come again.
-    """
+    """What waits for a decision or a payment."""
 
     kind: PendingKind
     debt_id: UUID
+    """What is to be paid: a payment's reference has to come from it, as a price and a day may come again."""
     years: int | None
+    """Of a new term."""
     address: str | None
+    """The words of a new address."""
     price_cents: int
+    """In cents of a euro."""
     pay_by: date | None
+    """The last day to pay; null while the change is under review."""
 
 
 class Payment(Message):
-    """A confirmed payment, in cents of a euro."""
+    """A payment that was confirmed."""
 
     amount_cents: int
+    """In cents of a euro."""
     paid_at: Moment
 
 
@@ -60,10 +63,11 @@ class Step(Message):
 
 
 class PermitHistory(Message):
-    """One permit: plates (the last is today's), terms, payments and events, oldest first."""
+    """What happened to one permit, oldest first."""
 
     permit_id: UUID
     plates: tuple[PlateSince, ...]
+    """The last one is today's."""
     terms: tuple[ValidTerm, ...]
     pending: PendingChange | None
     payments: tuple[Payment, ...]
@@ -83,35 +87,33 @@ class DecisionMade(Message):
 
 
 class Holding(Message):
-    """A stretch in which a provider held, or may have held, a permit's data under one plate.
-
-    `until` is when its end was confirmed; `consent_version` is the decision that allowed the last request, None for a
-    public task.
-    """
+    """A time during which a provider held, or may have held, data about one permit under one plate."""
 
     permit_id: UUID
     plate: str | None
     since: Moment
     until: Moment | None
+    """When its end was confirmed; null if it was not."""
     consent_version: int | None
+    """The decision that allowed the last thing sent; null for a public task."""
 
 
 class Recipient(Message):
-    """The holdings of one provider, oldest first; a public task needs no consent."""
+    """What one provider has received, oldest first."""
 
     provider: str
     public_task: bool
+    """Whether it needs no consent."""
     holdings: tuple[Holding, ...]
 
 
 class History(Message):
-    """The history of one resident's permits and data, as of a version of their personal space.
-
-    Permits are in the order of the space's cards.
-    """
+    """Everything that happened to one resident's permits and data."""
 
     resident_id: ResidentId
     version: int
+    """The version of the personal space that it goes with."""
     permits: tuple[PermitHistory, ...]
+    """In the order of the space's cards."""
     decisions: tuple[DecisionMade, ...]
     recipients: tuple[Recipient, ...]

@@ -189,9 +189,9 @@ class UpdateContact(ResidentJob):
 
 
 class ReminderChannel(StrEnum):
-    """The channels for reminders; a new one is a file in `integrations/channels/`."""
+    """How residents can be reminded of what expires."""
 
-    EMAIL = "email"
+    EMAIL = "email"  # a new channel is a file in `integrations/channels/`
     NONE = "none"
 
 

@@ -4,11 +4,9 @@ from schemas.base import Message
 
 
 class PlateRead(Message):
-    """A plate in the hub's spelling; `unusual` if it is odd for its country, or could be read as two plates.
-
-    An unusual plate is not refused: the resident is asked to check it.
-    """
+    """A plate as it will be known."""
 
     plate: str
     country: str
     unusual: bool
+    """Whether it is odd for its country, or may be one of two: worth a second look, but not refused."""

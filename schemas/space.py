@@ -32,18 +32,15 @@ class ActionName(StrEnum):
 
 
 class Action(Message):
-    """A button of a card; its price in cents of a euro, 0 if it is free, None if no price is named."""
+    """A button of a card."""
 
     name: ActionName
     price_cents: int | None = None
+    """In cents of a euro: 0 if it is free, null if no price is named."""
 
 
 class Card(Message):
-    """One permit on the screen; days are civil days in the city's time zone, the last one included.
-
-    `valid_from` to `valid_until` is today's term, else the next, joined with those that follow without a gap; if all
-    are over, the last term.
-    """
+    """One permit on the screen; days are civil days in the city's time zone."""
 
     permit_id: UUID
     plate: str
@@ -51,7 +48,9 @@ class Card(Message):
     status: CardStatus
     requested_on: date
     valid_from: date | None
+    """First day of today's term, or else of the next one; when all are over, of the last one."""
     valid_until: date | None
+    """Last day, included, of that term and of those that follow it without a gap."""
     profile: str
     zones: tuple[str, ...]
     address: str
@@ -80,25 +79,24 @@ class ProviderState(Message):
 
 
 class Consent(Message):
-    """The resident's choice (« dernière mise à jour le » is `updated_at`); version 0 means that there is none yet.
-
-    `providers` are those that need consent.
-    """
+    """The resident's choice."""
 
     version: int
+    """0 if none was made yet."""
     updated_at: Moment | None
+    """« Dernière mise à jour le » on the screen."""
     providers: tuple[ProviderState, ...]
+    """Those that the choice decides on."""
 
 
 class Reminders(Message):
-    """The resident's channel for reminders, and whether their e-mail address is known.
-
-    `email_refused_at` is when that address was refused; None if it is not refused, or unknown.
-    """
+    """How the resident is reminded."""
 
     channel: ReminderChannel = ReminderChannel.EMAIL
     email_known: bool = False
+    """Whether the hub has an e-mail address."""
     email_refused_at: Moment | None = None
+    """Since when that address takes no mail; null if it may take mail, or if there is none."""
 
 
 class Space(Message):
@@ -107,8 +105,10 @@ class Space(Message):
     resident_id: ResidentId
     epoch: int
     version: int
-    as_of: date  # the civil day for which the actions are valid
+    as_of: date
+    """The civil day for which the actions hold."""
     cards: tuple[Card, ...]
     consent: Consent
     reminders: Reminders
-    public_task: tuple[ProviderState, ...]  # the city's own meters and enforcement, which need no consent
+    public_task: tuple[ProviderState, ...]
+    """The city's own meters and enforcement, which need no consent."""

@@ -7,7 +7,7 @@ from datetime import date
 from statistics import median
 from uuid import UUID
 
-from permit_hub_client import Hub, Job, Receipt
+from permit_hub_client import RESUMED, Hub, Job, Receipt
 
 from integrations.sandbox.control import Control
 from ops.demo import account
@@ -112,7 +112,7 @@ class Stage:
                 event = watch.next(remaining) if remaining > 0 else None
                 missing = ", ".join(left.keys() - confirmed.keys())
                 expect(event is not None, f"a confirmation comes within {PATIENCE_SECONDS:g} s from {missing}")
-                for share in event["data"]["shares"] if event and "data" in event else ():
+                for share in event["data"]["shares"] if event and event["type"] != RESUMED else ():
                     provider = share["provider"]
                     if share["held"] == holds and provider in left:
                         left[provider].discard(UUID(share["permit_id"]))

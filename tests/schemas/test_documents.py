@@ -58,6 +58,21 @@ def test_each_schema_is_valid_and_accepts_its_example(path: str) -> None:
         assert not validator.is_valid({})
 
 
+def _objects(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, list):
+        return [found for value in node for found in _objects(value)]
+    if not isinstance(node, dict):
+        return []
+    return ([node] if "properties" in node else []) + [found for value in node.values() for found in _objects(value)]
+
+
+@pytest.mark.parametrize("name", ["event", "provider_event", "space", "history", "catalogue", "plate_read"])
+def test_a_schema_of_what_the_hub_writes_says_that_no_field_is_missing(name: str) -> None:
+    found = _objects(json.loads(_TEXTS[f"schemas/{name}.json"]))
+    assert found
+    assert all(set(each["required"]) == set(each["properties"]) for each in found)
+
+
 def test_every_kind_has_a_schema_and_an_example() -> None:
     assert set(EXAMPLES) == set(KINDS) == set(QUEUES)
     documented = [*KINDS, "receipt", "event", "provider_event", "space", "history", "catalogue", "plate_read"]

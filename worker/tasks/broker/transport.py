@@ -57,9 +57,9 @@ class GuardedQoS(kombu_redis.QoS):
         Celery requeues like this when the child that ran the task was lost; a stopped worker restores instead.
         """
         if requeue:
-            raw = self.get(delivery_tag)._raw  # type: ignore[no-untyped-call]
-            raw["headers"]["lost_children"] += 1
-            self.channel.taken.put_back_last(delivery_tag, json.dumps(raw).encode())
+            message = self.get(delivery_tag).serializable()  # type: ignore[no-untyped-call]
+            message["headers"]["lost_children"] += 1
+            self.channel.taken.put_back_last(delivery_tag, json.dumps(message).encode())
             virtual.QoS.ack(self, delivery_tag)
         else:
             self.ack(delivery_tag)
@@ -124,7 +124,7 @@ class GuardedChannel(ListeningChannel):
             self.taken.drop(tag)
         else:
             message["properties"]["delivery_tag"] = tag
-            self.connection._deliver(message, queue)
+            self.connection._deliver(message, queue)  # noqa: SLF001 - tests/guard/test_private_names.py
         return True
 
     def _wait_for(self: Any, queue: str) -> Wait:

@@ -5,7 +5,6 @@ one list, so each queue has a connection that waits. One message wakes all idle 
 taken wait again.
 """
 
-import socket
 from time import monotonic
 from typing import Any
 
@@ -24,7 +23,7 @@ class Wait:
     def __init__(self, client: Any, key: str) -> None:
         self._client = client
         self._key = key
-        self._asked_on: socket.socket | None = None
+        self._asked = False
         self._asked_at = 0.0
         self._pause_until = 0.0
         self.connection_pool = client.connection_pool
@@ -33,21 +32,22 @@ class Wait:
     @property
     def unanswered(self) -> bool:
         """Return whether an answer is still to come; a lost connection brings none."""
-        return self._asked_on is not None and self.connection._sock is self._asked_on
+        return self._asked and bool(self.connection.is_connected)
 
     def ask(self) -> None:
         """Ask to be answered when the queue has a message, or after a while, unless already asked."""
         if self.unanswered or monotonic() < self._pause_until:
             return
+        self.connection.register_connect_callback(self._connected)
         self.connection.send_command("BLMOVE", self._key, self._key, "RIGHT", "RIGHT", WAIT_SECONDS)
-        self._asked_on, self._asked_at = self.connection._sock, monotonic()
+        self._asked, self._asked_at = True, monotonic()
 
     def hear(self) -> bool:
         """Read the answer; return False if the server has closed the connection unasked."""
         if not self.unanswered:
             self.connection.disconnect()
             return False
-        self._asked_on = None
+        self._asked = False
         try:
             self._client.parse_response(self.connection, "BLMOVE")
         except ResponseError as error:
@@ -62,9 +62,13 @@ class Wait:
 
     def close(self) -> None:
         """Close the connection."""
-        connection, self.connection, self._asked_on = self.connection, None, None
+        connection, self.connection, self._asked = self.connection, None, False
         if connection is not None:
             connection.disconnect()
+
+    def _connected(self, _connection: object) -> None:
+        """Note that the connection is another one: nothing was asked on it."""
+        self._asked = False
 
 
 class WaitingPoller(kombu_redis.MultiChannelPoller):
