@@ -12,9 +12,9 @@ from permit_hub_client import Hub, HubError
 from personal_space.stand_ins.accounts import Account
 from rich.table import Table
 
+from ops import running
 from ops.commands.options import DEFAULT_DATA, AsJson, Data, complain, messages
 from ops.demo.account import existing_permits
-from ops.embedded import running
 from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
