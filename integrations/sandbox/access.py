@@ -17,6 +17,7 @@ from integrations.sandbox.provider import Provider
 
 AUTHORITY, SERVER, EXPIRED, CLIENT = (f"sandbox_{name}.pem" for name in ("authority", "server", "expired", "client"))
 HOSTS = ("localhost", "127.0.0.1", "sandbox")
+NAME = "permit-hub"  # as the client shows itself
 SECRET_BYTES = 24
 FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)  # of the expired certificate
 
@@ -91,9 +92,9 @@ def _make_certificates(folder: Path) -> None:
     write_private(folder / SERVER, authority.issue_cert(*HOSTS).private_key_and_cert_chain_pem.bytes())
     expired = authority.issue_cert(*HOSTS, not_before=FROM, not_after=UNTIL)
     write_private(folder / EXPIRED, expired.private_key_and_cert_chain_pem.bytes())
-    write_private(
-        folder / CLIENT, authority.issue_cert(common_name="permit-hub").private_key_and_cert_chain_pem.bytes()
-    )
+    # It has an alternative name, too: without one, Python refuses it from 3.13 on.
+    client = authority.issue_cert(NAME, common_name=NAME)
+    write_private(folder / CLIENT, client.private_key_and_cert_chain_pem.bytes())
 
 
 def write_private(file: Path, content: bytes) -> None:

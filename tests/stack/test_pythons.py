@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import ssl
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from ops.stand_ins import make_all
 from tests.stack.image import PROJECT, stages
 from tests.stack.installed import build
 
@@ -94,3 +97,32 @@ def test_the_hub_migrates_and_works_on_the_lowest_and_the_highest_of_this_machin
             codes = [process.wait(30) for process in (worker, beat)]
     assert codes == [0, 0]
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> None:
+    """Connect a client to a server, both of them here, with the strict checks that Python makes from 3.13 on."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    for side in (server, client):
+        side.verify_flags |= ssl.VERIFY_X509_STRICT
+    asking, answering = (
+        client.wrap_bio(back, there, server_hostname=host),
+        server.wrap_bio(there, back, server_side=True),
+    )
+    for side in (asking, answering) * 2:
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+
+
+def test_certificates_that_are_made_pass_the_checks_of_newer_pythons(tmp_path):
+    make_all(tmp_path)
+    for authority, certificate, host in (
+        ("sandbox_authority.pem", "sandbox_server.pem", "sandbox"),
+        ("mailbox_authority.pem", "mailbox_server.pem", "mailpit"),
+    ):
+        server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / authority)
+        server.load_cert_chain(tmp_path / certificate)
+        client = ssl.create_default_context(cafile=tmp_path / authority)
+        if host == "sandbox":
+            server.verify_mode = ssl.CERT_REQUIRED
+            client.load_cert_chain(tmp_path / "sandbox_client.pem")
+        shake_hands(server, client, host)
