@@ -80,9 +80,7 @@ task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | 
     "reconcile.*": {"queue": UPKEEP},
     "hub.record_refusal": {"queue": UPKEEP},  # poison on `consent` must not make work there
 }  # `deliver.drain` and `hub.ping` are sent to the queue that they are about; the gate takes tasks from no other
-imports = tuple(
-    f"worker.tasks.{name}" for name in ("calendar", "deliver", "hub", "jobs", "reconcile", "remind", "space")
-)
+imports = tuple(f"worker.tasks.{name}" for name in ("clock", "deliver", "hub", "jobs", "reconcile", "remind", "space"))
 
 # Reliability: a message is gone once its task has ended, and tasks are idempotent
 task_acks_late = True
@@ -103,7 +101,7 @@ task_remote_tracebacks = False
 # Workers
 worker_consumer = "worker.tasks.guard:GuardedConsumer"  # what stands between the queue and Celery
 worker_prefetch_multiplier = 1  # with late acknowledgement a worker then reserves no more than it runs
-# Cancelled while Redis is away, a task is later taken for revoked and its message acknowledged: lost (seen with 5.7).
+# A task cancelled while Redis is unavailable later counts as revoked, and its message is lost (Celery 5.7).
 # Let run, it ends within seconds; a second run of it, when its message comes again, finds it done.
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_enable_prefetch_count_reduction = True
@@ -118,7 +116,7 @@ worker_detect_quorum_queues = False
 worker_hijack_root_logger = False  # worker.log does the logging
 
 # Beat: plain ticks, as every tick is idempotent and due times are in the database
-beat_scheduler = "worker.tasks.ticking:Ticking"
+beat_scheduler = "worker.tasks.process.ticking:Ticking"
 beat_schedule_filename = ""  # with `--schedule=FILE` it touches that one at each turn, for a health check
 beat_schedule = {
     "calendar.sweep": {

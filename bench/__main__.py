@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 import typer
 from rich.console import Console
 
-from bench import calendar, floors, jobs, lanes, memory, personal_space, pushes, reconciliation, withdrawals
+from bench import clock, floors, jobs, lanes, memory, personal_space, pushes, reconciliation, withdrawals
 from bench.figures import Figure, show
 from bench.ground import Ground, cores
 from ops.embedded.folders import remove_data
@@ -38,7 +38,7 @@ MEASURES: Mapping[str, Measure] = {
     "views": personal_space.measure_views,
     "events": personal_space.measure_events,
     "click": personal_space.measure_click,
-    "calendar": calendar.measure,
+    "calendar": clock.measure,
     "memory": memory.measure,
 }
 

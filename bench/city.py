@@ -57,5 +57,7 @@ def end_terms(ground: Ground, ends: int, providers: list[str]) -> None:
 
 def call_off(ground: Ground) -> None:
     """Have nobody act on what is left of those ends, for what is measured next."""
-    ground.database.execute("UPDATE terms SET noted = true WHERE NOT noted AND last_day < %s", [ground.today])
+    ground.database.execute(
+        "UPDATE terms SET end_applied = true WHERE NOT end_applied AND last_day < %s", [ground.today]
+    )
     ground.settle()

@@ -30,7 +30,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a provider answered: the status, the parsed JSON (None for an empty body), and the Location header."""
 
     status: int
@@ -99,7 +99,7 @@ class ProviderClient:
         *,
         form: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
-    ) -> Answer:
+    ) -> Response:
         """Send one request once and return the answer of a success, or of an accepted 4xx status.
 
         With an authorisation, a request that was answered by 401 (so not applied) is sent once more with a new one.
@@ -134,7 +134,7 @@ class ProviderClient:
         renewed = await self._authorisation.headers()
         return await self._once(method, path, {**headers, **renewed}, content, accept)
 
-    def unreadable(self, answer: Answer) -> UnclearError:
+    def unreadable(self, answer: Response) -> UnclearError:
         """Return the error for an answer that parses but does not say what the provider's contract promises."""
         return UnclearError(self._provider, FailureCode.ANSWER_UNREADABLE, status=answer.status)
 
@@ -146,7 +146,7 @@ class ProviderClient:
 
     async def _once(
         self, method: Method, path: str, headers: Mapping[str, str], content: bytes | None, accept: Collection[int]
-    ) -> Answer:
+    ) -> Response:
         assert path.startswith("/"), "anything else could lead to another host"
         url = self._url + path
         request = httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": TIMEOUT})
@@ -164,7 +164,7 @@ class ProviderClient:
         if broken is None:
             broken = self._failed(response, data, problem, accept)
         if broken is None:
-            return Answer(response.status_code, data, response.headers.get("location"))
+            return Response(response.status_code, data, response.headers.get("location"))
         raise broken  # out here, so that nothing of what caused it, such as an address, hangs on it
 
     def _broken(self, error: Exception) -> ProviderError:

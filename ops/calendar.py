@@ -10,17 +10,17 @@ from rich.table import Table
 
 from ops.commands.printed import table
 from ops.screen import day as written
-from worker.db.outlook import Concerned
+from worker.db.clock.outlook import Concerned
 from worker.domain.outlook import Doing, Period, What, totals
 
-ENDS = (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE, Doing.FORGET)
+ENDS = (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE, Doing.ANONYMISE)
 REMINDERS = (Doing.EXPIRY, Doing.PAYMENT)
 NAMES: Mapping[Doing, str] = {
     Doing.LAPSE: "permits lapse",
     Doing.RENEWAL: "renewals take over",
     Doing.REQUEST: "requests lapse, not paid",
     Doing.CHANGE: "changes lapse, not paid",
-    Doing.FORGET: "permits are forgotten",
+    Doing.ANONYMISE: "permits are forgotten",
     Doing.EXPIRY: "reminders of a term's end",
     Doing.PAYMENT: "reminders to pay",
 }
@@ -29,7 +29,7 @@ ONE: Mapping[Doing, str] = {
     Doing.RENEWAL: "renewed, goes on",
     Doing.REQUEST: "request lapses",
     Doing.CHANGE: "change lapses",
-    Doing.FORGET: "forgotten",
+    Doing.ANONYMISE: "forgotten",
     Doing.EXPIRY: "reminder, {}",
     Doing.PAYMENT: "to pay, {}",
 }

@@ -34,7 +34,7 @@ ENDS = (
     Column(What(Doing.REQUEST), "requests\nnot paid", Part("▒", "yellow")),
     Column(What(Doing.CHANGE), "changes\nnot paid", Part("░", "magenta")),
 )
-FORGOTTEN = (Column(What(Doing.FORGET), "permits\nforgotten", Part("█", "bright_black")),)
+FORGOTTEN = (Column(What(Doing.ANONYMISE), "permits\nforgotten", Part("█", "bright_black")),)
 
 
 def print_outlook(found: Sequence[Period], today: date, until: date, schedule: Schedule) -> None:

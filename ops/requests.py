@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ops.commands.printed import table, to_the_minute
 from ops.screen import day, price
-from worker.db.requests import Request
+from worker.db.jobs.requests import Request
 from worker.domain.permit import NewTerm, Permit
 from worker.domain.plate_looks import shown
 

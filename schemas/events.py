@@ -24,7 +24,7 @@ class EventType(StrEnum):
     PERMIT_IMPORTED = "permit.imported"
     PERMIT_LAPSED = "permit.lapsed"
     PERMIT_ENDED = "permit.ended"
-    PERMIT_FORGOTTEN = "permit.forgotten"  # it was over for so long that nothing personal is kept of it
+    PERMIT_ANONYMISED = "permit.anonymised"  # it was over for so long that nothing personal is kept of it
     CONSENT_ALLOWED = "consent.allowed"
     CONSENT_REFUSED = "consent.refused"
     CONTACT_UPDATED = "resident.contact_updated"  # told anew, or forgotten as nothing is left that needs it

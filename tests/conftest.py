@@ -3,7 +3,7 @@
 Fixtures, all of them lazy (a test that names none of them starts no server):
 
 - `servers` (session): one PostgreSQL and one Valkey, an `ops.embedded.servers.Servers`; ended with the run, however
-  it ends. Processes that run tests side by side have the same ones (`tests.side_by_side`).
+  it ends. Processes that run tests side by side have the same ones (`tests.support.side_by_side`).
 - `redis_url` (session): the Valkey's URL, password included.
 - `database`: a fresh, migrated database, dropped after the test. It has `name`, `worker_url` (the role that workers
   connect as) and `owner_url` (the role of migrations), both as SQLAlchemy takes them, and `connect()`, a psycopg
@@ -15,7 +15,8 @@ Fixtures, all of them lazy (a test that names none of them starts no server):
 - `sandbox` (session): every provider's sandbox in one child process, and its control; reset before each test that names
   it. `hub_environment | sandbox.environment` leads the hub to it.
 
-`tests.running_city` adds the whole stack: `permit_hub` and `city`; `tests.browsing` a browser: `chromium` and `page`.
+`tests.support.running_city` adds the whole stack: `permit_hub` and `city`; `tests.support.browsing` a browser:
+`chromium` and `page`.
 
 Variables `PERMIT_HUB_…` and `PERSONAL_SPACE_…` of the shell that runs the tests are dropped: no test depends on them.
 """
@@ -41,7 +42,7 @@ from integrations.sandbox.server import find
 from ops.embedded import postgres, signals
 from ops.embedded.servers import Servers
 
-pytest_plugins = ("tests.side_by_side", "tests.running_city", "tests.browsing")
+pytest_plugins = ("tests.support.side_by_side", "tests.support.running_city", "tests.support.browsing")
 
 TEMPLATE = "migrated_template"
 

@@ -4,9 +4,9 @@ import billiard.pool
 from celery import Celery
 
 import worker.log
-import worker.tasks.start  # noqa: F401 - like the log, it answers a signal of Celery's
+import worker.tasks.process.start  # noqa: F401 - like the log, it answers a signal of Celery's
 
-app = Celery("permit-hub", task_cls="worker.tasks.base:HubTask")
+app = Celery("permit-hub", task_cls="worker.tasks.process.base:HubTask")
 app.config_from_object("celeryconfig")
 
 # In tenths of a second, how long a child that ends waits until its last answer is read. Celery may have stopped

@@ -1,7 +1,7 @@
 """The Celery application as Flower runs it: `celery --app=worker.flower flower`."""
 
 from worker.app import app
-from worker.tasks.onlooking import look_on
+from worker.tasks.broker.flower_transport import look_on
 
 __all__ = ["app"]
 

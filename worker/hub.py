@@ -14,20 +14,20 @@ from sqlalchemy import Engine
 
 from integrations import registry
 from integrations.base import Capabilities, LegalBasis
-from worker.db.engine import AWAY as DATABASE_AWAY
+from worker.db.engine import UNAVAILABLE as DATABASE_UNAVAILABLE
 from worker.db.engine import make_engine
 from worker.domain import tariffs
 from worker.domain.reminders import Schedule
 from worker.domain.tariffs import Tariffs
-from worker.live import AWAY as REDIS_AWAY
-from worker.live import Live
+from worker.live.keyspace import UNAVAILABLE as REDIS_UNAVAILABLE
+from worker.live.live import Live
 from worker.settings import Settings
 
 log = structlog.get_logger()
 
-AWAY = (*DATABASE_AWAY, *REDIS_AWAY)
-"""What is raised while the database or Redis is out of reach; the same may succeed later."""
-ENDED = (*AWAY, SoftTimeLimitExceeded)
+UNAVAILABLE = (*DATABASE_UNAVAILABLE, *REDIS_UNAVAILABLE)
+"""What is raised while the database or Redis is unavailable; the same may succeed later."""
+ENDED = (*UNAVAILABLE, SoftTimeLimitExceeded)
 """What ends a task wherever it is: nobody's affairs are wrong because of it."""
 
 
@@ -42,7 +42,7 @@ class Hub:
     zone: ZoneInfo
     hash_key: bytes
     capabilities: Mapping[str, Capabilities]
-    send_kick: Callable[[str], None]  # raises ConnectionError when the broker is away
+    send_wake_up: Callable[[str], None]  # raises ConnectionError when the broker is unavailable
 
     @property
     def public_task(self) -> frozenset[str]:
@@ -59,17 +59,17 @@ class Hub:
         """Return the civil day in the city, for the entry points; everything below takes it as an argument."""
         return datetime.now(self.zone).date()
 
-    def kick(self, providers: Iterable[str]) -> None:
+    def wake(self, providers: Iterable[str]) -> None:
         """Wake the drains of these providers, unless they are being woken already; others have none."""
-        for provider in self.live.begin_kicks([name for name in providers if name in self.capabilities]):
+        for provider in self.live.wake_ups.begin([name for name in providers if name in self.capabilities]):
             try:
-                self.send_kick(provider)
+                self.send_wake_up(provider)
             except ConnectionError:  # what was committed stands; the sweep wakes the lane
-                self.live.end_kick(provider)
-                log.warning("kick.not_sent", provider=provider)
+                self.live.wake_ups.end(provider)
+                log.warning("wake_up.not_sent", provider=provider)
 
 
-def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:
+def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
     """Wire a hub; connections are opened when they are first used.
 
     Raises:
@@ -86,10 +86,10 @@ def make_hub(configured: Settings, send_kick: Callable[[str], None]) -> Hub:
     return Hub(
         settings=configured,
         engine=make_engine(configured),
-        live=Live(client, configured.redis_prefix, configured.zone),
+        live=Live.over(client, configured.redis_prefix, configured.zone),
         tariffs=tariffs.load(configured.tariffs),
         zone=configured.zone,
         hash_key=configured.hash_key.get_secret_value().encode(),
         capabilities={name: registry.capabilities(name) for name in configured.providers},
-        send_kick=send_kick,
+        send_wake_up=send_wake_up,
     )

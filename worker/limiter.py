@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 0.1  # the part of a limit that may go in one burst
 KEPT = 0.5  # the part of the burst that is kept for what is urgent
-ALONE = 0.1  # the part of a limit that a process takes when Redis is away: ten lanes at once keep within it
+ALONE = 0.1  # the part of a limit that a process takes when Redis is unavailable: ten lanes at once keep within it
 ALONE_SECONDS = 5.0  # until Redis is asked again
 REDIS_SECONDS = 0.2  # for an answer, while requests to the provider wait
 

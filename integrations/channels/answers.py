@@ -14,11 +14,11 @@ from aiosmtplib import SMTPResponse
 
 from integrations.channels.base import (
     AddressRefusedError,
-    AwayError,
     ChannelError,
     LaterError,
-    RefusedError,
-    UnclearError,
+    NoticeRefusedError,
+    NoticeUnclearError,
+    UnavailableError,
 )
 
 CHANNEL = "email"
@@ -68,7 +68,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SmtpReply:
     """A server's answer without its text, which quotes addresses."""
 
     status: int
@@ -81,16 +81,16 @@ class Answer:
         return cls(response.code, (int(found[1]), int(found[2])) if found else None)
 
 
-def to_sender(answer: Answer, *, utf8: bool) -> ChannelError | None:
+def to_sender(answer: SmtpReply, *, utf8: bool) -> ChannelError | None:
     """Judge the answer to MAIL; None: it goes on. `utf8` is what this one recipient needs and others do not."""
     if answer.status in TAKEN:
         return None
     if utf8 and answer.status in REFUSED:
         return LaterError(CHANNEL, Code.RECIPIENT_NOT_SERVED, status=answer.status)
-    return _closing(answer) or AwayError(CHANNEL, Code.SENDER_REFUSED, status=answer.status)
+    return _closing(answer) or UnavailableError(CHANNEL, Code.SENDER_REFUSED, status=answer.status)
 
 
-def to_recipient(answer: Answer) -> ChannelError | None:
+def to_recipient(answer: SmtpReply) -> ChannelError | None:
     """Judge the answer to RCPT; None: it goes on."""
     if answer.status in TAKEN:
         return None
@@ -101,45 +101,45 @@ def to_recipient(answer: Answer) -> ChannelError | None:
     return _later(answer, Code.RECIPIENT_LATER)
 
 
-def to_data(answer: Answer) -> ChannelError | None:
+def to_data(answer: SmtpReply) -> ChannelError | None:
     """Judge the answer to DATA; None: the message may be sent."""
     if answer.status == GO_ON:
         return None
     if answer.status in REFUSED:
         if _about_the_message(answer):
-            return RefusedError(CHANNEL, Code.MESSAGE_REFUSED, status=answer.status)
+            return NoticeRefusedError(CHANNEL, Code.MESSAGE_REFUSED, status=answer.status)
         return LaterError(CHANNEL, Code.MESSAGE_NOT_SERVED, status=answer.status)
     return _later(answer, Code.MESSAGE_LATER)
 
 
-def to_message(answer: Answer) -> ChannelError | None:
+def to_message(answer: SmtpReply) -> ChannelError | None:
     """Judge the answer to the whole message; None: it is taken."""
     if answer.status in TAKEN:
         return None
     if answer.status in REFUSED or answer.status in LATER:
         return to_data(answer)
-    return UnclearError(CHANNEL, Code.ANSWER_UNKNOWN, status=answer.status)
+    return NoticeUnclearError(CHANNEL, Code.ANSWER_UNKNOWN, status=answer.status)
 
 
-def _closing(answer: Answer) -> ChannelError | None:
-    return AwayError(CHANNEL, Code.UNAVAILABLE, status=CLOSING) if answer.status == CLOSING else None
+def _closing(answer: SmtpReply) -> ChannelError | None:
+    return UnavailableError(CHANNEL, Code.UNAVAILABLE, status=CLOSING) if answer.status == CLOSING else None
 
 
-def _later(answer: Answer, code: Code) -> LaterError:
+def _later(answer: SmtpReply, code: Code) -> LaterError:
     """Put one letter off: a server that closes after MAIL may do so because of it, and must not stop all others."""
     if answer.status == CLOSING:
         code = Code.UNAVAILABLE
     return LaterError(CHANNEL, code if answer.status in LATER else Code.ANSWER_UNKNOWN, status=answer.status)
 
 
-def _about_the_message(answer: Answer) -> bool:
+def _about_the_message(answer: SmtpReply) -> bool:
     """Tell a refusal of what is written, or of its size, from one of us."""
     if answer.detail is None:
         return answer.status == TOO_LARGE
     return answer.detail[0] == CONTENT or answer.detail in SIZES
 
 
-def _about_the_address(answer: Answer) -> bool:
+def _about_the_address(answer: SmtpReply) -> bool:
     match answer.detail:
         case None | (0, _):
             return answer.status in ADDRESS_STATUSES

@@ -1,10 +1,10 @@
 """The contract between the reminders and every channel, and what can go wrong with one.
 
 ChannelError
-├── AwayError            surely not sent, and nothing else can be: no connection, wrong access, a server that shuts down
+├── UnavailableError     surely not sent, as nothing can be now: no connection, wrong access, a server that shuts down
 ├── LaterError           surely not sent to this recipient now: 4xx, greylisting
-├── UnclearError         may or may not have been sent: the connection was lost while the answer was awaited
-└── RefusedError         refused for good: the same message will be refused again
+├── NoticeUnclearError   may or may not have been sent: the connection was lost while the answer was awaited
+└── NoticeRefusedError   refused for good: the same message will be refused again
     └── AddressRefusedError   because of the recipient's address, which will be refused again for any message
 """
 
@@ -94,7 +94,7 @@ class ChannelError(Exception):
         self.status = status
 
 
-class AwayError(ChannelError):
+class UnavailableError(ChannelError):
     """The channel as a whole cannot be used now; nothing was sent."""
 
 
@@ -102,13 +102,13 @@ class LaterError(ChannelError):
     """This recipient is not served now; nothing was sent."""
 
 
-class UnclearError(ChannelError):
+class NoticeUnclearError(ChannelError):
     """The notice may have been taken."""
 
 
-class RefusedError(ChannelError):
+class NoticeRefusedError(ChannelError):
     """The notice is refused for good."""
 
 
-class AddressRefusedError(RefusedError):
+class AddressRefusedError(NoticeRefusedError):
     """The recipient's address is refused for good."""

@@ -19,7 +19,7 @@ from aiosmtplib import (
 )
 
 from integrations.channels.answers import CHANNEL, CLOSING, Code
-from integrations.channels.base import AwayError
+from integrations.channels.base import UnavailableError
 from integrations.channels.settings import PORTS, EmailSettings, Security
 
 _NAMED: Mapping[type[Exception], Code] = MappingProxyType(  # the first that fits
@@ -49,14 +49,14 @@ async def connect(access: EmailSettings, patience: Patience) -> SMTP:
     """Connect, encrypt and sign in.
 
     Raises:
-        AwayError: something of it was not possible.
+        UnavailableError: something of it was not possible.
     """
     try:
         trust = _trust(access.authority)
     except OSError:
         trust = None
     if trust is None:
-        raise AwayError(CHANNEL, Code.AUTHORITY_UNREADABLE)
+        raise UnavailableError(CHANNEL, Code.AUTHORITY_UNREADABLE)
     client = SMTP(
         hostname=access.host,
         port=access.port or PORTS[access.security],
@@ -70,8 +70,8 @@ async def connect(access: EmailSettings, patience: Patience) -> SMTP:
         async with asyncio.timeout(patience.open):
             await _get_ready(client, access)
     except (SMTPException, OSError) as error:
-        failure = AwayError(CHANNEL, code(error), status=status(error))
-    except AwayError as error:
+        failure = UnavailableError(CHANNEL, code(error), status=status(error))
+    except UnavailableError as error:
         failure = error
     except BaseException:
         drop(client)
@@ -115,7 +115,7 @@ async def _get_ready(client: SMTP, access: EmailSettings) -> None:
     await client.ehlo()
     if access.security is Security.STARTTLS:
         if not client.supports_extension("starttls"):
-            raise AwayError(CHANNEL, Code.STARTTLS_NOT_OFFERED)
+            raise UnavailableError(CHANNEL, Code.STARTTLS_NOT_OFFERED)
         await client.starttls()
         await client.ehlo()
     if access.user is not None and access.password is not None:
@@ -132,7 +132,7 @@ async def _sign_in(client: SMTP, user: str, password: str) -> None:
     elif "cram-md5" in offered:
         await client.auth_crammd5(user, password)
     else:
-        raise AwayError(CHANNEL, Code.SIGN_IN_NOT_OFFERED)
+        raise UnavailableError(CHANNEL, Code.SIGN_IN_NOT_OFFERED)
 
 
 def _trust(authority: Path | None) -> ssl.SSLContext:

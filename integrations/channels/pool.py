@@ -3,7 +3,13 @@
 import asyncio
 
 from integrations.channels.answers import CHANNEL, CLOSING, Code
-from integrations.channels.base import AwayError, ChannelError, LaterError, RefusedError, UnclearError
+from integrations.channels.base import (
+    ChannelError,
+    LaterError,
+    NoticeRefusedError,
+    NoticeUnclearError,
+    UnavailableError,
+)
 from integrations.channels.message import Letter
 from integrations.channels.opening import Patience
 from integrations.channels.settings import EmailSettings
@@ -35,7 +41,7 @@ class Pool:
                 await self._hand_over(letter, used)
         except TimeoutError:
             begun = bool(used) and used[-1].message_begun
-            passed = (UnclearError if begun else LaterError)(CHANNEL, Code.TIMED_OUT)
+            passed = (NoticeUnclearError if begun else LaterError)(CHANNEL, Code.TIMED_OUT)
         else:
             return
         raise passed
@@ -91,6 +97,6 @@ class Pool:
 
 def _blames_the_connection(error: ChannelError) -> bool:
     """Tell what a new connection may do better from what a server says about a letter or a recipient."""
-    if isinstance(error, AwayError) or error.status == CLOSING:
+    if isinstance(error, UnavailableError) or error.status == CLOSING:
         return True
-    return error.status is None and not isinstance(error, RefusedError)
+    return error.status is None and not isinstance(error, NoticeRefusedError)

@@ -10,8 +10,14 @@ from aiosmtplib import SMTP, SMTPException
 from aiosmtplib.protocol import PERIOD_REGEX
 
 from integrations.channels import answers
-from integrations.channels.answers import CHANNEL, Answer, Code
-from integrations.channels.base import AddressRefusedError, AwayError, ChannelError, LaterError, UnclearError
+from integrations.channels.answers import CHANNEL, Code, SmtpReply
+from integrations.channels.base import (
+    AddressRefusedError,
+    ChannelError,
+    LaterError,
+    NoticeUnclearError,
+    UnavailableError,
+)
 from integrations.channels.message import Letter
 from integrations.channels.opening import Patience, code, connect, drop
 from integrations.channels.settings import EmailSettings
@@ -38,7 +44,7 @@ class Connection:
         """Connect, encrypt and sign in.
 
         Raises:
-            AwayError: something of it was not possible.
+            UnavailableError: something of it was not possible.
         """
         return cls(await connect(access, patience), patience)
 
@@ -76,11 +82,11 @@ class Connection:
     async def _address(self, sender: str, letter: Letter) -> None:
         """Say from whom a letter is, and to whom."""
         if self._in_hand:
-            forgotten = await self._ask(AwayError, b"RSET")
+            forgotten = await self._ask(UnavailableError, b"RSET")
             self._raise_if(answers.to_sender(forgotten, utf8=False))
         self._in_hand = True
         options = [b"SMTPUTF8", b"BODY=8BITMIME"] if letter.needs_utf8 else []
-        taken = await self._ask(AwayError, b"MAIL", f"FROM:<{sender}>".encode(), *options)
+        taken = await self._ask(UnavailableError, b"MAIL", f"FROM:<{sender}>".encode(), *options)
         self._raise_if(answers.to_sender(taken, utf8=letter.needs_utf8))
         # From here on a loss may be this recipient's doing: one of them must not hold up all the others.
         taken = await self._ask(LaterError, b"RCPT", f"TO:<{letter.recipient}>".encode())
@@ -97,19 +103,19 @@ class Connection:
         try:
             # All at once: how much of it has left this machine before a loss cannot be told anyway.
             protocol.write(PERIOD_REGEX.sub(b"..", letter.content) + END_OF_DATA)
-            answer = Answer.of(await protocol.read_response(timeout=self._patience.taken))
+            answer = SmtpReply.of(await protocol.read_response(timeout=self._patience.taken))
         except (SMTPException, OSError) as error:
-            failed = UnclearError(CHANNEL, code(error))
+            failed = NoticeUnclearError(CHANNEL, code(error))
         else:
             self._in_hand = False
             self._raise_if(answers.to_message(answer))
             return
         self._fail(failed)
 
-    async def _ask(self, lost: type[ChannelError], *command: bytes) -> Answer:
+    async def _ask(self, lost: type[ChannelError], *command: bytes) -> SmtpReply:
         """Send a command and return what is answered; `lost` is raised if nothing is."""
         try:
-            return Answer.of(await self._client.execute_command(*command, timeout=self._patience.answer))
+            return SmtpReply.of(await self._client.execute_command(*command, timeout=self._patience.answer))
         except (SMTPException, OSError) as error:
             failed = lost(CHANNEL, code(error))
         return self._fail(failed)

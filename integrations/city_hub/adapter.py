@@ -13,7 +13,7 @@ from integrations.city_hub import wire
 from integrations.city_hub.bulk import Bulk, Outcomes
 from integrations.city_hub.series import ActiveSeries
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
-from integrations.http import Answer, ProviderClient
+from integrations.http import ProviderClient, Response
 from integrations.settings import Key, ProviderSettings
 from schemas.shared import SharedField, SharedPermit
 
@@ -134,7 +134,7 @@ class CityHub:
             raise self._client.unreadable(answer)
         self._series.note(row.series)
 
-    async def _create(self, answer: Answer, document: wire.Document) -> Answer:
+    async def _create(self, answer: Response, document: wire.Document) -> Response:
         """Create what a PUT did not find; where that is not found either, no series is active: find one, repeat."""
         for find_series in (False, True):
             if not wire.absent(answer.data):

@@ -7,7 +7,7 @@ from integrations.city_hub import wire
 from integrations.city_hub.series import ActiveSeries
 from integrations.city_hub.wire import Document, Words
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
-from integrations.http import Answer, ProviderClient
+from integrations.http import ProviderClient, Response
 from schemas.shared import SharedPermit
 
 Outcomes = dict[UUID, ProviderError | None]
@@ -48,7 +48,7 @@ class Bulk:
             ended.update(dict.fromkeys(documents, error))
         return there
 
-    def _leave_out(self, answer: Answer, documents: dict[UUID, Document], ended: Outcomes) -> set[UUID]:
+    def _leave_out(self, answer: Response, documents: dict[UUID, Document], ended: Outcomes) -> set[UUID]:
         """Drop the rows at fault; return those that are there already."""
         references, there = list(documents), set()
         faults = wire.faulty_rows(answer.data, len(references))
@@ -67,7 +67,7 @@ class Bulk:
                 ended[reference] = RejectedError(self._provider, code, status=answer.status)
         return there
 
-    async def _read(self, answer: Answer, series: int, permits: Sequence[SharedPermit]) -> Outcomes:
+    async def _read(self, answer: Response, series: int, permits: Sequence[SharedPermit]) -> Outcomes:
         """Return what the answer says of each permit."""
         if not isinstance(answer.data, list):
             raise self._client.unreadable(answer)
@@ -86,7 +86,7 @@ class Bulk:
             self._series.forget()
             raise UnclearError(self._provider, FailureCode.UNAVAILABLE)
 
-    def _said_of(self, row: wire.Row | None, permit: SharedPermit, answer: Answer) -> ProviderError | None:
+    def _said_of(self, row: wire.Row | None, permit: SharedPermit, answer: Response) -> ProviderError | None:
         if row is None:
             return UnclearError(self._provider, FailureCode.ROW_MISSING, status=answer.status)
         return None if self._words.stored(row, permit) else self._client.unreadable(answer)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from integrations.base import Capabilities, Change, LegalBasis, Page
 from integrations.easypark import wire
-from integrations.http import Answer, ProviderClient
+from integrations.http import ProviderClient, Response
 from integrations.settings import Key, ProviderSettings
 from schemas.shared import SharedField, SharedPermit
 
@@ -60,7 +60,7 @@ class EasyPark:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _register(self, permit: SharedPermit, right: wire.Document) -> Answer | None:
+    async def _register(self, permit: SharedPermit, right: wire.Document) -> Response | None:
         """Have the right made; return the answer that says that there is another under its reference."""
         answer = await self._client.exchange("POST", wire.REGISTER, right, accept={409})
         found = wire.copy(answer.data, self._zone)
@@ -70,7 +70,7 @@ class EasyPark:
             return answer
         raise self._client.unreadable(answer)
 
-    async def _extend(self, permit: SharedPermit, right: wire.Document) -> Answer | None:
+    async def _extend(self, permit: SharedPermit, right: wire.Document) -> Response | None:
         """Have the right replaced; return the answer that says that there is none."""
         answer = await self._client.exchange("PUT", wire.extend(permit.reference), right, accept={404})
         if answer.status == 404 and wire.absent(answer.data):

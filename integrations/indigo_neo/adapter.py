@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from integrations.base import Capabilities, Change, LegalBasis, Page
 from integrations.errors import StaleError
-from integrations.http import Answer, ProviderClient
+from integrations.http import ProviderClient, Response
 from integrations.indigo_neo import wire
 from integrations.settings import Key, ProviderSettings
 from schemas.shared import Copy, SharedField
@@ -87,7 +87,7 @@ class IndigoNeo:
         elif not (wire.absent(answer.data) if answer.status == 404 else wire.done(answer.data)):
             raise self._client.unreadable(answer)
 
-    async def _conflict(self, change: Change, answer: Answer) -> None:
+    async def _conflict(self, change: Change, answer: Response) -> None:
         """Find out what a refused version met; return if they hold just what the change says.
 
         That is so when it is the change itself, whose answer was lost, or when what is to be removed is deleted.

@@ -16,8 +16,8 @@ from integrations.sandbox.records import (
     Answer,
     Flaw,
     Record,
-    RefusedError,
     Reply,
+    RequestRefusedError,
     Sent,
     country,
     items,
@@ -74,12 +74,12 @@ class Server(Provider):
             if sent.method == "GET":
                 return Reply(self._page(sent, query))
             if query:
-                raise RefusedError(Flaw.UNKNOWN_FIELD)
+                raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
             if sent.method == "POST":
                 return self._register(sent)
             reference = _reference(unquote(path.removeprefix(place)))
             return self._extend(reference, sent) if sent.method == "PUT" else self._cancel(reference, sent)
-        except RefusedError as refused:
+        except RequestRefusedError as refused:
             return Reply(_error(400, NUMBERS.get(refused.flaw, WRONG)))
         except _NotJsonError:
             return Reply(_error(415, WRONG))
@@ -110,7 +110,7 @@ class Server(Provider):
     def _extend(self, reference: str, sent: Sent) -> Reply:
         named, record = self._right(sent)
         if named != reference:
-            raise RefusedError(Flaw.REFERENCE)
+            raise RequestRefusedError(Flaw.REFERENCE)
         if reference not in self.held:
             return Reply(_error(404, NO_RIGHT), references=(reference,))
 
@@ -122,7 +122,7 @@ class Server(Provider):
 
     def _cancel(self, reference: str, sent: Sent) -> Reply:
         if sent.body:
-            raise RefusedError(Flaw.UNKNOWN_FIELD)
+            raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
         if reference not in self.held:
             return Reply(_error(404, NO_RIGHT), references=(reference,))
         return Reply(Answer(204), lambda: self.drop(reference), (reference,))
@@ -133,7 +133,7 @@ class Server(Provider):
         limit = asked.pop("limit", str(PAGE))
         after = _reference(asked.pop("after")) if "after" in asked else ""
         if sent.body or asked or len(given) > len(dict(given)) or not LIMIT.fullmatch(limit) or int(limit) > PAGE:
-            raise RefusedError(Flaw.UNKNOWN_FIELD)
+            raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
         rights: list[object] = []
         last = ""
         for reference in self._order.after(after):
@@ -162,7 +162,7 @@ class Server(Provider):
         reference = _reference(text(external))
         found = zones(items(locations, at_most=MOST_ZONES))
         if location != found[0]:
-            raise RefusedError(Flaw.ZONE)
+            raise RequestRefusedError(Flaw.ZONE)
         days = period(_day(start, self._zone), _day(end, self._zone) - timedelta(days=1))
         return reference, Record(plate(registration), country(issuer), found, profile(tariff), *days)
 
@@ -219,12 +219,12 @@ def _document(sent: Sent) -> object:
     try:
         return json.loads(sent.body)
     except (ValueError, RecursionError):
-        raise RefusedError(Flaw.NOT_JSON) from None
+        raise RequestRefusedError(Flaw.NOT_JSON) from None
 
 
 def _reference(value: str) -> str:
     if not REFERENCE.fullmatch(value):
-        raise RefusedError(Flaw.REFERENCE)
+        raise RequestRefusedError(Flaw.REFERENCE)
     return value
 
 
@@ -232,14 +232,14 @@ def _day(value: object, zone: ZoneInfo) -> date:
     """Return the day that begins at an instant."""
     written = text(value)
     if not INSTANT.fullmatch(written):
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     try:
         instant = datetime.fromisoformat(written)
         day = instant.astimezone(zone).date()
     except (ValueError, OverflowError):
-        raise RefusedError(Flaw.PERIOD) from None
+        raise RequestRefusedError(Flaw.PERIOD) from None
     if not FIRST_DAY <= day <= LAST_DAY or datetime.combine(day, time(), zone).timestamp() != instant.timestamp():
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     return day
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from integrations.sandbox import flowbird_rows as rows
 from integrations.sandbox.misbehaviour import Kind
 from integrations.sandbox.provider import Provider
-from integrations.sandbox.records import Answer, Effect, Record, RefusedError, Reply, Sent
+from integrations.sandbox.records import Answer, Effect, Record, Reply, RequestRefusedError, Sent
 from integrations.sandbox.tokens import Tokens
 
 TOKEN = "/oauth2/token"  # noqa: S105 - no password
@@ -89,7 +89,7 @@ class Server(Provider):
             return Reply(_error(400, "REQUEST_INVALID"))
         except rows.TooManyRowsError:
             return Reply(_error(413, "BATCH_TOO_LARGE"))
-        except RefusedError:
+        except RequestRefusedError:
             return Reply(_error(422, "BATCH_REFUSED"))
         results: list[object] = []
         effects: list[Effect] = []
@@ -101,7 +101,7 @@ class Server(Provider):
             if row.right is not None:
                 try:
                     effects.append(partial(self.hold, reference, rows.record(row.right, self._zone)))
-                except RefusedError as refused:
+                except RequestRefusedError as refused:
                     result |= {"result": "KO", "reason": rows.REASONS[refused.flaw]}
                 else:
                     there[reference] = True

@@ -12,7 +12,7 @@ from integrations.sandbox.records import (
     MOST_ZONES,
     Flaw,
     Record,
-    RefusedError,
+    RequestRefusedError,
     Sent,
     items,
     members,
@@ -67,7 +67,7 @@ def read(sent: Sent) -> list[Row]:
     Raises:
         NotJsonError: it cannot be read.
         TooManyRowsError: there are too many.
-        RefusedError: it, or one of its rows, is not of the form that it must have.
+        RequestRefusedError: it, or one of its rows, is not of the form that it must have.
     """
     try:
         document = json.loads(sent.body)
@@ -109,7 +109,7 @@ def _row(row: object) -> Row:
         return Row(_reference(reference), None)
     action, reference, right = members(row, "action", "reference", "right")
     if action != "UPSERT":
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     registration, places, product, start, end = members(right, "plate", "zones", "product", "from", "until")
     codes = [text(code) for place in items(places, at_most=MOST_ZONES) for code in members(place, "code")]
     return Row(_reference(reference), Right(text(registration), [*codes], text(product), text(start), text(end)))
@@ -118,7 +118,7 @@ def _row(row: object) -> Row:
 def _reference(value: object) -> str:
     found = text(value)
     if not REFERENCE.fullmatch(found):
-        raise RefusedError(Flaw.REFERENCE)
+        raise RequestRefusedError(Flaw.REFERENCE)
     return found
 
 
@@ -126,14 +126,14 @@ def _reference(value: object) -> str:
 def _day(written: str, zone: ZoneInfo) -> date:
     """Return the day that begins at an instant."""
     if not INSTANT.fullmatch(written):
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     try:
         instant = datetime.fromisoformat(written)
         day = instant.astimezone(zone).date()
     except (ValueError, OverflowError):
-        raise RefusedError(Flaw.PERIOD) from None
+        raise RequestRefusedError(Flaw.PERIOD) from None
     if not FIRST_DAY <= day <= LAST_DAY or datetime.combine(day, time(), zone).timestamp() != instant.timestamp():
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     return day
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from integrations.sandbox import indigo_neo_documents as documents
 from integrations.sandbox.indigo_neo_documents import DUPLICATE, NOT_FOUND, OK, OUTDATED, Right
 from integrations.sandbox.provider import Provider
-from integrations.sandbox.records import Answer, Flaw, Record, RefusedError, Reply, Sent
+from integrations.sandbox.records import Answer, Flaw, Record, Reply, RequestRefusedError, Sent
 
 RIGHTS = "/rights/assigned"
 NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown right
@@ -64,7 +64,7 @@ class Server(Provider):
             return Reply(documents.error(404, NOT_FOUND))
         try:
             return self._of_all(sent) if reference is None else self._of_one(sent, reference)
-        except RefusedError as refused:
+        except RequestRefusedError as refused:
             return Reply(documents.refused(refused.flaw))
 
     def hold(self, reference: str, record: Record) -> None:
@@ -101,7 +101,7 @@ class Server(Provider):
                 documents.query(sent)
                 right = documents.read(sent, self._zone)
                 if right.id != reference:
-                    raise RefusedError(Flaw.REFERENCE)
+                    raise RequestRefusedError(Flaw.REFERENCE)
                 return self._write(sent, right)
             case "DELETE":
                 return self._delete(sent, reference)
@@ -138,7 +138,7 @@ class Server(Provider):
     def _delete(self, sent: Sent, reference: str) -> Reply:
         asked = documents.query(sent, "version")
         if sent.body:
-            raise RefusedError(Flaw.UNKNOWN_FIELD)
+            raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
         if "version" not in asked:
             return Reply(documents.error(400, "Did not provide version number"), references=(reference,))
         version = documents.number(asked["version"], least=1, most=documents.LATEST_VERSION)
@@ -169,7 +169,7 @@ class Server(Provider):
         asked = documents.query(sent, "expand")
         expanded = documents.expands(asked.get("expand"))
         if sent.body:
-            raise RefusedError(Flaw.UNKNOWN_FIELD)
+            raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
         if reference not in self.held:
             return documents.error(404, NOT_FOUND)
         right = Right(reference, self._known[reference].version, self.held[reference])
@@ -178,7 +178,7 @@ class Server(Provider):
     def _list(self, sent: Sent) -> Answer:
         asked = documents.query(sent, "expand", "modified_since", "offset", "reference_instant")
         if sent.body:
-            raise RefusedError(Flaw.UNKNOWN_FIELD)
+            raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
         expanded = documents.expands(asked.get("expand"))
         since = documents.number(asked["modified_since"]) if "modified_since" in asked else None
         offset = documents.number(asked.get("offset", "0"))

@@ -13,7 +13,7 @@ from integrations.sandbox.records import (
     Answer,
     Flaw,
     Record,
-    RefusedError,
+    RequestRefusedError,
     Sent,
     country,
     items,
@@ -72,14 +72,14 @@ def query(sent: Sent, *names: str) -> dict[str, str]:
     given = parse_qsl(sent.path.partition("?")[2], keep_blank_values=True)
     found = dict(given)
     if len(given) > len(found) or not found.keys() <= set(names):
-        raise RefusedError(Flaw.UNKNOWN_FIELD)
+        raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
     return found
 
 
 def number(value: str, *, least: int = 0, most: int = LATEST_INSTANT) -> int:
     """Return a parameter that is a number."""
     if not NUMBER.fullmatch(value) or not least <= int(value) <= most:
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     return int(value)
 
 
@@ -89,28 +89,28 @@ def expands(value: str | None) -> bool:
         return False
     wanted = value.split(",")
     if not set(wanted) <= set(OPTIONAL):
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     return "all" in wanted or "plannedUses" in wanted
 
 
 def read(sent: Sent, zone: ZoneInfo) -> Right:
     """Return the right that a request has in its body."""
     if sent.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RefusedError(Flaw.NOT_JSON)
+        raise RequestRefusedError(Flaw.NOT_JSON)
     try:
         document = json.loads(sent.body)
     except (ValueError, RecursionError):
-        raise RefusedError(Flaw.NOT_JSON) from None
+        raise RequestRefusedError(Flaw.NOT_JSON) from None
     own, version, specification, holder, expiry, uses = members(
         document, "id", "version", "rightSpecification", "rightHolder", "expiry", "plannedUses"
     )
     if not ID.fullmatch(text(own)):
-        raise RefusedError(Flaw.REFERENCE)
+        raise RequestRefusedError(Flaw.REFERENCE)
     (credentials,) = members(holder, "credentials")
     of, registration = _credential(items(credentials, at_most=1)[0])
     start, end = members(items(uses, at_most=1)[0], "startTime", "endTime")
     if expiry != end:
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     days = period(_day(start, zone), _day(end, zone, back=1))
     right_profile, right_zones = _specification(specification)
     return Right(text(own), _version(version), Record(registration, of, right_zones, right_profile, *days))
@@ -145,19 +145,19 @@ def deleted(reference: str, at: float) -> dict[str, object]:
 
 def _version(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LATEST_VERSION:
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     return value
 
 
 def _specification(value: object) -> tuple[str, tuple[str, ...]]:
     own, version = members(value, "id", "version")
     if type(version) is not int:
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     named, *where = text(own).split(".")
     if version != 1 or not where:
-        raise RefusedError(Flaw.PROFILE)
+        raise RequestRefusedError(Flaw.PROFILE)
     if len(where) > MOST_ZONES:
-        raise RefusedError(Flaw.ZONE)
+        raise RequestRefusedError(Flaw.ZONE)
     return profile(named), zones(list(where))
 
 
@@ -165,12 +165,12 @@ def _credential(value: object) -> tuple[str, str]:
     """Return the country and the plate of a credential."""
     kind, identifier, issuer = members(value, "type", "identifier", "issuer")
     if kind != "licensePlate" or issuer != [ISSUER]:
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     of, registration = members(identifier, "className", "id")
     letters = text(of).removesuffix(CLASS)
     found = "GB" if letters == "UK" else letters
     if f"{_letters(found)}{CLASS}" != of:
-        raise RefusedError(Flaw.COUNTRY)
+        raise RequestRefusedError(Flaw.COUNTRY)
     return country(found), plate(registration)
 
 
@@ -183,13 +183,13 @@ def _day(value: object, zone: ZoneInfo, *, back: int = 0) -> date:
     """Return the day of the city that begins at an instant in UTC, or one so many days before it."""
     try:
         if not TIME.fullmatch(text(value)):
-            raise RefusedError(Flaw.PERIOD)
+            raise RequestRefusedError(Flaw.PERIOD)
         day = datetime.strptime(text(value), UTC_SECONDS).replace(tzinfo=UTC).astimezone(zone).date()
         if _midnight(day, zone) != value:
-            raise RefusedError(Flaw.PERIOD)
+            raise RequestRefusedError(Flaw.PERIOD)
         return day - timedelta(days=back)
     except (ValueError, OverflowError):
-        raise RefusedError(Flaw.PERIOD) from None
+        raise RequestRefusedError(Flaw.PERIOD) from None
 
 
 @lru_cache(maxsize=4_096)

@@ -18,8 +18,8 @@ from integrations.sandbox.records import (
     Answer,
     Flaw,
     Record,
-    RefusedError,
     Reply,
+    RequestRefusedError,
     Sent,
     country,
     day,
@@ -79,14 +79,14 @@ class Server(Provider):
             return Reply(_error(405, "MethodNotAllowed")._replace(headers={"Allow": ", ".join(methods)}))
         try:
             if query or sent.headers.get("X-Pbp-Version") != "2" or (sent.body and sent.method != "PUT"):
-                raise RefusedError(Flaw.UNKNOWN_FIELD)
+                raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
             name = unquote(path.removeprefix(place))
             if sent.method == "GET":
                 return self._ask(name)
             if not REFERENCE.fullmatch(name):
-                raise RefusedError(Flaw.REFERENCE)
+                raise RequestRefusedError(Flaw.REFERENCE)
             return self._delete(name) if sent.method == "DELETE" else self._put(name, sent)
-        except RefusedError as refused:
+        except RequestRefusedError as refused:
             return Reply(_error(400, TYPES.get(refused.flaw, "InvalidRequest")))
 
     def misbehave(self, kind: Kind, reply: Reply, delay_ms: float | None) -> Reply:
@@ -154,13 +154,13 @@ def _read(body: bytes) -> Record:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise RefusedError(Flaw.NOT_JSON) from None
+        raise RequestRefusedError(Flaw.NOT_JSON) from None
     vehicle, locations, kind, start, end = members(
         document, "vehicle", "locations", "eligibilityType", "validFrom", "validTo"
     )
     registration, issuer = members(vehicle, "licensePlate", "countryCode")
     first_day, last_day = period(day(start), day(end))
     if first_day < FIRST_DAY or last_day > LAST_DAY:
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     codes = zones(items(locations, at_most=MOST_ZONES))
     return Record(plate(registration), country(issuer), codes, profile(kind), first_day, last_day)

@@ -98,7 +98,7 @@ class Flaw(StrEnum):
     PERIOD = "period"
 
 
-class RefusedError(Exception):
+class RequestRefusedError(Exception):
     """A request that a strict provider refuses."""
 
     def __init__(self, flaw: Flaw) -> None:
@@ -116,25 +116,25 @@ MOST_ZONES = 8
 def members(value: object, *names: str) -> list[object]:
     """Return the values of an object that has exactly these members."""
     if not isinstance(value, dict):
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     if len(value) > len(names) or any(name not in names for name in value):
-        raise RefusedError(Flaw.UNKNOWN_FIELD)
+        raise RequestRefusedError(Flaw.UNKNOWN_FIELD)
     if len(value) < len(names):
-        raise RefusedError(Flaw.MISSING_FIELD)
+        raise RequestRefusedError(Flaw.MISSING_FIELD)
     return [value[name] for name in names]
 
 
 def items(value: object, *, at_most: int) -> list[object]:
     """Return a list that is neither empty nor too long."""
     if not isinstance(value, list) or not 1 <= len(value) <= at_most:
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     return value
 
 
 def text(value: object) -> str:
     """Return a text."""
     if not isinstance(value, str):
-        raise RefusedError(Flaw.WRONG_TYPE)
+        raise RequestRefusedError(Flaw.WRONG_TYPE)
     return value
 
 
@@ -142,7 +142,7 @@ def plate(value: object) -> str:
     """Return a normalised plate."""
     found = text(value)
     if not PLATE.fullmatch(found) or found != found.upper():
-        raise RefusedError(Flaw.PLATE)
+        raise RequestRefusedError(Flaw.PLATE)
     return found
 
 
@@ -155,7 +155,7 @@ def zones(values: list[object]) -> tuple[str, ...]:
     """Return zone codes, each named once."""
     found = tuple(_matching(ZONE, value, Flaw.ZONE) for value in values)
     if len(set(found)) != len(found):
-        raise RefusedError(Flaw.ZONE)
+        raise RequestRefusedError(Flaw.ZONE)
     return found
 
 
@@ -169,21 +169,21 @@ def day(value: object) -> date:
     try:
         found = date.fromisoformat(text(value))
     except ValueError:
-        raise RefusedError(Flaw.PERIOD) from None
+        raise RequestRefusedError(Flaw.PERIOD) from None
     if found.isoformat() != value:
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     return found
 
 
 def period(first_day: date, last_day: date) -> tuple[date, date]:
     """Return two days in their order."""
     if last_day < first_day:
-        raise RefusedError(Flaw.PERIOD)
+        raise RequestRefusedError(Flaw.PERIOD)
     return first_day, last_day
 
 
 def _matching(pattern: re.Pattern[str], value: object, flaw: Flaw) -> str:
     found = text(value)
     if not pattern.fullmatch(found):
-        raise RefusedError(flaw)
+        raise RequestRefusedError(flaw)
     return found

@@ -16,10 +16,10 @@ from ops.commands.options import AsJson, complain
 from ops.commands.printed import print_json
 from ops.commands.reach import RunningOn, asking, reach
 from ops.outlook import print_outlook
-from worker.db.outlook import Concerned
+from worker.db.clock.outlook import Concerned
 from worker.domain.outlook import What
 from worker.hub import Hub
-from worker.services.outlook import foretell, foretell_day
+from worker.services.clock.outlook import foretell, foretell_day
 
 DAYS = 90
 LISTED = 20

@@ -16,11 +16,11 @@ from ops.commands.operated import Provider, known_provider, moment, operated, re
 from ops.commands.options import AsJson, complain
 from ops.commands.printed import print_json, table, to_the_minute, to_the_second
 from ops.commands.reach import RunningOn, asking, reach
-from worker.db import dead_letters as rows
-from worker.db.dead_letters import Attempt, Choice, DeadLetter, Group
 from worker.db.engine import transact
+from worker.db.sharing import dead_letters as rows
+from worker.db.sharing.dead_letters import Attempt, Choice, DeadLetter, Group
 from worker.hub import Hub
-from worker.services import dead_letters as service
+from worker.services.sharing import dead_letters as service
 
 LISTED = 20
 STILL = {

@@ -27,7 +27,7 @@ def operated() -> Iterator[Hub]:
     """
     log.configure()  # to standard error: standard output is for results
     try:
-        hub = make_hub(settings(), send_kick=lambda provider: hub.live.end_kick(provider))
+        hub = make_hub(settings(), send_wake_up=lambda provider: hub.live.wake_ups.end(provider))
     except TariffsError as error:
         raise SettingsError(f"PERMIT_HUB_TARIFFS is wrong: {error}") from None
     try:

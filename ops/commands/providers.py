@@ -10,9 +10,9 @@ from ops.commands.operated import Provider, known_provider, moment, operated, re
 from ops.commands.options import AsJson, complain
 from ops.commands.printed import print_json
 from ops.commands.reach import RunningOn, asking, reach
-from worker.db import providers
 from worker.db.engine import transact
-from worker.services import doubt
+from worker.db.sharing import providers
+from worker.services.sharing import invalidate
 
 
 def pause(provider: Provider, data: RunningOn = None, as_json: AsJson = False) -> None:
@@ -53,7 +53,7 @@ def reaffirm(
         if start > datetime.now(UTC):
             complain(f"{start.isoformat()} is yet to come: nothing was confirmed since.")
             raise typer.Exit(2)
-        count = tally(doubt.reaffirm(hub, name, start), "doubting")
+        count = tally(invalidate.reaffirm(hub, name, start), "invalidating")
     _answer(as_json, provider, {"shares": count}, f"{count:,} to be sent again")
 
 

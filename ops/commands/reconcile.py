@@ -16,18 +16,18 @@ from ops.commands.operated import INTERRUPTED, Provider, known_provider, operate
 from ops.commands.options import AsJson, complain, messages
 from ops.commands.printed import print_json, table
 from ops.commands.reach import RunningOn, asking, reach
-from worker.db import reconciliations
 from worker.db import status as backlog
 from worker.db.engine import transact
-from worker.db.reconciliations import Reconciliation
+from worker.db.sharing import reconciliations
+from worker.db.sharing.reconciliations import Reconciliation
 from worker.hub import Hub
-from worker.services.lane import STORE_REPLACED
-from worker.services.reconcile import TOO_MANY_ORPHANS, UNCONFIGURED
+from worker.services.sharing.lane import STORE_REPLACED
+from worker.services.sharing.reconcile import TOO_MANY_ORPHANS, UNCONFIGURED
 
 POLL_SECONDS = 0.2
 BEGIN_SECONDS = 30.0  # the sweep starts it within seconds, unless no worker takes from the queue `upkeep`
 BAR_WIDTH = 20
-OURS_ALONE = frozenset({"lease_id", "cursor", "looked_at", "shared_up_to"})  # of no use to anybody else
+OURS_ALONE = frozenset({"lease_id", "cursor", "position", "shared_up_to"})  # of no use to anybody else
 
 
 def reconcile(

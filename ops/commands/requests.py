@@ -18,9 +18,9 @@ from ops.commands.reach import RunningOn, asking, hub_client, reach
 from ops.requests import SHORTEST, document, print_list, print_one
 from schemas.jobs import Decision
 from schemas.validation import InvalidJobError, parse_job
-from worker.db import requests as rows
 from worker.db.engine import snapshot, transact
-from worker.db.requests import Request
+from worker.db.jobs import requests as rows
+from worker.db.jobs.requests import Request
 from worker.domain.permit import Status
 from worker.hub import Hub
 from worker.settings import settings

@@ -18,14 +18,14 @@ from ops.commands.printed import print_json, table, to_the_minute
 from ops.commands.reach import RunningOn, asking, reach
 from ops.served import QueueStatus
 from worker.db import status as backlog
-from worker.db import stuck
+from worker.db.clock import stuck
+from worker.db.clock.leftovers import FileRewrite, Problem
+from worker.db.clock.stuck import Kind, Stuck
+from worker.db.clock.ticks import Tick
 from worker.db.engine import make_engine, transact
-from worker.db.leftovers import FileRewrite, Problem
 from worker.db.status import ChannelStatus, ProviderStatus
-from worker.db.stuck import Kind, Stuck
-from worker.db.ticks import Tick
 from worker.domain.breaker import BreakerState
-from worker.services.stuck import asked
+from worker.services.clock.stuck import asked
 from worker.settings import settings
 
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds; each is used from twice its length on

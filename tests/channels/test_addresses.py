@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.channels.base import AddressRefusedError, AwayError, ChannelError, LaterError
+from integrations.channels.base import AddressRefusedError, ChannelError, LaterError, UnavailableError
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import MailServer
 from tests.channels.sending import post
@@ -72,7 +72,7 @@ def test_one_recipients_accent_does_not_take_the_channel_away_from_all(run: Run,
     others = send_to(run, make_access, "zoe@exemple.fr", "550 5.1.0 sender rejected", **UTF8)
 
     assert isinstance(error, LaterError)
-    assert isinstance(others, AwayError)
+    assert isinstance(others, UnavailableError)
 
 
 @pytest.mark.parametrize(

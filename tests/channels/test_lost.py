@@ -4,18 +4,18 @@ import asyncio
 
 import pytest
 
-from integrations.channels.base import AwayError, ChannelError, LaterError, UnclearError
+from integrations.channels.base import ChannelError, LaterError, NoticeUnclearError, UnavailableError
 from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import Fault, MailServer
 from tests.channels.sending import AT_ONCE, post, until
 
 STEPS = [
-    ("EHLO", AwayError),
-    ("MAIL", AwayError),
+    ("EHLO", UnavailableError),
+    ("MAIL", UnavailableError),
     ("RCPT", LaterError),  # the server was there a moment ago: it may be about this recipient
     ("DATA", LaterError),
-    ("END", UnclearError),
+    ("END", NoticeUnclearError),
 ]
 
 
@@ -39,7 +39,9 @@ def test_a_failure_is_unclear_once_the_message_was_sent_and_never_before(
     assert server.commands.count("MAIL") == (0 if step == "EHLO" else 1)  # nothing was tried again by itself
 
 
-@pytest.mark.parametrize(("step", "kind"), [(step, LaterError) for step, _ in STEPS[:-1]] + [("END", UnclearError)])
+@pytest.mark.parametrize(
+    ("step", "kind"), [(step, LaterError) for step, _ in STEPS[:-1]] + [("END", NoticeUnclearError)]
+)
 def test_a_deadline_leaves_a_doubt_only_once_the_message_was_sent(
     run: Run, make_access: MakeAccess, step: str, kind: type[ChannelError]
 ) -> None:
@@ -81,7 +83,7 @@ def test_a_server_that_is_not_there_is_away(run: Run, make_access: MakeAccess) -
 
     error = run(call())
 
-    assert (type(error), error.code) == (AwayError, "not_connected")
+    assert (type(error), error.code) == (UnavailableError, "not_connected")
 
 
 def test_a_server_that_does_not_greet_is_away(run: Run, make_access: MakeAccess) -> None:
@@ -93,7 +95,7 @@ def test_a_server_that_does_not_greet_is_away(run: Run, make_access: MakeAccess)
 
     error = run(call())
 
-    assert (type(error), error.code) == (AwayError, "timed_out")
+    assert (type(error), error.code) == (UnavailableError, "timed_out")
 
 
 def test_a_cancelled_notice_leaves_no_half_used_connection(run: Run, make_access: MakeAccess) -> None:
@@ -116,7 +118,7 @@ def test_what_is_sent_twice_is_told_for_one_by_its_id(run: Run, make_access: Mak
     async def lose() -> MailServer:
         async with post(make_access, patience=AT_ONCE) as sending:
             sending.server.plan("END", Fault.LOST)
-            assert isinstance(await sending.failure(), UnclearError)
+            assert isinstance(await sending.failure(), NoticeUnclearError)
             await sending.send()
             return sending.server
 

@@ -8,8 +8,8 @@ from playwright.sync_api import Page
 from integrations.channels.base import Notice
 from integrations.channels.wording import words
 from schemas.jobs import Language
-from tests.browsing import DESKTOP, PHONE, flaws
 from tests.channels.notices import EXPIRY, NOTICES
+from tests.support.browsing import DESKTOP, PHONE, flaws
 
 STOP_URL = "https://demo.example/rappels/arreter/7b0f1f0c-8f62-4d0c-8f0d-3c3f5c2f5a11"
 OF_WHOLE_PAGES = ("landmark-one-main: ", "region: ")  # the mail program's page has a main part of its own

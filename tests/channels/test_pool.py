@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from integrations.channels import pool
-from integrations.channels.base import AwayError, ChannelError, LaterError, UnclearError
+from integrations.channels.base import ChannelError, LaterError, NoticeUnclearError, UnavailableError
 from integrations.channels.message import compose
 from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
@@ -98,11 +98,11 @@ def test_a_kept_connection_that_turns_out_to_be_of_no_use_is_replaced(
     assert (len(server.taken), server.opened) == (2, 2)
 
 
-@pytest.mark.parametrize("kind", [AwayError, LaterError, UnclearError])
+@pytest.mark.parametrize("kind", [UnavailableError, LaterError, NoticeUnclearError])
 def test_a_notice_is_tried_once_more_at_most_and_never_after_data(
     run: Run, make_access: MakeAccess, kind: type[ChannelError]
 ) -> None:
-    step = {AwayError: "MAIL", LaterError: "DATA", UnclearError: "END"}[kind]
+    step = {UnavailableError: "MAIL", LaterError: "DATA", NoticeUnclearError: "END"}[kind]
 
     async def send() -> tuple[ChannelError, MailServer]:
         async with post(make_access) as sending:
@@ -114,7 +114,7 @@ def test_a_notice_is_tried_once_more_at_most_and_never_after_data(
     error, server = run(send())
 
     assert isinstance(error, kind)
-    assert server.commands.count("MAIL") == (2 if kind is AwayError else 1)
+    assert server.commands.count("MAIL") == (2 if kind is UnavailableError else 1)
 
 
 def test_a_recipient_who_is_refused_is_not_asked_for_twice(run: Run, make_access: MakeAccess) -> None:

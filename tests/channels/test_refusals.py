@@ -4,11 +4,11 @@ import pytest
 
 from integrations.channels.base import (
     AddressRefusedError,
-    AwayError,
     ChannelError,
     LaterError,
-    RefusedError,
-    UnclearError,
+    NoticeRefusedError,
+    NoticeUnclearError,
+    UnavailableError,
 )
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import MailServer
@@ -16,12 +16,12 @@ from tests.channels.notices import ADDRESS, NAME
 from tests.channels.sending import post, until
 
 CASES = [
-    ("EHLO", "550 go away", AwayError, "not_greeted"),
-    ("EHLO", "421 4.3.2 shutting down", AwayError, "unavailable"),
-    ("MAIL", "421 4.3.2 shutting down", AwayError, "unavailable"),
-    ("MAIL", "451 4.3.0 try later", AwayError, "sender_refused"),
-    ("MAIL", "550 5.7.1 you may not", AwayError, "sender_refused"),
-    ("MAIL", "354 what", AwayError, "sender_refused"),
+    ("EHLO", "550 go away", UnavailableError, "not_greeted"),
+    ("EHLO", "421 4.3.2 shutting down", UnavailableError, "unavailable"),
+    ("MAIL", "421 4.3.2 shutting down", UnavailableError, "unavailable"),
+    ("MAIL", "451 4.3.0 try later", UnavailableError, "sender_refused"),
+    ("MAIL", "550 5.7.1 you may not", UnavailableError, "sender_refused"),
+    ("MAIL", "354 what", UnavailableError, "sender_refused"),
     ("RCPT", "421 4.3.2 shutting down", LaterError, "unavailable"),
     ("RCPT", f"450 4.2.0 <{ADDRESS}>: greylisted", LaterError, "recipient_later"),
     ("RCPT", f"452 4.2.2 <{ADDRESS}>: full", LaterError, "recipient_later"),
@@ -36,19 +36,19 @@ CASES = [
     ("DATA", "421 4.3.2 shutting down", LaterError, "unavailable"),
     ("DATA", "451 4.3.0 try later", LaterError, "message_later"),
     ("DATA", "554 5.5.1 no", LaterError, "message_not_served"),
-    ("DATA", "552 too large", RefusedError, "message_refused"),
+    ("DATA", "552 too large", NoticeRefusedError, "message_refused"),
     ("DATA", "250 what", LaterError, "answer_unknown"),
-    ("MAIL", f"what <{ADDRESS}>", AwayError, "answer_unknown"),
+    ("MAIL", f"what <{ADDRESS}>", UnavailableError, "answer_unknown"),
     ("RCPT", f"what <{ADDRESS}>", LaterError, "answer_unknown"),
     ("DATA", f"what <{ADDRESS}>", LaterError, "answer_unknown"),
-    ("END", f"what <{ADDRESS}>", UnclearError, "answer_unknown"),
-    ("END", "354 what", UnclearError, "answer_unknown"),
+    ("END", f"what <{ADDRESS}>", NoticeUnclearError, "answer_unknown"),
+    ("END", "354 what", NoticeUnclearError, "answer_unknown"),
     ("END", "421 4.3.2 shutting down", LaterError, "unavailable"),
     ("END", "452 4.3.1 no space", LaterError, "message_later"),
     ("END", "554 5.7.1 refused by policy", LaterError, "message_not_served"),
     ("END", "550 no", LaterError, "message_not_served"),
-    ("END", "552 5.3.4 too large", RefusedError, "message_refused"),
-    ("END", f"554 5.6.0 <{ADDRESS}> would not like it", RefusedError, "message_refused"),
+    ("END", "552 5.3.4 too large", NoticeRefusedError, "message_refused"),
+    ("END", f"554 5.6.0 <{ADDRESS}> would not like it", NoticeRefusedError, "message_refused"),
 ]
 
 OURS = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integrations.channels.base import AwayError, ChannelError
+from integrations.channels.base import ChannelError, UnavailableError
 from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import PASSWORD, USER, Challenger, Fault, MailServer, knows
@@ -56,7 +56,7 @@ def test_a_wrong_certificate_is_refused(
 
     error, server = run(send())
 
-    assert (type(error), error.code) == (AwayError, "certificate_wrong")
+    assert (type(error), error.code) == (UnavailableError, "certificate_wrong")
     assert not {"MAIL", "AUTH"} & set(server.commands)
 
 
@@ -94,7 +94,7 @@ def test_without_starttls_nothing_is_sent_in_the_clear(run: Run, make_access: Ma
 
     error, server = run(send())
 
-    assert (type(error), error.code) == (AwayError, "starttls_not_offered")
+    assert (type(error), error.code) == (UnavailableError, "starttls_not_offered")
     assert server.commands == ["EHLO"]
 
 
@@ -110,7 +110,7 @@ def test_a_refused_starttls_ends_in_no_plain_conversation(
 
     error, server = run(send())
 
-    assert isinstance(error, AwayError)
+    assert isinstance(error, UnavailableError)
     assert server.commands == ["EHLO", "STARTTLS"]
 
 
@@ -123,7 +123,7 @@ def test_a_server_that_speaks_in_the_clear_is_not_spoken_to(
 
     error = run(send())
 
-    assert (type(error), error.code) == (AwayError, "tls_failed")
+    assert (type(error), error.code) == (UnavailableError, "tls_failed")
 
 
 def test_an_encrypted_server_reached_in_the_clear_is_away(
@@ -133,7 +133,7 @@ def test_an_encrypted_server_reached_in_the_clear_is_away(
         async with post(make_access, patience=Patience(open=0.3), options={"tls": authority.server()}) as sending:
             return await sending.failure()
 
-    assert isinstance(run(send()), AwayError)
+    assert isinstance(run(send()), UnavailableError)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_wrong_password_is_tried_once_and_never_shown(
 
     error, server, shown = run(send())
 
-    assert (type(error), error.code, error.status) == (AwayError, "unauthorised", 535)
+    assert (type(error), error.code, error.status) == (UnavailableError, "unauthorised", 535)
     assert server.commands.count("AUTH") == 1
     assert wrong not in f"{shown} {error!r} {vars(error)}"
     assert USER not in f"{error!r} {vars(error)}"
@@ -182,4 +182,4 @@ def test_a_server_that_nobody_can_sign_in_to_is_away(run: Run, make_access: Make
 
     error = run(send())
 
-    assert (type(error), error.code) == (AwayError, "sign_in_not_offered")
+    assert (type(error), error.code) == (UnavailableError, "sign_in_not_offered")

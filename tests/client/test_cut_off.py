@@ -8,7 +8,7 @@ from permit_hub_client import Hub
 
 from ops.embedded.servers import free_port
 from tests.client.conftest import OpenHub, ToyHub
-from tests.relay import relay
+from tests.support.relay import relay
 
 
 class OwnError(Exception):

@@ -17,8 +17,8 @@ from schemas import catalogue, events, history, plate_read, space
 from schemas.asyncapi import asyncapi_document
 from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, READ_PLATE
 from schemas.examples import CATALOGUE, EVENT, EXPORT, HISTORY, SPACE
-from worker.tasks.admission import Admission, RefusedMessage
-from worker.tasks.arguments import accepts
+from worker.tasks.broker.admission import Admission, RefusedMessage
+from worker.tasks.broker.arguments import accepts
 
 
 def _in_json(hint: Any) -> Any:

@@ -60,7 +60,7 @@ def test_a_document_is_asked_for_again(true_worker: TrueHub, hub: Hub) -> None:
 def test_an_unanswered_job_is_sent_after_two_seconds_and_four_more(
     true_worker: TrueHub, hub: Hub, database: Database
 ) -> None:
-    """The worker is away for a while: what was sent meanwhile is the same message, and is applied once."""
+    """The worker is unavailable for a while: what was sent meanwhile is the same message, and is applied once."""
     job = hub.job("consent.decide", **REFUSAL)
     true_worker.worker.send_signal(signal.SIGSTOP)
     try:

@@ -18,8 +18,8 @@ from schemas import jobs, receipts
 from schemas.asyncapi import asyncapi_document
 from schemas.examples import EXAMPLES, JOB_ID, PERMIT_ID, RECEIPT
 from schemas.validation import parse_job
-from worker.tasks.admission import Admission, RefusedMessage
-from worker.tasks.arguments import accepts
+from worker.tasks.broker.admission import Admission, RefusedMessage
+from worker.tasks.broker.arguments import accepts
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from worker.db import shares
 from worker.db.engine import transact
+from worker.db.sharing import shares
 from worker.domain.sharing import Urgency
 
 # Permit n of the one resident; each has a share at easypark, all of them due, routine and equally old.

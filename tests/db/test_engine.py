@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from worker.db.engine import AWAY, transact
+from worker.db.engine import UNAVAILABLE, transact
 
 PLATE = "EF-367-QS"
 ADD = text("INSERT INTO residents (resident_id) VALUES (:name)")
@@ -41,14 +41,14 @@ def test_one_of_two_in_a_deadlock_tries_again_and_both_succeed(engine):
     tries = {"r-1": 0, "r-2": 0}
 
     def lock_both(first: str, second: str) -> None:
-        def work(db):
+        def transaction(db):
             tries[first] += 1
             db.execute(LOCK, {"name": first})
             if tries[first] == 1:
                 both_hold_one.wait()
             db.execute(LOCK, {"name": second})
 
-        transact(engine, work)
+        transact(engine, transaction)
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(lock_both, "r-1", "r-2"), pool.submit(lock_both, "r-2", "r-1")]:
@@ -63,7 +63,7 @@ def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_
         sleep(0.3)
         db.execute(COUNT)
 
-    with pytest.raises(AWAY):
+    with pytest.raises(UNAVAILABLE):
         transact(engine, stand_still)
     assert transact(engine, lambda db: db.execute(COUNT).scalar_one()) == 0
 
@@ -81,12 +81,12 @@ def test_what_goes_on_failing_is_tried_no_more_than_twice(engine):
 
 
 def test_what_raises_leaves_nothing_behind(engine):
-    def work(db):
+    def transaction(db):
         db.execute(ADD, {"name": "r-1"})
         raise LookupError
 
     with pytest.raises(LookupError):
-        transact(engine, work)
+        transact(engine, transaction)
     assert transact(engine, lambda db: db.execute(COUNT).scalar_one()) == 0
 
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker.db import retention
+from worker.db.clock import retention
 from worker.db.engine import transact
 from worker.domain.history import Disclosed, Word, holdings
-from worker.domain.sharing import Outcome
+from worker.domain.sharing import RequestOutcome
 
 DAY = timedelta(days=1)
 SETTLE = timedelta(minutes=1)
@@ -53,7 +53,7 @@ def stored(database):
         found: Log = defaultdict(list)
         with database.connect() as db:
             for permit_id, provider, at, removal, version, outcomes, moments in db.execute(STORED):
-                said = tuple(Word(Outcome(one), moment) for one, moment in zip(outcomes, moments, strict=True))
+                said = tuple(Word(RequestOutcome(one), moment) for one, moment in zip(outcomes, moments, strict=True))
                 found[permit_id, provider].append(Disclosed(permit_id, provider, at, removal, version, said))
         return found
 
@@ -73,7 +73,7 @@ def put(at: datetime, *words: Word, permit: UUID, removal: bool = False, provide
 
 
 def confirmed(at: datetime) -> Word:
-    return Word(Outcome.CONFIRMED, at + timedelta(seconds=1))
+    return Word(RequestOutcome.CONFIRMED, at + timedelta(seconds=1))
 
 
 def held_and_removed(permit: UUID, at: datetime, **where: str) -> tuple[Disclosed, Disclosed]:
@@ -104,7 +104,7 @@ def test_a_removal_counts_from_its_confirmation(disclose, stored, purge, ended):
     permit = uuid4()
     disclose(
         put(BEFORE - DAY * 9, confirmed(BEFORE - DAY * 9), permit=permit),
-        put(BEFORE - DAY, Word(Outcome.CONFIRMED, ended), permit=permit, removal=True),
+        put(BEFORE - DAY, Word(RequestOutcome.CONFIRMED, ended), permit=permit, removal=True),
     )
     assert purge() == int(ended < BEFORE)
 
@@ -117,7 +117,7 @@ def test_what_is_held_to_this_day_is_kept_from_its_beginning(disclose, stored, p
 
 def test_what_surely_never_left_is_purged_also_while_the_provider_holds(disclose, stored, purge):
     permit, at = uuid4(), BEFORE - DAY * 900
-    never = Word(Outcome.NOT_SENT, at + DAY * 2)
+    never = Word(RequestOutcome.NOT_SENT, at + DAY * 2)
     disclose(put(at, confirmed(at), permit=permit), put(at + DAY, never, permit=permit))
     disclose(put(at + DAY * 3, confirmed(at + DAY * 3), permit=permit))
     assert purge() == 1
@@ -126,7 +126,7 @@ def test_what_surely_never_left_is_purged_also_while_the_provider_holds(disclose
 
 def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose, purge):
     permit, at = uuid4(), BEFORE - DAY * 9
-    stray = Word(Outcome.UNCLEAR, at + timedelta(seconds=5))
+    stray = Word(RequestOutcome.UNCLEAR, at + timedelta(seconds=5))
     removed = at + timedelta(seconds=30)  # the stray may arrive for a minute
     disclose(put(at, stray, permit=permit), put(removed, confirmed(removed), permit=permit, removal=True))
     assert purge() == 0
@@ -161,13 +161,13 @@ def _any_log(random: Random, permit: UUID) -> Iterator[Disclosed]:
         at += random.choice([timedelta(seconds=20), timedelta(minutes=5), DAY * 3])
         outcomes = random.choice(
             [
-                [Outcome.CONFIRMED],
-                [Outcome.CONFIRMED],
-                [Outcome.UNCLEAR],
-                [Outcome.UNCLEAR, Outcome.CONFIRMED],
-                [Outcome.NOT_SENT],
-                [Outcome.REJECTED],
-                [Outcome.LOST],
+                [RequestOutcome.CONFIRMED],
+                [RequestOutcome.CONFIRMED],
+                [RequestOutcome.UNCLEAR],
+                [RequestOutcome.UNCLEAR, RequestOutcome.CONFIRMED],
+                [RequestOutcome.NOT_SENT],
+                [RequestOutcome.REJECTED],
+                [RequestOutcome.LOST],
                 [],
             ]
         )

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from worker.db import requests
 from worker.db.engine import transact
+from worker.db.jobs import requests
 from worker.domain.permit import Status
 
 # Permit n of as many residents; every hundredth is under review, the later the lower its number.

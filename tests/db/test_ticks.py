@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from worker.db import ticks
+from worker.db.clock import ticks
 from worker.db.engine import transact
 
 

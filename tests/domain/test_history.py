@@ -9,16 +9,16 @@ import pytest
 from schemas.history import DecisionMade, History, PlateSince
 from schemas.jobs import ConsentChoice
 from worker.domain.history import Disclosed, Past, Word, holdings, make_history
-from worker.domain.sharing import Outcome
+from worker.domain.sharing import RequestOutcome
 
 PERMIT = UUID(int=1)
 EASYPARK, CITY, LEFT = "easypark", "city_hub", "a_provider_that_left"
 START = datetime(2024, 9, 16, 8, tzinfo=UTC)
 OLD, NEW = "AB-344-CD", "EF-367-QS"
-CONFIRMED, ACCEPTED, UNCLEAR = Outcome.CONFIRMED, Outcome.ACCEPTED, Outcome.UNCLEAR
-LOST, NOT_SENT, REJECTED = Outcome.LOST, Outcome.NOT_SENT, Outcome.REJECTED
+CONFIRMED, ACCEPTED, UNCLEAR = RequestOutcome.CONFIRMED, RequestOutcome.ACCEPTED, RequestOutcome.UNCLEAR
+LOST, NOT_SENT, REJECTED = RequestOutcome.LOST, RequestOutcome.NOT_SENT, RequestOutcome.REJECTED
 
-Said = tuple[Outcome, float]
+Said = tuple[RequestOutcome, float]
 Stretch = tuple[str | None, float, float | None, int | None]
 
 
@@ -55,7 +55,7 @@ def held(*disclosed: Disclosed, had: Sequence[PlateSince] = ONE_PLATE) -> list[S
 
 
 @pytest.mark.parametrize("outcome", [CONFIRMED, ACCEPTED, UNCLEAR, LOST, REJECTED])
-def test_whatever_may_have_reached_the_provider_begins_a_holding(outcome: Outcome) -> None:
+def test_whatever_may_have_reached_the_provider_begins_a_holding(outcome: RequestOutcome) -> None:
     assert held(put(1, (outcome, 2))) == [(OLD, 1, None, 1)]
 
 
@@ -79,7 +79,7 @@ def test_nothing_that_was_disclosed_makes_nothing() -> None:
 
 
 @pytest.mark.parametrize("outcome", [ACCEPTED, UNCLEAR, LOST, NOT_SENT])
-def test_a_removal_ends_a_holding_only_when_it_is_confirmed(outcome: Outcome) -> None:
+def test_a_removal_ends_a_holding_only_when_it_is_confirmed(outcome: RequestOutcome) -> None:
     tried = [put(1, (CONFIRMED, 2)), removal(3, (outcome, 4))]
     assert held(*tried) == [(OLD, 1, None, 1)]
     assert held(*tried, removal(6, (CONFIRMED, 7)), removal(8, (CONFIRMED, 9))) == [(OLD, 1, 7, 1)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.history import PlateSince
 from worker.domain import sharing
 from worker.domain.history import Disclosed, Word, holdings
-from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency
+from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
 
 PERMIT = UUID(int=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,12 +32,12 @@ STEPS = st.one_of(
     st.tuples(st.just("doubt"), st.none()),
 )
 OUTCOMES = {
-    "confirmed": Outcome.CONFIRMED,
-    "not_sent": Outcome.NOT_SENT,
-    "unclear": Outcome.UNCLEAR,
-    "applied_unclear": Outcome.UNCLEAR,
-    "late_unclear": Outcome.UNCLEAR,
-    "rejected": Outcome.REJECTED,
+    "confirmed": RequestOutcome.CONFIRMED,
+    "not_sent": RequestOutcome.NOT_SENT,
+    "unclear": RequestOutcome.UNCLEAR,
+    "applied_unclear": RequestOutcome.UNCLEAR,
+    "late_unclear": RequestOutcome.UNCLEAR,
+    "rejected": RequestOutcome.REJECTED,
 }
 
 
@@ -55,7 +55,7 @@ class World:
     held: str = ""
     requests: dict[UUID, tuple[datetime, str]] = field(default_factory=dict)
     open: list[UUID] = field(default_factory=list)
-    words: dict[UUID, dict[Outcome, datetime]] = field(default_factory=lambda: defaultdict(dict))
+    words: dict[UUID, dict[RequestOutcome, datetime]] = field(default_factory=lambda: defaultdict(dict))
     plates: list[PlateSince] = field(default_factory=list)
     strays: list[tuple[datetime, str]] = field(default_factory=list)  # until when they may be applied
     seen: list[tuple[datetime, str]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class World:
                 if self.now <= until:
                     self.held = stray
             case "doubt":
-                self.share = sharing.doubt(self.share, self.now, TIMING)
+                self.share = sharing.invalidate(self.share, self.now, TIMING)
         if self.held:
             self.seen.append((self.now, self.held))
 
@@ -91,7 +91,7 @@ class World:
         wanted = "" if self.share.parked else self.wanted
         before, self.share = self.share, sharing.claim(self.share, self.wanted.encode(), lease, self.now, TIMING)
         if before.lease_id is not None:
-            self.words[before.lease_id].setdefault(Outcome.UNCLEAR, self.now)
+            self.words[before.lease_id].setdefault(RequestOutcome.UNCLEAR, self.now)
         if self.share.lease_id == lease:
             assert self.share.claimed_hash == wanted.encode()
             self.requests[lease] = (self.now, wanted)

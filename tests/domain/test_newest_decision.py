@@ -6,7 +6,7 @@ import pytest
 
 from schemas.receipts import RefusalCode
 from worker.domain.consent import CLOCKS_APART, check_newer, counts_from
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 INSTANT, MINUTE = timedelta(microseconds=1), timedelta(minutes=1)
@@ -14,7 +14,7 @@ INSTANT, MINUTE = timedelta(microseconds=1), timedelta(minutes=1)
 
 @pytest.mark.parametrize("decided_at", [NOON, NOON - INSTANT, NOON - timedelta(days=400)])
 def test_an_allowance_that_is_no_newer_than_a_refusal_is_stale(decided_at):
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(JobRefusedError) as refused:
         check_newer(decided_at, NOON, NOON + MINUTE)
     assert (refused.value.code, refused.value.field) == (RefusalCode.CONSENT_STALE, "decided_at")
 
@@ -26,13 +26,13 @@ def test_a_newer_allowance_counts(refused_at):
 
 def test_an_allowance_from_a_clock_that_is_a_little_ahead_counts_as_made_now():
     check_newer(NOON + CLOCKS_APART, NOON - INSTANT, NOON)
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(JobRefusedError) as refused:
         check_newer(NOON + CLOCKS_APART, NOON, NOON)
     assert refused.value.code is RefusalCode.CONSENT_STALE
 
 
 def test_an_allowance_from_the_future_is_refused():
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(JobRefusedError) as refused:
         check_newer(NOON + CLOCKS_APART + INSTANT, None, NOON)
     assert (refused.value.code, refused.value.field) == (RefusalCode.INVALID_DATE, "decided_at")
 

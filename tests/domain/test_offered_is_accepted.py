@@ -12,11 +12,11 @@ from schemas.receipts import RefusalCode
 from schemas.space import ActionName
 from worker.domain import life
 from worker.domain.actions import actions
-from worker.domain.life import Change
+from worker.domain.life import Transition
 from worker.domain.pending import as_json, from_json
 from worker.domain.permit import Address, Permit, Status
 from worker.domain.plates import parse
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import in_order
 
@@ -28,7 +28,7 @@ HOMES = (
 PLATES = parse("GH-789-JK", "FR"), parse("GH-790-JK", "FR")
 NOT_OFFERED = {RefusalCode.ACTION_NOT_OFFERED, RefusalCode.NOT_AWAITING_PAYMENT}
 
-Attempt = Callable[[Permit, date, Tariffs], Change]
+Attempt = Callable[[Permit, date, Tariffs], Transition]
 
 RESIDENT: dict[ActionName, Attempt] = {
     ActionName.PAY: lambda permit, today, _: life.confirm_payment(
@@ -56,10 +56,10 @@ waits = st.one_of(st.integers(0, 40), st.integers(200, 500))
 profiles = st.sampled_from(["standard", "two_wheeler", "low_emission"])
 
 
-def accepted(attempt: Attempt, permit: Permit, today: date, tariffs: Tariffs) -> Change | None:
+def accepted(attempt: Attempt, permit: Permit, today: date, tariffs: Tariffs) -> Transition | None:
     try:
         return attempt(permit, today, tariffs)
-    except RefusedError as refused:
+    except JobRefusedError as refused:
         if refused.code in NOT_OFFERED:
             return None
         raise

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.receipts import RefusalCode
 from worker.domain.plate_looks import is_unusual, shown
 from worker.domain.plates import MAX_LENGTH, division, parse, plate_key
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 
 KEY = b"k" * 32
 LETTERS, DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
@@ -131,7 +131,7 @@ def test_one_other_letter_or_digit_is_another_plate(plate: str, place: int, othe
 def test_a_plate_as_it_is_shown_reads_as_the_same_plate(raw: str, country: str):
     try:
         plate = parse(raw, country)
-    except RefusedError:
+    except JobRefusedError:
         return
     again = parse(shown(plate), country)
     assert (again.normalised, plate_key(again, KEY)) == (plate.normalised, plate_key(plate, KEY))
@@ -266,6 +266,6 @@ def test_a_plate_that_is_odd_for_its_country_or_may_be_two_is_asked_about(raw: s
 @pytest.mark.parametrize(("raw", "code"), [("X" * 21, RefusalCode.TOO_LONG), (" - ", RefusalCode.INVALID_VALUE)])
 def test_length_is_counted_without_separators(raw: str, code: RefusalCode):
     assert parse("-X-" * 20, "SE").normalised == "X" * 20
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         parse(raw, "SE")
     assert (caught.value.code, caught.value.field) == (code, "plate.raw")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.receipts import RefusalCode
 from worker.domain.plates import MAX_LENGTH, Plate, PlateKind, kind, parse, plate_key
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 
 KEY = b"k" * 32
 LETTERS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -24,7 +24,7 @@ siv_pairs = st.text(SIV_LETTERS, min_size=2, max_size=2).filter(lambda pair: pai
 def parse_or_none(raw: str) -> Plate | None:
     try:
         return parse(raw, "FR")
-    except RefusedError as refused:
+    except JobRefusedError as refused:
         if refused.field == "plate.raw" and refused.code in (RefusalCode.INVALID_VALUE, RefusalCode.TOO_LONG):
             return None
         raise
@@ -157,6 +157,6 @@ def test_what_no_plate_can_have_is_refused(raw: str) -> None:
 @given(spellings)
 def test_a_refusal_and_a_repr_show_no_plate(spelling: str) -> None:
     assert repr(parse(spelling, "FR")) == str(parse(spelling, "FR")) == "Plate(country='FR')"
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         parse(f"{spelling}<", "FR")
     assert str(caught.value) == "invalid_value (plate.raw)"

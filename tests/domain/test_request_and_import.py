@@ -9,10 +9,10 @@ from schemas.events import EventType
 from schemas.jobs import ImportedStatus, Verified
 from schemas.receipts import RefusalCode
 from worker.domain import life
-from worker.domain.life import Change
+from worker.domain.life import Transition
 from worker.domain.permit import Address, NewTerm, Permit, Status, Term
 from worker.domain.plates import parse
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.tariffs import Tariffs
 
 TODAY = date(2024, 9, 16)
@@ -21,7 +21,7 @@ HOME = Address("75114_1834_00010", "10 rue Example, 75014 Paris")
 BOTH = Verified(residence=True, vehicle=True)
 
 
-def request(tariffs: Tariffs, *, profile: str = "standard", years: int = 1, verified: Verified = BOTH) -> Change:
+def request(tariffs: Tariffs, *, profile: str = "standard", years: int = 1, verified: Verified = BOTH) -> Transition:
     return life.request(
         permit_id=UUID(int=1),
         resident_id="resident-1",
@@ -90,7 +90,7 @@ def test_a_free_request_under_review_is_active_once_approved(tariffs: Tariffs) -
 
 @pytest.mark.parametrize(("profile", "years", "field"), [("lorry", 1, "profile"), ("standard", 2, "years")])
 def test_a_request_without_a_tariff_is_refused(tariffs: Tariffs, profile: str, years: int, field: str) -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         request(tariffs, profile=profile, years=years)
     assert (caught.value.code, caught.value.field) == (RefusalCode.UNKNOWN_TARIFF, field)
 
@@ -130,19 +130,19 @@ def test_import_keeps_the_status(status: ImportedStatus) -> None:
     ],
 )
 def test_import_refuses_terms_that_cannot_be(terms: tuple[Term, ...]) -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         imported(*terms)
     assert (caught.value.code, caught.value.field) == (RefusalCode.INVALID_DATE, "terms")
 
 
 def test_import_refuses_an_active_permit_without_a_term() -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         imported()
     assert (caught.value.code, caught.value.field) == (RefusalCode.MISSING_FIELD, "terms")
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
 def test_import_refuses_a_request_of_another_age(day: date) -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         imported(year(2024), requested_on=day)
     assert (caught.value.code, caught.value.field) == (RefusalCode.INVALID_DATE, "requested_on")

@@ -6,7 +6,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency, claim, doubt, record, want
+from worker.domain.sharing import (
+    NOTHING,
+    RequestOutcome,
+    Result,
+    Share,
+    Timing,
+    Urgency,
+    claim,
+    invalidate,
+    record,
+    want,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TIMING = Timing(lease=timedelta(seconds=7), settle=timedelta(seconds=60))
@@ -19,7 +30,7 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def send(share: Share, wanted: bytes, outcome: Outcome, seconds: float) -> Share:
+def send(share: Share, wanted: bytes, outcome: RequestOutcome, seconds: float) -> Share:
     """Want something, claim it and record how it ended, all at one moment."""
     lease = uuid4()
     claimed = claim(want(share, Urgency.CONSENT, at(seconds)), wanted, lease, at(seconds), TIMING)
@@ -29,39 +40,39 @@ def send(share: Share, wanted: bytes, outcome: Outcome, seconds: float) -> Share
 
 @pytest.fixture
 def held():
-    return send(Share(due_at=NOW), PUT, Outcome.CONFIRMED, 0)
+    return send(Share(due_at=NOW), PUT, RequestOutcome.CONFIRMED, 0)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNCLEAR, Outcome.LOST])
+@pytest.mark.parametrize("outcome", [RequestOutcome.UNCLEAR, RequestOutcome.LOST])
 def test_a_removal_after_an_unclear_removal_is_settled_at_once(held, outcome):
-    share = send(send(held, NOTHING, outcome, 0), NOTHING, Outcome.CONFIRMED, 1)
+    share = send(send(held, NOTHING, outcome, 0), NOTHING, RequestOutcome.CONFIRMED, 1)
     assert (share.holds, share.confirmed_hash, share.confirmed_at) == (False, NOTHING, at(1))
     assert share.confirmed_version == share.wanted_version
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNCLEAR, Outcome.LOST])
+@pytest.mark.parametrize("outcome", [RequestOutcome.UNCLEAR, RequestOutcome.LOST])
 def test_a_removal_after_an_unclear_put_is_provisional_for_t(held, outcome):
     astray = send(held, b"another", outcome, 0)
-    assert send(astray, NOTHING, Outcome.CONFIRMED, 59).holds is None
-    assert send(astray, NOTHING, Outcome.CONFIRMED, 60).holds is False
+    assert send(astray, NOTHING, RequestOutcome.CONFIRMED, 59).holds is None
+    assert send(astray, NOTHING, RequestOutcome.CONFIRMED, 60).holds is False
 
 
 @pytest.mark.parametrize("stray", [PUT, NOTHING])
 def test_a_put_after_any_stray_is_provisional_for_t(held, stray):
-    astray = send(held, b"another" if stray is PUT else stray, Outcome.UNCLEAR, 0)
-    assert send(astray, PUT, Outcome.CONFIRMED, 59).holds is None
-    assert send(astray, PUT, Outcome.CONFIRMED, 60).holds is True
+    astray = send(held, b"another" if stray is PUT else stray, RequestOutcome.UNCLEAR, 0)
+    assert send(astray, PUT, RequestOutcome.CONFIRMED, 59).holds is None
+    assert send(astray, PUT, RequestOutcome.CONFIRMED, 60).holds is True
 
 
 def test_a_put_within_t_of_a_removal_that_is_settled_is_provisional(held):
-    removed = send(send(held, NOTHING, Outcome.UNCLEAR, 0), NOTHING, Outcome.CONFIRMED, 1)
-    share = send(removed, PUT, Outcome.CONFIRMED, 2)
+    removed = send(send(held, NOTHING, RequestOutcome.UNCLEAR, 0), NOTHING, RequestOutcome.CONFIRMED, 1)
+    share = send(removed, PUT, RequestOutcome.CONFIRMED, 2)
     assert (share.holds, share.due_at) == (None, at(60))
-    assert send(share, PUT, Outcome.CONFIRMED, 60).holds is True
+    assert send(share, PUT, RequestOutcome.CONFIRMED, 60).holds is True
 
 
 def test_what_is_known_to_be_removed_is_not_removed_again_beside_a_stray_removal(held):
-    removed = send(send(held, NOTHING, Outcome.UNCLEAR, 0), NOTHING, Outcome.CONFIRMED, 1)
+    removed = send(send(held, NOTHING, RequestOutcome.UNCLEAR, 0), NOTHING, RequestOutcome.CONFIRMED, 1)
     again = claim(want(removed, Urgency.CONSENT, at(2)), NOTHING, lease := uuid4(), at(2), TIMING)
     assert again.lease_id != lease
     assert (again.holds, again.confirmed_version) == (False, again.wanted_version)
@@ -69,68 +80,68 @@ def test_what_is_known_to_be_removed_is_not_removed_again_beside_a_stray_removal
 
 
 def test_unclear_removals_neither_shorten_nor_lengthen_the_time_of_a_put_before_them(held):
-    share = send(held, b"another", Outcome.UNCLEAR, 0)
+    share = send(held, b"another", RequestOutcome.UNCLEAR, 0)
     for seconds in range(10, 60, 10):
-        share = send(share, NOTHING, Outcome.UNCLEAR, seconds)
-        assert send(share, NOTHING, Outcome.CONFIRMED, seconds + 1).holds is None
-    assert send(share, NOTHING, Outcome.CONFIRMED, 60).holds is False
-    assert send(share, PUT, Outcome.CONFIRMED, 60).due_at == at(50 + 60)
+        share = send(share, NOTHING, RequestOutcome.UNCLEAR, seconds)
+        assert send(share, NOTHING, RequestOutcome.CONFIRMED, seconds + 1).holds is None
+    assert send(share, NOTHING, RequestOutcome.CONFIRMED, 60).holds is False
+    assert send(share, PUT, RequestOutcome.CONFIRMED, 60).due_at == at(50 + 60)
 
 
 @pytest.mark.parametrize(("lost", "settled"), [(NOTHING, False), (PUT, None)])
 def test_a_lease_that_expires_leaves_behind_what_it_was_for(lost, settled):
     claimed = claim(Share(due_at=NOW, wanted_version=1, confirmed_hash=None), lost, uuid4(), NOW, TIMING)
-    assert send(claimed, NOTHING, Outcome.CONFIRMED, 7).holds is settled
-    assert send(claimed, b"another", Outcome.CONFIRMED, 7).holds is None
+    assert send(claimed, NOTHING, RequestOutcome.CONFIRMED, 7).holds is settled
+    assert send(claimed, b"another", RequestOutcome.CONFIRMED, 7).holds is None
 
 
 @pytest.mark.parametrize(("kind", "settled"), [(NOTHING, False), (PUT, None)])
 def test_an_operation_that_is_overdue_leaves_behind_what_it_was_for(kind, settled):
     share = claim(Share(due_at=NOW, wanted_version=1, confirmed_hash=None), kind, lease := uuid4(), NOW, TIMING)
-    share = record(share, lease, Result(Outcome.ACCEPTED, operation="an operation"), NOW, TIMING)
+    share = record(share, lease, Result(RequestOutcome.ACCEPTED, operation="an operation"), NOW, TIMING)
     share = claim(want(share, Urgency.CONSENT, at(61)), NOTHING, lease := uuid4(), at(61), TIMING)
-    share = record(share, lease, Result(Outcome.ACCEPTED, operation="an operation"), at(61), TIMING)
+    share = record(share, lease, Result(RequestOutcome.ACCEPTED, operation="an operation"), at(61), TIMING)
     assert share.operation is None
-    assert send(share, NOTHING, Outcome.CONFIRMED, 62).holds is settled
+    assert send(share, NOTHING, RequestOutcome.CONFIRMED, 62).holds is settled
 
 
 def test_the_removal_of_what_is_parked_is_one(held):
-    parked = send(held, b"another", Outcome.REJECTED, 0)
+    parked = send(held, b"another", RequestOutcome.REJECTED, 0)
     assert parked.parked
     share = claim(parked, b"another", lease := uuid4(), at(1), TIMING)
-    share = record(share, lease, Result(Outcome.UNCLEAR), at(1), TIMING)
+    share = record(share, lease, Result(RequestOutcome.UNCLEAR), at(1), TIMING)
     share = claim(share, b"another", lease := uuid4(), at(2), TIMING)
-    share = record(share, lease, Result(Outcome.CONFIRMED), at(2), TIMING)
+    share = record(share, lease, Result(RequestOutcome.CONFIRMED), at(2), TIMING)
     assert (share.holds, bool(share.parked)) == (False, True)
 
 
 def test_a_record_without_its_lease_counts_as_a_put(held):
-    removed = send(held, NOTHING, Outcome.CONFIRMED, 0)
-    share = record(removed, LATE, Result(Outcome.UNCLEAR), at(1), TIMING)
-    assert send(share, NOTHING, Outcome.CONFIRMED, 2).holds is None
-    assert send(share, NOTHING, Outcome.CONFIRMED, 61).holds is False
+    removed = send(held, NOTHING, RequestOutcome.CONFIRMED, 0)
+    share = record(removed, LATE, Result(RequestOutcome.UNCLEAR), at(1), TIMING)
+    assert send(share, NOTHING, RequestOutcome.CONFIRMED, 2).holds is None
+    assert send(share, NOTHING, RequestOutcome.CONFIRMED, 61).holds is False
 
 
-def test_a_doubt_makes_a_removal_provisional_that_is_under_way(held):
+def test_invalidating_makes_a_removal_under_way_provisional(held):
     claimed = claim(want(held, Urgency.CONSENT, at(0)), NOTHING, lease := uuid4(), at(0), TIMING)
-    share = record(doubt(claimed, at(1), TIMING), lease, Result(Outcome.CONFIRMED), at(2), TIMING)
+    share = record(invalidate(claimed, at(1), TIMING), lease, Result(RequestOutcome.CONFIRMED), at(2), TIMING)
     assert share.holds is None
-    assert send(share, NOTHING, Outcome.CONFIRMED, 61).holds is False
+    assert send(share, NOTHING, RequestOutcome.CONFIRMED, 61).holds is False
 
 
 @pytest.mark.parametrize("astray", [False, True])
 def test_a_doubt_with_nothing_under_way_leaves_the_next_confirmation_final(held, astray):
     if astray:  # a removal, which is still on its way
-        held = send(held, NOTHING, Outcome.UNCLEAR, 0)
-    removed = send(held, NOTHING, Outcome.CONFIRMED, 1)
-    doubted = doubt(removed, at(2), TIMING)
-    assert doubted.holds is None
-    assert send(doubted, NOTHING, Outcome.CONFIRMED, 3).holds is False
+        held = send(held, NOTHING, RequestOutcome.UNCLEAR, 0)
+    removed = send(held, NOTHING, RequestOutcome.CONFIRMED, 1)
+    invalidated = invalidate(removed, at(2), TIMING)
+    assert invalidated.holds is None
+    assert send(invalidated, NOTHING, RequestOutcome.CONFIRMED, 3).holds is False
 
 
 def test_a_shorter_t_does_not_shorten_the_time_of_what_is_astray(held):
-    astray = send(held, b"another", Outcome.UNCLEAR, 0)
+    astray = send(held, b"another", RequestOutcome.UNCLEAR, 0)
     shorter = replace(TIMING, settle=timedelta(seconds=10))
     share = claim(want(astray, Urgency.CONSENT, at(1)), b"a third", lease := uuid4(), at(1), shorter)
-    share = record(share, lease, Result(Outcome.UNCLEAR), at(1), shorter)
-    assert send(share, NOTHING, Outcome.CONFIRMED, 59).holds is None
+    share = record(share, lease, Result(RequestOutcome.UNCLEAR), at(1), shorter)
+    assert send(share, NOTHING, RequestOutcome.CONFIRMED, 59).holds is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.receipts import RefusalCode
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.tariffs import Tariffs, TariffsError, load
 from worker.settings import DEFAULT_TARIFFS
 
@@ -38,7 +38,7 @@ def test_the_windows_that_ship(tariffs: Tariffs) -> None:
     ("profile", "years", "field"), [("lorry", 1, "profile"), ("standard", 2, "years"), ("", 0, "profile")]
 )
 def test_an_unknown_tariff_is_refused_by_its_field(tariffs: Tariffs, profile: str, years: int, field: str) -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         tariffs.price_cents(profile, years)
     assert (caught.value.code, caught.value.field) == (RefusalCode.UNKNOWN_TARIFF, field)
 

@@ -9,10 +9,10 @@ from schemas.events import EventType
 from schemas.receipts import RefusalCode
 from schemas.space import CardStatus
 from worker.domain import life
-from worker.domain.life import Change
+from worker.domain.life import Transition
 from worker.domain.permit import Address, NewAddress, NewTerm, Permit, Status, Term
 from worker.domain.plates import parse
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.tariffs import Tariffs
 
 MakePermit = Callable[..., Permit]
@@ -43,7 +43,7 @@ STATES: dict[str, dict[str, object]] = {
     "ended": {"status": Status.ENDED, "terms": RUNNING},
 }
 
-TRANSITIONS: dict[str, Callable[[Permit, Tariffs], Change]] = {
+TRANSITIONS: dict[str, Callable[[Permit, Tariffs], Transition]] = {
     "approve": lambda permit, tariffs: life.approve(permit, TODAY, tariffs),
     "reject": lambda permit, _: life.reject(permit, "no proof"),
     "confirm_payment": lambda permit, _: life.confirm_payment(permit, PRICE, TODAY),
@@ -96,7 +96,7 @@ OFFERED = {
 
 
 def refusal(call: Callable[[], object]) -> tuple[RefusalCode, str | None]:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(JobRefusedError) as caught:
         call()
     return caught.value.code, caught.value.field
 

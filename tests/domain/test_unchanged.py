@@ -12,7 +12,7 @@ from worker.domain import life
 from worker.domain.addresses import Difference, difference
 from worker.domain.permit import Address, Term
 from worker.domain.plates import parse
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 
 LAPSED = (Term(date(2024, 2, 28), date(2025, 2, 28)),)
 TODAY = date(2025, 3, 1)
@@ -34,7 +34,7 @@ def moved(make_permit, tariffs, address, zones):
     ],
 )
 def test_the_address_that_a_permit_has_is_refused(make_permit, tariffs, label):
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(JobRefusedError) as refused:
         moved(make_permit, tariffs, Address(HERE.ban_id, label), ("14B", "14A", "14A"))
     assert (refused.value.code, refused.value.field) == (RefusalCode.ADDRESS_UNCHANGED, "address")
 
@@ -89,7 +89,7 @@ def test_a_place_is_another_only_if_identifier_and_words_or_zones_are(new, zones
 )
 def test_the_vehicle_that_a_permit_has_is_refused(make_permit, tariffs, known, typed, country):
     permit = make_permit(plate=parse(known, country))
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(JobRefusedError) as refused:
         life.change_vehicle(permit, parse(typed, country), TODAY, tariffs)
     assert (refused.value.code, refused.value.field) == (RefusalCode.VEHICLE_UNCHANGED, "plate")
 

@@ -1,4 +1,4 @@
-"""A database that is away for some seconds: jobs wait for it, and nothing is lost."""
+"""A database that is unavailable for some seconds: jobs wait for it, and nothing is lost."""
 
 import time
 from collections.abc import Callable

@@ -9,7 +9,7 @@ import psutil
 
 from tests.faults.harness import Stack, eventually
 from tests.faults.people import NOWHERE, holders, people
-from worker.tasks.watchdog import Limits
+from worker.tasks.process.watchdog import Limits
 
 Note = Callable[[str, object], None]
 AWAY_SECONDS = Limits().computing + 10

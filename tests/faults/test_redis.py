@@ -1,4 +1,4 @@
-"""Redis that loses everything, or is away: the database has it all, and readers never see a change undone."""
+"""Redis that loses everything, or is unavailable: the database has it all, and readers never see a change undone."""
 
 import json
 import threading

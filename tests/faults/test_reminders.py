@@ -1,4 +1,4 @@
-"""Reminders through a mail server that is away, slow or puts off, and from workers that are killed."""
+"""Reminders through a mail server that is unavailable, slow or puts off, and from workers that are killed."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,7 +8,7 @@ import pytest
 from ops.canary import Canary
 from tests.faults.harness import Stack, eventually
 from tests.faults.people import NOWHERE, Person, holders, people
-from tests.post_office import PostOffice
+from tests.support.post_office import PostOffice
 
 WORKER = "remind"
 STATE = "SELECT state, code, doubts FROM reminders WHERE permit_id = %s"
@@ -121,7 +121,9 @@ def test_a_mail_server_that_is_away_costs_nobody_their_reminder_and_none_a_secon
     reminded(stack, person)
     eventually(lambda: (state(stack, person) or ("", None, 1))[1] is not None, "the attempt that found nobody")
     assert state(stack, person) == ("due", "not_connected", 0)
-    eventually(lambda: stack.scalar("SELECT problem FROM channels") == "not_connected", "the channel known to be away")
+    eventually(
+        lambda: stack.scalar("SELECT problem FROM channels") == "not_connected", "the channel known to be unavailable"
+    )
     post_office.open()
     settled(stack, person, "sent")
     assert len(post_office.to(person.email)) == 1

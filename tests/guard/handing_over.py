@@ -15,8 +15,8 @@ from kombu import Connection, Consumer, Exchange, Queue
 from kombu.asynchronous import Hub
 
 from schemas.receipts import RefusalCode
-from tests.relay import hand_on, serving
-from worker.tasks.transport import GuardedTransport
+from tests.support.relay import hand_on, serving
+from worker.tasks.broker.transport import GuardedTransport
 
 PREFIX = "handing-over:"
 QUEUE = "consent"

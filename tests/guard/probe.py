@@ -12,7 +12,7 @@ import worker.log  # noqa: F401 - answers Celery's signal to set up logging
 from worker.settings import settings
 from worker.tasks import hub
 
-app = Celery("probe", task_cls="worker.tasks.base:HubTask")
+app = Celery("probe", task_cls="worker.tasks.process.base:HubTask")
 app.config_from_object("celeryconfig")
 app.conf.imports = tuple(name for name in app.conf.imports if name != "worker.tasks.jobs")  # it has no database
 app.conf.task_routes = {"probe.*": {"queue": "jobs"}} | app.conf.task_routes

@@ -2,7 +2,7 @@
 
 from probe import app
 
-from worker.tasks.onlooking import look_on
+from worker.tasks.broker.flower_transport import look_on
 
 __all__ = ["app"]
 

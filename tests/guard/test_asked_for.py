@@ -8,8 +8,8 @@ from celery import Celery
 from schemas.asyncapi_messages import ASKED, MAKE_CATALOGUE, MAKE_HISTORY, PUBLISH_SPACE, READ_PLATE
 from tests.guard.harness import Raw
 from worker.tasks import space
-from worker.tasks.admission import MAX_ID_LENGTH, Admission, RefusedMessage
-from worker.tasks.arguments import Accepts, accepts
+from worker.tasks.broker.admission import MAX_ID_LENGTH, Admission, RefusedMessage
+from worker.tasks.broker.arguments import Accepts, accepts
 
 WITH_TEXT = (PUBLISH_SPACE, MAKE_HISTORY, READ_PLATE)
 EMBED: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None}

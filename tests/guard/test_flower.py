@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from ops.embedded.servers import free_port
 from tests.guard.harness import HASH_KEY, Worker, eventually
 from tests.guard.poison import SECRET
-from worker.tasks.admission import REDACTED
-from worker.tasks.events import HIDDEN, SHOWN, rebuild, seal
+from worker.tasks.broker.admission import REDACTED
+from worker.tasks.broker.events import HIDDEN, SHOWN, rebuild, seal
 
 CHANNEL = "/0.celeryev/{}"
 KEY = HASH_KEY.encode()

@@ -8,7 +8,7 @@ import pytest
 from schemas.jobs import Queue
 from tests.guard.harness import Raw, Worker, eventually
 from tests.guard.poison import EMBED, POISON, SECRET
-from worker.tasks.arguments import PARTS
+from worker.tasks.broker.arguments import PARTS
 
 WRITTEN_BY_WEB_APPS = [*Queue]
 TASK_ID = "0f9b4c1e-6a52-4e0c-9f3d-7b1d2c8e4a55"

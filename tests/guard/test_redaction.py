@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import redis.client
 
-import worker.tasks.redaction  # noqa: F401 - connects what is tested here
+import worker.tasks.process.redaction  # noqa: F401 - connects what is tested here
 from tests.guard.harness import Raw, Worker, eventually
 from tests.guard.poison import EMBED, SECRET
 

@@ -8,9 +8,9 @@ from kombu.message import Message
 
 from schemas.receipts import RefusalCode
 from tests.guard.poison import SECRET
-from worker.tasks.admission import REDACTED
-from worker.tasks.base import HubTask
-from worker.tasks.redaction import HubRequest
+from worker.tasks.broker.admission import REDACTED
+from worker.tasks.process.base import HubTask
+from worker.tasks.process.redaction import HubRequest
 
 ID = "5d2f1c58-7a57-4a86-9a5f-3b0f0a1c2d3e"
 

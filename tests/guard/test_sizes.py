@@ -12,9 +12,9 @@ from schemas.jobs import KINDS, LARGEST_JOB, MAX_JOB_BYTES, QUEUES, Queue
 from tests.guard.harness import Raw
 from tests.guard.largest import largest
 from tests.guard.poison import EMBED
-from worker.tasks.admission import MAX_CONTAINERS, Admission, RefusedMessage
-from worker.tasks.arguments import accepts
-from worker.tasks.wire import CALL_BYTES, ENVELOPE_BYTES, largest_message
+from worker.tasks.broker.admission import MAX_CONTAINERS, Admission, RefusedMessage
+from worker.tasks.broker.arguments import accepts
+from worker.tasks.broker.wire import CALL_BYTES, ENVELOPE_BYTES, largest_message
 
 KIND = {Queue.CONSENT: "consent.decide", Queue.JOBS: "permit.cancel", Queue.BULK: "permit.import"}
 WORST = "😀"  # takes most bytes: 12 once escaped, 14 escaped again

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from worker.tasks.taken import Source, TakenMessages
+from worker.tasks.broker.taken import Source, TakenMessages
 
 JOBS, CONSENT = Source("jobs", "jobs"), Source("consent", "consent")
 ENTRIES, INDEX = "taken", "taken_index"
@@ -102,7 +102,7 @@ def test_what_was_put_back_or_forgotten_is_not_put_back_again(place: Place) -> N
     place.push(b"one", b"two")
     place.taken.take("one", 1, [JOBS])
     place.taken.take("two", 1, [JOBS])
-    place.taken.forget("two")
+    place.taken.drop("two")
     for tag in ("one", "one", "two"):
         assert place.taken.put_back_first(tag) is None
     assert (place.waiting(), place.noted()) == ([b"one"], {})

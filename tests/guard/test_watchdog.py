@@ -12,13 +12,13 @@ import psutil
 import pytest
 
 from tests.guard.harness import ROOT, eventually
-from worker.tasks.watchdog import Limits, Silence
+from worker.tasks.process.watchdog import Limits, Silence
 
 LIMITS = Limits(computing=2, processor=0.2, waiting=5)
 
 LOOP = f"""
 import os, re, sys, threading, time
-from worker.tasks.watchdog import Limits, Watchdog
+from worker.tasks.process.watchdog import Limits, Watchdog
 
 watchdog = Watchdog({LIMITS!r})
 if os.fork() == 0:  # its pool

@@ -14,10 +14,10 @@ from integrations.base import Change, Operation
 from integrations.easypark.adapter import Access, EasyPark
 from schemas.shared import SharedPermit, Validity
 from tests.integrations.subjects import PARIS
-from worker.db.shares import ShareKey
+from worker.db.sharing.shares import ShareKey
 from worker.domain.sharing import Urgency
-from worker.services.claim import Claimed
-from worker.services.exchange import exchange
+from worker.services.sharing.claim import ClaimedShare
+from worker.services.sharing.exchange import exchange
 
 SECONDS = 1.0  # until the deadline
 
@@ -38,11 +38,11 @@ class Freezing(EasyPark):
         return await super().send(change)
 
 
-def claimed(number: int) -> Claimed:
+def claimed(number: int) -> ClaimedShare:
     """Return a put."""
     days = Validity(date(2024, 1, 1), date(2024, 12, 31))
     permit = SharedPermit(uuid4(), f"AA{number:03}AA", "FR", ("75014_A",), "resident", days)
-    return Claimed(
+    return ClaimedShare(
         key=ShareKey(uuid4(), "easypark"),
         lease_id=uuid4(),
         disclosure_id=uuid4(),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from integrations.errors import FailureCode, ProviderError
-from integrations.http import Answer, Authorisation, ProviderClient
+from integrations.http import Authorisation, ProviderClient, Response
 from integrations.settings import ProviderSettings
 
 Respond = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
@@ -124,10 +124,10 @@ def always(data: bytes) -> Respond:
     return respond
 
 
-def exchange(respond: Respond, *, accept: tuple[int, ...] = ()) -> Answer:
+def exchange(respond: Respond, *, accept: tuple[int, ...] = ()) -> Response:
     """Return what one PUT leads to."""
 
-    async def once() -> Answer:
+    async def once() -> Response:
         async with serving(respond) as (_, found):
             return await found.exchange("PUT", "/thing", {"plate": PLATE}, accept=accept)
 

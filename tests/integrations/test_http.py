@@ -4,20 +4,20 @@ import pytest
 
 from integrations.answers import LARGEST_ANSWER
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
-from integrations.http import Answer
+from integrations.http import Response
 from tests.integrations.scripted import always, exchange, failure, reply
 
 
 def test_a_success_is_returned() -> None:
-    assert exchange(always(reply("200 OK", b'{"id":1}'))) == Answer(200, {"id": 1})
+    assert exchange(always(reply("200 OK", b'{"id":1}'))) == Response(200, {"id": 1})
 
 
 def test_an_empty_success_is_none() -> None:
-    assert exchange(always(reply("204 No Content", b""))) == Answer(204, None)
+    assert exchange(always(reply("204 No Content", b""))) == Response(204, None)
 
 
 def test_an_accepted_status_is_returned() -> None:
-    assert exchange(always(reply("404 Not Found", b'{"no":1}')), accept=(404,)) == Answer(404, {"no": 1})
+    assert exchange(always(reply("404 Not Found", b'{"no":1}')), accept=(404,)) == Response(404, {"no": 1})
 
 
 def test_an_accepted_status_in_words_of_somebody_else_is_unclear() -> None:
@@ -56,4 +56,4 @@ def test_each_status_is_judged(status: str, body: bytes, kind: type[ProviderErro
 
 
 def test_an_answer_does_not_show_its_data() -> None:
-    assert "QJ817XK" not in repr(Answer(200, {"plate": "QJ817XK"}))
+    assert "QJ817XK" not in repr(Response(200, {"plate": "QJ817XK"}))

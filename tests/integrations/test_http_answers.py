@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from integrations.errors import FailureCode, UnclearError
-from integrations.http import Answer
+from integrations.http import Response
 from tests.integrations.scripted import Respond, Server, always, exchange, failed, failure, reply, serving
 
 DATA = {"id": "É"}
@@ -153,7 +153,7 @@ UNREAD = {
 
 @pytest.mark.parametrize("data", READ.values(), ids=READ)
 def test_an_answer_is_read_and_its_connection_kept(data: bytes) -> None:
-    async def twice() -> tuple[Server, list[Answer]]:
+    async def twice() -> tuple[Server, list[Response]]:
         async with serving(always(data)) as (server, found):
             return server, [await found.exchange("PUT", "/thing", {}) for _ in range(2)]
 
@@ -165,7 +165,7 @@ def test_an_answer_is_read_and_its_connection_kept(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", EMPTY.values(), ids=EMPTY)
 def test_a_success_without_a_body_says_nothing_more(data: bytes) -> None:
-    assert exchange(always(data)) == Answer(200, None)
+    assert exchange(always(data)) == Response(200, None)
 
 
 @pytest.mark.parametrize("data", UNTIL_CLOSED.values(), ids=UNTIL_CLOSED)

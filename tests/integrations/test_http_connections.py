@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from integrations.errors import FailureCode, NotSentError, UnclearError
-from integrations.http import Answer
+from integrations.http import Response
 from tests.integrations.scripted import Server, client, reply, serving
 
 
@@ -62,7 +62,7 @@ def test_a_cancelled_exchange_leaves_no_connection_to_read_another_answer_from(p
         else:
             writer.write(reply("200 OK", b'{"id":"B"}'))
 
-    async def run() -> tuple[Server, Answer]:
+    async def run() -> tuple[Server, Response]:
         async with serving(respond) as (server, found):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + 0.1):
@@ -72,5 +72,5 @@ def test_a_cancelled_exchange_leaves_no_connection_to_read_another_answer_from(p
 
     server, answer = asyncio.run(run())
 
-    assert answer == Answer(200, {"id": "B"})
+    assert answer == Response(200, {"id": "B"})
     assert server.connections == [0, 1]

@@ -18,7 +18,7 @@ import pytest
 from integrations.base import Adapter
 from integrations.deadline import bounded
 from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
-from integrations.http import Answer, ProviderClient
+from integrations.http import ProviderClient, Response
 from tests.integrations.certificates import Authority
 from tests.integrations.freezing import claimed
 from tests.integrations.scripted import (
@@ -34,8 +34,8 @@ from tests.integrations.scripted import (
     serving,
     until,
 )
-from worker.domain.sharing import Outcome
-from worker.services import exchange as service
+from worker.domain.sharing import RequestOutcome
+from worker.services.sharing import exchange as service
 
 OK = always(reply("200 OK"))
 BODY = {"plate": "x" * 30_000_000}  # more than any buffer on the way holds
@@ -231,7 +231,7 @@ def test_a_put_that_waits_for_a_free_connection_until_its_deadline_is_not_sent()
     async def hang(number: int, writer: asyncio.StreamWriter) -> None:
         pass
 
-    async def scenario() -> tuple[Server, Counter[Outcome]]:
+    async def scenario() -> tuple[Server, Counter[RequestOutcome]]:
         async with serving(hang) as (server, found):
             adapter = cast(Adapter, Plain(found))
             at = asyncio.get_running_loop().time() + 1
@@ -242,7 +242,7 @@ def test_a_put_that_waits_for_a_free_connection_until_its_deadline_is_not_sent()
     server, outcomes = asyncio.run(scenario())
 
     assert len(server.requests) == 4  # as many as it may have connections
-    assert outcomes == {Outcome.UNCLEAR: 4, Outcome.NOT_SENT: 2}
+    assert outcomes == {RequestOutcome.UNCLEAR: 4, RequestOutcome.NOT_SENT: 2}
 
 
 def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_ones() -> None:
@@ -255,7 +255,7 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_ones() -> Non
             writer.write(reply("200 OK", b'{"nobody":"asked"}'))
             told.set()
 
-    async def scenario() -> tuple[Server, ProviderError, Answer]:
+    async def scenario() -> tuple[Server, ProviderError, Response]:
         async with serving(respond) as (server, found):
             await found.exchange("GET", "/thing")
             answered.set()

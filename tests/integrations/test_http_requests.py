@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from integrations.http import Answer, ProviderClient
+from integrations.http import ProviderClient, Response
 from tests.integrations.scripted import KEY, Server, always, reply, serving
 
 
@@ -14,10 +14,10 @@ def header_lines(head: bytes) -> set[str]:
     return set(head.decode().lower().split("\r\n")[1:])
 
 
-def sent(ask: Callable[[ProviderClient], Awaitable[Answer]], data: bytes = reply("200 OK")) -> tuple[bytes, Answer]:
+def sent(ask: Callable[[ProviderClient], Awaitable[Response]], data: bytes = reply("200 OK")) -> tuple[bytes, Response]:
     """Return the request that one exchange has sent, and its answer."""
 
-    async def once() -> tuple[bytes, Answer]:
+    async def once() -> tuple[bytes, Response]:
         async with serving(always(data)) as (server, found):
             answer = await ask(found)
         (request,) = server.requests
@@ -77,7 +77,7 @@ def test_where_to_ask_is_told() -> None:
         lambda found: found.exchange("PUT", "/thing", {}), reply("202 Accepted", b"", "Location: /workflows/1")
     )
 
-    assert answer == Answer(202, None, "/workflows/1")
+    assert answer == Response(202, None, "/workflows/1")
     assert "workflows" not in repr(answer)
 
 

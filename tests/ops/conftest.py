@@ -1,4 +1,4 @@
-"""What the tests of the command line run it on, beside `permit_hub` and `city` (`tests.running_city`).
+"""What the tests of the command line run it on, beside `permit_hub` and `city` (`tests.support.running_city`).
 
 - `folder` (module): an empty data folder with a short path, removed afterwards; the demo is played on it.
 - `running`: the data folder of the city's stack.
@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from ops.embedded.folders import remove_data
-from tests.city import City
 from tests.ops.mailboxes import Mailbox, serving
+from tests.support.city import City
 
 
 @pytest.fixture(scope="module")

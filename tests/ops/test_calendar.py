@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.city import ADDRESS, City, plate, until
-from tests.running_city import COMMAND
+from tests.support.city import ADDRESS, City, plate, until
+from tests.support.running_city import COMMAND
 from worker.domain.terms import add_months
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
@@ -21,7 +21,7 @@ NOTHING = {
     "renewal_takes_over": 0,
     "request_lapses": 0,
     "change_lapses": 0,
-    "permit_forgotten": 0,
+    "permit_anonymised": 0,
     "expiry_reminders": {},
     "payment_reminders": {},
 }
@@ -87,15 +87,15 @@ def test_the_day_on_which_a_permit_is_forgotten_is_told_with_the_last_day_that_i
     (permit_id,) = ends_in(FAR + 200)
     last = add_months(today + timedelta(days=FAR + 200), 12)
     told = on(city, last + timedelta(days=1))
-    assert told["counts"] == NOTHING | {"permit_forgotten": 1}
+    assert told["counts"] == NOTHING | {"permit_anonymised": 1}
     assert told["permits"] == [
-        {"permit_id": permit_id, "last_day": last.isoformat(), "what": "permit_forgotten", "days_ahead": None}
+        {"permit_id": permit_id, "last_day": last.isoformat(), "what": "permit_anonymised", "days_ahead": None}
     ]
     printed = city.prints("calendar", "--as-of", (last + timedelta(days=1)).isoformat())
     assert re.search(r"^permits are forgotten +1$", printed, re.MULTILINE)
     assert re.search(rf"^{permit_id} +forgotten +{last:%d/%m/%Y}$", printed, re.MULTILINE)
     days = (last - today).days + 2
-    assert city.tells("calendar", "--days", days)["totals"]["permit_forgotten"] >= 1
+    assert city.tells("calendar", "--days", days)["totals"]["permit_anonymised"] >= 1
     printed = city.prints("calendar", "--days", days)
     assert f"What is forgotten, {today:%d/%m/%Y} to {today + timedelta(days=days - 1):%d/%m/%Y}\n" in printed
     table = printed[printed.index("What is forgotten") :]

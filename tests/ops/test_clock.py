@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.city import until
+from tests.support.city import until
 
 TASKS = {f"calendar.{name}" for name in ("sweep", "advance", "remind", "purge", "clear", "watch")}
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.sandbox.misbehaviour import Kind
-from tests.city import ADDRESS, UNKNOWN_PROFILE, UNKNOWN_ZONE, City, Resident, plate, until
+from tests.support.city import ADDRESS, UNKNOWN_PROFILE, UNKNOWN_ZONE, City, Resident, plate, until
 
 PROVIDER = "paybyphone"
 ELIGIBILITIES = "/eligibilities/"

@@ -12,7 +12,7 @@ import pytest
 
 from integrations.sandbox.misbehaviour import Kind
 from ops.commands.status import span
-from tests.city import City, as_shown, plate, until
+from tests.support.city import City, as_shown, plate, until
 
 EASYPARK, FLOWBIRD, INDIGO, PAYBYPHONE = "easypark", "flowbird", "indigo_neo", "paybyphone"
 FOREIGN = "their-own-7"  # no reference of the hub's

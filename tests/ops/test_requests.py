@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.city import ADDRESS, City, plate
+from tests.support.city import ADDRESS, City, plate
 
 REASON = "Le justificatif est illisible."
 

@@ -21,7 +21,7 @@ from ops import served
 from ops.embedded.child import Program
 from ops.embedded.programs import FOLDER
 from ops.embedded.supervisor import Supervisor
-from tests.city import PermitHub, until
+from tests.support.city import PermitHub, until
 
 QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}
 LONG = 60  # seconds; none of it is spent where workers answer

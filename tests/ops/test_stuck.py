@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ops.commands.status import STUCK
-from worker.db.stuck import Kind
+from worker.db.clock.stuck import Kind
 
 PARKED = """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,

@@ -18,8 +18,8 @@ from ops.embedded import programs
 from ops.embedded.child import Program
 from ops.embedded.servers import Servers
 from ops.embedded.supervisor import Supervisor
-from tests.city import City, PermitHub, until
 from tests.conftest import Sandbox, own_database
+from tests.support.city import City, PermitHub, until
 
 KEYLESS, UNCERTIFIED, RIGHT = "easypark", "flowbird", "indigo_neo"
 KEY, CERTIFICATE = "PERMIT_HUB_EASYPARK_KEY", "PERMIT_HUB_FLOWBIRD_CERTIFICATE"

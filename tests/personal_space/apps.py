@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import httpx2
 
 from ops.embedded.servers import free_port
-from tests.city import SECONDS, City
+from tests.support.city import SECONDS, City
 
 
 @contextmanager

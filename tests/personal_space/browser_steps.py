@@ -6,7 +6,7 @@ from uuid import UUID
 from personal_space.stand_ins.accounts import Account
 from playwright.sync_api import Locator, Page, expect
 
-from tests.city import City
+from tests.support.city import City
 
 ADDRESS = "10 rue de l'Exemple, 75014 Paris"
 MANAGE = "Gérer mon droit et suivre mes demandes"

@@ -19,9 +19,9 @@ import pytest
 from itsdangerous import TimestampSigner
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, expect
 
-from tests.browsing import DESKTOP
-from tests.city import SECONDS, City
 from tests.personal_space.visitor import Visitor
+from tests.support.browsing import DESKTOP
+from tests.support.city import SECONDS, City
 
 SessionOf = Callable[..., dict[str, str]]
 Enter = Callable[..., Page]

@@ -7,14 +7,14 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from schemas.events import EventType
-from tests.city import City, Resident
 from tests.services.hubs import read_settings, running_hub
-from worker.db import residents
+from tests.support.city import City, Resident
 from worker.db.engine import transact
+from worker.db.jobs import residents
 from worker.hub import Hub
-from worker.live import Publication
-from worker.services.publish import publish
-from worker.services.work import Work
+from worker.live.spaces import Publication
+from worker.services.publishing.publish import publish
+from worker.services.unit_of_work import UnitOfWork
 
 EMAIL = "essai.exemple@example.org"
 _SENT = text("""
@@ -41,7 +41,8 @@ def refuse_email(city: City, resident: Resident) -> None:
     reached_by_email(city, resident)
 
     def work(db: Connection) -> Publication:
-        affairs = Work.start(hub, db, residents.lock(db, [resident.resident_id])[resident.resident_id], hub.today())
+        locked = residents.lock(db, [resident.resident_id])[resident.resident_id]
+        affairs = UnitOfWork.start(hub, db, locked, hub.today())
         refused = residents.refuse_email(db, resident.resident_id, EMAIL)
         assert refused is not None
         affairs.remind_by(refused)

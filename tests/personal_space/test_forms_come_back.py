@@ -6,8 +6,8 @@ import pytest
 from personal_space.language import countries
 
 from schemas.countries import CODES
-from tests.city import plate
 from tests.personal_space.visitor import beside, hidden, main, text
+from tests.support.city import plate
 
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 GOOD = {"plate": "GH-578-KL", "country": "FR", "address": ADDRESS, "offer": "standard-1"}

@@ -13,8 +13,6 @@ from personal_space.stand_ins.accounts import Account
 from playwright.sync_api import expect
 
 from ops.demo.account import ACTIVE_PLATE, existing_permits
-from tests.browsing import PHONE
-from tests.city import APPS, City, plate, until
 from tests.personal_space.browser_steps import (
     ALLOW,
     REFUSE,
@@ -29,6 +27,8 @@ from tests.personal_space.browser_steps import (
     stayed,
     stays,
 )
+from tests.support.browsing import PHONE
+from tests.support.city import APPS, City, plate, until
 from worker.domain.terms import add_months
 
 PARIS = ZoneInfo("Europe/Paris")

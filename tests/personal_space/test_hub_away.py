@@ -13,11 +13,11 @@ import pytest
 from personal_space.reminders import STOP
 
 from ops.embedded.servers import free_port
-from tests.city import plate
 from tests.personal_space.apps import running_app
 from tests.personal_space.reminding import channel, reminded
 from tests.personal_space.visitor import Visitor, hidden, main, text
-from tests.relay import relay
+from tests.support.city import plate
+from tests.support.relay import relay
 
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.city import City, Resident, plate
 from tests.personal_space.browser_steps import ALLOW, cards
+from tests.support.city import City, Resident, plate
 
 MOST_TABS = 60
 OUTLINED = """(() => {

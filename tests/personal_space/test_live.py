@@ -10,8 +10,8 @@ import redis
 from playwright.sync_api import Page, Request, expect
 
 from ops import running as stacks
-from tests.city import ADDRESS, APPS, City, Resident, plate, until
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, provider, stayed, stays
+from tests.support.city import ADDRESS, APPS, City, Resident, plate, until
 
 STALE = "Votre choix a été modifié entre-temps, dans un autre onglet ou sur un autre appareil."
 ELSEWHERE = "Votre choix a été modifié ailleurs."

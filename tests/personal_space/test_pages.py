@@ -8,10 +8,10 @@ import pytest
 from personal_space.reminders import STOP
 from playwright.sync_api import Page, expect
 
-from tests.browsing import DESKTOP, PHONE, flaws
-from tests.city import ADDRESS, APPS, City, Resident, plate, until
 from tests.personal_space.browser_steps import cards
 from tests.personal_space.reminding import refuse_email, reminded
+from tests.support.browsing import DESKTOP, PHONE, flaws
+from tests.support.city import ADDRESS, APPS, City, Resident, plate, until
 
 LANGUAGES = ("fr", "en")
 FIRST_PAGE_BYTES = 60_000

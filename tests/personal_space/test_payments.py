@@ -10,7 +10,7 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from personal_space.payments import NOTIFICATION
 
-from tests.city import plate
+from tests.support.city import plate
 
 OFFER = {"country": "FR", "address": "3 rue des Tilleuls, 75014 Paris", "offer": "standard-1"}
 PRICE = 4_500

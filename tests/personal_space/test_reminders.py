@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.city import City, Resident
 from tests.personal_space.browser_steps import stayed, stays
 from tests.personal_space.reminding import channel, reached_by_email, refuse_email
 from tests.personal_space.visitor import Visitor, hidden, main, text
+from tests.support.city import City, Resident
 
 REMINDED = "Un courriel vous prévient avant qu'un de vos droits prenne fin"
 SILENT = "Vous ne recevez aucun rappel"

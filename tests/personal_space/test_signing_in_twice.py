@@ -5,10 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.city import until
 from tests.personal_space.apps import running_app
 from tests.personal_space.test_signing_in import authorise, back
 from tests.personal_space.visitor import Visitor, main, text
+from tests.support.city import until
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 from playwright.sync_api import Request, expect
 
-from tests.city import City, Resident
 from tests.personal_space.reminding import channel, reminded
 from tests.personal_space.visitor import main, text
+from tests.support.city import City, Resident
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 STOP = "/rappels/arreter/"

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.city import APPS, Resident, plate, until
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, pay, provider, request_permit, shown, sign_in
+from tests.support.city import APPS, Resident, plate, until
 
 
 @pytest.fixture

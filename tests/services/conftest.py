@@ -1,6 +1,6 @@
 """A hub on real servers without Celery: services are called as tasks call them.
 
-- `hub`: wired for this test's database and key prefix; `kicks` lists the wake-ups that it sent.
+- `hub`: wired for this test's database and key prefix; `wake_ups` lists the wake-ups that it sent.
 - `today`: the civil day on which a test plays; real, since the database's clock is.
 - `upstream`: makes jobs and hands them to `hub`; `evidence` reads database and Redis around the hub's code.
 - `until(condition)`: waits for a condition, with a deadline.
@@ -31,9 +31,9 @@ from tests.services.street import Street
 from tests.services.upstream import Upstream
 from worker.db.engine import transact
 from worker.hub import Hub
-from worker.services.drain import Drain
-from worker.services.leftovers import clear
-from worker.services.publish import follow_redis
+from worker.services.clock.leftovers import clear
+from worker.services.publishing.publish import follow_redis
+from worker.services.sharing.drain import Drain
 from worker.settings import Settings
 
 
@@ -69,13 +69,13 @@ def settings(hub_environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def kicks() -> list[str]:
+def wake_ups() -> list[str]:
     return []
 
 
 @pytest.fixture
-def hub(settings: Settings, kicks: list[str]) -> Iterator[Hub]:
-    with running_hub(settings, kicks.append) as hub:
+def hub(settings: Settings, wake_ups: list[str]) -> Iterator[Hub]:
+    with running_hub(settings, wake_ups.append) as hub:
         yield hub
 
 
@@ -139,9 +139,8 @@ def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
 def dying(hub: Hub, today: date) -> Upstream:
     """Return an upstream whose worker dies after each commit."""
     follow_redis(hub)
-    live = Dying(hub.live.client, hub.live.key(""), hub.zone)
-    live.epoch = hub.live.epoch
-    return Upstream(replace(hub, live=live), today)
+    spaces = Dying(hub.live.keyspace, hub.live.epoch, hub.zone)
+    return Upstream(replace(hub, live=replace(hub.live, spaces=spaces)), today)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from schemas.space import Card, Space
 from tests.conftest import Database
 from tests.services.upstream import CITY
 from worker.hub import Hub
-from worker.services.publish import republish
+from worker.services.publishing.publish import republish
 
 RECORDS_OF_JOBS = ("jobs", "refused_messages", "leftovers")  # and of what they said in Redis
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"

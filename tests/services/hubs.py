@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from integrations.base import Adapter, Limit
 from worker.hub import Hub, make_hub
 from worker.limiter import Limiter
-from worker.services.lane import Lane
+from worker.services.sharing.lane import Lane
 from worker.settings import Settings
 
 
@@ -18,9 +18,9 @@ def read_settings(environment: Mapping[str, str], **changed: object) -> Settings
 
 
 @contextmanager
-def running_hub(settings: Settings, send_kick: Callable[[str], None]) -> Iterator[Hub]:
+def running_hub(settings: Settings, send_wake_up: Callable[[str], None]) -> Iterator[Hub]:
     """Wire a hub, and close its connections afterwards."""
-    hub = make_hub(settings, send_kick)
+    hub = make_hub(settings, send_wake_up)
     try:
         yield hub
     finally:

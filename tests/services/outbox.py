@@ -7,7 +7,7 @@ from integrations.base import Limit
 from integrations.channels.base import ChannelError, Notice
 from worker.hub import Hub
 from worker.limiter import Limiter
-from worker.services.sending import Sender
+from worker.services.reminders.send import Sender
 
 
 @dataclass

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from tests.services.upstream import Upstream
 from worker.domain.outlook import Doing, What
-from worker.services.calendar import advance
-from worker.services.outlook import foretell_day
-from worker.services.reminders import decide
-from worker.services.retention import purge
+from worker.services.clock.advance import advance
+from worker.services.clock.outlook import foretell_day
+from worker.services.clock.retention import purge
+from worker.services.reminders.decide import decide
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
 # The ledger of reminders, all that was told, and the ends of active permits' terms that were acted on.
@@ -20,13 +20,13 @@ DONE = """
     FROM events CROSS JOIN jsonb_array_elements_text(data -> 'permit_ids') AS permit_id
     UNION ALL
     SELECT status, NULL, permit_id, last_day, 0 FROM terms JOIN permits USING (permit_id)
-    WHERE noted AND status = 'active'
+    WHERE end_applied AND status = 'active'
 """
 TOLD = {
     "permit.lapsed": Doing.LAPSE,
     "permit.cancelled": Doing.REQUEST,
     "permit.pending_change_cancelled": Doing.CHANGE,
-    "permit.forgotten": Doing.FORGET,
+    "permit.anonymised": Doing.ANONYMISE,
 }
 
 

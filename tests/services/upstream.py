@@ -12,7 +12,7 @@ from integrations.base import LegalBasis
 from integrations.registry import ADAPTERS, capabilities
 from schemas.receipts import Outcome, Receipt
 from worker.hub import Hub
-from worker.services.jobs import handle
+from worker.services.jobs.handle import handle
 
 ANNE, BOB = "r-anne", "r-bob"
 CITY = "city_hub"

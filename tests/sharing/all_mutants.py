@@ -17,8 +17,8 @@ LATER = Scope(decisions=2, later=True)
 LATER_ONE_DECISION = Scope(decisions=1, later=True)
 LATER_STALLS = Scope(decisions=2, later=True, stalls=True)
 TWO_OWN_PLATES = Scope(decisions=2, subjects=TWO_PLATES)
-DOUBTED = Scope(decisions=1, doubts=1)
-DOUBTED_LATER = Scope(decisions=1, doubts=1, later=True)
+INVALIDATED = Scope(decisions=1, invalidations=1)
+INVALIDATED_LATER = Scope(decisions=1, invalidations=1, later=True)
 
 
 class Mutant(NamedTuple):
@@ -41,8 +41,8 @@ def _want(want: of_sending.Want, promise: int, scope: Scope = TWO_DECISIONS) -> 
     return Mutant(replace(REAL, want=want), promise, scope)
 
 
-def _doubt(doubt: of_waiting.Doubt, promise: int, scope: Scope = DOUBTED) -> Mutant:
-    return Mutant(replace(REAL, doubt=doubt), promise, scope)
+def _invalidate(invalidate: of_waiting.Invalidate, promise: int, scope: Scope = INVALIDATED) -> Mutant:
+    return Mutant(replace(REAL, invalidate=invalidate), promise, scope)
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -74,7 +74,7 @@ MUTANTS: dict[str, Mutant] = {
     "later unclear removal shortens the put's time": _record(of_strays.later_unclear_removal_shortens_the_puts_time, 1),
     "later lost removal shortens the put's time": _claim(of_strays.later_lost_removal_shortens_the_puts_time, 1),
     "claimed removal ends the stray puts": _claim(of_strays.claimed_removal_ends_the_stray_puts, 1),
-    "doubt counts as what is under way": _doubt(of_strays.doubt_counts_as_what_is_under_way, 1),
+    "invalidate counts as what is under way": _invalidate(of_strays.invalidate_counts_as_what_is_under_way, 1),
     # told apart only where a sender stalls for longer than T
     "stale record ignored": _record(of_sending.stale_record_ignored, 2, STALLS),
     "hash kept on stale record": _record(of_sending.hash_kept_on_stale_record, 2, STALLS),
@@ -103,9 +103,11 @@ MUTANTS: dict[str, Mutant] = {
     "lost counts as not sent": _record(of_waiting.lost_counts_as_not_sent, 1, LATER),
     "failed question forgets the operation": _record(of_waiting.failed_question_forgets_the_operation, 1, LATER),
     "new truth forgets the operation": _want(of_waiting.new_truth_forgets_the_operation, 1, LATER),
-    # doubts
-    "doubt keeps what was confirmed": _doubt(of_waiting.doubt_keeps_what_was_confirmed, 1),
-    "doubt wants nothing": _doubt(of_waiting.doubt_wants_nothing, 3),
-    "doubt leaves what is under way settled": _doubt(of_waiting.doubt_leaves_what_is_under_way_settled, 2),
-    "doubt looks at leases alone": _doubt(of_waiting.doubt_looks_at_leases_alone, 2, DOUBTED_LATER),
+    # invalidations
+    "invalidate keeps what was confirmed": _invalidate(of_waiting.invalidate_keeps_what_was_confirmed, 1),
+    "invalidate wants nothing": _invalidate(of_waiting.invalidate_wants_nothing, 3),
+    "invalidate leaves what is under way settled": _invalidate(
+        of_waiting.invalidate_leaves_what_is_under_way_settled, 2
+    ),
+    "invalidate looks at leases alone": _invalidate(of_waiting.invalidate_looks_at_leases_alone, 2, INVALIDATED_LATER),
 }

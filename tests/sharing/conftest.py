@@ -21,12 +21,12 @@ def exploration() -> Exploration:
 
 @pytest.fixture(scope="session")
 def waiting() -> Exploration:
-    """Explore one decision with a provider that acknowledges later, and one drift or doubt, once for all tests."""
-    return explore(REAL, Ticks(lease=1, settle=2), Scope(decisions=1, doubts=1, later=True))
+    """Explore one decision with a provider that acknowledges later, and one drift or invalidate, once for all tests."""
+    return explore(REAL, Ticks(lease=1, settle=2), Scope(decisions=1, invalidations=1, later=True))
 
 
 @pytest.fixture
 def hub(hub_environment: dict[str, str]) -> Iterator[Hub]:
     settings = read_settings(hub_environment, providers=(PROVIDER,))
-    with running_hub(settings, send_kick=lambda provider: None) as hub:
+    with running_hub(settings, send_wake_up=lambda provider: None) as hub:
         yield hub

@@ -54,4 +54,4 @@ def first_stranded(worlds: Sequence[World], play: Play) -> tuple[int, str] | Non
 def _as_seen(world: World) -> World:
     first, second = world.drains
     drains = (second, first) if second < first else world.drains
-    return world._replace(decisions=0, doubts=0, removed=False, strays=(0, 0, 0), drains=drains)
+    return world._replace(decisions=0, invalidations=0, removed=False, strays=(0, 0, 0), drains=drains)

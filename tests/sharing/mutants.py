@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tests.sharing.rules import REAL, Rules
-from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency, is_pending
+from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency, is_pending
 
 Claim = Callable[[Share, bytes, UUID, datetime, Timing], Share]
 Record = Callable[[Share, UUID, Result, datetime, Timing], Share]
@@ -56,8 +56,8 @@ def expired_lease_counts_as_not_sent(
 
 def unclear_counts_as_not_sent(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """A time-out is taken for a request that never arrived."""
-    if result.outcome is Outcome.UNCLEAR:
-        result = replace(result, outcome=Outcome.NOT_SENT)
+    if result.outcome is RequestOutcome.UNCLEAR:
+        result = replace(result, outcome=RequestOutcome.NOT_SENT)
     return REAL.record(share, lease_id, result, now, timing)
 
 
@@ -74,7 +74,7 @@ def provisional_never_sent_again(share: Share, lease_id: UUID, result: Result, n
     """A provisional confirmation is left at that."""
     after = REAL.record(share, lease_id, result, now, timing)
     if (
-        result.outcome is Outcome.CONFIRMED
+        result.outcome is RequestOutcome.CONFIRMED
         and share.lease_id == lease_id
         and share.wanted_version == share.claimed_version
     ):
@@ -87,7 +87,7 @@ def provisional_confirmation_is_told(
 ) -> Share:
     """What a provider acknowledges is told at once, though a stray may still undo it."""
     after = REAL.record(share, lease_id, result, now, timing)
-    if result.outcome is Outcome.CONFIRMED and share.lease_id == lease_id:
+    if result.outcome is RequestOutcome.CONFIRMED and share.lease_id == lease_id:
         return replace(after, holds=share.claimed_hash != NOTHING)
     return after
 
@@ -103,7 +103,7 @@ def old_confirmation_counts_for_the_new_truth(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
     """A truth that moved on while its request was under way is taken for confirmed."""
-    if result.outcome is Outcome.CONFIRMED and share.lease_id == lease_id:
+    if result.outcome is RequestOutcome.CONFIRMED and share.lease_id == lease_id:
         share = replace(share, claimed_version=share.wanted_version)
     return REAL.record(share, lease_id, result, now, timing)
 
@@ -134,7 +134,7 @@ def stale_record_leaves_others_settled(
 def refused_removal_parks(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """A removal that is refused is given up like a put."""
     after = REAL.record(share, lease_id, result, now, timing)
-    if result.outcome is Outcome.REJECTED and share.lease_id == lease_id:
+    if result.outcome is RequestOutcome.REJECTED and share.lease_id == lease_id:
         return replace(after, parked="rejected")
     return after
 

@@ -1,4 +1,4 @@
-"""Ways in which waiting for operations, doubting and parking could be wrong, each by one thought."""
+"""Ways in which waiting for operations, invalidating and parking could be wrong, each by one thought."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from tests.sharing.rules import REAL
-from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
+from worker.domain.sharing import RequestOutcome, Result, Share, Timing, Urgency
 
-Doubt = Callable[[Share, datetime, Timing], Share]
+Invalidate = Callable[[Share, datetime, Timing], Share]
 
 
 def sent_while_an_operation_is_under_way(
@@ -58,7 +58,7 @@ def forgets_whose_an_unclear_put_was(
 ) -> Share:
     """A put that may have been applied says nothing of whose data is held."""
     after = REAL.record(share, lease_id, result, now, timing)
-    return replace(after, held_subject=share.held_subject) if result.outcome is Outcome.UNCLEAR else after
+    return replace(after, held_subject=share.held_subject) if result.outcome is RequestOutcome.UNCLEAR else after
 
 
 def forgets_whose_a_lost_lease_was(
@@ -71,8 +71,8 @@ def forgets_whose_a_lost_lease_was(
 
 def accepted_counts_as_confirmed(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """What a provider has taken is taken for done."""
-    if result.outcome is Outcome.ACCEPTED:
-        result = replace(result, outcome=Outcome.CONFIRMED)
+    if result.outcome is RequestOutcome.ACCEPTED:
+        result = replace(result, outcome=RequestOutcome.CONFIRMED)
     return REAL.record(share, lease_id, result, now, timing)
 
 
@@ -94,7 +94,7 @@ def each_question_extends_the_time_limit(
 
 def lost_operation_is_kept(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """An operation is asked about until there is an answer, though the provider knows nothing of it."""
-    if result.outcome is Outcome.LOST and share.operation is not None and share.lease_id == lease_id:
+    if result.outcome is RequestOutcome.LOST and share.operation is not None and share.lease_id == lease_id:
         return replace(share, lease_id=None, lease_until=None, due_at=now + result.retry_in)
     return REAL.record(share, lease_id, result, now, timing)
 
@@ -104,7 +104,7 @@ def lost_counts_as_not_sent(share: Share, lease_id: UUID, result: Result, now: d
     after = REAL.record(share, lease_id, result, now, timing)
     return (
         replace(after, unsettled_until=share.unsettled_until, stray_put_until=share.stray_put_until)
-        if result.outcome is Outcome.LOST
+        if result.outcome is RequestOutcome.LOST
         else after
     )
 
@@ -113,10 +113,10 @@ def failed_question_forgets_the_operation(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
     """Where a question fails, the request is made again as if it had not been taken."""
-    failed = result.outcome in (Outcome.NOT_SENT, Outcome.UNCLEAR)
+    failed = result.outcome in (RequestOutcome.NOT_SENT, RequestOutcome.UNCLEAR)
     if share.operation is not None and share.lease_id == lease_id and failed:
         share = replace(share, operation=None, operation_until=None)
-        result = replace(result, outcome=Outcome.NOT_SENT)
+        result = replace(result, outcome=RequestOutcome.NOT_SENT)
     return REAL.record(share, lease_id, result, now, timing)
 
 
@@ -131,7 +131,7 @@ def operation_settles_what_was_before_it(
 
 def stale_acceptance_ignored(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """Whoever comes late with a request that was only taken is not listened to."""
-    if result.outcome is Outcome.ACCEPTED and share.lease_id != lease_id:
+    if result.outcome is RequestOutcome.ACCEPTED and share.lease_id != lease_id:
         return share
     return REAL.record(share, lease_id, result, now, timing)
 
@@ -141,26 +141,28 @@ def new_truth_forgets_the_operation(share: Share, urgency: Urgency, now: datetim
     return replace(REAL.want(share, urgency, now), operation=None, operation_until=None)
 
 
-def doubt_keeps_what_was_confirmed(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_keeps_what_was_confirmed(share: Share, now: datetime, timing: Timing) -> Share:
     """The share is due, but the provider is still taken to hold what it confirmed."""
-    return replace(REAL.doubt(share, now, timing), confirmed_hash=share.confirmed_hash)
+    return replace(REAL.invalidate(share, now, timing), confirmed_hash=share.confirmed_hash)
 
 
-def doubt_wants_nothing(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_wants_nothing(share: Share, now: datetime, timing: Timing) -> Share:
     """What the provider holds is unknown, and nobody is to find out."""
-    return replace(REAL.doubt(share, now, timing), wanted_version=share.wanted_version)
+    return replace(REAL.invalidate(share, now, timing), wanted_version=share.wanted_version)
 
 
-def doubt_leaves_what_is_under_way_settled(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_leaves_what_is_under_way_settled(share: Share, now: datetime, timing: Timing) -> Share:
     """A request that was applied before the copy changed is taken to have mended it."""
     return replace(
-        REAL.doubt(share, now, timing), unsettled_until=share.unsettled_until, stray_put_until=share.stray_put_until
+        REAL.invalidate(share, now, timing),
+        unsettled_until=share.unsettled_until,
+        stray_put_until=share.stray_put_until,
     )
 
 
-def doubt_looks_at_leases_alone(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_looks_at_leases_alone(share: Share, now: datetime, timing: Timing) -> Share:
     """An operation that nobody is asking about counts as nothing under way."""
-    after = REAL.doubt(share, now, timing)
+    after = REAL.invalidate(share, now, timing)
     return (
         after
         if share.lease_id is not None

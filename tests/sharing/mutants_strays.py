@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tests.sharing.rules import REAL
-from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency
+from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
 
 
 def stray_removal_is_forgotten_when_a_put_is_wanted(share: Share, urgency: Urgency, now: datetime) -> Share:
@@ -23,7 +23,7 @@ def confirmed_removal_ends_the_stray_ones(
 
 def stray_removal_does_not_matter(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """A put is provisional after a stray put alone."""
-    if result.outcome is Outcome.CONFIRMED and share.lease_id == lease_id and share.claimed_hash != NOTHING:
+    if result.outcome is RequestOutcome.CONFIRMED and share.lease_id == lease_id and share.claimed_hash != NOTHING:
         share = replace(share, unsettled_until=share.stray_put_until)
     return REAL.record(share, lease_id, result, now, timing)
 
@@ -33,13 +33,13 @@ def unclear_put_counts_as_a_removal(
 ) -> Share:
     """Whatever is unclear can bring nothing back."""
     after = REAL.record(share, lease_id, result, now, timing)
-    return replace(after, stray_put_until=share.stray_put_until) if result.outcome is Outcome.UNCLEAR else after
+    return replace(after, stray_put_until=share.stray_put_until) if result.outcome is RequestOutcome.UNCLEAR else after
 
 
 def lost_put_counts_as_a_removal(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
     """What the provider does not know of can bring nothing back."""
     after = REAL.record(share, lease_id, result, now, timing)
-    return replace(after, stray_put_until=share.stray_put_until) if result.outcome is Outcome.LOST else after
+    return replace(after, stray_put_until=share.stray_put_until) if result.outcome is RequestOutcome.LOST else after
 
 
 def lost_lease_counts_as_a_removals(
@@ -64,7 +64,7 @@ def later_unclear_removal_shortens_the_puts_time(
 ) -> Share:
     """The last request that was unclear says what is astray."""
     after = REAL.record(share, lease_id, result, now, timing)
-    unclear = result.outcome is Outcome.UNCLEAR and share.lease_id == lease_id
+    unclear = result.outcome is RequestOutcome.UNCLEAR and share.lease_id == lease_id
     return replace(after, stray_put_until=None) if unclear and share.claimed_hash == NOTHING else after
 
 
@@ -93,7 +93,7 @@ def stale_record_counts_as_a_removals(
     return after if share.lease_id == lease_id else replace(after, stray_put_until=share.stray_put_until)
 
 
-def doubt_counts_as_what_is_under_way(share: Share, now: datetime, timing: Timing) -> Share:
-    """A removal that is under way when a doubt arises is taken to have mended whatever the copy became."""
-    after = REAL.doubt(share, now, timing)
+def invalidate_counts_as_what_is_under_way(share: Share, now: datetime, timing: Timing) -> Share:
+    """A removal under way counts as sent after the invalidation, though it left before."""
+    after = REAL.invalidate(share, now, timing)
     return replace(after, stray_put_until=share.stray_put_until) if share.claimed_hash == NOTHING else after

@@ -7,7 +7,7 @@ from tests.sharing.turns import Move, Scope, Turn
 from tests.sharing.world import ASKING, CLAIMED, NOBODY, SENT, Act, Drain, Operation, Step, Strays, World
 
 TICK = Step(Act.TICK)
-DOUBT = Step(Act.DOUBT)
+INVALIDATE = Step(Act.INVALIDATE)
 DECIDE = [Step(Act.DECIDE, payload) for payload in PAYLOADS]
 DRIFT = [Step(Act.DRIFT, payload) for payload in PAYLOADS]
 LAND = [Step(Act.LAND, payload) for payload in PAYLOADS]
@@ -29,7 +29,7 @@ class Play:
             truth=NONE,
             held=NONE,
             decisions=self._scope.decisions,
-            doubts=self._scope.doubts,
+            invalidations=self._scope.invalidations,
             removed=True,
             drifted=False,
             drains=(NOBODY, NOBODY),
@@ -42,25 +42,27 @@ class Play:
 
     def steps(self, world: World) -> Iterator[tuple[Step, World]]:
         """Yield whatever can happen next, faults included."""
-        row, truth, held, decisions, doubts, removed, drifted, drains, strays, operation = world
+        row, truth, held, decisions, invalidations, removed, drifted, drains, strays, operation = world
         first, second = drains
         if decisions:
             yield from self._decides(world)
-        if drifted or doubts:
-            yield from self._doubts(world)
+        if drifted or invalidations:
+            yield from self._invalidations(world)
         older = (_a_tick_older(first), _a_tick_older(second))
         waits = operation and (operation._replace(air=operation.air - 1) if operation.air else operation)
         fewer = _a_tick_fewer(strays)
         yield (
             TICK,
-            World(self._rows.tick(row), truth, held, decisions, doubts, removed, drifted, older, fewer, waits),
+            World(self._rows.tick(row), truth, held, decisions, invalidations, removed, drifted, older, fewer, waits),
         )
         for step in LAND:
             if strays[step.payload] and held != step.payload:
                 held_after = step.payload
                 yield (
                     step,
-                    World(row, truth, held_after, decisions, doubts, removed, drifted, drains, strays, operation),
+                    World(
+                        row, truth, held_after, decisions, invalidations, removed, drifted, drains, strays, operation
+                    ),
                 )
         if operation and operation.air:
             done = operation._replace(air=0, done=True)
@@ -75,33 +77,38 @@ class Play:
                 pair = (beside, moved) if number else (moved, beside)
                 yield (
                     step,
-                    World(row_after, truth, held_after, decisions, doubts, removed, drifted, pair, left, waits),
+                    World(row_after, truth, held_after, decisions, invalidations, removed, drifted, pair, left, waits),
                 )
             if first == second:
                 break
 
     def _decides(self, world: World) -> Iterator[tuple[Step, World]]:
-        _, _, held, decisions, doubts, removed, drifted, drains, _, _ = world
+        _, _, held, decisions, invalidations, removed, drifted, drains, _, _ = world
         row, strays, operation = self._left(self._rows.want(world.row), world)
         first = decisions == self._scope.decisions
         for step in DECIDE[:B] if first else DECIDE:  # as long as nothing was decided, A and B are mirror images
             kept = removed and step.payload == NONE
             yield (
                 step,
-                World(row, step.payload, held, decisions - 1, doubts, kept, drifted, drains, strays, operation),
+                World(row, step.payload, held, decisions - 1, invalidations, kept, drifted, drains, strays, operation),
             )
 
-    def _doubts(self, world: World) -> Iterator[tuple[Step, World]]:
-        """Have the provider's copy change behind the hub's back, or have someone doubt it."""
-        row, strays, operation = self._left(self._rows.doubt(world.row), world)
-        doubted = world._replace(row=row, strays=strays, operation=operation)
+    def _invalidations(self, world: World) -> Iterator[tuple[Step, World]]:
+        """Have the provider's copy change behind the hub's back, or have someone invalidate it."""
+        row, strays, operation = self._left(self._rows.invalidate(world.row), world)
+        invalidated = world._replace(row=row, strays=strays, operation=operation)
         if world.drifted:
-            yield DOUBT, doubted._replace(drifted=False)
+            yield INVALIDATE, invalidated._replace(drifted=False)
             return
-        yield DOUBT, doubted._replace(doubts=world.doubts - 1)
+        yield INVALIDATE, invalidated._replace(invalidations=world.invalidations - 1)
         for step in DRIFT:
             if step.payload != world.held:
-                yield step, world._replace(held=step.payload, doubts=world.doubts - 1, removed=False, drifted=True)
+                yield (
+                    step,
+                    world._replace(
+                        held=step.payload, invalidations=world.invalidations - 1, removed=False, drifted=True
+                    ),
+                )
 
     def _left(self, row: int, world: World) -> tuple[int, Strays, Operation | None]:
         """Return another row with the strays and the operation; one that it does not wait for is a stray."""
@@ -126,13 +133,13 @@ def is_fault(step: Step, world: World) -> bool:
     """Tell whether a step is one that stops once all is well.
 
     Then no one decides, crashes or loses anything; every drain ends its work within its lease, or sees that it is late;
-    the provider carries out in time what it still can, and says how it is. Someone has doubts where something drifted.
+    the provider carries out in time what it still can, and says how it is. What drifted is invalidated.
     """
     act, operation = step.act, world.operation
     if act is Act.TICK:
         given_up = operation is not None and operation.air == 1
         return given_up or any(drain.lease == 1 or (drain.lease and drain.air == 1) for drain in world.drains)
-    if act is Act.DOUBT:
+    if act is Act.INVALIDATE:
         return not world.drifted
     drain = world.drains[step.drain]
     if drain.phase == ASKING and act.is_record:

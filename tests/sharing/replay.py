@@ -9,7 +9,7 @@ from tests.sharing.schedules import Prediction, Schedule, result_of
 from tests.sharing.stage import Provider, Stage, payload_of
 from tests.sharing.world import Act, Step, World
 from worker.domain.sharing import Share, Timing, Urgency
-from worker.services.claim import Claimed
+from worker.services.sharing.claim import ClaimedShare
 
 
 @dataclass
@@ -20,8 +20,8 @@ class Player:
     world: World
     prediction: Prediction
     at: int = 0
-    claims: dict[int, Claimed] = field(default_factory=dict)  # by drain
-    sent: dict[int, Claimed] = field(default_factory=dict)  # by payload: what a stray of it is
+    claims: dict[int, ClaimedShare] = field(default_factory=dict)  # by drain
+    sent: dict[int, ClaimedShare] = field(default_factory=dict)  # by payload: what a stray of it is
     disclosed: list[tuple[UUID, int]] = field(default_factory=list)  # lease and payload
     hashes: dict[int, bytes] = field(default_factory=lambda: {NONE: HASHES[NONE]})  # by payload, as the hub makes them
 
@@ -67,7 +67,7 @@ def replay(schedules: Sequence[Schedule], stage: Stage, provider: Provider, rows
         _claim(playing, stage, rows)  # first, while every other row is still as it was
         _decide(playing, stage)
         _drift(playing, stage, provider)
-        _doubt(playing, stage)
+        _invalidate(playing, stage)
         _send(playing, provider)
         _record(playing, stage)
         _tick(playing, stage)
@@ -99,11 +99,11 @@ def _drift(playing: dict[int, Player], stage: Stage, provider: Provider) -> None
         provider.drift({stored[number].reference: payload for number, payload in drifting.items()})
 
 
-def _doubt(playing: dict[int, Player], stage: Stage) -> None:
-    doubted = _doing(playing, Act.DOUBT)
-    stage.doubt(doubted)
-    for player, _ in doubted.values():
-        player.prediction.doubt()
+def _invalidate(playing: dict[int, Player], stage: Stage) -> None:
+    invalidated = _doing(playing, Act.INVALIDATE)
+    stage.invalidate(invalidated)
+    for player, _ in invalidated.values():
+        player.prediction.invalidate()
 
 
 def _claim(playing: dict[int, Player], stage: Stage, rows: Rows) -> None:

@@ -12,7 +12,7 @@ from math import ceil
 from uuid import UUID
 
 from tests.sharing.rules import Rules
-from worker.domain.sharing import NOTHING, Outcome, Result, Share, Timing, Urgency, is_leased, is_pending
+from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency, is_leased, is_pending
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TICK = timedelta(hours=1)
@@ -104,8 +104,8 @@ class Rows:
     def want(self, row: int) -> int:
         return self._memo((0, row), lambda share: self._rules.want(share, Urgency.CONSENT, NOW))
 
-    def doubt(self, row: int) -> int:
-        return self._memo((4, row), lambda share: self._rules.doubt(share, NOW, self._timing))
+    def invalidate(self, row: int) -> int:
+        return self._memo((4, row), lambda share: self._rules.invalidate(share, NOW, self._timing))
 
     def claim(self, row: int, payload: int) -> tuple[int, bool]:
         """Return the row, and whether the claimer is to send or to ask."""
@@ -116,8 +116,8 @@ class Rows:
         )
         return claimed, key in self._taken
 
-    def record(self, row: int, holds_lease: bool, outcome: Outcome) -> int:
-        operation = OPERATION if outcome is Outcome.ACCEPTED else None
+    def record(self, row: int, holds_lease: bool, outcome: RequestOutcome) -> int:
+        operation = OPERATION if outcome is RequestOutcome.ACCEPTED else None
         result = Result(outcome, retry_in=self.ticks.retry * TICK, operation=operation)
         return self._memo(
             (2, row, holds_lease, _OUTCOMES.index(outcome)),
@@ -168,7 +168,7 @@ class Rows:
         return number
 
 
-_OUTCOMES = tuple(Outcome)
+_OUTCOMES = tuple(RequestOutcome)
 
 
 def canonical(share: Share) -> Share:

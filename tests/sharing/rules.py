@@ -15,7 +15,7 @@ class Rules:
 
     is_due: Callable[[Share, datetime], bool] = sharing.is_due
     want: Callable[[Share, Urgency, datetime], Share] = sharing.want
-    doubt: Callable[[Share, datetime, Timing], Share] = sharing.doubt
+    invalidate: Callable[[Share, datetime, Timing], Share] = sharing.invalidate
     claim: Callable[..., Share] = sharing.claim  # a share, the wanted hash, the lease, now, times, and any subject
     record: Callable[[Share, UUID, Result, datetime, Timing], Share] = sharing.record
 

@@ -15,16 +15,16 @@ from tests.sharing.promises import is_at_rest
 from tests.sharing.rows import HASHES, NOW, OPERATION, TICK, a_tick_later, canonical
 from tests.sharing.rules import REAL
 from tests.sharing.world import Act, Step, World
-from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency
+from worker.domain.sharing import RequestOutcome, Result, Share, Timing, Urgency
 
 RETRY = TICK
 ENOUGH = 40  # steps, before a schedule makes for its end
 CODES = {
     # The breaker opens on any other failure of several in a row.
-    Outcome.NOT_SENT: FailureCode.THROTTLED,
-    Outcome.UNCLEAR: FailureCode.THROTTLED,
-    Outcome.LOST: FailureCode.THROTTLED,
-    Outcome.REJECTED: FailureCode.ZONE_UNKNOWN,
+    RequestOutcome.NOT_SENT: FailureCode.THROTTLED,
+    RequestOutcome.UNCLEAR: FailureCode.THROTTLED,
+    RequestOutcome.LOST: FailureCode.THROTTLED,
+    RequestOutcome.REJECTED: FailureCode.ZONE_UNKNOWN,
 }
 
 Crossing = tuple[int, str, int]
@@ -44,7 +44,7 @@ class Schedule:
 
 def result_of(act: Act) -> Result:
     """Return what a recording act records."""
-    operation = OPERATION if act.outcome is Outcome.ACCEPTED else None
+    operation = OPERATION if act.outcome is RequestOutcome.ACCEPTED else None
     return Result(act.outcome, retry_in=RETRY, code=CODES.get(act.outcome), operation=operation)
 
 
@@ -67,7 +67,7 @@ def _nearest(exploration: Exploration) -> dict[Crossing, tuple[int, Step]]:
     nearest: dict[Crossing, tuple[int, Step]] = {}
     alike = set()
     for number, world in enumerate(exploration.worlds):
-        looks = (world.row, world.truth, world.decisions > 0, world.doubts > 0, world.drains, world.operation)
+        looks = (world.row, world.truth, world.decisions > 0, world.invalidations > 0, world.drains, world.operation)
         if looks in alike:
             continue
         alike.add(looks)
@@ -83,8 +83,8 @@ def _crossing(step: Step, before: World, after: World) -> Crossing | None:
     act = step.act
     if act is Act.DECIDE:
         return before.row, "want", after.row
-    if act is Act.DOUBT:
-        return before.row, "doubt", after.row
+    if act is Act.INVALIDATE:
+        return before.row, "invalidate", after.row
     if act in (Act.CLAIM, Act.ASK, Act.SKIP):
         return before.row, "claim", after.row
     if act.is_record:
@@ -133,8 +133,8 @@ class Prediction:
     def decide(self) -> None:
         self.share = REAL.want(self.share, self.urgency, NOW)
 
-    def doubt(self) -> None:
-        self.share = REAL.doubt(self.share, NOW, self.timing)
+    def invalidate(self) -> None:
+        self.share = REAL.invalidate(self.share, NOW, self.timing)
 
     def claim(self, truth: int, lease_id: UUID) -> bool:
         """Claim; return whether there is something to send or to ask about."""

@@ -18,15 +18,17 @@ from integrations.sandbox.records import Record
 from schemas import jobs
 from schemas.jobs import ConsentChoice
 from tests.sharing.rows import NONE, NOW, TICK, A, B, Ticks
-from worker.db import residents, shares
 from worker.db.engine import transact
-from worker.db.shares import ShareKey
+from worker.db.jobs import residents
+from worker.db.sharing import shares
+from worker.db.sharing.shares import ShareKey
 from worker.domain.sharing import Result, Share, Urgency
 from worker.hub import Hub
-from worker.services import consent, doubt, imports
-from worker.services.claim import RECORD_SECONDS, Claimed, claim, record
-from worker.services.lane import Lane
-from worker.services.work import Work
+from worker.services.jobs import consent, imports
+from worker.services.sharing import invalidate
+from worker.services.sharing.claim import RECORD_SECONDS, ClaimedShare, claim, record
+from worker.services.sharing.lane import Lane
+from worker.services.unit_of_work import UnitOfWork
 
 Run = Callable[[Coroutine[None, None, None]], None]
 
@@ -86,7 +88,7 @@ class Stage:
             for number, payload in payloads.items():
                 if payload != NONE:
                     db.execute(_MOVE_HOME, {"zones": list(ZONES[payload]), "permit_id": self._permits[number]})
-                started = Work.start(self._hub, db, locked[_resident(number)], TODAY)
+                started = UnitOfWork.start(self._hub, db, locked[_resident(number)], TODAY)
                 consent.decide(_decision(number, payload, started.consent_version), started)
 
         transact(self._hub.engine, work)
@@ -101,19 +103,19 @@ class Stage:
         claims, _ = claim(self._lane, limit, least_urgent, TODAY)
         return [self._numbers[claimed.key.permit_id] for claimed in claims]
 
-    def claim(self, keep_aside: Collection[int]) -> dict[int, Claimed]:
+    def claim(self, keep_aside: Collection[int]) -> dict[int, ClaimedShare]:
         """Claim whatever is due, but for those kept aside."""
         self._execute(_MOVE_DUE, keep_aside, ASIDE)
         claims, _ = claim(self._lane, len(self._permits), Urgency.ROUTINE, TODAY)
         self._execute(_MOVE_DUE, keep_aside, -ASIDE)
         return {self._numbers[claimed.key.permit_id]: claimed for claimed in claims}
 
-    def doubt(self, numbers: Collection[int]) -> None:
-        """Doubt what the provider confirmed of these schedules."""
+    def invalidate(self, numbers: Collection[int]) -> None:
+        """Invalidate what the provider confirmed of these schedules."""
         permit_ids = [self._permits[number] for number in numbers]
-        transact(self._hub.engine, lambda db: doubt.doubt(self._hub, db, PROVIDER, permit_ids))
+        transact(self._hub.engine, lambda db: invalidate.invalidate(self._hub, db, PROVIDER, permit_ids))
 
-    def record(self, ended: Collection[tuple[Claimed, Result]]) -> None:
+    def record(self, ended: Collection[tuple[ClaimedShare, Result]]) -> None:
         """Record how requests ended."""
         if ended:
             record(self._lane, list(ended), TODAY)
@@ -164,7 +166,7 @@ class Provider:
         """`run` runs a coroutine to its end, always in the same loop."""
         self._adapter, self._control, self._run = adapter, control, run
 
-    def apply(self, requests: Iterable[Claimed]) -> None:
+    def apply(self, requests: Iterable[ClaimedShare]) -> None:
         """Have the provider apply these requests."""
         self._run(self._send(requests))
 
@@ -181,17 +183,17 @@ class Provider:
                 record = Record("AA000AA", "FR", ZONES[payload], "resident", TODAY, TODAY)
                 self._control.hold(PROVIDER, reference, record)
 
-    async def _send(self, requests: Iterable[Claimed]) -> None:
+    async def _send(self, requests: Iterable[ClaimedShare]) -> None:
         free = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
-        async def send(claimed: Claimed) -> None:
+        async def send(claimed: ClaimedShare) -> None:
             async with free:
                 await self._adapter.send(claimed.change)
 
         await asyncio.gather(*map(send, requests))
 
 
-def payload_of(claimed: Claimed) -> int:
+def payload_of(claimed: ClaimedShare) -> int:
     """Return the payload that a claim is to send."""
     permit = claimed.change.permit
     if permit is None:

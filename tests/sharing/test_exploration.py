@@ -20,12 +20,15 @@ PARTS = {
     "one decision, operations, leases that outlast settling": (LEASES_OUTLAST_SETTLING, Scope(decisions=1, later=True)),
     "one decision, operations, longer times": (Ticks(), Scope(decisions=1, later=True)),
     "one decision, operations, senders that stall": (SHORT, Scope(decisions=1, later=True, stalls=True)),
-    "two decisions, one drift or doubt": (SHORT, Scope(decisions=2, doubts=1)),
+    "two decisions, one drift or invalidate": (SHORT, Scope(decisions=2, invalidations=1)),
     "two decisions on one plate, what is refused is kept": (SHORT, Scope(decisions=2, subjects=ONE_PLATE)),
     "two decisions on two plates, what is refused is kept": (SHORT, Scope(decisions=2, subjects=TWO_PLATES)),
-    "one decision, operations, a doubt, kept": (SHORT, Scope(decisions=1, doubts=1, later=True, subjects=ONE_PLATE)),
+    "one decision, operations, an invalidation, kept": (
+        SHORT,
+        Scope(decisions=1, invalidations=1, later=True, subjects=ONE_PLATE),
+    ),
 }
-"""Beside the fixtures: `exploration` has three decisions, `waiting` one, with operations and one drift or doubt."""
+"""Beside the fixtures: `exploration` has three decisions; `waiting` one, operations, and one drift or invalidation."""
 
 
 def assert_kept(exploration: Exploration, *, stalls: bool = False) -> None:
@@ -48,7 +51,7 @@ def test_no_order_of_events_breaks_a_promise(exploration):
     assert_kept(exploration)
 
 
-def test_no_order_of_operations_and_doubts_breaks_a_promise(waiting):
+def test_no_order_of_operations_and_invalidations_breaks_a_promise(waiting):
     assert_kept(waiting)
 
 

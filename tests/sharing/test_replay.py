@@ -1,4 +1,4 @@
-"""The model does not stand beside the code: explored schedules are played with the real claim, record and doubt."""
+"""The model is true to the code: explored schedules are played with the real claim, record and invalidate."""
 
 import asyncio
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.sharing.rows import HASHES, HELD, NOW, TAKEN
-from worker.domain.sharing import Outcome, Result, Share, Timing, Urgency, claim, doubt, record, want
+from worker.domain.sharing import RequestOutcome, Result, Share, Timing, Urgency, claim, invalidate, record, want
 
 TIMING = Timing(lease=timedelta(hours=1), settle=timedelta(hours=2))
 THEIRS = 70
@@ -35,7 +35,7 @@ def test_every_request_has_a_later_version_than_those_before_it(due):
             assert claimed.requests == share.requests + sends
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", RequestOutcome)
 def test_no_record_goes_back_to_an_earlier_version(held, outcome):
     for share in held:
         for lease_id in (HELD, TAKEN):
@@ -43,7 +43,7 @@ def test_no_record_goes_back_to_an_earlier_version(held, outcome):
 
 
 def test_a_request_after_a_stale_one_has_a_later_version_than_the_provider(held):
-    stale = Result(Outcome.NOT_SENT, version=THEIRS)
+    stale = Result(RequestOutcome.NOT_SENT, version=THEIRS)
     for share in held:
         if share.operation is None:
             assert record(share, HELD, stale, NOW, TIMING).requests == THEIRS
@@ -65,7 +65,7 @@ def test_what_is_sent_bears_the_id_of_its_disclosure_until_it_has_ended(due, hel
             if claimed.operation is None and claimed.lease_id == TAKEN:
                 assert claimed.claimed_by == TAKEN
     for share in held:
-        for outcome in Outcome:
+        for outcome in RequestOutcome:
             after = record(share, HELD, Result(outcome, operation="an operation"), NOW, TIMING)
             assert (after.claimed_by is None) == (after.operation is None)
 
@@ -75,7 +75,7 @@ def test_what_is_sent_bears_the_id_of_its_disclosure_until_it_has_ended(due, hel
 def test_what_waits_keeps_the_higher_urgency(first, second):
     waiting = want(Share(due_at=NOW), first, NOW)
     assert want(waiting, second, NOW).urgency == min(first, second)
-    assert doubt(waiting, NOW, TIMING).urgency is first
+    assert invalidate(waiting, NOW, TIMING).urgency is first
 
 
 @pytest.mark.parametrize("first", Urgency)
@@ -84,4 +84,4 @@ def test_what_is_done_leaves_its_urgency_behind(first, second):
     waiting = want(Share(due_at=NOW), first, NOW)
     done = replace(waiting, confirmed_version=waiting.wanted_version)
     assert want(done, second, NOW).urgency is second
-    assert doubt(done, NOW, TIMING).urgency is Urgency.ROUTINE
+    assert invalidate(done, NOW, TIMING).urgency is Urgency.ROUTINE

@@ -10,7 +10,7 @@ from tests.sharing.world import APPLIED, ASKING, CLAIMED, IDLE, NOBODY, SENT, Ac
 
 @dataclass(frozen=True)
 class Scope:
-    """What is to be explored: how many decisions and doubts, and what the provider and the drains may do.
+    """What is to be explored: how many decisions and invalidations, and what the provider and the drains may do.
 
     With `later`, the provider may answer any request with an operation.
     With `stalls`, a drain that has checked its deadline may send however long after. What it then leaves behind is
@@ -21,7 +21,7 @@ class Scope:
     """
 
     decisions: int = 3
-    doubts: int = 0
+    invalidations: int = 0
     later: bool = False
     stalls: bool = False
     subjects: Subjects = NOBODYS

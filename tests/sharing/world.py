@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tests.sharing.rows import NAMES, NONE
-from worker.domain.sharing import Outcome
+from worker.domain.sharing import RequestOutcome
 
 IDLE, CLAIMED, SENT, APPLIED, ASKING = range(5)
 """What a drain is at. Plain numbers, since worlds are hashed millions of times."""
@@ -22,7 +22,7 @@ class Act(StrEnum):
 
     DECIDE = "the truth becomes"
     DRIFT = "behind the hub's back the provider comes to hold"
-    DOUBT = "what the provider holds is doubted"
+    INVALIDATE = "what the provider confirmed is invalidated"
     TICK = "a tick passes"
     LAND = "a stray is applied:"
     CARRY_OUT = "the operation is carried out:"
@@ -42,7 +42,7 @@ class Act(StrEnum):
     REJECTED = "records rejected"
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RequestOutcome:
         """Return what a recording act records."""
         return _OUTCOMES[self]
 
@@ -58,14 +58,14 @@ class Act(StrEnum):
 
 
 _OUTCOMES = {
-    Act.CONFIRMED: Outcome.CONFIRMED,
-    Act.CONFIRMED_UNSEEN: Outcome.CONFIRMED,
-    Act.ACCEPTED: Outcome.ACCEPTED,
-    Act.ACCEPTED_UNSEEN: Outcome.ACCEPTED,
-    Act.NOT_SENT: Outcome.NOT_SENT,
-    Act.UNCLEAR: Outcome.UNCLEAR,
-    Act.LOST: Outcome.LOST,
-    Act.REJECTED: Outcome.REJECTED,
+    Act.CONFIRMED: RequestOutcome.CONFIRMED,
+    Act.CONFIRMED_UNSEEN: RequestOutcome.CONFIRMED,
+    Act.ACCEPTED: RequestOutcome.ACCEPTED,
+    Act.ACCEPTED_UNSEEN: RequestOutcome.ACCEPTED,
+    Act.NOT_SENT: RequestOutcome.NOT_SENT,
+    Act.UNCLEAR: RequestOutcome.UNCLEAR,
+    Act.LOST: RequestOutcome.LOST,
+    Act.REJECTED: RequestOutcome.REJECTED,
 }
 
 
@@ -77,7 +77,7 @@ class Step(NamedTuple):
     drain: int = 0
 
     def __str__(self) -> str:
-        if self.act in (Act.TICK, Act.DOUBT):
+        if self.act in (Act.TICK, Act.INVALIDATE):
             return self.act
         nobody = (Act.DECIDE, Act.DRIFT, Act.LAND, Act.CARRY_OUT)
         who = "" if self.act in nobody else f"drain {self.drain + 1} "
@@ -113,7 +113,7 @@ class World(NamedTuple):
     """Everything that matters from now on.
 
     `removed`: a removal was confirmed for good, and nothing was allowed since.
-    `drifted`: the provider's copy was changed behind the hub's back, and nobody has had doubts since.
+    `drifted`: the provider's copy was changed behind the hub's back, and nothing has been invalidated since.
     `strays`: for each payload, for how many ticks a stray of it may still be applied.
     """
 
@@ -121,7 +121,7 @@ class World(NamedTuple):
     truth: int
     held: int
     decisions: int
-    doubts: int
+    invalidations: int
     removed: bool
     drifted: bool
     drains: tuple[Drain, Drain]

@@ -35,7 +35,7 @@ def test_the_distributions_say_from_which_to_which():
         assert SpecifierSet(other["requires-python"]) == wanted, name
 
 
-@pytest.mark.parametrize("file", ["README.md", "Makefile"])
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "Makefile"])
 def test_documents_say_the_same(file):
     said = re.findall(r"3\.11\S*(?: or newer| to 3\.\d+)", (PROJECT / file).read_text())
     assert set(said) == {f"{LOWEST} to {HIGHEST}"}

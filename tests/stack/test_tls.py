@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ops.embedded.programs import FOLDER
 from tests.integrations.certificates import Authority
-from tests.relay import serving, to
+from tests.support.relay import serving, to
 from worker.settings import Settings
 
 REQUIRED = {"database_url": "postgresql+psycopg://u@127.0.0.1:1/hub", "hash_key": "k" * 32}

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 import pytest
 from personal_space.stand_ins.accounts import read
 
-from tests.browsing import flaws
 from tests.stand_ins.test_payment import ordered
+from tests.support.browsing import flaws
 
 CAMILLE = read()[0]
 

@@ -1,1 +1,1 @@
-"""The truth in PostgreSQL: tables, and the reads and writes that services need."""
+"""The truth in PostgreSQL: tables, and the statements that services need, in the same rooms as the services."""

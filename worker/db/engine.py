@@ -17,8 +17,8 @@ class SessionEndedError(Exception):
     """The server ended a session whose worker stood still in a transaction for too long; nothing was committed."""
 
 
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError, SessionEndedError)
-"""What is raised while the database is out of reach or overloaded; the same may succeed later."""
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, SessionEndedError)
+"""What is raised while the database is unavailable or overloaded; the same may succeed later."""
 
 _SESSION = {
     "statement_timeout": "4s",  # a task has 10 s

@@ -45,10 +45,10 @@ _BY_INDEXES = text("SET LOCAL enable_seqscan = off")
 _LOOK = text("""
     WITH due AS (
         SELECT permit_id, first_day FROM terms
-        WHERE last_day BETWEEN :first AND :last AND looked_ahead > :days_ahead
+        WHERE last_day BETWEEN :first AND :last AND decided_ahead > :days_ahead
         ORDER BY last_day LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    UPDATE terms t SET looked_ahead = :days_ahead FROM due
+    UPDATE terms t SET decided_ahead = :days_ahead FROM due
     WHERE t.permit_id = due.permit_id AND t.first_day = due.first_day
     RETURNING t.permit_id, t.first_day
 """)
@@ -76,9 +76,9 @@ _CLAIM = text("""
         ORDER BY m.due_at LIMIT :limit FOR UPDATE OF m SKIP LOCKED
     )
     UPDATE reminders m
-    SET lease_id = :lease_id, doubts = doubts + 1, due_at = clock_timestamp() + make_interval(secs => :seconds)
+    SET lease_id = :lease_id, maybe_sent = maybe_sent + 1, due_at = clock_timestamp() + make_interval(secs => :seconds)
     FROM claimed WHERE m.reminder_id = claimed.reminder_id
-    RETURNING m.reminder_id, m.token, m.permit_id, m.occasion, m.day, m.days_ahead, m.failures, m.doubts,
+    RETURNING m.reminder_id, m.token, m.permit_id, m.occasion, m.day, m.days_ahead, m.failures, m.maybe_sent,
         claimed.resident_id
 """)
 _CONTACTS = text("""
@@ -87,11 +87,11 @@ _CONTACTS = text("""
 """)
 _SETTLE = text("""
     UPDATE reminders m
-    SET state = new.state, code = new.code, failures = new.failures, doubts = new.doubts, lease_id = NULL,
+    SET state = new.state, code = new.code, failures = new.failures, maybe_sent = new.maybe_sent, lease_id = NULL,
         due_at = clock_timestamp() + make_interval(secs => new.seconds),
         settled_at = CASE WHEN new.state <> 'due' THEN clock_timestamp() END
     FROM jsonb_to_recordset(CAST(:settled AS jsonb)) AS new
-        (reminder_id uuid, state text, code text, failures smallint, doubts smallint, seconds float)
+        (reminder_id uuid, state text, code text, failures smallint, maybe_sent smallint, seconds float)
     WHERE m.reminder_id = new.reminder_id AND m.lease_id = :lease_id
 """)
 _TRY_AGAIN = text("""
@@ -99,9 +99,9 @@ _TRY_AGAIN = text("""
     SET state = 'due', decided_at = now(), due_at = clock_timestamp(), settled_at = NULL, failures = 0
     FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id AND m.state = 'unreachable'
 """)
-_LOOK_ANEW = text("UPDATE terms SET looked_ahead = DEFAULT WHERE permit_id = ANY(:permit_ids)")
+_LOOK_ANEW = text("UPDATE terms SET decided_ahead = DEFAULT WHERE permit_id = ANY(:permit_ids)")
 _LOOK_ANEW_OF = text("""
-    UPDATE terms t SET looked_ahead = DEFAULT
+    UPDATE terms t SET decided_ahead = DEFAULT
     FROM permits p WHERE p.permit_id = t.permit_id AND p.resident_id = :resident_id
 """)
 _RESIDENT_OF = text("""
@@ -120,13 +120,13 @@ _NOTE_CHANNEL = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A reminder under a lease; `failures` and `doubts` count its attempts, this one among the doubts."""
+class ClaimedReminder:
+    """A reminder under a lease; `failures` and `maybe_sent` count its attempts, this one among the maybe_sent."""
 
     reminder: Reminder
     resident_id: str
     failures: int
-    doubts: int
+    maybe_sent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +137,13 @@ class Settled:
     state: State
     code: str | None
     failures: int
-    doubts: int
+    maybe_sent: int
     wait: timedelta = timedelta(0)
 
     @classmethod
-    def of(cls, claimed: Claimed, state: State, code: str | None = None, doubts: int | None = None) -> Self:
+    def of(cls, claimed: ClaimedReminder, state: State, code: str | None = None, maybe_sent: int | None = None) -> Self:
         """Return the end of a claimed reminder."""
-        left = claimed.doubts if doubts is None else doubts
+        left = claimed.maybe_sent if maybe_sent is None else maybe_sent
         return cls(claimed.reminder.reminder_id, state, code, claimed.failures, left)
 
 
@@ -172,7 +172,7 @@ def parameters(windows: Iterable[Window]) -> dict[str, str]:
     return {occasion: json.dumps(rows) for occasion, rows in found.items()}
 
 
-def claim(db: Connection, lease_id: UUID, channel: str, limit: int) -> list[Claimed]:
+def claim(db: Connection, lease_id: UUID, channel: str, limit: int) -> list[ClaimedReminder]:
     """Lease due reminders of residents who want this channel, or none by now; the longest due first."""
     given = {"lease_id": lease_id, "limit": limit, "seconds": LEASE_SECONDS, "channel": channel}
     return [_claimed(row) for row in db.execute(_CLAIM, given)]
@@ -192,7 +192,7 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
             "state": one.state.value,
             "code": one.code,
             "failures": one.failures,
-            "doubts": one.doubts,
+            "maybe_sent": one.maybe_sent,
             "seconds": one.wait.total_seconds(),
         }
         for one in settled
@@ -235,9 +235,9 @@ def _look(db: Connection, window: Window, limit: int) -> list[dict[str, object]]
     ]
 
 
-def _claimed(row: Row[Any]) -> Claimed:
+def _claimed(row: Row[Any]) -> ClaimedReminder:
     reminder = Reminder(row.reminder_id, row.token, row.permit_id, Occasion(row.occasion), row.day, row.days_ahead)
-    return Claimed(reminder, row.resident_id, row.failures, row.doubts)
+    return ClaimedReminder(reminder, row.resident_id, row.failures, row.maybe_sent)
 
 
 def _contact(row: Row[Any]) -> Contact:

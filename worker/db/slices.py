@@ -36,7 +36,7 @@ class Slices:
         """Run `change` with so many rows as its limit, again with fewer where they take too long.
 
         Raises:
-            sqlalchemy.exc.OperationalError: the database is out of reach, or a single row takes too long.
+            sqlalchemy.exc.OperationalError: the database is unavailable, or a single row takes too long.
         """
         while True:
             size, started = min(self.size, self.most), monotonic()

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from worker.db import dead_letters, leftovers, reconciliations, ticks
-from worker.db.dead_letters import Choice, Group
-from worker.db.leftovers import FileRewrite
-from worker.db.reconciliations import Reconciliation
-from worker.db.ticks import Tick
+from worker.db.clock import leftovers, ticks
+from worker.db.clock.leftovers import FileRewrite
+from worker.db.clock.ticks import Tick
+from worker.db.sharing import dead_letters, reconciliations
+from worker.db.sharing.dead_letters import Choice, Group
+from worker.db.sharing.reconciliations import Reconciliation
 from worker.domain.breaker import BreakerState
 
 _PENDING = text("""

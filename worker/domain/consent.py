@@ -16,7 +16,7 @@ from schemas.jobs import ConsentChoice
 from schemas.receipts import RefusalCode
 from schemas.shared import Copy, SharedField, SharedPermit, Validity
 from worker.domain.permit import Permit, Status
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import NOTHING
 from worker.domain.terms import running
 
@@ -49,12 +49,12 @@ def check_current(seen: int | None, current: int) -> None:
     """Refuse an allowance given on a consent that has moved on since.
 
     Raises:
-        RefusedError: `missing_field` when it does not say what was seen, `consent_stale` when that is outdated.
+        JobRefusedError: `missing_field` when it does not say what was seen, `consent_stale` when that is outdated.
     """
     if seen is None:
-        raise RefusedError(RefusalCode.MISSING_FIELD, "consent_version")
+        raise JobRefusedError(RefusalCode.MISSING_FIELD, "consent_version")
     if seen != current:
-        raise RefusedError(RefusalCode.CONSENT_STALE, "consent_version")
+        raise JobRefusedError(RefusalCode.CONSENT_STALE, "consent_version")
 
 
 def check_newer(decided_at: datetime, latest_refusal: datetime | None, now: datetime) -> None:
@@ -63,12 +63,12 @@ def check_newer(decided_at: datetime, latest_refusal: datetime | None, now: date
     A decision counts as made when it was recorded if it says that it was made later (`counts_from`).
 
     Raises:
-        RefusedError: `invalid_date` for a moment further ahead than `CLOCKS_APART`, `consent_stale` for an older one.
+        JobRefusedError: `invalid_date` for a moment beyond `CLOCKS_APART`, `consent_stale` for an older one.
     """
     if decided_at > now + CLOCKS_APART:
-        raise RefusedError(RefusalCode.INVALID_DATE, "decided_at")
+        raise JobRefusedError(RefusalCode.INVALID_DATE, "decided_at")
     if latest_refusal is not None and counts_from(decided_at, now) <= latest_refusal:
-        raise RefusedError(RefusalCode.CONSENT_STALE, "decided_at")
+        raise JobRefusedError(RefusalCode.CONSENT_STALE, "decided_at")
 
 
 def counts_from(decided_at: datetime, recorded_at: datetime) -> datetime:

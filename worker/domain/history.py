@@ -25,14 +25,14 @@ from schemas.history import (
 )
 from schemas.jobs import ConsentChoice
 from worker.domain.permit import NewAddress, NewTerm, Pending, Permit
-from worker.domain.sharing import Outcome
+from worker.domain.sharing import RequestOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
     """How a disclosure ended, and when that was recorded."""
 
-    outcome: Outcome
+    outcome: RequestOutcome
     at: datetime
 
 
@@ -50,19 +50,19 @@ class Disclosed:
     @property
     def may_have_left(self) -> bool:
         """Say whether it is not certain that nothing was sent."""
-        return not any(word.outcome is Outcome.NOT_SENT for word in self.words)
+        return not any(word.outcome is RequestOutcome.NOT_SENT for word in self.words)
 
     @property
     def confirmed_at(self) -> datetime | None:
         """Return when the provider confirmed it."""
-        return min((word.at for word in self.words if word.outcome is Outcome.CONFIRMED), default=None)
+        return min((word.at for word in self.words if word.outcome is RequestOutcome.CONFIRMED), default=None)
 
     def settled_at(self, settle: timedelta) -> datetime:
         """Return the last moment at which it may still have been applied; what is unclear lingers for `settle`."""
-        confirmed = [word.at for word in self.words if word.outcome is Outcome.CONFIRMED]
+        confirmed = [word.at for word in self.words if word.outcome is RequestOutcome.CONFIRMED]
         if confirmed:
             return max(confirmed)
-        if any(word.outcome is Outcome.REJECTED for word in self.words):
+        if any(word.outcome is RequestOutcome.REJECTED for word in self.words):
             return self.at
         return max((word.at for word in self.words), default=self.at) + settle
 
@@ -174,7 +174,7 @@ def holdings(
 def _as_shown(found: Sequence[Holding], disclosed: Iterable[Disclosed], holds: bool | None) -> list[Holding]:
     """Return holdings that end when the personal space says so, and not before.
 
-    A removal that is provisional, or in doubt, ends nothing yet. One that is confirmed for good ends everything: what
+    A provisional or invalidated removal ends nothing yet. One that is confirmed for good ends everything: what
     is written about a request may be some milliseconds younger than the moment from which its share was settled.
     """
     running = [holding for holding in found if holding.until is None]

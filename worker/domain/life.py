@@ -1,7 +1,7 @@
 """A permit's life: the transitions from one state to the next, from its request to its end.
 
 Every transition takes the permit as it stands and returns it as it becomes, with the event to tell; it raises
-RefusedError when the state does not offer it. Days are civil days in the city's time zone.
+JobRefusedError when the state does not offer it. Days are civil days in the city's time zone.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from worker.domain.pending import Address, NewAddress, NewTerm, Pending
 from worker.domain.permit import Permit, Status, address_change_cents
 from worker.domain.plate_looks import shown
 from worker.domain.plates import Plate
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import Term
 
@@ -28,7 +28,7 @@ _IMPORTABLE_YEARS = range(1900, 2201)  # further away, the arithmetic of dates r
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """A permit as it has become, and the event that says so (the furthest step, where one job takes several)."""
 
     permit: Permit
@@ -47,11 +47,11 @@ def request(
     verified: Verified,
     today: date,
     tariffs: Tariffs,
-) -> Change:
+) -> Transition:
     """Ask for a permit: approved at once when residence and vehicle are verified, else under review.
 
     Raises:
-        RefusedError: UNKNOWN_TARIFF of `profile` or `years`.
+        JobRefusedError: UNKNOWN_TARIFF of `profile` or `years`.
     """
     permit = Permit(
         permit_id=permit_id,
@@ -67,113 +67,113 @@ def request(
     )
     if verified.residence and verified.vehicle:
         return approve(permit, today, tariffs)
-    return Change(permit, EventType.PERMIT_REQUESTED)
+    return Transition(permit, EventType.PERMIT_REQUESTED)
 
 
-def approve(permit: Permit, today: date, tariffs: Tariffs) -> Change:
+def approve(permit: Permit, today: date, tariffs: Tariffs) -> Transition:
     """Approve a permit under review: to be paid, or active at once when it costs nothing."""
     if permit.status is not Status.SUBMITTED or permit.pending is None:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     if permit.pending.price_cents == 0:
         return _apply(permit, permit.pending, today)
     pending = replace(permit.pending, pay_by=_pay_by(today, tariffs))
-    return Change(replace(permit, status=Status.AWAITING_PAYMENT, pending=pending), EventType.PERMIT_APPROVED)
+    return Transition(replace(permit, status=Status.AWAITING_PAYMENT, pending=pending), EventType.PERMIT_APPROVED)
 
 
-def reject(permit: Permit, reason: str | None) -> Change:
+def reject(permit: Permit, reason: str | None) -> Transition:
     """Reject a permit under review, and say why.
 
     Raises:
-        RefusedError: REASON_REQUIRED of `reason` when there is none.
+        JobRefusedError: REASON_REQUIRED of `reason` when there is none.
     """
     if permit.status is not Status.SUBMITTED:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     if reason is None or not reason.strip():
-        raise RefusedError(RefusalCode.REASON_REQUIRED, "reason")
+        raise JobRefusedError(RefusalCode.REASON_REQUIRED, "reason")
     rejected = replace(permit, status=Status.REJECTED, pending=None, reason=reason.strip())
-    return Change(rejected, EventType.PERMIT_REJECTED)
+    return Transition(rejected, EventType.PERMIT_REJECTED)
 
 
-def confirm_payment(permit: Permit, amount_cents: int, today: date, debt_id: UUID | None = None) -> Change:
+def confirm_payment(permit: Permit, amount_cents: int, today: date, debt_id: UUID | None = None) -> Transition:
     """Apply what was waiting for this payment: the debt that it names, or what is owed if it names none.
 
     Raises:
-        RefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, and of `debt_id` where another debt took its
-            place; WRONG_AMOUNT of `amount_cents`.
+        JobRefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, and of `debt_id` once another debt has
+            replaced it; WRONG_AMOUNT of `amount_cents`.
     """
     unpaid = permit.payable(today)
     if unpaid is None:
-        raise RefusedError(RefusalCode.NOT_AWAITING_PAYMENT)
+        raise JobRefusedError(RefusalCode.NOT_AWAITING_PAYMENT)
     if debt_id not in (None, unpaid.debt_id):
-        raise RefusedError(RefusalCode.NOT_AWAITING_PAYMENT, "debt_id")
+        raise JobRefusedError(RefusalCode.NOT_AWAITING_PAYMENT, "debt_id")
     if amount_cents != unpaid.price_cents:
-        raise RefusedError(RefusalCode.WRONG_AMOUNT, "amount_cents")
+        raise JobRefusedError(RefusalCode.WRONG_AMOUNT, "amount_cents")
     return _apply(permit, unpaid, today)
 
 
-def renew(permit: Permit, years: int, today: date, tariffs: Tariffs) -> Change:
+def renew(permit: Permit, years: int, today: date, tariffs: Tariffs) -> Transition:
     """Ask for a further term; it is added when it is paid, or at once when it costs nothing.
 
     Raises:
-        RefusedError: ACTION_NOT_OFFERED, or UNKNOWN_TARIFF of `profile` or `years`.
+        JobRefusedError: ACTION_NOT_OFFERED, or UNKNOWN_TARIFF of `profile` or `years`.
     """
     if not (permit.can_change and permit.renewal_open(today, tariffs)):
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     pending = NewTerm(years, tariffs.price_cents(permit.profile, years), _pay_by(today, tariffs))
     return _apply_once_paid(permit, pending, today, EventType.PERMIT_RENEWAL_REQUESTED)
 
 
-def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) -> Change:
+def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) -> Transition:
     """Move a permit to another vehicle, at once.
 
     Raises:
-        RefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate`: it would be shown as it is.
+        JobRefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate`: it would be shown as it is.
     """
     if not permit.can_change or permit.renewal_open(today, tariffs):
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     if (plate.country, shown(plate)) == (permit.plate.country, shown(permit.plate)):
-        raise RefusedError(RefusalCode.VEHICLE_UNCHANGED, "plate")
-    return Change(replace(permit, plate=plate), EventType.PERMIT_VEHICLE_CHANGED)
+        raise JobRefusedError(RefusalCode.VEHICLE_UNCHANGED, "plate")
+    return Transition(replace(permit, plate=plate), EventType.PERMIT_VEHICLE_CHANGED)
 
 
-def change_address(permit: Permit, address: Address, zones: Iterable[str], today: date, tariffs: Tariffs) -> Change:
+def change_address(permit: Permit, address: Address, zones: Iterable[str], today: date, tariffs: Tariffs) -> Transition:
     """Move a permit to another address and its zones: at once when free, else when it is paid.
 
     What is new about the same address (other zones, a staircase, a new identifier) costs nothing.
 
     Raises:
-        RefusedError: ACTION_NOT_OFFERED, or ADDRESS_UNCHANGED of `address`, however it is spelt.
+        JobRefusedError: ACTION_NOT_OFFERED, or ADDRESS_UNCHANGED of `address`, however it is spelt.
     """
     if not permit.can_change:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     zones = _once_each(zones)
     difference = addresses.difference((permit.address, permit.zones), (address, zones))
     if difference is Difference.NONE:
-        raise RefusedError(RefusalCode.ADDRESS_UNCHANGED, "address")
+        raise JobRefusedError(RefusalCode.ADDRESS_UNCHANGED, "address")
     price = address_change_cents(permit, today, tariffs) if difference is Difference.PLACE else 0
     pending = NewAddress(address, zones, price, _pay_by(today, tariffs))
     return _apply_once_paid(permit, pending, today, EventType.PERMIT_ADDRESS_CHANGE_REQUESTED)
 
 
-def cancel(permit: Permit) -> Change:
+def cancel(permit: Permit) -> Transition:
     """Cancel what is not paid: the request, or the change of an active permit, which stays as it was."""
     if not permit.can_cancel:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     return _drop_pending(permit, Status.CANCELLED_BY_RESIDENT)
 
 
-def expire_unpaid(permit: Permit, today: date) -> Change:
+def expire_unpaid(permit: Permit, today: date) -> Transition:
     """Let lapse what was not paid in time: the approved request, or the change of an active permit."""
     if not permit.is_late(today):
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     return _drop_pending(permit, Status.CANCELLED_UNPAID)
 
 
-def end(permit: Permit) -> Change:
+def end(permit: Permit) -> Transition:
     """End a permit before its time: revoked, or its resident forgotten."""
     if not permit.is_open:
-        raise RefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    return Change(replace(permit, status=Status.ENDED, pending=None), EventType.PERMIT_ENDED)
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
+    return Transition(replace(permit, status=Status.ENDED, pending=None), EventType.PERMIT_ENDED)
 
 
 def imported(
@@ -187,21 +187,21 @@ def imported(
     address: Address,
     zones: Iterable[str],
     terms: Iterable[Term],
-) -> Change:
+) -> Transition:
     """Take over a permit of the city's former system as it comes: a request may be younger than its last day.
 
     Raises:
-        RefusedError: MISSING_FIELD of `terms` when an active permit has none; INVALID_DATE of `terms` when one ends
+        JobRefusedError: MISSING_FIELD of `terms` when an active permit has none; INVALID_DATE of `terms` when one ends
             before it starts or two overlap, or of `terms` or `requested_on` before 1900 or after 2200.
     """
     ordered = tuple(sorted(terms, key=lambda term: term.first_day))
     if status is ImportedStatus.ACTIVE and not ordered:
-        raise RefusedError(RefusalCode.MISSING_FIELD, "terms")
+        raise JobRefusedError(RefusalCode.MISSING_FIELD, "terms")
     days = (day for term in ordered for day in (term.first_day, term.last_day))
     if not term_rules.in_order(ordered) or any(day.year not in _IMPORTABLE_YEARS for day in days):
-        raise RefusedError(RefusalCode.INVALID_DATE, "terms")
+        raise JobRefusedError(RefusalCode.INVALID_DATE, "terms")
     if requested_on.year not in _IMPORTABLE_YEARS:
-        raise RefusedError(RefusalCode.INVALID_DATE, "requested_on")
+        raise JobRefusedError(RefusalCode.INVALID_DATE, "requested_on")
     permit = Permit(
         permit_id=permit_id,
         resident_id=resident_id,
@@ -213,32 +213,32 @@ def imported(
         zones=_once_each(zones),
         terms=ordered,
     )
-    return Change(permit, EventType.PERMIT_IMPORTED)
+    return Transition(permit, EventType.PERMIT_IMPORTED)
 
 
-def _apply_once_paid(permit: Permit, pending: Pending, today: date, requested: EventType) -> Change:
+def _apply_once_paid(permit: Permit, pending: Pending, today: date, requested: EventType) -> Transition:
     if pending.price_cents == 0:
         return _apply(permit, pending, today)
-    return Change(replace(permit, pending=pending), requested)
+    return Transition(replace(permit, pending=pending), requested)
 
 
-def _apply(permit: Permit, pending: Pending, today: date) -> Change:
+def _apply(permit: Permit, pending: Pending, today: date) -> Transition:
     match pending:
         case NewTerm(years=years):
             terms = (*permit.terms, term_rules.next_term(permit.terms, years, today))
             event = EventType.PERMIT_RENEWED if permit.status is Status.ACTIVE else EventType.PERMIT_ACTIVATED
-            return Change(replace(permit, status=Status.ACTIVE, terms=terms, pending=None), event)
+            return Transition(replace(permit, status=Status.ACTIVE, terms=terms, pending=None), event)
         case NewAddress(address=address, zones=zones):
             moved = replace(permit, address=address, zones=zones, pending=None)
-            return Change(moved, EventType.PERMIT_ADDRESS_CHANGED)
+            return Transition(moved, EventType.PERMIT_ADDRESS_CHANGED)
         case _:
             assert_never(pending)
 
 
-def _drop_pending(permit: Permit, cancelled: Status) -> Change:
+def _drop_pending(permit: Permit, cancelled: Status) -> Transition:
     if permit.status is Status.ACTIVE:
-        return Change(replace(permit, pending=None), EventType.PERMIT_PENDING_CHANGE_CANCELLED)
-    return Change(replace(permit, status=cancelled, pending=None), EventType.PERMIT_CANCELLED)
+        return Transition(replace(permit, pending=None), EventType.PERMIT_PENDING_CHANGE_CANCELLED)
+    return Transition(replace(permit, status=cancelled, pending=None), EventType.PERMIT_CANCELLED)
 
 
 def _pay_by(today: date, tariffs: Tariffs) -> date:

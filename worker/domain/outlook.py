@@ -29,7 +29,7 @@ class Doing(StrEnum):
     CHANGE = "change_lapses"
     EXPIRY = "expiry_reminder"
     PAYMENT = "payment_reminder"
-    FORGET = "permit_forgotten"  # it was kept long enough, and no provider may hold anything of it
+    ANONYMISE = "permit_anonymised"  # it was kept long enough, and no provider may hold anything of it
 
     @property
     def occasion(self) -> Occasion | None:

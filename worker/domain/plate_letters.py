@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 from schemas.receipts import RefusalCode
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 
 GAPS = " -"
 """What stands for separators in a tidy plate; a dash where one was typed."""
@@ -55,7 +55,7 @@ def tidy(raw: str, country: str) -> str:
     """Return a plate's letters and digits with one gap where separators were typed: `B-NO 1234`.
 
     Raises:
-        RefusedError: INVALID_VALUE of `plate.raw` for what no plate can have: control characters, markup, symbols,
+        JobRefusedError: INVALID_VALUE of `plate.raw` for what no plate can have: control characters, markup, symbols,
             emoji, loose marks, letters of scripts that no plate is written in.
     """
     visible = "".join(c for c in raw if unicodedata.category(c) != "Cf" and not _INVISIBLE.match(c))
@@ -121,5 +121,5 @@ def _script(character: str) -> str:
     return unicodedata.name(character, "").partition(" ")[0]
 
 
-def _unreadable() -> RefusedError:
-    return RefusedError(RefusalCode.INVALID_VALUE, "plate.raw")
+def _unreadable() -> JobRefusedError:
+    return JobRefusedError(RefusalCode.INVALID_VALUE, "plate.raw")

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from schemas.receipts import RefusalCode
 from worker.domain.plate_letters import GAPS, tidy
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 
 MAX_LENGTH = 20  # the tightest provider's; separators do not count
 
@@ -59,14 +59,14 @@ def parse(raw: str, country: str) -> Plate:
     """Read a plate as it was typed; its look alone never refuses it.
 
     Raises:
-        RefusedError: INVALID_VALUE of `plate.raw` when no letter or digit is left, or when it has a character that no
-            plate can have; TOO_LONG of more than 20 letters and digits.
+        JobRefusedError: INVALID_VALUE of `plate.raw` without a letter or digit, or with a character that no plate can
+            have; TOO_LONG of more than 20 letters and digits.
     """
     normalised = _joined(tidy(raw, country))
     if not normalised:
-        raise RefusedError(RefusalCode.INVALID_VALUE, "plate.raw")
+        raise JobRefusedError(RefusalCode.INVALID_VALUE, "plate.raw")
     if len(normalised) > MAX_LENGTH:
-        raise RefusedError(RefusalCode.TOO_LONG, "plate.raw")
+        raise JobRefusedError(RefusalCode.TOO_LONG, "plate.raw")
     return Plate(raw, normalised, country)
 
 

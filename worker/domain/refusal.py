@@ -3,7 +3,7 @@
 from schemas.receipts import RefusalCode
 
 
-class RefusedError(Exception):
+class JobRefusedError(Exception):
     """A job that cannot be applied: a stable code and, where one is at fault, the field; never a value."""
 
     def __init__(self, code: RefusalCode, field: str | None = None) -> None:

@@ -22,7 +22,7 @@ LAPSED_DAYS = 30  # so long after a lapse somebody is still told of it; whoever 
 
 SECOND_ATTEMPT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
-MOST_DOUBTS = 2  # attempts that may have sent it: at most one duplicate
+MOST_MAYBE_SENT = 2  # attempts that may have sent it: at most one duplicate
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Urgency(IntEnum):
     ROUTINE = 2  # calendar, import, reconciliation, replay
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """What is known of a request once its exchange has ended."""
 
     CONFIRMED = "confirmed"
@@ -102,7 +102,7 @@ class Result:
     asked to be left alone.
     """
 
-    outcome: Outcome
+    outcome: RequestOutcome
     retry_in: timedelta = timedelta(0)
     code: str | None = None
     operation: str | None = None
@@ -139,7 +139,7 @@ def want(share: Share, urgency: Urgency, now: datetime) -> Share:
     )
 
 
-def doubt(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate(share: Share, now: datetime, timing: Timing) -> Share:
     """Note that the provider may hold something else than it confirmed: it is sent the truth again."""
     if share.claimed_hash is not None:
         # It may have been applied before the copy changed, to whatever it is now: its confirmation is provisional.
@@ -173,7 +173,7 @@ def claim(
     if share.operation is not None:
         return replace(share, lease_id=lease_id, lease_until=now + timing.lease)
     if share.parked is not None:
-        if _keeps(share.held_subject, subject):  # in doubt by now: the truth is tried once more
+        if _keeps(share.held_subject, subject):  # invalidated by now: the truth is tried once more
             share = replace(share, parked=None)
         else:
             wanted_hash, subject = NOTHING, None
@@ -206,22 +206,22 @@ def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: 
     if share.operation is not None and outcome in STILL_OPEN:  # asked, and told nothing new
         if share.operation_until is None or now < share.operation_until:
             return replace(released, due_at=now + result.retry_in)
-        outcome = Outcome.UNCLEAR
-    if outcome is Outcome.ACCEPTED:
+        outcome = RequestOutcome.UNCLEAR
+    if outcome is RequestOutcome.ACCEPTED:
         return replace(
             released, operation=result.operation, operation_until=now + timing.settle, due_at=now + result.retry_in
         )
-    if outcome in (Outcome.UNCLEAR, Outcome.LOST):
+    if outcome in (RequestOutcome.UNCLEAR, RequestOutcome.LOST):
         released = _left_behind(released, now, timing)
     ended = replace(
         released, claimed_hash=None, claimed_by=None, claimed_subject=None, operation=None, operation_until=None
     )
-    if outcome is Outcome.CONFIRMED:
+    if outcome is RequestOutcome.CONFIRMED:
         return _confirm(share, ended, now, timing)
     return _fail(share, ended, result, now)
 
 
-STILL_OPEN = frozenset({Outcome.ACCEPTED, Outcome.NOT_SENT, Outcome.UNCLEAR})
+STILL_OPEN = frozenset({RequestOutcome.ACCEPTED, RequestOutcome.NOT_SENT, RequestOutcome.UNCLEAR})
 """Outcomes of a question that say nothing of its operation."""
 
 
@@ -241,7 +241,7 @@ def _fail(share: Share, ended: Share, result: Result, now: datetime) -> Share:
             failed_at=share.failed_at,
             due_at=min(share.due_at, now),
         )
-    if result.outcome is Outcome.REJECTED and share.claimed_hash != NOTHING:
+    if result.outcome is RequestOutcome.REJECTED and share.claimed_hash != NOTHING:
         parked = replace(failed, parked=result.code or "rejected", failures=0, due_at=now)
         if _keeps(share.held_subject, share.claimed_subject):
             return replace(parked, confirmed_version=share.claimed_version)
@@ -272,18 +272,18 @@ def _confirm(share: Share, ended: Share, now: datetime, timing: Timing) -> Share
 
 
 def _repeat_at(stray_put_until: datetime, now: datetime, timing: Timing) -> datetime:
-    """Return when a provisional removal is to be repeated, counted from when the doubt arose."""
+    """Return when a provisional removal is to be repeated, counted from when it became provisional."""
     arose_at = stray_put_until - timing.settle
     steps = (arose_at + part * timing.settle for part in REPEATS)
     return min((at for at in steps if at > now), default=stray_put_until)
 
 
-def _record_stale(share: Share, outcome: Outcome, now: datetime, timing: Timing) -> Share:
-    if outcome in (Outcome.NOT_SENT, Outcome.REJECTED):
+def _record_stale(share: Share, outcome: RequestOutcome, now: datetime, timing: Timing) -> Share:
+    if outcome in (RequestOutcome.NOT_SENT, RequestOutcome.REJECTED):
         return share
     # What it was is not known any more, so it may have been a put.
     return replace(
-        _unsettled(share, now if outcome is Outcome.CONFIRMED else now + timing.settle),
+        _unsettled(share, now if outcome is RequestOutcome.CONFIRMED else now + timing.settle),
         confirmed_hash=None,
         holds=None,
         held_subject=MIXED,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.base import Profile
 from schemas.receipts import RefusalCode
-from worker.domain.refusal import RefusedError
+from worker.domain.refusal import JobRefusedError
 
 Cents = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]  # as much as a payment can carry
 Years = Annotated[int, Field(ge=1, le=10)]  # as a job can ask for; a TOML key is text
@@ -37,12 +37,12 @@ class Tariffs(BaseModel):
         """Return what a term costs.
 
         Raises:
-            RefusedError: UNKNOWN_TARIFF of `profile` or `years`.
+            JobRefusedError: UNKNOWN_TARIFF of `profile` or `years`.
         """
         if profile not in self.profiles:
-            raise RefusedError(RefusalCode.UNKNOWN_TARIFF, "profile")
+            raise JobRefusedError(RefusalCode.UNKNOWN_TARIFF, "profile")
         if years not in self.profiles[profile]:
-            raise RefusedError(RefusalCode.UNKNOWN_TARIFF, "years")
+            raise JobRefusedError(RefusalCode.UNKNOWN_TARIFF, "years")
         return self.profiles[profile][years]
 
 

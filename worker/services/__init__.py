@@ -1,1 +1,1 @@
-"""One use case a file: read, ask the domain, write, commit, publish."""
+"""One use case a file, in rooms by subject: read, ask the domain, write, commit, publish."""

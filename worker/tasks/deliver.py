@@ -6,10 +6,10 @@ import structlog
 from celery import shared_task
 
 from integrations.settings import SettingError
-from worker.services.drain import Drain
-from worker.services.lane import note_configuration
-from worker.tasks.arguments import Provider
-from worker.tasks.process import hub, lane, run
+from worker.services.sharing.drain import Drain
+from worker.services.sharing.lane import note_configuration
+from worker.tasks.broker.arguments import Provider
+from worker.tasks.process.resources import hub, lane, run
 
 log = structlog.get_logger()
 
@@ -20,12 +20,12 @@ def drain(provider: Provider) -> None:
     try:
         way = lane(provider)
     except SettingError as error:  # the shares wait; a file that was missing may be there the next time
-        hub().live.end_kick(provider)
+        hub().live.wake_ups.end(provider)
         _note(provider, str(error))
         return
     _note(provider, None)
     if run(Drain(way, hub().today).run()):
-        hub().kick([provider])
+        hub().wake([provider])
 
 
 @cache

@@ -1,8 +1,8 @@
 """The consumer that nothing on a queue can stop: it refuses, acknowledges, records and goes on.
 
-The gate stands in front of Celery's own parsing (`worker.tasks.transport`, `worker.tasks.admission`). Celery's handlers
-for messages that it cannot make sense of log them whole, and some of what they miss ends the worker; here they are
-overridden as a second line, for whatever a later Celery parses differently from the gate.
+The gate stands in front of Celery's own parsing (`broker.transport`, `broker.admission`). Celery logs a message that it
+cannot read whole, and some messages end the worker. Here Celery's handlers are overridden as a second line, in case a
+later version parses differently from the gate.
 """
 
 from dataclasses import asdict
@@ -18,13 +18,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.receipts import RefusalCode
 from worker.settings import settings
-from worker.tasks.admission import LANE, Admission, RefusedMessage
-from worker.tasks.arguments import Accepts, accepts
-from worker.tasks.base import HubTask
-from worker.tasks.broadcast import COMMANDS
-from worker.tasks.events import SEAL, seal
-from worker.tasks.transport import GuardedTransport
-from worker.tasks.watchdog import TOUCH_SECONDS, Watchdog
+from worker.tasks.broker.admission import LANE, Admission, RefusedMessage
+from worker.tasks.broker.arguments import Accepts, accepts
+from worker.tasks.broker.events import SEAL, seal
+from worker.tasks.broker.remote_control import COMMANDS
+from worker.tasks.broker.transport import GuardedTransport
+from worker.tasks.process.base import HubTask
+from worker.tasks.process.watchdog import TOUCH_SECONDS, Watchdog
 
 FLUSH_SECONDS = 0.25
 RECORD_TASK = "hub.record_refusal"

@@ -7,10 +7,10 @@ import structlog
 from celery import current_app, shared_task, states
 
 from schemas.receipts import Outcome, Receipt, RefusalCode
-from worker.services.refusals import record_message
-from worker.tasks.arguments import Code, Digest, Kind, Part, QueueName, Size, TaskId
-from worker.tasks.process import hub
-from worker.tasks.redaction import describe
+from worker.services.jobs.refusals import record_message
+from worker.tasks.broker.arguments import Code, Digest, Kind, Part, QueueName, Size, TaskId
+from worker.tasks.process.redaction import describe
+from worker.tasks.process.resources import hub
 
 UNKNOWN_KIND = "unknown"
 

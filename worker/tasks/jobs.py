@@ -10,27 +10,27 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 
 from schemas.jobs import KINDS, QUEUES
-from worker.services.jobs import OutOfReachError, handle
-from worker.tasks.process import hub
+from worker.services.jobs.handle import UnavailableError, handle
+from worker.tasks.process.resources import hub
 
 log = structlog.get_logger()
 
-BROKER_AWAY = (OperationalError, OSError)
-PAUSE_SECONDS = 1.0  # while the database is away, each worker process asks once a second
+BROKER_UNAVAILABLE = (OperationalError, OSError)
+PAUSE_SECONDS = 1.0  # while the database is unavailable, each worker process asks once a second
 
 
 def _handle(self: Any, raw: str) -> dict[str, object]:
-    """Handle one job; while the database or Redis is out of reach, put it back on its queue."""
+    """Handle one job; while the database or Redis is unavailable, put it back on its queue."""
     kind: str = self.name
     try:
         receipt = handle(hub(), kind, raw, UUID(self.request.id), hub().today())
-    except (OutOfReachError, SoftTimeLimitExceeded) as error:  # a database may also just not answer
+    except (UnavailableError, SoftTimeLimitExceeded) as error:  # a database may also just not answer
         log.warning("job.put_back", kind=kind, cause=str(error) or type(error).__name__)
         time.sleep(PAUSE_SECONDS)
         # A new message under the same id, then this one is acknowledged: no retry count, no ETA, nothing to lose.
         try:
             self.apply_async((raw,), task_id=self.request.id, queue=QUEUES[kind].value)
-        except BROKER_AWAY:
+        except BROKER_UNAVAILABLE:
             raise Reject(requeue=True) from None  # it stays unacknowledged, and comes again when Redis does
         raise Ignore from None
     return receipt.model_dump(mode="json", exclude_none=True)

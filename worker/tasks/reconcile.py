@@ -4,9 +4,9 @@ import structlog
 from celery import current_app, shared_task
 
 from integrations.settings import SettingError
-from worker.services import reconcile as service
-from worker.tasks.arguments import Provider
-from worker.tasks.process import hub, lane, run
+from worker.services.sharing import reconcile as service
+from worker.tasks.broker.arguments import Provider
+from worker.tasks.process.resources import hub, lane, run
 
 log = structlog.get_logger()
 

@@ -9,10 +9,10 @@ from kombu.exceptions import OperationalError
 from integrations.channels import registry
 from integrations.settings import SettingError
 from worker.limiter import Limiter
-from worker.services.sending import Sender, note_channel
+from worker.services.reminders.send import Sender, note_channel
 from worker.settings import settings
-from worker.tasks.arguments import Channel
-from worker.tasks.process import hub, run
+from worker.tasks.broker.arguments import Channel
+from worker.tasks.process.resources import hub, run
 
 SEND = "remind.send"
 SOFT_LIMIT_SECONDS, LIMIT_SECONDS = (
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 )
 def send(channel: Channel) -> None:
     """Send what is due through one channel for a few seconds, then go on in a new task if there is more."""
-    hub().live.end_kick(_kick(channel))
+    hub().live.wake_ups.end(_wake_up(channel))
     try:
         sender = _sender(channel)
     except SettingError as error:  # the reminders wait; a file that was missing may be there the next time
@@ -42,14 +42,14 @@ def send(channel: Channel) -> None:
 
 def wake(channel: str) -> None:
     """Have a worker look for what is due, unless one is being woken already."""
-    if hub().live.begin_kicks([_kick(channel)]):
+    if hub().live.wake_ups.begin([_wake_up(channel)]):
         try:
             current_app.send_task(SEND, args=[channel], retry=False, expires=EXPIRES_SECONDS)
         except OperationalError:  # the clock wakes it again
-            hub().live.end_kick(_kick(channel))
+            hub().live.wake_ups.end(_wake_up(channel))
 
 
-def _kick(channel: str) -> str:
+def _wake_up(channel: str) -> str:
     return f"remind.{channel}"
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 from celery import shared_task
 
 from schemas.base import ResidentId
-from worker.services.history import put_catalogue, put_history
-from worker.services.plates import put_plate
-from worker.services.publish import republish
-from worker.tasks.process import hub
+from worker.services.publishing.history import put_catalogue, put_history
+from worker.services.publishing.plates import put_plate
+from worker.services.publishing.publish import republish
+from worker.tasks.process.resources import hub
 
 
 @shared_task(name="space.publish", ignore_result=False)  # type: ignore[untyped-decorator]

@@ -16,7 +16,7 @@ from permit_hub_client.server import Server
 from permit_hub_client.wire import Gap
 
 _MOST_IDLE = 32
-_PAUSE_SECONDS = 0.5  # between attempts to reach a Redis that is away
+_PAUSE_SECONDS = 0.5  # between attempts to reach a Redis that is unavailable
 T = TypeVar("T")
 
 

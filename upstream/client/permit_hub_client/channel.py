@@ -57,7 +57,7 @@ class Feed:
         return heard
 
 
-class Channel:
+class Subscription:
     """A channel and its listeners; it is live when the last thing the server was told, and has answered, is to be."""
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ EventType = Literal[
     "permit.imported",
     "permit.lapsed",
     "permit.ended",
-    "permit.forgotten",
+    "permit.anonymised",
     "consent.allowed",
     "consent.refused",
     "resident.contact_updated",

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import redis
 from redis.asyncio.connection import AbstractConnection
 
-from permit_hub_client.channel import Channel, Feed
+from permit_hub_client.channel import Feed, Subscription
 
 _SILENCE_SECONDS = 2.0  # then a sign of life is asked for; after as long again the connection is given up
 _BROKEN_PAUSE_SECONDS = 0.05
@@ -21,7 +21,7 @@ class Listener:
     def __init__(self, connect: Callable[[], AbstractConnection], confirm_seconds: float) -> None:
         self._connect = connect
         self._confirm_seconds = confirm_seconds
-        self._channels: dict[bytes, Channel] = {}
+        self._channels: dict[bytes, Subscription] = {}
         self._changed: set[bytes] = set()
         self._to_do = Event()
 
@@ -29,7 +29,7 @@ class Listener:
     async def subscribed(self, name: str) -> AsyncIterator[Feed]:
         """Listen to a channel, confirmed by the server, for as long as the context lasts."""
         key, feed = name.encode(), Feed()
-        channel = self._channels.setdefault(key, Channel())
+        channel = self._channels.setdefault(key, Subscription())
         channel.feeds.add(feed)
         try:
             if channel.live:

@@ -11,7 +11,7 @@ from personal_space.settings import settings
 log = logging.getLogger("personal_space")
 
 WAIT_SECONDS = 4.0  # longer, and the resident is told that nothing was confirmed
-IO_SECONDS = 1.0  # for one exchange with Redis; a Redis that is away is known to be after about five of them
+IO_SECONDS = 1.0  # for one exchange with Redis; a Redis that is unavailable is known to be after about five of them
 SOURCE = "personal-space"
 
 
@@ -50,7 +50,7 @@ _last_known: list[Catalogue] = []
 
 
 async def catalogue() -> Catalogue:
-    """Read what permits cost and who may receive data; the last that was read where the hub is away.
+    """Read what permits cost and who may receive data; the last that was read where the hub is unavailable.
 
     Raises:
         HubError: it was never read, and cannot be had at the moment.

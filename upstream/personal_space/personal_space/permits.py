@@ -81,7 +81,7 @@ class Action:
         return await _take(request, form, self.template, self.kind, gettext(self.done), card, **fields)
 
     async def kept(self, request: Request) -> Response:
-        """Show what was typed again while the hub is away, and with it the permit that it is about."""
+        """Show what was typed again while the hub is unavailable, and with it the permit that it is about."""
         form = await _form(request, self.form)
         if isinstance(form, OfferForm):
             form.offers(await catalogue(), form.offered_profile)
@@ -122,7 +122,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def offered(name: str, action: Page, kept: Endpoint | None = None) -> Endpoint:
-    """Return the page of an action, for the cards that offer it; `kept` answers a form that comes while it is away."""
+    """Return the page of an action that the card offers; `kept` answers a form sent while the hub is unavailable."""
 
     async def page(request: Request) -> Response:
         resident = session.signed_in(request)
@@ -156,7 +156,7 @@ async def _unsent(request: Request, form: JobForm, template: str, card: Card | N
         try:
             if form.asks(await plate(**form.typed)):
                 return _show(request, template, form, card)
-        except HubError as error:  # another wait for a hub that is away would be too long for the resident
+        except HubError as error:  # another wait for a hub that is unavailable would be too long for the resident
             note(error)
             return _show(request, template, form, card, UNTAKEN)
     return None

@@ -1,4 +1,4 @@
-"""Who is signed in: a signed cookie, so that the app can answer while the hub's Redis is away."""
+"""Who is signed in: a signed cookie, so that the app can answer while the hub's Redis is unavailable."""
 
 import re
 import time

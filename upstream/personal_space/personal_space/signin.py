@@ -102,7 +102,7 @@ async def _claims(request: Request, attempt: Attempt) -> dict[str, object]:
 
 
 async def _tell_contact(request: Request, resident: Resident, claims: dict[str, object]) -> None:
-    """Keep the hub's way to reach the resident up to date; a hub that is away learns it at the next signing in."""
+    """Keep the hub's contact details up to date; an unavailable hub gets them at the next sign-in."""
     email = said.email(claims)
     if not email:
         return

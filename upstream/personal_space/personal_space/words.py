@@ -84,7 +84,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "permit.imported": N_("Droit repris de l'ancien service"),
         "permit.lapsed": N_("Validité terminée"),
         "permit.ended": N_("Droit terminé"),
-        "permit.forgotten": N_("Données effacées après le délai de conservation"),
+        "permit.anonymised": N_("Données effacées après le délai de conservation"),
     }
 )
 REFUSALS: Mapping[str, str] = MappingProxyType(

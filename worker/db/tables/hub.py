@@ -38,7 +38,7 @@ walks = Table(
     "walks",
     metadata,
     Column("walk", Text, primary_key=True),
-    Column("looked_at", Text),  # how far it has come, in its own words; none where it is to begin anew
+    Column("position", Text),  # how far it has come, in its own words; none where it is to begin anew
 )
 
 leftovers = Table(

@@ -54,15 +54,15 @@ terms = Table(
     Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
     Column("first_day", Date, primary_key=True),
     Column("last_day", Date, nullable=False),
-    Column("noted", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
+    Column("end_applied", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
     # The reminder that was last looked at, in days ahead; at first, and to be looked at anew, more than any.
-    Column("looked_ahead", SmallInteger, nullable=False, server_default=text("32767")),
+    Column("decided_ahead", SmallInteger, nullable=False, server_default=text("32767")),
     CheckConstraint("first_day <= last_day", name="terms_in_order"),
     ExcludeConstraint(
         ("permit_id", "="), (text("daterange(first_day, last_day, '[]')"), "&&"), name="terms_apart", using="gist"
     ),
-    Index("terms_to_note", "last_day", postgresql_where=text("NOT noted")),
-    Index("terms_to_look_at", "last_day", "looked_ahead"),
+    Index("terms_ends_to_apply", "last_day", postgresql_where=text("NOT end_applied")),
+    Index("terms_reminders_to_decide", "last_day", "decided_ahead"),
 )
 
 # Of a key, where a division of letters counts: after how many of them it stands. 0 is not known, and meets all.

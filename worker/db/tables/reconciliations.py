@@ -17,7 +17,7 @@ reconciliations = Table(
     Column("lease_id", Uuid),
     moment("lease_until", nullable=True),
     Column("cursor", Text),  # of the next page
-    Column("looked_at", Uuid),  # the last permit whose share was looked for among the copies
+    Column("position", Uuid),  # the last permit whose share was looked for among the copies
     Column("shared_up_to", Uuid),  # the last permit that was made sure to have a share
     Column("expected", BigInteger),  # how many copies there should be
     Column("pages", Integer, nullable=False, server_default=text("0")),

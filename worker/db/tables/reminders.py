@@ -33,7 +33,7 @@ reminders = Table(
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),  # of a claimed one: again
     Column("lease_id", Uuid),
     Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # that surely sent nothing
-    Column("doubts", SmallInteger, nullable=False, server_default=text("0")),  # attempts that may have sent it
+    Column("maybe_sent", SmallInteger, nullable=False, server_default=text("0")),  # attempts that may have sent it
     moment("settled_at", nullable=True),
     UniqueConstraint("permit_id", "occasion", "day", "days_ahead", name="reminders_decided_once"),
     UniqueConstraint("token", name="reminders_token_key"),

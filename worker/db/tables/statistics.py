@@ -22,7 +22,7 @@ PERSONAL = {
     "reminders": "token",
     "residents": "email language name",
     "shares": "claimed_hash claimed_subject confirmed_hash held_subject operation",
-    "walks": "looked_at",
+    "walks": "position",
 }
 
 SAMPLED = {
@@ -43,16 +43,16 @@ SAMPLED = {
     "providers": "breaker held_until opened_at paused_at probe_at provider releases_before replaced_at sequence",
     "reconciled_copies": "orphan reconciliation_id reference",
     "reconciliations": "code copies differing dry_run expected failures finished_at foreign_copies lease_id"
-    " lease_until looked_at missing orphans pages provider read_at reconciliation_id repeated requested_at"
+    " lease_until position missing orphans pages provider read_at reconciliation_id repeated requested_at"
     " shared_up_to started_at",
     "refused_messages": "code job_id recorded_at refused_message_id size task_id",
-    "reminders": "code day days_ahead decided_at doubts due_at failures lease_id occasion permit_id reminder_id"
+    "reminders": "code day days_ahead decided_at maybe_sent due_at failures lease_id occasion permit_id reminder_id"
     " settled_at state",
     "residents": "contact_at email_refused_at erased_at published_version reminders resident_id version",
     "shares": "claimed_by claimed_version confirmed_at confirmed_version due_at failed_at failing_since failures holds"
     " lease_id lease_until operation_until parked permit_id provider reference requests stray_put_until"
     " unsettled_until urgency wanted_version",
-    "terms": "first_day last_day looked_ahead noted permit_id",
+    "terms": "first_day last_day decided_ahead end_applied permit_id",
     "ticks": "seconds task tick ticked_at",
     "walks": "walk",
 }

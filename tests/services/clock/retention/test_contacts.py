@@ -1,0 +1,221 @@
+"""How a resident is reached is known as long as anything may need it, and then no more until they are back."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, time
+
+import pytest
+from structlog.testing import capture_logs
+
+from schemas.events import EventType
+from tests.services.kept import DAY, after
+from tests.services.upstream import ANNE, BOB, UNVERIFIED
+from worker.services.clock import retention
+from worker.services.clock.retention import purge
+
+CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
+TOLD = "SELECT name, email, language FROM residents WHERE resident_id = %s"
+KNOWN = [tuple(CONTACT.values())]
+FORGOTTEN = [(None, None, None)]
+
+
+@pytest.fixture
+def tell(upstream):
+    """Return what tells how a resident is reached."""
+
+    def tell(resident=ANNE, **contact):
+        upstream.applied("resident.update_contact", resident, **CONTACT | contact)
+
+    return tell
+
+
+@pytest.fixture
+def due(today):
+    """Return the day on which what is told today is to be forgotten."""
+    return after(today, 12)
+
+
+def known(evidence):
+    """Return whose contact is known."""
+    return [one for (one,) in evidence.query("SELECT resident_id FROM residents WHERE email IS NOT NULL ORDER BY 1")]
+
+
+def types(evidence, resident=ANNE):
+    return [event.type for event in evidence.told(resident)]
+
+
+def test_whoever_never_had_a_permit_is_known_to_the_last_day_and_then_no_more(hub, evidence, tell, due):
+    tell()
+    purge(hub, due - DAY)
+    assert evidence.query(TOLD, ANNE) == KNOWN
+    purge(hub, due)
+    assert evidence.query(TOLD, ANNE) == FORGOTTEN
+    assert evidence.value("SELECT erased_at FROM residents") is None
+
+
+def test_a_contact_counts_from_the_city_s_midnight(hub, evidence, tell, due, today):
+    """What was told half an hour after the midnight of a summer day belongs to that day, though not in UTC."""
+    for resident, day in ((ANNE, today), (BOB, today + DAY)):
+        tell(resident)
+        told = datetime.combine(day, time(0, 30), hub.zone)
+        evidence.query("UPDATE residents SET contact_at = %s WHERE resident_id = %s RETURNING 1", told, resident)
+    purge(hub, due)
+    assert known(evidence) == [BOB]
+
+
+def test_after_the_only_permit_was_forgotten_the_contact_is_forgotten_in_its_turn(hub, evidence, tell, lapsed, due):
+    tell()
+    purge(hub, due - DAY)  # the permit goes
+    assert evidence.space(ANNE).cards == ()
+    assert evidence.query(TOLD, ANNE) == KNOWN
+    purge(hub, due)
+    assert evidence.query(TOLD, ANNE) == FORGOTTEN
+
+
+def test_a_contact_that_was_told_long_ago_goes_with_the_last_permit(hub, evidence, tell, lapsed, forgetting):
+    tell()
+    evidence.query("UPDATE residents SET contact_at = contact_at - interval '9 years' RETURNING 1")
+    purge(hub, forgetting - DAY)
+    assert evidence.query(TOLD, ANNE) == KNOWN
+    purge(hub, forgetting)
+    assert evidence.query(TOLD, ANNE) == FORGOTTEN
+
+
+@pytest.mark.parametrize("wish", [{"profile": "low_emission", "years": 3}, {"verified": UNVERIFIED}, {}])
+def test_whoever_has_a_permit_or_asks_for_one_stays_known(hub, upstream, evidence, tell, due, wish):
+    upstream.request(**wish)
+    tell()
+    purge(hub, due + DAY * 300)
+    assert evidence.query(TOLD, ANNE) == KNOWN
+
+
+def test_their_screen_says_at_once_that_no_address_is_known(hub, evidence, tell, due):
+    tell()
+    before = evidence.screen(ANNE)
+    assert before.reminders.email_known
+    purge(hub, due)
+    space = evidence.space(ANNE)
+    assert (space.reminders.email_known, space.version) == (False, before.version + 1)
+    assert types(evidence) == [EventType.CONTACT_UPDATED] * 2
+    assert evidence.told(ANNE)[-1].data.job_id is None
+
+
+def test_what_they_chose_about_reminders_stays_and_what_an_address_refused_goes(hub, upstream, evidence, tell, due):
+    tell()
+    evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
+    upstream.applied("resident.choose_reminders", BOB, channel="none")
+    tell(BOB)
+    purge(hub, due)
+    assert evidence.query("SELECT reminders, email_refused_at FROM residents ORDER BY resident_id") == [
+        ("email", None),
+        ("none", None),
+    ]
+
+
+def test_whoever_comes_back_is_known_again_and_as_long(hub, evidence, tell, due):
+    tell()
+    purge(hub, due)
+    tell()
+    assert evidence.query(TOLD, ANNE) == KNOWN
+    assert evidence.space(ANNE).reminders.email_known
+    purge(hub, due - DAY)
+    assert evidence.query(TOLD, ANNE) == KNOWN
+
+
+def test_a_contact_counts_from_when_it_was_last_told_also_where_it_is_the_same(hub, evidence, tell, today):
+    tell()
+    evidence.query("UPDATE residents SET contact_at = contact_at - interval '9 years' RETURNING 1")
+    tell()
+    purge(hub, today)
+    assert evidence.query(TOLD, ANNE) == KNOWN
+
+
+def test_what_is_forgotten_is_nowhere_any_more_and_not_logged(hub, evidence, tell, due):
+    tell()
+    personal = (CONTACT["name"], CONTACT["email"])
+    assert all(one in evidence.everything_stored() for one in personal)
+    with capture_logs() as logs:
+        purge(hub, due)
+    assert not [one for one in personal if one in evidence.everything_stored() or one in str(logs)]
+    assert {"event": "retention.purged", "log_level": "info", "contacts": 1}.items() <= logs[-1].items()
+
+
+def test_forgetting_twice_is_forgetting_once(hub, evidence, tell, due):
+    tell()
+    purge(hub, due)
+    before = evidence.truth()
+    purge(hub, due + DAY)
+    assert evidence.truth() == before
+
+
+def test_whoever_was_erased_is_not_looked_for(hub, upstream, evidence, tell, due):
+    tell()
+    upstream.applied("resident.erase")
+    purge(hub, due)
+    assert types(evidence)[-1] is EventType.RESIDENT_ERASED
+
+
+def test_a_sign_in_between_finding_and_forgetting_counts(hub, database, evidence, tell, due, until):
+    tell()
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with ThreadPoolExecutor(1) as other, database.connect() as db:
+        with db.transaction():
+            db.execute("SELECT FROM residents FOR UPDATE")
+            purging = other.submit(purge, hub, due)
+            until(lambda: evidence.query(waiting))
+            db.execute("UPDATE residents SET contact_at = contact_at + interval '1 day'")
+        purging.result()
+    assert evidence.query(TOLD, ANNE) == KNOWN
+
+
+def test_a_request_between_finding_and_forgetting_counts(hub, database, upstream, evidence, tell, due, until):
+    tell()
+    requested = upstream.request(BOB)
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with ThreadPoolExecutor(1) as other, database.connect() as db:
+        with db.transaction():
+            db.execute("SELECT FROM residents FOR UPDATE")
+            purging = other.submit(purge, hub, due)
+            until(lambda: evidence.query(waiting))
+            db.execute("UPDATE permits SET resident_id = %s WHERE permit_id = %s", [ANNE, requested])
+        purging.result()
+    assert evidence.query(TOLD, ANNE) == KNOWN
+
+
+def test_one_whose_affairs_are_wrong_does_not_keep_all_others_known(hub, evidence, tell, due):
+    for resident in (ANNE, BOB):
+        tell(resident)
+    evidence.query("INSERT INTO events (resident_id, sequence, type, data) VALUES (%s, 2, '', '{}') RETURNING 1", ANNE)
+    with capture_logs() as logs:
+        purge(hub, due)
+    assert known(evidence) == [ANNE]
+    assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_anonymised"] == [ANNE]
+
+
+def test_those_with_permits_are_passed_over_and_each_purge_goes_on_where_the_last_one_stopped(
+    hub, upstream, evidence, tell, due, monkeypatch
+):
+    monkeypatch.setattr("worker.db.clock.retention.LOOKED_AT", 2)
+    residents = [f"r-{number}" for number in range(7)]
+    for resident in residents:
+        tell(resident)
+    for resident in residents[:5]:
+        upstream.active(resident, years=3)
+    purge(hub, due)
+    purge(hub, due)
+    assert known(evidence) == residents
+    purge(hub, due)
+    assert known(evidence) == residents[:5]
+    evidence.query("DELETE FROM plate_assignments RETURNING 1")
+    for _ in residents:
+        purge(hub, due)
+    assert known(evidence) == []
+
+
+def test_all_who_are_due_are_forgotten_in_slices_as_long_as_there_is_time(hub, evidence, tell, due, monkeypatch):
+    monkeypatch.setattr(retention, "FORGOTTEN", 2)
+    for number in range(5):
+        tell(f"r-{number}")
+    purge(hub, due, until=0)
+    assert len(known(evidence)) == 5
+    purge(hub, due)
+    assert known(evidence) == []

@@ -1,0 +1,166 @@
+"""A permit that is over is kept as long as its period says and not a day longer, then forgotten for good."""
+
+from datetime import date
+from uuid import UUID, uuid4
+
+from structlog.testing import capture_logs
+
+from schemas.events import EventType
+from schemas.receipts import RefusalCode
+from schemas.space import ActionName, CardStatus
+from tests.services.kept import DAY, after, plates
+from tests.services.upstream import ANNE, BOB, ELSEWHERE, UNVERIFIED, Upstream
+from worker.domain.retention import latest_due
+from worker.services.clock import retention
+from worker.services.clock.advance import advance
+from worker.services.clock.retention import purge
+from worker.services.publishing import history
+
+ALL_OF_A_PERMIT = """
+    SELECT status, ban_id, address, zones, pending, reason, verified, over_on FROM permits WHERE permit_id = %s
+"""
+
+
+def types(evidence):
+    return [event.type for event in evidence.told(ANNE)]
+
+
+def test_a_permit_that_is_over_is_kept_to_the_last_day_and_then_forgotten(hub, upstream, evidence, lapsed, forgetting):
+    purge(hub, forgetting - DAY)
+    assert plates(evidence, lapsed) == ["EF-367-QS"]
+    assert ActionName.RENEW in [action.name for action in evidence.screen(ANNE).cards[0].actions]
+    purge(hub, forgetting)
+    assert plates(evidence, lapsed) == []
+    assert evidence.query(ALL_OF_A_PERMIT, lapsed) == [("ended", "", "", [], None, None, None, None)]
+    assert evidence.space(ANNE).cards == ()
+    assert types(evidence)[-1] is EventType.PERMIT_ANONYMISED
+    assert evidence.told(ANNE)[-1].data.permit_ids == (lapsed,)
+    assert evidence.value("SELECT count(*) FROM terms WHERE permit_id = %s", lapsed) == 1
+
+
+def test_forgetting_twice_is_forgetting_once(hub, evidence, lapsed, forgetting):
+    for _ in range(2):
+        purge(hub, forgetting)
+    assert types(evidence).count(EventType.PERMIT_ANONYMISED) == 1
+    before = evidence.truth()
+    purge(hub, forgetting + DAY)
+    assert evidence.truth() == before
+
+
+def test_after_days_of_downtime_everything_that_is_due_is_forgotten(hub, upstream, evidence, today, monkeypatch):
+    monkeypatch.setattr(retention, "FORGOTTEN", 2)  # so that it takes several slices
+    for number in range(5):
+        terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(-1 - number)}]
+        upstream.take_over(upstream.row(f"r-{number}", terms=terms))
+    kept = upstream.active(BOB)
+    purge(hub, after(today, 12) + DAY * 30)
+    assert evidence.query("SELECT permit_id FROM plate_assignments") == [(kept,)]
+
+
+def test_an_import_of_an_old_permit_counts_from_its_last_day(hub, upstream, evidence, today):
+    day = latest_due(today, 12)
+    old, younger = (upstream.row(terms=[_term(day + DAY * more)]) for more in (0, 1))
+    upstream.take_over(old, younger)
+    purge(hub, today)
+    assert [card.permit_id for card in evidence.screen(ANNE).cards] == [UUID(younger["permit_id"])]
+
+
+def test_an_import_of_a_cancelled_permit_counts_from_its_request(hub, upstream, evidence, today):
+    day = latest_due(today, 12)
+    cancelled = {"status": "cancelled_by_resident", "terms": []}
+    old, younger = (upstream.row(**cancelled, requested_on=str(day + DAY * more)) for more in (0, 1))
+    upstream.take_over(old, younger)
+    purge(hub, today)
+    assert [card.permit_id for card in evidence.screen(ANNE).cards] == [UUID(younger["permit_id"])]
+
+
+def test_an_import_of_a_permit_that_was_ended_before_its_time_counts_from_today(hub, upstream, evidence, today):
+    row = upstream.row(status="ended")
+    upstream.take_over(row)
+    purge(hub, after(today, 12) - DAY)
+    assert evidence.card(ANNE, UUID(row["permit_id"])).status is CardStatus.ENDED
+    purge(hub, after(today, 12))
+    assert evidence.space(ANNE).cards == ()
+
+
+def test_a_rejection_counts_from_the_day_it_was_made_and_its_reason_is_forgotten(hub, upstream, evidence, today):
+    rejected = upstream.request(verified=UNVERIFIED)
+    later = Upstream(hub, today + DAY * 90)
+    later.applied("permit.decide", permit_id=rejected, decision="reject", reason="Illisible.")
+    purge(hub, after(later.today, 12) - DAY)
+    assert "Illisible." in evidence.everything_stored()
+    purge(hub, after(later.today, 12))
+    assert "Illisible." not in evidence.everything_stored()
+    assert evidence.query(ALL_OF_A_PERMIT, rejected)[0][0] == "rejected"
+
+
+def test_what_was_not_paid_counts_from_the_day_it_was_given_up(hub, upstream, evidence, today):
+    unpaid = upstream.request()
+    given_up = today + DAY * (hub.tariffs.unpaid_lapses_after_days + 1)
+    advance(hub, given_up)
+    purge(hub, after(given_up, 12) - DAY)
+    assert evidence.card(ANNE, unpaid).status is CardStatus.CANCELLED_UNPAID
+    purge(hub, after(given_up, 12))
+    assert evidence.space(ANNE).cards == ()
+
+
+def test_what_is_open_is_never_forgotten(hub, upstream, evidence, today):
+    reviewed, unpaid = upstream.request(verified=UNVERIFIED), upstream.request()
+    purge(hub, today + DAY * 3_650)
+    assert {card.permit_id for card in evidence.screen(ANNE).cards} == {reviewed, unpaid}
+
+
+def test_a_permit_that_was_renewed_on_its_last_kept_day_stays(hub, upstream, evidence, lapsed, forgetting):
+    late = Upstream(hub, forgetting - DAY)
+    late.applied("permit.renew", permit_id=lapsed, years=1)
+    purge(hub, forgetting)  # it waits for its payment
+    late.applied("permit.confirm_payment", permit_id=lapsed, payment_reference="P-1", amount_cents=4500)
+    purge(hub, forgetting)
+    card = evidence.card(ANNE, lapsed)
+    evidence.query("UPDATE shares SET confirmed_version = wanted_version RETURNING 1")
+    purge(hub, after(card.valid_until, 12) - DAY)
+    assert evidence.card(ANNE, lapsed).plate == "EF-367-QS"
+    purge(hub, after(card.valid_until, 12))
+    assert evidence.space(ANNE).cards == ()
+
+
+def test_what_is_forgotten_leaves_nothing_personal_anywhere_and_is_not_logged(
+    hub, upstream, evidence, today, forgetting
+):
+    lapsed = upstream.lapsed(plate={"raw": "PO-456-VB"}, zones=["ZONE-14"])
+    upstream.applied("permit.change_address", permit_id=lapsed, address=ELSEWHERE, zones=["18C"])
+    upstream.applied("permit.cancel", permit_id=lapsed)
+    personal = ("PO-456-VB", "PO456VB", "ZONE-14", *ELSEWHERE.values())
+    assert "PO-456-VB" in evidence.everything_stored()
+    with capture_logs() as logs:
+        purge(hub, forgetting)
+    assert not [value for value in personal if value in evidence.everything_stored() or value in str(logs)]
+    assert {"event": "retention.purged", "log_level": "info", "permits": 1}.items() <= logs[-1].items()
+
+
+def test_the_history_of_a_forgotten_permit_tells_who_held_it_and_not_under_which_plate(
+    hub, upstream, evidence, deliver, today
+):
+    upstream.allow()
+    permit_id = upstream.active()
+    deliver()
+    lapse = evidence.screen(ANNE).cards[0].valid_until + DAY
+    evidence.query("UPDATE shares SET holds = false RETURNING 1")
+    purge(hub, after(lapse, 12))
+    task = uuid4()
+    assert history.put_history(hub, ANNE, task, today) is not None
+    document = hub.live.client.get(hub.live.key(f"history:{task}")).decode()
+    assert str(permit_id) in document
+    assert '"plate":null' in document.replace(" ", "")
+
+
+def test_no_job_does_anything_with_a_forgotten_permit(hub, upstream, lapsed, forgetting):
+    purge(hub, forgetting)
+    assert upstream.submit("permit.renew", permit_id=lapsed, years=1).code is RefusalCode.UNKNOWN_PERMIT
+    again = upstream.take_over(upstream.row(permit_id=str(lapsed)))
+    assert again.rows[0].code is RefusalCode.PERMIT_EXISTS
+    assert upstream.applied("resident.erase")
+
+
+def _term(last_day: date) -> dict[str, str]:
+    return {"first_day": str(last_day - DAY * 90), "last_day": str(last_day)}

@@ -1,0 +1,97 @@
+"""A permit waits to be forgotten while a provider may hold anything of it, and keeps no other waiting."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.services.kept import DAY, after, plates
+from tests.services.upstream import ANNE, BOB, CITY, UNVERIFIED
+from worker.db.clock import retention as rows
+from worker.db.engine import transact
+from worker.services.clock.advance import advance
+from worker.services.clock.retention import purge
+
+SHARE = """
+    INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,
+        failures)
+    VALUES (%s, %s, 1, 1, %s, 2, now(), 1, 0) RETURNING 1
+"""
+
+
+@pytest.mark.parametrize("state", ["holds = true", "holds = NULL", "wanted_version = wanted_version + 1"])
+def test_a_permit_waits_as_long_as_a_provider_may_hold_anything_of_it(
+    hub, upstream, evidence, deliver, twins, today, state
+):
+    upstream.allow()
+    upstream.active()
+    deliver()
+    lapse = evidence.screen(ANNE).cards[0].valid_until + DAY
+    advance(hub, lapse)
+    evidence.query("UPDATE shares SET holds = false, confirmed_version = wanted_version RETURNING 1")
+    evidence.query(f"UPDATE shares SET {state} WHERE provider = %s RETURNING 1", CITY)
+    purge(hub, after(lapse, 12))
+    assert evidence.screen(ANNE).cards
+    evidence.query("UPDATE shares SET holds = false, confirmed_version = wanted_version RETURNING 1")
+    purge(hub, after(lapse, 12))
+    assert evidence.space(ANNE).cards == ()
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    ["UPDATE shares SET holds = NULL", "UPDATE permits SET over_on = over_on + 300", "UPDATE permits SET pending = %s"],
+    ids=["held", "renewed", "to be renewed"],
+)
+def test_what_happens_between_finding_and_forgetting_counts(
+    hub, database, evidence, lapsed, forgetting, until, meanwhile
+):
+    evidence.query(SHARE, lapsed, "easypark", False)
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    pending = '{"kind": "new_term", "years": 1, "price_cents": 4500, "pay_by": "2999-01-01"}'
+    with ThreadPoolExecutor(1) as other, database.connect() as db:
+        with db.transaction():
+            db.execute("SELECT FROM residents FOR UPDATE")
+            purging = other.submit(purge, hub, forgetting)
+            until(lambda: evidence.query(waiting))
+            db.execute(meanwhile, [pending] if "%s" in meanwhile else [])
+        purging.result()
+    assert plates(evidence, lapsed) == ["EF-367-QS"]
+
+
+def test_what_a_provider_may_hold_is_not_even_looked_for_again_and_again(hub, evidence, lapsed, today):
+    found = transact(hub.engine, lambda db: rows.next_due(db, today, None, 10))
+    assert found == ([ANNE], (today - DAY, lapsed))
+    evidence.query(SHARE, lapsed, "easypark", None)
+    assert transact(hub.engine, lambda db: rows.next_due(db, today, None, 10)) == ([], (today - DAY, lapsed))
+    assert transact(hub.engine, lambda db: rows.next_due(db, today, found[1], 10)) == ([], None)
+
+
+def test_one_permit_that_must_wait_does_not_keep_the_next_from_being_forgotten(
+    hub, upstream, evidence, today, monkeypatch
+):
+    monkeypatch.setattr("worker.db.clock.retention.LOOKED_AT", 1)
+    terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(-9)}]
+    held, free = (upstream.row(name, terms=terms) for name in (ANNE, BOB))
+    upstream.take_over(held, free)
+    evidence.query(SHARE, held["permit_id"], "gone", True)
+    purge(hub, today + DAY * 400)
+    assert evidence.query("SELECT permit_id FROM plate_assignments") == [(UUID(held["permit_id"]),)]
+
+
+def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(hub, upstream, evidence, today, forgetting):
+    wrong, _ = (upstream.lapsed(resident) for resident in (ANNE, BOB))
+    evidence.query("UPDATE permits SET status = 'active', verified = '[1]' WHERE permit_id = %s RETURNING 1", wrong)
+    with capture_logs() as logs:
+        purge(hub, forgetting)
+    assert evidence.query("SELECT permit_id FROM plate_assignments") == [(wrong,)]
+    assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_anonymised"] == [ANNE]
+
+
+@pytest.mark.parametrize("wish", [{"profile": "low_emission", "years": 3}, {"verified": UNVERIFIED}])
+def test_a_permit_that_runs_or_waits_stays_whatever_day_is_noted_as_its_last(hub, upstream, evidence, today, wish):
+    permit_id = upstream.request(**wish)
+    evidence.query("UPDATE permits SET over_on = %s, pending = NULL RETURNING 1", today - DAY * 4_000)
+    evidence.query("UPDATE shares SET holds = false, confirmed_version = wanted_version RETURNING 1")
+    purge(hub, today)
+    assert len(plates(evidence, permit_id)) == 1

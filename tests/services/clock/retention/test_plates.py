@@ -1,0 +1,63 @@
+"""A plate that was replaced is kept as long as its period says; the one that is in use is not a replaced one."""
+
+from datetime import datetime, time
+
+from tests.services.kept import DAY, after, plates
+from tests.services.upstream import ANNE
+from worker.services.clock.retention import purge
+
+
+def test_a_plate_that_was_replaced_is_deleted_a_year_after_that(hub, upstream, evidence, today):
+    permit_id = upstream.active(plate={"raw": "EF-367-QS"}, years=3)
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "PO-456-VB"})
+    replaced = evidence.value("SELECT (replaced_at AT TIME ZONE 'Europe/Paris')::date FROM plate_assignments LIMIT 1")
+    purge(hub, after(replaced, 12) - DAY)
+    assert plates(evidence, permit_id) == ["EF-367-QS", "PO-456-VB"]
+    purge(hub, after(replaced, 12))
+    assert plates(evidence, permit_id) == ["PO-456-VB"]
+    assert evidence.card(ANNE, permit_id).plate == "PO-456-VB"
+
+
+def test_a_plate_counts_from_the_day_in_the_city_on_which_it_was_replaced(hub, upstream, evidence, today):
+    """Half an hour after midnight is a new day in Paris, though not in UTC."""
+    kept = []
+    for day in (today, today + DAY):
+        permit_id = upstream.active(years=3)
+        upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": upstream.plate()})
+        replaced = datetime.combine(day, time(0, 30), hub.zone)
+        evidence.query(
+            "UPDATE plate_assignments SET replaced_at = %s WHERE replaced_at < now() AND permit_id = %s RETURNING 1",
+            *(replaced, permit_id),
+        )
+        kept.append(permit_id)
+    purge(hub, after(today, 12))
+    assert [len(plates(evidence, permit_id)) for permit_id in kept] == [1, 2]
+
+
+def test_a_plate_counts_from_when_it_was_first_replaced(hub, upstream, evidence, today):
+    permit_id = upstream.active(plate={"raw": "EF-367-QS"}, years=3)
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "PO-456-VB"})
+    evidence.query(
+        "UPDATE plate_assignments SET replaced_at = replaced_at - interval '1 year' WHERE raw = 'EF-367-QS' RETURNING 1"
+    )
+    before = evidence.value("SELECT replaced_at FROM plate_assignments WHERE raw = 'EF-367-QS'")
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "ZZ-999-ZZ"})
+    assert evidence.value("SELECT replaced_at FROM plate_assignments WHERE raw = 'EF-367-QS'") == before
+    purge(hub, today + DAY * 3)
+    assert plates(evidence, permit_id) == ["PO-456-VB", "ZZ-999-ZZ"]
+
+
+def test_a_plate_that_was_given_up_and_taken_again_is_not_a_replaced_one(hub, upstream, evidence, today):
+    permit_id = upstream.lapsed(plate={"raw": "EF-367-QS"})
+    upstream.applied("permit.renew", permit_id=permit_id, years=1)
+    upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="P-1", amount_cents=4500)
+    assert len(plates(evidence, permit_id)) == 2
+    assert evidence.query("SELECT FROM plate_assignments WHERE replaced_at IS NOT NULL") == []
+
+
+def test_one_and_the_same_plate_may_be_replaced_and_come_back(hub, upstream, evidence, today):
+    permit_id = upstream.active(plate={"raw": "EF-367-QS"}, years=3)
+    for raw in ("PO-456-VB", "EF-367-QS"):
+        upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": raw})
+    purge(hub, today + DAY * 400)
+    assert plates(evidence, permit_id) == ["EF-367-QS"]

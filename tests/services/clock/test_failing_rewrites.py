@@ -1,0 +1,91 @@
+"""An erasure waits for a rewrite of Redis' file that fails, is under way, or has nothing to write."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from ops.embedded.servers import Servers
+from tests.services.append_only_file import AT_ONCE, File
+from tests.services.hubs import running_hub
+from tests.services.upstream import ANNE, Upstream
+from worker import append_only
+from worker.db.clock.leftovers import read
+from worker.db.engine import transact
+from worker.hub import Hub
+from worker.services.clock.leftovers import clear
+from worker.services.publishing.publish import follow_redis
+
+
+@pytest.fixture(scope="module")
+def own_servers() -> Iterator[Servers]:
+    """Run a Redis of our own, whose file may come to harm."""
+    with tempfile.TemporaryDirectory(prefix="hub-") as folder, Servers(Path(folder)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_hub(settings, own_servers, wake_ups) -> Iterator[Hub]:
+    with running_hub(settings.model_copy(update={"redis_url": own_servers.valkey.url}), wake_ups.append) as hub:
+        follow_redis(hub)
+        yield hub
+
+
+def test_a_rewrite_that_fails_is_said_once_and_asked_for_again(own_hub, own_servers, evidence, word, today, cleared):
+    upstream, file = Upstream(own_hub, today), File(own_hub.live.client, own_servers.data / "valkey")
+    upstream.applied("resident.update_contact", name=word, email="anne@example.fr")
+    upstream.active(address={"ban_id": "b", "label": word})
+    upstream.applied("resident.erase")
+    in_the_way = file.folder / "appendonlydir"
+    aside = in_the_way.rename(file.folder / "aside")
+    in_the_way.touch()
+    with capture_logs() as logs:
+        for _ in range(3):
+            clear(own_hub, AT_ONCE)
+            while append_only.look(own_hub.live.client).is_being_rewritten:
+                time.sleep(0.005)
+    assert [entry["event"] for entry in logs] == ["append_only.failed"]
+    assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
+    in_the_way.unlink()
+    aside.rename(in_the_way)
+    cleared(own_hub)
+    assert not file.holds(word)
+    assert transact(own_hub.engine, read).problem is None
+
+
+def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_servers, evidence, today, cleared):
+    cleared(own_hub)
+    client = own_hub.live.client
+    upstream = Upstream(own_hub, today)
+    upstream.active()
+    upstream.applied("resident.erase")
+    client.mset({f"filler:{number}": number for number in range(300)})
+    client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, for a rewrite that can be looked at
+    try:
+        while append_only.rewrite(client) is append_only.Asked.NOT_NOW:  # Redis rewrites of its own accord, too
+            time.sleep(0.01)
+        assert append_only.look(client).is_being_rewritten
+        clear(own_hub, AT_ONCE)
+        assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
+        assert append_only.rewrite(client) is append_only.Asked.NOT_NOW
+    finally:
+        client.config_set("rdb-key-save-delay", 0)
+    cleared(own_hub)
+
+
+def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today):
+    client = own_hub.live.client
+    upstream = Upstream(own_hub, today)
+    upstream.active()
+    upstream.applied("resident.erase")
+    client.config_set("appendonly", "no")
+    try:
+        clear(own_hub, AT_ONCE)
+        assert evidence.query("SELECT FROM leftovers") == []
+    finally:
+        client.config_set("appendonly", "yes")
+        while append_only.look(client).is_being_rewritten:  # until then Redis refuses to end
+            time.sleep(0.01)

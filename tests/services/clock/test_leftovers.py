@@ -1,0 +1,213 @@
+"""What was erased leaves Redis and its append-only file, whatever was under way."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from uuid import uuid4
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from ops.embedded.servers import Servers
+from schemas.receipts import RefusalCode
+from tests.services.append_only_file import AT_ONCE, File
+from tests.services.kept import DAY, after
+from tests.services.upstream import ANNE, BOB
+from worker.db.clock.leftovers import Problem, read
+from worker.db.engine import transact
+from worker.hub import Hub
+from worker.live.documents import Documents
+from worker.live.live import Live
+from worker.services.clock.leftovers import SETTLE, clear
+from worker.services.clock.retention import purge
+from worker.services.publishing import history
+
+
+@pytest.fixture
+def file(hub: Hub, servers: Servers) -> File:
+    return File(hub.live.client, servers.data / "valkey")
+
+
+@pytest.fixture
+def anne(upstream, word) -> str:
+    """Make a resident known by a name, an address and a plate of her own; return her plate."""
+    plate = f"ZZ-{word[-7:].upper()}"
+    upstream.applied("resident.update_contact", name=word, email=f"{word}@example.fr")
+    upstream.active(plate={"raw": plate}, address={"ban_id": f"b_{word[-9:]}", "label": word})
+    return plate
+
+
+def without_right(hub: Hub) -> Iterator[Hub]:
+    """Return the hub on a Redis that refuses to rewrite its file, as a managed service does."""
+    client, name = hub.live.client, f"managed-{uuid4().hex}"
+    client.acl_setuser(
+        name,
+        enabled=True,
+        passwords=["+managed"],
+        keys=["*"],
+        channels=["*"],
+        categories=["+@all"],
+        commands=["-bgrewriteaof"],
+    )
+    options = client.connection_pool.connection_kwargs | {"username": name, "password": "managed"}
+    managed = redis.Redis(**{key: options[key] for key in ("host", "port", "db", "username", "password")})
+    yield replace(hub, live=Live.over(managed, hub.live.key(""), hub.zone))
+    managed.close()
+    client.acl_deluser(name)
+
+
+managed_hub = pytest.fixture(without_right, name="managed")
+
+
+def test_what_was_erased_is_neither_in_redis_nor_in_its_file(upstream, anne, word, file, cleared, hub, today):
+    upstream.applied("resident.export")
+    history.put_history(hub, ANNE, uuid4(), today)
+    assert file.shown([word])
+    assert file.shown([anne])
+    cleared()
+    upstream.applied("resident.erase")
+    assert file.shown([word]) == []
+    assert file.shown([anne]) == []
+    cleared()
+    assert not file.holds(word)
+    assert not file.holds(anne)
+
+
+def test_the_file_kept_it_until_then(upstream, anne, word, file, until):
+    upstream.applied("resident.erase")
+    until(lambda: file.holds(word))  # it is written once a second
+
+
+def test_a_history_of_before_an_erasure_goes_with_it(upstream, anne, file, hub, today):
+    history.put_history(hub, ANNE, task_id := uuid4(), today)
+    assert file.shown([anne])
+    upstream.applied("resident.erase")
+    assert hub.live.client.get(hub.live.key(f"history:{task_id}")) is None
+    assert file.shown([anne]) == []
+
+
+def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstream, anne, file, hub, today):
+    class Late(Documents):
+        """Redis, with an erasure between the reading of a history and its being put."""
+
+        def put_history(self, task_id, document):
+            if document.permits:
+                upstream.applied("resident.erase")
+            super().put_history(task_id, document)
+
+    late = replace(hub.live, documents=Late(hub.live.keyspace))
+    version = history.put_history(replace(hub, live=late), ANNE, task_id := uuid4(), today)
+    assert file.shown([anne]) == []
+    document = hub.live.client.get(hub.live.key(f"history:{task_id}"))
+    assert f'"version":{version}'.encode() in document
+
+
+def test_a_document_that_an_erasure_did_not_find_goes_before_the_rewrite(upstream, anne, word, file, hub, cleared):
+    space = hub.live.client.get(hub.live.key(f"space:{ANNE}"))
+    upstream.applied("resident.erase")
+    hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that stood still
+    hub.live.documents._put(ANNE, "export:late", word, 900)
+    cleared()
+    assert file.shown([word]) == []
+    assert not file.holds(word)
+
+
+def test_others_keep_what_is_theirs(upstream, anne, evidence, cleared, hub, today):
+    upstream.active(BOB, plate={"raw": "EF-367-QS"})
+    history.put_history(hub, BOB, task_id := uuid4(), today)
+    upstream.applied("resident.erase")
+    cleared()
+    assert [card.plate for card in evidence.space(BOB).cards] == ["EF-367-QS"]
+    assert hub.live.client.exists(hub.live.key(f"history:{task_id}"))
+
+
+def test_a_job_that_came_after_an_erasure_leaves_the_file_too(upstream, anne, word, evidence, cleared):
+    upstream.applied("resident.erase")
+    cleared()
+    refused = upstream.submit("resident.update_contact", name=word, email="anne@example.fr")
+    assert refused.code is RefusalCode.RESIDENT_ERASED
+    assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
+    cleared()
+
+
+def test_many_erasures_are_one_rewrite(upstream, evidence, cleared, hub):
+    cleared()
+    for number in range(5):
+        upstream.active(f"r-{number}")
+        upstream.applied("resident.erase", f"r-{number}")
+    clear(hub, AT_ONCE)
+    assert evidence.query("SELECT DISTINCT being_rewritten FROM leftovers") == [(True,)]
+    cleared()
+
+
+def test_an_erasure_waits_until_what_was_under_way_has_ended(upstream, anne, evidence, cleared, hub):
+    cleared()
+    upstream.applied("resident.erase")
+    clear(hub)
+    assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE leftovers SET noted_at = noted_at - %s", [SETTLE])
+    cleared(settle=SETTLE)
+
+
+def test_a_rewrite_comes_once_a_day_though_nothing_was_erased(evidence, cleared, hub, until):
+    def asked_at():
+        return evidence.value("SELECT asked_at FROM file_rewrite")
+
+    until(lambda: clear(hub) or asked_at())
+    before = asked_at()
+    until(lambda: clear(hub) or evidence.value("SELECT redis_run_id FROM file_rewrite") is None)
+    clear(hub)
+    assert asked_at() == before
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
+    until(lambda: clear(hub) or asked_at() >= before)
+
+
+def test_what_a_worker_took_that_died_before_it_asked_waits_for_the_next(
+    upstream, anne, evidence, cleared, hub, word, file
+):
+    cleared()
+    upstream.applied("resident.erase")
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE leftovers SET being_rewritten = true")
+    cleared()
+    assert not file.holds(word)
+
+
+def test_a_rewrite_of_a_redis_that_ended_is_asked_for_again(upstream, anne, evidence, cleared, hub, file, word):
+    cleared()
+    upstream.applied("resident.erase")
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE leftovers SET being_rewritten = true")
+        connection.execute("UPDATE file_rewrite SET redis_run_id = 'of-another-process'")
+    cleared()
+    assert not file.holds(word)
+
+
+def test_a_service_that_refuses_is_said_once_and_nothing_waits(upstream, anne, word, evidence, managed, file):
+    with capture_logs() as logs:
+        for _ in range(2):
+            upstream.applied("resident.erase")
+            clear(managed, AT_ONCE)
+    assert [entry["event"] for entry in logs if entry["event"].startswith("append_only")] == ["append_only.refused"]
+    assert evidence.query("SELECT FROM leftovers") == []
+    assert transact(managed.engine, read).problem is Problem.REFUSED
+    assert not transact(managed.engine, read).is_due
+
+
+def test_what_was_refused_is_done_another_day(upstream, anne, word, evidence, managed, file, until, hub):
+    upstream.applied("resident.erase")
+    clear(managed, AT_ONCE)
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
+    clear(hub)
+    until(lambda: not file.holds(word), 60)
+    until(lambda: clear(hub) or transact(hub.engine, read).problem is None, 60)
+
+
+def test_what_is_forgotten_in_time_leaves_the_file_too(upstream, evidence, hub, today: date):
+    upstream.lapsed()
+    purge(hub, after(today - DAY, 12))
+    assert evidence.query("SELECT resident_id FROM leftovers") == [(None,)]

@@ -1,0 +1,125 @@
+"""Rows that take far longer than usual: what changes many of them gets on in slices, and keeps what is done."""
+
+from datetime import timedelta
+from functools import partial
+from itertools import pairwise
+
+import pytest
+
+from worker.db.engine import transact
+from worker.db.sharing import providers, reconciliations
+from worker.db.sharing.dead_letters import Choice
+from worker.db.slices import AIM_SECONDS, FIRST, Slices
+from worker.services.clock import retention
+from worker.services.sharing import dead_letters, invalidate, reconcile, release
+
+PROVIDER = "easypark"
+ROWS = 300
+SLOW = """
+    CREATE OR REPLACE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_sleep(0.015); RETURN coalesce(NEW, OLD); END $$;
+    CREATE TRIGGER be_slow BEFORE UPDATE OR DELETE ON {} FOR EACH ROW EXECUTE FUNCTION be_slow();
+"""
+FAST = "DROP TRIGGER be_slow ON {}"
+SHARES = """
+    INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds, confirmed_at,
+        urgency, due_at, claimed_version, failures, failing_since, failed_at, parked)
+    SELECT gen_random_uuid(), 'easypark', {wanted}, 1, 'known', {holds}, now(), 2, now() + interval '1 hour', 1,
+        {failures}, now(), now(), {parked} FROM generate_series(1, 300)
+"""
+COPIES = """
+    WITH ended AS (
+        INSERT INTO reconciliations (provider, dry_run, finished_at) VALUES ('easypark', false, now())
+        RETURNING reconciliation_id)
+    INSERT INTO reconciled_copies SELECT reconciliation_id, gen_random_uuid() FROM ended, generate_series(1, 300)
+"""
+
+
+def shares_with(*, wanted: int, failures: int, parked: str, holds: bool = True) -> str:
+    """Return the statement that makes such shares."""
+    return SHARES.format(wanted=wanted, failures=failures, parked=parked, holds=holds)
+
+
+@pytest.fixture
+def slow(database):
+    """Make every change of a table's rows slow, after some were made."""
+    made: list[str] = []
+
+    def slow(table: str, rows: str) -> None:
+        with database.connect() as connection:
+            connection.execute(rows)
+            connection.execute(SLOW.format(table))
+        made.append(table)
+
+    yield slow
+    with database.connect() as connection:
+        for table in made:
+            connection.execute(FAST.format(table))
+
+
+def too_large(monkeypatch, slices: Slices) -> Slices:
+    """Have a kind of change begin as if all had been fast until now."""
+    monkeypatch.setattr(slices, "size", slices.most)
+    return slices
+
+
+def test_what_a_breaker_held_back_is_released(slow, hub, evidence, monkeypatch, until):
+    too_large(monkeypatch, release.SLICES)
+    slow("shares", shares_with(wanted=2, failures=1, parked="NULL"))
+    transact(hub.engine, lambda db: providers.open_breaker(db, PROVIDER, timedelta(0)))
+    transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
+    until(lambda: not release.release_next(hub, PROVIDER), seconds=60)
+    assert evidence.value("SELECT count(*) FROM shares WHERE due_at > now()") == 0
+    assert release.SLICES.size * 0.015 < 4 * AIM_SECONDS
+
+
+def test_what_was_confirmed_is_invalidated(slow, hub, evidence, monkeypatch):
+    too_large(monkeypatch, invalidate.SLICES)
+    slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
+    since = evidence.value("SELECT now() - interval '1 hour'")
+    assert sum(invalidate.reaffirm(hub, PROVIDER, since)) == ROWS
+    assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
+
+
+def test_dead_letters_are_sent_again(slow, hub, evidence, monkeypatch):
+    too_large(monkeypatch, dead_letters.RETRIED)
+    slow("shares", shares_with(wanted=1, failures=0, parked="'zone_unknown'"))
+    assert sum(dead_letters.retry(hub, Choice())) == ROWS
+    assert evidence.value("SELECT count(*) FROM shares WHERE parked IS NULL") == ROWS
+
+
+def test_dead_letters_are_discarded(slow, hub, evidence, monkeypatch):
+    too_large(monkeypatch, dead_letters.DISCARDED)
+    slow("shares", shares_with(wanted=1, failures=0, parked="'zone_unknown'", holds=False))
+    assert sum(dead_letters.discard(hub, Choice())) == ROWS
+    assert evidence.value("SELECT count(*) FROM shares WHERE parked IS NULL") == ROWS
+
+
+def test_what_a_reconciliation_saw_is_deleted_once_it_has_ended(slow, hub, evidence, monkeypatch, today):
+    too_large(monkeypatch, retention._SLICES[retention.COPIES])
+    slow("reconciled_copies", COPIES)
+    transact(hub.engine, lambda db: reconciliations.request(db, "flowbird", dry_run=False))
+    evidence.query(
+        "INSERT INTO reconciled_copies SELECT reconciliation_id, gen_random_uuid() FROM reconciliations"
+        " WHERE finished_at IS NULL RETURNING 1"
+    )
+    retention.purge(hub, today)
+    assert evidence.value("SELECT count(*) FROM reconciled_copies") == 1  # of the one that is under way
+
+
+def test_missing_copies_are_looked_for(slow, hub, evidence, monkeypatch):
+    too_large(monkeypatch, reconcile.MISSING)
+    slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
+    transact(hub.engine, lambda db: reconciliations.request(db, PROVIDER, dry_run=False))
+    run = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(minutes=5)))
+    while reconcile._look_for_missing(hub, run):
+        run = transact(hub.engine, partial(reconciliations.read, reconciliation_id=run.reconciliation_id))
+    assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
+
+
+def test_a_slice_grows_while_it_is_quick_and_never_beyond_its_most(hub, until):
+    slices, sizes = Slices(most=1_000), []
+    until(lambda: sizes.append(slices.take(hub.engine, lambda _, size: size)) or sizes[-1] == 1_000)
+    assert sizes[0] == FIRST
+    assert all(after <= 2 * before for before, after in pairwise(sizes))
+    assert slices.take(hub.engine, lambda _, size: size) <= 1_000

@@ -1,0 +1,232 @@
+"""What waits longer than it should is found, said with its kind, its number and its age, and gone once it is done."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.services.dying import DiedError
+from tests.services.upstream import ANNE, BOB, CITY, UNVERIFIED, Upstream
+from worker.db.clock import stuck
+from worker.db.clock.stuck import Kind
+from worker.db.engine import transact
+from worker.db.sharing import providers, reconciliations
+from worker.domain.terms import add_months
+from worker.services.clock.advance import advance
+from worker.services.clock.retention import purge
+from worker.services.clock.stuck import asked, watch
+from worker.services.clock.sweep import sweep
+
+DAY = timedelta(days=1)
+EASYPARK = "provider = 'easypark'"
+
+
+@pytest.fixture
+def found(hub, today):
+    """Return what is stuck today, or on another day, as kind, provider and count."""
+
+    def found(day=today):
+        return [(one.kind, one.provider, one.count) for one in watch(hub, day)]
+
+    return found
+
+
+@pytest.fixture
+def shared(upstream, deliver) -> UUID:
+    """Return a permit that everyone holds as they should."""
+    upstream.allow()
+    permit_id = upstream.active()
+    deliver()
+    return permit_id
+
+
+@pytest.fixture
+def age(evidence):
+    def age(table: str, change: str, where: str = "true") -> None:
+        """Let time pass for some rows."""
+        assert evidence.query(f"UPDATE {table} SET {change} WHERE {where} RETURNING 1")
+
+    return age
+
+
+def test_nothing_is_stuck_where_all_is_done(found, shared, hub, today):
+    sweep(hub, today)
+    assert found() == []
+
+
+def test_a_withdrawal_is_stuck_after_five_minutes_of_waiting(found, shared, upstream, age, deliver):
+    upstream.refuse()
+    age("shares", "due_at = now() - interval '4 minutes'", "urgency = 0")
+    assert found() == []
+    age("shares", "due_at = now() - interval '6 minutes'", f"urgency = 0 AND {EASYPARK}")
+    assert found() == [(Kind.CONSENT, "easypark", 1)]
+    deliver()
+    assert found() == []
+
+
+def test_attempts_that_fail_and_make_it_due_later_do_not_hide_a_withdrawal(found, shared, upstream, age):
+    upstream.refuse()
+    age("shares", "due_at = now() + interval '9 minutes', failing_since = now() - interval '6 minutes'", EASYPARK)
+    assert found() == [(Kind.CONSENT, "easypark", 1)]
+
+
+def test_any_other_share_is_stuck_after_an_hour(found, shared, upstream, age, deliver):
+    upstream.applied("permit.change_vehicle", permit_id=shared, plate={"raw": "ZZ-999-ZZ"})
+    age("shares", "due_at = now() - interval '59 minutes'")
+    assert found() == []
+    age("shares", "due_at = now() - interval '61 minutes'", f"{EASYPARK} OR provider = '{CITY}'")
+    assert found() == [(Kind.SHARES, CITY, 1), (Kind.SHARES, "easypark", 1)]
+    deliver()
+    assert found() == []
+
+
+@pytest.mark.parametrize("why", ["paused_at = now()", "unconfigured = 'PERMIT_HUB_EASYPARK_URL is missing'"])
+def test_shares_of_a_lane_that_is_held_back_are_said_apart(found, shared, upstream, age, hub, why):
+    upstream.applied("permit.change_vehicle", permit_id=shared, plate={"raw": "ZZ-999-ZZ"})
+    transact(hub.engine, lambda db: providers.note_configuration(db, "easypark", None))
+    age("providers", why, EASYPARK)
+    age("shares", "due_at = now() - interval '61 minutes'", EASYPARK)
+    assert found() == [(Kind.HELD_BACK, "easypark", 1)]
+
+
+def test_shares_with_a_provider_that_has_left_the_settings_are_held_back(found, shared, upstream, age):
+    upstream.applied("permit.change_vehicle", permit_id=shared, plate={"raw": "ZZ-999-ZZ"})
+    age("shares", "due_at = now() - interval '61 minutes', provider = 'gone'", EASYPARK)
+    assert found() == [(Kind.HELD_BACK, "gone", 1)]
+
+
+def test_a_dead_letter_is_stuck_after_a_day(found, shared, age, evidence):
+    age("shares", "parked = 'plate_refused', failing_since = now() - interval '23 hours'", EASYPARK)
+    assert found() == []
+    age("shares", "failing_since = now() - interval '25 hours'", EASYPARK)
+    assert found() == [(Kind.DEAD_LETTERS, "easypark", 1)]
+    age("shares", "parked = NULL, failing_since = NULL", EASYPARK)
+    assert found() == []
+
+
+def test_a_resident_is_stuck_whose_events_are_not_published_after_a_minute(found, dying, age, hub, today):
+    for resident in (ANNE, BOB):
+        with pytest.raises(DiedError):
+            dying.active(resident)
+    assert found() == []
+    age("events", "recorded_at = now() - interval '61 seconds'", f"resident_id = '{ANNE}'")
+    assert found() == [(Kind.RESIDENTS, None, 1)]
+    sweep(hub, today)
+    assert found() == []
+
+
+def test_an_event_about_a_provider_is_stuck_after_a_minute(found, age, hub, today):
+    transact(hub.engine, lambda db: providers.pause(db, "easypark"))
+    assert found() == []
+    age("provider_events", "recorded_at = now() - interval '61 seconds'")
+    assert found() == [(Kind.PROVIDER_EVENTS, "easypark", 1)]
+    sweep(hub, today)
+    assert found() == []
+
+
+def test_a_term_that_is_over_is_stuck_where_nobody_has_noted_it_within_a_day(found, upstream, hub, today):
+    upstream.take_over(upstream.row(terms=[{"first_day": upstream.day(-9), "last_day": upstream.day(0)}]))
+    assert found(today + DAY) == []
+    assert found(today + DAY * 2) == [(Kind.TERMS, None, 1)]
+    advance(hub, today + DAY * 2)
+    assert found(today + DAY * 2) == []
+
+
+def test_what_was_not_paid_is_stuck_where_nobody_has_given_it_up_within_a_day(found, upstream, hub, today):
+    upstream.request()
+    late = today + DAY * (hub.tariffs.unpaid_lapses_after_days + 1)
+    assert found(late) == []
+    assert found(late + DAY) == [(Kind.UNPAID, None, 1)]
+    advance(hub, late + DAY)
+    assert found(late + DAY) == []
+
+
+def test_a_request_is_stuck_that_nobody_has_decided_on_for_a_month(found, upstream, today):
+    requests = [upstream.request(resident, verified=UNVERIFIED) for resident in (ANNE, BOB)]
+    upstream.active("r-3", years=3)
+    assert found(today + DAY * 30) == []
+    assert found(today + DAY * 31) == [(Kind.REQUESTS, None, 2)]
+    upstream.applied("permit.decide", ANNE, permit_id=requests[0], decision="reject", reason="Illisible.")
+    assert found(today + DAY * 31) == [(Kind.REQUESTS, None, 1)]
+    upstream.applied("permit.cancel", BOB, permit_id=requests[1])
+    assert found(today + DAY * 31) == []
+
+
+def test_a_request_waits_since_the_day_of_it(hub, upstream, evidence, today):
+    upstream.request(verified=UNVERIFIED)
+    evidence.query("UPDATE permits SET requested_on = %s RETURNING 1", today - DAY * 40)
+    (one,) = watch(hub, today)
+    assert DAY * 40 <= timedelta(seconds=one.oldest_seconds) < DAY * 41 + timedelta(hours=1)
+
+
+def test_a_permit_that_should_be_forgotten_and_cannot_is_stuck_after_a_day(found, upstream, hub, today, evidence):
+    long_ago = Upstream(hub, today - DAY * 30)
+    long_ago.take_over(long_ago.row(terms=[{"first_day": long_ago.day(-9), "last_day": long_ago.day(0)}]))
+    evidence.query(
+        "UPDATE shares SET confirmed_version = wanted_version, holds = true, due_at = now() WHERE provider = %s"
+        " RETURNING 1",
+        CITY,
+    )
+    evidence.query("UPDATE terms SET end_applied = true RETURNING 1")
+    due = add_months(long_ago.today, 12) + DAY
+    purge(hub, due)
+    assert found(due) == []
+    purge(hub, due + DAY)
+    assert found(due + DAY) == [(Kind.PERMITS, None, 1)]
+    evidence.query("UPDATE shares SET holds = false RETURNING 1")
+    purge(hub, due + DAY)
+    assert found(due + DAY) == []
+
+
+def test_a_reconciliation_is_stuck_that_is_under_way_for_a_day(found, age, hub):
+    transact(hub.engine, lambda db: reconciliations.request(db, "easypark", dry_run=False))
+    age("reconciliations", "requested_at = now() - interval '23 hours'")
+    assert found() == []
+    age("reconciliations", "requested_at = now() - interval '25 hours'")
+    assert found() == [(Kind.RECONCILIATIONS, "easypark", 1)]
+    age("reconciliations", "finished_at = now()")
+    assert found() == []
+
+
+def test_a_reminder_is_stuck_that_is_due_for_a_day_however_often_it_was_tried(found, upstream, age, evidence, today):
+    permit_id = upstream.active()
+    evidence.query(
+        "INSERT INTO reminders (permit_id, occasion, day, days_ahead, decided_at, due_at)"
+        " VALUES (%s, 'expiry', %s, 7, now() - interval '23 hours', now() + interval '1 minute') RETURNING 1",
+        permit_id,
+        today,
+    )
+    assert found() == []
+    age("reminders", "decided_at = now() - interval '25 hours'")
+    assert found() == [(Kind.REMINDERS, None, 1)]
+    age("reminders", "state = 'sent', settled_at = now()")
+    assert found() == []
+
+
+def test_each_kind_is_one_warning_with_its_number_and_its_age_and_nothing_personal(hub, shared, upstream, age, today):
+    upstream.refuse()
+    age("shares", "due_at = now() - interval '6 minutes'", EASYPARK)
+    with capture_logs() as logs:
+        watch(hub, today)
+    (entry,) = logs
+    assert 360 <= entry.pop("oldest") < 400
+    assert entry == {
+        "event": "stuck.found",
+        "log_level": "warning",
+        "kind": "consent_changes",
+        "provider": "easypark",
+        "count": 1,
+    }
+
+
+def test_more_than_is_counted_says_so(hub, shared, upstream, age, today, monkeypatch):
+    upstream.active(BOB)
+    age("shares", "wanted_version = confirmed_version + 1, due_at = now() - interval '2 hours'", f"provider = '{CITY}'")
+    monkeypatch.setattr(stuck, "MOST", 1)
+    (one,) = transact(hub.engine, lambda db: stuck.find(db, asked(hub.settings, today)))
+    assert (one.count, one.more) == (1, True)
+
+
+def test_every_kind_has_its_patience():
+    assert stuck.PATIENCE.keys() == set(Kind)

@@ -1,0 +1,101 @@
+"""What is owed has a name of its own: a payment counts for the debt that it was made for, once."""
+
+from uuid import uuid4
+
+import pytest
+
+from schemas.history import History
+from schemas.receipts import Outcome, RefusalCode
+from tests.services.upstream import ADDRESS, ANNE, ELSEWHERE
+from worker.services.publishing.history import put_history
+
+
+@pytest.fixture
+def debt(hub, today):
+    """Return the name of what a permit owes, as the resident's history has it."""
+
+    def read(permit_id):
+        task_id = uuid4()
+        put_history(hub, ANNE, task_id, today)
+        history = History.model_validate_json(hub.live.client.getdel(hub.live.key(f"history:{task_id}")))
+        (pending,) = (one.pending for one in history.permits if one.permit_id == permit_id)
+        return pending.debt_id
+
+    return read
+
+
+@pytest.fixture
+def pay(upstream):
+    """Pay 10 € for a debt, as its payment service tells it."""
+
+    def send(permit_id, debt_id, cents=1_000):
+        fields = {"payment_reference": f"PAY-{debt_id.hex}", "amount_cents": cents, "debt_id": debt_id}
+        return upstream.submit("permit.confirm_payment", permit_id=permit_id, **fields)
+
+    return send
+
+
+@pytest.fixture
+def move(upstream):
+    """Ask for a change of address, to be paid."""
+
+    def send(permit_id, address):
+        upstream.applied("permit.change_address", permit_id=permit_id, address=address, zones=["18A"])
+
+    return send
+
+
+def test_two_equal_debts_of_one_day_are_both_paid(upstream, evidence, debt, pay, move):
+    permit_id, debts = upstream.lapsed(), set()
+    for address in (ELSEWHERE, ADDRESS, ELSEWHERE):
+        move(permit_id, address)
+        debts.add(debt(permit_id))
+        assert pay(permit_id, debt(permit_id)).outcome is Outcome.APPLIED
+        (card,) = evidence.space(ANNE).cards
+        assert card.address == address["label"]
+    assert len(debts) == 3
+
+
+def test_every_kind_of_debt_has_a_name_that_stays(upstream, debt):
+    asked, renewing = upstream.request(), upstream.lapsed()
+    upstream.applied("permit.renew", permit_id=renewing, years=1)
+    assert len({debt(asked), debt(renewing), debt(asked), debt(renewing)}) == 2
+
+
+def test_a_request_under_review_keeps_its_debt_when_it_is_approved(upstream, debt, pay):
+    permit_id = upstream.request(verified={"residence": False, "vehicle": True})
+    before = debt(permit_id)
+    upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
+    assert debt(permit_id) == before
+    assert pay(permit_id, before, 4_500).outcome is Outcome.APPLIED
+
+
+def test_money_for_a_change_that_was_cancelled_is_not_taken_for_the_one_after_it(upstream, debt, pay, move):
+    permit_id = upstream.lapsed()
+    move(permit_id, ELSEWHERE)
+    cancelled = debt(permit_id)
+    upstream.applied("permit.cancel", permit_id=permit_id)
+    assert pay(permit_id, cancelled).code is RefusalCode.NOT_AWAITING_PAYMENT
+    move(permit_id, ELSEWHERE)
+    receipt = pay(permit_id, cancelled)
+    assert (receipt.code, receipt.field) == (RefusalCode.NOT_AWAITING_PAYMENT, "debt_id")
+    assert pay(permit_id, debt(permit_id)).outcome is Outcome.APPLIED
+
+
+def test_a_debt_is_paid_once_from_two_tabs_and_by_a_replay(upstream, evidence, debt, pay, move):
+    permit_id = upstream.lapsed()
+    move(permit_id, ELSEWHERE)
+    owed = debt(permit_id)
+    assert pay(permit_id, owed).outcome is Outcome.APPLIED
+    before = evidence.truth()
+    for _ in range(2):
+        receipt = pay(permit_id, owed)
+        assert (receipt.code, receipt.field) == (RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
+    assert evidence.truth() == before
+
+
+def test_a_payment_that_names_no_debt_counts_for_what_is_owed(upstream, move):
+    permit_id = upstream.lapsed()
+    move(permit_id, ELSEWHERE)
+    paid = {"payment_reference": "TRANSFER-1", "amount_cents": 1_000}
+    upstream.applied("permit.confirm_payment", permit_id=permit_id, **paid)

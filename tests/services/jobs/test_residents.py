@@ -1,0 +1,123 @@
+"""What a resident can ask about themselves: everything that is held, and to be forgotten."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from schemas.events import EventType
+from schemas.examples import EXPORT
+from schemas.receipts import Outcome, RefusalCode
+from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED
+from worker.services.clock.sweep import sweep
+
+PERSONAL = ("Élodie", "elodie@example.fr", "EF-367-QS", "EF367QS", "PO-456-VB", "PO456VB", "Illisible", "ZONE-14")
+ADDRESSES = [text for address in (ADDRESS, ELSEWHERE) for text in address.values()]
+
+
+@pytest.fixture
+def active(upstream, deliver) -> UUID:
+    """Give Anne a history: two plates, two addresses, a payment, a rejection, and data at every provider."""
+    upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr")
+    upstream.allow()
+    active = upstream.active(plate={"raw": "EF-367-QS"}, zones=["ZONE-14"])
+    upstream.applied("permit.change_vehicle", permit_id=active, plate={"raw": "PO-456-VB"})
+    lapsed = upstream.lapsed()
+    upstream.applied("permit.change_address", permit_id=lapsed, address=ELSEWHERE, zones=["18C"])
+    rejected = upstream.request(verified=UNVERIFIED)
+    upstream.applied("permit.decide", permit_id=rejected, decision="reject", reason="Illisible.")
+    paid = upstream.request()
+    upstream.applied("permit.confirm_payment", permit_id=paid, payment_reference="PAY-1", amount_cents=4500)
+    deliver()
+    return active
+
+
+def test_an_export_has_everything_and_its_receipt_nothing(upstream, evidence, active, hub):
+    receipt = upstream.applied("resident.export")
+    raw = hub.live.client.get(hub.live.key(f"export:{receipt.job_id}"))
+    assert 0 < hub.live.client.ttl(hub.live.key(f"export:{receipt.job_id}")) <= 900
+    document = json.loads(raw)
+    assert document.keys() == EXPORT.keys()
+    text = json.dumps(document, ensure_ascii=False)
+    for value in (*PERSONAL, *ADDRESSES, "18C", "PAY-1", *EVERYONE, "2024-09"):
+        assert value in text or value.endswith(("367QS", "456VB")), value
+    assert (document["resident_id"], document["email"]) == (ANNE, "elodie@example.fr")
+    assert len(document["permits"]) == 4
+    permit = next(permit for permit in document["permits"] if permit["permit_id"] == str(active))
+    assert [plate["plate"] for plate in permit["plates"]] == ["EF-367-QS", "PO-456-VB"]
+    assert {end["outcome"] for entry in permit["disclosures"] for end in entry["outcomes"]} == {"confirmed"}
+    assert {entry["provider"] for entry in permit["disclosures"]} == {*EVERYONE, CITY}
+    assert [decision["choice"] for decision in document["consent_decisions"]] == ["allow"]
+    assert [event["sequence"] for event in document["events"]] == [sequence for sequence, _ in evidence.written(ANNE)]
+    assert not [value for value in PERSONAL if value in receipt.model_dump_json()]
+
+
+def test_an_export_changes_nothing_but_the_records(upstream, evidence, active):
+    before = evidence.truth()
+    upstream.applied("resident.export")
+    assert evidence.truth() == before
+
+
+def test_an_erasure_leaves_nothing_personal_anywhere(upstream, evidence, active, twins, deliver):
+    upstream.applied("resident.export")
+    assert all(twin.held for twin in twins.values())
+    receipt = upstream.applied("resident.erase")
+    stored = evidence.everything_stored()
+    assert not [value for value in (*PERSONAL, *ADDRESSES) if value in stored]
+    assert evidence.query("SELECT FROM plate_assignments") == []
+    assert evidence.space(ANNE).cards == ()
+    assert evidence.told(ANNE)[-1].type is EventType.RESIDENT_ERASED
+    assert evidence.told(ANNE)[-1].data.job_id == receipt.job_id
+    deliver()
+    assert not any(twin.held for twin in twins.values())
+    assert evidence.pending() == 0
+
+
+def test_an_erasure_refuses_everyone_and_wants_removals_first_of_all(upstream, evidence, active):
+    upstream.applied("resident.erase")
+    assert {
+        (share["urgency"], share["wanted_version"] > share["confirmed_version"])
+        for share in evidence.shares(active).values()
+    } == {(0, True)}
+    version, choice, providers = evidence.query(
+        "SELECT version, choice, providers FROM consent_decisions ORDER BY version DESC LIMIT 1"
+    )[0]
+    assert (version, choice, set(providers)) == (2, "refuse", set(EVERYONE))
+
+
+def test_the_plates_of_who_was_erased_are_free_again(upstream):
+    upstream.active(plate={"raw": "EF-367-QS"})
+    upstream.request(plate={"raw": "PO-456-VB"})
+    upstream.applied("resident.erase")
+    upstream.active(BOB, plate={"raw": "EF-367-QS"})
+    upstream.active(BOB, plate={"raw": "PO-456-VB"})
+
+
+def test_erasing_one_resident_leaves_the_others_alone(upstream, evidence, active):
+    upstream.allow(BOB)
+    bobs = upstream.active(BOB)
+    before = (evidence.space(BOB), evidence.shares(bobs))
+    upstream.applied("resident.erase")
+    assert (evidence.space(BOB), evidence.shares(bobs)) == before
+
+
+def test_who_was_erased_stays_so(upstream, evidence, active, deliver, twins):
+    upstream.applied("resident.erase")
+    for kind, fields in (
+        ("permit.change_vehicle", {"permit_id": active, "plate": {"raw": "AA-111-AA"}}),
+        ("resident.update_contact", {"name": "Élodie", "email": "elodie@example.fr"}),
+    ):
+        assert upstream.submit(kind, **fields).code is RefusalCode.RESIDENT_ERASED
+    assert upstream.allow(seen=2).outcome is Outcome.APPLIED  # it allows what there is: nothing
+    assert upstream.applied("resident.erase").outcome is Outcome.APPLIED
+    deliver()
+    assert not any(twin.held for twin in twins.values())
+    assert evidence.screen(ANNE).cards == ()
+
+
+def test_an_erasure_whose_publishing_was_lost_is_found_out(upstream, evidence, active, hub, today):
+    upstream.applied("resident.erase")
+    hub.live.client.delete(hub.live.key(f"space:{ANNE}"))
+    sweep(hub, today)
+    stored = evidence.everything_stored()
+    assert not [value for value in (*PERSONAL, *ADDRESSES) if value in stored]

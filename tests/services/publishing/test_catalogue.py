@@ -1,0 +1,20 @@
+"""The catalogue is what the hub's tariffs and providers are."""
+
+import json
+
+from schemas.catalogue import Catalogue
+from tests.services.upstream import CITY, EVERYONE
+from worker.live.documents import CATALOGUE_SECONDS
+from worker.services.publishing.history import put_catalogue
+
+
+def test_the_catalogue_has_prices_and_providers(hub):
+    put_catalogue(hub)
+    key = hub.live.key("catalogue")
+    assert 0 < hub.live.client.ttl(key) <= CATALOGUE_SECONDS
+    document = hub.live.client.get(key)
+    catalogue = Catalogue.model_validate_json(document)
+    assert json.loads(document)["profiles"]["standard"] == {"1": 4500, "3": 9000}
+    assert (catalogue.address_change_cents, catalogue.renewal_opens_months) == (1000, 2)
+    assert catalogue.unpaid_lapses_after_days == 30
+    assert (catalogue.consent_providers, catalogue.public_task_providers) == (EVERYONE, (CITY,))

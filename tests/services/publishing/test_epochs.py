@@ -1,0 +1,100 @@
+"""Redis flushed, restored or away: no space goes back, and all is shown again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import redis
+
+from tests.services.dying import DiedError
+from tests.services.hubs import running_hub
+from tests.services.upstream import ANNE, BOB, Upstream
+from worker.live.spaces import Publication, PublishOutcome, Spaces
+from worker.services.clock.sweep import sweep
+from worker.services.jobs.handle import UnavailableError
+from worker.services.publishing.publish import republish
+
+
+def test_after_redis_lost_everything_the_space_comes_back_in_a_new_epoch(upstream, evidence, hub, today):
+    upstream.active()
+    before = evidence.space(ANNE)
+    _flush(hub)
+    upstream.allow()
+    after = evidence.space(ANNE)
+    assert (after.epoch, after.version) > (before.epoch, before.version)
+    assert after.epoch > before.epoch
+    _flush(hub)
+    sweep(hub, today)
+    assert republish(hub, [ANNE], today) == {ANNE: 2}
+    assert evidence.space(ANNE).epoch > after.epoch
+
+
+def test_a_writer_from_before_redis_lost_everything_cannot_put_an_old_document(upstream, dying, evidence, hub, today):
+    upstream.active()
+    with pytest.raises(DiedError):
+        dying.submit("resident.update_contact", name="Anne", email="anne@example.fr")
+    stale = dying.hub.live.spaces.unsent
+    _flush(hub)
+    assert hub.live.spaces.publish(stale) == [PublishOutcome.EPOCH]
+    upstream.allow()
+    shown = evidence.space(ANNE)
+    assert hub.live.spaces.publish(stale) == [PublishOutcome.EPOCH]
+    assert evidence.space(ANNE) == shown
+
+
+def test_a_process_that_slept_through_a_flush_goes_on_in_the_new_epoch(upstream, evidence, settings, hub, today):
+    upstream.active()
+    with running_hub(settings, lambda _: None) as other:
+        Upstream(other, today).active(BOB)
+        _flush(hub)
+        sweep(other, today)
+    upstream.allow()
+    assert evidence.space(ANNE).epoch == int(hub.live.client.get(hub.live.key("epoch")))
+
+
+def test_a_redis_restored_from_a_backup_is_brought_up_to_date(upstream, evidence, hub, today):
+    upstream.active()
+    sweep(hub, today)
+    keys = [hub.live.key(name) for name in (f"space:{ANNE}", "epoch", "events")]
+    backup = [hub.live.client.dump(key) for key in keys]
+    upstream.allow()
+    sweep(hub, today)
+    for key, value in zip(keys, backup, strict=True):
+        hub.live.client.restore(key, 0, value, replace=True)
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE hub_state SET redis_run_id = 'the process before the restore'")
+    assert evidence.space(ANNE).version == 1
+    sweep(hub, today)
+    assert evidence.space(ANNE) is None  # its reader asks for a new one
+    republish(hub, [ANNE], today)
+    shown = evidence.space(ANNE)
+    assert (shown.version, shown.consent.version) == (2, 1)
+    sweep(hub, today)
+    assert evidence.space(ANNE).epoch == shown.epoch
+
+
+def test_an_epoch_never_goes_back_even_if_the_databases_own_was_restored(upstream, evidence, hub, today):
+    sweep(hub, today)
+    hub.live.client.set(hub.live.key("epoch"), 41)
+    sweep(hub, today)
+    assert int(hub.live.client.get(hub.live.key("epoch"))) == 42
+    assert evidence.value("SELECT epoch FROM hub_state") == 42
+
+
+def test_a_change_made_while_redis_is_away_has_no_receipt_and_is_seen_later(upstream, evidence, hub, today):
+    upstream.active()
+
+    class Gone(Spaces):
+        def publish(self, publications: Sequence[Publication]) -> list[PublishOutcome]:
+            raise redis.ConnectionError("connection refused")
+
+    live = replace(hub.live, spaces=Gone(hub.live.keyspace, hub.live.epoch, hub.zone))
+    with pytest.raises(UnavailableError):
+        Upstream(replace(hub, live=live), today).allow()
+    sweep(hub, today)
+    assert evidence.space(ANNE).consent.version == 1
+
+
+def _flush(hub):
+    """Lose all that Redis holds for this test, as FLUSHALL would."""
+    hub.live.client.unlink(*hub.live.client.keys(hub.live.key("*")))

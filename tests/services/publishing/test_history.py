@@ -1,0 +1,289 @@
+"""A resident's history, of what the hub really writes while it works."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
+from integrations.memory import Applied, Fault
+from schemas.history import History, Holding, PendingKind
+from tests.services.evidence import Evidence
+from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, choice
+from worker.hub import Hub
+from worker.live.documents import HISTORY_SECONDS
+from worker.services.publishing.history import put_history
+
+PROVIDER = "easypark"
+REFUSED = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED))
+UNREACHABLE = Fault(NotSentError(PROVIDER, FailureCode.NOT_CONNECTED))
+GONE_QUIET = Fault(UnclearError(PROVIDER, FailureCode.CONNECTION_LOST), Applied.BEFORE)
+Deliver = Callable[..., bool]
+Read = Callable[..., History]
+
+
+@pytest.fixture
+def read(quick: Hub, today: Any) -> Read:
+    """Ask for a history and take it away, as the client does."""
+
+    def read(resident: str = ANNE) -> History:
+        task_id = uuid4()
+        version = put_history(quick, resident, task_id, today)
+        document = quick.live.client.getdel(quick.live.key(f"history:{task_id}"))
+        assert document is not None
+        history = History.model_validate_json(document)
+        assert (history.resident_id, history.version) == (resident, version)
+        return history
+
+    return read
+
+
+@pytest.fixture
+def held(read: Read) -> Callable[..., list[Holding]]:
+    """Return what one provider's holdings are."""
+
+    def held(provider: str = PROVIDER, resident: str = ANNE) -> list[Holding]:
+        (found,) = (one for one in read(resident).recipients if one.provider == provider)
+        return list(found.holdings)
+
+    return held
+
+
+@pytest.fixture
+def deliver_all(deliver: Deliver, evidence: Evidence, until: Callable[..., None]) -> Callable[[], None]:
+    """Drain until every share is as it should be."""
+
+    def pending() -> int:
+        deliver()
+        return int(evidence.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"))
+
+    return lambda: until(lambda: not pending())
+
+
+def test_everything_about_a_permit_is_told(upstream, read, evidence):
+    permit_id = upstream.request(plate={"raw": "AB-344-CD"}, verified=UNVERIFIED)
+    upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
+    upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="PAY-1", amount_cents=4500)
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "EF-367-QS", "country": "BE"})
+    (permit,) = read().permits
+    assert permit.permit_id == permit_id
+    assert [(one.plate, one.country) for one in permit.plates] == [("AB-344-CD", "FR"), ("EF-367-QS", "BE")]
+    assert [step.type.value for step in permit.steps] == [
+        "permit.requested",
+        "permit.approved",
+        "permit.activated",
+        "permit.vehicle_changed",
+    ]
+    assert [payment.amount_cents for payment in permit.payments] == [4500]
+    assert [(term.first_day, term.last_day) for term in permit.terms] == [
+        evidence.query("SELECT first_day, last_day FROM terms")[0]
+    ]
+    assert permit.pending is None
+    moments = [one.at for one in permit.steps]
+    assert moments == sorted(moments)
+    assert all(abs(at - datetime.now(UTC)) < timedelta(minutes=5) for at in moments)
+
+
+def test_what_waits_is_told_with_its_price(upstream, read, today):
+    asked, lapsed = upstream.request(verified=UNVERIFIED), upstream.lapsed(BOB)
+    upstream.applied("permit.change_address", BOB, permit_id=lapsed, address=ELSEWHERE, zones=["18A"])
+    (waiting,), (moving,) = read().permits, read(BOB).permits
+    assert waiting.permit_id == asked
+    assert waiting.pending is not None
+    assert (waiting.pending.kind, waiting.pending.years, waiting.pending.price_cents) == (PendingKind.NEW_TERM, 1, 4500)
+    assert (waiting.pending.pay_by, waiting.pending.address) == (None, None)
+    assert moving.pending is not None
+    assert (moving.pending.kind, moving.pending.address) == (PendingKind.NEW_ADDRESS, ELSEWHERE["label"])
+    assert (moving.pending.price_cents, moving.pending.pay_by) == (1000, today + timedelta(days=30))
+
+
+def test_permits_are_in_the_order_of_the_screen(upstream, read, evidence):
+    for _ in range(3):
+        upstream.active()
+        upstream.lapsed()
+    assert [one.permit_id for one in read().permits] == [one.permit_id for one in evidence.screen(ANNE).cards]
+
+
+def test_a_plate_that_was_given_up_and_reserved_again_is_told_once(upstream, read, evidence):
+    permit_id = upstream.lapsed(plate={"raw": "AB-344-CD"})
+    upstream.applied("permit.renew", permit_id=permit_id, years=1)
+    assert evidence.value("SELECT count(*) FROM plate_assignments") == 2
+    assert [one.plate for one in read().permits[0].plates] == ["AB-344-CD"]
+
+
+def test_every_decision_is_told(upstream, read):
+    upstream.allow()
+    moment = datetime.fromisoformat("2024-09-16T10:42:03+02:00")
+    refused = choice("refuse", ("easypark",)) | {"decided_at": moment.isoformat()}
+    upstream.applied("consent.decide", **refused)
+    first, second = read().decisions
+    assert (first.version, first.choice.value, set(first.providers)) == (1, "allow", set(EVERYONE))
+    assert (second.version, second.choice.value, second.providers) == (2, "refuse", ("easypark",))
+    assert (second.text_version, second.source) == ("2024-09", "personal-space")
+    assert second.decided_at == moment
+    assert first.recorded_at < second.recorded_at
+
+
+def test_who_holds_what_is_told_for_every_provider(upstream, deliver_all, read, hub):
+    permit_id = upstream.active(plate={"raw": "AB-344-CD"})
+    upstream.allow()
+    deliver_all()
+    recipients = read().recipients
+    assert [one.provider for one in recipients] == list(hub.capabilities)
+    assert {one.provider for one in recipients if one.public_task} == {CITY}
+    for one in recipients:
+        (holding,) = one.holdings
+        assert (holding.permit_id, holding.plate, holding.until) == (permit_id, "AB-344-CD", None)
+        assert holding.consent_version == (None if one.public_task else 1)
+
+
+def test_nobody_who_was_sent_nothing_holds_anything(upstream, deliver_all, read):
+    upstream.active()
+    upstream.refuse()
+    deliver_all()
+    assert {one.provider for one in read().recipients if one.holdings} == {CITY}
+
+
+def test_a_withdrawal_ends_a_holding_and_another_allowance_begins_one(upstream, deliver_all, held):
+    upstream.active()
+    upstream.allow()
+    deliver_all()
+    upstream.refuse()
+    deliver_all()
+    (first,) = held()
+    assert first.until is not None
+    upstream.allow(seen=2)
+    deliver_all()
+    again = held()
+    assert again[0] == first
+    assert (again[1].until, again[1].consent_version) == (None, 3)
+    assert first.until <= again[1].since
+
+
+def test_a_change_of_vehicle_ends_one_and_begins_the_next(upstream, deliver_all, held):
+    permit_id = upstream.active(plate={"raw": "AB-344-CD"})
+    upstream.allow()
+    deliver_all()
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "EF-367-QS"})
+    deliver_all()
+    first, second = held()
+    assert (first.plate, second.plate, second.until) == ("AB-344-CD", "EF-367-QS", None)
+    assert first.until is not None
+    assert second.since < first.until  # in between, it may have held either
+    assert (len(held(CITY)), held(CITY)[0].until is None) == (2, False)
+
+
+def test_a_change_of_address_goes_on_with_a_holding(upstream, deliver_all, held):
+    permit_id = upstream.active()
+    upstream.allow()
+    deliver_all()
+    (before,) = held()
+    upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18A"])
+    deliver_all()
+    assert held() == [before]
+
+
+def test_what_was_never_sent_is_not_held(upstream, deliver, deliver_all, twins, held):
+    upstream.active()
+    upstream.allow()
+    twins[PROVIDER].fail(UNREACHABLE)
+    deliver(PROVIDER)
+    assert held() == []
+    upstream.refuse()
+    deliver_all()
+    assert held() == []
+
+
+def test_what_may_have_arrived_is_held_until_its_removal_is_confirmed(upstream, deliver, deliver_all, twins, held):
+    upstream.active()
+    upstream.allow()
+    twins[PROVIDER].fail(GONE_QUIET)
+    deliver(PROVIDER)
+    upstream.refuse()
+    twins[PROVIDER].fail(GONE_QUIET)
+    deliver(PROVIDER)
+    (unclear,) = held()
+    assert unclear.until is None
+    deliver_all()
+    (ended,) = held()
+    assert (ended.since, ended.until is None) == (unclear.since, False)
+
+
+def test_what_a_provider_refused_for_good_was_held_at_most_until_its_removal(upstream, deliver_all, twins, held):
+    upstream.active()
+    upstream.allow()
+    twins[PROVIDER].fail(REFUSED)
+    deliver_all()
+    (holding,) = held()
+    assert holding.until is not None
+    assert twins[PROVIDER].held == {}
+
+
+def test_the_first_plate_is_held_until_its_removal_where_the_second_was_refused(upstream, deliver_all, twins, held):
+    permit_id = upstream.active(plate={"raw": "AB-344-CD"})
+    upstream.allow()
+    deliver_all()
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "EF-367-QS"})
+    twins[PROVIDER].fail(REFUSED)
+    deliver_all()
+    first, second = held()
+    assert (first.plate, second.plate) == ("AB-344-CD", "EF-367-QS")
+    assert first.until == second.until
+    assert first.until is not None
+
+
+def test_a_provider_that_has_left_the_settings_still_is_a_recipient(upstream, deliver_all, hub, today):
+    upstream.active()
+    upstream.allow()
+    deliver_all()
+    del hub.capabilities[PROVIDER]
+    del hub.capabilities[CITY]
+    put_history(hub, ANNE, task_id := uuid4(), today)
+    history = History.model_validate_json(hub.live.client.get(hub.live.key(f"history:{task_id}")))
+    assert [one.provider for one in history.recipients] == [*hub.capabilities, CITY, PROVIDER]
+    assert [(one.public_task, len(one.holdings)) for one in history.recipients[-2:]] == [(True, 1), (False, 1)]
+
+
+def test_an_erased_residents_history_tells_who_held_data_and_nothing_personal(upstream, deliver_all, read, hub):
+    permit_id = upstream.active(plate={"raw": "AB-344-CD"})
+    upstream.allow()
+    upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr", language="fr")
+    deliver_all()
+    upstream.applied("resident.erase")
+    deliver_all()
+    history = read()
+    assert history.permits == ()
+    assert [one.choice.value for one in history.decisions] == ["allow", "refuse"]
+    for one in history.recipients:
+        (holding,) = one.holdings
+        assert (holding.permit_id, holding.plate) == (permit_id, None)
+        assert holding.until is not None
+    words = history.model_dump_json()
+    assert not any(word in words for word in ("AB-344-CD", "AB344CD", "Exemple", "elodie", "75014"))
+
+
+def test_a_history_is_there_for_half_a_minute_under_the_task_that_asked(upstream, hub, today):
+    upstream.active()
+    task_id = uuid4()
+    put_history(hub, ANNE, task_id, today)
+    assert 0 < hub.live.client.ttl(hub.live.key(f"history:{task_id}")) <= HISTORY_SECONDS
+    assert json.loads(hub.live.client.get(hub.live.key(f"history:{task_id}")))["resident_id"] == ANNE
+
+
+def test_nobody_has_no_history(hub, today):
+    assert put_history(hub, "r-nobody", uuid4(), today) is None
+    assert list(hub.live.client.scan_iter(hub.live.key("history:*"), count=10_000)) == []
+
+
+def test_somebody_elses_affairs_are_left_out(upstream, deliver_all, read):
+    upstream.active(BOB)
+    upstream.allow(BOB)
+    upstream.allow()
+    deliver_all()
+    history = read()
+    assert history.permits == ()
+    assert [one.holdings for one in history.recipients if one.holdings] == []
+    assert len(history.decisions) == 1

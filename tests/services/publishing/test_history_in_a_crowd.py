@@ -1,0 +1,37 @@
+"""A history is read by indexes, however many others there are."""
+
+import pytest
+from sqlalchemy import text
+
+from worker.db.engine import transact
+from worker.db.publishing import history as rows
+
+# Others' rows, so many that reading a whole table would be seen.
+CROWD = """
+    INSERT INTO residents (resident_id) SELECT 'r-' || n FROM generate_series(1, 3000) n;
+    INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
+        SELECT lpad(n::text, 32, '0')::uuid, 'r-' || n, 'active', '2026-01-01', 'standard', '', '', '{}'
+        FROM generate_series(1, 3000) n;
+    INSERT INTO plate_assignments (permit_id, raw, normalised, country, plate_key, during)
+        SELECT permit_id, 'AB', 'AB', 'FR', permit_id, 'empty' FROM permits;
+    INSERT INTO payments (payment_reference, permit_id, amount_cents) SELECT permit_id::text, permit_id, 1 FROM permits;
+    INSERT INTO events (resident_id, sequence, type, data)
+        SELECT resident_id, 1, 'permit.imported', '{}' FROM residents;
+    INSERT INTO consent_decisions (resident_id, version, choice, providers, text_version, text_sha256, source, job_id,
+            decided_at)
+        SELECT resident_id, 1, 'refuse', '{}', '', '', '', gen_random_uuid(), now() FROM residents;
+    INSERT INTO disclosures (disclosure_id, permit_id, provider, fields_hash)
+        SELECT permit_id, permit_id, 'easypark', '' FROM permits;
+    INSERT INTO disclosure_outcomes (disclosure_id, outcome) SELECT disclosure_id, 'confirmed' FROM disclosures;
+    ANALYZE;
+"""
+
+
+@pytest.mark.parametrize("statement", ["_PLATES", "_PAYMENTS", "_STEPS", "_DECISIONS", "_DISCLOSED"])
+def test_one_residents_past_is_found_by_indexes_whatever_the_crowd(hub, database, statement):
+    with database.connect() as connection:
+        connection.execute(CROWD)
+    explained = text("EXPLAIN " + getattr(rows, statement).text)
+    given = {"resident_id": "r-7", "shares_confirmed": "shares.confirmed"}
+    plan = "\n".join(transact(hub.engine, lambda db: db.execute(explained, given).scalars().all()))
+    assert "Seq Scan" not in plan, plan

@@ -1,0 +1,215 @@
+"""What residents and consumers see: in order, at once, never back; and again after Redis has lost it."""
+
+import asyncio
+import json
+from datetime import datetime, time, timedelta
+
+import pytest
+
+from integrations.memory import InMemory
+from schemas.events import EventType
+from schemas.space import HeldState
+from tests.services.dying import DiedError
+from tests.services.hubs import lane_of
+from tests.services.upstream import ANNE, BOB, EVERYONE
+from worker.live.events import STREAM_LENGTH
+from worker.live.spaces import PublishOutcome
+from worker.services.clock.sweep import sweep
+from worker.services.publishing.publish import republish
+from worker.services.sharing.drain import Drain
+
+SHAPE = {"specversion", "id", "source", "type", "subject", "time", "sequence", "datacontenttype", "data"}
+
+
+def contact(name):
+    return {"name": name, "email": "anne@example.fr"}
+
+
+def test_events_have_the_shape_of_cloud_events(upstream, evidence):
+    upstream.active()
+    ((_, fields),) = upstream.hub.live.client.xrange(upstream.hub.live.key("events"))
+    event = json.loads(fields[b"event"])
+    assert set(event) == SHAPE
+    assert (event["specversion"], event["source"], event["type"]) == ("1.0", "permit-hub", "permit.activated")
+    assert (event["subject"], event["sequence"], event["datacontenttype"]) == (ANNE, 1, "application/json")
+    assert set(event["data"]) == {"job_id", "permit_ids", "shares"}
+    recorded = evidence.query("SELECT event_id::text FROM events")
+    assert recorded == [(event["id"],)]
+
+
+def test_who_watches_is_told_before_the_receipt_is_out(upstream, hub):
+    with hub.live.client.pubsub() as watching:
+        watching.subscribe(hub.live.key(f"watch:{ANNE}"))
+        watching.get_message(timeout=5)
+        upstream.active(BOB)
+        upstream.active()
+        seen = watching.get_message(timeout=5)
+        assert b'"subject":"r-anne"' in seen["data"]
+        assert watching.get_message(timeout=0) is None
+
+
+def test_a_document_ends_with_the_day_whose_offers_it_shows(upstream, hub, today):
+    upstream.request()
+    ends = datetime.fromtimestamp(hub.live.client.expiretime(hub.live.key(f"space:{ANNE}")), hub.zone)
+    assert ends == datetime.combine(today + timedelta(days=1), time(0), hub.zone)
+
+
+def test_the_stream_of_events_is_bounded(upstream, hub):
+    fill = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'event', 'x') end"
+    hub.live.client.eval(fill, 1, hub.live.key("events"), STREAM_LENGTH + 500)
+    upstream.active()
+    assert STREAM_LENGTH <= hub.live.client.xlen(hub.live.key("events")) <= STREAM_LENGTH + 200
+
+
+def test_of_two_changes_published_in_the_wrong_order_none_is_lost_and_none_undone(
+    upstream, dying, evidence, hub, today
+):
+    with pytest.raises(DiedError):
+        dying.submit("resident.update_contact", **contact("Anne"))
+    first = dying.hub.live.spaces.unsent
+    permit_id = upstream.active()
+    assert _sequences(evidence) == [1, 2]
+    shown = evidence.space(ANNE)
+    assert shown.cards[0].permit_id == permit_id
+    assert hub.live.spaces.publish(first) == [PublishOutcome.PUBLISHED]
+    assert evidence.space(ANNE) == shown
+    assert _sequences(evidence) == [1, 2]
+
+
+def test_a_publication_waits_for_the_one_before_it(dying, evidence, hub):
+    for name in ("Anne", "Zoé"):
+        with pytest.raises(DiedError):
+            dying.submit("resident.update_contact", **contact(name))
+    assert hub.live.spaces.publish(dying.hub.live.spaces.unsent) == [PublishOutcome.GAP]
+    assert evidence.space(ANNE) is None
+    assert evidence.told() == []
+
+
+def test_a_publication_that_is_sent_twice_tells_once(dying, evidence, hub):
+    with pytest.raises(DiedError):
+        dying.submit("resident.update_contact", **contact("Anne"))
+    assert hub.live.spaces.publish(dying.hub.live.spaces.unsent) == [PublishOutcome.PUBLISHED]
+    assert hub.live.spaces.publish(dying.hub.live.spaces.unsent) == [PublishOutcome.PUBLISHED]
+    assert _sequences(evidence) == [1]
+
+
+def test_a_sweep_publishes_what_a_worker_left_behind(upstream, dying, evidence, hub, today):
+    upstream.active()
+    with pytest.raises(DiedError):
+        dying.allow()
+    assert evidence.space(ANNE).version == 1
+    sweep(hub, today)
+    assert evidence.space(ANNE).version == 2
+    assert evidence.space(ANNE).consent.version == 1
+    assert [event.type for event in evidence.told(ANNE)] == [EventType.PERMIT_ACTIVATED, EventType.CONSENT_ALLOWED]
+
+
+def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, wake_ups, hub, today):
+    upstream.active()
+    wake_ups.clear()
+    with pytest.raises(DiedError):
+        dying.allow(providers=("easypark", "flowbird"))
+    assert wake_ups == []
+    sweep(hub, today)
+    sweep(hub, today)
+    assert sorted(wake_ups) == ["easypark", "flowbird"]
+
+
+def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidence, wake_ups, hub, today):
+    upstream.active()
+    upstream.allow()
+    states = dict.fromkeys(EVERYONE, "confirmed_version = wanted_version") | {
+        "paybyphone": "due_at = now() + interval '1 hour'",
+        "flowbird": "confirmed_version = wanted_version, parked = 'plate_refused'",
+        "easypark": "lease_id = gen_random_uuid(), lease_until = now() + interval '5 s'",
+    }
+    with evidence.database.connect() as connection:
+        for name, state in states.items():
+            connection.execute(f"UPDATE shares SET {state} WHERE provider = '{name}'")
+    for name in EVERYONE:
+        hub.live.wake_ups.end(name)
+    wake_ups.clear()
+    sweep(hub, today)
+    assert wake_ups == []
+
+
+def test_a_job_sent_again_after_a_crash_is_published_before_it_is_answered(upstream, dying, evidence):
+    job = upstream.envelope(resident_id=ANNE, **contact("Anne"))
+    with pytest.raises(DiedError):
+        dying.send("resident.update_contact", job)
+    assert evidence.space(ANNE) is None
+    receipt = upstream.send("resident.update_contact", job)
+    assert evidence.space(ANNE).version == receipt.version == 1
+    assert _sequences(evidence) == [1]
+
+
+def test_a_job_sent_again_shows_what_is_true_by_now(upstream, dying, evidence):
+    job = upstream.envelope(resident_id=ANNE, **contact("Anne"))
+    with pytest.raises(DiedError):
+        dying.send("resident.update_contact", job)
+    upstream.active()
+    assert upstream.send("resident.update_contact", job).version == 1
+    assert evidence.space(ANNE).version == 2
+    assert _sequences(evidence) == [1, 2]
+
+
+def test_what_the_sweep_has_seen_published_is_not_told_again(upstream, evidence, hub, today):
+    upstream.active()
+    upstream.take_over(upstream.row(), upstream.row(BOB))
+    for _ in range(2):
+        sweep(hub, today)
+        republish(hub, [ANNE, BOB], today)
+        hub.live.spaces.drop([ANNE, BOB])
+    assert [(event.subject, event.sequence) for event in evidence.told()] == [(ANNE, 1), (ANNE, 2), (BOB, 1)]
+    assert evidence.query("SELECT FROM residents WHERE published_version < version") == []
+
+
+def test_a_routine_confirmation_drops_the_document_and_tells_nothing_again(upstream, evidence, hub, today):
+    upstream.allow()
+    upstream.take_over(upstream.row())
+    republish(hub, [ANNE], today)
+    for name in EVERYONE:
+        asyncio.run(Drain(lane_of(hub, InMemory(name, hub.capabilities[name])), hub.today).run())
+    assert evidence.space(ANNE) is None
+    republish(hub, [ANNE], today)
+    assert _sequences(evidence) == [1, 2]
+    assert {state.state for state in evidence.space(ANNE).consent.providers} == {HeldState.HELD}
+
+
+def test_a_document_dropped_before_a_sweep_saw_it_tells_nothing_again(upstream, evidence, hub, today):
+    upstream.active()
+    hub.live.spaces.drop([ANNE])
+    assert evidence.space(ANNE) is None
+    upstream.allow()
+    assert _sequences(evidence) == [1, 2]
+
+
+def test_a_change_after_an_import_tells_nothing_twice(upstream, evidence):
+    upstream.take_over(upstream.row())
+    upstream.active()
+    assert _sequences(evidence) == [1, 2]
+
+
+def test_a_space_nobody_knows_is_not_published(hub, today, evidence):
+    assert republish(hub, ["r-nobody"], today) == {}
+    assert evidence.space("r-nobody") is None
+
+
+def test_more_left_over_than_fits_one_reading_is_told_in_full(upstream, dying, evidence, hub, today):
+    upstream.active()
+    sweep(hub, today)
+    with evidence.database.connect() as connection:
+        connection.execute(
+            "INSERT INTO events (resident_id, sequence, type, data)"
+            " SELECT %s, n, 'resident.contact_updated', '{}' FROM generate_series(2, 10500) n",
+            [ANNE],
+        )
+        connection.execute("UPDATE residents SET version = 10500 WHERE resident_id = %s", [ANNE])
+    for _ in range(3):
+        sweep(hub, today)
+    assert _sequences(evidence) == list(range(1, 10_501))
+    assert evidence.space(ANNE).version == 10_500
+
+
+def _sequences(evidence):
+    return [event.sequence for event in evidence.told(ANNE)]

@@ -1,0 +1,46 @@
+"""The link in a reminder stops them all, tells nobody whose it is, and is refused where there is nobody to remind."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from tests.services.dying import DiedError
+from tests.services.reminders.test_decide import decide
+from tests.services.upstream import ANNE
+
+
+@pytest.fixture
+def token(reminded, evidence):
+    reminded()
+    return evidence.value("SELECT token FROM reminders")
+
+
+def test_a_token_of_a_reminder_stops_them_all_and_tells_nobody_whose_it_is(hub, upstream, evidence, today, token):
+    receipt = upstream.send("reminders.stop", upstream.envelope(token=token))
+    assert ANNE not in receipt.model_dump_json()
+    assert evidence.screen(ANNE).reminders.channel == "none"
+    assert decide(hub, today + timedelta(days=25)) == 0
+
+
+def test_sent_again_after_a_crash_it_shows_that_they_are_stopped_before_it_is_answered(
+    upstream, dying, evidence, token
+):
+    job = upstream.envelope(token=token)
+    evidence.screen(ANNE)
+    with pytest.raises(DiedError):
+        dying.send("reminders.stop", job)
+    assert evidence.space(ANNE).reminders.channel == "email"
+    receipt = upstream.send("reminders.stop", job)
+    assert (evidence.space(ANNE).reminders.channel, evidence.space(ANNE).version) == ("none", receipt.version)
+
+
+def test_a_token_of_an_erased_resident_is_refused(upstream, token):
+    upstream.applied("resident.erase")
+    receipt = upstream.send("reminders.stop", upstream.envelope(token=token))
+    assert (receipt.code, receipt.field) == ("resident_erased", "resident_id")
+
+
+def test_a_token_of_no_reminder_is_refused(upstream, token):
+    receipt = upstream.send("reminders.stop", upstream.envelope(token=UUID(int=7)))
+    assert (receipt.code, receipt.field) == ("unknown_reminder", "token")

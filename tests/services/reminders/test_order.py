@@ -1,0 +1,45 @@
+"""What is due the longest goes out first, what is dropped holds up nobody, and what is decided anew starts afresh."""
+
+from integrations.base import Limit
+from integrations.channels.base import LaterError
+from tests.services.outbox import failing
+from tests.services.reminders.test_decide import decide
+
+DUE_SINCE = """
+    UPDATE reminders m SET due_at = now() - make_interval(mins => %s) FROM permits p
+    WHERE p.permit_id = m.permit_id AND p.resident_id = %s RETURNING 1
+"""
+
+
+def test_what_is_due_the_longest_goes_out_first(outbox, send, reminded, evidence):
+    for number, minutes in enumerate((2, 1, 4, 3)):
+        reminded(f"r-{number}", email=f"r{number}@example.fr")
+        evidence.query(DUE_SINCE, minutes, f"r-{number}")
+    outbox.limits = (Limit(1, 3600),)
+    send()
+    assert [notice.address for notice in outbox.sent] == ["r2@example.fr"]
+
+
+def test_what_is_dropped_does_not_end_a_run(upstream, outbox, send, reminded, evidence):
+    for number in range(5):
+        reminded(f"r-{number}")
+        evidence.query(DUE_SINCE, 9 - number, f"r-{number}")
+    for number in range(4):
+        upstream.applied("resident.choose_reminders", f"r-{number}", channel="none")
+    outbox.at_once = 1
+    send()
+    assert len(outbox.sent) == 1
+
+
+def test_what_is_decided_anew_has_not_failed_yet(hub, upstream, outbox, send, reminded, later, ledger, today):
+    reminded()
+    outbox.failure = failing(LaterError, "put_off")
+    send()
+    later()
+    upstream.applied("resident.choose_reminders", channel="none")
+    send()
+    assert ledger()[0][0] == "dropped"
+    upstream.applied("resident.choose_reminders", channel="email")
+    decide(hub, today)
+    ((state, _, failures, _),) = ledger()
+    assert (state, failures) == ("due", 0)

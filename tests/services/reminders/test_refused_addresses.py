@@ -1,0 +1,69 @@
+"""An address that is refused for good is marked and told, until it is another or is given another try."""
+
+from integrations.channels.base import AddressRefusedError
+from tests.services.outbox import failing
+from tests.services.reminders.test_decide import CONTACT
+from tests.services.upstream import ANNE
+
+
+def test_an_address_refused_for_good_is_marked_shown_and_told(outbox, send, reminded, ledger, evidence):
+    reminded()
+    outbox.failure = failing(AddressRefusedError, "no_such_mailbox")
+    send()
+    assert ledger() == [("unreachable", "no_such_mailbox", 0, 0)]
+    assert evidence.space(ANNE).reminders.email_refused_at is not None
+    assert evidence.told(ANNE)[-1].type == "resident.email_refused"
+
+
+def test_a_new_address_gets_what_the_old_one_refused(upstream, outbox, send, reminded, evidence):
+    reminded()
+    outbox.failure = failing(AddressRefusedError)
+    send()
+    outbox.failure = lambda _: None
+    upstream.applied("resident.update_contact", **CONTACT)
+    assert evidence.space(ANNE).reminders.email_refused_at is not None, "the same address is still refused"
+    upstream.applied("resident.update_contact", **CONTACT | {"email": "new@example.fr"})
+    assert evidence.space(ANNE).reminders.email_refused_at is None
+    send()
+    assert [notice.address for notice in outbox.sent] == ["new@example.fr"]
+
+
+def test_an_address_that_was_refused_can_be_given_another_try(upstream, outbox, send, reminded, evidence):
+    reminded()
+    outbox.failure = failing(AddressRefusedError)
+    send()
+    outbox.failure = lambda _: None
+    upstream.applied("resident.choose_reminders", channel="email")
+    assert evidence.space(ANNE).reminders.email_refused_at is None
+    send()
+    assert len(outbox.sent) == 1
+
+
+def test_an_address_that_is_another_by_the_time_it_is_refused_is_not_marked_and_gets_the_reminder(
+    upstream, outbox, send, reminded, evidence
+):
+    reminded()
+
+    def change(_notice):
+        upstream.applied("resident.update_contact", **CONTACT | {"email": "new@example.fr"})
+        return AddressRefusedError("email", "no_such_mailbox")
+
+    outbox.failure = change
+    send()
+    assert evidence.space(ANNE).reminders.email_refused_at is None
+    outbox.failure = lambda _: None
+    send()
+    assert [notice.address for notice in outbox.sent] == ["new@example.fr"]
+
+
+def test_an_address_that_cannot_be_marked_now_costs_nobody_a_second_message(hub, outbox, send, reminded, evidence):
+    for number in range(4):
+        reminded(f"r-{number}", email=f"r{number}@example.fr")
+    outbox.failure = lambda notice: AddressRefusedError("email", "no") if notice.address.startswith("r0") else None
+    with evidence.database.connect() as connection, connection.transaction():
+        connection.execute("SELECT FROM residents WHERE resident_id = 'r-0' FOR UPDATE")
+        send()
+    outbox.failure = lambda _: None
+    evidence.query("UPDATE reminders SET due_at = now() RETURNING 1")
+    send()
+    assert sorted(notice.address for notice in outbox.sent) == ["r1@example.fr", "r2@example.fr", "r3@example.fr"]

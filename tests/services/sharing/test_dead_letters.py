@@ -1,0 +1,100 @@
+"""Dead letters: found by provider, code and time; sent again as of today; taken off the list once nothing is held."""
+
+from datetime import timedelta
+
+import pytest
+
+from integrations.errors import FailureCode, RejectedError, UnclearError
+from integrations.memory import Fault
+from worker.db.engine import transact
+from worker.db.sharing import dead_letters
+from worker.db.sharing.dead_letters import Choice
+from worker.services.sharing.dead_letters import discard, retry
+
+PROVIDER, OTHER = "easypark", "indigo_neo"
+
+
+@pytest.fixture
+def dead(upstream, deliver, twins):
+    """Have one permit refused by two providers, each with a code of its own; return its id."""
+    permit_id = upstream.active()
+    upstream.allow()
+    twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
+    twins[OTHER].fail(Fault(RejectedError(OTHER, FailureCode.ZONE_UNKNOWN)))
+    deliver()
+    return permit_id
+
+
+@pytest.fixture
+def find(hub):
+    def find(**choice):
+        return [
+            letter.provider for letter in transact(hub.engine, lambda db: dead_letters.find(db, Choice(**choice), 10))
+        ]
+
+    return find
+
+
+def test_they_are_found_by_provider_code_permit_and_time(dead, find, hub, evidence):
+    now = evidence.value("SELECT clock_timestamp()")
+    assert sorted(find()) == [PROVIDER, OTHER]
+    assert find(provider=OTHER) == [OTHER]
+    assert find(code="plate_refused") == [PROVIDER]
+    assert sorted(find(permit_id=dead, since=now - timedelta(minutes=1), until=now)) == [PROVIDER, OTHER]
+    assert find(since=now) == find(until=now - timedelta(minutes=1)) == []
+    groups = transact(hub.engine, lambda db: dead_letters.groups(db, Choice()))
+    assert [(one.provider, one.code, one.count) for one in groups] == [
+        (PROVIDER, "plate_refused", 1),
+        (OTHER, "zone_unknown", 1),
+    ]
+    assert all(one.first_failure <= one.last_failure <= now for one in groups)
+
+
+def test_sent_again_it_is_todays_truth(dead, find, hub, upstream, deliver, twins):
+    upstream.refuse(providers=(PROVIDER,))
+    assert find() == [OTHER]
+    assert sum(retry(hub, Choice())) == 1
+    deliver()
+    assert find() == []
+    assert (len(twins[PROVIDER].held), len(twins[OTHER].held)) == (0, 1)
+
+
+def test_what_is_refused_again_is_a_dead_letter_again_and_not_retried_for_ever(dead, find, hub, deliver, twins):
+    twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PROFILE_UNKNOWN)))
+    assert sum(retry(hub, Choice(provider=PROVIDER))) == 1
+    deliver()
+    assert find(code="profile_unknown") == [PROVIDER]
+
+
+def test_discarded_it_is_off_the_list_and_nothing_is_sent(dead, find, hub, deliver, twins):
+    sent = len(twins[PROVIDER].calls)
+    assert sum(discard(hub, Choice(provider=PROVIDER))) == 1
+    deliver()
+    assert (find(), len(twins[PROVIDER].calls)) == ([OTHER], sent)
+
+
+def test_what_the_provider_may_still_hold_cannot_be_discarded(upstream, hub, deliver, twins, find):
+    permit_id = upstream.active()
+    upstream.allow()
+    deliver(PROVIDER)
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "EF-367-QS"})
+    twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
+    twins[PROVIDER].fail(Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR)))  # the removal
+    deliver(PROVIDER)
+    assert sum(discard(hub, Choice())) == 0
+    assert find() == [PROVIDER]
+
+
+def test_its_history_tells_what_was_sent_and_how_it_ended(dead, hub):
+    removal, put = transact(hub.engine, lambda db: dead_letters.history(db, dead, PROVIDER))
+    assert (put.removal, put.outcome, put.code, put.consent_version) == (False, "rejected", "plate_refused", 1)
+    assert (removal.removal, removal.outcome, removal.code) == (True, "confirmed", None)
+
+
+def test_a_span_of_time_that_ends_in_the_future_retries_nothing_twice(dead, hub, deliver, twins, evidence):
+    later = evidence.value("SELECT now() + interval '1 day'")
+    for count in retry(hub, Choice(provider=PROVIDER, until=later)):
+        assert count == 1
+        assert len(twins[PROVIDER].calls) == 2  # the put that was refused, and the removal: this is the first time
+        twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
+        deliver(PROVIDER)

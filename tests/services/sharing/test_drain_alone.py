@@ -1,0 +1,54 @@
+"""A drain that is cut off: Redis goes away, or the process itself was stopped for a while."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import redis
+
+from tests.services.hubs import lane_of
+from tests.services.upstream import BOB
+from worker.domain.breaker import FAILURES_TO_OPEN
+from worker.live.live import Live
+from worker.live.wake_ups import WakeUps
+from worker.services.sharing.drain import Drain
+
+PROVIDER = "easypark"
+
+
+class CutOff(WakeUps):
+    """A wake-up that still came through, before the connection to Redis was gone."""
+
+    def end(self, name: str) -> None:
+        """Let the drain begin."""
+
+
+@pytest.fixture
+def cut_off(quick) -> Iterator:
+    client = redis.Redis.from_url("redis://127.0.0.1:1", retry=None)
+    live = Live.over(client, quick.live.key(""), quick.zone)
+    yield replace(quick, live=replace(live, wake_ups=CutOff(live.keyspace)))
+    client.close()
+
+
+@pytest.mark.parametrize("residents", [1, 2], ids=["routine", "told"])
+def test_what_is_under_way_when_redis_goes_is_sent_and_recorded(upstream, cut_off, twins, evidence, residents):
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(20)))
+    for _ in range(residents - 1):
+        upstream.active(BOB)
+        upstream.allow(BOB)
+    asyncio.run(Drain(lane_of(cut_off, twins[PROVIDER]), cut_off.today).run())
+    assert len(twins[PROVIDER].held) == len(twins[PROVIDER].calls) == 19 + residents
+    assert evidence.value("SELECT count(*) FROM shares WHERE provider = %s AND NOT holds", PROVIDER) == 0
+    assert evidence.value("SELECT count(*) FROM disclosure_outcomes") == 19 + residents
+
+
+def test_a_process_that_was_stopped_says_nothing_of_the_provider(upstream, quick, twins, evidence):
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 1)))
+    stopped = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 1e-9}))
+    asyncio.run(Drain(lane_of(stopped, twins[PROVIDER]), quick.today).run())
+    assert not twins[PROVIDER].calls
+    assert evidence.query("SELECT breaker FROM providers WHERE provider = %s AND breaker <> 'closed'", PROVIDER) == []

@@ -1,0 +1,94 @@
+"""A first load of a provider that takes first puts together: as many rows a request as it carries, within the limit."""
+
+import asyncio
+
+import pytest
+
+from integrations import registry
+from integrations.base import Limit
+from integrations.errors import FailureCode, UnclearError
+from integrations.memory import Fault
+from tests.services.hubs import lane_of
+from tests.services.upstream import ANNE
+from worker.domain.breaker import FAILURES_TO_OPEN
+from worker.domain.sharing import Urgency
+from worker.services.sharing.claim import ROWS_AT_ONCE, claim
+from worker.services.sharing.drain import Drain
+
+CITY = "city_hub"
+PERMITS = 1_000
+BULK = "/permit/"
+
+
+@pytest.fixture
+def fill(evidence, upstream):
+    def fill(count: int) -> None:
+        upstream.take_over(*(upstream.row() for _ in range(count)))
+
+    return fill
+
+
+@pytest.mark.parametrize("limits", [(Limit(60, 1.0),), (Limit(600, 60.0), Limit(30, 1.0)), ()], ids=str)
+def test_a_thousand_permits_take_about_ten_requests_within_the_limit(
+    fill, hub, sandbox, monkeypatch, evidence, limits, until
+):
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    fill(PERMITS)
+    with asyncio.Runner() as runner:
+        adapter = registry.adapter(CITY, registry.access(CITY), zone=hub.zone, connections=8)
+        lane = lane_of(hub, adapter, *limits)
+        try:
+            until(lambda: not runner.run(Drain(lane, hub.today).run()), seconds=60)
+        finally:
+            runner.run(adapter.aclose())
+    assert len(sandbox.control.held(CITY)) == PERMITS
+    sent = [request for request in sandbox.control.requests(CITY) if request.method == "POST"]
+    bulk = [request for request in sent if request.path == BULK]
+    assert 10 <= len(bulk) <= 14
+    assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome <> 'confirmed'") == 0
+    assert evidence.screen(ANNE).public_task[0].state == "held"
+
+
+def test_changes_that_cannot_share_a_request_use_no_more_requests_than_are_granted(
+    fill, hub, twins, evidence, upstream
+):
+    fill(40)
+    with evidence.database.connect() as connection:  # they were sent before: each goes alone
+        connection.execute("UPDATE shares SET requests = 1 WHERE provider = %s", [CITY])
+    limited = lane_of(hub, twins[CITY], Limit(100, 1_000.0))
+    asyncio.run(Drain(limited, hub.today).run())
+    assert len(twins[CITY].calls) == 5  # a tenth of the limit at once, half of it kept
+    assert evidence.value("SELECT count(*) FROM shares WHERE provider = %s AND lease_id IS NOT NULL", CITY) == 0
+
+
+def test_a_request_that_failed_counts_once_for_the_breaker_however_many_permits_it_carried(fill, hub, twins, evidence):
+    fill(60)
+    twin = twins[CITY]
+    lane = lane_of(hub, twin)
+    for failed, breaker in enumerate(["closed"] * (FAILURES_TO_OPEN - 1) + ["open"], 1):
+        with evidence.database.connect() as connection:
+            connection.execute("UPDATE shares SET requests = 0, due_at = now() WHERE provider = %s", [CITY])
+        twin.fail(Fault(UnclearError(CITY, FailureCode.SERVER_ERROR, status=500)))
+        asyncio.run(Drain(lane, hub.today).run())
+        assert len(twin.calls) == 60 * failed
+        assert evidence.query("SELECT breaker FROM providers WHERE provider = %s", CITY) in ([(breaker,)], [])
+
+
+def test_one_claim_takes_no_more_than_can_be_sent_within_its_lease(fill, hub, twins):
+    fill(ROWS_AT_ONCE + 100)
+    claimed, more = claim(lane_of(hub, twins[CITY]), 28, Urgency.ROUTINE, hub.today())
+    assert (len(claimed), more) == (ROWS_AT_ONCE, True)
+
+
+def test_changes_that_go_alone_among_first_puts_take_the_requests_that_are_left(fill, hub, twins, evidence):
+    fill(60)
+    with evidence.database.connect() as connection:  # every other one was sent before
+        connection.execute("""
+            UPDATE shares SET requests = 1 FROM (
+                SELECT permit_id, row_number() OVER () AS number FROM shares WHERE provider = 'city_hub'
+            ) numbered WHERE shares.permit_id = numbered.permit_id AND provider = 'city_hub' AND number % 2 = 0
+        """)
+    claimed, more = claim(lane_of(hub, twins[CITY]), 5, Urgency.ROUTINE, hub.today())
+    first = sum(one.change.version == 1 for one in claimed)
+    assert (first, len(claimed) - first, more) == (30, 4, True)

@@ -1,0 +1,255 @@
+"""What holds a lane back and what gets through: breaker, probes, holds, pauses, and the events about them."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+
+from integrations.base import Limit
+from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
+from integrations.memory import Fault, InMemory
+from tests.services.hubs import lane_of
+from tests.services.upstream import ANNE, BOB
+from worker.db.engine import transact
+from worker.db.sharing import providers
+from worker.domain.breaker import FAILURES_TO_OPEN
+from worker.services.clock.sweep import sweep
+from worker.services.sharing.claim import PROBE_LOOKS_AT
+from worker.services.sharing.drain import Drain
+from worker.services.sharing.lane import tell_providers
+
+PROVIDER = "easypark"
+BROKEN = Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, status=500))
+REFUSES = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED, status=422))
+THROTTLED = Fault(NotSentError(PROVIDER, FailureCode.THROTTLED, status=429, retry_after=120))
+
+
+@pytest.fixture
+def twin(twins):
+    return twins[PROVIDER]
+
+
+@pytest.fixture
+def lane(quick, twin):
+    return lane_of(quick, twin)
+
+
+@pytest.fixture
+def drain(lane):
+    return lambda: asyncio.run(Drain(lane, lane.hub.today).run())
+
+
+@pytest.fixture
+def provider(evidence):
+    def provider():
+        ((row,),) = evidence.query("SELECT to_jsonb(p) FROM providers p WHERE provider = %s", PROVIDER)
+        return row
+
+    return provider
+
+
+@pytest.fixture
+def change(evidence):
+    def change(statement):
+        with evidence.database.connect() as connection:
+            connection.execute(statement)
+
+    return change
+
+
+@pytest.fixture
+def opened(upstream, twin, drain, provider):
+    """Open the breaker by failing as often as it takes; a few more puts wait behind it."""
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 3)))
+    twin.fail(BROKEN, count=FAILURES_TO_OPEN + 3)
+    drain()
+    assert provider()["breaker"] == "open"
+    return len(twin.calls)
+
+
+def test_failures_in_a_row_open_the_breaker_and_nothing_more_is_sent(opened, twin, drain, evidence):
+    drain()
+    assert len(twin.calls) == opened
+    assert events(evidence) == ["provider.breaker_opened"]
+
+
+def test_an_answer_in_between_keeps_it_closed(upstream, twin, drain, evidence):
+    upstream.allow()
+    for fault in [BROKEN] * (FAILURES_TO_OPEN - 1) + [REFUSES] + [BROKEN] * (FAILURES_TO_OPEN - 1):
+        upstream.take_over(upstream.row())
+        twin.fail(fault)
+        drain()
+    assert evidence.query("SELECT breaker FROM providers WHERE provider = %s", PROVIDER) in ([], [("closed",)])
+
+
+def test_a_withdrawal_goes_out_while_the_breaker_is_open(upstream, opened, twin, drain, evidence, provider):
+    upstream.active(BOB)
+    upstream.allow(BOB)
+    upstream.refuse(BOB)
+    twin.fail(BROKEN)
+    drain()
+    assert len(twin.calls) == opened  # nothing was ever disclosed about them: no removal is needed
+    permit_id = upstream.active(BOB)
+    held(evidence, permit_id)
+    upstream.refuse(BOB)
+    twin.fail(BROKEN)
+    drain()
+    assert [call.put for call in twin.calls[opened:]] == [None]
+    drain()
+    assert len(twin.calls) == opened + 1  # it was tried; from now on it waits for a probe
+
+
+def test_a_probe_is_one_request_and_a_removal_first(upstream, opened, twin, drain, change, provider):
+    upstream.refuse(ANNE)
+    change("UPDATE shares SET failures = 1, due_at = now() - random() * interval '1 hour', confirmed_hash = NULL")
+    change("UPDATE shares SET urgency = 2")
+    one_more = upstream.active(BOB)
+    upstream.allow(BOB)
+    change(f"UPDATE shares SET failures = 1, due_at = now() - interval '2 hours' WHERE permit_id = '{one_more}'")
+    twin.fail(BROKEN, count=2)
+    for attempt in (1, 2):
+        change("UPDATE providers SET probe_at = now()")
+        drain()
+        assert provider()["breaker"] == "open"
+        assert len(twin.calls) == opened + attempt
+        assert twin.calls[-1].put is None
+
+
+def test_a_probe_that_nobody_ended_is_made_again(opened, twin, drain, change):
+    change("UPDATE providers SET breaker = 'half_open', probe_at = now() + interval '1 min'")
+    change("UPDATE shares SET due_at = now()")
+    drain()
+    assert len(twin.calls) == opened
+    change("UPDATE providers SET probe_at = now()")
+    drain()
+    assert len(twin.calls) > opened
+
+
+def test_the_first_answer_closes_the_breaker_and_what_it_held_back_is_due_at_once(
+    opened, twin, drain, change, evidence, provider
+):
+    twin.behave()
+    change("UPDATE shares SET due_at = now() + interval '1 hour' WHERE failures > 0")
+    change("UPDATE shares SET due_at = now() WHERE permit_id = (SELECT permit_id FROM shares LIMIT 1)")
+    change("UPDATE providers SET probe_at = now()")
+    drain()
+    drain()
+    assert provider()["breaker"] == "closed"
+    assert len(twin.held) == FAILURES_TO_OPEN + 3
+    assert events(evidence) == ["provider.breaker_opened", "provider.breaker_closed"]
+
+
+def test_being_told_that_it_is_too_much_holds_the_lane_and_opens_no_breaker(upstream, twin, drain, provider, evidence):
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(12)))
+    twin.fail(THROTTLED, count=12)
+    drain()
+    tried = len(twin.calls)
+    drain()
+    assert (len(twin.calls), provider()["breaker"]) == (tried, "closed")
+    assert 110 < evidence.value("SELECT extract(epoch FROM held_until - now()) FROM providers") <= 120
+
+
+def test_an_operator_can_pause_and_resume_a_provider(upstream, twin, drain, hub, evidence):
+    upstream.active()
+    upstream.allow()
+    assert transact(hub.engine, lambda db: providers.pause(db, PROVIDER)) is True
+    assert transact(hub.engine, lambda db: providers.pause(db, PROVIDER)) is False
+    drain()
+    assert not twin.calls
+    assert transact(hub.engine, lambda db: providers.resume(db, PROVIDER)) is True
+    drain()
+    assert len(twin.held) == 1
+    tell_providers(hub)
+    assert events(evidence) == ["provider.paused", "provider.resumed"]
+
+
+def test_an_event_that_could_not_be_published_is_published_by_the_sweep(upstream, hub, evidence, today):
+    transact(hub.engine, lambda db: providers.pause(db, PROVIDER))
+    assert events(evidence) == []
+    sweep(hub, today)
+    sweep(hub, today)
+    assert events(evidence) == ["provider.paused"]
+
+
+def test_another_process_finds_the_breaker_open(opened, quick, twin):
+    other = lane_of(quick, twin)
+    asyncio.run(Drain(other, quick.today).run())
+    assert len(twin.calls) == opened
+
+
+def test_what_a_wrong_setting_is_about_is_noted_once_and_until_it_is_right(hub, evidence):
+    for problem in ("PERMIT_HUB_EASYPARK_KEY is missing",) * 2 + (None,) * 2:
+        transact(hub.engine, lambda db, problem=problem: providers.note_configuration(db, PROVIDER, problem))
+    tell_providers(hub)
+    assert events(evidence) == ["provider.unconfigured", "provider.configured"]
+
+
+def test_slots_that_are_kept_are_used_for_a_withdrawal_though_the_rate_is_used_up(upstream, quick, twin, evidence):
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(60)))
+    patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 3.0}))  # on a busy machine
+    limited = lane_of(patient, twin, Limit(100, 1_000.0))
+    asyncio.run(Drain(limited, quick.today).run())
+    sent = len(twin.calls)
+    assert sent == 5  # a tenth of the limit at once, half of it kept
+    upstream.refuse()
+    asyncio.run(Drain(limited, quick.today).run())
+    assert len(twin.calls) == 10
+    assert [call.put for call in twin.calls[sent:]] == [None] * 5
+
+
+def held(evidence, permit_id) -> None:
+    """Note that the provider may hold this permit's data."""
+    with evidence.database.connect() as connection:
+        connection.execute(
+            "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at,"
+            " claimed_version, failures) VALUES (%s, %s, 1, 1, true, 1, now(), 1, 0)",
+            [permit_id, PROVIDER],
+        )
+
+
+def empty(evidence, number) -> None:
+    """Note shares that are due, though the provider holds nothing of them and is to hold nothing."""
+    with evidence.database.connect() as connection:
+        connection.execute(
+            "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds,"
+            " urgency, due_at, claimed_version, failures)"
+            " SELECT gen_random_uuid(), %s, 2, 1, '', false, 2, now(), 1, 0 FROM generate_series(1, %s)",
+            [PROVIDER, number],
+        )
+
+
+def events(evidence) -> list[str]:
+    """Read the types of the events about the provider that consumers of the stream were told, in order."""
+    told = evidence.hub.live.client.xrange(evidence.hub.live.key("events"))
+    found = [json.loads(entry[b"event"]) for _, entry in told]
+    about = [event for event in found if event["subject"] == PROVIDER]
+    assert [event["sequence"] for event in about] == list(range(1, len(about) + 1))
+    return [event["type"] for event in about]
+
+
+def test_a_probe_passes_over_what_needs_no_request(upstream, opened, twin, drain, change, evidence):
+    twin.behave()
+    change("UPDATE shares SET due_at = now() + interval '1 hour'")
+    empty(evidence, PROBE_LOOKS_AT // 2)
+    change(
+        "UPDATE shares SET due_at = now() - interval '1 s' WHERE permit_id = (SELECT permit_id FROM permits LIMIT 1)"
+    )
+    change("UPDATE providers SET probe_at = now()")
+    drain()
+    assert len(twin.calls) == opened + 1
+
+
+def test_a_batch_that_fails_is_one_failure(upstream, quick, evidence):
+    needs = replace(quick.capabilities[PROVIDER], batch=FAILURES_TO_OPEN + 3)
+    hub = replace(quick, capabilities=quick.capabilities | {PROVIDER: needs})
+    twin = InMemory(PROVIDER, needs)
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 3)))
+    twin.fail(BROKEN)
+    asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
+    assert len(twin.calls) == FAILURES_TO_OPEN + 3
+    assert events(evidence) == []

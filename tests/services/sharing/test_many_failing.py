@@ -1,0 +1,55 @@
+"""A breaker that closes after a long outage: what it held back becomes due in slices, so that nobody waits long."""
+
+from datetime import timedelta
+
+import pytest
+
+from worker.db.engine import transact
+from worker.db.sharing import providers
+from worker.services.clock.sweep import sweep
+from worker.services.sharing.release import SLICES, release_next
+
+PROVIDER = "easypark"
+FAILING = 3_010
+FILL = """
+    INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, urgency, due_at, claimed_version,
+        failures, failing_since, failed_at)
+    SELECT gen_random_uuid(), %s, 1, 0, i %% 3, now() + interval '1 hour', 1, 1, now(), now()
+    FROM generate_series(1, %s) i
+"""
+WAITING = "SELECT count(*) FROM shares WHERE due_at > now()"
+
+
+@pytest.fixture
+def opened(hub, evidence):
+    with evidence.database.connect() as connection:
+        connection.execute(FILL, [PROVIDER, FAILING])
+    transact(hub.engine, lambda db: providers.open_breaker(db, PROVIDER, timedelta(0)))
+
+
+def test_closing_releases_slices_the_most_urgent_first_and_sweeps_do_the_rest(
+    opened, hub, evidence, today, until, monkeypatch
+):
+    monkeypatch.setattr(SLICES, "most", 400)
+    transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
+    assert evidence.value(WAITING) == FAILING
+    while evidence.value(WAITING + " AND urgency = 0"):
+        before = evidence.value(WAITING)
+        assert release_next(hub, PROVIDER)
+        assert evidence.value(WAITING) < before
+        assert evidence.value(WAITING + " AND urgency = 2") == FAILING // 3
+    until(lambda: sweep(hub, today) or not evidence.value(WAITING))
+    assert transact(hub.engine, providers.releasing) == []
+
+
+def test_nothing_is_released_while_the_breaker_is_open(opened, hub, evidence):
+    assert not release_next(hub, PROVIDER)
+    assert evidence.value(WAITING) == FAILING
+
+
+def test_what_fails_after_it_has_closed_waits_its_time(opened, hub, evidence, today):
+    transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE shares SET due_at = now() + interval '1 hour', failed_at = clock_timestamp()")
+    sweep(hub, today)
+    assert evidence.value(WAITING) == FAILING

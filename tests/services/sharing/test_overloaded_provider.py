@@ -1,0 +1,115 @@
+"""A provider that serves a few requests at a time: a lane asks it for no more than it can answer in time."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from integrations import registry
+from integrations.base import Change, Operation
+from integrations.memory import InMemory
+from integrations.sandbox.misbehaviour import Kind
+from tests.services.hubs import lane_of
+from tests.services.upstream import BOB
+from worker.services.sharing.drain import Drain
+from worker.services.sharing.lane import Lane
+
+PROVIDER = "easypark"
+AT_ONCE, SERVICE_MS = 2, 250.0  # eight requests a second: 60 at once would take 7.5 s
+FITS = 24  # what it answers within a request's time of 3 s
+PERMITS = 400
+TIMED_OUT = "SELECT count(*) FROM disclosure_outcomes WHERE code = 'timed_out' AND recorded_at > %s"
+CONFIRMED = "SELECT count(*) FROM disclosure_outcomes WHERE outcome = 'confirmed' AND recorded_at > %s"
+
+
+@pytest.fixture
+def patient(hub):
+    """Return the hub with a window that the provider is too slow for."""
+    limits = {"request_seconds": 3.0, "in_flight": 64, "urgent_slots": 4}
+    return replace(hub, settings=hub.settings.model_copy(update=limits))
+
+
+@contextmanager
+def lane_to_sandbox(patient) -> Iterator[tuple[Lane, Callable[[], None]]]:
+    """Yield a lane to the sandbox, and a way to drain it for a while."""
+    with asyncio.Runner() as runner:
+        access = registry.access(PROVIDER)
+        adapter = registry.adapter(PROVIDER, access, zone=patient.zone, connections=patient.settings.in_flight)
+        lane = lane_of(patient, adapter)
+        try:
+            yield lane, lambda: runner.run(Drain(lane, patient.today).run())
+        finally:
+            runner.run(adapter.aclose())
+
+
+def test_after_the_first_seconds_nearly_nothing_times_out_and_a_withdrawal_takes_a_few_answers(
+    upstream, patient, sandbox, monkeypatch, evidence, until
+):
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    upstream.active(BOB)
+    upstream.allow(BOB)
+    upstream.allow()
+    with lane_to_sandbox(patient) as (lane, drain):
+        drain()
+        assert len(sandbox.control.held(PROVIDER)) == 1
+        upstream.take_over(*(upstream.row() for _ in range(PERMITS)))
+        sandbox.control.misbehave(PROVIDER, Kind.BUSY, at_once=AT_ONCE, delay_ms=SERVICE_MS)
+        until(lambda: drain() or lane.window.routine < FITS, seconds=60)  # it has found out
+        settled = evidence.value("SELECT clock_timestamp() + interval '3 s'")  # what was sent before may still time out
+        until(lambda: drain() or evidence.value(CONFIRMED, settled) > 2 * FITS, seconds=90)
+        assert evidence.value(TIMED_OUT, settled) <= evidence.value(CONFIRMED, settled) / 10
+        upstream.refuse(BOB)
+        until(lambda: drain() or evidence.value(REMOVED, BOB) == 1, seconds=30)
+        assert evidence.value(ATTEMPTS, BOB) == 1
+
+
+REMOVED = """
+    SELECT count(*) FROM shares JOIN permits USING (permit_id)
+    WHERE resident_id = %s AND provider = 'easypark' AND holds IS FALSE
+"""
+ATTEMPTS = """
+    SELECT count(*) FROM disclosures JOIN permits USING (permit_id)
+    WHERE resident_id = %s AND provider = 'easypark' AND fields_hash = ''
+"""
+
+
+def test_a_withdrawal_has_a_slot_in_the_narrowest_window(upstream, quick, hub, evidence):
+    class Hanging(InMemory):
+        async def send(self, change: Change) -> Operation | None:
+            if change.permit is not None and held:
+                self.calls.append(self._call(change))
+                await asyncio.Event().wait()
+            return await super().send(change)
+
+    held: list[object] = []
+    twin = Hanging(PROVIDER, hub.capabilities[PROVIDER])
+    upstream.active(BOB)
+    upstream.allow(BOB)
+    slow = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 3.0, "in_flight": 8}))
+    lane = lane_of(slow, twin)
+    asyncio.run(Drain(lane, hub.today).run())
+    held += twin.held
+    while lane.window.routine > 1:
+        lane.window.note_time_out(float("inf"), float("inf"))
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(8)))
+
+    async def withdraw_meanwhile() -> None:
+        draining = asyncio.create_task(Drain(lane, hub.today).run())
+        await _reached(lambda: len(twin.calls) == 2)
+        upstream.refuse(BOB)
+        await _reached(lambda: not twin.held)
+        draining.cancel()
+        await asyncio.wait([draining])
+
+    asyncio.run(withdraw_meanwhile())
+    assert [call.put is None for call in twin.calls] == [False, False, True]
+
+
+async def _reached(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a twin has no event to wait for
+            await asyncio.sleep(0.001)

@@ -1,0 +1,235 @@
+"""Reconciliation: what a provider lists against what it confirmed; and invalidating all of it since a moment."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from integrations.base import Limit
+from integrations.errors import FailureCode, UnclearError
+from integrations.memory import PAGE, Applied, Fault, InMemory
+from schemas.shared import SharedField
+from tests.services.hubs import lane_of
+from worker.db.engine import transact
+from worker.db.sharing import reconciliations
+from worker.services.clock.retention import purge
+from worker.services.sharing.drain import Drain
+from worker.services.sharing.invalidate import reaffirm
+from worker.services.sharing.reconcile import ATTEMPTS, FAILURES, reconcile
+
+PROVIDER = "easypark"
+CITY = "city"
+BROKEN = Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, status=500))
+
+
+@pytest.fixture
+def twin(twins):
+    return twins[PROVIDER]
+
+
+@pytest.fixture
+def lane(quick, twin):
+    return lane_of(quick, twin)
+
+
+@pytest.fixture
+def drain(lane):
+    return lambda: asyncio.run(Drain(lane, lane.hub.today).run())
+
+
+@pytest.fixture
+def ask(hub):
+    return lambda **asked: transact(
+        hub.engine, partial(reconciliations.request, provider=PROVIDER, **{"dry_run": False} | asked)
+    )
+
+
+@pytest.fixture
+def compare(hub, ask, lane):
+    """Reconcile to the end; return how it went."""
+
+    def compare(way=lane, **asked):
+        run_id = ask(**asked)
+        while asyncio.run(reconcile(way)):
+            pass
+        return transact(hub.engine, lambda db: reconciliations.read(db, run_id))
+
+    return compare
+
+
+@pytest.fixture
+def shared(upstream, drain, twin):
+    """Have the provider hold three permits more than fit on a page; return their references."""
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(PAGE + 3)))
+    drain()
+    assert len(twin.held) == PAGE + 3
+    return sorted(twin.held)
+
+
+def test_what_is_as_it_should_be_is_left_alone(shared, compare, twin, drain):
+    sent = len(twin.calls)
+    run = compare()
+    drain()
+    assert (run.pages, run.copies, run.drift, run.code) == (2, PAGE + 3, 0, None)
+    assert run.finished_at is not None
+    assert len(twin.calls) == sent
+
+
+def test_a_copy_that_was_changed_lost_or_made_behind_our_back_is_put_right(
+    shared, compare, twin, drain, evidence, hub, today
+):
+    before = dict(twin.held)
+    changed, lost, stranger = shared[0], shared[-1], uuid4()
+    twin.held[changed] = {**twin.held[changed], SharedField.PLATE: "WRONG"}
+    del twin.held[lost]
+    twin.held[stranger] = before[changed]
+    run = compare()
+    assert (run.differing, run.missing, run.orphans) == (1, 1, 1)
+    drain()
+    assert twin.held == before
+    assert evidence.pending() == evidence.pending()
+    assert compare().drift == 0
+    purge(hub, today)
+    assert evidence.query("SELECT count(*) FROM reconciled_copies") == [(0,)]
+
+
+def test_what_was_withdrawn_and_is_listed_again_is_removed_again(shared, upstream, compare, twin, drain):
+    kept = {shared[0]: twin.held[shared[0]]}
+    upstream.refuse()
+    drain()
+    assert not twin.held
+    twin.held |= kept
+    assert compare().differing == 1
+    drain()
+    assert not twin.held
+
+
+def test_a_dry_run_says_what_differs_and_changes_nothing(shared, compare, twin, drain, evidence):
+    twin.held.pop(shared[0])
+    before, stranger = evidence.query("SELECT * FROM shares ORDER BY reference"), uuid4()
+    twin.held[stranger] = next(iter(twin.held.values()))
+    run = compare(dry_run=True)
+    assert (run.missing, run.orphans) == (1, 1)
+    assert evidence.query("SELECT * FROM shares ORDER BY reference") == before
+
+
+def test_a_share_that_is_leased_or_was_confirmed_meanwhile_is_not_judged(shared, upstream, ask, lane, twin, evidence):
+    class Slow(InMemory):
+        async def page(self, cursor):
+            page = await super().page(cursor)
+            with evidence.database.connect() as connection:  # all of them were confirmed after the page was made
+                connection.execute("UPDATE shares SET confirmed_at = clock_timestamp()")
+                connection.execute("UPDATE shares SET lease_id = gen_random_uuid() WHERE reference = %s", [shared[1]])
+            return page
+
+    twin.held[shared[0]] = {**twin.held[shared[0]], SharedField.PLATE: "WRONG"}
+    twin.held.pop(shared[1])
+    twin.__class__ = Slow
+    ask()
+    asyncio.run(reconcile(lane))
+    ((differing, missing),) = evidence.query("SELECT differing, missing FROM reconciliations")
+    assert (differing, missing) == (0, 0)
+
+
+def test_one_at_a_time_and_whoever_comes_second_leaves_it_to_the_first(shared, ask, lane, hub):
+    assert ask() is not None
+    assert ask() is None
+    taken = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(seconds=15)))
+    assert taken is not None
+    assert asyncio.run(reconcile(lane)) is False
+    assert transact(hub.engine, reconciliations.waiting) == []
+
+
+def test_what_a_killed_worker_had_begun_is_gone_on_with(shared, ask, lane, twin, hub, evidence):
+    class Dies(InMemory):
+        async def page(self, cursor):
+            if cursor is not None:
+                raise KeyboardInterrupt
+            return await super().page(cursor)
+
+    run_id = ask()
+    twin.held.pop(shared[-1])
+    twin.__class__ = Dies
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(reconcile(lane))
+    twin.__class__ = InMemory
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE reconciliations SET lease_until = now()")
+    assert transact(hub.engine, reconciliations.waiting) == [PROVIDER]
+    asyncio.run(reconcile(lane))
+    run = transact(hub.engine, lambda db: reconciliations.read(db, run_id))
+    assert (run.pages, run.copies, run.missing) == (2, PAGE + 2, 1)
+
+
+def test_a_provider_that_fails_is_asked_again_and_given_up_in_the_end(shared, ask, lane, twin, hub, evidence):
+    run_id = ask()
+    twin.fail(BROKEN)
+    asyncio.run(reconcile(lane))
+    assert transact(hub.engine, lambda db: reconciliations.read(db, run_id)).finished_at is not None
+    run_id = ask()
+    twin.fail(BROKEN, count=ATTEMPTS * FAILURES)
+    for _ in range(FAILURES):
+        asyncio.run(reconcile(lane))
+        with evidence.database.connect() as connection:
+            connection.execute("UPDATE reconciliations SET lease_until = now() WHERE finished_at IS NULL")
+    run = transact(hub.engine, lambda db: reconciliations.read(db, run_id))
+    assert (run.code, run.finished_at is None, run.drift) == ("server_error", False, 0)
+
+
+def test_pages_keep_to_the_rate_limit(shared, compare, quick, twin):
+    run = compare(lane_of(quick, twin, Limit(1_000, 1.0)))
+    assert run.pages == 2
+
+
+def test_a_provider_that_is_younger_than_the_permits_gets_them_by_its_first_reconciliation(
+    upstream, quick, hub, evidence
+):
+    upstream.take_over(*(upstream.row() for _ in range(3)), upstream.row(status="cancelled_by_resident", terms=[]))
+    needs = replace(hub.capabilities["city_hub"], batch=1)
+    city = InMemory(CITY, needs)
+    younger = replace(quick, capabilities=quick.capabilities | {CITY: needs})
+    transact(hub.engine, lambda db: reconciliations.request(db, CITY, dry_run=False))
+    asyncio.run(reconcile(lane_of(younger, city)))
+    asyncio.run(Drain(lane_of(younger, city), hub.today).run())
+    assert len(city.held) == 3
+
+
+def test_what_a_provider_forgot_is_sent_again_and_what_it_remembers_of_the_removed_goes(
+    shared, upstream, drain, twin, hub, evidence
+):
+    since = evidence.value("SELECT now()")
+    forgotten = dict(twin.held)
+    upstream.refuse()
+    drain()
+    upstream.allow(seen=2)
+    kept = upstream.active("r-other")
+    drain()
+    before = dict(twin.held)
+    removed = uuid4()
+    twin.held.clear()
+    twin.held |= {removed: next(iter(forgotten.values()))}
+    with evidence.database.connect() as connection:
+        connection.execute("UPDATE shares SET confirmed_at = now() - interval '1 hour' WHERE permit_id = %s", [kept])
+    assert sum(reaffirm(hub, PROVIDER, since)) == len(before)
+    drain()
+    assert {reference: twin.held[reference] for reference in before} == before
+
+
+def test_reaffirming_what_is_under_way_makes_its_confirmation_provisional(upstream, lane, twin, drain, hub, evidence):
+    upstream.active()
+    upstream.allow()
+    twin.fail(Fault(None, Applied.BEFORE))
+
+    async def forget_meanwhile() -> None:
+        draining = asyncio.create_task(Drain(lane, lane.hub.today).run())
+        while not twin.calls:  # noqa: ASYNC110 - a twin has no event to wait for
+            await asyncio.sleep(0.001)
+        assert sum(reaffirm(hub, PROVIDER, evidence.value("SELECT now()"))) == 1
+        await draining
+
+    asyncio.run(forget_meanwhile())
+    assert evidence.value("SELECT confirmed_hash IS NULL FROM shares WHERE provider = %s", PROVIDER)

@@ -1,0 +1,62 @@
+"""Reconciliation ends within a task's time, however the provider answers, and leaves it alone when it is asked to."""
+
+import asyncio
+import time
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from integrations.errors import FailureCode, NotSentError
+from integrations.memory import Fault
+from tests.services.hubs import lane_of
+from worker.db.engine import transact
+from worker.db.sharing import reconciliations
+from worker.services.sharing.reconcile import RUN_SECONDS, reconcile
+from worker.settings import LONGEST_REQUEST
+
+PROVIDER = "easypark"
+TASK_SECONDS = 8.0  # celeryconfig's soft limit, which cannot be imported without its environment
+SCALE = 0.1  # of the real time-outs
+THROTTLED = Fault(NotSentError(PROVIDER, FailureCode.THROTTLED, status=429, retry_after=120))
+
+
+@pytest.fixture
+def run_id(hub):
+    return transact(hub.engine, partial(reconciliations.request, provider=PROVIDER, dry_run=False))
+
+
+@pytest.fixture
+def read(hub, run_id):
+    return lambda: transact(hub.engine, partial(reconciliations.read, reconciliation_id=run_id))
+
+
+def test_a_provider_that_hangs_is_left_before_the_task_is_ended_and_that_is_noted(hub, twins, read):
+    twins[PROVIDER].fail(Fault(None), count=10)
+    short = hub.settings.model_copy(update={"request_seconds": LONGEST_REQUEST * SCALE})
+    started = time.monotonic()
+    asyncio.run(reconcile(lane_of(replace(hub, settings=short), twins[PROVIDER])))
+    taken = (time.monotonic() - started) / SCALE
+    assert RUN_SECONDS + taken < TASK_SECONDS
+    assert (read().failures, read().code) == (1, FailureCode.TIMED_OUT)
+
+
+def test_a_page_that_is_refused_for_a_time_is_not_asked_for_before(hub, twins, read, evidence):
+    twins[PROVIDER].fail(THROTTLED)
+    assert asyncio.run(reconcile(lane_of(hub, twins[PROVIDER]))) is False
+    waits = evidence.value("SELECT extract(epoch FROM lease_until - now()) FROM reconciliations")
+    assert 110 < waits <= 120
+    assert (read().pages, read().failures) == (0, 1)
+
+
+def test_what_a_worker_that_came_late_has_read_is_not_noted(hub, twins, read, evidence):
+    class Late(type(twins[PROVIDER])):
+        async def page(self, cursor):
+            with evidence.database.connect() as connection:  # another worker has finished it meanwhile
+                connection.execute("UPDATE reconciliations SET lease_id = NULL, finished_at = now()")
+            return await super().page(cursor)
+
+    twins[PROVIDER].__class__ = Late
+    twins[PROVIDER].held = {evidence.value("SELECT gen_random_uuid()"): {}}
+    asyncio.run(reconcile(lane_of(hub, twins[PROVIDER])))
+    assert evidence.value("SELECT count(*) FROM reconciled_copies") == 0

@@ -1,0 +1,31 @@
+"""A provider that takes its time, and less than it is given: nothing is given up that it would have answered."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from integrations.base import Change, Operation
+from integrations.memory import InMemory
+from tests.services.hubs import lane_of
+from worker.services.sharing.drain import Drain
+
+PROVIDER = "easypark"
+REQUEST_SECONDS = 1.5
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6], ids=["a third", "more than half"])
+def test_what_is_claimed_ahead_has_time_enough_to_be_answered(upstream, quick, evidence, part):
+    class Slow(InMemory):
+        async def send(self, change: Change) -> Operation | None:
+            await asyncio.sleep(REQUEST_SECONDS * part)
+            return await super().send(change)
+
+    limits = {"request_seconds": REQUEST_SECONDS, "in_flight": 8, "urgent_slots": 1}
+    hub = replace(quick, settings=quick.settings.model_copy(update=limits))
+    twin = Slow(PROVIDER, hub.capabilities[PROVIDER])
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(24)))
+    asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
+    outcomes = evidence.query("SELECT outcome, code, count(*) FROM disclosure_outcomes GROUP BY 1, 2")
+    assert outcomes == [("confirmed", None, 24)]

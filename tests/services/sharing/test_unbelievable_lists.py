@@ -1,0 +1,221 @@
+"""Lists that cannot be what a provider holds for us; and a provider whose copies lie in another place than before."""
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from uuid import UUID, uuid4
+
+import pytest
+
+from integrations.base import Page
+from integrations.memory import InMemory
+from schemas.shared import Copy
+from tests.services.hubs import lane_of
+from worker.db import status
+from worker.db.engine import transact
+from worker.db.sharing import reconciliations
+from worker.services.sharing.drain import Drain
+from worker.services.sharing.reconcile import MOST_FOREIGN, REPEATED_MARGIN, reconcile
+
+PROVIDER = "easypark"
+CITY = "city_hub"
+EVENTS = "SELECT type FROM provider_events WHERE provider = %s ORDER BY sequence"
+FAILED, RECONCILED, REPLACED = (
+    (f"provider.{name}",) for name in ("reconciliation_failed", "reconciled", "store_replaced")
+)
+
+
+class Endless(InMemory):
+    """Lists pages for ever: `made` says which references are on each."""
+
+    made = staticmethod(lambda number: [uuid4() for _ in range(50)])
+
+    async def page(self, cursor: str | None) -> Page:
+        number = int(cursor or 0)
+        return Page([Copy(reference) for reference in self.made(number)], str(number + 1))
+
+
+def run_on(hub, provider, adapter, **asked):
+    """Reconcile to the end; return how it went."""
+    request = partial(reconciliations.request, provider=provider, **{"dry_run": False} | asked)
+    run_id = transact(hub.engine, request)
+    lane = lane_of(hub, adapter)
+    while asyncio.run(reconcile(lane)):
+        pass
+    return transact(hub.engine, lambda db: reconciliations.read(db, run_id))
+
+
+def invented(count: int) -> dict[UUID, dict]:
+    return {uuid4(): {} for _ in range(count)}
+
+
+@pytest.fixture
+def held(upstream, quick, twins):
+    """Have the provider hold five permits; return the adapter."""
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(5)))
+    asyncio.run(Drain(lane_of(quick, twins[PROVIDER]), quick.today).run())
+    assert len(twins[PROVIDER].held) == 5
+    return twins[PROVIDER]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_more_strange_copies_than_can_be_ours_end_it_and_none_is_touched(held, quick, evidence, dry_run):
+    before = evidence.query("SELECT * FROM shares ORDER BY reference")
+    held.held |= invented(1_500)
+
+    run = run_on(quick, PROVIDER, held, dry_run=dry_run)
+
+    assert (run.code, run.finished_at is None) == ("too_many_orphans", False)
+    assert evidence.query("SELECT * FROM shares ORDER BY reference") == before
+    assert transact(quick.engine, partial(reconciliations.delete_copies, most=1_000)) < 1_000
+    assert evidence.query("SELECT count(*) FROM reconciled_copies") == [(0,)]
+    assert evidence.query(EVENTS, PROVIDER) == [FAILED]
+    told = transact(quick.engine, lambda db: status.read(db, [PROVIDER])).providers[0]
+    assert told.reconciliation_code == "too_many_orphans"
+
+
+def test_strange_copies_up_to_the_bound_are_removed_once_the_whole_list_is_read(held, quick, evidence):
+    kept = dict(held.held)
+    held.held |= invented(quick.settings.orphan_margin)
+
+    run = run_on(quick, PROVIDER, held)
+
+    assert (run.code, run.orphans) == (None, quick.settings.orphan_margin)
+    asyncio.run(Drain(lane_of(quick, held), quick.today).run())
+    assert held.held == kept
+    assert run_on(quick, PROVIDER, held).drift == 0
+
+
+def test_an_operator_who_expects_more_says_so(held, quick):
+    kept = dict(held.held)
+    held.held |= invented(500)
+    wider = replace(quick, settings=quick.settings.model_copy(update={"orphan_margin": 500}))
+
+    assert run_on(wider, PROVIDER, held).code is None
+
+    for _ in range(3):
+        asyncio.run(Drain(lane_of(wider, held), quick.today).run())
+    assert held.held == kept
+
+
+def test_pages_of_invented_references_end(held, quick, evidence):
+    endless = Endless(PROVIDER, held.capabilities)
+
+    run = run_on(quick, PROVIDER, endless)
+
+    assert run.code == "too_many_orphans"
+    assert run.pages <= 3
+    assert evidence.value("SELECT count(*) FROM shares WHERE provider = %s", PROVIDER) == 5
+
+
+@pytest.mark.parametrize("kind", ["the same copies", "no copies"])
+def test_pages_that_repeat_for_ever_end(held, quick, kind, evidence):
+    endless = Endless(PROVIDER, held.capabilities)
+    endless.made = lambda _: [*held.held] if kind == "the same copies" else []
+
+    run = run_on(quick, PROVIDER, endless)
+
+    assert run.code == "list_endless"
+    assert run.pages <= REPEATED_MARGIN + 2
+    assert evidence.query(EVENTS, PROVIDER) == [FAILED]
+
+
+def test_pages_of_others_copies_that_repeat_for_ever_end(held, quick):
+    class Others(InMemory):
+        async def page(self, cursor):
+            return Page((), "again", foreign=MOST_FOREIGN // 4)
+
+    run = run_on(quick, PROVIDER, Others(PROVIDER, held.capabilities))
+
+    assert run.code == "list_endless"
+
+
+def test_copies_that_are_listed_twice_are_no_circle(held, quick):
+    class Twice(InMemory):
+        async def page(self, cursor):
+            page = await super().page(None)
+            assert page.next_page is None
+            return replace(page, next_page=None if cursor else "again")
+
+    held.__class__ = Twice
+
+    run = run_on(quick, PROVIDER, held)
+
+    assert (run.code, run.pages, run.copies, run.drift) == (None, 2, 10, 0)
+
+
+@pytest.fixture
+def city(upstream, quick, hub):
+    """Return a provider that tells what its copies lie in, and a way to drain to it."""
+    needs = replace(hub.capabilities[CITY], batch=1, batch_of_first_puts=False)
+    city = InMemory(CITY, needs)
+    city.store = "1"
+    lane = lane_of(quick, city)
+
+    def put():
+        permit_id = upstream.active(f"r-{uuid4()}")
+        asyncio.run(Drain(lane, quick.today).run())
+        return permit_id
+
+    return city, put
+
+
+def under_way(evidence) -> int:
+    return evidence.value("SELECT count(*) FROM reconciliations WHERE provider = %s AND finished_at IS NULL", CITY)
+
+
+def test_a_first_store_is_no_alarm(city, evidence):
+    _, put = city
+
+    put()
+    put()
+
+    assert evidence.query(EVENTS, CITY) == []
+    assert evidence.value("SELECT store FROM providers WHERE provider = %s", CITY) == "1"
+    assert under_way(evidence) == 0
+
+
+def test_another_store_is_told_and_compared_at_once(city, quick, evidence):
+    twin, put = city
+    put()
+    before = dict(twin.held)
+    twin.held.clear()
+    twin.store = "2"
+
+    put()
+
+    assert evidence.query(EVENTS, CITY) == [REPLACED]
+    assert under_way(evidence) == 1
+    told = transact(quick.engine, lambda db: status.read(db, [CITY])).providers[0]
+    assert told.replaced_at is not None
+
+    lane = lane_of(quick, twin)
+    while asyncio.run(reconcile(lane)):
+        pass
+    asyncio.run(Drain(lane, quick.today).run())
+
+    assert before.items() <= twin.held.items()
+    assert len(twin.held) == 2
+    assert evidence.query(EVENTS, CITY) == [REPLACED, RECONCILED]
+
+
+def test_a_comparison_with_the_old_store_begins_again(city, hub, evidence):
+    twin, put = city
+    put()
+    old = transact(hub.engine, lambda db: reconciliations.request(db, CITY, dry_run=False))
+    twin.store = "2"
+
+    put()
+
+    assert transact(hub.engine, lambda db: reconciliations.read(db, old)).code == "store_replaced"
+    assert under_way(evidence) == 1
+
+
+def test_two_stores_that_take_turns_are_told_once(city, evidence):
+    twin, put = city
+    for store in "121212":
+        twin.store = store
+        put()
+
+    assert evidence.query(EVENTS, CITY) == [REPLACED]

@@ -1,0 +1,131 @@
+"""Three years of a thousand permits: who holds what, and who was reminded of what, is right on each day of them."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from tests.conftest import own_database
+from tests.services.years.expected import DAY
+from tests.services.years.lives import Lives
+from tests.services.years.moved_clock import own_clock
+from tests.services.years.town import Town
+
+FIRST_DAY = date(2027, 2, 1)
+THREE_YEARS = 1_096  # with a 29 February, and the clocks changed six times
+LOOKS_CLOSELY_EACH = 30  # days
+SCHEDULES = [
+    {"expiry": (60, 30, 7, 0, -1), "payment": (5,)},
+    {"expiry": (45, 14, 3, 0, -2, -10), "payment": (9, 2)},
+    {"expiry": (30, 8, 1), "payment": ()},
+    {"expiry": (-1, 0, 7, 30, 60), "payment": (0, 29)},
+]
+# Not shrunk, since an example takes seconds; what failed comes again, as always the same are drawn.
+WATCHED = {"phases": [Phase.generate], "suppress_health_check": list(HealthCheck), "derandomize": True}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What befalls a town: days are numbered from its first."""
+
+    seed: int
+    nothing_runs: list[tuple[int, int]]  # from which day for how many: no job, no clock, no drain
+    no_clock: list[tuple[int, int]]
+    no_mail: list[tuple[int, int]]
+    doubled: set[int]  # days on which the clock ticks more than once
+    together: set[int]  # of those, at the same moment
+    set_back: set[int]  # days after which the day before comes once more
+    schedules: dict[int, int]  # which one holds from which day
+
+
+def plans(days, *, eventful=False):
+    """Return plans; what is drawn first is a town that is spared everything, unless it is to be eventful."""
+    day, most_spans, most_days = st.integers(1, days - 1), max(2, days // 60), max(4, days // 10)
+
+    def spans(longest):
+        length = st.integers(1, min(longest, days // 3))
+        return st.lists(st.tuples(day, length), min_size=most_spans // 3 if eventful else 0, max_size=most_spans)
+
+    some = st.sets(day, min_size=most_days // 2 if eventful else 0, max_size=most_days)
+    schedules = st.dictionaries(day, st.integers(0, len(SCHEDULES) - 1), min_size=2 if eventful else 0, max_size=2)
+    return st.builds(Plan, st.integers(0, 2**32), spans(40), spans(40), spans(9), some, some, some, schedules)
+
+
+@pytest.fixture
+def database(servers, migrated_template):
+    """Return a database that waits for no disk, and whose clock goes with the town's."""
+    with own_database(servers.postgres, migrated_template) as made:
+        with made.connect() as connection:
+            connection.execute(f"ALTER DATABASE {made.name} SET synchronous_commit = off")
+            own_clock(connection, made.name)
+        yield made
+
+
+@pytest.fixture
+def town(hub, database, twins, wake_ups):
+    """Return a town of nobody, on its first day."""
+
+    @contextmanager
+    def town():
+        wake_ups.clear()
+        with Town(hub, database, twins, wake_ups, FIRST_DAY).open() as opened:
+            yield opened
+
+    return town
+
+
+def play(town, plan, permits, days):
+    """Live through the days of a plan."""
+    note(repr(plan))
+    lives, start = Lives(town, plan.seed, permits, days), town.today
+    nothing_runs, no_clock, no_mail = map(_all_days, (plan.nothing_runs, plan.no_clock, plan.no_mail))
+    for number in range(days):
+        if number in plan.schedules:
+            town.remind_by(SCHEDULES[plan.schedules[number]])
+        if number in nothing_runs:
+            continue
+        town.mail_is_up = number not in no_mail
+        for back in (0, 1) if number in plan.set_back else (0,):
+            town.go_on_to(start + (number - back) * DAY)
+            live_a_day(town, lives, plan, number, ticks=number not in no_clock, is_itself=back == 0)
+        if number % LOOKS_CLOSELY_EACH == 0 or number == days - 1:
+            town.check_ledger(entirely=True)
+
+
+def live_a_day(town, lives, plan, number, *, ticks, is_itself):
+    """Live through a day, with the clock before and sometimes also after what residents do."""
+    if ticks:
+        town.tick(2 + number % 2 if number in plan.doubled else 1, together=number in plan.together)
+    lives.live()
+    if ticks and number in plan.doubled:
+        town.go_on_to(town.today)
+        town.tick(1, together=False)
+    town.deliver()
+    town.check_consent()
+    if ticks:
+        town.check_ledger(entirely=False)
+        if is_itself:
+            town.check_copies()
+
+
+def _all_days(spans):
+    return {day for first, length in spans for day in range(first, first + length)}
+
+
+@pytest.mark.timeout(600)
+@settings(max_examples=12, **WATCHED)
+@given(plan=plans(days=75))
+def test_a_few_permits_are_held_and_reminded_of_as_they_should_be_over_weeks(town, plan):
+    with town() as opened:
+        play(opened, plan, permits=5, days=75)
+
+
+@pytest.mark.timeout(900)
+@settings(max_examples=1, **WATCHED)
+@given(plan=plans(days=THREE_YEARS, eventful=True))
+def test_a_thousand_permits_are_held_and_reminded_of_as_they_should_be_over_three_years(town, plan):
+    with town() as opened:
+        play(opened, plan, permits=1_000, days=THREE_YEARS)

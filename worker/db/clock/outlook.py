@@ -1,0 +1,139 @@
+"""What is to happen when, as the database stands: by the very conditions on which the hub acts."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from integrations.channels.base import Occasion
+from worker.db.clock.ended import ENDED, UNPAID
+from worker.db.clock.retention import MAY_BE_HELD
+from worker.db.engine import snapshot
+from worker.db.reminders import ENDING, PAYABLE, parameters
+from worker.domain.outlook import Doing, Foretold, What
+from worker.domain.reminders import Window
+from worker.domain.retention import latest_due
+
+FETCHED = 2_000  # rows at a time
+
+_PATIENCE = text("SET LOCAL statement_timeout = '60s'")  # an operator waits for all permits; a task never does
+_ROOM = text("SET LOCAL work_mem = '64MB'")
+# Several terms of a permit that nobody has acted on are acted on at once: the first of them counts.
+_ENDS = f"""
+    SELECT ended.permit_id, CASE WHEN goes_on.permit_id IS NULL THEN 'permit_lapses' ELSE 'renewal_takes_over' END
+        AS doing, CAST(NULL AS smallint) AS days_ahead, ended.last_day AS day
+    FROM (SELECT t.permit_id, t.last_day FROM {ENDED} AND t.last_day >= :since AND p.status = 'active') ended
+    LEFT JOIN terms goes_on ON goes_on.permit_id = ended.permit_id
+        AND greatest(ended.last_day + 1, :today) BETWEEN goes_on.first_day AND goes_on.last_day
+    WHERE NOT EXISTS (
+        SELECT FROM terms other WHERE other.permit_id = ended.permit_id AND NOT other.end_applied
+            AND other.last_day < :today AND other.last_day < ended.last_day AND ended.last_day < :today)
+"""
+_LAPSES = f"""
+    SELECT p.permit_id, CASE p.status WHEN 'active' THEN 'change_lapses' ELSE 'request_lapses' END,
+        CAST(NULL AS smallint), CAST(p.pending ->> 'pay_by' AS date)
+    FROM {UNPAID} AND p.pending ->> 'pay_by' >= CAST(CAST(:since AS date) AS text)
+        AND p.status IN ('awaiting_payment', 'active')
+"""
+# What lapses today or later is removed by its providers then; anything older that one may still hold waits for it.
+_UNHELD = f"(p.over_on >= CAST(:today AS date) - 1 OR NOT {MAY_BE_HELD})"
+_KEPT = "make_interval(months => :months)"
+# What waits for a payment is given up first, and a request is over only then.
+_FORGOTTEN = f"""
+    SELECT p.permit_id, 'permit_anonymised', CAST(NULL AS smallint), CAST(p.over_on + {_KEPT} AS date)
+    FROM permits p WHERE p.over_on BETWEEN :over_since AND :over_by AND p.pending IS NULL AND {_UNHELD}
+    UNION ALL
+    SELECT permit_id, 'permit_anonymised', CAST(NULL AS smallint), day FROM (
+        SELECT p.permit_id, CAST(CASE p.status
+            WHEN 'active' THEN greatest(p.over_on + {_KEPT}, CAST(p.pending ->> 'pay_by' AS date))
+            ELSE greatest(CAST(p.pending ->> 'pay_by' AS date) + 1, :today) + {_KEPT} END AS date) AS day
+        FROM {UNPAID} AND (p.status = 'awaiting_payment' OR p.status = 'active' AND {_UNHELD})
+    ) unpaid WHERE day >= :since AND day < :by
+"""
+# What was told of a term's end already, or looked at and told to nobody, keeps back all that is no nearer.
+_ENDING = f"""
+    SELECT t.permit_id, t.last_day AS day, least(t.decided_ahead, (
+        SELECT min(m.days_ahead) FROM reminders m
+        WHERE m.permit_id = t.permit_id AND m.occasion = 'expiry' AND m.day = t.last_day AND m.state <> 'dropped'
+    )) AS nearest
+    FROM terms t {ENDING} AND t.last_day = ANY(:days)
+"""
+_BEGINNING = """
+    JOIN jsonb_to_recordset(CAST(:expiry AS jsonb)) AS w (days_ahead smallint, first date, last date)
+        ON ending.day BETWEEN w.first AND w.last AND ending.nearest > w.days_ahead
+"""
+_EXPIRY = f"SELECT permit_id, 'expiry_reminder', w.days_ahead, ending.day FROM ({_ENDING}) ending {_BEGINNING}"
+_PAYMENT = f"SELECT permit_id, 'payment_reminder', days_ahead, day FROM ({PAYABLE}) payable"
+# Terms are counted before their reminders are told apart: a fifth of the rows.
+_COUNT = text(f"""
+    SELECT doing, days_ahead, day, count(*) AS times
+    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_FORGOTTEN} UNION ALL {_PAYMENT}) found
+    GROUP BY doing, days_ahead, day
+    UNION ALL
+    SELECT 'expiry_reminder', w.days_ahead, ending.day, ending.times
+    FROM (SELECT day, nearest, count(*) AS times FROM ({_ENDING}) ending GROUP BY day, nearest) ending {_BEGINNING}
+""")
+_LIST = text(f"""
+    SELECT permit_id, doing, days_ahead, day
+    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_FORGOTTEN} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
+    ORDER BY array_position(CAST(:doings AS text[]), doing), days_ahead DESC, day, permit_id LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """A permit about which something is to be done, and why: the last day of a term, to pay, or of being kept."""
+
+    permit_id: UUID
+    what: What
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is looked for: last days from `since` on and before `by`, and reminders of days.
+
+    Permits that are over are kept for so many months.
+    """
+
+    today: date
+    since: date
+    by: date
+    windows: Collection[Window]
+    kept_months: int
+
+
+def begin(db: Connection) -> None:
+    """Begin a look: all of it is of one moment, and it cannot write."""
+    snapshot(db)
+    db.execute(_PATIENCE)
+    db.execute(_ROOM)
+
+
+def count(db: Connection, looked: Looked) -> list[Foretold]:
+    """Count what is to be done, by the day that it is about."""
+    rows = db.execute(_COUNT, _given(looked))
+    return [Foretold(What(Doing(row.doing), row.days_ahead), row.day, row.times) for row in rows]
+
+
+def each(db: Connection, looked: Looked, limit: int | None) -> Iterator[Concerned]:
+    """Yield the permits about which something is to be done, in the order of `Doing`; never all of them in memory."""
+    given = _given(looked) | {"doings": [doing.value for doing in Doing], "limit": limit}
+    for row in db.execute(_LIST, given, execution_options={"yield_per": FETCHED}):
+        yield Concerned(row.permit_id, What(Doing(row.doing), row.days_ahead), row.day)
+
+
+def _given(looked: Looked) -> dict[str, object]:
+    expiry = [one for one in looked.windows if one.occasion is Occasion.EXPIRY]
+    days = {one.first + timedelta(days=after) for one in expiry for after in range((one.last - one.first).days + 1)}
+    found = {"today": looked.today, "since": looked.since, "by": looked.by, "days": sorted(days)}
+    return found | _over(looked) | parameters(looked.windows)
+
+
+def _over(looked: Looked) -> dict[str, object]:
+    """Return when permits were over that have their last day of being kept in time."""
+    months, from_the_first = looked.kept_months, looked.since == date.min
+    since = date.min if from_the_first else latest_due(looked.since, months) + timedelta(days=1)
+    return {"months": months, "over_since": since, "over_by": latest_due(looked.by, months)}

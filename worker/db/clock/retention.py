@@ -1,0 +1,164 @@
+"""What has been kept long enough: found by indexes, and deleted a bounded number of rows at a time.
+
+The ledgers' rows are deleted by functions of their owner's, which refuse a moment too young, as workers may not.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+LOOKED_AT = 2_000  # permits, in one statement
+
+_REPLACED_PLATES = text("""
+    DELETE FROM plate_assignments a USING (
+        SELECT permit_id, assigned_at FROM plate_assignments WHERE replaced_at < :before
+        ORDER BY replaced_at LIMIT :most FOR UPDATE SKIP LOCKED
+    ) old WHERE a.permit_id = old.permit_id AND a.assigned_at = old.assigned_at
+""")
+# As a value of each row, not a join, it is looked up by the index: a join may read all of the table.
+MAY_BE_HELD = """
+    (SELECT true FROM shares s WHERE s.permit_id = p.permit_id
+        AND (s.holds IS NOT FALSE OR s.confirmed_version < s.wanted_version) LIMIT 1) IS NOT NULL
+"""
+_NEXT = text(f"""
+    WITH looked AS MATERIALIZED (
+        SELECT permit_id, resident_id, over_on, pending FROM permits
+        WHERE over_on <= :by AND (over_on, permit_id) > (:over_on, :permit_id) ORDER BY over_on, permit_id LIMIT :looked
+    ), due AS (
+        SELECT permit_id, resident_id, over_on FROM looked p WHERE pending IS NULL AND NOT {MAY_BE_HELD}
+        ORDER BY over_on, permit_id LIMIT :most
+    )
+    (SELECT permit_id, resident_id, over_on FROM due ORDER BY over_on, permit_id)
+    UNION ALL (SELECT permit_id, NULL, over_on FROM looked ORDER BY over_on DESC, permit_id DESC LIMIT 1)
+""")
+_DUE = text("""
+    SELECT permit_id FROM permits WHERE resident_id = :resident_id AND over_on <= :by AND pending IS NULL
+""")
+# A permit that is not forgotten has a plate; both are looked up as above.
+_NEXT_CONTACTS = text("""
+    WITH looked AS MATERIALIZED (
+        SELECT contact_at, resident_id FROM residents
+        WHERE contact_at < :before AND (contact_at, resident_id) > (CAST(:contact_at AS timestamptz), :resident_id)
+        ORDER BY contact_at, resident_id LIMIT :looked
+    ), due AS (
+        SELECT contact_at, resident_id FROM looked r WHERE (
+            SELECT true FROM permits p WHERE p.resident_id = r.resident_id
+                AND (SELECT true FROM plate_assignments a WHERE a.permit_id = p.permit_id LIMIT 1) LIMIT 1
+        ) IS NULL
+        ORDER BY contact_at, resident_id LIMIT :most
+    )
+    (SELECT contact_at, resident_id, CAST(NULL AS bigint) AS looked FROM due ORDER BY contact_at, resident_id)
+    UNION ALL (
+        SELECT contact_at, resident_id, count(*) OVER () FROM looked ORDER BY contact_at DESC, resident_id DESC LIMIT 1)
+""")
+_POSITION = text("SELECT position FROM walks WHERE walk = :walk FOR UPDATE")
+_LOOK_ON = text("""
+    INSERT INTO walks (walk, position) VALUES (:walk, :position)
+    ON CONFLICT (walk) DO UPDATE SET position = excluded.position
+""")
+_PURGE_DISCLOSURES = text(
+    "SELECT reached, purged FROM purge_disclosures(:before, :settle, CAST(:after AS uuid), :most)"
+)
+
+
+class _Walk(StrEnum):
+    """What is looked through bit by bit, from one purge to the next."""
+
+    DISCLOSURES = "disclosures"
+    CONTACTS = "contacts"
+
+
+class Ledger(StrEnum):
+    """What is purged by its age alone."""
+
+    JOBS = "jobs"
+    REFUSED_MESSAGES = "refused_messages"
+    REMINDERS = "reminders"
+
+
+_PURGE = {ledger: text(f"SELECT purge_{ledger}(:before, :most)") for ledger in Ledger}
+
+
+class Place(NamedTuple):
+    """How far permits that are over were looked through."""
+
+    over_on: date
+    permit_id: UUID
+
+
+_START = Place(date.min, UUID(int=0))  # before every permit
+
+
+def delete_replaced_plates(db: Connection, before: datetime, most: int) -> int:
+    """Delete plates that were replaced by others before a moment, the earliest first; return how many."""
+    return db.execute(_REPLACED_PLATES, {"before": before, "most": most}).rowcount
+
+
+def next_due(db: Connection, by: date, after: Place | None, most: int) -> tuple[Sequence[str], Place | None]:
+    """Look for permits that are over since a day or longer, and of which no provider may hold anything.
+
+    Returns whose they are, and how far was looked; None where there are no more.
+    """
+    given = {"by": by, "looked": LOOKED_AT, "most": most} | (after or _START)._asdict()
+    rows = db.execute(_NEXT, given).all()
+    if not rows:
+        return [], None
+    *due, last = rows
+    if len(due) == most:
+        last = due[-1]
+    return list(dict.fromkeys(row.resident_id for row in due)), Place(last.over_on, last.permit_id)
+
+
+def due_of(db: Connection, resident_id: str, by: date) -> set[UUID]:
+    """Return a resident's permits that are over since a day or longer."""
+    return set(db.execute(_DUE, {"resident_id": resident_id, "by": by}).scalars())
+
+
+def purge(db: Connection, ledger: Ledger, before: datetime, most: int) -> int:
+    """Delete the oldest rows of a ledger, of before a moment; return how many.
+
+    Reminders go that were settled before it, or are due since before it, of days that lie further back.
+    """
+    purged: int = db.execute(_PURGE[ledger], {"before": before, "most": most}).scalar_one()
+    return purged
+
+
+def purge_disclosures(db: Connection, before: datetime, settle: timedelta, most: int) -> int:
+    """Look through the next disclosures, beginning anew at the end; return how many were deleted.
+
+    Those of before a moment that say nothing of what is held now go; never a permit's latest to a provider. What is
+    unclear may be applied for as long as `settle`.
+    """
+    after = _place(db, _Walk.DISCLOSURES) or str(_START.permit_id)
+    given = {"before": before, "settle": settle, "after": after, "most": most}
+    reached, purged = db.execute(_PURGE_DISCLOSURES, given).one()
+    _look_on(db, _Walk.DISCLOSURES, reached and str(reached))
+    return int(purged)
+
+
+def next_contacts(db: Connection, before: datetime, most: int) -> tuple[Sequence[str], bool]:
+    """Look for residents of whom nothing is left that needs to reach them, and who last told how before a moment.
+
+    It goes on where the last look stopped. Returns who they are, and whether the end was reached; it begins anew then.
+    """
+    contact_at, resident_id = json.loads(_place(db, _Walk.CONTACTS) or '["-infinity", ""]')
+    given = {"before": before, "contact_at": contact_at, "resident_id": resident_id, "looked": LOOKED_AT, "most": most}
+    rows = db.execute(_NEXT_CONTACTS, given).all()
+    due = rows[:-1]
+    stop = due[-1] if len(due) == most else rows[-1] if rows and rows[-1].looked == LOOKED_AT else None
+    _look_on(db, _Walk.CONTACTS, json.dumps([stop.contact_at.isoformat(), stop.resident_id]) if stop else None)
+    return [row.resident_id for row in due], stop is None
+
+
+def _place(db: Connection, walk: _Walk) -> str | None:
+    place: str | None = db.execute(_POSITION, {"walk": walk.value}).scalar()
+    return place
+
+
+def _look_on(db: Connection, walk: _Walk, place: str | None) -> None:
+    db.execute(_LOOK_ON, {"walk": walk.value, "position": place})

@@ -1,0 +1,104 @@
+"""The consent ledger: append-only, by rights as well as by intent."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from schemas.jobs import ConsentChoice
+from worker.db.jobs import permits
+from worker.db.jobs.permits import COLUMNS, SOURCE
+from worker.domain.consent import ConsentDecision
+from worker.domain.permit import Permit
+
+_IN_EFFECT = text("""
+    SELECT resident_id, version, choice, array_agg(provider) AS providers, recorded_at FROM (
+        SELECT DISTINCT ON (resident_id, provider) resident_id, provider, version, choice, recorded_at
+        FROM consent_decisions CROSS JOIN unnest(providers) AS provider
+        WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id, provider, version DESC
+    ) latest GROUP BY resident_id, version, choice, recorded_at ORDER BY resident_id, version
+""")
+_TRUTH = text(f"""
+    SELECT {COLUMNS}, d.version AS decision_version, d.choice, d.providers, d.recorded_at
+    FROM {SOURCE} LEFT JOIN LATERAL (
+        SELECT version, choice, providers, recorded_at FROM consent_decisions
+        WHERE resident_id = p.resident_id AND :provider = ANY(providers) ORDER BY version DESC LIMIT 1
+    ) d ON true
+    WHERE p.permit_id = ANY(:permit_ids)
+""")
+_APPEND = text("""
+    INSERT INTO consent_decisions
+        (resident_id, version, choice, providers, text_version, text_sha256, source, job_id, decided_at)
+    VALUES (:resident_id, :version, :choice, :providers, :text_version, :text_sha256, :source, :job_id, :decided_at)
+    RETURNING recorded_at
+""")
+_LATEST_REFUSAL = text("""
+    SELECT max(least(decided_at, recorded_at)) FROM consent_decisions
+    WHERE resident_id = :resident_id AND choice = 'refuse' AND providers && CAST(:providers AS text[])
+""")
+
+
+Truth = Mapping[UUID, tuple[Permit, ConsentDecision | None]]
+
+
+def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
+    """Read, by resident and in order, the decisions in effect, each with the providers that it still decides on."""
+    ledgers: dict[str, list[ConsentDecision]] = {resident_id: [] for resident_id in resident_ids}
+    for row in db.execute(_IN_EFFECT, {"resident_ids": list(resident_ids)}):
+        ledgers[row.resident_id].append(_decision(row.version, row.choice, row.providers, row.recorded_at))
+    return ledgers
+
+
+def latest_refusal(db: Connection, resident_id: str, providers: Collection[str]) -> datetime | None:
+    """Return when the latest refusal of any of some providers was decided, or recorded if that was earlier."""
+    parameters = {"resident_id": resident_id, "providers": list(providers)}
+    refused_at: datetime | None = db.execute(_LATEST_REFUSAL, parameters).scalar_one()
+    return refused_at
+
+
+def truth(db: Connection, provider: str, permit_ids: Collection[UUID]) -> Truth:
+    """Read permits, each with its resident's latest decision that names a provider; none whose plate was erased."""
+    rows = db.execute(_TRUTH, {"permit_ids": list(permit_ids), "provider": provider})
+    return {
+        row.permit_id: (
+            permits.read(row),
+            row.choice and _decision(row.decision_version, row.choice, row.providers, row.recorded_at),
+        )
+        for row in rows
+    }
+
+
+def append(
+    db: Connection,
+    resident_id: str,
+    *,
+    version: int,
+    choice: ConsentChoice,
+    providers: Collection[str],
+    text_version: str,
+    text_sha256: str,
+    source: str,
+    job_id: UUID,
+    decided_at: datetime,
+) -> ConsentDecision:
+    """Write one decision; the time of record is the database's."""
+    recorded_at = db.execute(
+        _APPEND,
+        {
+            "resident_id": resident_id,
+            "version": version,
+            "choice": choice.value,
+            "providers": sorted(providers),
+            "text_version": text_version,
+            "text_sha256": text_sha256,
+            "source": source,
+            "job_id": job_id,
+            "decided_at": decided_at,
+        },
+    ).scalar_one()
+    return ConsentDecision(version, choice, frozenset(providers), recorded_at)
+
+
+def _decision(version: int, choice: str, providers: Collection[str], recorded_at: datetime) -> ConsentDecision:
+    return ConsentDecision(version, ConsentChoice(choice), frozenset(providers), recorded_at)

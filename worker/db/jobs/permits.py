@@ -1,0 +1,141 @@
+"""Permits with their terms and current plate: read as domain values, written as what changed."""
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from schemas.jobs import Verified
+from worker.domain import pending as pending_rules
+from worker.domain.permit import Address, Permit, Status, Term
+from worker.domain.plates import Plate
+from worker.domain.retention import last_known_day, over_on
+
+COLUMNS = """
+    p.permit_id, p.resident_id, p.status, p.requested_on, p.profile, p.ban_id, p.address, p.zones, p.pending,
+        p.reason, p.verified, a.raw, a.normalised, a.country,
+        ARRAY(SELECT t.first_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS first_days,
+        ARRAY(SELECT t.last_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS last_days
+"""
+SOURCE = """
+    permits p JOIN LATERAL (
+        SELECT raw, normalised, country FROM plate_assignments
+        WHERE permit_id = p.permit_id ORDER BY assigned_at DESC LIMIT 1
+    ) a ON true
+"""
+_OF_RESIDENTS = text(f"""
+    SELECT {COLUMNS} FROM {SOURCE} WHERE p.resident_id = ANY(:resident_ids) ORDER BY p.requested_on DESC, p.permit_id
+""")
+_RECORD = """
+    jsonb_to_recordset(CAST(:permits AS jsonb)) AS new
+        (permit_id uuid, resident_id text, status text, requested_on date, profile text, ban_id text, address text,
+         zones text[], pending jsonb, reason text, verified jsonb, over_on date)
+"""
+_INSERT = text(f"""
+    INSERT INTO permits
+        (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified,
+         over_on)
+    SELECT permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified,
+         over_on
+    FROM {_RECORD} ON CONFLICT DO NOTHING RETURNING permit_id
+""")
+_UPDATE = text(f"""
+    UPDATE permits SET status = new.status, ban_id = new.ban_id, address = new.address, zones = new.zones,
+        pending = new.pending, reason = new.reason, over_on = new.over_on
+    FROM {_RECORD} WHERE permits.permit_id = new.permit_id
+""")
+_INSERT_TERMS = text("""
+    INSERT INTO terms (permit_id, first_day, last_day, end_applied)
+    SELECT permit_id, first_day, last_day, last_day < :today
+    FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
+""")
+_BLANK = """
+    UPDATE permits SET ban_id = '', address = '', zones = '{}', pending = NULL, reason = NULL,
+        verified = NULL, over_on = NULL
+"""
+_ERASE = text(_BLANK + "WHERE resident_id = :resident_id")
+_ANONYMISE = text(_BLANK + "WHERE permit_id = ANY(:permit_ids)")
+_DELETE = text("DELETE FROM permits WHERE permit_id = ANY(:permit_ids)")
+
+
+def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[Permit]]:
+    """Read residents' permits, the latest request first; none whose plate was erased."""
+    permits: dict[str, list[Permit]] = {resident_id: [] for resident_id in resident_ids}
+    for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
+        permits[row.resident_id].append(read(row))
+    return permits
+
+
+def insert(db: Connection, permits: Iterable[Permit], today: date) -> set[UUID]:
+    """Write new permits, without terms; return those whose id was free."""
+    rows = [_values(permit, last_known_day(permit, today)) for permit in permits]
+    return set(db.execute(_INSERT, {"permits": json.dumps(rows)}).scalars())
+
+
+def update(db: Connection, permits: Iterable[Permit], today: date) -> None:
+    """Write permits as they have become today, without terms."""
+    db.execute(_UPDATE, {"permits": json.dumps([_values(permit, today) for permit in permits])})
+
+
+def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date) -> None:
+    """Write new terms; of those that are over already nobody is to be told that they end."""
+    rows = [
+        {"permit_id": str(permit_id), "first_day": str(term.first_day), "last_day": str(term.last_day)}
+        for permit_id, term in terms
+    ]
+    if rows:
+        db.execute(_INSERT_TERMS, {"terms": json.dumps(rows), "today": today})
+
+
+def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
+    """Take back permits inserted in this transaction."""
+    db.execute(_DELETE, {"permit_ids": list(permit_ids)})
+
+
+def erase(db: Connection, resident_id: str) -> None:
+    """Delete what is personal in a resident's permits; their plates are forgotten apart."""
+    db.execute(_ERASE, {"resident_id": resident_id})
+
+
+def anonymise(db: Connection, permit_ids: Iterable[UUID]) -> None:
+    """Delete what is personal in some permits; their plates are forgotten apart."""
+    db.execute(_ANONYMISE, {"permit_ids": list(permit_ids)})
+
+
+def read(row: Row[Any]) -> Permit:
+    """Return the permit of a row with `COLUMNS`."""
+    return Permit(
+        permit_id=row.permit_id,
+        resident_id=row.resident_id,
+        status=Status(row.status),
+        requested_on=row.requested_on,
+        profile=row.profile,
+        plate=Plate(row.raw, row.normalised, row.country),
+        address=Address(row.ban_id, row.address),
+        zones=tuple(row.zones),
+        terms=tuple(map(Term, row.first_days, row.last_days)),
+        pending=row.pending and pending_rules.from_json(row.pending),
+        reason=row.reason,
+        verified=row.verified and Verified(**row.verified),
+    )
+
+
+def _values(permit: Permit, closed_on: date) -> dict[str, object]:
+    last = over_on(permit, closed_on)
+    return {
+        "over_on": last and str(last),
+        "permit_id": str(permit.permit_id),
+        "resident_id": permit.resident_id,
+        "status": permit.status.value,
+        "requested_on": str(permit.requested_on),
+        "profile": permit.profile,
+        "ban_id": permit.address.ban_id,
+        "address": permit.address.label,
+        "zones": permit.zones,
+        "pending": permit.pending and pending_rules.as_json(permit.pending),
+        "reason": permit.reason,
+        "verified": permit.verified and permit.verified.model_dump(),
+    }

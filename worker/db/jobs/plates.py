@@ -1,0 +1,95 @@
+"""Which permit has which plate, and since when; the database refuses one plate for two permits at a time."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from worker.domain.plates import Plate
+
+_ASSIGN = text("""
+    INSERT INTO plate_assignments (permit_id, assigned_at, raw, normalised, country, plate_key, during)
+    SELECT permit_id, at, raw, normalised, country, plate_key,
+        CASE
+            WHEN NOT reserved THEN 'empty'::tstzrange
+            WHEN until IS NULL THEN tstzrange(at, NULL)  -- greatest() would pass over the NULL
+            ELSE tstzrange(at, greatest(until, at))
+        END
+    FROM clock_timestamp() AS at, jsonb_to_recordset(CAST(:assignments AS jsonb)) AS a
+        (permit_id uuid, raw text, normalised text, country text, plate_key uuid, reserved boolean, until timestamptz)
+    ON CONFLICT ON CONSTRAINT plate_in_use DO NOTHING
+    RETURNING permit_id
+""")
+_LATEST = """
+    WHERE permit_id = :permit_id AND assigned_at = (
+        SELECT max(assigned_at) FROM plate_assignments WHERE permit_id = :permit_id)
+"""
+_EXTEND = text(
+    "UPDATE plate_assignments SET during = tstzrange(coalesce(lower(during), clock_timestamp()), :until)" + _LATEST
+)
+_RELEASE = text(
+    "UPDATE plate_assignments"
+    " SET during = tstzrange(lower(during), greatest(lower(during), least(upper(during), clock_timestamp())))"
+    + _LATEST
+    + " AND NOT isempty(during)"
+)
+_REPLACE = text("""
+    UPDATE plate_assignments SET replaced_at = clock_timestamp() WHERE permit_id = :permit_id AND replaced_at IS NULL
+""")
+_DELETE = text("DELETE FROM plate_assignments WHERE permit_id = ANY(:permit_ids)")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A plate given to a permit: reserved until a moment, without end (None), or not reserved at all."""
+
+    permit_id: UUID
+    plate: Plate
+    plate_key: UUID
+    reserved: bool
+    until: datetime | None
+
+
+def assign(db: Connection, assignments: Iterable[Assignment]) -> set[UUID]:
+    """Give plates to permits from now on; return the permits for which the plate was free."""
+    rows = [
+        {
+            "permit_id": str(a.permit_id),
+            "raw": a.plate.raw,
+            "normalised": a.plate.normalised,
+            "country": a.plate.country,
+            "plate_key": str(a.plate_key),
+            "reserved": a.reserved,
+            "until": a.until and a.until.isoformat(),
+        }
+        for a in assignments
+    ]
+    return set(db.execute(_ASSIGN, {"assignments": json.dumps(rows)}).scalars())
+
+
+def extend(db: Connection, permit_id: UUID, until: datetime | None) -> None:
+    """Move the end of a permit's running reservation.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: by the constraint `plate_in_use`.
+    """
+    db.execute(_EXTEND, {"permit_id": permit_id, "until": until})
+
+
+def release(db: Connection, permit_id: UUID) -> None:
+    """End a permit's reservation now."""
+    db.execute(_RELEASE, {"permit_id": permit_id})
+
+
+def replace(db: Connection, permit_id: UUID) -> None:
+    """End a permit's reservation now, and note of the plate that another takes its place."""
+    release(db, permit_id)
+    db.execute(_REPLACE, {"permit_id": permit_id})
+
+
+def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
+    """Delete every plate that these permits ever had."""
+    db.execute(_DELETE, {"permit_ids": list(permit_ids)})

@@ -1,0 +1,1 @@
+"""Events, and the history that residents ask for."""

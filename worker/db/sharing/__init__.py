@@ -1,0 +1,1 @@
+"""Shares with their providers, disclosures, dead letters, reconciliations."""

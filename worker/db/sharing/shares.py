@@ -1,0 +1,195 @@
+"""Shares: locked, handed to the sharing protocol, and stored as it returns them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from worker.db.sharing import disclosures, providers
+from worker.db.sharing.disclosures import Disclosure, Ending
+from worker.db.sharing.providers import LaneState
+from worker.domain.sharing import Share, Urgency
+
+
+class ShareKey(NamedTuple):
+    """What identifies a share."""
+
+    permit_id: UUID
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredShare:
+    """A share, whose it is, and the opaque reference that its provider knows the permit by.
+
+    It is no one's where a provider was found to hold something that the hub does not know.
+    """
+
+    key: ShareKey
+    resident_id: str | None
+    reference: UUID
+    share: Share
+
+
+_TYPES = {
+    "wanted_version": "bigint",
+    "confirmed_version": "bigint",
+    "confirmed_hash": "bytea",
+    "holds": "boolean",
+    "confirmed_at": "timestamptz",
+    "urgency": "smallint",
+    "due_at": "timestamptz",
+    "lease_id": "uuid",
+    "lease_until": "timestamptz",
+    "claimed_version": "bigint",
+    "claimed_hash": "bytea",
+    "claimed_by": "uuid",
+    "claimed_subject": "bytea",
+    "held_subject": "bytea",
+    "requests": "integer",
+    "operation": "text",
+    "operation_until": "timestamptz",
+    "unsettled_until": "timestamptz",
+    "stray_put_until": "timestamptz",
+    "failures": "integer",
+    "failing_since": "timestamptz",
+    "failed_at": "timestamptz",
+    "parked": "text",
+}
+_COLUMNS = ", ".join(_TYPES)
+_NEW = "unnest(CAST(:permit_id AS uuid[]), CAST(:provider AS text[]), {}) AS new (permit_id, provider, {})".format(
+    ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items()), _COLUMNS
+)
+_SET_NEW = ", ".join(f"{name} = new.{name}" for name in _TYPES)
+_SET_EXCLUDED = ", ".join(f"{name} = excluded.{name}" for name in _TYPES)
+
+_OWNER = "(SELECT resident_id FROM permits WHERE permits.permit_id = {}.permit_id) AS resident_id"
+
+_UPDATE = f"""
+    UPDATE shares SET {_SET_NEW} FROM {_NEW}
+    WHERE shares.permit_id = new.permit_id AND shares.provider = new.provider
+"""
+# One round trip for both: while a record runs, other providers' wait for the same resident.
+_CLAIM = text(f"WITH disclosed AS ({disclosures.APPEND}), lost AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
+_RECORD = text(f"WITH ended AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
+_UPSERT = text(f"""
+    INSERT INTO shares (permit_id, provider, {_COLUMNS}) SELECT permit_id, provider, {_COLUMNS} FROM {_NEW}
+    ON CONFLICT (permit_id, provider) DO UPDATE SET {_SET_EXCLUDED}
+""")
+# One index range for each urgency: a backlog that waits for its time in one does not slow the search of the next.
+# An open breaker, or a pause that the provider asked for, lets through what is most urgent and was never tried.
+_LOCK_DUE = text(f"""
+    SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
+    FROM (SELECT {providers.LANE_STATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
+    LEFT JOIN LATERAL (
+        SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {", ".join(f"d.{name}" for name in _TYPES)}
+        FROM generate_series(0, CASE WHEN g.lets_all OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
+        CROSS JOIN LATERAL (
+            SELECT * FROM shares
+            WHERE provider = :provider AND urgency = u.urgency AND due_at <= now()
+                AND confirmed_version < wanted_version AND (lease_until IS NULL OR lease_until <= now())
+                AND (g.lets_all OR :probe OR (failures = 0 AND operation IS NULL))
+            ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+        ) d LIMIT :limit
+    ) s ON NOT g.paused
+""")
+_LOCK_OF_PERMITS = text(f"""
+    SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
+    FROM shares WHERE permit_id = ANY(:permit_ids) ORDER BY permit_id, provider FOR NO KEY UPDATE
+""")
+_LOCK = text(f"""
+    SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
+    FROM shares WHERE provider = :provider AND permit_id = ANY(:permit_ids) ORDER BY permit_id FOR NO KEY UPDATE
+""")
+_OF_RESIDENTS = text(f"""
+    SELECT p.resident_id, s.permit_id, s.provider, s.reference, {", ".join(f"s.{name}" for name in _TYPES)}
+    FROM permits p JOIN shares s USING (permit_id) WHERE p.resident_id = ANY(:resident_ids)
+""")
+# The order is what has the index used: to find any one row, the planner would read the whole table instead.
+_DUE_PROVIDERS = text("""
+    SELECT known.name FROM unnest(CAST(:providers AS text[])) AS known (name) WHERE EXISTS (
+        SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
+            SELECT FROM shares s
+            WHERE s.provider = known.name AND s.urgency = u.urgency AND s.due_at <= now()
+                AND s.confirmed_version < s.wanted_version
+                AND (s.lease_until IS NULL OR s.lease_until <= now())
+            ORDER BY s.due_at LIMIT 1) found)
+""")
+
+
+def lock_due(
+    db: Connection, provider: str, limit: int, least_urgent: Urgency, *, probe: bool = False
+) -> tuple[datetime, LaneState, list[StoredShare]]:
+    """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
+
+    Returns the time since when they may be claimed, the start of the transaction, and what the lane may do: nothing is
+    locked that it may not claim, but for a `probe`.
+    """
+    parameters = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
+    rows = db.execute(_LOCK_DUE, parameters).all()
+    return rows[0].now, providers.lane_state_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
+
+
+def lock_of_permits(db: Connection, permit_ids: Collection[UUID]) -> dict[ShareKey, StoredShare]:
+    """Lock all shares of some permits; their residents are locked already."""
+    rows = db.execute(_LOCK_OF_PERMITS, {"permit_ids": list(permit_ids)})
+    return {stored.key: stored for stored in map(_stored, rows)}
+
+
+def lock(db: Connection, provider: str, permit_ids: Collection[UUID]) -> tuple[datetime, list[StoredShare]]:
+    """Lock shares of one provider; return them with the time."""
+    return _with_clock(db.execute(_LOCK, {"provider": provider, "permit_ids": list(permit_ids)}).all())
+
+
+def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[StoredShare]]:
+    """Read residents' shares without locking them."""
+    shares: dict[str, list[StoredShare]] = {resident_id: [] for resident_id in resident_ids}
+    for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
+        shares[row.resident_id].append(_stored(row))
+    return shares
+
+
+def store_claims(
+    db: Connection, shares: Mapping[ShareKey, Share], disclosed: Sequence[Disclosure], lost: Sequence[Ending]
+) -> None:
+    """Store shares as claimed, with what is about to be disclosed, and the disclosures whose lease expired."""
+    db.execute(_CLAIM, _parameters(shares) | disclosures.parameters(disclosed) | disclosures.ending_parameters(lost))
+
+
+def store_records(db: Connection, shares: Mapping[ShareKey, Share], endings: Sequence[Ending]) -> None:
+    """Store shares as recorded, with how their disclosures ended."""
+    db.execute(_RECORD, _parameters(shares) | disclosures.ending_parameters(endings))
+
+
+def upsert(db: Connection, shares: Mapping[ShareKey, Share]) -> None:
+    """Store shares, making those that are new."""
+    if shares:
+        db.execute(_UPSERT, _parameters(shares))
+
+
+def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
+    """Return the providers, of these, that have a share to claim."""
+    return list(db.execute(_DUE_PROVIDERS, {"providers": list(providers)}).scalars())
+
+
+def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, list[Any]]:
+    parameters: dict[str, list[Any]] = {name: [getattr(share, name) for share in shares.values()] for name in _TYPES}
+    parameters["urgency"] = [int(share.urgency) for share in shares.values()]
+    parameters["permit_id"] = [key.permit_id for key in shares]
+    parameters["provider"] = [key.provider for key in shares]
+    return parameters
+
+
+def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
+    listed = list(rows)
+    now = max((row.now for row in listed), default=datetime.min)  # noqa: DTZ901 - nothing was locked: never read
+    return now, [_stored(row) for row in listed]
+
+
+def _stored(row: Row[Any]) -> StoredShare:
+    values = row._mapping
+    share = Share(**{name: values[name] for name in _TYPES if name != "urgency"}, urgency=Urgency(values["urgency"]))
+    return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, share)

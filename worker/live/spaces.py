@@ -1,0 +1,173 @@
+"""Personal spaces as residents' web apps read them, published together with the events that led to them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from schemas.events import Event
+from schemas.space import HeldState, Space
+from worker.live.epoch import Epoch
+from worker.live.events import STREAM_LENGTH
+from worker.live.keyspace import UNAVAILABLE, Keyspace
+
+UNDER_WAY_SECONDS = 60
+DROPPED_AT_ONCE = 5_000
+
+# A document replaces an older one only; events go out once each, in order, or not at all. The epoch stands guard over
+# what Redis itself has forgotten: a writer that does not know the current one has read the truth too long ago.
+_PUBLISH = """
+local epoch, version, document, ends, base, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5], tonumber(ARGV[6]),
+    tonumber(ARGV[7])
+if redis.call('GET', KEYS[2]) ~= epoch then return 'epoch' end
+local known = base
+local told = redis.call('GET', KEYS[4])
+if told then
+    local told_epoch, told_version = string.match(told, '(%d+):(%d+)')
+    if told_epoch == epoch then known = math.max(base, tonumber(told_version)) end
+end
+if first > known + 1 then return 'gap' end
+for i = 10, #ARGV do
+    if first + i - 10 > known then
+        redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[9], '*', 'event', ARGV[i])
+        redis.call('PUBLISH', ARGV[8], ARGV[i])
+    end
+end
+if version >= known then
+    if document == '' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], document, ARGV[4], ends) end
+    redis.call('SET', KEYS[4], epoch .. ':' .. version, 'EX', 172800)
+end
+return 'published'
+"""
+
+_UNDER_WAY = (HeldState.SENDING, HeldState.REMOVING)
+
+
+class PublishOutcome(StrEnum):
+    """What became of a publication."""
+
+    PUBLISHED = "published"
+    EPOCH = "epoch"  # Redis has lost or left the epoch that the document was made in
+    GAP = "gap"  # an earlier change of this resident is committed, but not published yet
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One resident's change: the new document (None: drop the old one) and the events that led to it.
+
+    `published_version` is what the database knows to be published; events must follow it, or what Redis shows, without
+    a gap.
+    """
+
+    resident_id: str
+    epoch: int
+    version: int
+    published_version: int
+    space: Space | None
+    events: Sequence[Event]
+
+
+class Spaces:
+    """The documents, one a resident, and the versions that consumers were told of."""
+
+    def __init__(self, keyspace: Keyspace, epoch: Epoch, zone: ZoneInfo) -> None:
+        self._keyspace = keyspace
+        self._epoch = epoch
+        self._zone = zone
+        self._script = keyspace.client.register_script(_PUBLISH)
+
+    def publish(self, publications: Sequence[Publication]) -> list[PublishOutcome]:
+        """Publish changes in one round trip; tried for seconds when Redis is unavailable.
+
+        Raises:
+            redis.RedisError: Redis stayed unavailable.
+        """
+
+        def once() -> list[PublishOutcome]:
+            if len(publications) == 1:  # a pipeline would ask first whether the script is there
+                keys, arguments = self._call(publications[0])
+                return [PublishOutcome(self._script(keys, arguments).decode())]
+            pipeline = self._keyspace.client.pipeline(transaction=False)
+            for publication in publications:
+                keys, arguments = self._call(publication)
+                self._script(keys, arguments, pipeline)
+            return [PublishOutcome(answer.decode()) for answer in pipeline.execute()]
+
+        return _patiently()(once)
+
+    def drop(self, resident_ids: Collection[str]) -> None:
+        """Drop documents that no longer hold; the next reader has them made anew."""
+        if resident_ids:
+            self._keyspace.client.unlink(*(self._keyspace.key(f"space:{resident_id}") for resident_id in resident_ids))
+
+    def drop_other_epochs(self, epoch: int) -> None:
+        """Drop the documents of every other epoch; what is dropped stays dropped if this is interrupted."""
+        cursor = None
+        while cursor != 0:
+            cursor, keys = self._keyspace.client.scan(
+                cursor or 0, match=self._keyspace.key("space:*"), count=DROPPED_AT_ONCE
+            )
+            documents: list[Any] = self._keyspace.client.mget(keys) if keys else []
+            of_others = [
+                key for key, document in zip(keys, documents, strict=True) if document and not _is_of(epoch, document)
+            ]
+            if of_others:
+                self._keyspace.client.unlink(*of_others)
+
+    def told_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
+        """Return the versions up to which residents' events were published in this epoch, as far as Redis knows."""
+        told: list[Any] = self._keyspace.client.mget(
+            [self._keyspace.key(f"told:{resident_id}") for resident_id in resident_ids]
+        )
+        positions = {
+            resident_id: tuple(map(int, position.split(b":")))
+            for resident_id, position in zip(resident_ids, told, strict=True)
+            if position is not None
+        }
+        return {
+            resident_id: version for resident_id, (epoch, version) in positions.items() if epoch == self._epoch.known
+        }
+
+    def _call(self, publication: Publication) -> tuple[list[str], list[str | int]]:
+        resident_id, events = publication.resident_id, publication.events
+        keys = (f"space:{resident_id}", "epoch", "events", f"told:{resident_id}")
+        return [self._keyspace.key(key) for key in keys], [
+            publication.epoch,
+            publication.version,
+            publication.space.model_dump_json() if publication.space else "",
+            *self._end(publication.space),
+            publication.published_version,
+            events[0].sequence if events else 0,
+            self._keyspace.key(f"watch:{resident_id}"),
+            STREAM_LENGTH,
+            *(event.model_dump_json() for event in events),
+        ]
+
+    def _end(self, space: Space | None) -> tuple[str, int]:
+        """Return when a document ends: with the day that it holds for, or soon while something is under way.
+
+        What is under way may end without an event, and then nothing but the end of the document shows it.
+        """
+        if space is None:
+            return "EX", 1
+        if any(state.state in _UNDER_WAY for state in (*space.consent.providers, *space.public_task)):
+            return "EX", UNDER_WAY_SECONDS
+        midnight = datetime.combine(space.as_of + timedelta(days=1), time(0), self._zone)
+        return "EXAT", int(midnight.timestamp())
+
+
+def _is_of(epoch: int, document: bytes) -> bool:
+    return f'"epoch":{epoch},'.encode() in document
+
+
+def _patiently() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type(UNAVAILABLE),
+        stop=stop_after_delay(3),
+        wait=wait_random_exponential(multiplier=0.02, max=0.5),
+        reraise=True,
+    )

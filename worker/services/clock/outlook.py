@@ -1,0 +1,53 @@
+"""Foretell what the calendar is to bring, from a transaction that cannot write."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+from sqlalchemy import Connection
+
+from worker.db.clock import outlook
+from worker.db.clock.outlook import Concerned, Looked
+from worker.db.engine import transact
+from worker.domain.outlook import Period, What, acted_on, opening, periods
+from worker.domain.reminders import windows
+from worker.hub import Hub
+
+
+def foretell(hub: Hub, today: date, until: date) -> list[Period]:
+    """Return what is to be done when, from today to a last day, and before it what is overdue.
+
+    Raises:
+        worker.hub.UNAVAILABLE: the database is unavailable.
+    """
+    reminded = windows(today, hub.schedule, hub.tariffs, until)
+    looked = Looked(today, date.min, until, reminded, hub.settings.permits_kept_months)
+
+    def look(db: Connection) -> list[Period]:
+        outlook.begin(db)
+        days = ((acted_on(one, today, hub.schedule, hub.tariffs), one) for one in outlook.count(db, looked))
+        return periods(((day, one.what, one.count) for day, one in days if day is not None), today, until)
+
+    return transact(hub.engine, look)
+
+
+def foretell_day(
+    hub: Hub, day: date, today: date, tell: Callable[[Counter[What], Iterator[Concerned]], None], limit: int | None
+) -> None:
+    """Tell what is to be done on one day, today with all that is overdue: how often what, and about which permits.
+
+    Raises:
+        worker.hub.UNAVAILABLE: the database is unavailable.
+    """
+    since = date.min if day <= today else day - timedelta(days=1)
+    reminded = opening(day, today, hub.schedule, hub.tariffs)
+    looked = Looked(today, since, day, reminded, hub.settings.permits_kept_months)
+
+    def look(db: Connection) -> None:
+        outlook.begin(db)
+        counts: Counter[What] = Counter()
+        for one in outlook.count(db, looked):
+            counts[one.what] += one.count
+        tell(counts, outlook.each(db, looked, limit))
+
+    transact(hub.engine, look)

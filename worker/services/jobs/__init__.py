@@ -1,0 +1,1 @@
+"""Jobs: what the web apps ask for, each handled in one transaction."""

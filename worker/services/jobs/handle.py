@@ -1,0 +1,202 @@
+"""The way of a job: read it, apply it in one transaction, show it, answer it. Nothing here raises for bad input."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from schemas.jobs import ImportPermits, Job, ResidentJob, StopReminders
+from schemas.receipts import Outcome, Receipt
+from schemas.receipts import RefusalCode as Code
+from schemas.validation import InvalidJobError, parse_job
+from worker.db import reminders
+from worker.db.engine import transact
+from worker.db.jobs import jobs as job_rows
+from worker.db.jobs import residents as resident_rows
+from worker.db.jobs.jobs import KnownJob
+from worker.db.jobs.residents import Resident
+from worker.domain.refusal import JobRefusedError
+from worker.hub import UNAVAILABLE, Hub
+from worker.live.spaces import Publication
+from worker.services.jobs import consent, imports, permits, residents
+from worker.services.jobs.refusals import record_refusal, refuse_message, refuse_reused
+from worker.services.publishing.publish import publish, republish
+from worker.services.unit_of_work import UnitOfWork
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """How a kind of job about one resident is applied."""
+
+    apply: Callable[[Any, UnitOfWork], None]
+    creates_resident: bool = False
+    concerns_erased: bool = False  # may still be about a resident who was erased
+    afterwards: Callable[[Hub, Any], None] | None = None  # what it does outside of the database, each time it is given
+
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {
+        "permit.request": Handler(permits.request, creates_resident=True),
+        "permit.decide": Handler(permits.decide),
+        "permit.confirm_payment": Handler(permits.confirm_payment),
+        "permit.renew": Handler(permits.renew),
+        "permit.change_vehicle": Handler(permits.change_vehicle),
+        "permit.change_address": Handler(permits.change_address),
+        "permit.cancel": Handler(permits.cancel),
+        # Queues keep no order among themselves: a decision may come before the permit that makes the resident known.
+        "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True),
+        "resident.update_contact": Handler(residents.update_contact, creates_resident=True),
+        "resident.choose_reminders": Handler(residents.choose_reminders, creates_resident=True),
+        "reminders.stop": Handler(residents.stop_reminders),
+        "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
+        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.drop_asked_for),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a transaction led to, to be shown once it is committed."""
+
+    receipt: Receipt
+    publications: Sequence[Publication]
+    to_wake: Iterable[str]
+
+
+class UnavailableError(Exception):
+    """The database or Redis is unavailable: the job can be given again as it is. The cause's class is its message."""
+
+
+class _TakenError(Exception):
+    """The job's id is in the database already."""
+
+
+def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
+    """Apply one job, or refuse it; return the receipt when the change can be seen.
+
+    Raises:
+        UnavailableError: the database or Redis is unavailable.
+    """
+    try:
+        return _handle(hub, kind, raw, task_id, today)
+    except UNAVAILABLE as error:
+        raise UnavailableError(type(error).__name__) from None
+
+
+def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
+    try:
+        job = parse_job(kind, raw)
+    except InvalidJobError as invalid:
+        return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
+    digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may build the envelope anew
+    resident_id = job.resident_id if isinstance(job, ResidentJob) else None
+    try:
+        applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
+    except JobRefusedError as refused:
+        receipt = _refused(kind, job.job_id, refused.code, refused.field)
+        known = record_refusal(hub, receipt, digest, job.source, resident_id)
+        return receipt if known is None else _answer_again(hub, known, digest, job, today)
+    except _TakenError:
+        known = transact(hub.engine, lambda db: job_rows.find(db, job.job_id))
+        assert known is not None  # it took the id
+        return _answer_again(hub, known, digest, job, today)
+    _do_afterwards(hub, kind, job)
+    publish(hub, applied.publications, today)
+    hub.wake(applied.to_wake)
+    log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
+    return applied.receipt
+
+
+def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: date) -> Applied:
+    resident_id = _resident_of(db, job)
+    if resident_id is not None:
+        applied = _apply_to_resident(hub, db, kind, job, resident_id, today)
+    else:
+        assert isinstance(job, ImportPermits)
+        imported = imports.apply(hub, db, job, today)
+        receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
+        applied = Applied(receipt, imported.publications, imported.to_wake)
+    if not job_rows.insert(db, applied.receipt, digest=digest, source=job.source, resident_id=resident_id):
+        raise _TakenError  # what was written is undone, so a job given twice, or twice at once, is applied once
+    return applied
+
+
+def _resident_of(db: Connection, job: Job) -> str | None:
+    """Return whom a job is about; None for one about many."""
+    match job:
+        case ResidentJob():
+            return job.resident_id
+        case StopReminders():
+            resident_id = reminders.resident_of(db, job.token)
+            if resident_id is None:
+                raise JobRefusedError(Code.UNKNOWN_REMINDER, "token")
+            return resident_id
+        case _:
+            return None
+
+
+def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: Job, resident_id: str, today: date) -> Applied:
+    handler = HANDLERS[kind]
+    resident = _lock(db, resident_id, create=handler.creates_resident)
+    if resident is None:
+        raise JobRefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
+    if resident.erased and not handler.concerns_erased:
+        raise JobRefusedError(Code.RESIDENT_ERASED, "resident_id")
+    unit = UnitOfWork.start(hub, db, resident, today)
+    handler.apply(job, unit)
+    publication = unit.finish(job.job_id)
+    receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, version=publication.version)
+    return Applied(receipt, [publication], unit.to_wake)
+
+
+def _lock(db: Connection, resident_id: str, *, create: bool) -> Resident | None:
+    locked = resident_rows.lock(db, [resident_id])
+    if not locked and create:
+        resident_rows.create(db, [resident_id])
+        locked = resident_rows.lock(db, [resident_id])
+    return locked.get(resident_id)
+
+
+def _do_afterwards(hub: Hub, kind: str, job: Job) -> None:
+    """Do what a kind of job does in Redis, now that the database knows the job for what it is."""
+    if kind in HANDLERS and (afterwards := HANDLERS[kind].afterwards) is not None:
+        afterwards(hub, job)
+
+
+def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, today: date) -> Receipt:
+    if digest != known.digest:
+        return refuse_reused(hub, known.receipt)
+    if job is not None and known.receipt.outcome is Outcome.APPLIED:
+        # The first run may have died between its commit and what comes after it.
+        _do_afterwards(hub, known.receipt.kind, job)
+        concerned = transact(hub.engine, lambda db: _resident_of(db, job))
+        if concerned is not None:
+            republish(hub, [concerned], today)
+    log.info("job.repeated", kind=known.receipt.kind, job=str(known.receipt.job_id))
+    return known.receipt
+
+
+def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: InvalidJobError, today: date) -> Receipt:
+    receipt = _refused(kind, invalid.job_id or task_id, invalid.code, invalid.field)
+    if invalid.job_id is None:
+        return refuse_message(hub, receipt, task_id=task_id, size=len(raw.encode(errors="surrogatepass")))
+    digest = _digest(hub, kind, raw)
+    known = record_refusal(hub, receipt, digest, None, None)
+    return receipt if known is None else _answer_again(hub, known, digest, None, today)
+
+
+def _refused(kind: str, job_id: UUID, code: Code, field: str | None) -> Receipt:
+    return Receipt(job_id=job_id, kind=kind, outcome=Outcome.REFUSED, code=code, field=field)
+
+
+def _digest(hub: Hub, kind: str, payload: str) -> bytes:
+    return hmac.digest(hub.hash_key, f"{kind} {payload}".encode(errors="surrogatepass"), hashlib.sha256)

@@ -1,0 +1,69 @@
+"""Jobs about one permit: what upstream sends, handed to the rules of a permit's life."""
+
+from schemas import jobs
+from schemas.receipts import RefusalCode
+from worker.db.jobs import payments
+from worker.domain import life, plates
+from worker.domain.permit import Address
+from worker.domain.refusal import JobRefusedError
+from worker.services.unit_of_work import UnitOfWork
+
+
+def request(job: jobs.RequestPermit, unit: UnitOfWork) -> None:
+    """Ask for a permit."""
+    change = life.request(
+        permit_id=job.permit_id,
+        resident_id=job.resident_id,
+        plate=plates.parse(job.plate.raw, job.plate.country),
+        profile=job.profile,
+        years=job.years,
+        address=_address(job.address),
+        zones=job.zones,
+        verified=job.verified,
+        today=unit.today,
+        tariffs=unit.hub.tariffs,
+    )
+    unit.add(change)
+
+
+def decide(job: jobs.DecidePermit, unit: UnitOfWork) -> None:
+    """Approve or reject a permit under review."""
+    permit = unit.permit(job.permit_id)
+    if job.decision is jobs.Decision.APPROVE:
+        unit.change(life.approve(permit, unit.today, unit.hub.tariffs))
+    else:
+        unit.change(life.reject(permit, job.reason))
+
+
+def confirm_payment(job: jobs.ConfirmPayment, unit: UnitOfWork) -> None:
+    """Apply what waited for a payment; its reference counts once, whatever it was for."""
+    permit = unit.permit(job.permit_id)
+    if not payments.insert(unit.db, job.payment_reference, job.permit_id, job.amount_cents):
+        raise JobRefusedError(RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
+    unit.change(life.confirm_payment(permit, job.amount_cents, unit.today, job.debt_id))
+
+
+def renew(job: jobs.RenewPermit, unit: UnitOfWork) -> None:
+    """Ask for a further term."""
+    unit.change(life.renew(unit.permit(job.permit_id), job.years, unit.today, unit.hub.tariffs))
+
+
+def change_vehicle(job: jobs.ChangeVehicle, unit: UnitOfWork) -> None:
+    """Move a permit to another vehicle."""
+    plate = plates.parse(job.plate.raw, job.plate.country)
+    unit.change(life.change_vehicle(unit.permit(job.permit_id), plate, unit.today, unit.hub.tariffs))
+
+
+def change_address(job: jobs.ChangeAddress, unit: UnitOfWork) -> None:
+    """Move a permit to the resident's new address."""
+    permit, address = unit.permit(job.permit_id), _address(job.address)
+    unit.change(life.change_address(permit, address, job.zones, unit.today, unit.hub.tariffs))
+
+
+def cancel(job: jobs.CancelPermit, unit: UnitOfWork) -> None:
+    """Cancel what is not paid yet."""
+    unit.change(life.cancel(unit.permit(job.permit_id)))
+
+
+def _address(address: jobs.Address) -> Address:
+    return Address(address.ban_id, address.label)

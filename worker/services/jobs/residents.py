@@ -1,0 +1,92 @@
+"""Jobs about the resident: how they are reached, what is held about them, and forgetting them."""
+
+from sqlalchemy import Connection
+
+from schemas import jobs
+from schemas.events import EventType
+from schemas.jobs import ConsentChoice, ReminderChannel
+from worker.db import reminders
+from worker.db.clock import leftovers
+from worker.db.engine import transact
+from worker.db.jobs import consents, exports, permits, plates, residents
+from worker.domain import life
+from worker.domain.sharing import Urgency
+from worker.hub import Hub
+from worker.services.unit_of_work import UnitOfWork
+
+_ERASURE = "erasure"  # in place of a consent text: nobody was shown one
+
+
+def update_contact(job: jobs.UpdateContact, unit: UnitOfWork) -> None:
+    """Set how the resident is addressed and reached."""
+    contact = {"name": job.name, "email": job.email, "language": job.language.value}
+    unit.remind_by(residents.update_contact(unit.db, job.resident_id, **contact))
+    if unit.resident.reminders.email_refused_at is None:
+        reminders.try_again(unit.db, job.resident_id)
+    unit.tell(EventType.CONTACT_UPDATED)
+
+
+def choose_reminders(job: jobs.ChooseReminders, unit: UnitOfWork) -> None:
+    """Set how the resident is reminded."""
+    unit.remind_by(residents.choose_reminders(unit.db, job.resident_id, job.channel))
+    if job.channel is not ReminderChannel.NONE:
+        reminders.try_again(unit.db, job.resident_id)
+    unit.tell(EventType.REMINDERS_CHOSEN)
+
+
+def stop_reminders(_job: jobs.StopReminders, unit: UnitOfWork) -> None:
+    """Send the resident no more reminders, as one of them asked."""
+    unit.remind_by(residents.choose_reminders(unit.db, unit.resident.resident_id, ReminderChannel.NONE))
+    unit.tell(EventType.REMINDERS_CHOSEN)
+
+
+def export(_job: jobs.ExportResident, _work: UnitOfWork) -> None:
+    """Change nothing: what is held is gathered once the job is known to be this one."""
+
+
+def put_export(hub: Hub, job: jobs.ExportResident) -> None:
+    """Put everything that is held where upstream can fetch it for a short while."""
+
+    def transaction(db: Connection) -> None:
+        residents.lock(db, [job.resident_id])  # no erasure comes between what is read and what is put
+        hub.live.documents.put_export(job.resident_id, job.job_id, exports.export(db, job.resident_id))
+
+    transact(hub.engine, transaction)
+
+
+def drop_asked_for(hub: Hub, job: jobs.EraseResident) -> None:
+    """Drop what was gathered about a resident before they were erased."""
+    hub.live.documents.drop(job.resident_id)
+
+
+def erase(job: jobs.EraseResident, unit: UnitOfWork) -> None:
+    """Forget a resident: the ledgers keep their opaque id, and providers are told to remove what they hold.
+
+    An erasure refuses consent to all, so that nothing later is sent on an old allowance.
+    """
+    providers = {*unit.hub.capabilities, *(name for decision in unit.ledger for name in decision.providers)}
+    providers -= unit.hub.public_task
+    unit.ledger.append(
+        consents.append(
+            unit.db,
+            job.resident_id,
+            version=unit.consent_version + 1,
+            choice=ConsentChoice.REFUSE,
+            providers=providers,
+            text_version=_ERASURE,
+            text_sha256="",
+            source=job.source,
+            job_id=job.job_id,
+            decided_at=job.submitted_at,
+        )
+    )
+    ended = [life.end(permit).permit for permit in unit.permits.values() if permit.is_open]
+    permits.update(unit.db, ended, unit.today)
+    unit.permits.update({permit.permit_id: permit for permit in ended})
+    unit.want(unit.permits, Urgency.CONSENT, {key.provider for key in unit.shares})
+    plates.delete(unit.db, unit.permits)
+    permits.erase(unit.db, job.resident_id)
+    unit.remind_by(residents.erase(unit.db, job.resident_id))
+    leftovers.note(unit.db, job.resident_id)
+    unit.tell(EventType.RESIDENT_ERASED, unit.permits)
+    unit.permits.clear()  # what the screen shows from now on

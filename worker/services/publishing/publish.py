@@ -1,0 +1,160 @@
+"""Make changes visible: after each commit at once, and from the database wherever that did not succeed."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from itertools import groupby
+
+import structlog
+from sqlalchemy import Connection
+
+from schemas.events import Event
+from schemas.space import Space
+from worker.db import hub_state
+from worker.db.engine import snapshot, transact
+from worker.db.hub_state import HubState
+from worker.db.jobs import consents, permits, residents
+from worker.db.jobs.residents import Published, Resident
+from worker.db.publishing import events
+from worker.db.sharing import shares
+from worker.db.sharing.shares import StoredShare
+from worker.domain.consent import ConsentDecision
+from worker.domain.permit import Permit
+from worker.domain.sharing import Share
+from worker.domain.space import make_space
+from worker.hub import Hub
+from worker.live.spaces import Publication, PublishOutcome
+
+log = structlog.get_logger()
+
+SLICE = 500  # residents published again in one go
+_ATTEMPTS = 4  # each loses only to a newer change or a new epoch
+
+
+def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
+    """Show committed changes and tell who watches."""
+    answers = zip(publications, hub.live.spaces.publish(publications), strict=True)
+    republish(hub, [told.resident_id for told, answer in answers if answer is not PublishOutcome.PUBLISHED], today)
+
+
+def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str, int]:
+    """Publish residents' spaces, and every event not known to be published, from the database.
+
+    Returns the version that each resident's space now shows; nothing for a resident who is not known.
+    """
+    shown: dict[str, int] = {}
+    behind = set(resident_ids)
+    for _ in range(_ATTEMPTS):
+        if not behind:
+            break
+        _know_epoch(hub)
+        publications = transact(hub.engine, partial(read_publications, hub, behind, today))
+        answers = hub.live.spaces.publish(publications)
+        behind = set()
+        for publication, answer in zip(publications, answers, strict=True):
+            if answer is PublishOutcome.PUBLISHED:
+                shown[publication.resident_id] = publication.version
+            else:
+                behind.add(publication.resident_id)
+    if behind:
+        log.warning("space.behind", residents=len(behind))
+    return shown
+
+
+def told_only(hub: Hub, resident: Resident, event: Event) -> Publication:
+    """Return a change that is told and not shown: its first reader has the document made."""
+    return Publication(
+        resident_id=resident.resident_id,
+        epoch=hub.live.epoch.known,
+        version=event.sequence,
+        published_version=resident.published_version,
+        space=None,
+        events=[event],
+    )
+
+
+def follow_redis(hub: Hub) -> None:
+    """Start a new epoch where Redis is not the one, or not in the state, that the last epoch was started in.
+
+    Documents of earlier epochs may show what has been undone since; they are dropped, and readers ask for new ones.
+    """
+    state = transact(hub.engine, partial(_follow, hub))
+    hub.live.epoch.known = state.epoch
+    if state.cleared_epoch != state.epoch:
+        hub.live.spaces.drop_other_epochs(state.epoch)
+        transact(hub.engine, partial(_note_cleared, state.epoch))
+
+
+def _follow(hub: Hub, db: Connection) -> HubState:
+    """Return the hub's state, in the epoch that Redis is in once this has returned."""
+    state = hub_state.lock(db)
+    run_id, shown = hub.live.epoch.run_id(), hub.live.epoch.read()  # under the lock: epochs start one at a time
+    if (state.epoch, state.redis_run_id) != (shown, run_id):
+        state = HubState(max(state.epoch, shown or 0) + 1, run_id, state.cleared_epoch)
+        hub_state.write(db, state)
+        hub.live.epoch.start(state.epoch)
+        log.info("epoch.started", epoch=state.epoch)
+    return state
+
+
+def _note_cleared(epoch: int, db: Connection) -> None:
+    hub_state.write(db, replace(hub_state.lock(db), cleared_epoch=epoch))
+
+
+def space_of(
+    hub: Hub,
+    resident: Resident | Published,
+    version: int,
+    held: Iterable[Permit],
+    ledger: Sequence[ConsentDecision],
+    stored: Iterable[StoredShare],
+    today: date,
+) -> Space:
+    """Return a resident's personal space from what was read in one transaction."""
+    by_provider: dict[str, list[Share]] = {name: [] for name in hub.capabilities}
+    for share in stored:
+        by_provider.setdefault(share.key.provider, []).append(share.share)
+    return make_space(
+        resident_id=resident.resident_id,
+        epoch=hub.live.epoch.known,
+        version=version,
+        permits=held,
+        ledger=ledger,
+        reminders=resident.reminders,
+        shares=by_provider,
+        public_task=hub.public_task,
+        today=today,
+        tariffs=hub.tariffs,
+    )
+
+
+def _know_epoch(hub: Hub) -> None:
+    """Learn the epoch before reading what will be published in it."""
+    shown = hub.live.epoch.read()
+    hub.live.epoch.known = transact(hub.engine, partial(_follow, hub)).epoch if shown is None else shown
+
+
+def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
+    """Read residents' spaces, and every event not known to be published, in one snapshot of the database."""
+    snapshot(db)
+    known = residents.read_many(db, resident_ids)
+    told = events.after(db, {resident.resident_id: resident.published_version for resident in known})
+    events_of = {subject: list(group) for subject, group in groupby(told, key=lambda event: event.subject)}
+    held, ledgers = permits.of_residents(db, resident_ids), consents.in_effect(db, resident_ids)
+    stored = shares.of_residents(db, resident_ids)
+    publications = []
+    for resident in known:
+        name = resident.resident_id
+        space = space_of(hub, resident, resident.version, held[name], ledgers[name], stored[name], today)
+        publications.append(
+            Publication(
+                resident_id=name,
+                epoch=space.epoch,
+                version=resident.version,
+                published_version=resident.published_version,
+                space=space,
+                events=events_of.get(name, ()),
+            )
+        )
+    return publications

@@ -1,0 +1,1 @@
+"""Reminders: decided once in the database, then sent through a channel."""

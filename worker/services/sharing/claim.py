@@ -1,0 +1,298 @@
+"""The two transactions around a request to a provider: the claim before it, the record after it."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import Connection
+
+from integrations.base import Capabilities, Change, Operation
+from schemas.events import EventData, EventType, ShareConfirmation
+from schemas.shared import SharedPermit
+from worker.db.engine import transact
+from worker.db.jobs import consents, residents
+from worker.db.jobs.consents import Truth
+from worker.db.jobs.residents import Resident
+from worker.db.publishing import events
+from worker.db.publishing.events import NewEvent
+from worker.db.sharing import providers, shares
+from worker.db.sharing.disclosures import Disclosure, Ending
+from worker.db.sharing.providers import LaneState
+from worker.db.sharing.shares import ShareKey, StoredShare
+from worker.domain import sharing
+from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, subject_of
+from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
+from worker.hub import UNAVAILABLE, Hub
+from worker.live.spaces import Publication
+from worker.services.publishing.publish import publish, told_only
+from worker.services.sharing import release
+from worker.services.sharing.lane import Lane, tell_providers
+
+log = structlog.get_logger()
+
+LEASE_EXPIRED = "lease_expired"
+RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
+ROWS_AT_ONCE = 500  # first puts that one claim takes: all of them are to be sent within one lease
+PROBE_LOOKS_AT = 20  # due shares among which a probe looks for a removal
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedShare:
+    """A share that is ours to bring up to date: what to send, or the operation to ask about, under which lease."""
+
+    key: ShareKey
+    lease_id: UUID
+    disclosure_id: UUID
+    change: Change
+    removal: bool
+    operation: Operation | None
+    resident_id: str | None
+    urgency: Urgency
+    failures: int
+
+
+Ended = tuple[ClaimedShare, Result]
+
+
+def timing(hub: Hub) -> Timing:
+    """Return how long leases last and strays may linger, from the settings."""
+    return Timing(
+        lease=timedelta(seconds=hub.settings.request_seconds + RECORD_SECONDS),
+        settle=timedelta(seconds=hub.settings.settle_seconds),
+    )
+
+
+def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tuple[list[ClaimedShare], bool]:
+    """Claim due shares of one provider for so many requests, and log what is about to be disclosed.
+
+    Returns the shares to be brought up to date (those found to be right already need no request), and whether there may
+    be more that could be claimed at once. While the breaker is open that is what was never tried, and a probe.
+    """
+    hub = lane.hub
+
+    def transaction(db: Connection) -> tuple[LaneState, list[ClaimedShare], bool]:
+        room = _Room(lane.adapter.capabilities, requests)
+        now, state, due, more = _lock_due(lane, db, room, least_urgent)
+        claimed = _claim(hub, db, lane.name, due, now, today, room) if due else []
+        if state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
+            now, _, due = shares.lock_due(db, lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True)
+            claimed = _claim(hub, db, lane.name, due, now, today, _Room.for_a_probe()) if due else []
+        return state, claimed, (more or room.turned_away) and not state.probe_due
+
+    lane.state, claimed, more = transact(hub.engine, transaction)
+    return claimed, more
+
+
+def may_share(claimed: ClaimedShare, capabilities: Capabilities) -> bool:
+    """Tell whether a change may go out in one request with others."""
+    is_first_put = claimed.change.version == 1 and not claimed.removal
+    return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)
+
+
+@dataclass(slots=True)
+class _Room:
+    """The requests that are still to be filled: each carries one change, or several that may share it."""
+
+    capabilities: Capabilities | None  # None: nothing is shared
+    requests: int
+    beside: int = 0  # how many more changes fit into the last shared request
+    turned_away: bool = False
+
+    @classmethod
+    def for_a_probe(cls) -> "_Room":
+        """Return room for one change."""
+        return cls(None, 1)
+
+    def take(self, claimed: ClaimedShare) -> bool:
+        """Find a place for a change; return whether there was one."""
+        shares_one = self.capabilities is not None and may_share(claimed, self.capabilities)
+        if shares_one and self.beside:
+            self.beside -= 1
+            return True
+        if not self.requests:
+            self.turned_away = True
+            return False
+        self.requests -= 1
+        if shares_one and self.capabilities is not None:
+            self.beside = self.capabilities.batch - 1
+        return True
+
+
+def _lock_due(
+    lane: Lane, db: Connection, room: _Room, least_urgent: Urgency
+) -> tuple[datetime, LaneState, list[StoredShare], bool]:
+    """Lock as many due shares as the requests can carry; return, too, whether there may be more.
+
+    If only first puts share a request, more are locked once there are first puts among the first.
+    """
+    limit = room.requests * lane.batch
+    now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    capabilities = lane.adapter.capabilities
+    if capabilities.batch_of_first_puts and len(due) == limit:
+        first = sum(stored.share.requests == 0 for stored in due)
+        wider = min(limit + first * (capabilities.batch - 1), max(limit, ROWS_AT_ONCE))
+        if wider > limit:
+            limit = wider
+            now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    return now, state, due, len(due) == limit
+
+
+def _claim(
+    hub: Hub, db: Connection, provider: str, due: Sequence[StoredShare], now: datetime, today: date, room: _Room
+) -> list[ClaimedShare]:
+    # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
+    truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
+    wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
+    if room.capabilities is None:  # a probe: what is to be removed matters most
+        due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
+    taken: dict[ShareKey, Share] = {}
+    claimed: list[ClaimedShare] = []
+    lost: list[Ending] = []
+    disclosed: list[Disclosure] = []
+    for stored in due:
+        shared, decision = wanted[stored.key]
+        lease_id = uuid4()
+        subject = _subject(hub, stored, truth)
+        share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub), subject)
+        if share.lease_id == lease_id:
+            one = _claimed(stored, share, shared)
+            if not room.take(one):
+                continue
+            claimed.append(one)
+            if share.operation is None:
+                assert share.claimed_hash is not None
+                version = decision.version if decision else None
+                disclosed.append(Disclosure(lease_id, *stored.key, share.claimed_hash, version))
+        taken[stored.key] = share
+        if stored.share.lease_id is not None and stored.share.operation is None:
+            lost.append(Ending(stored.share.lease_id, RequestOutcome.UNCLEAR, LEASE_EXPIRED))
+    shares.store_claims(db, taken, disclosed, lost)
+    return claimed
+
+
+def _wanted(
+    hub: Hub, stored: StoredShare, truth: Truth, today: date
+) -> tuple[SharedPermit | None, ConsentDecision | None]:
+    permit, decision = truth.get(stored.key.permit_id, (None, None))
+    if permit is None:
+        return None, decision
+    return shared_permit(permit, decision, hub.capabilities[stored.key.provider], stored.reference, today), decision
+
+
+def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
+    """Return whose right it is, on which plate, where a refusal is to leave it in place: a missing one means a fine."""
+    permit, _ = truth.get(stored.key.permit_id, (None, None))
+    if permit is None or stored.key.provider not in hub.public_task:
+        return None
+    return subject_of(permit, hub.hash_key)
+
+
+def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
+    """Record how requests ended, and tell residents what they are waiting for.
+
+    Returns whether one of these shares is due again already: its truth moved on while it was leased, and the wake-up
+    that came with the change found it leased.
+    """
+    hub = lane.hub
+    waiting = {
+        claimed.resident_id
+        for claimed, result in ended
+        if claimed.urgency < Urgency.ROUTINE
+        and result.outcome is RequestOutcome.CONFIRMED
+        and claimed.resident_id is not None
+    }
+
+    def transaction(db: Connection) -> tuple[bool, bool, list[Publication]]:
+        locked = residents.lock(db, waiting) if waiting else {}
+        now, found = shares.lock(db, lane.name, [claimed.key.permit_id for claimed, _ in ended])
+        by_key = {stored.key: stored.share for stored in found}
+        ours = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
+        for claimed, result in ended:
+            by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
+        shares.store_records(db, by_key, [_ending(*one) for one in ended if _says_something(*one)])
+        concerns_all = lane.judge(db, [result for _, result in ended])
+        due_again = any(sharing.is_due(share, now) for share in by_key.values())
+        # A provisional confirmation is not told: a stray may still undo it.
+        settled = [
+            claimed
+            for claimed, result in ended
+            if result.outcome is RequestOutcome.CONFIRMED
+            and claimed.lease_id in ours
+            and by_key[claimed.key].holds is not None
+        ]
+        return due_again, concerns_all, _tell(hub, db, settled, locked)
+
+    # Losing a routine record costs a request; losing one that was told would show a version that never was.
+    due_again, concerns_all, publications = transact(hub.engine, transaction, relaxed=not waiting)
+    lane.note_refusals([result for _, result in ended])
+    told = {publication.resident_id for publication in publications}
+    unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
+    _show(hub, publications, unseen, today)
+    if concerns_all:
+        tell_providers(hub)
+        release.begin(hub, lane.name)
+    return due_again
+
+
+def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str], today: date) -> None:
+    """Show what is recorded; without Redis the sweep does it later, and documents of what is under way end soon."""
+    try:
+        publish(hub, publications, today)
+        hub.live.spaces.drop(sorted(unseen))
+    except UNAVAILABLE as error:  # the requests that are in flight are still to be recorded
+        log.warning("records.not_shown", error=type(error).__name__)
+
+
+def _ending(claimed: ClaimedShare, result: Result) -> Ending:
+    return Ending(claimed.disclosure_id, result.outcome, result.code)
+
+
+def _says_something(claimed: ClaimedShare, result: Result) -> bool:
+    """Tell whether a request's outcome is known by this, or a question was in vain."""
+    return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
+
+
+def _tell(
+    hub: Hub, db: Connection, settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]
+) -> list[Publication]:
+    """Write one event for each locked resident, whatever the number of their shares.
+
+    The document is left to whoever looks: several providers confirm within milliseconds, and each would make it anew.
+    """
+    by_resident: dict[str, list[ShareConfirmation]] = defaultdict(list)
+    for claimed in settled:
+        if claimed.resident_id is not None and claimed.resident_id in locked:
+            held, (permit_id, provider) = not claimed.removal, claimed.key
+            by_resident[claimed.resident_id].append(
+                ShareConfirmation(permit_id=permit_id, provider=provider, held=held)
+            )
+    if not by_resident:
+        return []
+    written = events.append(
+        db,
+        [
+            NewEvent(name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(shares_)))
+            for name, shares_ in by_resident.items()
+        ],
+    )
+    return [told_only(hub, locked[event.subject], event) for event in written]
+
+
+def _claimed(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:
+    assert share.lease_id is not None
+    assert share.claimed_by is not None
+    removal = share.claimed_hash == NOTHING
+    return ClaimedShare(
+        key=stored.key,
+        lease_id=share.lease_id,
+        disclosure_id=share.claimed_by,
+        change=Change(stored.reference, share.requests, None if removal else shared),
+        removal=removal,
+        operation=None if share.operation is None else Operation(share.operation),
+        resident_id=stored.resident_id,
+        urgency=stored.share.urgency,
+        failures=stored.share.failures,
+    )

@@ -1,0 +1,47 @@
+"""What an operator does with dead letters, a slice at a time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from worker.db.engine import transact
+from worker.db.sharing import dead_letters, drift, shares
+from worker.db.sharing.dead_letters import Choice, DeadLetter
+from worker.db.slices import Slices
+from worker.domain.sharing import Urgency, want
+from worker.hub import Hub
+
+RETRIED, DISCARDED = Slices(most=1_000), Slices(most=1_000)
+
+
+def retry(hub: Hub, choice: Choice) -> Iterator[int]:
+    """Have today's truth sent again; yield how many shares each slice was about.
+
+    What fails again meanwhile is not retried once more.
+    """
+    now = transact(hub.engine, drift.clock)
+    choice = replace(choice, until=now if choice.until is None else min(choice.until, now))
+
+    def slice_(db: Connection, limit: int) -> list[DeadLetter]:
+        letters = sorted(dead_letters.find(db, choice, limit), key=_provider)
+        for provider, of_one in groupby(letters, key=_provider):
+            now, found = shares.lock(db, provider, [letter.permit_id for letter in of_one])
+            parked = {stored.key: stored.share for stored in found if stored.share.parked is not None}
+            shares.upsert(db, {key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()})
+        return letters
+
+    while letters := RETRIED.take(hub.engine, slice_):
+        hub.wake({letter.provider for letter in letters})
+        yield len(letters)
+
+
+def discard(hub: Hub, choice: Choice) -> Iterator[int]:
+    """Take dead letters off the list; what a provider may still hold is removed first, and stays on it till then."""
+    while count := DISCARDED.take(hub.engine, lambda db, limit: dead_letters.discard(db, choice, limit)):
+        yield count
+
+
+def _provider(letter: DeadLetter) -> str:
+    return letter.provider

@@ -1,0 +1,216 @@
+"""A drain: one worker empties one provider's due shares, the most urgent first, for a few seconds."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from integrations.base import Capabilities
+from worker.domain.sharing import Urgency
+from worker.services.sharing.claim import ClaimedShare, Ended, claim, may_share, record
+from worker.services.sharing.exchange import exchange
+from worker.services.sharing.lane import Lane
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
+LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
+SOON = 0.25  # of a request's time: within it an answer lets others wait for it
+GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded with them
+
+
+@dataclass(slots=True)
+class Drain:
+    """A rolling window of requests to one provider, refilled by claiming.
+
+    A claim and a record may be under way beside the requests. What is claimed beyond the window waits for a free slot:
+    a few, so that no slot waits for the database.
+    """
+
+    lane: Lane
+    today: Callable[[], date]
+    requests: int = 0
+    _in_flight: dict[asyncio.Task[list[Ended]], Urgency] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)  # something of what is under way has ended
+    _claiming: asyncio.Task[None] | None = None
+    _recording: asyncio.Task[None] | None = None
+    _waiting: deque[tuple[Sequence[ClaimedShare], float]] = field(default_factory=deque)
+    _more: bool = True  # whether the last claim may have left something behind
+    _due_again: bool = False  # whether a record has found something due since that claim began: no wake-up comes for it
+    _look_at: float = 0.0
+    _ended: list[Ended] = field(default_factory=list)
+    _record_at: float = 0.0
+
+    async def run(self) -> bool:
+        """Bring the provider up to date; return True when time ran out before the work did."""
+        self.lane.hub.live.wake_ups.end(self.lane.name)  # before the first look: a change after it wakes another drain
+        loop = asyncio.get_running_loop()
+        stop_at = loop.time() + DRAIN_SECONDS
+        try:
+            while True:
+                if loop.time() < stop_at:
+                    await self._claim()
+                self._send()
+                await self._record()
+                if self._is_busy:
+                    await self._wait()
+                elif not self._ended:
+                    if not self._has_more or loop.time() >= stop_at:
+                        return self._has_more
+                    await asyncio.sleep(LOOK_SECONDS)  # the rate limit is used up
+        finally:
+            for task in (*self._in_flight, self._claiming, self._recording):
+                if task is not None:
+                    task.cancel()
+            log.info("drain.ended", provider=self.lane.name, requests=self.requests)
+
+    @property
+    def _has_more(self) -> bool:
+        return self._more or self._due_again
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._in_flight or self._claiming or self._recording)
+
+    def _free(self, urgency: Urgency) -> int:
+        """Return how many slots are free; those that are kept for what is urgent stay so when the window narrows."""
+        window, under_way = self.lane.window, len(self._in_flight)
+        urgent = sum(one is Urgency.CONSENT for one in self._in_flight.values())
+        if urgency is Urgency.CONSENT:
+            return max(window.kept - urgent, window.routine + window.kept - under_way)
+        return window.routine - max(under_way - window.kept, under_way - urgent)
+
+    @property
+    def _answers_soon(self) -> bool:
+        """Whether what waits for another's answer first still has time for its own; not before any is known."""
+        return self.lane.took is not None and self.lane.took < self.lane.hub.settings.request_seconds * SOON
+
+    @property
+    def _ahead(self) -> int:
+        """How many requests to claim beyond the window; none while a batch waits, which is many rows by itself."""
+        batch_waits = any(len(together) > 1 for together, _ in self._waiting)
+        return self.lane.window.routine if self.lane.batch == 1 and self._answers_soon and not batch_waits else 0
+
+    async def _claim(self) -> None:
+        """Claim what will soon fit into the window."""
+        now = asyncio.get_running_loop().time()
+        if self._claiming is not None:
+            return
+        ahead, free = self._ahead, self._free(Urgency.CONSENT)
+        routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
+        look = now >= self._look_at
+        # A claim of many costs hardly more than one of a few.
+        if routine >= max(ahead // 2, 1) and (self._has_more or look):
+            requests, least_urgent = routine, Urgency.ROUTINE
+        elif free > 0 and look:
+            requests, least_urgent = free, Urgency.CONSENT
+        else:
+            return
+        self._look_at = now + LOOK_SECONDS
+        requests = requests if self.lane.batch == 1 else 1
+        granted = self.lane.limiter.take(requests, urgent=least_urgent is Urgency.CONSENT)
+        if granted == 0 and least_urgent is Urgency.ROUTINE:  # then perhaps what is kept for the most urgent
+            least_urgent = Urgency.CONSENT
+            granted = self.lane.limiter.take(min(requests, free), urgent=True)
+        if granted == 0:
+            return
+        deadline = now + self.lane.hub.settings.request_seconds  # counted from before the claim, as its lease is
+        if self._is_busy:
+            self._claiming = self._begin(self._claimed(granted, least_urgent, deadline))
+        else:
+            await self._claimed(granted, least_urgent, deadline)
+
+    async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
+        looks_at_all = least_urgent is Urgency.ROUTINE
+        if looks_at_all:
+            self._due_again = False  # before it looks: a record may end meanwhile
+        claimed, more = await self._beside(claim, self.lane, granted, least_urgent, self.today())
+        if looks_at_all:
+            self._more = more
+        exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
+        self.lane.limiter.give_back(granted - len(exchanges))
+        self.requests += len(claimed)
+        urgent = [together for together in exchanges if together[0].urgency is Urgency.CONSENT]
+        self._waiting.extendleft((together, deadline) for together in reversed(urgent))
+        self._waiting.extend((together, deadline) for together in exchanges if together not in urgent)
+
+    def _send(self) -> None:
+        """Start what waits for a slot; what is urgent may take those that are kept for it."""
+        while self._waiting:
+            urgency = self._waiting[0][0][0].urgency
+            if self._free(urgency) <= 0:
+                return
+            together, deadline = self._waiting.popleft()
+            self._in_flight[self._begin(self._exchange(together, deadline))] = urgency
+
+    def _begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._news.set())
+        return task
+
+    async def _exchange(self, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        ended = await exchange(self.lane.adapter, together, deadline)
+        self.lane.note_exchange(started, loop.time(), [result for _, result in ended], len(self._in_flight))
+        return ended
+
+    async def _wait(self) -> None:
+        """Wait until a request or a transaction has ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._news.wait()
+        self._news.clear()
+        answered = [request for request in self._in_flight if request.done()]
+        for request in answered:
+            del self._in_flight[request]
+        if answered and not self._ended:
+            self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
+        self._ended += [ended for request in answered for ended in request.result()]
+        if self._claiming is not None and self._claiming.done():
+            self._claiming = self._claiming.result()
+        if self._recording is not None and self._recording.done():
+            self._recording = self._recording.result()
+
+    async def _record(self) -> None:
+        """Record what has ended once somebody waits for it, or it is worth a transaction."""
+        if not self._ended or self._recording is not None or not self._is_time_to_record():
+            return
+        ended, self._ended = self._ended, []
+        if self._is_busy:
+            self._recording = self._begin(self._recorded(ended))
+        else:
+            await self._recorded(ended)
+
+    async def _recorded(self, ended: Sequence[Ended]) -> None:
+        if await self._beside(record, self.lane, ended, self.today()):
+            self._due_again = True
+
+    def _is_time_to_record(self) -> bool:
+        return (
+            not self._in_flight
+            or len(self._ended) >= max(self.lane.window.routine // 2, 1)
+            or asyncio.get_running_loop().time() >= self._record_at
+            or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
+        )
+
+    async def _beside(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a transaction beside the requests in flight; a thread would only cost time when there are none."""
+        if self._is_busy:
+            return await asyncio.to_thread(transaction, *args, **kwargs)
+        return transaction(*args, **kwargs)
+
+
+def _exchanges(claimed: Sequence[ClaimedShare], capabilities: Capabilities) -> Iterator[Sequence[ClaimedShare]]:
+    """Divide what was claimed into what goes out together: changes that may share a request, and the others alone."""
+    together = [one for one in claimed if may_share(one, capabilities)]
+    yield from ([one] for one in claimed if not may_share(one, capabilities))
+    yield from (together[start : start + capabilities.batch] for start in range(0, len(together), capabilities.batch))

@@ -1,0 +1,159 @@
+"""What one process keeps of a provider from drain to drain, and what the answers say of the provider as a whole."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from random import random
+from typing import cast
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from integrations.base import Adapter, Storing
+from integrations.errors import FailureCode
+from worker.db.engine import transact
+from worker.db.sharing import providers, reconciliations
+from worker.db.sharing.providers import LaneState
+from worker.domain.breaker import FAILURES_TO_OPEN, BreakerState, probe_in
+from worker.domain.sharing import RequestOutcome, Result
+from worker.domain.window import Window
+from worker.hub import UNAVAILABLE, Hub
+from worker.limiter import Limiter
+
+log = structlog.get_logger()
+
+ANSWERED = frozenset({RequestOutcome.CONFIRMED, RequestOutcome.ACCEPTED, RequestOutcome.REJECTED})
+"""Outcomes that show a provider at work, whatever it says."""
+
+SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, FailureCode.DEADLINE_PASSED})
+"""Failures of a provider that works, or that was not asked."""
+
+BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
+RUN_ENDS = 600.0  # seconds without a refusal of that code
+
+STORE_REPLACED = "store_replaced"
+"""The code of a reconciliation that ended because the provider's copies lie in another store."""
+
+DECAY = 0.9  # of a slow exchange, with each that follows it
+
+OPEN_TO_ALL = LaneState()
+
+
+@dataclass(slots=True)
+class Lane:
+    """The way to one provider: its adapter, its limits, and how it has been answering."""
+
+    hub: Hub
+    adapter: Adapter
+    limiter: Limiter
+    state: LaneState = OPEN_TO_ALL  # as of the last claim
+    in_flight: int | None = None  # requests at once, where the provider has a setting of its own
+    failures: int = 0  # exchanges in a row
+    store: str | None = None  # of its copies, as the database was last seen to know it
+    took: float | None = None  # seconds that its slowest exchanges took of late
+    window: Window = field(init=False)
+
+    _refused_at: dict[str, float] = field(default_factory=dict)  # by code, the last time
+
+    def __post_init__(self) -> None:
+        """Open the window."""
+        settings = self.hub.settings
+        if self.batch > 1:
+            self.window = Window(self.in_flight or BATCHES_IN_FLIGHT, kept=1)
+        else:
+            most = self.in_flight or settings.in_flight
+            self.window = Window(most, settings.slots_kept(most))
+
+    @property
+    def name(self) -> str:
+        """Return the provider's name."""
+        return self.adapter.name
+
+    @property
+    def batch(self) -> int:
+        """How many changes a request carries that is claimed for; what shares one by luck is not counted on."""
+        capabilities = self.adapter.capabilities
+        return 1 if capabilities.batch_of_first_puts else capabilities.batch
+
+    def note_exchange(self, sent_at: float, now: float, results: Sequence[Result], under_way: int) -> None:
+        """Note how an exchange went: its time, a decaying maximum, and what that says of the window and the breaker.
+
+        An exchange counts once, however many changes it carried.
+        """
+        self.took = max(now - sent_at, (self.took or 0.0) * DECAY)
+        answered = any(result.outcome in ANSWERED for result in results)
+        if any(result.code == FailureCode.TIMED_OUT for result in results):
+            self.window.note_time_out(sent_at, now)
+        elif answered:
+            self.window.note_answer(under_way)
+        if answered:
+            self.failures = 0
+        elif any(result.code not in SAYS_NOTHING for result in results):
+            self.failures += 1
+
+    def judge(self, db: Connection, results: Sequence[Result]) -> bool:
+        """Draw the conclusions about the provider, in the transaction that records the results.
+
+        Returns whether there is an event to tell.
+        """
+        told = False
+        if any(result.outcome in ANSWERED for result in results):
+            if self.state.breaker is not BreakerState.CLOSED:
+                told = providers.close_breaker(db, self.name)
+        elif self.state.breaker is not BreakerState.CLOSED:
+            vain = self.failures - FAILURES_TO_OPEN
+            providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
+        elif self.failures >= FAILURES_TO_OPEN:
+            told = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
+        told |= self._note_store(db)
+        holds = [result.hold for result in results if result.hold is not None]
+        if holds:
+            providers.hold(db, self.name, max(holds))
+        return told
+
+    def note_refusals(self, results: Sequence[Result]) -> None:
+        """Raise one alarm for a run of refusals with the same code; dead letters tell which shares they are about."""
+        now = time.monotonic()
+        refused = Counter(result.code or "" for result in results if result.outcome is RequestOutcome.REJECTED)
+        for code, count in refused.items():
+            if now - self._refused_at.get(code, -inf) > RUN_ENDS:
+                log.error("provider.refuses", provider=self.name, code=code, count=count)
+            self._refused_at[code] = now
+
+    def _note_store(self, db: Connection) -> bool:
+        """Note the store of the provider's copies; once it is another one, ask for a reconciliation."""
+        if not self.adapter.capabilities.has_store:
+            return False
+        store = cast(Storing, self.adapter).store
+        if store is None or store == self.store:
+            return False
+        replaced = providers.note_store(db, self.name, store)
+        if replaced is None:
+            self.store = providers.store(db, self.name)
+        if not replaced:
+            return False
+        log.warning("provider.store_replaced", provider=self.name)
+        reconciliations.begin_again(db, self.name, STORE_REPLACED)
+        return True
+
+
+def note_configuration(engine: Engine, provider: str, problem: str | None) -> None:
+    """Note what is wrong with a provider's settings, for `status`; None: nothing."""
+    transact(engine, lambda db: providers.note_configuration(db, provider, problem))
+
+
+def tell_providers(hub: Hub) -> None:
+    """Publish unpublished events about providers; while Redis is unavailable, leave them to a later sweep."""
+
+    def transaction(db: Connection) -> None:
+        events = providers.lock_unpublished(db)
+        if events:
+            hub.live.events.tell(events)
+            providers.mark_published(db, events)
+
+    try:
+        transact(hub.engine, transaction, relaxed=True)
+    except UNAVAILABLE as error:
+        log.warning("provider_events.not_published", error=type(error).__name__)

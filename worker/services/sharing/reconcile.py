@@ -1,0 +1,303 @@
+"""Reconciliation: compare what a provider lists with what it confirmed, page by page; the lanes put right what differs.
+
+It never sends, and it holds a page at a time: how far it has come, and which copies it has seen, is in the database. So
+it goes on after any crash, in slices that end within a task's time.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from functools import partial
+from typing import cast
+
+import structlog
+from sqlalchemy import Connection
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from integrations.base import Listing, Page
+from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
+from schemas.events import ProviderEventType
+from worker.db.engine import UNAVAILABLE, UnfitRowError, transact
+from worker.db.sharing import drift, providers, reconciliations
+from worker.db.sharing.reconciliations import Reconciliation
+from worker.db.slices import Slices
+from worker.domain.breaker import hold_for
+from worker.domain.consent import fields_hash
+from worker.hub import Hub
+from worker.services.sharing.invalidate import drop_spaces_of, invalidate
+from worker.services.sharing.lane import Lane, tell_providers
+
+log = structlog.get_logger()
+
+RUN_SECONDS = 3.5  # a page and its record more, and a task's time is over
+LEASE = timedelta(seconds=15)
+ADOPTED, MISSING, SHARED = Slices(most=5_000), Slices(most=5_000), Slices(most=5_000)
+ATTEMPTS = 3  # at a page, within seconds; a list carries no stored payload
+FAILURES = 5  # in a row, until a reconciliation is given up
+PAUSE = timedelta(seconds=10)  # after a failure
+NO_TOKEN_SECONDS = 0.1
+
+UNCONFIGURED = "unconfigured"
+"""The code of a reconciliation with a provider whose settings are missing or wrong."""
+
+
+TOO_MANY_ORPHANS = "too_many_orphans"
+"""The code of a reconciliation with a list of more unknown copies than the hub can have made and forgotten."""
+
+ORPHANS_PART = 0.1
+"""How many unknown copies are believed, beside the margin, as a part of those that there should be.
+
+A provider holds at most what it was ever sent; after a restore the hub may not know all of that. Many more than these
+are another's, or made up, and not ours to remove.
+"""
+
+REPEATED_MARGIN = 100
+"""Copies listed again, or pages without any, that a list may have beside one repetition of each copy."""
+
+MOST_FOREIGN = 1_000_000
+"""Copies under references of another form than ours that a list may have: nothing else tells when these repeat."""
+
+
+class _UnbelievableError(Exception):
+    """A list cannot be what the provider holds for us; `code` says why. Asking again does not help."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _LeaseLostError(Exception):
+    """Another process has gone on with it: this one was frozen for longer than its lease."""
+
+
+async def reconcile(lane: Lane) -> bool:
+    """Go on with a provider's reconciliation for a few seconds; return whether there is more to do at once."""
+    hub = lane.hub
+    stop_at = asyncio.get_running_loop().time() + RUN_SECONDS
+    run = transact(hub.engine, lambda db: reconciliations.take(db, lane.name, LEASE))
+    if run is None:
+        return False
+    try:
+        if run.expected is None:
+            _expect(hub, run)
+        while asyncio.get_running_loop().time() < stop_at:
+            if run.read_at is not None:
+                if not _adopt(hub, run) and not _look_for_missing(hub, run) and not _share_next(hub, run):
+                    _finish(hub, run)
+                    return False
+                run = transact(hub.engine, partial(_go_on, run=run))
+            elif lane.limiter.take(1, urgent=False):
+                run = await _next_page(lane, run)
+            else:
+                await asyncio.sleep(NO_TOKEN_SECONDS)
+        return _go_on_later(hub, run)
+    except ProviderError as error:
+        return _fail(hub, run, error)
+    except UnfitRowError:  # such as a name of the next page that no column takes
+        return _fail(hub, run, UnclearError(lane.name, FailureCode.ANSWER_UNREADABLE))
+    except _UnbelievableError as error:
+        _end(hub, run, error.code)
+        return False
+    except _LeaseLostError:
+        log.warning("reconciliation.lease_lost", provider=lane.name)
+        return False
+
+
+def _expect(hub: Hub, run: Reconciliation) -> None:
+    """Count how many copies there should be, for who watches; in a cold table that may take too long."""
+    try:
+        transact(hub.engine, partial(reconciliations.expect, run=run))
+    except UNAVAILABLE:
+        transact(hub.engine, partial(reconciliations.expect_unknown, run=run))
+
+
+async def _next_page(lane: Lane, run: Reconciliation) -> Reconciliation:
+    asked_at = transact(lane.hub.engine, drift.clock)
+    page = await _ask(lane, run.cursor)
+    run, concerned = transact(lane.hub.engine, lambda db: _compare(lane.hub, db, run, page, asked_at))
+    drop_spaces_of(lane.hub, concerned)
+    return run
+
+
+async def _ask(lane: Lane, cursor: str | None) -> Page:
+    """Ask for a page, a few times within the time of one request if need be: the task's own is over soon after."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(_may_pass),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.1, max=1),
+        reraise=True,
+    )
+    try:
+        async with asyncio.timeout(lane.hub.settings.request_seconds):
+            async for attempt in retrying:
+                with attempt:
+                    return await cast(Listing, lane.adapter).page(cursor)
+    except TimeoutError:
+        raise UnclearError(lane.name, FailureCode.TIMED_OUT) from None
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, (NotSentError, UnclearError)) and not _is_too_much(error)
+
+
+def _is_too_much(error: ProviderError) -> bool:
+    return error.retry_after is not None or error.code == FailureCode.THROTTLED
+
+
+def _compare(
+    hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at: datetime
+) -> tuple[Reconciliation, set[str]]:
+    """Compare one page, invalidate what differs, and note how far it has come; return the residents concerned, too."""
+    references = [copy.reference for copy in page.copies]
+    known = drift.known(db, run.provider, references, asked_at)
+    orphans = [reference for reference in references if reference not in known]
+    differing = [
+        found.permit_id
+        for copy in page.copies
+        if (found := known.get(copy.reference)) is not None
+        and found.settled
+        and found.confirmed_hash is not None  # else the lane is at it
+        and found.confirmed_hash != fields_hash(copy, hub.hash_key)
+    ]
+    new, new_orphans = reconciliations.see(db, run, references, orphans)
+    advanced = reconciliations.advance(
+        db,
+        run,
+        cursor=page.next_page,
+        copies=len(references),
+        differing=len(differing),
+        orphans=new_orphans,
+        foreign=page.foreign,
+        repeated=len(references) - new,
+        lasts=LEASE,
+    )
+    if not advanced:
+        raise _LeaseLostError
+    concerned: set[str] = set()
+    if not run.dry_run:
+        concerned = invalidate(hub, db, run.provider, differing)
+    gone_on = _go_on(db, run)
+    _believe(hub, gone_on)
+    return gone_on, concerned
+
+
+def _believe(hub: Hub, run: Reconciliation) -> None:
+    """End a reconciliation whose list cannot be what the provider holds for us.
+
+    Copies may be listed twice, such as those of two series that count at once, but not again and again.
+    """
+    if run.orphans > hub.settings.orphan_margin + (run.expected or 0) * ORPHANS_PART:
+        raise _UnbelievableError(TOO_MANY_ORPHANS)
+    listed_once = run.copies - run.repeated
+    if (
+        run.repeated > listed_once + REPEATED_MARGIN
+        or run.pages > run.copies + run.foreign_copies + REPEATED_MARGIN
+        or run.foreign_copies > MOST_FOREIGN
+    ):
+        raise _UnbelievableError(FailureCode.LIST_ENDLESS)
+
+
+def _adopt(hub: Hub, run: Reconciliation) -> bool:
+    """Have the next orphans removed, once the whole list is read and believed; return whether there were any left."""
+    if run.dry_run:
+        return False
+    return ADOPTED.take(hub.engine, lambda db, limit: drift.adopt(db, run.provider, run.reconciliation_id, limit)) > 0
+
+
+def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
+    """Read how far it has come, unless another process has taken it over."""
+    read = reconciliations.read(db, run.reconciliation_id)
+    if read.lease_id != run.lease_id:
+        raise _LeaseLostError
+    return read
+
+
+def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
+    """Look through the next shares for those whose copy was not listed; return whether there were any shares left."""
+
+    def transaction(db: Connection, limit: int) -> tuple[bool, set[str]]:
+        assert run.started_at is not None
+        last, missing = drift.missing(db, run.provider, run.reconciliation_id, run.started_at, run.position, limit)
+        concerned: set[str] = set()
+        if last is not None and reconciliations.look(db, run, last, len(missing), LEASE) and not run.dry_run:
+            concerned = invalidate(hub, db, run.provider, missing)
+        return last is not None, concerned
+
+    looked, concerned = MISSING.take(hub.engine, transaction)
+    drop_spaces_of(hub, concerned)
+    return looked
+
+
+def _share_next(hub: Hub, run: Reconciliation) -> bool:
+    """Make the shares that the next permits lack: the provider may be younger than they are.
+
+    Returns whether there were any permits left.
+    """
+    if run.dry_run or run.provider not in hub.public_task:
+        return False
+
+    def transaction(db: Connection, limit: int) -> bool:
+        last = drift.share_next(db, run.provider, run.shared_up_to, limit)
+        if last is not None:
+            reconciliations.share(db, run, last, LEASE)
+        return last is not None
+
+    return SHARED.take(hub.engine, transaction)
+
+
+def give_up(hub: Hub, provider: str, code: str) -> None:
+    """End a provider's reconciliation that cannot be done here."""
+
+    def transaction(db: Connection) -> None:
+        run = reconciliations.take(db, provider, LEASE)
+        if run is not None:
+            reconciliations.finish(db, run, code)
+
+    transact(hub.engine, transaction)
+    log.warning("reconciliation.given_up", provider=provider, code=code)
+
+
+def _finish(hub: Hub, run: Reconciliation) -> None:
+    def transaction(db: Connection) -> None:
+        if not reconciliations.finish(db, run):
+            raise _LeaseLostError
+        if not run.dry_run:
+            providers.note(db, run.provider, ProviderEventType.RECONCILED)
+
+    transact(hub.engine, transaction)
+    tell_providers(hub)
+    hub.wake([run.provider])
+    log.info("provider.reconciled", provider=run.provider, copies=run.copies, drift=run.drift)
+
+
+def _go_on_later(hub: Hub, run: Reconciliation) -> bool:
+    transact(hub.engine, lambda db: reconciliations.pause(db, run, timedelta(0)))
+    return True
+
+
+def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
+    log.warning("reconciliation.failed", provider=run.provider, code=error.code, failures=run.failures + 1)
+    hold = hold_for(error.retry_after) if _is_too_much(error) else timedelta(0)
+
+    def transaction(db: Connection) -> None:
+        if hold:
+            providers.hold(db, run.provider, hold)
+        if run.failures + 1 < FAILURES:
+            reconciliations.pause(db, run, max(PAUSE, hold), error.code)
+
+    transact(hub.engine, transaction)
+    if run.failures + 1 >= FAILURES:
+        _end(hub, run, error.code)
+    return False
+
+
+def _end(hub: Hub, run: Reconciliation, code: str) -> None:
+    """End a reconciliation that cannot be done, and tell so."""
+
+    def transaction(db: Connection) -> None:
+        if reconciliations.finish(db, run, code):
+            providers.note(db, run.provider, ProviderEventType.RECONCILIATION_FAILED)
+
+    transact(hub.engine, transaction)
+    tell_providers(hub)
+    log.warning("reconciliation.given_up", provider=run.provider, code=code, orphans=run.orphans, copies=run.copies)

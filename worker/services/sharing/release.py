@@ -1,0 +1,42 @@
+"""Once a breaker has closed, make due what it held back, slice by slice."""
+
+from functools import partial
+from time import monotonic
+
+import structlog
+from sqlalchemy import Connection
+
+from worker.db.engine import transact
+from worker.db.sharing import providers
+from worker.db.slices import Slices
+from worker.hub import UNAVAILABLE, Hub
+
+SECONDS = 1.0  # of a sweep, for each provider; the next one goes on
+SLICES = Slices(most=5_000)
+
+log = structlog.get_logger()
+
+
+def release_all(hub: Hub) -> None:
+    """Release for a while what is held back of each provider."""
+    for provider in transact(hub.engine, providers.releasing):
+        stop_at = monotonic() + SECONDS
+        while release_next(hub, provider) and monotonic() < stop_at:
+            pass
+
+
+def release_next(hub: Hub, provider: str) -> bool:
+    """Release a slice of what is held back of one provider, the most urgent first; return whether there may be more."""
+    return SLICES.take(hub.engine, partial(_release, provider=provider))
+
+
+def begin(hub: Hub, provider: str) -> None:
+    """Release a first slice once a breaker has closed; the sweep does the rest, also when this fails."""
+    try:
+        release_next(hub, provider)
+    except UNAVAILABLE as error:
+        log.warning("breaker.not_released", provider=provider, error=type(error).__name__)
+
+
+def _release(db: Connection, limit: int, *, provider: str) -> bool:
+    return providers.release(db, provider, limit)

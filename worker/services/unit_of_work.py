@@ -1,0 +1,232 @@
+"""One job on one resident: what is read under the resident's lock, what the rules change, and how it is written."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from schemas.events import EventData, EventType
+from schemas.receipts import RefusalCode
+from schemas.space import Reminders
+from worker.db.engine import constraint_of
+from worker.db.jobs import consents, permits, plates
+from worker.db.jobs.plates import Assignment
+from worker.db.jobs.residents import Resident
+from worker.db.publishing import events
+from worker.db.publishing.events import NewEvent
+from worker.db.sharing import shares
+from worker.db.sharing.shares import ShareKey, StoredShare
+from worker.domain.consent import ConsentDecision, decision_on, shared_permit
+from worker.domain.life import Transition
+from worker.domain.permit import Permit
+from worker.domain.plates import plate_key
+from worker.domain.refusal import JobRefusedError
+from worker.domain.reservation import OPEN_ENDED, reserved_until
+from worker.domain.sharing import Share, Urgency, want
+from worker.hub import Hub
+from worker.live.spaces import Publication
+from worker.services.publishing.publish import space_of
+
+_ANY_REFERENCE = UUID(int=0)  # where the question is only whether anything is to be shared
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """What a transaction does about one resident, whose row is locked."""
+
+    hub: Hub
+    db: Connection
+    resident: Resident
+    today: date
+    permits: dict[UUID, Permit]
+    ledger: list[ConsentDecision]
+    shares: dict[ShareKey, StoredShare]
+    urgency: Urgency = Urgency.CHANGE  # of what changes a permit
+    to_wake: set[str] = field(default_factory=set)
+    _told: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
+
+    @classmethod
+    def start(
+        cls, hub: Hub, db: Connection, resident: Resident, today: date, urgency: Urgency = Urgency.CHANGE
+    ) -> "UnitOfWork":
+        """Read everything about a resident under their lock."""
+        (unit,) = cls.start_together(hub, db, [resident], today, urgency)
+        return unit
+
+    @classmethod
+    def start_together(
+        cls, hub: Hub, db: Connection, locked: Collection[Resident], today: date, urgency: Urgency
+    ) -> list["UnitOfWork"]:
+        """Read everything about some residents under their locks, for one transaction about all of them."""
+        names = [resident.resident_id for resident in locked]
+        held, ledgers = permits.of_residents(db, names), consents.in_effect(db, names)
+        stored: dict[str | None, dict[ShareKey, StoredShare]] = defaultdict(dict)
+        every = [permit.permit_id for permits_ in held.values() for permit in permits_]
+        for key, share in shares.lock_of_permits(db, every).items():
+            stored[share.resident_id][key] = share
+        return [
+            cls(
+                hub,
+                db,
+                resident,
+                today,
+                {permit.permit_id: permit for permit in held[resident.resident_id]},
+                ledgers[resident.resident_id],
+                stored[resident.resident_id],
+                urgency,
+            )
+            for resident in locked
+        ]
+
+    @property
+    def consent_version(self) -> int:
+        """Return the version of the resident's consent; 0 before the first decision."""
+        return self.ledger[-1].version if self.ledger else 0
+
+    def permit(self, permit_id: UUID) -> Permit:
+        """Return one of the resident's permits.
+
+        Raises:
+            JobRefusedError: `unknown_permit`, also for a permit of somebody else.
+        """
+        try:
+            return self.permits[permit_id]
+        except KeyError:
+            raise JobRefusedError(RefusalCode.UNKNOWN_PERMIT, "permit_id") from None
+
+    def add(self, change: Transition) -> None:
+        """Write a new permit.
+
+        Raises:
+            JobRefusedError: `permit_exists`, `plate_in_use`.
+        """
+        permit = change.permit
+        if not permits.insert(self.db, [permit], self.today):
+            raise JobRefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
+        permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms), self.today)
+        self._assign(permit)
+        self._note(change)
+
+    def change(self, change: Transition) -> None:
+        """Write a permit as it has become.
+
+        Raises:
+            JobRefusedError: `plate_in_use`.
+        """
+        before, after = self.permits[change.permit.permit_id], change.permit
+        permits.update(self.db, [after], self.today)
+        new = ((after.permit_id, term) for term in after.terms if term not in before.terms)
+        permits.insert_terms(self.db, new, self.today)
+        self._move_plate(before, after)
+        self._note(change)
+
+    def tell(self, event: EventType, permit_ids: Iterable[UUID] = ()) -> None:
+        """Note an event about this resident."""
+        self._told.append((event, tuple(permit_ids)))
+
+    def remind_by(self, reminders: Reminders) -> None:
+        """Take over how the resident is reminded from now on."""
+        self.resident = replace(self.resident, reminders=reminders)
+
+    def want(self, permit_ids: Iterable[UUID], urgency: Urgency, providers: Iterable[str] | None = None) -> None:
+        """Have every provider concerned brought up to the truth as it now stands.
+
+        A share that is there is always looked at again, also one with a provider that has left the settings, and may be
+        back one day; one is made only where something is to be shared.
+        """
+        now = self.resident.locked_at
+        wanted: dict[ShareKey, Share] = {}
+        known = {*self.hub.capabilities, *(key.provider for key in self.shares)}
+        concerned = sorted(known if providers is None else providers)
+        for key in (ShareKey(permit_id, provider) for permit_id in permit_ids for provider in concerned):
+            stored = self.shares.get(key)
+            if stored is not None:
+                wanted[key] = want(stored.share, urgency, now)
+            elif is_shared(self.hub, self.permits[key.permit_id], self.ledger, key.provider, self.today):
+                wanted[key] = want(Share(due_at=now), urgency, now)
+        shares.upsert(self.db, wanted)
+        for key, share in wanted.items():
+            reference = self.shares[key].reference if key in self.shares else _ANY_REFERENCE
+            self.shares[key] = StoredShare(key, self.resident.resident_id, reference, share)
+            self.to_wake.add(key.provider)
+
+    @property
+    def told(self) -> bool:
+        """Say whether anything has happened."""
+        return bool(self._told)
+
+    def finish(self, job_id: UUID | None = None) -> Publication:
+        """Write the events, of a job or of the calendar; return what is to be published once all is committed."""
+        name, version = self.resident.resident_id, self.resident.version
+        written = events.append(
+            self.db,
+            [
+                NewEvent(name, sequence, event, EventData(job_id=job_id, permit_ids=permit_ids))
+                for sequence, (event, permit_ids) in enumerate(self._told, version + 1)
+            ],
+        )
+        version += len(written)
+        permits_, stored = self.permits.values(), self.shares.values()
+        space = space_of(self.hub, self.resident, version, permits_, self.ledger, stored, self.today)
+        return Publication(
+            resident_id=name,
+            epoch=space.epoch,
+            version=version,
+            published_version=self.resident.published_version,
+            space=space,
+            events=written,
+        )
+
+    def _note(self, change: Transition) -> None:
+        permit = change.permit
+        self.permits[permit.permit_id] = permit
+        self.tell(change.event, [permit.permit_id])
+        self.want([permit.permit_id], self.urgency)
+
+    def _assign(self, permit: Permit) -> None:
+        if not plates.assign(self.db, [assignment_of(self.hub, permit, self.today)]):
+            raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
+
+    def _move_plate(self, before: Permit, after: Permit) -> None:
+        was, now = reserved_until(before, self.today), reserved_until(after, self.today)
+        if after.plate != before.plate:
+            plates.replace(self.db, after.permit_id)
+            self._assign(after)
+        elif was is None and now is not None:
+            self._assign(after)
+        elif was is not None and now is None:
+            plates.release(self.db, after.permit_id)
+        elif was is not None and now is not None and was != now:
+            try:
+                plates.extend(self.db, after.permit_id, end_of(self.hub, now))
+            except IntegrityError as error:
+                if constraint_of(error) != "plate_in_use":
+                    raise
+                raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate") from None
+
+
+def is_shared(hub: Hub, permit: Permit, ledger: Sequence[ConsentDecision], provider: str, today: date) -> bool:
+    """Tell whether a provider of this installation is to hold anything about a permit."""
+    capabilities = hub.capabilities.get(provider)
+    if capabilities is None:
+        return False
+    return shared_permit(permit, decision_on(provider, ledger), capabilities, _ANY_REFERENCE, today) is not None
+
+
+def assignment_of(hub: Hub, permit: Permit, today: date) -> Assignment:
+    """Return the reservation that a permit's plate is to have from now on."""
+    until = reserved_until(permit, today)
+    key = plate_key(permit.plate, hub.hash_key)
+    end = None if until is None else end_of(hub, until)
+    return Assignment(permit.permit_id, permit.plate, key, until is not None, end)
+
+
+def end_of(hub: Hub, last_day: date) -> datetime | None:
+    """Return the midnight that ends a civil day in the city; None for a reservation without end."""
+    if last_day == OPEN_ENDED:
+        return None
+    return datetime.combine(last_day + timedelta(days=1), time(0), hub.zone)

@@ -1,0 +1,1 @@
+"""Between the broker and Celery: messages, commands and events are checked and built again before Celery reads them."""

@@ -1,0 +1,65 @@
+"""The part of a worker's channel that hears broadcasts: none reaches kombu but a command built from a white list."""
+
+from contextlib import suppress
+from functools import cached_property
+from queue import Empty
+from typing import Any
+
+import structlog
+from kombu.transport import redis as kombu_redis
+
+from schemas.receipts import RefusalCode
+from worker.tasks.broker.remote_control import Allowance, rebuild
+
+BROADCAST = "broadcast"
+MAX_A_TURN = 500  # of the worker's loop, which has jobs to take as well
+READ_AT_ONCE, READ_PER_SECOND = 200, 50.0  # Flower sends eight for each page of a worker
+REFUSED_AT_ONCE, REFUSED_PER_SECOND = 100, 1.0  # each refusal is recorded
+
+log = structlog.get_logger()
+
+
+class ListeningChannel(kombu_redis.Channel):
+    """A channel to Redis that reads broadcasts in bounded number and passes on what it has built itself."""
+
+    @cached_property
+    def _to_read(self) -> Allowance:
+        return Allowance(READ_AT_ONCE, READ_PER_SECOND)
+
+    @cached_property
+    def _to_refuse(self) -> Allowance:
+        return Allowance(REFUSED_AT_ONCE, REFUSED_PER_SECOND)
+
+    def _receive(self: Any) -> bool:
+        """Read what has arrived, as kombu does, up to a bound; then drop the rest and subscribe again."""
+        for _ in range(MAX_A_TURN):
+            with suppress(Empty):
+                self._receive_one(self.subclient)
+            connection = self.subclient.connection
+            if connection is None or not connection.can_read(timeout=0):
+                return True
+        log.warning("broadcast.flood", read=MAX_A_TURN)
+        self._in_listen = None
+        connection.disconnect()  # with all that waits there; kombu subscribes again at its next turn
+        return True
+
+    def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
+        """Put a command of our own making in a broadcast's place, or nothing."""
+        payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
+        data = payload["data"]
+        if isinstance(data, bytes):
+            payload["data"] = self._command(data)
+        return payload
+
+    def _command(self: Any, data: bytes) -> bytes | None:
+        if not self._to_read.take():
+            return None
+        command = rebuild(data)
+        if command is None and self._to_refuse.take():
+            self.refuse(data, BROADCAST)
+        return command
+
+    def refuse(self: Any, item: bytes, queue: str) -> None:
+        """Record a malformed item."""
+        if self.connection.gate is not None:
+            self.connection.gate.refuse(item, queue, RefusalCode.MALFORMED_MESSAGE)

@@ -1,0 +1,148 @@
+"""Events for Flower: each is built again from a white list, and nothing else of it is kept.
+
+An event names its worker in words of the sender's choice, so workers seal their name. All else that is shown is an id,
+a number, or a word of the hub's own. `task-sent`, which a web app's own Celery may send, is not shown.
+"""
+
+import base64
+import hmac
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+from uuid import uuid4
+
+from worker.tasks.broker.admission import REDACTED
+
+SEAL = "seal"
+MAX_BYTES = 262_144  # workers send what happened in a quarter of a second together
+MAX_CONTAINERS = 2_000
+LARGEST = 2**53
+LAST_SECOND = 7_258_118_400.0  # of the year 2199: later ones cannot be shown as dates everywhere
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VERSION = re.compile(r"[0-9][0-9a-z.]{0,15}")
+
+Check = Callable[[object], bool]
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < LARGEST
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value < LARGEST  # type: ignore[operator]
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is float and math.isfinite(value) and 0 <= value < LAST_SECOND
+
+
+def _is_offset(value: object) -> bool:
+    return type(value) is int and -24 <= value <= 24
+
+
+def _is_load(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(map(_is_number, value))
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, str) and _VERSION.fullmatch(value) is not None
+
+
+_EVERY: dict[str, Check] = {"pid": _is_count, "timestamp": _is_time, "utcoffset": _is_offset}
+_WORKER: dict[str, Check] = {
+    "freq": _is_number,
+    "active": _is_count,
+    "processed": _is_count,
+    "loadavg": _is_load,
+    "sw_ident": lambda value: value == "py-celery",
+    "sw_ver": _is_version,
+    "sw_sys": lambda value: value in ("Linux", "Darwin"),
+}
+_TASK: dict[str, Check] = {"uuid": _is_id}
+SHOWN: dict[str, dict[str, Check]] = {
+    "worker-online": _WORKER,
+    "worker-heartbeat": _WORKER,
+    "worker-offline": _WORKER,
+    "task-received": _TASK | {"root_id": _is_id, "parent_id": _is_id, "retries": _is_count},
+    "task-started": _TASK,
+    "task-succeeded": _TASK | {"runtime": _is_number},
+    "task-failed": _TASK,
+    "task-rejected": _TASK,
+    "task-revoked": _TASK,
+}
+"""The events that workers send, with the fields that may be shown."""
+HIDDEN: Mapping[str, tuple[str, ...]] = {
+    "task-received": ("args", "kwargs"),
+    "task-succeeded": ("result",),
+    "task-failed": ("exception", "traceback"),
+}
+_NEEDED = {"task": {"uuid", "timestamp"}, "worker": {"timestamp"}}
+
+
+def seal(hostname: str, key: bytes) -> str:
+    """Return the seal of a worker's name, by which Flower knows it for one of the hub's."""
+    return hmac.digest(key, f"event of {hostname}".encode(), "sha256").hex()
+
+
+def rebuild(data: bytes, key: bytes, tasks: Collection[str]) -> bytes | None:
+    """Return the events of a worker as they may be shown; None for anything else."""
+    try:
+        envelope = _object(_read(data))
+        hostname = _object(envelope["headers"])["hostname"]
+        if not hmac.compare_digest(envelope["headers"][SEAL], seal(hostname, key)):
+            return None
+        told = _read(base64.b64decode(envelope["body"], validate=True))
+        events = [_shown(_object(event), hostname, tasks) for event in (told if isinstance(told, list) else [told])]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return _envelope([event for event in events if event is not None])
+
+
+def _read(text: bytes) -> object:
+    if len(text) > MAX_BYTES or text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
+        raise ValueError
+    return json.loads(text)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _shown(event: dict[str, Any], hostname: str, tasks: Collection[str]) -> dict[str, object] | None:
+    kind = event["type"]
+    checks = SHOWN.get(kind) if isinstance(kind, str) else None
+    if checks is None or event["hostname"] != hostname:
+        return None
+    shown = {name: event[name] for name, check in (_EVERY | checks).items() if name in event and check(event[name])}
+    if not shown.keys() >= _NEEDED[kind.partition("-")[0]]:
+        return None
+    if isinstance(event.get("name"), str) and event["name"] in tasks:
+        shown["name"] = event["name"]
+    # No clock: Flower then counts for itself, and a sender's could be a number too long to print.
+    return {"type": kind, "hostname": hostname, **shown, **dict.fromkeys(HIDDEN.get(kind, ()), REDACTED)}
+
+
+def _envelope(events: list[dict[str, object]]) -> bytes:
+    message = {
+        "body": base64.b64encode(json.dumps(events).encode()).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {},
+        "properties": {
+            "body_encoding": "base64",
+            "delivery_info": {"exchange": "celeryev", "routing_key": ""},
+            "delivery_mode": 1,
+            "delivery_tag": str(uuid4()),
+            "priority": 0,
+        },
+    }
+    return json.dumps(message).encode()

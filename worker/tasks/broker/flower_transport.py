@@ -1,0 +1,52 @@
+"""kombu's Redis transport for Flower: events and answers are built again before Celery reads them.
+
+Celery and kombu log what they cannot read of an event with its values, and take a sender's clock over.
+"""
+
+import re
+from typing import Any
+
+from celery import current_app
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as kombu_redis
+
+from worker.settings import settings
+from worker.tasks.broker.events import rebuild
+from worker.tasks.broker.remote_control import REPLIES
+
+_TICKET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class OnlookingChannel(kombu_redis.Channel):
+    """A channel to Redis that hears events."""
+
+    def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
+        """Put events of our own making in an event's place, or nothing."""
+        payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
+        if isinstance(payload["data"], bytes):
+            payload["data"] = rebuild(
+                payload["data"], settings().hash_key.get_secret_value().encode(), current_app.tasks
+            )
+        return payload
+
+
+class OnlookingTransport(kombu_redis.Transport):
+    """Redis as Flower sees it."""
+
+    Channel = OnlookingChannel
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        """Deliver an answer to one of Flower's questions with its ticket, and without any other header."""
+        if queue.endswith(f".{REPLIES}"):
+            headers = message.get("headers") if isinstance(message, dict) else None
+            ticket = headers.get("ticket") if isinstance(headers, dict) else None
+            if not isinstance(ticket, str) or not _TICKET.fullmatch(ticket):
+                return
+            message["headers"] = {"ticket": ticket}
+        super()._deliver(message, queue)  # type: ignore[no-untyped-call]
+
+
+def look_on() -> None:
+    """Have every connection of this process be of this kind."""
+    path = f"{__name__}:{OnlookingTransport.__name__}"
+    TRANSPORT_ALIASES.update(redis=path, rediss=path)

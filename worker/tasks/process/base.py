@@ -1,0 +1,41 @@
+"""What every task of the hub is."""
+
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Ignore, Reject
+
+from worker.tasks.process.redaction import TaskFailedError, describe
+
+log = structlog.get_logger()
+
+
+class HubTask(Task):  # type: ignore[misc]
+    """A task that takes scalars by position, says nothing of them, and is never retried by the broker.
+
+    Its parameters are annotated (`str`, `int | None`…): the guard refuses messages that do not fit.
+    """
+
+    abstract = True
+    Request = "worker.tasks.process.redaction:HubRequest"
+    max_retries = 0  # due times live in the database; a retry through the broker would be refused at the gate
+    default_retry_delay = 1  # should Celery publish anew all the same: not its three minutes
+    resultrepr_maxsize = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task, letting out of an error nothing but its name.
+
+        Raises:
+            TaskFailedError: the task raised; the original is logged without its text.
+        """
+        # Not super().__call__, which would hide the request behind an empty one.
+        with structlog.contextvars.bound_contextvars(task=self.name, task_id=self.request.id):
+            try:
+                return self.run(*args, **kwargs)
+            except (Ignore, Reject):
+                raise
+            except Exception as error:
+                log.error("task.failed", error=describe(error), exc_info=error)
+                failure = TaskFailedError(describe(error))
+        raise failure  # outside of the handler: the original is not even its context

@@ -1,0 +1,89 @@
+"""What one worker process keeps from task to task: its hub, its event loop, its connections to providers."""
+
+import asyncio
+import gc
+from collections.abc import Coroutine
+from contextvars import copy_context
+from functools import cache
+from importlib import import_module
+from typing import Any, TypeVar
+
+import structlog
+from celery import current_app, signals
+from kombu.exceptions import OperationalError
+
+from integrations import registry
+from worker.hub import UNAVAILABLE, Hub, make_hub
+from worker.limiter import Limiter
+from worker.loop import Loop
+from worker.services.sharing.lane import Lane
+from worker.settings import settings
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+_DATABASE_DRIVER = "psycopg"  # SQLAlchemy imports it with the first engine
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def _import_before_forking(**_: object) -> None:
+    """Import what every child will need while there is one process: a child's first job would wait 0.25 s for it."""
+    import_module(_DATABASE_DRIVER)
+    for provider in settings().providers:
+        registry.capabilities(provider)
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+def _connect_before_the_first_task(**_: object) -> None:
+    """Open a child's connections before its first task; one that fails now is opened later."""
+    try:
+        hub().engine.connect().close()
+        hub().live.epoch.run_id()
+    except UNAVAILABLE as error:
+        log.warning("process.not_connected", error=type(error).__name__)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: a withdrawal need not wait while it is all looked through again
+
+
+@cache
+def hub() -> Hub:
+    """Return this process's hub. Only the pool's processes ask: a connection must not be inherited by a fork."""
+    return make_hub(settings(), _send_wake_up)
+
+
+@cache
+def lane(provider: str) -> Lane:
+    """Return this process's way to a provider.
+
+    Raises:
+        integrations.settings.SettingError: its settings are missing or wrong.
+    """
+    configured = settings()
+    access = registry.access(provider)
+    limits = registry.capabilities(provider).limits if access.limits is None else access.limits
+    connections = access.in_flight or configured.in_flight
+    return Lane(
+        hub(),
+        registry.adapter(provider, access, zone=configured.zone, connections=connections),
+        Limiter(configured.redis_address, configured.redis_prefix, provider, limits),
+        in_flight=access.in_flight,
+    )
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run something asynchronous on the process's one event loop, so that connections stay warm between tasks."""
+    # The runner by itself keeps the first task's context for ever, and every later log line its id.
+    return _runner().run(work, context=copy_context())
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner(loop_factory=Loop)
+
+
+def _send_wake_up(provider: str) -> None:
+    try:
+        current_app.send_task("deliver.drain", args=[provider], queue=f"deliver.{provider}", retry=False)
+    except OperationalError:
+        raise ConnectionError from None

@@ -1,0 +1,65 @@
+"""What a worker makes sure of before it takes a message: its settings are there and right, those of its lanes too.
+
+Celery logs what a signal's receiver raises and goes on; only a SystemExit gets through and ends the process.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+from celery import signals
+from celery.worker import WorkController
+
+from integrations import registry
+from integrations.settings import SettingError
+from worker.db.engine import UNAVAILABLE, make_engine
+from worker.domain import tariffs
+from worker.domain.tariffs import TariffsError
+from worker.services.sharing.lane import note_configuration
+from worker.settings import Settings, SettingsError, settings
+
+log = structlog.get_logger()
+
+LANE = "deliver."
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def _check_settings(sender: WorkController, **_: object) -> None:
+    check(settings(), sender.app.amqp.queues.consume_from)
+
+
+def check(configured: Settings, queues: Iterable[str]) -> None:
+    """Make sure that a worker can start on these queues.
+
+    A provider whose settings are missing or wrong is named, and noted for `status`; its shares wait, the rest goes on.
+    Where a provider is and its key only its own lane must know.
+
+    Raises:
+        SettingsError: the hub's own settings are missing or wrong.
+    """
+    try:
+        tariffs.load(configured.tariffs)
+    except TariffsError as error:
+        raise SettingsError(f"PERMIT_HUB_TARIFFS is wrong: {error}") from None
+    lanes = [queue.removeprefix(LANE) for queue in sorted(queues) if queue.startswith(LANE)]
+    if not lanes:
+        return
+    engine = make_engine(configured)  # of its own: a connection must not be inherited by a fork
+    try:
+        for provider in lanes:
+            problem = _problem(provider)
+            if problem is not None:
+                log.error("provider.unconfigured", provider=provider, problem=problem)
+            try:
+                note_configuration(engine, provider, problem)
+            except UNAVAILABLE as error:
+                log.warning("provider.configuration_not_noted", provider=provider, error=type(error).__name__)
+    finally:
+        engine.dispose()
+
+
+def _problem(provider: str) -> str | None:
+    try:
+        registry.access(provider)
+    except SettingError as error:
+        return str(error)
+    return None
