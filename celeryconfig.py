@@ -116,7 +116,8 @@ worker_detect_quorum_queues = False
 worker_hijack_root_logger = False  # worker.log does the logging
 
 # Beat: plain ticks, as every tick is idempotent and due times are in the database
-beat_scheduler = "celery.beat:Scheduler"
+beat_scheduler = "worker.tasks.process.ticking:Ticking"
+beat_schedule_filename = ""  # with `--schedule=FILE` it touches that one at each turn, for a health check
 beat_schedule = {
     "calendar.sweep": {
         "task": "calendar.sweep",

@@ -1,15 +1,10 @@
-"""Secrets and certificates that are invented once and kept in private files."""
+"""Secrets that are invented once and kept in private files."""
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import trustme
-
 SECRET_BYTES = 32
-
-Issue = Callable[[trustme.CA], trustme.LeafCert]
 
 
 def make_folder(folder: Path) -> Path:
@@ -40,16 +35,3 @@ def kept_secret(file: Path) -> str:
     if not file.exists():
         write_private(file, new_secret().encode())
     return file.read_text().strip()
-
-
-def keep_certificates(folder: Path, owner: str, authority: str, issued: Mapping[str, Issue]) -> None:
-    """Make an authority's certificate and the certificates that it issues, unless all of their files are there.
-
-    The authority's key is not kept, so a missing file means that all are made again.
-    """
-    if all((folder / name).exists() for name in (authority, *issued)):
-        return
-    made = trustme.CA(organization_name=owner)
-    write_private(folder / authority, made.cert_pem.bytes())
-    for name, issue in issued.items():
-        write_private(folder / name, issue(made).private_key_and_cert_chain_pem.bytes())

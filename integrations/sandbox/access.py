@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from integrations.private_files import keep_certificates, kept_secret, make_folder
+from integrations.private_files import kept_secret, make_folder
+from integrations.sandbox.certificates import keep_certificates
 from integrations.sandbox.provider import Provider
 
 AUTHORITY, SERVER, EXPIRED, CLIENT = (f"sandbox_{name}.pem" for name in ("authority", "server", "expired", "client"))
 HOSTS = ("localhost", "127.0.0.1", "sandbox")
+NAME = "permit-hub"  # of the client in its certificate
 FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)  # of the expired certificate
 
 
@@ -66,7 +68,8 @@ def load_or_make(folder: Path, servers: Mapping[str, type[Provider]]) -> Access:
         {
             SERVER: lambda authority: authority.issue_cert(*HOSTS),
             EXPIRED: lambda authority: authority.issue_cert(*HOSTS, not_before=FROM, not_after=UNTIL),
-            CLIENT: lambda authority: authority.issue_cert(common_name="permit-hub"),
+            # With an alternative name, too: without one, Python refuses it from 3.13 on.
+            CLIENT: lambda authority: authority.issue_cert(NAME, common_name=NAME),
         },
     )
     kept = {

@@ -12,8 +12,8 @@ from permit_hub_client import Hub, HubError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from ops import running
 from ops.commands.options import DEFAULT_DATA, SOURCE
-from ops.embedded import running
 from ops.shown.terminal import complain
 from worker.settings import Settings
 

@@ -1,16 +1,30 @@
 """Make the secret files that docker-compose.yml mounts: `python -m ops.deployment.make_secrets FOLDER`.
 
-The files of the providers are the sandbox's; those of the mail server, MonParis and the payment service belong to their
-stand-ins. Replace them by the real ones. Files that are there already are kept.
+What is there is kept. What others give to the city it cannot make: it names each of those that is not there yet.
 """
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from integrations.private_files import kept_secret, write_private
-from integrations.sandbox import access, server
-from ops.mailbox import access as mailbox
+
+GIVEN: Mapping[str, str] = MappingProxyType(
+    {
+        "permit_hub_paybyphone_client_id": "PayByPhone's client id",
+        "permit_hub_paybyphone_client_secret": "PayByPhone's client secret",
+        "permit_hub_flowbird_client_id": "Flowbird's client id",
+        "permit_hub_flowbird_client_secret": "Flowbird's client secret",
+        "flowbird_certificate.pem": "the certificate that Flowbird knows the city by, and its key",
+        "permit_hub_easypark_key": "EasyPark's key",
+        "permit_hub_indigo_neo_key": "Indigo Neo's key",
+        "permit_hub_city_hub_key": "the city hub's key",
+        "permit_hub_email_password": "the mail server's password",
+        "personal_space_client_secret": "the web app's secret at the OpenID provider",
+        "personal_space_payment_secret": "what the payment service signs with, 32 characters or more",
+    }
+)
 
 INVENTED = (
     "postgres_owner_password",
@@ -19,38 +33,39 @@ INVENTED = (
     "flower_password",
     "permit_hub_hash_key",
     "personal_space_secret",
-    "personal_space_client_secret",
-    "personal_space_payment_secret",
 )
 
 
-def make_secrets(folder: Path) -> None:
-    """Write the missing files into a private folder; containers of other users can read each file."""
-    access.load_or_make(folder, server.find())
-    mail_password = mailbox.load_or_make(folder).password
+def make_secrets(folder: Path) -> list[str]:
+    """Write the missing files into a private folder; return the names of those that only others can give.
+
+    Containers of other users can read each file.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     made = {name: kept_secret(folder / name) for name in INVENTED}
-    for name, content in _composed(made, mail_password).items():
+    for name, content in _composed(made).items():
         if not (folder / name).exists():
             write_private(folder / name, content.encode())
     for file in folder.iterdir():
         file.chmod(0o444)
+    return [name for name in GIVEN if not (folder / name).exists()]
 
 
-def _composed(made: Mapping[str, str], mail_password: str) -> dict[str, str]:
+def _composed(made: Mapping[str, str]) -> dict[str, str]:
     """Return the files that hold a secret within a setting."""
     database = "postgresql+psycopg://{role}:{password}@postgres/permit_hub"
-    worker = {"role": "permit_hub_worker", "password": made["postgres_worker_password"]}
-    owner = {"role": "permit_hub_owner", "password": made["postgres_owner_password"]}
     return {
         "valkey_config": f"requirepass {made['valkey_password']}\n",
         "flower_config": f"basic_auth = ['operator:{made['flower_password']}']\n",
-        "mailpit_users": f"{mailbox.USER}:{mail_password}\n",
         "permit_hub_redis_url": f"redis://:{made['valkey_password']}@valkey:6379/0",
-        "permit_hub_database_url": database.format(**worker),
-        "permit_hub_migration_database_url": database.format(**owner),
+        "permit_hub_database_url": database.format(role="permit_hub_worker", password=made["postgres_worker_password"]),
+        "permit_hub_migration_database_url": database.format(
+            role="permit_hub_owner", password=made["postgres_owner_password"]
+        ),
     }
 
 
 if __name__ == "__main__":
-    make_secrets(Path(sys.argv[1]))
+    for wanted in make_secrets(Path(sys.argv[1])):
+        print(f"Put {GIVEN[wanted]} into {wanted}.")

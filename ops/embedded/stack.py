@@ -6,8 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ops import running
 from ops.canary import Canary
-from ops.embedded import mailbox, programs, running, sandboxes, web_app
+from ops.embedded import mailbox, programs, sandboxes, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 

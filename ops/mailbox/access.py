@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from integrations.private_files import keep_certificates, kept_secret, make_folder
+from integrations.private_files import kept_secret, make_folder
+from integrations.sandbox.certificates import keep_certificates
 
 AUTHORITY, SERVER = "mailbox_authority.pem", "mailbox_server.pem"
 PASSWORD = "permit_hub_email_password"  # noqa: S105 (a file's name, as a container's secret has it)

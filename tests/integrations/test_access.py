@@ -166,7 +166,9 @@ def test_with_a_certificate_of_another_authority_nothing_is_sent(
     subject: Remote, permit: SharedPermit, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = tmp_path / "stranger.pem"
-    trustme.CA().issue_cert(common_name="permit-hub").private_key_and_cert_chain_pem.write_to_path(stranger)
+    trustme.CA().issue_cert("permit-hub", common_name="permit-hub").private_key_and_cert_chain_pem.write_to_path(
+        stranger
+    )
     monkeypatch.setenv(f"PERMIT_HUB_{subject.name.upper()}_CERTIFICATE", str(stranger))
     adapter = registry.adapter(subject.name, registry.access(subject.name), zone=PARIS, connections=1)
 

@@ -1,19 +1,17 @@
-"""docker-compose.yml without Docker: each service of the hub runs here, with its own command and environment."""
+"""docker-compose.yml with compose.sandbox.yml over it, without Docker: each of our services is run here.
+
+Each runs with its own command and environment, on the code and the packages that its image holds and no others.
+"""
 
 import http.client
 import os
-import re
 import signal
 import ssl
-import subprocess
-import sys
-import tomllib
 import urllib.error
 import urllib.request
 from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,41 +19,36 @@ import redis
 
 from integrations import settings
 from integrations.channels.settings import EmailSettings, Security
-from integrations.sandbox.server import find
 from ops.canary import Canary
-from ops.deployment.make_secrets import make_secrets
 from ops.embedded import mailbox
-from ops.embedded.postgres import SERVER_SETTINGS
-from ops.embedded.programs import WORKERS
-from ops.embedded.servers import PROVIDERS
-from tests.stack.composed import COMPOSE, HUB, PROJECT, Local
+from tests.stack.composed import SANDBOX, Local, ours, queues
 
+SERVICES = ours(SANDBOX)
 RESIDENTS = ("personal-space", "stand-ins")  # what residents' browsers meet
 STOP_SECONDS = 30
-
-
-def queues(service: dict[str, Any]) -> list[str]:
-    return [name for word in service["command"] if word.startswith("--queues=") for name in word[9:].split(",")]
+LONG_AGO = (0, 0)
 
 
 @pytest.fixture
-def local(tmp_path, hub_environment) -> Local:
-    return Local(tmp_path, hub_environment)
+def local(tmp_path, hub_environment, image) -> Local:
+    return Local(tmp_path, hub_environment, image)
 
 
-def test_every_service_starts_is_healthy_and_stops_cleanly(local, hub_environment, until, listens):
+@pytest.mark.timeout(600)  # packages may have to be fetched
+def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environment, until, listens):
     assert local.start("migrate").wait(60) == 0
-    running = {name: local.start(name) for name in HUB if name != "migrate"}
+    running = {name: local.start(name) for name in SERVICES}
     try:
         canary = Canary(hub_environment["PERMIT_HUB_REDIS_URL"], local.prefix)
-        pings = {name: [canary.send(queue) for queue in queues(HUB[name])] for name in running}
+        pings = {name: [canary.send(queue) for queue in queues(SERVICES[name])] for name in running}
         for name, sent in pings.items():
             until(lambda sent=sent: all(canary.was_answered(ping) for ping in sent), 60)
-            assert running[name].poll() is None, (local.logs / f"{name}.log").read_text()
+            assert running[name].poll() is None, local.log(name).read_text()
         canary.close()
         until(lambda: all(listens(int(port)) for port in local.ports.values()), 30)
-        until(lambda: "beat: Starting" in (local.logs / "beat.log").read_text())
-        assert [name for name in RESIDENTS if not local.is_healthy(name)] == []
+        until(lambda: local.is_healthy("beat"), 30)
+        serving = [name for name, service in SERVICES.items() if not queues(service)]
+        assert [name for name in (*serving, "worker-consent") if not local.is_healthy(name)] == []
         assert _leads_to(f"http://127.0.0.1:{local.ports['8800']}/connexion").startswith(
             f"http://127.0.0.1:{local.ports['8702']}/monparis/authorize?"
         )
@@ -66,55 +59,29 @@ def test_every_service_starts_is_healthy_and_stops_cleanly(local, hub_environmen
             process.send_signal(signal.SIGTERM)
         codes = {name: process.wait(STOP_SECONDS) for name, process in running.items()}
     assert codes == dict.fromkeys(running, 0)
-    for log in local.logs.glob("*.log"):
-        assert "provider.unconfigured" not in log.read_text(), log.name
+    for name in running:
+        assert "provider.unconfigured" not in local.log(name).read_text(), name
+    os.utime(local.folder / "beat", LONG_AGO)
+    assert [name for name in serving if local.is_healthy(name)] == []
 
 
-def secrets_of(provider: str) -> set[str]:
-    """Return the names of the secrets that a provider's lane needs."""
-    stand_in = find()[provider]
-    certificates = {f"{provider}_authority", f"{provider}_certificate"} if stand_in.tls else set()
-    return {f"permit_hub_{provider}_{setting}" for setting in stand_in.secrets} | certificates
-
-
-def test_a_lane_has_the_secrets_of_its_provider_and_the_reconciling_worker_those_of_all():
-    access = {name: secrets_of(name) for name in PROVIDERS}
-    everything = set().union(*access.values())
-    mail = {"permit_hub_email_password", "email_authority"}
-    hub = set(HUB["worker-jobs"]["secrets"])
-    assert not hub & (everything | mail)
-    for name, service in HUB.items():
-        served = queues(service)
-        expected = everything if "bulk" in served else set().union(*(access[q[8:]] for q in served if q[8:] in access))
-        expected |= mail if "remind" in served else set()
-        if served:
-            assert set(service["secrets"]) == hub | expected, name
-
-
-def test_the_web_app_and_the_stand_ins_have_no_secret_of_the_hub():
-    for name in RESIDENTS:
-        assert all(secret.startswith("personal_space_") for secret in HUB[name]["secrets"]), name
-    shared = {secret: Path(COMPOSE["secrets"][secret]["file"]).name for secret in HUB["personal-space"]["secrets"]}
-    hubs = {secret: file for secret, file in shared.items() if file.startswith("permit_hub_")}
-    assert hubs == {"personal_space_redis_url": "permit_hub_redis_url"}
-
-
-def test_browsers_and_containers_reach_the_web_app_and_the_stand_ins_at_the_same_addresses():
+def test_browsers_and_containers_reach_them_at_the_same_addresses():
     for name, variable in (("personal-space", "PERSONAL_SPACE_URL"), ("stand-ins", "PERSONAL_SPACE_ISSUER")):
-        address = urlsplit(HUB["personal-space"]["environment"][variable])
-        assert address.hostname in HUB[name]["networks"]["default"]["aliases"]
+        address = urlsplit(SERVICES["personal-space"]["environment"][variable])
+        assert address.hostname in SERVICES[name]["networks"]["default"]["aliases"]
         assert address.hostname.endswith(".localhost")
-        assert HUB[name]["ports"] == [f"127.0.0.1:{address.port}:{address.port}"]
-        assert f"--port={address.port}" in HUB[name]["command"]
+        assert SERVICES[name]["ports"] == [f"127.0.0.1:{address.port}:{address.port}"]
+        assert f"--port={address.port}" in SERVICES[name]["command"]
 
 
-def test_reminders_go_to_the_stand_in_for_the_mail_server(local, monkeypatch):
+def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkeypatch):
     for name, value in local.environment("worker-remind").items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PERMIT_HUB_EMAIL_AUTHORITY", str(local.file("email_authority")))
     hub = settings.read("email", EmailSettings)
-    stand_in = COMPOSE["services"][hub.host]
+    stand_in = SANDBOX["services"][hub.host]
     told = stand_in["environment"]
-    files = {name: local.secrets / Path(COMPOSE["secrets"][name]["file"]).name for name in stand_in["secrets"]}
+    files = {name: local.file(name) for name in stand_in["secrets"]}
     users, certificate, key = (
         files[told[f"MP_SMTP_{one}"].removeprefix("/run/secrets/")] for one in ("AUTH_FILE", "TLS_CERT", "TLS_KEY")
     )
@@ -128,83 +95,26 @@ def test_reminders_go_to_the_stand_in_for_the_mail_server(local, monkeypatch):
         shake_hands(certificate, hub.authority, "mail.example")
 
 
-def test_links_in_reminders_are_those_of_the_embedded_stack(tmp_path):
-    mail, residents = (HUB[name]["environment"] for name in ("worker-remind", "personal-space"))
+def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_path):
+    mail, residents = (SERVICES[name]["environment"] for name in ("worker-remind", "personal-space"))
     embedded = mailbox.prepare(tmp_path).environment(residents["PERSONAL_SPACE_URL"])
     assert set(embedded) - set(mail) == {"PERMIT_HUB_EMAIL_PASSWORD"}
     for setting in ("USER", "SECURITY", "SENDER", "SPACE_URL", "UNSUBSCRIBE_URL"):
         assert mail[f"PERMIT_HUB_EMAIL_{setting}"] == embedded[f"PERMIT_HUB_EMAIL_{setting}"]
 
 
-def test_the_health_check_of_a_queue_without_a_worker_fails(local, hub_environment):
-    environment = os.environ | hub_environment
-    command = [
-        sys.executable,
-        "-c",
-        "from ops.canary import check; raise SystemExit(check('jobs', seconds=0.2))",
-    ]
-    check = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def test_the_health_check_of_a_queue_without_a_worker_fails(image, hub_environment):
+    check = image("hub").run(
+        "-c", "from ops.canary import check; raise SystemExit(check('jobs', seconds=0.2))", **hub_environment
+    )
     assert check.returncode == 1
     assert "no worker answered on jobs" in check.stderr
     with redis.Redis.from_url(hub_environment["PERMIT_HUB_REDIS_URL"]) as client:
-        assert client.llen(f"{local.prefix}jobs") == 1
-
-
-def test_every_queue_has_one_service_with_a_health_check():
-    served = [queue for service in HUB.values() for queue in queues(service)]
-    lanes = [f"deliver.{name}" for name in PROVIDERS]
-    assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", "upkeep", *lanes])
-    for service in HUB.values():
-        if queues(service):
-            assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]
-
-
-def test_the_calendar_worker_runs_at_least_two_tasks_at_once():
-    (embedded,) = (at_once for _, served, at_once in WORKERS if "calendar" in served)
-    (option,) = (word for word in HUB["worker-calendar"]["command"] if word.startswith("--concurrency="))
-    assert int(option.removeprefix("--concurrency=")) >= embedded >= 2
-
-
-def test_every_secret_is_made_once_and_containers_can_read_it(tmp_path):
-    folder = tmp_path / "secrets"
-    make_secrets(folder)
-    first = {file.name: file.read_text() for file in folder.iterdir()}
-    make_secrets(folder)
-    assert {file.name: file.read_text() for file in folder.iterdir()} == first
-    assert {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()} <= set(first)
-    assert folder.stat().st_mode & 0o077 == 0
-
-
-def test_the_database_logs_no_values_in_either_shape():
-    options = dict(word[2:].split("=") for word in COMPOSE["services"]["postgres"]["command"] if word.startswith("-c"))
-    assert {
-        name: value for name, value in SERVER_SETTINGS.items() if name.startswith("log_m")
-    }.items() <= options.items()
-    assert options.items() <= SERVER_SETTINGS.items()
-
-
-def test_redis_keeps_no_commands_in_either_shape(redis_url):
-    words = COMPOSE["services"]["valkey"]["command"][2:]
-    options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        embedded = client.config_get("*")
-    quiet = {name: "-1" for name in embedded if name.startswith("commandlog-") and not name.endswith("max-len")}
-    assert len(quiet) == 3
-    for name, value in (quiet | {"hide-user-data-from-log": "yes", "appendonly": "yes"}).items():
-        assert embedded[name] == options[name] == value
-
-
-def test_the_image_holds_every_package_that_the_distribution_has():
-    copied = set(re.findall(r"^COPY (\S+) ", (PROJECT / "Dockerfile").read_text(), re.MULTILINE))
-    wheel = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert (
-        set(wheel["only-include"]) | {"upstream/client", "upstream/personal_space", "requirements/runtime.txt"}
-        == copied
-    )
+        assert client.llen(f"{hub_environment['PERMIT_HUB_REDIS_PREFIX']}jobs") == 1
 
 
 def shake_hands(certificate: Path, authority: Path | None, host: str) -> None:
-    """Connect a client to a server in this process.
+    """Connect a client to a server, both of them here.
 
     Raises:
         ssl.SSLCertVerificationError: the client does not trust the server.
@@ -221,7 +131,7 @@ def shake_hands(certificate: Path, authority: Path | None, host: str) -> None:
 
 
 def _leads_to(address: str) -> str:
-    """Return the address of a redirect, without following it."""
+    """Return where a page sends the browser, without going there."""
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.netloc, timeout=10)
     try:

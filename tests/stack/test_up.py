@@ -21,8 +21,8 @@ import pytest
 from permit_hub_client import Hub, Space
 
 from integrations.registry import ADAPTERS
+from ops import running
 from ops.canary import Canary
-from ops.embedded import running
 from tests.stack.conftest import own_folder
 
 PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "mailbox", "valkey")

@@ -10,7 +10,7 @@ from integrations.sandbox.listening import Addresses, serve
 from ops.commands.options import DEFAULT_DATA, AsJson, Data
 from ops.embedded.folders import UnusableFolderError, data_folder
 from ops.embedded.sandboxes import access
-from ops.shown.stack import print_sandboxes, print_sandboxes_as_json
+from ops.shown.stack.running import print_sandboxes, print_sandboxes_as_json
 from ops.shown.terminal import complain
 
 

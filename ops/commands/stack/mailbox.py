@@ -16,7 +16,7 @@ from ops.commands.options import DEFAULT_DATA, AsJson, Data
 from ops.embedded.mailbox import messages_below
 from ops.mailbox.reading import Head, body, head
 from ops.mailbox.store import Store, Stored
-from ops.shown.mailbox import document, document_in_full, print_list, print_one
+from ops.shown.stack.mailbox import document, document_in_full, print_list, print_one
 from ops.shown.terminal import complain, in_lines, print_json
 
 LISTED = 100

@@ -10,16 +10,16 @@ import typer
 from permit_hub_client import Hub, HubError
 from personal_space.stand_ins.accounts import Account
 
+from ops import running
 from ops.commands.options import DEFAULT_DATA, AsJson, Data
 from ops.demo.account import existing_permits
-from ops.embedded import running
 from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError
 from ops.embedded.signals import end_when_asked
 from ops.embedded.stack import Stack
 from ops.embedded.web_app import demo_account
-from ops.shown.stack import print_stack, stack_document
+from ops.shown.stack.running import print_stack, stack_document
 from ops.shown.terminal import complain, messages, print_json, say
 from worker.settings import settings
 
