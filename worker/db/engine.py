@@ -37,6 +37,7 @@ _CONNECTION = {
     "tcp_user_timeout": 10_000,  # ms
 }
 _SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+_RELAX = text("SET LOCAL synchronous_commit = off")
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: PostgreSQL asks to try again
 
 
@@ -76,7 +77,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
         try:
             with engine.begin() as connection:
                 if relaxed:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                    connection.execute(_RELAX)
                 return work(connection)
         except (IntegrityError, DataError) as error:
             unfit = UnfitRowError(sqlstate(error), constraint_of(error))

@@ -99,7 +99,7 @@ _SHARES = f"""
             WHERE s.provider = names.provider AND s.urgency = u.urgency AND s.confirmed_version < s.wanted_version
             ORDER BY s.due_at LIMIT :most
         ) waiting LEFT JOIN providers p USING (provider)
-        WHERE since < now() - CASE WHEN urgency = 0 THEN :consent_changes ELSE :shares END
+        WHERE since < now() - CASE WHEN urgency = 0 THEN CAST(:consent_changes AS interval) ELSE :shares END
     ) late GROUP BY kind, provider
 """
 _DEAD_LETTERS = f"""
@@ -107,7 +107,7 @@ _DEAD_LETTERS = f"""
     SELECT '{Kind.DEAD_LETTERS}', provider, count(*), min(since) FROM names CROSS JOIN LATERAL (
         SELECT coalesce(s.failing_since, s.failed_at) AS since FROM shares s
         WHERE s.provider = names.provider AND s.parked IS NOT NULL LIMIT :most
-    ) parked WHERE since < now() - :dead_letters GROUP BY provider
+    ) parked WHERE since < now() - CAST(:dead_letters AS interval) GROUP BY provider
 """
 # Since when, the first event tells that is not known to be published.
 _RESIDENTS = f"""
@@ -117,12 +117,12 @@ _RESIDENTS = f"""
     ) r JOIN LATERAL (
         SELECT recorded_at FROM events
         WHERE events.resident_id = r.resident_id AND sequence > r.published_version ORDER BY sequence LIMIT 1
-    ) e ON e.recorded_at < now() - :residents_unpublished
+    ) e ON e.recorded_at < now() - CAST(:residents_unpublished AS interval)
 """
 _PROVIDER_EVENTS = f"""
     SELECT '{Kind.PROVIDER_EVENTS}', provider, count(*), min(recorded_at) FROM (
         SELECT provider, recorded_at FROM provider_events WHERE NOT published ORDER BY provider, sequence LIMIT :most
-    ) e WHERE recorded_at < now() - :provider_events_unpublished GROUP BY provider
+    ) e WHERE recorded_at < now() - CAST(:provider_events_unpublished AS interval) GROUP BY provider
 """
 _DAYS = """
     SELECT '{kind}', NULL, count(*), CAST(CAST(min(day) AS date) + {counts} AS timestamp) AT TIME ZONE :zone FROM (
@@ -153,13 +153,13 @@ _PERMITS = _DAYS.format(
 )
 _RECONCILIATIONS = f"""
     SELECT '{Kind.RECONCILIATIONS}', provider, count(*), min(requested_at) FROM reconciliations
-    WHERE finished_at IS NULL AND requested_at < now() - :reconciliations GROUP BY provider
+    WHERE finished_at IS NULL AND requested_at < now() - CAST(:reconciliations AS interval) GROUP BY provider
 """
 # An attempt that fails makes it due later, too.
 _REMINDERS = f"""
     SELECT '{Kind.REMINDERS}', NULL, count(*), min(decided_at) FROM (
         SELECT decided_at FROM reminders WHERE state = 'due' ORDER BY due_at LIMIT :most
-    ) due WHERE decided_at < now() - :reminders
+    ) due WHERE decided_at < now() - CAST(:reminders AS interval)
 """
 _ALL = tuple(
     text(f"""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 # Another tick than the last, not a later one: a clock that was set back must not stand still for an hour.
 _BEGIN = text("""
     INSERT INTO ticks (task, seconds, tick, ticked_at)
-    VALUES (:task, :seconds, floor(extract(epoch FROM now()) / :seconds), now())
+    VALUES (:task, CAST(:seconds AS float), floor(extract(epoch FROM now()) / CAST(:seconds AS float)), now())
     ON CONFLICT (task) DO UPDATE
         SET seconds = excluded.seconds, tick = excluded.tick, ticked_at = excluded.ticked_at
         WHERE ticks.tick <> excluded.tick

@@ -64,6 +64,7 @@ _SHARE_NEXT = text("""
     )
     SELECT permit_id FROM slice ORDER BY permit_id DESC LIMIT 1
 """)
+_CLOCK = text("SELECT clock_timestamp()")
 _START = UUID(int=0)  # below every permit's id
 
 
@@ -78,7 +79,7 @@ class Known:
 
 def clock(db: Connection) -> datetime:
     """Return the database's time."""
-    now: datetime = db.execute(text("SELECT clock_timestamp()")).scalar_one()
+    now: datetime = db.execute(_CLOCK).scalar_one()
     return now
 
 

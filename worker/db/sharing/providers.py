@@ -64,7 +64,8 @@ _STORE = text("SELECT store FROM providers WHERE provider = :provider")
 _SET_STORE = text("""
     UPDATE providers SET store = :store, replaced_at = CASE WHEN store IS NOT NULL THEN now() END
     WHERE provider = :provider
-        AND (store IS NULL OR store <> :store AND (replaced_at IS NULL OR replaced_at < now() - :apart))
+        AND (store IS NULL OR store <> :store
+            AND (replaced_at IS NULL OR replaced_at < now() - CAST(:apart AS interval)))
     RETURNING replaced_at IS NOT NULL
 """)
 _APPEND = text("""
