@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import psycopg
-from sqlalchemy import Executable
+from sqlalchemy import ColumnElement, Executable
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import worker
@@ -57,6 +57,13 @@ def describe(connection: psycopg.Connection[Any], statement: Executable) -> list
         return [((told.fname(number) or b"").decode(), told.ftype(number)) for number in range(told.nfields)]
     finally:
         connection.execute("DEALLOCATE one", prepare=False)
+
+
+def oid(connection: psycopg.Connection[Any], column: ColumnElement[Any]) -> int:
+    """Return PostgreSQL's number of a column's type."""
+    row = connection.execute("SELECT to_regtype(%s)::oid", [column.type.compile(DIALECT)]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def hidden() -> list[str]:
