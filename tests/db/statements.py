@@ -106,7 +106,7 @@ def _is_statement(module: str, named: ast.expr) -> bool:
 
 
 def _within(name: str, value: object) -> Iterator[tuple[str, Executable]]:
-    if isinstance(value, Executable):
+    if isinstance(value, Executable) and not isinstance(value, ColumnElement):
         yield name, value
     elif isinstance(value, Mapping):
         for key, one in value.items():

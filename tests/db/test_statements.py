@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, TextualSelect, text
 
 from tests.db import statements
 from worker.db.sharing import shares
@@ -28,6 +28,17 @@ def test_every_statement_can_be_prepared_and_run_by_a_worker(as_worker):
         except psycopg.Error as error:
             refused[name] = str(error)
     assert refused == {}
+
+
+def test_every_text_that_returns_rows_names_their_columns_and_types(as_worker):
+    wrong = {}
+    for name, statement in statements.prepared().items():
+        if isinstance(statement, TextClause | TextualSelect):
+            said = statement.selected_columns if isinstance(statement, TextualSelect) else ()
+            expected = [(column.name, statements.oid(as_worker, column)) for column in said]
+            if (told := statements.describe(as_worker, statement)) != expected:
+                wrong[name] = told, expected
+    assert wrong == {}
 
 
 def test_a_renamed_column_is_found(database, as_worker):

@@ -4,13 +4,18 @@ from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
+
+from worker.db import tables
+from worker.db.given import among
 
 # What is over or late by a day; each is one index range.
 ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.end_applied AND t.last_day < :by"
 UNPAID = """
     permits p WHERE p.pending ->> 'pay_by' IS NOT NULL AND p.pending ->> 'pay_by' < CAST(CAST(:by AS date) AS text)
 """
+_PERMITS = tables.permits
+_TERMS = tables.terms
 # The order of days is what a catching-up after days of downtime goes by.
 _DUE = text(f"""
     SELECT resident_id FROM (
@@ -18,13 +23,14 @@ _DUE = text(f"""
         UNION ALL
         (SELECT p.resident_id, p.pending ->> 'pay_by' FROM {UNPAID} ORDER BY p.pending ->> 'pay_by' LIMIT :limit)
     ) due GROUP BY resident_id ORDER BY min(day), resident_id LIMIT :limit
-""")
-_NOTE = text("""
-    UPDATE terms SET end_applied = true FROM permits
-    WHERE permits.permit_id = terms.permit_id AND permits.resident_id = ANY(:resident_ids)
-        AND NOT terms.end_applied AND terms.last_day < :today
-    RETURNING terms.permit_id
-""")
+""").columns(_PERMITS.c.resident_id)
+_NOTE = (
+    _TERMS.update()
+    .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, among(_PERMITS.c.resident_id, "resident_ids"))
+    .where(~_TERMS.c.end_applied, _TERMS.c.last_day < bindparam("today"))
+    .values(end_applied=True)
+    .returning(_TERMS.c.permit_id)
+)
 
 
 def due_residents(db: Connection, today: date, limit: int) -> list[str]:

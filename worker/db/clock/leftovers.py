@@ -4,24 +4,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Interval, bindparam, cast, func, or_, select
 
-_NOTE = text("INSERT INTO leftovers (resident_id) VALUES (:resident_id)")
-_TAKE = text("""
-    UPDATE leftovers SET being_rewritten = true
-    WHERE NOT being_rewritten AND noted_at <= clock_timestamp() - CAST(:settle AS interval)
-    RETURNING resident_id
-""")
-_GIVE_BACK = text("UPDATE leftovers SET being_rewritten = false WHERE being_rewritten")
-_DELETE = text("DELETE FROM leftovers WHERE being_rewritten")
-_READ = text("""
-    SELECT redis_run_id, asked_at, problem,
-        asked_at IS NULL OR asked_at <= now() - interval '1 day' AS is_due
-    FROM file_rewrite
-""")
-_ASKED = text("UPDATE file_rewrite SET redis_run_id = :run_id, asked_at = now()")
-_ENDED = text("UPDATE file_rewrite SET redis_run_id = NULL, problem = :problem")
-_REFUSED = text("UPDATE file_rewrite SET redis_run_id = NULL, asked_at = now(), problem = :problem")
+from worker.db import tables
+
+_LEFTOVERS = tables.leftovers
+_REWRITE = tables.file_rewrite
+_NOTE = _LEFTOVERS.insert().inline().values(resident_id=bindparam("resident_id"))
+_TAKE = (
+    _LEFTOVERS.update()
+    .where(~_LEFTOVERS.c.being_rewritten)
+    .where(_LEFTOVERS.c.noted_at <= func.clock_timestamp() - cast(bindparam("settle"), Interval))
+    .values(being_rewritten=True)
+    .returning(_LEFTOVERS.c.resident_id)
+)
+_GIVE_BACK = _LEFTOVERS.update().where(_LEFTOVERS.c.being_rewritten).values(being_rewritten=False)
+_DELETE = _LEFTOVERS.delete().where(_LEFTOVERS.c.being_rewritten)
+_READ = select(
+    *_REWRITE.c["redis_run_id", "asked_at", "problem"],
+    or_(_REWRITE.c.asked_at.is_(None), _REWRITE.c.asked_at <= func.now() - cast(timedelta(days=1), Interval)).label(
+        "is_due"
+    ),
+)
+_ASKED = _REWRITE.update().values(redis_run_id=bindparam("run_id"), asked_at=func.now())
+_ENDED = _REWRITE.update().values(redis_run_id=None, problem=bindparam("problem"))
+_REFUSED = _ENDED.values(asked_at=func.now())
 
 
 class Problem(StrEnum):

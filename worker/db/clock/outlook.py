@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Text, column, text
 
 from integrations.channels.base import Occasion
+from worker.db import tables
 from worker.db.clock.ended import ENDED, UNPAID
 from worker.db.clock.retention import MAY_BE_HELD
 from worker.db.engine import snapshot
-from worker.db.reminders import ENDING, PAYABLE, parameters
+from worker.db.given import recordset
+from worker.db.reminders import ENDING, PAYABLE, WINDOW, parameters
 from worker.domain.outlook import Doing, Foretold, What
 from worker.domain.reminders import Window
 from worker.domain.retention import latest_due
@@ -60,12 +62,14 @@ _ENDING = f"""
     )) AS nearest
     FROM terms t {ENDING} AND t.last_day = ANY(:days)
 """
-_BEGINNING = """
-    JOIN jsonb_to_recordset(CAST(:expiry AS jsonb)) AS w (days_ahead smallint, first date, last date)
+_BEGINNING = f"""
+    JOIN {recordset("expiry", "w", WINDOW)}
         ON ending.day BETWEEN w.first AND w.last AND ending.nearest > w.days_ahead
 """
 _EXPIRY = f"SELECT permit_id, 'expiry_reminder', w.days_ahead, ending.day FROM ({_ENDING}) ending {_BEGINNING}"
 _PAYMENT = f"SELECT permit_id, 'payment_reminder', days_ahead, day FROM ({PAYABLE}) payable"
+_DOING = column("doing", Text)
+_REMINDERS = tables.reminders
 # Terms are counted before their reminders are told apart: a fifth of the rows.
 _COUNT = text(f"""
     SELECT doing, days_ahead, day, count(*) AS times
@@ -74,12 +78,12 @@ _COUNT = text(f"""
     UNION ALL
     SELECT 'expiry_reminder', w.days_ahead, ending.day, ending.times
     FROM (SELECT day, nearest, count(*) AS times FROM ({_ENDING}) ending GROUP BY day, nearest) ending {_BEGINNING}
-""")
+""").columns(_DOING, *_REMINDERS.c["days_ahead", "day"], column("times", BigInteger))
 _LIST = text(f"""
     SELECT permit_id, doing, days_ahead, day
     FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_FORGOTTEN} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
     ORDER BY array_position(CAST(:doings AS text[]), doing), days_ahead DESC, day, permit_id LIMIT :limit
-""")
+""").columns(_REMINDERS.c.permit_id, _DOING, *_REMINDERS.c["days_ahead", "day"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Integer, Uuid, bindparam, column, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from worker.db import tables
 
 LOOKED_AT = 2_000  # permits, in one statement
 
@@ -20,6 +23,8 @@ _REPLACED_PLATES = text("""
         ORDER BY replaced_at LIMIT :most FOR UPDATE SKIP LOCKED
     ) old WHERE a.permit_id = old.permit_id AND a.assigned_at = old.assigned_at
 """)
+_PERMITS = tables.permits
+_WALKS = tables.walks
 # As a value of each row, not a join, it is looked up by the index: a join may read all of the table.
 MAY_BE_HELD = """
     (SELECT true FROM shares s WHERE s.permit_id = p.permit_id
@@ -35,10 +40,12 @@ _NEXT = text(f"""
     )
     (SELECT permit_id, resident_id, over_on FROM due ORDER BY over_on, permit_id)
     UNION ALL (SELECT permit_id, NULL, over_on FROM looked ORDER BY over_on DESC, permit_id DESC LIMIT 1)
-""")
-_DUE = text("""
-    SELECT permit_id FROM permits WHERE resident_id = :resident_id AND over_on <= :by AND pending IS NULL
-""")
+""").columns(*_PERMITS.c["permit_id", "resident_id", "over_on"])
+_DUE = select(_PERMITS.c.permit_id).where(
+    _PERMITS.c.resident_id == bindparam("resident_id"),
+    _PERMITS.c.over_on <= bindparam("by"),
+    _PERMITS.c.pending.is_(None),
+)
 # A permit that is not forgotten has a plate; both are looked up as above.
 _NEXT_CONTACTS = text("""
     WITH looked AS MATERIALIZED (
@@ -55,15 +62,15 @@ _NEXT_CONTACTS = text("""
     (SELECT contact_at, resident_id, CAST(NULL AS bigint) AS looked FROM due ORDER BY contact_at, resident_id)
     UNION ALL (
         SELECT contact_at, resident_id, count(*) OVER () FROM looked ORDER BY contact_at DESC, resident_id DESC LIMIT 1)
-""")
-_POSITION = text("SELECT position FROM walks WHERE walk = :walk FOR UPDATE")
-_LOOK_ON = text("""
-    INSERT INTO walks (walk, position) VALUES (:walk, :position)
-    ON CONFLICT (walk) DO UPDATE SET position = excluded.position
-""")
+""").columns(*tables.residents.c["contact_at", "resident_id"], column("looked", BigInteger))
+_POSITION = select(_WALKS.c.position).where(_WALKS.c.walk == bindparam("walk")).with_for_update()
+_NEW_POSITION = insert(_WALKS).values(walk=bindparam("walk"), position=bindparam("position"))
+_LOOK_ON = _NEW_POSITION.on_conflict_do_update(
+    index_elements=[_WALKS.c.walk], set_={"position": _NEW_POSITION.excluded.position}
+)
 _PURGE_DISCLOSURES = text(
     "SELECT reached, purged FROM purge_disclosures(:before, :settle, CAST(:after AS uuid), :most)"
-)
+).columns(column("reached", Uuid), column("purged", Integer))
 
 
 class _Walk(StrEnum):
@@ -81,7 +88,7 @@ class Ledger(StrEnum):
     REMINDERS = "reminders"
 
 
-_PURGE = {ledger: text(f"SELECT purge_{ledger}(:before, :most)") for ledger in Ledger}
+_PURGE = {ledger: text(f"SELECT purge_{ledger}(:before, :most) AS purged").columns(purged=Integer) for ledger in Ledger}
 
 
 class Place(NamedTuple):

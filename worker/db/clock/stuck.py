@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Double, Text, column, text
 
 from worker.domain.retention import latest_due
 
@@ -161,11 +161,15 @@ _REMINDERS = f"""
         SELECT decided_at FROM reminders WHERE state = 'due' ORDER BY due_at LIMIT :most
     ) due WHERE decided_at < now() - CAST(:reminders AS interval)
 """
+_FOUND = (
+    *(column("kind", Text), column("provider", Text)),
+    *(column("count", BigInteger), column("oldest_seconds", Double)),
+)
 _ALL = tuple(
     text(f"""
-        SELECT kind, provider, count, extract(epoch FROM now() - since) AS seconds
+        SELECT kind, provider, count, CAST(extract(epoch FROM now() - since) AS float) AS oldest_seconds
         FROM ({looked}) AS found (kind, provider, count, since) WHERE count > 0 ORDER BY kind, provider
-    """)
+    """).columns(*_FOUND)
     for looked in (
         *(_SHARES, _DEAD_LETTERS, _RESIDENTS, _PROVIDER_EVENTS),
         *(_TERMS, _UNPAID, _REQUESTS, _PERMITS, _RECONCILIATIONS, _REMINDERS),
@@ -186,7 +190,7 @@ def find(db: Connection, asked: Asked) -> list[Stuck]:
         **{kind.value: patience for kind, patience in PATIENCE.items()},
     }
     found = [
-        Stuck(Kind(kind), provider, count, more=count >= MOST, oldest_seconds=float(seconds))
+        Stuck(Kind(kind), provider, count, more=count >= MOST, oldest_seconds=seconds)
         for look in _ALL
         for kind, provider, count, seconds in db.execute(look, given)
     ]

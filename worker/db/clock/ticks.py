@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Boolean, Connection, column, text
 
+from worker.db import tables
+
+_TICKS = tables.ticks
 # Another tick than the last, not a later one: a clock that was set back must not stand still for an hour.
 _BEGIN = text("""
     INSERT INTO ticks (task, seconds, tick, ticked_at)
@@ -13,10 +16,10 @@ _BEGIN = text("""
         SET seconds = excluded.seconds, tick = excluded.tick, ticked_at = excluded.ticked_at
         WHERE ticks.tick <> excluded.tick
     RETURNING task
-""")
+""").columns(_TICKS.c.task)
 _READ = text("""
     SELECT task, ticked_at, ticked_at < now() - make_interval(secs => 2 * seconds) AS missed FROM ticks ORDER BY task
-""")
+""").columns(*_TICKS.c["task", "ticked_at"], column("missed", Boolean))
 
 
 @dataclass(frozen=True, slots=True)

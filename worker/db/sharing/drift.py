@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Connection, column, func, select, text
 
+from worker.db import tables
+
+_SHARES = tables.shares
 _KNOWN = text("""
     SELECT reference, permit_id,
         lease_id IS NULL AND operation IS NULL AND (confirmed_at IS NULL OR confirmed_at < :asked_at) AS settled,
         confirmed_hash
     FROM shares WHERE provider = :provider AND reference = ANY(:references)
-""")
+""").columns(*_SHARES.c["reference", "permit_id"], column("settled", Boolean), _SHARES.c.confirmed_hash)
 _ADOPT = text("""
     WITH slice AS (
         DELETE FROM reconciled_copies WHERE reconciliation_id = :reconciliation_id AND reference IN (
@@ -25,7 +28,8 @@ _ADOPT = text("""
         ON CONFLICT (reference) DO NOTHING
     )
     SELECT count(*) FROM slice
-""")
+""").columns(count=BigInteger)
+_LAST = column("last", _SHARES.c.permit_id.type)
 _MISSING = text("""
     WITH slice AS (
         SELECT * FROM shares WHERE provider = :provider AND permit_id > :after
@@ -38,7 +42,7 @@ _MISSING = text("""
                 SELECT FROM reconciled_copies c
                 WHERE c.reconciliation_id = :reconciliation_id AND c.reference = slice.reference)
     ) AS missing
-""")
+""").columns(_LAST, column("missing", ARRAY(_SHARES.c.permit_id.type)))
 _CONFIRMED_SINCE = text("""
     WITH slice AS (
         SELECT * FROM shares WHERE provider = :provider AND permit_id > :after
@@ -49,7 +53,7 @@ _CONFIRMED_SINCE = text("""
         WHERE (confirmed_at >= :since AND confirmed_hash IS NOT NULL OR claimed_hash IS NOT NULL)
             AND (holds IS FALSE) = :removed
     ) AS found
-""")
+""").columns(_LAST, column("found", ARRAY(_SHARES.c.permit_id.type)))
 # As a value of each row, not a join, that a share exists is asked of the index: a join may read all of the table.
 _SHARE_NEXT = text("""
     WITH slice AS (
@@ -63,8 +67,8 @@ _SHARE_NEXT = text("""
         ON CONFLICT (permit_id, provider) DO NOTHING
     )
     SELECT permit_id FROM slice ORDER BY permit_id DESC LIMIT 1
-""")
-_CLOCK = text("SELECT clock_timestamp()")
+""").columns(_SHARES.c.permit_id)
+_CLOCK = select(func.clock_timestamp())
 _START = UUID(int=0)  # below every permit's id
 
 

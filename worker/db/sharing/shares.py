@@ -85,8 +85,8 @@ _OF_RESIDENTS = select(*_STORED).where(
     tables.permits.c.permit_id == tables.shares.c.permit_id, among(tables.permits.c.resident_id, "resident_ids")
 )
 # The order is what has the index used: to find any one row, the planner would read the whole table instead.
-_DUE_PROVIDERS = text("""
-    SELECT known.provider FROM unnest(CAST(:providers AS text[])) AS known (provider) WHERE EXISTS (
+_DUE_PROVIDERS = text(f"""
+    SELECT known.provider FROM {unnested("known", [tables.shares.c.provider])} WHERE EXISTS (
         SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
             SELECT FROM shares s
             WHERE s.provider = known.provider AND s.urgency = u.urgency AND s.due_at <= now()
@@ -148,7 +148,7 @@ def upsert(db: Connection, shares: Mapping[ShareKey, Share]) -> None:
 
 def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
     """Return the providers, of these, that have a share to claim."""
-    return list(db.execute(_DUE_PROVIDERS, {"providers": list(providers)}).scalars())
+    return list(db.execute(_DUE_PROVIDERS, {"provider": list(providers)}).scalars())
 
 
 def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, list[Any]]:
