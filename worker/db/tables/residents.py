@@ -33,6 +33,7 @@ residents = Table(
     moment("email_refused_at", nullable=True),  # for good, by whoever delivers
     Index("residents_unpublished", "resident_id", postgresql_where=text("published_version < version")),
     Index("contacts_by_age", "contact_at", "resident_id", postgresql_where=text("contact_at IS NOT NULL")),
+    postgresql_with={"fillfactor": 80},
 )
 
 consent_decisions = Table(

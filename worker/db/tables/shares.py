@@ -57,6 +57,7 @@ shares = Table(
         postgresql_where=text("confirmed_version < wanted_version"),
     ),
     Index("shares_parked", "provider", postgresql_where=text("parked IS NOT NULL")),
+    postgresql_with={"fillfactor": 70},
 )
 
 disclosures = Table(
