@@ -1,4 +1,4 @@
-"""What the hub knows of itself: the epoch of its published documents, and the Redis process it was started in."""
+"""The hub's own state: the epoch of its published documents, and the Redis process in which that began."""
 
 from dataclasses import asdict, dataclass, fields
 
@@ -13,7 +13,7 @@ class HubState:
 
     epoch: int
     redis_run_id: str | None
-    cleared_epoch: int  # in Redis, no documents are left but of this epoch, or younger
+    cleared_epoch: int  # Redis has no documents of an older epoch
 
 
 _COLUMNS = [tables.hub_state.c[field.name] for field in fields(HubState)]
@@ -22,7 +22,7 @@ _WRITE = tables.hub_state.update().values({column.name: bindparam(column.name) f
 
 
 def lock(db: Connection) -> HubState:
-    """Lock and return the hub's state: one process at a time decides on epochs."""
+    """Lock and return the hub's state, so that one process at a time decides on epochs."""
     row = db.execute(_READ).one()
     return HubState(*row)
 

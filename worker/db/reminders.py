@@ -26,9 +26,9 @@ _TERMS = tables.terms
 _DAY = _REMINDERS.c.day.type
 WINDOW = (*_REMINDERS.c["occasion", "days_ahead"], column("first", _DAY), column("last", _DAY))
 REACHED = "r.reminders <> 'none' AND r.name IS NOT NULL AND r.email IS NOT NULL AND r.email_refused_at IS NULL"
-# A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew. What was
-# dropped was told to nobody, and is taken up again where it matters after all. As a count it is looked up for each row,
-# never joined: the ledger holds those of years.
+# A reminder nearer to its day says more than this one, so a clock that was set back decides nothing again. A dropped
+# one was never sent, and is decided again if it matters after all. As a count it is looked up for each row, never
+# joined: the ledger holds years of reminders.
 _UNDECIDED = """
     0 = (
         SELECT count(*) FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
@@ -49,9 +49,9 @@ PAYABLE = f"""
     JOIN residents r USING (resident_id)
     WHERE {REACHED} AND {_UNDECIDED.format(day=_PAY_BY)}
 """
-# All of it goes by indexes. A planner that has not yet seen the ledger grow would read it whole, for each row.
+# All reads go by indexes. Without this, outdated statistics may have the planner read the whole ledger for each row.
 _BY_INDEXES = text("SET LOCAL enable_seqscan = off")
-# A term is looked at once for each offset, and anew when its resident's wishes or address have changed.
+# A term is looked at once for each offset, and again when its resident's choice or address has changed.
 _LOOK = text("""
     WITH due AS (
         SELECT permit_id, first_day FROM terms
@@ -137,7 +137,7 @@ _NOTE_CHANNEL = _NEW.on_conflict_do_update(
 
 @dataclass(frozen=True, slots=True)
 class ClaimedReminder:
-    """A reminder under a lease; `failures` and `maybe_sent` count its attempts, this one among the maybe_sent."""
+    """A reminder under a lease; `failures` and `maybe_sent` count its attempts, `maybe_sent` also this one."""
 
     reminder: Reminder
     resident_id: str
@@ -147,7 +147,7 @@ class ClaimedReminder:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a claimed reminder; one that is still due is so after a while."""
+    """The end of a claimed reminder's attempt; one that is still due is due again after `wait`."""
 
     reminder_id: UUID
     state: State
@@ -164,7 +164,7 @@ class Settled:
 
 
 def decide(db: Connection, windows: Sequence[Window], limit: int) -> tuple[int, bool]:
-    """Decide which reminders matter now that were not decided before, of so many terms and as many unpaid permits.
+    """Decide on the reminders that matter now, for at most `limit` terms and as many unpaid permits.
 
     Returns how many were decided, and whether there may be more.
     """
@@ -173,14 +173,14 @@ def decide(db: Connection, windows: Sequence[Window], limit: int) -> tuple[int, 
     for one in windows:
         if one.occasion is Occasion.EXPIRY:
             looked += _look(db, one, limit - len(looked))
-    # In a later statement: who changes their address now waits for this, or is seen by it.
+    # In a later statement: a resident who changes their address now waits for this, or is seen by it.
     expiry = len(db.execute(_DECIDE_EXPIRY, {"looked": json.dumps(looked)}).all()) if looked else 0
     payment = len(db.execute(_DECIDE_PAYMENT, {**parameters(windows), "limit": limit}).all())
     return expiry + payment, len(looked) == limit or payment == limit
 
 
 def parameters(windows: Iterable[Window]) -> dict[str, str]:
-    """Return windows as statements are given them, by occasion."""
+    """Return windows as parameters of statements, by occasion."""
     found: dict[str, list[dict[str, object]]] = {occasion.value: [] for occasion in Occasion}
     for one in windows:
         days = {"first": one.first.isoformat(), "last": one.last.isoformat()}
@@ -189,19 +189,19 @@ def parameters(windows: Iterable[Window]) -> dict[str, str]:
 
 
 def claim(db: Connection, lease_id: UUID, channel: str, limit: int) -> list[ClaimedReminder]:
-    """Lease due reminders of residents who want this channel, or none by now; the longest due first."""
+    """Lease due reminders of residents who chose this channel, or none since; the longest due first."""
     given = {"lease_id": lease_id, "limit": limit, "seconds": LEASE_SECONDS, "channel": channel}
     return [_claimed(row) for row in db.execute(_CLAIM, given)]
 
 
 def contacts(db: Connection, resident_ids: Collection[str]) -> dict[str, Contact]:
-    """Read how residents are reached now."""
+    """Read residents' current contacts."""
     rows = db.execute(_CONTACTS, {"resident_ids": list(resident_ids)})
     return {row.resident_id: _contact(row) for row in rows}
 
 
 def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
-    """Record what became of reminders, those whose lease still holds."""
+    """Record the end of attempts whose lease still holds."""
     rows = [
         {
             "reminder_id": str(one.reminder_id),
@@ -217,29 +217,29 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
 
 
 def try_again(db: Connection, resident_id: str) -> None:
-    """Look anew at what a resident who can be reached is to be reminded of, also what an address did not take."""
+    """Decide on a resident's reminders again, and make those due that an address refused."""
     db.execute(_TRY_AGAIN, {"resident_id": resident_id})
     db.execute(_LOOK_ANEW_OF, {"resident_id": resident_id})
 
 
 def look_anew(db: Connection, permit_ids: Collection[UUID]) -> None:
-    """Look anew at what is to be reminded of about permits."""
+    """Decide on the reminders of permits again."""
     db.execute(_LOOK_ANEW, {"permit_ids": list(permit_ids)})
 
 
 def resident_of(db: Connection, token: UUID) -> str | None:
-    """Return who was sent the reminder with this token."""
+    """Return the resident of the reminder with this token."""
     resident_id: str | None = db.execute(_RESIDENT_OF, {"token": token}).scalar()
     return resident_id
 
 
 def due_channels(db: Connection, channels: Collection[str]) -> list[str]:
-    """Return those of the channels through which something is to be sent now."""
+    """Return those of the channels with a reminder to send now."""
     return list(db.execute(_DUE_CHANNELS, {"channel": list(channels)}).scalars())
 
 
 def note_channel(db: Connection, channel: str, problem: str | None) -> None:
-    """Note why nothing can be sent through a channel, for `status`; None: nothing is wrong."""
+    """Note, for `status`, why a channel cannot send; None: it can."""
     db.execute(_NOTE_CHANNEL, {"channel": channel, "problem": problem})
 
 

@@ -1,4 +1,4 @@
-"""How far the hub is behind, for an operator to look at; nothing here locks or writes."""
+"""The hub's backlog, for operators; nothing here locks or writes."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -65,10 +65,10 @@ _WHOLE = select(
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """One provider's shares that wait: by urgency, how long the oldest has been due, and what holds them up.
+    """One provider's waiting shares: counts by urgency, the age of the oldest, and what holds them up.
 
-    `drift` is of its last reconciliation: how many copies were not as they should be. The latest one
-    may be under way, or have failed with a code.
+    `drift` counts the wrong copies that the last finished reconciliation found. The latest one may be under way, or
+    have failed with a code.
     """
 
     provider: str
@@ -93,7 +93,7 @@ class ProviderStatus:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """One channel's reminders: how many are due, since when, how many of a month nobody got, what holds them back."""
+    """One channel's reminders: due, the age of the oldest, undelivered within 30 days, and what holds them up."""
 
     channel: str
     due: int
@@ -104,19 +104,19 @@ class ChannelStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the database knows of the hub's backlog."""
+    """The hub's backlog, as the database has it."""
 
     providers: tuple[ProviderStatus, ...]
     dead_letters: tuple[Group, ...]
     channels: tuple[ChannelStatus, ...]
-    clock: tuple[Tick, ...]  # of what the clock starts again and again
+    clock: tuple[Tick, ...]  # of recurring tasks
     file_rewrite: FileRewrite
     unpublished_residents: int
     epoch: int
 
 
 def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ()) -> Status:
-    """Read the backlog of these providers, and of any other that has one, and of these channels."""
+    """Read the backlog of these providers and channels, and of any other provider that has one."""
     pending = {row.provider: row for row in db.execute(_PENDING)}
     groups = dead_letters.groups(db, Choice())
     parked = Counter[str]()

@@ -1,4 +1,4 @@
-"""What the calendar has brought about and nobody has acted on yet."""
+"""Ended terms and late payments that the hub has not acted on yet."""
 
 from collections.abc import Collection
 from datetime import date
@@ -9,14 +9,14 @@ from sqlalchemy import Connection, bindparam, text
 from worker.db import tables
 from worker.db.given import among
 
-# What is over or late by a day; each is one index range.
+# Terms that ended, and payments that are late, before a day; each is one index range.
 ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.end_applied AND t.last_day < :by"
 UNPAID = """
     permits p WHERE p.pending ->> 'pay_by' IS NOT NULL AND p.pending ->> 'pay_by' < CAST(CAST(:by AS date) AS text)
 """
 _PERMITS = tables.permits
 _TERMS = tables.terms
-# The order of days is what a catching-up after days of downtime goes by.
+# After days of downtime the earliest day comes first.
 _DUE = text(f"""
     SELECT resident_id FROM (
         (SELECT p.resident_id, CAST(t.last_day AS text) AS day FROM {ENDED} ORDER BY t.last_day LIMIT :limit)
@@ -34,10 +34,10 @@ _NOTE = (
 
 
 def due_residents(db: Connection, today: date, limit: int) -> list[str]:
-    """Return residents with a term that is over or something unpaid that is late, the earliest day first."""
+    """Return residents with an ended term or a late payment, the earliest day first."""
     return list(db.execute(_DUE, {"by": today, "limit": limit}).scalars())
 
 
 def mark_applied(db: Connection, resident_ids: Collection[str], today: date) -> set[UUID]:
-    """Note that residents' terms that are over were acted on; return the permits of those that were not before."""
+    """Mark the end of residents' past terms as applied; return the permits for which that is new."""
     return set(db.execute(_NOTE, {"resident_ids": list(resident_ids), "today": today}).scalars())

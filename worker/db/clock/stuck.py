@@ -1,6 +1,6 @@
-"""What waits longer than it should: of each kind how many, and since when.
+"""What waits longer than it should: how much of each kind, and since when.
 
-Each kind is the head of an index, so that a look costs the same whatever the hub holds. A bounded number is counted.
+Each kind is the head of an index, so a look costs the same however much the hub holds. Counts are bounded.
 """
 
 from collections.abc import Collection
@@ -18,11 +18,11 @@ _DAY = timedelta(days=1)
 
 
 class Kind(StrEnum):
-    """What is found to be stuck."""
+    """A kind of work that can be stuck."""
 
-    CONSENT = "consent_changes"  # urgency 0: what was withdrawn may still be held
+    CONSENT = "consent_changes"  # urgency 0: a provider may still hold withdrawn data
     SHARES = "shares"
-    HELD_BACK = "shares_held_back"  # their lane is paused, lacks a setting, or is none of this installation
+    HELD_BACK = "shares_held_back"  # their lane is paused, lacks a setting, or is not part of this installation
     DEAD_LETTERS = "dead_letters"
     RESIDENTS = "residents_unpublished"
     PROVIDER_EVENTS = "provider_events_unpublished"
@@ -43,7 +43,7 @@ PATIENCE = {
     Kind.PROVIDER_EVENTS: timedelta(minutes=1),
     Kind.TERMS: _DAY,
     Kind.UNPAID: _DAY,
-    Kind.REQUESTS: 30 * _DAY,  # it is never given up by itself, and never forgotten
+    Kind.REQUESTS: 30 * _DAY,  # it is never given up or anonymised by the hub
     Kind.PERMITS: _DAY,
     Kind.RECONCILIATIONS: _DAY,
     Kind.REMINDERS: _DAY,
@@ -53,7 +53,7 @@ PATIENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """How much of a kind, of one provider where it is about one, waits too long; `more`: so many were counted."""
+    """How much of a kind waits too long, at one provider if any; `more`: counting stopped at `MOST`."""
 
     kind: Kind
     provider: str | None
@@ -64,7 +64,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a look goes by: the providers of this installation, the civil day, and how long permits are kept."""
+    """What a look needs: this installation's providers, the civil day, and how long permits are kept."""
 
     providers: Collection[str]
     today: date
@@ -72,8 +72,8 @@ class Asked:
     permits_kept_months: int
 
 
-# A failed attempt makes a share due later and later: it waits since the first one. Providers are found by leaps in
-# the index, as those that have left the settings are looked for, too.
+# A failed attempt moves `due_at`, so a share waits since its first failure. Providers are found by leaps in the
+# index: also those that are no longer in the settings.
 _LEAP = "(SELECT provider FROM shares WHERE {} ORDER BY provider LIMIT 1)"
 _NAMES = """
     WITH RECURSIVE names (provider) AS (
@@ -109,7 +109,7 @@ _DEAD_LETTERS = f"""
         WHERE s.provider = names.provider AND s.parked IS NOT NULL LIMIT :most
     ) parked WHERE since < now() - CAST(:dead_letters AS interval) GROUP BY provider
 """
-# Since when, the first event tells that is not known to be published.
+# A resident waits since the first event that may be unpublished.
 _RESIDENTS = f"""
     SELECT '{Kind.RESIDENTS}', NULL, count(*), min(e.recorded_at) FROM (
         SELECT resident_id, published_version FROM residents WHERE published_version < version
@@ -155,7 +155,7 @@ _RECONCILIATIONS = f"""
     SELECT '{Kind.RECONCILIATIONS}', provider, count(*), min(requested_at) FROM reconciliations
     WHERE finished_at IS NULL AND requested_at < now() - CAST(:reconciliations AS interval) GROUP BY provider
 """
-# An attempt that fails makes it due later, too.
+# A failed attempt moves `due_at` here, too.
 _REMINDERS = f"""
     SELECT '{Kind.REMINDERS}', NULL, count(*), min(decided_at) FROM (
         SELECT decided_at FROM reminders WHERE state = 'due' ORDER BY due_at LIMIT :most
@@ -178,7 +178,7 @@ _ALL = tuple(
 
 
 def find(db: Connection, asked: Asked) -> list[Stuck]:
-    """Return what waits too long, in the order of `Kind`; it locks nothing and writes nothing."""
+    """Return what waits too long, in the order of `Kind`; locks and writes nothing."""
     given: dict[str, object] = {
         "providers": list(asked.providers),
         "most": MOST,

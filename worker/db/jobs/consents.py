@@ -41,7 +41,7 @@ Truth = Mapping[UUID, tuple[Permit, ConsentDecision | None]]
 
 
 def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
-    """Read, by resident and in order, the decisions in effect, each with the providers that it still decides on."""
+    """Read residents' decisions in effect, in order, each with the providers that it still decides on."""
     ledgers: dict[str, list[ConsentDecision]] = {resident_id: [] for resident_id in resident_ids}
     for row in db.execute(_IN_EFFECT, {"resident_ids": list(resident_ids)}):
         ledgers[row.resident_id].append(_decision(row.version, row.choice, row.providers, row.recorded_at))
@@ -56,7 +56,7 @@ def latest_refusal(db: Connection, resident_id: str, providers: Collection[str])
 
 
 def truth(db: Connection, provider: str, permit_ids: Collection[UUID]) -> Truth:
-    """Read permits, each with its resident's latest decision that names a provider; none whose plate was erased."""
+    """Read permits, each with the resident's latest decision that names a provider; erased ones are left out."""
     rows = db.execute(_TRUTH, {"permit_ids": list(permit_ids), "provider": provider})
     return {
         row.permit_id: (
@@ -80,7 +80,7 @@ def append(
     job_id: UUID,
     decided_at: datetime,
 ) -> ConsentDecision:
-    """Write one decision; the time of record is the database's."""
+    """Append one decision; the database sets `recorded_at`."""
     recorded_at = db.execute(
         _APPEND,
         {

@@ -1,4 +1,4 @@
-"""Everything that is held about a resident, as one JSON document."""
+"""All data about a resident, as one JSON document."""
 
 import json
 

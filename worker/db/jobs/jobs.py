@@ -1,4 +1,4 @@
-"""Jobs and what became of them, written together with what they led to."""
+"""Jobs and their receipts, written in the transaction of their changes."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -35,13 +35,13 @@ class KnownJob:
 
 
 def find(db: Connection, job_id: UUID) -> KnownJob | None:
-    """Return a job that is recorded already; None where there is none of this id."""
+    """Return the recorded job with this id, or None."""
     row = db.execute(_FIND, {"job_id": job_id}).one_or_none()
     return None if row is None else KnownJob(row.digest, Receipt.model_validate_json(row.receipt))
 
 
 def insert(db: Connection, receipt: Receipt, *, digest: bytes, source: str | None, resident_id: str | None) -> bool:
-    """Record a job with its receipt; return False when the id was taken meanwhile."""
+    """Record a job with its receipt; return whether its id was free."""
     inserted = db.execute(
         _INSERT,
         {
@@ -69,7 +69,7 @@ def refuse_message(
     kind: str | None = None,
     queue: str | None = None,
 ) -> None:
-    """Record a message that is no job, or that names another job's id; `size` is in bytes."""
+    """Record a message that is no valid job, or that reuses another job's id; `size` is in bytes."""
     db.execute(
         _REFUSE_MESSAGE,
         {

@@ -17,6 +17,6 @@ _INSERT = (
 
 
 def insert(db: Connection, reference: str, permit_id: UUID, amount_cents: int) -> bool:
-    """Record a payment; return False when its reference is known already."""
+    """Record a payment; return whether its reference is new."""
     parameters = {"payment_reference": reference, "permit_id": permit_id, "amount_cents": amount_cents}
     return db.execute(_INSERT, parameters).one_or_none() is not None

@@ -24,7 +24,7 @@ _PLATE = [tables.plate_assignments.c[name] for name in ("raw", "normalised", "co
 _DAYS = ARRAY(tables.terms.c.first_day.type)
 _OF_TERMS = "ARRAY(SELECT t.{} FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day)"
 
-# A permit `p` with its current plate and its terms: what to select, what it is then called, and from where.
+# A permit `p` with its current plate and its terms: the select list, its columns, and the FROM item.
 COLUMNS = f"""
     {names(_READ, "p")}, {names(_PLATE, "a")},
     {_OF_TERMS.format("first_day")} AS first_days, {_OF_TERMS.format("last_day")} AS last_days
@@ -62,7 +62,7 @@ _DELETE = _PERMITS.delete().where(among(_PERMITS.c.permit_id, "permit_ids"))
 
 
 def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[Permit]]:
-    """Read residents' permits, the latest request first; none whose plate was erased."""
+    """Read residents' permits, the latest request first; erased ones are left out."""
     permits: dict[str, list[Permit]] = {resident_id: [] for resident_id in resident_ids}
     for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
         permits[row.resident_id].append(read(row))
@@ -70,18 +70,18 @@ def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, lis
 
 
 def insert(db: Connection, permits: Iterable[Permit], today: date) -> set[UUID]:
-    """Write new permits, without terms; return those whose id was free."""
+    """Insert permits without their terms; return those whose id was free."""
     rows = [_values(permit, last_known_day(permit, today)) for permit in permits]
     return set(db.execute(_INSERT, {"permits": json.dumps(rows)}).scalars())
 
 
 def update(db: Connection, permits: Iterable[Permit], today: date) -> None:
-    """Write permits as they have become today, without terms."""
+    """Update permits, without their terms."""
     db.execute(_UPDATE, {"permits": json.dumps([_values(permit, today) for permit in permits])})
 
 
 def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date) -> None:
-    """Write new terms; of those that are over already nobody is to be told that they end."""
+    """Insert terms; the end of those that are already over counts as applied."""
     rows = [
         {"permit_id": str(permit_id), "first_day": str(term.first_day), "last_day": str(term.last_day)}
         for permit_id, term in terms
@@ -91,17 +91,17 @@ def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date
 
 
 def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
-    """Take back permits inserted in this transaction."""
+    """Delete permits that this transaction inserted."""
     db.execute(_DELETE, {"permit_ids": list(permit_ids)})
 
 
 def erase(db: Connection, resident_id: str) -> None:
-    """Delete what is personal in a resident's permits; their plates are forgotten apart."""
+    """Delete the personal data in a resident's permits; `plates.delete` deletes their plates."""
     db.execute(_ERASE, {"of": resident_id})
 
 
 def anonymise(db: Connection, permit_ids: Iterable[UUID]) -> None:
-    """Delete what is personal in some permits; their plates are forgotten apart."""
+    """Delete the personal data in permits; `plates.delete` deletes their plates."""
     db.execute(_ANONYMISE, {"permit_ids": list(permit_ids)})
 
 

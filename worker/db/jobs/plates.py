@@ -53,7 +53,7 @@ _DELETE = _PLATES.delete().where(among(_PLATES.c.permit_id, "permit_ids"))
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A plate given to a permit: reserved until a moment, without end (None), or not reserved at all."""
+    """A plate for a permit: reserved until a moment, without end (None), or not reserved."""
 
     permit_id: UUID
     plate: Plate
@@ -63,7 +63,7 @@ class Assignment:
 
 
 def assign(db: Connection, assignments: Iterable[Assignment]) -> set[UUID]:
-    """Give plates to permits from now on; return the permits for which the plate was free."""
+    """Assign plates to permits from now on; return the permits whose plate was free."""
     rows = [
         {
             "permit_id": str(a.permit_id),
@@ -94,11 +94,11 @@ def release(db: Connection, permit_id: UUID) -> None:
 
 
 def replace(db: Connection, permit_id: UUID) -> None:
-    """End a permit's reservation now, and note of the plate that another takes its place."""
+    """End a permit's reservation now, and mark its plate as replaced."""
     release(db, permit_id)
     db.execute(_REPLACE, {"of": permit_id})
 
 
 def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
-    """Delete every plate that these permits ever had."""
+    """Delete all plates of permits, also the replaced ones."""
     db.execute(_DELETE, {"permit_ids": list(permit_ids)})

@@ -56,5 +56,5 @@ def find(db: Connection, permit_id: UUID) -> Request | None:
 
 
 def named(db: Connection, first: UUID, last: UUID) -> list[tuple[UUID, Status]]:
-    """Return permits, whatever their status, whose ids lie between these two, both included; two at most."""
+    """Return at most two permits of any status whose ids lie between these two, both included."""
     return [(row.permit_id, Status(row.status)) for row in db.execute(_NAMED, {"first": first, "last": last})]

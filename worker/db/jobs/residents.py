@@ -99,7 +99,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How far a resident's affairs have come, and how far that is known to be published."""
+    """A resident's version, and the version up to which events are known to be published."""
 
     resident_id: str
     version: int
@@ -115,13 +115,13 @@ def lock(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
 
 
 def lock_free(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
-    """Lock those residents whom nobody else has locked, without waiting."""
+    """Lock those residents whose row is free, without waiting."""
     rows = db.execute(_LOCK_FREE, {"resident_ids": list(resident_ids)})
     return {row.resident_id: _resident(row) for row in rows}
 
 
 def create(db: Connection, resident_ids: Collection[str]) -> None:
-    """Make residents known, those who are not."""
+    """Insert a row for each resident who has none."""
     db.execute(_CREATE, {"resident_id": list(resident_ids)})
 
 
@@ -132,35 +132,35 @@ def read_many(db: Connection, resident_ids: Collection[str]) -> list[Published]:
 
 
 def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> Reminders:
-    """Set how a resident is addressed and reached; another address than before may be reached."""
+    """Set a resident's name, address and language; a new address is no longer marked as refused."""
     contact = {"of": resident_id, "name": name, "email": email, "language": language}
     return _reminders(db.execute(_UPDATE_CONTACT, contact).one())
 
 
 def choose_reminders(db: Connection, resident_id: str, channel: ReminderChannel) -> Reminders:
-    """Set how a resident is reminded; whoever chooses e-mail has the address tried again."""
+    """Set how a resident is reminded; choosing e-mail has the address tried again."""
     return _reminders(db.execute(_CHOOSE_REMINDERS, {"of": resident_id, "channel": channel.value}).one())
 
 
 def refuse_email(db: Connection, resident_id: str, email: str) -> Reminders | None:
-    """Note that a resident's address takes nothing; None where it is another by now, or that is known."""
+    """Mark a resident's address as refused; return None if it has changed or is marked already."""
     row = db.execute(_REFUSE_EMAIL, {"of": resident_id, "address": email}).first()
     return None if row is None else _reminders(row)
 
 
 def erase(db: Connection, resident_id: str) -> Reminders:
-    """Delete what is personal in a resident's row; the row and its opaque id stay, for the ledgers."""
+    """Delete a resident's personal data; the row and its opaque id stay for the ledgers."""
     return _reminders(db.execute(_ERASE, {"of": resident_id}).one())
 
 
 def delete_contact(db: Connection, resident_id: str, before: datetime) -> Reminders | None:
-    """Delete how a resident is addressed and reached, until it is told again; None where it was told since a moment."""
+    """Delete a resident's name, address and language; None if they were updated after `before`."""
     row = db.execute(_DELETE_CONTACT, {"of": resident_id, "before": before}).first()
     return None if row is None else _reminders(row)
 
 
 def unpublished(db: Connection, limit: int) -> dict[str, int]:
-    """Return residents whose events are not known to be published, with their version."""
+    """Return residents with events that may be unpublished, and their version."""
     return {row.resident_id: row.version for row in db.execute(_UNPUBLISHED, {"limit": limit})}
 
 

@@ -1,4 +1,4 @@
-"""The outbox: what happened to a resident's affairs, in order, without a gap."""
+"""The outbox: a resident's events, in order, without a gap."""
 
 import json
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ class NewEvent:
 
 
 def append(db: Connection, events: Iterable[NewEvent]) -> list[Event]:
-    """Write events and move their residents' version along; the residents are locked."""
+    """Append events and set their residents' version; the residents are locked."""
     rows = [
         {
             "resident_id": event.resident_id,

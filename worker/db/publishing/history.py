@@ -1,4 +1,4 @@
-"""What was written about one resident while it happened, for their history."""
+"""One resident's past, for their history."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ _DISCLOSED = text(f"""
 
 
 def read(db: Connection, resident_id: str) -> Past:
-    """Read everything in a handful of statements, each by an index; they are to be of one snapshot."""
+    """Read the past in five statements, each by an index; the transaction is a snapshot."""
     resident = {"resident_id": resident_id}
     return Past(
         plates=_by_permit((row.permit_id, _plate_since(row)) for row in db.execute(_PLATES, resident)),

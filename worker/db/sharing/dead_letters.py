@@ -1,6 +1,6 @@
-"""Dead letters: shares that a provider refused for good; the truth wants otherwise.
+"""Dead letters: shares that a provider refused for good.
 
-It is to hold nothing of them, but for one that needs no consent: that keeps what it holds of the same person and plate.
+The provider is to hold nothing of them. One that needs no consent keeps its copies of the same person and plate.
 """
 
 from dataclasses import asdict, dataclass
@@ -67,7 +67,7 @@ _HISTORY = (
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which dead letters: of a provider, with a code, whose last failure lies in a span of time, of one permit."""
+    """Which dead letters: by provider, code, span of the last failure, permit."""
 
     provider: str | None = None
     code: str | None = None
@@ -78,7 +78,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A share that a provider refused; it may hold what it had before: while `removing`, or as that is `kept`."""
+    """A share that a provider refused; it may hold an earlier copy while `removing`, or because that is `kept`."""
 
     permit_id: UUID
     provider: str
@@ -102,7 +102,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request about a permit to a provider, and how it ended, as far as is known."""
+    """One request about a permit to a provider, and its outcome if known."""
 
     sent_at: datetime
     removal: bool
@@ -123,7 +123,7 @@ def groups(db: Connection, choice: Choice) -> list[Group]:
 
 
 def discard(db: Connection, choice: Choice, limit: int) -> int:
-    """Take some dead letters off the list whose provider has confirmed to hold nothing; return how many."""
+    """Discard dead letters whose provider has confirmed that it holds nothing; return how many."""
     return db.execute(_DISCARD, asdict(choice) | {"limit": limit}).rowcount
 
 

@@ -1,6 +1,6 @@
-"""The log of disclosures: what was about to be sent, written before it was, and how it ended.
+"""The log of disclosures: each request before it is sent, and its outcome.
 
-Written in one statement with the shares that they are about (`worker.db.sharing.shares`).
+They are written in one statement with their shares (`worker.db.sharing.shares`).
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Disclosure:
 
 
 class Ending(NamedTuple):
-    """How a disclosure ended; `code` says why it was not confirmed."""
+    """The outcome of a disclosure; `code` says why it was not confirmed."""
 
     disclosure_id: UUID
     outcome: RequestOutcome

@@ -96,7 +96,7 @@ _PUBLISHED = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """What a lane may do at this moment."""
+    """The current state of a lane."""
 
     breaker: BreakerState = BreakerState.CLOSED
     probe_due: bool = False
@@ -117,17 +117,17 @@ def open_breaker(db: Connection, provider: str, wait: timedelta) -> bool:
 
 
 def begin_probe(db: Connection, provider: str, lasts: timedelta) -> bool:
-    """Take the right to probe, unless another process has it; it is given up after `lasts` if nothing is heard."""
+    """Take the right to probe for `lasts`; return whether it was free."""
     return db.execute(_PROBE, {"name": provider, "wait": lasts}).rowcount == 1
 
 
 def fail_probe(db: Connection, provider: str, wait: timedelta) -> None:
-    """Note that a probe was in vain; the next is due after `wait`."""
+    """Note that a probe has failed; the next is due after `wait`."""
     db.execute(_FAIL_PROBE, {"name": provider, "wait": wait})
 
 
 def close_breaker(db: Connection, provider: str) -> bool:
-    """Close a breaker; what it held back is to be released from now on."""
+    """Close a breaker; what it held back is released from now on."""
     closed = db.execute(_CLOSE, {"name": provider}).rowcount == 1
     if closed:
         append(db, provider, ProviderEventType.BREAKER_CLOSED)
@@ -135,7 +135,7 @@ def close_breaker(db: Connection, provider: str) -> bool:
 
 
 def release(db: Connection, provider: str, limit: int) -> bool:
-    """Make due some of what a breaker held back before it closed; return whether there may be more."""
+    """Make due some shares that a breaker held back; return whether there may be more."""
     more = db.execute(_RELEASE, {"name": provider, "limit": limit}).rowcount == limit
     if not more:
         db.execute(_RELEASED, {"name": provider})
@@ -143,7 +143,7 @@ def release(db: Connection, provider: str, limit: int) -> bool:
 
 
 def releasing(db: Connection) -> list[str]:
-    """Return the providers of which not all is due yet that their breakers held back."""
+    """Return the providers with shares still to be released by their breakers."""
     return list(db.execute(_RELEASING).scalars())
 
 
@@ -171,16 +171,16 @@ def resume(db: Connection, provider: str) -> bool:
 
 
 def note_configuration(db: Connection, provider: str, problem: str | None) -> None:
-    """Note what is wrong with a provider's settings; None: nothing."""
+    """Note the problem with a provider's settings; None: there is none."""
     db.execute(_ENSURE, {"name": provider})
     if db.execute(_CONFIGURE, {"name": provider, "problem": problem}).rowcount == 1:
         append(db, provider, ProviderEventType.UNCONFIGURED if problem else ProviderEventType.CONFIGURED)
 
 
 def note_store(db: Connection, provider: str, store: str) -> bool | None:
-    """Note the store of a provider's copies; return whether it replaces another, which is told as an event.
+    """Note the store of a provider's copies; return whether it replaces another, which also appends an event.
 
-    Returns None when nothing was noted: it is known, or another replacement was told less than `REPLACED_APART` ago.
+    Returns None if nothing was noted: it is known, or another replaced it less than `REPLACED_APART` ago.
     """
     db.execute(_ENSURE, {"name": provider})
     parameters = {"name": provider, "store": store, "apart": REPLACED_APART}
@@ -197,13 +197,13 @@ def store(db: Connection, provider: str) -> str | None:
 
 
 def note(db: Connection, provider: str, event: ProviderEventType) -> None:
-    """Write an event that stands for itself."""
+    """Append an event about a provider."""
     db.execute(_ENSURE, {"name": provider})
     append(db, provider, event)
 
 
 def append(db: Connection, provider: str, event: ProviderEventType) -> None:
-    """Write an event; the provider has a row."""
+    """Append an event about a provider that has a row."""
     db.execute(_APPEND, {"name": provider, "type": event.value})
 
 

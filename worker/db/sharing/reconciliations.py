@@ -15,7 +15,7 @@ from worker.db.given import unnested
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """One comparison of what a provider lists with what it confirmed."""
+    """One comparison of a provider's list with what it confirmed."""
 
     reconciliation_id: UUID
     provider: str
@@ -28,7 +28,7 @@ class Reconciliation:
     cursor: str | None  # of the next page
     position: UUID | None  # the last permit whose share was looked for among the copies
     shared_up_to: UUID | None  # the last permit that was made sure to have a share
-    expected: int | None  # copies, when it started; 0 also where they could not be counted in time
+    expected: int | None  # copies, when it started; 0 also if they could not be counted in time
     pages: int
     copies: int
     differing: int
@@ -41,7 +41,7 @@ class Reconciliation:
 
     @property
     def drift(self) -> int:
-        """Return how many copies were not as they should be."""
+        """Return how many copies were wrong."""
         return self.differing + self.missing + self.orphans
 
 
@@ -105,7 +105,7 @@ _SEEN = text(f"""
     FROM {unnested("listed", _COPIES.c["reference", "orphan"])}
     ON CONFLICT DO NOTHING RETURNING orphan
 """).columns(_COPIES.c.orphan)
-# Looked up by the index, for one finished reconciliation after the other: few have copies left.
+# Looked up by the index, one finished reconciliation after another: few have copies left.
 _DELETE_COPIES = text("""
     DELETE FROM reconciled_copies c USING (
         SELECT r.reconciliation_id, of_one.reference FROM reconciliations r CROSS JOIN LATERAL (
@@ -126,7 +126,7 @@ def request(db: Connection, provider: str, *, dry_run: bool) -> UUID | None:
 
 
 def take(db: Connection, provider: str, lasts: timedelta) -> Reconciliation | None:
-    """Take a reconciliation that waits to be begun or gone on with."""
+    """Lease a reconciliation that waits to begin or to continue."""
     row = db.execute(_TAKE, {"name": provider, "lease": uuid4(), "lasts": lasts}).one_or_none()
     return None if row is None else _reconciliation(row)
 
@@ -137,7 +137,7 @@ def expect(db: Connection, run: Reconciliation) -> None:
 
 
 def expect_unknown(db: Connection, run: Reconciliation) -> None:
-    """Note that it is not known how many copies there should be."""
+    """Note that the number of copies could not be counted."""
     db.execute(_EXPECT_UNKNOWN, _key(run))
 
 
@@ -171,25 +171,25 @@ def share(db: Connection, run: Reconciliation, shared_up_to: UUID, lasts: timede
 
 
 def pause(db: Connection, run: Reconciliation, wait: timedelta, code: str | None = None) -> None:
-    """Give the lease back; it is gone on with after a while. `code` says what failed."""
+    """Give the lease back for `wait`. `code` says what failed."""
     db.execute(_PAUSE, {"lasts": wait, "failed": int(code is not None), "code": code} | _key(run))
 
 
 def finish(db: Connection, run: Reconciliation, code: str | None = None) -> bool:
-    """End a reconciliation, or (with a code) give it up; return whether the lease still held.
+    """Finish a reconciliation, or give it up with a code; return whether the lease still held.
 
-    `delete_copies` then tidies up.
+    `delete_copies` deletes its copies afterwards.
     """
     return db.execute(_FINISH, {"code": code} | _key(run)).rowcount == 1
 
 
 def delete_copies(db: Connection, most: int) -> int:
-    """Delete which copies reconciliations saw that have ended; return how many."""
+    """Delete the copies seen by finished reconciliations; return how many."""
     return db.execute(_DELETE_COPIES, {"most": most}).rowcount
 
 
 def begin_again(db: Connection, provider: str, code: str) -> None:
-    """Ask for a reconciliation in place of the one that may be under way, which ends with this code."""
+    """Ask for a new reconciliation; one that is under way ends with this code."""
     db.execute(_REPLACE, {"name": provider, "code": code})
     request(db, provider, dry_run=False)
 
@@ -209,7 +209,7 @@ def see(
 
 
 def waiting(db: Connection) -> list[str]:
-    """Return the providers with a reconciliation that nobody is at."""
+    """Return the providers with a reconciliation that no task holds."""
     return list(db.execute(_WAITING).scalars())
 
 
@@ -224,7 +224,7 @@ def latest(db: Connection) -> dict[str, Reconciliation]:
 
 
 def latest_done(db: Connection) -> dict[str, Reconciliation]:
-    """Read each provider's latest that has come to its end."""
+    """Read each provider's latest that finished without a failure."""
     return {row.provider: _reconciliation(row) for row in db.execute(_LATEST_DONE)}
 
 

@@ -25,9 +25,9 @@ class ShareKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredShare:
-    """A share, whose it is, and the opaque reference that its provider knows the permit by.
+    """A share with its resident, and the opaque reference under which its provider knows the permit.
 
-    It is no one's where a provider was found to hold something that the hub does not know.
+    It has no resident if the provider holds a copy that the hub did not know.
     """
 
     key: ShareKey
@@ -48,7 +48,7 @@ _UPDATE = f"""
     UPDATE shares SET {", ".join(f"{column.name} = new.{column.name}" for column in _STATE)} FROM {_NEW}
     WHERE shares.permit_id = new.permit_id AND shares.provider = new.provider
 """
-# One round trip for both: while a record runs, other providers' wait for the same resident.
+# One round trip for both: records of other providers wait for the same resident meanwhile.
 _CLAIM = text(f"WITH disclosed AS ({disclosures.APPEND}), lost AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
 _RECORD = text(f"WITH ended AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
 _UPSERT = text(f"""
@@ -57,7 +57,7 @@ _UPSERT = text(f"""
         SET {", ".join(f"{column.name} = excluded.{column.name}" for column in _STATE)}
 """)
 # One index range for each urgency: a backlog that waits for its time in one does not slow the search of the next.
-# An open breaker, or a pause that the provider asked for, lets through what is most urgent and was never tried.
+# An open breaker or a hold lets through shares of urgency 0 that were never tried.
 _LOCK_DUE = text(f"""
     SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
     FROM (SELECT {providers.LANE_STATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
@@ -84,7 +84,7 @@ _LOCK = text(f"""
 _OF_RESIDENTS = select(*_STORED).where(
     tables.permits.c.permit_id == tables.shares.c.permit_id, among(tables.permits.c.resident_id, "resident_ids")
 )
-# The order is what has the index used: to find any one row, the planner would read the whole table instead.
+# The ORDER BY makes the planner use the index: without it, it would read the whole table for any one row.
 _DUE_PROVIDERS = text(f"""
     SELECT known.provider FROM {unnested("known", [tables.shares.c.provider])} WHERE EXISTS (
         SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
@@ -101,8 +101,8 @@ def lock_due(
 ) -> tuple[datetime, LaneState, list[StoredShare]]:
     """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
 
-    Returns the time since when they may be claimed, the start of the transaction, and what the lane may do: nothing is
-    locked that it may not claim, but for a `probe`.
+    Returns the start of the transaction, from which leases count, and the state of the lane. Only a `probe` locks
+    shares that the lane may not claim.
     """
     parameters = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
     rows = db.execute(_LOCK_DUE, parameters).all()
@@ -141,7 +141,7 @@ def store_records(db: Connection, shares: Mapping[ShareKey, Share], endings: Seq
 
 
 def upsert(db: Connection, shares: Mapping[ShareKey, Share]) -> None:
-    """Store shares, making those that are new."""
+    """Update shares, and insert those that are new."""
     if shares:
         db.execute(_UPSERT, _parameters(shares))
 

@@ -1,4 +1,4 @@
-"""The hub itself: its epoch, and where its recurring work stands."""
+"""The hub itself: its epoch, and the state of its recurring work."""
 
 from sqlalchemy import (
     BigInteger,
@@ -38,7 +38,7 @@ walks = Table(
     "walks",
     metadata,
     opaque("walk", Text, primary_key=True),
-    personal("position", Text),  # how far it has come, in its own words; none where it is to begin anew
+    personal("position", Text),  # how far it has come, in a form of its own; NULL: it starts at the beginning
 )
 
 leftovers = Table(
@@ -55,6 +55,6 @@ file_rewrite = Table(
     metadata,
     Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
     opaque("redis_run_id", Text),  # of the Redis process that was asked last
-    moment("asked_at", nullable=True),  # when it last took the question, or refused it for good
+    moment("asked_at", nullable=True),  # when Redis last accepted the request, or refused it for good
     opaque("problem", Text),  # why Redis rewrites nothing
 )

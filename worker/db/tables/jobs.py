@@ -1,4 +1,4 @@
-"""Jobs and their receipts, and the messages that were none."""
+"""Jobs and their receipts, and refused messages."""
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB

@@ -1,4 +1,4 @@
-"""Permits: their terms, their plates, and what was paid for them."""
+"""Permits, their terms, plates and payments."""
 
 from sqlalchemy import (
     ARRAY,
@@ -37,7 +37,7 @@ permits = Table(
     personal("pending", JSONB),
     personal("reason", Text),
     personal("verified", JSONB),  # by upstream; of none that was imported
-    Column("over_on", Date),  # its last day, or the one on which it was closed; of one that is forgotten, none
+    Column("over_on", Date),  # its last day, or the day it was closed; NULL once anonymised
     CheckConstraint(
         "status IN ('submitted', 'awaiting_payment', 'active', 'rejected', 'cancelled_by_resident', "
         "'cancelled_unpaid', 'ended')",
@@ -55,7 +55,7 @@ terms = Table(
     Column("first_day", Date, primary_key=True),
     Column("last_day", Date, nullable=False),
     Column("end_applied", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
-    # The reminder that was last looked at, in days ahead; at first, and to be looked at anew, more than any.
+    # The offset, in days ahead, of the last reminder decided on; the default is greater than any offset.
     Column("decided_ahead", SmallInteger, nullable=False, server_default=text("32767")),
     CheckConstraint("first_day <= last_day", name="terms_in_order"),
     ExcludeConstraint(

@@ -1,4 +1,4 @@
-"""Providers: whether they can be asked, and what operators are told of them."""
+"""Providers: breaker, hold, pause, and the events about them."""
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, Text, Uuid, func, text
 
@@ -11,11 +11,11 @@ providers = Table(
     opaque("breaker", Text, nullable=False, server_default=text("'closed'")),
     moment("probe_at", nullable=True),
     moment("opened_at", nullable=True),
-    moment("releases_before", nullable=True),  # what failed before is being made due, as the breaker has closed
+    moment("releases_before", nullable=True),  # the breaker has closed: what failed before this is being made due
     moment("held_until", nullable=True),  # the provider asked for a pause
     moment("paused_at", nullable=True),  # an operator did
     personal("store", Text),  # of its copies, if the provider names it
-    moment("replaced_at", nullable=True),  # since then that is another one
+    moment("replaced_at", nullable=True),  # when `store` last changed
     personal("unconfigured", Text),  # which of its settings is missing or wrong
     Column("sequence", BigInteger, nullable=False, server_default=text("0")),  # of its last event
     CheckConstraint("breaker IN ('closed', 'open', 'half_open')", name="providers_breaker"),

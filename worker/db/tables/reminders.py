@@ -22,7 +22,7 @@ reminders = Table(
     "reminders",
     metadata,
     opaque("reminder_id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
-    personal("token", Uuid, nullable=False, server_default=func.gen_random_uuid()),  # whoever shows it wants no more
+    personal("token", Uuid, nullable=False, server_default=func.gen_random_uuid()),  # in the link that stops reminders
     opaque("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
     opaque("occasion", Text, nullable=False),
     Column("day", Date, nullable=False),  # the last day of a term, or to pay
@@ -30,9 +30,11 @@ reminders = Table(
     Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     opaque("state", Text, nullable=False, server_default=text("'due'")),
     opaque("code", Text),  # why it was dropped or refused, or why it is not sent yet
-    Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),  # of a claimed one: again
+    Column(
+        "due_at", DateTime(timezone=True), nullable=False, server_default=func.now()
+    ),  # when claimed: when it is due again
     opaque("lease_id", Uuid),
-    Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # that surely sent nothing
+    Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # attempts that surely sent nothing
     Column("maybe_sent", SmallInteger, nullable=False, server_default=text("0")),  # attempts that may have sent it
     moment("settled_at", nullable=True),
     UniqueConstraint("permit_id", "occasion", "day", "days_ahead", name="reminders_decided_once"),

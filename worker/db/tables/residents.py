@@ -1,4 +1,4 @@
-"""Residents, what they decided about sharing, and what they were told."""
+"""Residents, their consent decisions, and their events."""
 
 from sqlalchemy import (
     ARRAY,
@@ -27,10 +27,10 @@ residents = Table(
     personal("name", Text),
     personal("email", Text),
     personal("language", Text),
-    moment("contact_at", nullable=True),  # when name, address and language were last told
+    moment("contact_at", nullable=True),  # when name, address and language were last updated
     moment("erased_at", nullable=True),
     opaque("reminders", Text, nullable=False, server_default=text("'email'")),  # the channel wanted, or none
-    moment("email_refused_at", nullable=True),  # for good, by whoever delivers
+    moment("email_refused_at", nullable=True),  # for good, by the channel
     Index("residents_unpublished", "resident_id", postgresql_where=text("published_version < version")),
     Index("contacts_by_age", "contact_at", "resident_id", postgresql_where=text("contact_at IS NOT NULL")),
     postgresql_with={"fillfactor": 80},

@@ -1,4 +1,4 @@
-"""What providers hold and are to hold, and the ledger of what was sent to them."""
+"""Shares with their wanted and confirmed state, and the ledger of disclosures."""
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +22,7 @@ from worker.db.tables.columns import metadata, moment, opaque, personal, recorde
 shares = Table(
     "shares",
     metadata,
-    opaque("permit_id", Uuid, primary_key=True),  # of no permit, where a provider holds what no one knows
+    opaque("permit_id", Uuid, primary_key=True),  # without a permit if the hub did not know the copy
     opaque("provider", Text, primary_key=True),
     opaque("reference", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     Column("wanted_version", BigInteger, nullable=False),
