@@ -1,6 +1,6 @@
 """What a statement is given as lists: the types of their columns are those of the tables."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import ARRAY, BindParameter, ColumnElement, any_, bindparam
@@ -32,6 +32,11 @@ def unnested(alias: str, columns: Iterable[NamedColumn[Any]], prefix: str = "") 
     listed = tuple(columns)
     arrays = ", ".join(f"CAST(:{prefix}{column.name} AS {kind(column)}[])" for column in listed)
     return f"unnest({arrays}) AS {alias} ({names(listed)})"
+
+
+def arrays(rows: Collection[object], columns: Iterable[NamedColumn[Any]], prefix: str = "") -> dict[str, list[Any]]:
+    """Return the parameters of `unnested` for rows that have an attribute for each column."""
+    return {f"{prefix}{column.name}": [getattr(row, column.name) for row in rows] for column in columns}
 
 
 def names(columns: Iterable[NamedColumn[Any]], table: str = "") -> str:

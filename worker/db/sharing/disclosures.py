@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from worker.db import tables
-from worker.db.given import names, unnested
+from worker.db.given import arrays, names, unnested
 from worker.domain.sharing import RequestOutcome
 
 
@@ -50,9 +50,9 @@ APPEND_OUTCOMES = f"""
 
 def parameters(disclosures: Sequence[Disclosure]) -> dict[str, list[Any]]:
     """Return the parameters of `APPEND`."""
-    return {f"disclosed_{column.name}": [getattr(one, column.name) for one in disclosures] for column in _DISCLOSURE}
+    return arrays(disclosures, _DISCLOSURE, "disclosed_")
 
 
 def ending_parameters(endings: Sequence[Ending]) -> dict[str, list[Any]]:
     """Return the parameters of `APPEND_OUTCOMES`."""
-    return {f"ended_{column.name}": [getattr(one, column.name) for one in endings] for column in _ENDING}
+    return arrays(endings, _ENDING, "ended_")

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, column, select, text
 
 from worker.db import tables
-from worker.db.given import among, names, unnested
+from worker.db.given import among, arrays, names, unnested
 from worker.db.sharing import disclosures, providers
 from worker.db.sharing.disclosures import Disclosure, Ending
 from worker.db.sharing.providers import LaneState
@@ -152,13 +152,7 @@ def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
 
 
 def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, list[Any]]:
-    parameters: dict[str, list[Any]] = {
-        column.name: [getattr(share, column.name) for share in shares.values()] for column in _STATE
-    }
-    parameters["urgency"] = [int(share.urgency) for share in shares.values()]
-    parameters["permit_id"] = [key.permit_id for key in shares]
-    parameters["provider"] = [key.provider for key in shares]
-    return parameters
+    return arrays(shares, _KEY) | arrays(shares.values(), _STATE)
 
 
 def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
