@@ -74,21 +74,26 @@ def hidden() -> list[str]:
         f"{path}:{line}"
         for path, name in sorted(names.items())
         if not name.startswith(ELSEWHERE)
-        for line in _unknown(name, ast.parse(path.read_text()))
+        for line in hidden_in(name, path.read_text())
     ]
 
 
-def _unknown(module: str, tree: ast.AST) -> Iterator[int]:
+def hidden_in(module: str, source: str) -> list[int]:
+    """Return the lines of such places, in a module with this source."""
+    tree = ast.parse(source)
     loops = {
         loop.target.id: loop.iter
         for loop in ast.walk(tree)
         if isinstance(loop, ast.For | ast.comprehension) and isinstance(loop.target, ast.Name)
     }
+    return [call.lineno for call, executed in _executions(tree) if not _is_found(module, _unlooped(executed, loops))]
+
+
+def _executions(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
     for call in ast.walk(tree):
         match call:
             case ast.Call(func=ast.Attribute(attr=attribute), args=[executed, *_]) if attribute in CALLS:
-                if not _is_statement(module, _unlooped(executed, loops)):
-                    yield call.lineno
+                yield call, executed
 
 
 def _unlooped(executed: ast.expr, loops: Mapping[str, ast.expr]) -> ast.expr:
@@ -101,8 +106,11 @@ def _unlooped(executed: ast.expr, loops: Mapping[str, ast.expr]) -> ast.expr:
     return executed
 
 
-def _is_statement(module: str, named: ast.expr) -> bool:
-    return isinstance(named, ast.Name) and any(_within("", vars(import_module(module)).get(named.id)))
+def _is_found(module: str, named: ast.expr) -> bool:
+    held = _within("", vars(import_module(module)).get(named.id)) if isinstance(named, ast.Name) else ()
+    found = {id(statement) for statement in statements().values()}
+    executed = {id(statement) for _, statement in held}
+    return bool(executed) and executed <= found
 
 
 def _within(name: str, value: object) -> Iterator[tuple[str, Executable]]:
