@@ -99,7 +99,7 @@ def test_what_cannot_be_sent_is_said_before_anything_is_sent(either: Hub, kind: 
 
 @pytest.mark.parametrize("job_id", [17, "zz", "", None])
 def test_what_is_no_uuid_is_said_to_be_none(either: Hub, job_id: object) -> None:
-    with pytest.raises(InvalidJob, match="the job_id is no UUID"):
+    with pytest.raises(InvalidJob, match="the job_id is not a UUID"):
         either.submit("permit.cancel", resident_id="r-1", job_id=job_id)
 
 

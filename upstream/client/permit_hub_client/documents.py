@@ -1,4 +1,4 @@
-"""What the hub shows, as it comes: JSON in dicts. Days and moments are ISO 8601 strings, prices cents of a euro."""
+"""The types of the hub's documents: JSON in dicts. Days and times are ISO 8601 strings, prices are euro cents."""
 
 from typing import Literal, NotRequired, TypedDict
 
@@ -40,7 +40,7 @@ EventType = Literal[
 
 
 class Action(TypedDict):
-    """A button of a card; 0 when it is free, None when no price is named."""
+    """A button of a card. Its price is 0 if it is free, None if it has no price."""
 
     name: ActionName
     price_cents: int | None
@@ -73,7 +73,7 @@ class ProviderState(TypedDict):
 
 
 class Consent(TypedDict):
-    """The resident's choice; version 0 means that none was made yet."""
+    """The resident's choice; version 0 if there was none yet."""
 
     version: int
     updated_at: str | None
@@ -81,7 +81,7 @@ class Consent(TypedDict):
 
 
 class Reminders(TypedDict):
-    """How the resident is reminded, whether their e-mail address is known, and since when it takes nothing."""
+    """How the resident is reminded, whether their e-mail address is known, and since when it is refused."""
 
     channel: Literal["email", "none"]
     email_known: bool
@@ -102,7 +102,7 @@ class Space(TypedDict):
 
 
 class PlateSince(TypedDict):
-    """A plate that a permit has, or had, and since when."""
+    """A plate of a permit, and since when."""
 
     plate: str
     country: str
@@ -117,9 +117,9 @@ class ValidTerm(TypedDict):
 
 
 class PendingChange(TypedDict):
-    """What waits for a decision or a payment: `years` of a new term, `address` of a new address.
+    """A change that waits for a decision or a payment: a new term (`years`) or a new address (`address`).
 
-    `debt_id` names what is to be paid, for `permit.confirm_payment`.
+    `permit.confirm_payment` names the debt by its `debt_id`.
     """
 
     kind: Literal["new_term", "new_address"]
@@ -131,7 +131,7 @@ class PendingChange(TypedDict):
 
 
 class Payment(TypedDict):
-    """A payment that was confirmed."""
+    """A confirmed payment."""
 
     amount_cents: int
     paid_at: str
@@ -145,7 +145,7 @@ class Step(TypedDict):
 
 
 class PermitHistory(TypedDict):
-    """One permit: its plates (the last one is today's), terms and payments, and what happened, oldest first."""
+    """One permit: its plates (the last one is today's), terms, payments and events, oldest first."""
 
     permit_id: str
     plates: list[PlateSince]
@@ -168,9 +168,9 @@ class DecisionMade(TypedDict):
 
 
 class Holding(TypedDict):
-    """A stretch in which a provider held, or may have held, data about one permit under one plate.
+    """A period in which a provider held, or may have held, data about one permit under one plate.
 
-    `consent_version` is the decision that allowed what was sent last, None for a public task.
+    `consent_version` is the decision that allowed the last transmission; None for a public task.
     """
 
     permit_id: str
@@ -181,7 +181,7 @@ class Holding(TypedDict):
 
 
 class Recipient(TypedDict):
-    """What one provider has received, oldest first."""
+    """The data that one provider received, oldest first."""
 
     provider: str
     public_task: bool
@@ -189,7 +189,7 @@ class Recipient(TypedDict):
 
 
 class History(TypedDict):
-    """Everything that became of one resident's permits and data, as of a version of their personal space."""
+    """The history of one resident's permits and data, as of a version of their personal space."""
 
     resident_id: str
     version: int
@@ -199,7 +199,7 @@ class History(TypedDict):
 
 
 class Catalogue(TypedDict):
-    """The hub's tariffs and providers; `profiles` has a price for each number of years, which JSON has as a string."""
+    """The hub's tariffs and providers; `profiles` has a price for each number of years (a string in JSON)."""
 
     profiles: dict[str, dict[str, int]]
     address_change_cents: int
@@ -210,7 +210,7 @@ class Catalogue(TypedDict):
 
 
 class PlateRead(TypedDict):
-    """A plate as it will be known; `unusual` if it is odd for its country, or may be one of two."""
+    """A plate as the hub will show it; `unusual` if its form is odd for its country, or it may stand for two plates."""
 
     plate: str
     country: str
@@ -218,7 +218,7 @@ class PlateRead(TypedDict):
 
 
 class ShareConfirmation(TypedDict):
-    """A provider has acknowledged to hold a permit's data, or to hold nothing any more."""
+    """A provider confirmed that it holds a permit's data (`held`), or nothing any more."""
 
     permit_id: str
     provider: str
@@ -226,7 +226,7 @@ class ShareConfirmation(TypedDict):
 
 
 class EventData(TypedDict):
-    """Which permits and shares an event is about, and which job led to it."""
+    """The permits and shares of an event, and the job that led to it."""
 
     job_id: str | None
     permit_ids: list[str]
@@ -236,7 +236,7 @@ class EventData(TypedDict):
 class Event(TypedDict):
     """One event about a resident, a CloudEvent; `sequence` is the version of the space that it led to.
 
-    One of type `RESUMED` has `type` and `subject` alone.
+    An event of type `RESUMED` has only `type` and `subject`.
     """
 
     type: EventType | Literal["watch.resumed"]

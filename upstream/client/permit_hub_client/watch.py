@@ -16,14 +16,14 @@ from permit_hub_client.wire import EndedError, Subscription, Wire
 _IDLE_SECONDS = 5.0
 
 RESUMED: Final = "watch.resumed"
-"""The type of the event that stands for whatever was missed: a connection was lost, or events came too fast."""
+"""The type of the event that stands for missed events: the connection was lost, or events came too fast."""
 
 
 class AsyncWatch:
-    """The events of one resident, live, from the moment that the `async with` block begins.
+    """The live events of one resident, from the start of the `async with` block.
 
-    Read the personal space inside the block: whatever changes after that reading is an event. A lost connection is
-    made again by itself; then comes an event of type `RESUMED`, which says no more than: read the space again.
+    Read the personal space inside the block: each later change is an event. A lost connection is made again; then
+    comes an event of type `RESUMED`: read the space again.
     """
 
     def __init__(self, wire: Wire, resident_id: str, channel: str) -> None:
@@ -62,7 +62,7 @@ class AsyncWatch:
                 return event
 
     async def next(self, timeout: float) -> Event | None:  # noqa: ASYNC109  (named as that of `Watch`)
-        """Return the next event, or None when there was none for `timeout` seconds: the moment for a heartbeat.
+        """Return the next event, or None if there is none within `timeout` seconds: the moment for a heartbeat.
 
         Raises:
             HubUnavailable: the client was closed.
@@ -74,7 +74,7 @@ class AsyncWatch:
 
     async def _next(self, seconds: float) -> Event | None:
         if self._subscription is None:
-            raise RuntimeError("a watch is used in a with statement")
+            raise RuntimeError("use a watch in a with statement")
         heard = await self._subscription.next(seconds)
         if heard is None:
             return None
@@ -85,10 +85,10 @@ class AsyncWatch:
 
 
 class Watch:
-    """The events of one resident, live, from the moment that the `with` block begins.
+    """The live events of one resident, from the start of the `with` block.
 
-    Read the personal space inside the block: whatever changes after that reading is an event. A lost connection is
-    made again by itself; then comes an event of type `RESUMED`, which says no more than: read the space again.
+    Read the personal space inside the block: each later change is an event. A lost connection is made again; then
+    comes an event of type `RESUMED`: read the space again.
     """
 
     def __init__(self, watch: AsyncWatch) -> None:
@@ -108,5 +108,5 @@ class Watch:
             yield run(self._watch.__anext__())
 
     def next(self, timeout: float) -> Event | None:
-        """Return the next event, or None when there was none for `timeout` seconds: the moment for a heartbeat."""
+        """Return the next event, or None if there is none within `timeout` seconds: the moment for a heartbeat."""
         return run(self._watch.next(timeout))
