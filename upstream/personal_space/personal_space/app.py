@@ -1,4 +1,4 @@
-"""The web app, wired: routes, sessions, languages, headers, and what is shown when something goes wrong."""
+"""The web app, wired: routes, sessions, languages, headers and error pages."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ from personal_space.settings import settings
 
 
 def make_app() -> Starlette:
-    """Return the app that the environment's settings describe.
+    """Return the app with the environment's settings.
 
     Raises:
         personal_space.settings.SettingsError: a setting is missing or wrong.
@@ -52,12 +52,12 @@ def make_app() -> Starlette:
         exception_handlers={
             SignedOutError: _signed_out,
             UnknownPermitError: _not_found,
-            HubError: _away,
+            HubError: _unavailable,
             HTTPException: _refused,
         },
         lifespan=_lifespan,
     )
-    app.router.redirect_slashes = False  # it would lead to whatever host a request names
+    app.router.redirect_slashes = False  # the redirect would go to the host that the request names
     return app
 
 
@@ -79,7 +79,7 @@ async def _not_found(request: Request, _error: Exception) -> Response:
     return _plain(request, 404)
 
 
-async def _away(request: Request, error: Exception) -> Response:
+async def _unavailable(request: Request, error: Exception) -> Response:
     note(error)
     return _plain(request, 503)
 

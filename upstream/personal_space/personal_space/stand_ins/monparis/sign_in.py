@@ -12,9 +12,9 @@ from personal_space.stand_ins.words import WORDS, preferred
 
 
 async def sign_in(monparis: MonParis, request: Request) -> Response:
-    """Ask who it is, then send the browser back to the app with a code.
+    """Show the sign-in form; after a sign-in, redirect the browser to the app with a code.
 
-    The page's form keeps the app's request in its address, so nothing is remembered until somebody has signed in.
+    The form's URL keeps the app's request, so nothing is stored before a sign-in.
     """
     asked = request.query_params
     language = preferred(locales=asked.get("ui_locales", ""), header=request.headers.get("accept-language", ""))

@@ -1,4 +1,4 @@
-"""Where the app fetches, with a code, who has signed in."""
+"""The token endpoint: the app exchanges a code for tokens."""
 
 import binascii
 from base64 import b64decode
@@ -17,7 +17,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="MonParis"'}
 
 
 async def token(monparis: MonParis, request: Request) -> JSONResponse:
-    """Answer a code with tokens, once, and only to the app that asked for it."""
+    """Answer a code with tokens, once, and only to the app that it was made for."""
     form = await request.form()
     if not _is_client(monparis, request, form):
         return JSONResponse({"error": "invalid_client"}, 401, _UNCACHED | _CHALLENGE)
@@ -46,7 +46,7 @@ def _redeemed(monparis: MonParis, form: FormData) -> tuple[Grant | None, str]:
     code = monparis.codes.show(text(form, "code"))
     if code is None:
         return None, ""
-    if code.spent:  # somebody has it who should not: what it was good for ends (RFC 6749, 4.1.2)
+    if code.spent:  # the code may be stolen: revoke the token made from it (RFC 6749, 4.1.2)
         monparis.access_tokens.withdraw(code.access_token or "")
         return None, ""
     code.spent = True
