@@ -78,7 +78,7 @@ def test_the_documents_are_where_the_asyncapi_document_says(redis_url: str, redi
         assert hub.export(job) == EXPORT
 
 
-def test_what_is_gathered_for_one_reader_is_where_the_asyncapi_document_says(redis_url: str, redis_prefix: str) -> None:
+def test_histories_and_plates_are_where_the_asyncapi_document_says(redis_url: str, redis_prefix: str) -> None:
     for name in ("history", "plate"):
         address: Any = asyncapi_document()["channels"][name]["address"]  # type: ignore[index, call-overload]
         before, _, after = address.removeprefix("permit-hub:").partition("{task_id}")
@@ -106,5 +106,5 @@ def test_documents_are_asked_for_by_the_hubs_tasks(task: str, ours: str, argumen
     assert not isinstance(admitted, RefusedMessage)
 
 
-def test_no_document_of_the_hub_is_out_of_the_clients_reach() -> None:
+def test_the_client_knows_every_document_of_the_hub() -> None:
     assert {calls.SPACE_TASK, calls.HISTORY_TASK, calls.CATALOGUE_TASK, calls.PLATE_TASK} == set(ASKED)

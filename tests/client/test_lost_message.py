@@ -43,7 +43,7 @@ def test_a_job_is_sent_again_and_applied_once(true_worker: TrueHub, hub: Hub, da
         assert connection.execute("SELECT count(*) FROM consent_decisions").fetchone() == (1,)
 
 
-def test_a_document_is_asked_for_again(true_worker: TrueHub, hub: Hub) -> None:
+def test_a_document_is_requested_again(true_worker: TrueHub, hub: Hub) -> None:
     version = hub.submit("resident.update_contact", **CONTACT, wait=SECONDS).version
     true_worker.store.delete(f"{true_worker.prefix}space:r-1", f"{true_worker.prefix}catalogue")
     with true_worker.losing_one("jobs"):
@@ -57,7 +57,7 @@ def test_a_document_is_asked_for_again(true_worker: TrueHub, hub: Hub) -> None:
     assert space["version"] == history["version"] == version
 
 
-def test_an_unanswered_job_is_sent_after_two_seconds_and_four_more(
+def test_an_unanswered_job_is_sent_again_after_two_seconds_then_four(
     true_worker: TrueHub, hub: Hub, database: Database
 ) -> None:
     """The worker is unavailable for a while: what was sent meanwhile is the same message, and is applied once."""

@@ -51,7 +51,7 @@ def test_a_receipt_has_every_field_that_the_hub_writes() -> None:
 
 
 @pytest.mark.parametrize("outcome", receipts.Outcome)
-def test_outcomes_are_told_apart(outcome: receipts.Outcome) -> None:
+def test_applied_and_refused_receipts_are_told_apart(outcome: receipts.Outcome) -> None:
     row: dict[str, object] = {"permit_id": PERMIT_ID, "outcome": outcome.value}
     receipt = client.Receipt.read(RECEIPT | {"outcome": outcome.value, "rows": [row]})
     assert receipt.rows is not None
@@ -100,7 +100,7 @@ def test_the_message_is_the_one_that_the_asyncapi_document_describes(hub: client
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
-def test_the_hubs_guard_lets_the_message_in(hub: client.Hub, kind: str) -> None:
+def test_the_hubs_guard_accepts_the_message(hub: client.Hub, kind: str) -> None:
     def run(argument: str) -> None: ...
 
     queue = client_job.QUEUES[kind]
@@ -109,7 +109,7 @@ def test_the_hubs_guard_lets_the_message_in(hub: client.Hub, kind: str) -> None:
     assert not isinstance(admitted, RefusedMessage)
 
 
-def test_no_argument_is_shown_to_whoever_lists_tasks(hub: client.Hub) -> None:
+def test_listed_tasks_show_no_argument(hub: client.Hub) -> None:
     job = hub.job("resident.export", resident_id="r-secret")
     headers = json.loads(message.list_item(job.kind, job.job_id, job.text, "bulk", "tests"))["headers"]
     assert "r-secret" not in json.dumps(headers)

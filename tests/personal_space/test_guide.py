@@ -170,7 +170,7 @@ def test_3_a_request_that_an_agent_decides_changes_on_the_open_page(city, enter)
     assert stayed(page)
 
 
-def test_4_consent_given_and_withdrawn_is_shown_provider_by_provider(city, enter, picture):
+def test_4_given_and_withdrawn_consent_is_shown_for_each_provider(city, enter, picture):
     page = enter()
     sign_in(page, city, city.demo_account)
     form = page.locator("#choix-consentement")
@@ -210,7 +210,7 @@ def test_4_consent_given_and_withdrawn_is_shown_provider_by_provider(city, enter
     picture(page, "recipients")
 
 
-def test_whoever_signs_in_for_a_page_comes_to_that_page(city, enter, guest):
+def test_a_sign_in_leads_to_the_requested_page(city, enter, guest):
     page = enter(path="/")
     page.get_by_role("link", name="Demander un droit", exact=True).click()
     page.get_by_label("Adresse de courriel").fill(guest.email)

@@ -35,7 +35,7 @@ def follow(page: Page, link: Locator, heading: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
 
 
-def test_from_signing_in_to_a_validated_choice_and_a_new_request_by_keyboard(city, enter):
+def test_sign_in_consent_and_a_new_request_work_by_keyboard(city, enter):
     account, wanted = city.account(), plate()
     page = enter(path="/")
     follow(page, page.get_by_role("link", name="Gérer mon droit et suivre mes demandes"), "Connexion à MonParis")
@@ -70,7 +70,7 @@ def test_from_signing_in_to_a_validated_choice_and_a_new_request_by_keyboard(cit
     expect(cards(page).get_by_role("heading")).to_have_text(wanted)
 
 
-def test_who_tabs_first_can_skip_to_the_content(enter, resident):
+def test_the_first_tab_stop_skips_to_the_content(enter, resident):
     page = enter(resident.resident_id)
     skip = page.get_by_role("link", name="Aller au contenu")
     assert skip.bounding_box()["x"] < 0

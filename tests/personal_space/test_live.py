@@ -95,7 +95,7 @@ def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(city, e
         assert stayed(page)
 
 
-def test_who_received_what_is_told_as_providers_confirm(city, enter, resident):
+def test_the_page_shows_each_providers_confirmation_as_it_comes(city, enter, resident):
     page = enter(resident.resident_id, "/destinataires")
     stays(page)
     paybyphone = page.locator(".recipient", has_text="PayByPhone")
@@ -108,7 +108,7 @@ def test_who_received_what_is_told_as_providers_confirm(city, enter, resident):
     assert stayed(page)
 
 
-def test_what_is_ticked_stays_and_an_outdated_allowance_is_refused(city, enter, resident):
+def test_a_ticked_box_stays_and_an_outdated_allowance_is_refused(city, enter, resident):
     here = enter(resident.resident_id)
     here.get_by_label(ALLOW, exact=True).check()
     city.refuse(resident)
@@ -123,7 +123,7 @@ def test_what_is_ticked_stays_and_an_outdated_allowance_is_refused(city, enter, 
     assert not any(resident.plate in city.plates(name) for name in APPS)
 
 
-def test_a_refusal_counts_however_outdated_its_page_is(city, enter, resident):
+def test_a_refusal_from_an_outdated_page_counts(city, enter, resident):
     here = enter(resident.resident_id)
     here.get_by_label(REFUSE, exact=True).check()
     city.allow(resident)
@@ -134,7 +134,7 @@ def test_a_refusal_counts_however_outdated_its_page_is(city, enter, resident):
     until(lambda: not any(resident.plate in city.plates(name) for name in APPS), "everybody to have forgotten")
 
 
-def test_the_focus_stays_where_it_is(city, enter, resident):
+def test_an_update_keeps_the_focus(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     details = cards(page).last.get_by_role("link", name="Voir le détail")
@@ -146,7 +146,7 @@ def test_the_focus_stays_where_it_is(city, enter, resident):
     assert stayed(page)
 
 
-def test_a_page_that_is_up_to_date_is_left_alone(city, enter, resident):
+def test_an_up_to_date_page_is_not_changed(city, enter, resident):
     page = enter(resident.resident_id)
     found = reads(page)
     page.evaluate("document.querySelectorAll('#choix form, .card').forEach((element) => element.mark = true)")
@@ -162,7 +162,7 @@ def test_a_page_that_is_up_to_date_is_left_alone(city, enter, resident):
     assert not any(page.locator(".card").evaluate_all("them => them.map((one) => one.mark)"))  # news is shown
 
 
-def test_a_hidden_page_listens_to_nothing_and_catches_up_when_it_is_shown(city, enter, resident):
+def test_a_hidden_page_does_not_listen_and_catches_up_when_shown(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/evenements")):
@@ -174,7 +174,7 @@ def test_a_hidden_page_listens_to_nothing_and_catches_up_when_it_is_shown(city, 
     assert stayed(page)
 
 
-def test_a_page_without_a_network_catches_up_when_it_is_back(city, enter, resident):
+def test_a_page_catches_up_when_the_network_is_back(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     page.context.set_offline(True)
@@ -184,7 +184,7 @@ def test_a_page_without_a_network_catches_up_when_it_is_back(city, enter, reside
     assert stayed(page)
 
 
-def test_a_page_catches_up_when_the_app_has_lost_its_redis(city, enter, resident):
+def test_a_page_catches_up_after_the_app_lost_redis(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     expect(page.locator("main[data-state]")).to_be_visible()
@@ -198,7 +198,7 @@ def test_a_page_catches_up_when_the_app_has_lost_its_redis(city, enter, resident
     assert stayed(page)
 
 
-def test_a_page_catches_up_when_the_app_was_killed_and_is_back(city, enter, resident):
+def test_a_page_catches_up_after_the_app_was_killed_and_restarted(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     killed = app_process(city)
@@ -209,7 +209,7 @@ def test_a_page_catches_up_when_the_app_was_killed_and_is_back(city, enter, resi
     assert app_process(city).pid != killed.pid
 
 
-def test_what_nobody_asked_for_is_seen_as_well_once_providers_have_confirmed_it(city, enter, resident):
+def test_a_repair_without_an_event_is_shown_once_providers_confirm_it(city, enter, resident):
     city.allow(resident)
     page = enter(resident.resident_id)
     names = ("PayByPhone", "Flowbird", "EasyPark", "Indigo Neo")
@@ -223,7 +223,7 @@ def test_what_nobody_asked_for_is_seen_as_well_once_providers_have_confirmed_it(
     assert stayed(page)
 
 
-def test_a_page_whose_resident_has_signed_out_elsewhere_shows_nothing_of_theirs_any_more(city, enter, resident):
+def test_a_page_shows_no_personal_data_after_signing_out_in_another_tab(city, enter, resident):
     page = enter(resident.resident_id)
     expect(cards(page)).to_have_count(1)
     page.context.clear_cookies()
@@ -231,7 +231,7 @@ def test_a_page_whose_resident_has_signed_out_elsewhere_shows_nothing_of_theirs_
     page.wait_for_url(f"{city.monparis}/**")
 
 
-def test_a_page_is_in_one_language_also_after_another_was_chosen_elsewhere(city, enter, resident):
+def test_a_page_stays_in_one_language_after_another_is_chosen_elsewhere(city, enter, resident):
     page = enter(resident.resident_id)
     page.context.new_page().goto(f"{city.personal_space}/espace?langue=en")
     city.allow(resident)

@@ -108,7 +108,7 @@ def is_sound(page: Page, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_nothing_to_say_of_any_page_at_any_width(city, enter, varied, picture, language):
+def test_axe_finds_no_fault_in_any_page_at_any_width(city, enter, varied, picture, language):
     resident, permits = varied
     page = enter(resident.resident_id, "/", language=language)
     for path in pages(permits):
@@ -119,7 +119,7 @@ def test_axe_finds_nothing_to_say_of_any_page_at_any_width(city, enter, varied, 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_nothing_to_say_of_what_went_wrong(city, enter, varied, language):
+def test_axe_finds_no_fault_in_error_pages(city, enter, varied, language):
     resident, permits = varied
     page = enter(resident.resident_id, "/droits/nouveau", language=language)
     page.locator("form.asking button").click()  # with nothing filled in
@@ -147,7 +147,7 @@ def test_axe_finds_nothing_to_say_of_what_went_wrong(city, enter, varied, langua
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_nothing_to_say_of_reminders_whether_wanted_refused_or_stopped(city, enter, resident, language):
+def test_axe_finds_no_fault_in_reminders_on_refused_or_stopped(city, enter, resident, language):
     token = reminded(city, resident)
     refuse_email(city, resident)
     page = enter(resident.resident_id, language=language)
@@ -169,7 +169,7 @@ def test_axe_finds_nothing_to_say_of_reminders_whether_wanted_refused_or_stopped
     is_sound(page, language)
 
 
-def test_the_first_page_is_light_and_asks_nobody_else(city, enter, resident):
+def test_the_home_page_is_small_and_loads_nothing_from_other_hosts(city, enter, resident):
     page = enter()
     page.goto(city.personal_space)
     network = page.context.new_cdp_session(page)
@@ -194,7 +194,7 @@ def test_the_first_page_is_light_and_asks_nobody_else(city, enter, resident):
     assert 0 < sum(sizes) <= FIRST_PAGE_BYTES
 
 
-def test_who_received_my_data_can_be_read_on_paper(enter, varied):
+def test_the_recipients_page_can_be_printed(enter, varied):
     resident, _ = varied
     page = enter(resident.resident_id, "/destinataires")
     on_screen = page.locator("#destinataires").inner_text()

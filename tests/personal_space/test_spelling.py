@@ -119,11 +119,11 @@ def test_an_address_is_found_as_residents_write_it(typed, label):
         " ,. ",
     ],
 )
-def test_nothing_is_guessed(typed):
+def test_typing_errors_are_not_guessed(typed):
     assert found(typed) is None
 
 
-def test_a_number_is_moved_only_where_no_other_is():
+def test_a_house_number_is_moved_only_if_it_is_the_only_number():
     assert found("8 rue du 7 Mai 75001 Paris") == LABELS[19]
     assert found("7 rue du 8 Mai, 75001 PARIS") == LABELS[20]
     assert found("8 r. du 7 Mai 75001") == LABELS[19]
@@ -131,7 +131,7 @@ def test_a_number_is_moved_only_where_no_other_is():
     assert found("rue du 8 Mai 7, 75001 Paris") is None
 
 
-def test_the_number_of_a_house_is_not_taken_for_one_in_a_street():
+def test_a_house_number_is_told_from_a_number_in_a_street_name():
     known = Addresses.of([Address("1", "8 rue du 11 Novembre, 75001 Paris", ("1A",))])
     assert known.find("8 r du 11 novembre 75001") is not None
     assert known.find("11 rue du 8 Novembre, 75001 Paris") is None
@@ -167,7 +167,7 @@ def test_any_usual_form_of_a_known_address_finds_it(pair):
 
 
 @given(st.text())
-def test_any_text_is_an_address_or_none(typed):
+def test_any_text_finds_an_address_or_none(typed):
     assert found(typed) is None or typed
 
 

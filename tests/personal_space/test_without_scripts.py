@@ -50,7 +50,7 @@ def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city, 
     assert page.url.startswith(city.monparis)
 
 
-def test_a_choice_counts_and_reloading_shows_what_became_of_it(city, page):
+def test_a_choice_counts_and_reloading_shows_its_result(city, page):
     account = city.account()
     resident: Resident = city.resident(resident_id=account.sub)
     sign_in(page, city, account)
