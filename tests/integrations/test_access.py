@@ -41,7 +41,7 @@ def test_one_token_serves_all_requests(subject: Remote, hub: Hub, permit: Shared
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_an_expired_token_is_renewed_and_nobody_notices(
+def test_an_expired_token_is_renewed_without_a_failed_request(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(hub.put(permit))
@@ -56,7 +56,7 @@ def test_an_expired_token_is_renewed_and_nobody_notices(
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_token_that_is_never_taken_is_no_reason_to_ask_for_ever(
+def test_a_token_that_is_always_refused_is_not_renewed_without_end(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run
 ) -> None:
     run(hub.put(permit))
@@ -74,7 +74,7 @@ def test_a_token_that_is_never_taken_is_no_reason_to_ask_for_ever(
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
 @pytest.mark.parametrize("kind", [Kind.DOWN, Kind.HTML, Kind.LARGE, Kind.REDIRECT, Kind.THROTTLED, Kind.RESET_BEFORE])
-def test_without_a_token_nothing_was_sent(
+def test_without_a_token_nothing_is_sent(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(hub.put(permit))
@@ -104,7 +104,7 @@ def test_tokens_are_renewed_under_load(subject: Remote, hub: Hub, permit: Shared
 
 
 @pytest.mark.parametrize("provider", WITH_CERTIFICATES)
-def test_an_expired_certificate_is_named_and_nothing_was_sent(
+def test_an_expired_certificate_is_named_and_nothing_sent(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(hub.put(permit))
@@ -180,7 +180,7 @@ def test_with_a_certificate_of_another_authority_nothing_is_sent(
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_token_would_be_seen_where_nothing_may_show(
+def test_the_secrecy_check_finds_a_token(
     subject: Remote, sandbox: Sandbox, hub: Hub, permit: SharedPermit, run: Run
 ) -> None:
     run(hub.put(permit))

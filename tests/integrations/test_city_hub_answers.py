@@ -68,14 +68,14 @@ def created(run: Run, *script: tuple[str, object]) -> list[ProviderError | None]
     return ended
 
 
-def test_a_row_that_the_answer_leaves_out_is_unclear(run: Run) -> None:
+def test_a_row_missing_from_the_answer_is_unclear(run: Run) -> None:
     ended = created(run, ("201 Created", [told(each) for each in NEW[:-1]]), STILL)
 
     assert kinds(ended[:-1]) == {None}
     assert kinds(ended[-1:]) == {(UnclearError, FailureCode.ROW_MISSING)}
 
 
-def test_a_row_that_says_something_else_than_was_sent_is_unclear(run: Run) -> None:
+def test_a_row_that_differs_from_the_request_is_unclear(run: Run) -> None:
     rows = [told(replace(NEW[0], plate="WW123AA")), *(told(each) for each in NEW[1:])]
 
     ended = created(run, ("201 Created", rows), STILL)
@@ -84,7 +84,7 @@ def test_a_row_that_says_something_else_than_was_sent_is_unclear(run: Run) -> No
     assert kinds(ended[1:]) == {None}
 
 
-def test_faults_by_number_of_the_row_are_understood_too(run: Run) -> None:
+def test_faults_keyed_by_row_number_are_read(run: Run) -> None:
     faults = {"1": {"areas": ["Unknown identifiers: 99X"]}}
 
     ended = created(run, ("400 Bad Request", faults), ("201 Created", [told(each) for each in NEW]), STILL)
@@ -103,7 +103,7 @@ def test_faults_by_number_of_the_row_are_understood_too(run: Run) -> None:
         pytest.param("no", id="of nothing"),
     ],
 )
-def test_a_refusal_that_names_no_row_rejects_nobody(run: Run, refusal: object) -> None:
+def test_a_refusal_without_rows_rejects_no_permit(run: Run, refusal: object) -> None:
     assert kinds(created(run, ("400 Bad Request", refusal))) == {(UnclearError, FailureCode.ANSWER_UNREADABLE)}
 
 
@@ -118,7 +118,7 @@ def test_a_refusal_that_names_no_row_rejects_nobody(run: Run, refusal: object) -
         pytest.param([("404 Not Found", {"detail": ""}), ("404 Not Found", [])], id="404 in other words to the POST"),
     ],
 )
-def test_an_answer_that_does_not_say_that_a_permit_is_held_is_unclear(run: Run, script: Script) -> None:
+def test_an_answer_that_does_not_confirm_a_put_is_unclear(run: Run, script: Script) -> None:
     async def put_one(adapter: CityHub) -> ProviderError:
         with pytest.raises(UnclearError) as caught:
             await adapter.send(put(NEW[0], 2))
@@ -133,7 +133,7 @@ ANOTHERS = {"count": 1, "next": None, "results": [told(NEW[1])]}  # as of a serv
 @pytest.mark.parametrize(
     "answer", [("404 Not Found", {"error": "no such tenant"}), ("200 OK", {"count": 0}), ("200 OK", ANOTHERS)]
 )
-def test_an_answer_that_does_not_say_that_a_permit_is_gone_is_unclear(run: Run, answer: tuple[str, object]) -> None:
+def test_an_answer_that_does_not_confirm_a_removal_is_unclear(run: Run, answer: tuple[str, object]) -> None:
     async def remove_one(adapter: CityHub) -> ProviderError:
         with pytest.raises(UnclearError) as caught:
             await adapter.send(removal(NEW[0], 2))
@@ -152,7 +152,7 @@ def test_an_answer_that_does_not_say_that_a_permit_is_gone_is_unclear(run: Run, 
         {"count": 300, "next": "http://elsewhere.invalid/?page=2", "results": []},
     ],
 )
-def test_a_page_that_cannot_be_read_is_unclear(run: Run, page: object) -> None:
+def test_an_unreadable_page_is_unclear(run: Run, page: object) -> None:
     async def list_first(adapter: CityHub) -> ProviderError:
         with pytest.raises(UnclearError) as caught:
             await adapter.page(None)

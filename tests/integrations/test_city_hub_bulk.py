@@ -36,7 +36,7 @@ def test_new_permits_are_created_in_one_request(hub: Hub, run: Run) -> None:
     assert hub.held() == {each.reference: record(each) for each in new}
 
 
-def test_a_batch_of_all_kinds_ends_each_change_in_its_own_way(hub: Hub, run: Run) -> None:
+def test_each_change_of_a_mixed_batch_has_its_own_outcome(hub: Hub, run: Run) -> None:
     new, changed, gone, wrong = permit(), permit(), permit(), permit(zones=("no:zone",))
 
     async def scenario() -> None:
@@ -51,7 +51,7 @@ def test_a_batch_of_all_kinds_ends_each_change_in_its_own_way(hub: Hub, run: Run
     assert hub.held() == {new.reference: record(new), changed.reference: record(replace(changed, plate="WW123AA"))}
 
 
-def test_rows_at_fault_are_rejected_and_the_others_created_without_them(hub: Hub, run: Run) -> None:
+def test_faulty_rows_are_rejected_and_the_others_created(hub: Hub, run: Run) -> None:
     unknown, too_long, absent = permit(zones=("14:A",)), permit(plate="A" * 21), permit(plate=None)
 
     async def scenario() -> None:
@@ -67,7 +67,7 @@ def test_rows_at_fault_are_rejected_and_the_others_created_without_them(hub: Hub
     assert hub.held() == {each.reference: record(each) for each in NEW}
 
 
-def test_rows_that_are_there_already_are_replaced(hub: Hub, run: Run) -> None:
+def test_rows_that_exist_already_are_replaced(hub: Hub, run: Run) -> None:
     """Our first request is not always theirs: the hub's database may have been restored."""
 
     async def scenario() -> None:
@@ -81,7 +81,7 @@ def test_rows_that_are_there_already_are_replaced(hub: Hub, run: Run) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.TRUNCATED, Kind.LATE])
-def test_a_lost_answer_leaves_all_new_rows_unclear_until_they_are_sent_again(hub: Hub, run: Run, kind: Kind) -> None:
+def test_a_lost_answer_leaves_all_new_rows_unclear_until_resent(hub: Hub, run: Run, kind: Kind) -> None:
     hub.make_series()
 
     async def scenario() -> None:
@@ -113,7 +113,7 @@ def test_permits_stored_in_a_series_that_was_replaced_are_not_confirmed(hub: Hub
     run(scenario())
 
 
-def test_permits_are_unclear_when_it_cannot_be_told_whether_their_series_is_active(hub: Hub, run: Run) -> None:
+def test_permits_are_unclear_if_their_series_cannot_be_checked(hub: Hub, run: Run) -> None:
     """They are stored, so they must not pass for not sent."""
     hub.make_series()
 
@@ -127,7 +127,7 @@ def test_permits_are_unclear_when_it_cannot_be_told_whether_their_series_is_acti
     run(scenario())
 
 
-def test_a_series_that_is_gone_is_found_again(hub: Hub, run: Run) -> None:
+def test_a_deleted_series_is_replaced_by_the_active_one(hub: Hub, run: Run) -> None:
     async def scenario() -> None:
         async with hub.worker() as adapter:
             await adapter.send_all([put(NEW[0], 1)])
@@ -143,7 +143,7 @@ def test_a_series_that_is_gone_is_found_again(hub: Hub, run: Run) -> None:
     assert hub.held() == {each.reference: record(each) for each in NEW}
 
 
-def test_what_concerns_them_all_ends_the_batch(hub: Hub, run: Run) -> None:
+def test_a_fault_of_all_rows_ends_the_batch(hub: Hub, run: Run) -> None:
     changed = [permit() for _ in range(60)]
 
     async def scenario() -> None:
@@ -159,7 +159,7 @@ def test_what_concerns_them_all_ends_the_batch(hub: Hub, run: Run) -> None:
     run(scenario())
 
 
-def test_what_cannot_begin_in_time_is_not_sent_and_what_is_known_is_kept(hub: Hub, run: Run) -> None:
+def test_changes_beyond_the_deadline_are_not_sent_and_known_outcomes_kept(hub: Hub, run: Run) -> None:
     changed = [permit() for _ in range(20)]
 
     async def scenario() -> None:

@@ -22,7 +22,7 @@ def test_a_contract_is_valid_openapi(provider: str) -> None:
 
 
 @CONTRACTS
-def test_every_part_says_what_it_rests_on(provider: str) -> None:
+def test_every_part_has_a_basis(provider: str) -> None:
     document = Contract.of(provider).document
 
     for name, part in (*_operations(document), *document["components"]["schemas"].items()):
@@ -31,7 +31,7 @@ def test_every_part_says_what_it_rests_on(provider: str) -> None:
 
 
 @CONTRACTS
-def test_whatever_is_not_asked_for_is_refused(provider: str) -> None:
+def test_every_object_that_we_send_is_closed(provider: str) -> None:
     """Every object that we send is closed: only so can the suite tell what leaves."""
     for place, schema in _request_schemas(Contract.of(provider).document):
         assert schema.get("additionalProperties") is False or schema.get("unevaluatedProperties") is False, place

@@ -91,7 +91,7 @@ def test_a_question_costs_no_more_than_its_deadline(
     assert subject.held() == {permit.reference: expected(subject, permit)}
 
 
-def test_what_hangs_costs_others_nothing(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+def test_a_hanging_request_does_not_delay_others(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
     run(hub.put(permit))
     others = [another(permit, number) for number in range(8)]
 

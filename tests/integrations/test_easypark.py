@@ -45,7 +45,7 @@ def permits(draw: st.DrawFn) -> SharedPermit:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(permit=permits())
-def test_whatever_is_put_is_held_and_listed_as_it_was(
+def test_any_permit_is_held_and_listed_unchanged(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.reset(NAME)
@@ -56,7 +56,7 @@ def test_whatever_is_put_is_held_and_listed_as_it_was(
 
 
 @pytest.mark.parametrize("day", [date(2024, 3, 31), date(2024, 10, 27), date(1911, 3, 11), date(1940, 6, 14)])
-def test_a_day_on_which_the_clock_changes_is_that_day(
+def test_a_day_with_a_clock_change_is_kept(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit, day: date
 ) -> None:
     permit = replace(permit, validity=Validity(day, day))
@@ -77,7 +77,7 @@ def test_the_first_put_registers_and_a_later_one_extends_with_one_request_each(
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
 
 
-def test_what_is_registered_already_is_left_as_it_is(
+def test_an_equal_registered_right_is_left_alone(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold(NAME, permit.reference, record(permit))
@@ -98,7 +98,7 @@ def test_what_is_registered_already_is_left_as_it_is(
     ],
     ids=lambda other: str(*other),
 )
-def test_what_is_registered_otherwise_is_put_right(
+def test_a_different_registered_right_is_replaced(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit, other: dict[str, Any]
 ) -> None:
     sandbox.control.hold(NAME, permit.reference, record(replace(permit, **other)))
@@ -108,7 +108,7 @@ def test_what_is_registered_otherwise_is_put_right(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_later_put_registers_what_is_not_there(
+def test_a_later_put_registers_a_missing_right(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit, 7)))
@@ -117,7 +117,7 @@ def test_a_later_put_registers_what_is_not_there(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
+def test_a_late_change_after_the_removal_restores_nothing(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -149,7 +149,7 @@ def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
     ids=lambda value: "" if isinstance(value, dict) else value.value,
 )
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_refusal_is_named_by_its_number(
+def test_a_refusal_is_mapped_by_its_number(
     adapter: EasyPark,
     sandbox: Sandbox,
     run: Run,
@@ -165,7 +165,7 @@ def test_a_refusal_is_named_by_its_number(
     assert sandbox.control.held(NAME) == {}
 
 
-def test_removing_what_is_not_there_is_success(
+def test_removing_an_unknown_permit_succeeds(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))

@@ -85,25 +85,25 @@ def test_a_right_is_compared_by_meaning(run: Run, permit: SharedPermit, status: 
     ],
     ids=lambda other: f"{next(iter(other))}",
 )
-def test_a_right_that_cannot_be_read_is_replaced(run: Run, permit: SharedPermit, other: dict[str, object]) -> None:
+def test_an_unreadable_right_is_replaced(run: Run, permit: SharedPermit, other: dict[str, object]) -> None:
     answers: list[Scripted] = [("409 Conflict", right(permit, **other)), ("204 No Content", None)]
 
     assert requests_for(run, put(permit), *answers) == 2
 
 
-def test_a_registration_of_something_else_is_unclear(run: Run, permit: SharedPermit) -> None:
+def test_an_answer_with_a_different_right_is_unclear(run: Run, permit: SharedPermit) -> None:
     assert is_unreadable(failure(run, put(permit), ("201 Created", right(permit, licensePlate="WW123AA"))))
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"code": 2, "message": "", "errors": []}, ANOTHERS], ids=str)
-def test_a_duplicate_that_is_not_ours_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
+def test_a_duplicate_under_another_reference_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
     found = right(permit, **ANOTHERS) if body is ANOTHERS else body
 
     assert is_unreadable(failure(run, put(permit), ("409 Conflict", found)))
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_when_neither_way_fits_the_outcome_is_unclear(run: Run, permit: SharedPermit, version: int) -> None:
+def test_a_put_that_can_neither_register_nor_extend_is_unclear(run: Run, permit: SharedPermit, version: int) -> None:
     taken: Scripted = ("409 Conflict", right(permit, licensePlate="WW123AA"))
 
     error = failure(run, put(permit, version), *((taken, NO_RIGHT) if version == 1 else (NO_RIGHT, taken)))
@@ -114,13 +114,13 @@ def test_when_neither_way_fits_the_outcome_is_unclear(run: Run, permit: SharedPe
 @pytest.mark.parametrize(
     "body", [{}, {"code": 404, "message": "Not Found"}, {"errors": [1, {}], "code": True}], ids=str
 )
-def test_an_absence_without_their_number_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
+def test_a_404_without_their_error_number_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
     for change in (put(permit, 2), remove(permit.reference)):
         assert is_unreadable(failure(run, change, ("404 Not Found", body)))
 
 
 @pytest.mark.parametrize("status", ["200 OK", "202 Accepted"])
-def test_an_answer_that_the_contract_does_not_promise_is_unclear(run: Run, permit: SharedPermit, status: str) -> None:
+def test_an_answer_outside_the_contract_is_unclear(run: Run, permit: SharedPermit, status: str) -> None:
     for change in (put(permit, 2), remove(permit.reference)):
         assert is_unreadable(failure(run, change, (status, {})))
 

@@ -50,7 +50,7 @@ def test_pages_have_up_to_a_thousand_rights(
     assert sorted(references(found)) == sorted(UUID(records.numbered(number)[0]) for number in range(1, held + 1))
 
 
-def test_what_stays_is_listed_once_whatever_comes_and_goes_meanwhile(
+def test_unchanged_rights_are_listed_once_while_others_come_and_go(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold_many(NAME, 1_500)
@@ -70,7 +70,7 @@ def test_what_stays_is_listed_once_whatever_comes_and_goes_meanwhile(
     assert sorted(references(run(pages(adapter)))) == sorted(sandbox.control.held(NAME))
 
 
-def test_rights_under_other_references_are_counted_only(
+def test_rights_under_foreign_references_are_only_counted(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -82,7 +82,7 @@ def test_rights_under_other_references_are_counted_only(
     assert (page.copies, page.foreign) == ([copy(permit)], 3)
 
 
-def test_a_page_that_ends_with_anothers_right_leads_on(
+def test_a_page_that_ends_with_a_foreign_right_has_a_next_page(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold_many(NAME, 999)
@@ -93,7 +93,7 @@ def test_a_page_that_ends_with_anothers_right_leads_on(
     assert [len(page) for page in run(pages(adapter))] == [999, 1]
 
 
-def test_what_somebody_else_has_emptied_differs_from_what_was_put(
+def test_a_right_emptied_by_another_client_differs_from_ours(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold(NAME, permit.reference, record(permit)._replace(country=None, profile=None))
@@ -115,7 +115,7 @@ def test_what_somebody_else_has_emptied_differs_from_what_was_put(
     ],
     ids=str,
 )
-def test_what_is_no_page_or_leads_nowhere_is_unclear(run: Run, body: object) -> None:
+def test_a_malformed_or_circular_page_is_unclear(run: Run, body: object) -> None:
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
         writer.write(reply("200 OK", json.dumps(body).encode()))
 

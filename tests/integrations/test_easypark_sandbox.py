@@ -65,13 +65,13 @@ def test_a_wrong_right_is_refused(http: httpx.Client, sandbox: Sandbox, change: 
     assert sandbox.control.counts(NAME).held == 0
 
 
-def test_a_right_lacks_nothing(http: httpx.Client) -> None:
+def test_an_incomplete_right_is_refused(http: httpx.Client) -> None:
     for name in RIGHT:
         answer = http.post("/parking/register", json={key: value for key, value in RIGHT.items() if key != name})
         assert (answer.status_code, number(answer)) == (400, 2), name
 
 
-def test_the_reference_in_a_right_is_that_of_its_address(http: httpx.Client) -> None:
+def test_the_reference_in_body_and_path_must_agree(http: httpx.Client) -> None:
     http.post("/parking/register", json=RIGHT)
 
     assert http.put("/parking/extend/another", json=RIGHT).status_code == 400
@@ -104,7 +104,7 @@ def test_a_wrong_request_is_refused(
     assert sandbox.control.counts(NAME).applied == 0
 
 
-def test_a_right_comes_back_in_utc_with_the_rest_inside(http: httpx.Client) -> None:
+def test_a_right_comes_back_in_utc_with_extra_properties(http: httpx.Client) -> None:
     made = http.post("/parking/register", json=RIGHT)
     duplicate = http.post("/parking/register", json=RIGHT | {"licensePlate": "WW123AA"})
     listed = http.get("/parking").json()

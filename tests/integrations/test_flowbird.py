@@ -58,7 +58,7 @@ def permits(draw: st.DrawFn) -> SharedPermit:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(together=st.lists(permits(), min_size=1, max_size=4, unique_by=lambda permit: permit.reference))
-def test_whatever_is_put_is_held_and_listed_as_it_was(
+def test_any_permit_is_held_and_listed_unchanged(
     adapter: Flowbird, sandbox: Sandbox, run: Run, together: list[SharedPermit]
 ) -> None:
     for reference in sandbox.control.held(NAME):
@@ -74,7 +74,7 @@ def test_whatever_is_put_is_held_and_listed_as_it_was(
 @pytest.mark.parametrize(
     "day", [date(2024, 3, 31), date(2024, 10, 27), date(1911, 3, 11), date(1944, 10, 8), date(1976, 9, 26)]
 )
-def test_a_day_on_which_the_clock_changes_is_that_day(
+def test_a_day_with_a_clock_change_is_kept(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit, day: date
 ) -> None:
     permit = replace(permit, validity=Validity(day, day))
@@ -130,7 +130,7 @@ def test_each_row_of_a_batch_has_its_result(
     ],
     ids=lambda value: "" if isinstance(value, dict) else value.value,
 )
-def test_a_refused_row_is_named_by_its_reason(
+def test_a_refused_row_is_mapped_by_its_reason(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit, change: dict[str, Any], code: FailureCode
 ) -> None:
     with pytest.raises(RejectedError) as caught:
@@ -165,13 +165,13 @@ def test_an_incomplete_permit_stays_refused_when_the_others_fail(
     ]
 
 
-def test_a_removal_of_what_is_not_there_is_done(adapter: Flowbird, sandbox: Sandbox, run: Run) -> None:
+def test_removing_an_unknown_permit_succeeds(adapter: Flowbird, sandbox: Sandbox, run: Run) -> None:
     run(adapter.send(remove(uuid4())))
 
     assert [request.status for request in batches(sandbox)] == [200]
 
 
-def test_a_row_without_a_result_is_unclear_and_the_others_are_done(
+def test_a_row_without_a_result_is_unclear_and_the_others_done(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 3)
@@ -183,7 +183,7 @@ def test_a_row_without_a_result_is_unclear_and_the_others_are_done(
     assert sandbox.control.held(NAME) == records(*together)
 
 
-def test_a_batch_that_was_carried_out_in_part_is_unclear_and_can_be_sent_again(
+def test_a_half_applied_batch_is_unclear_and_can_be_resent(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 4)
@@ -197,7 +197,7 @@ def test_a_batch_that_was_carried_out_in_part_is_unclear_and_can_be_sent_again(
     assert sandbox.control.held(NAME) == records(*together)
 
 
-def test_one_token_serves_all_and_a_new_one_is_fetched_once_it_expires(
+def test_one_token_serves_all_and_is_renewed_when_it_expires(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     async def put_all(together: list[SharedPermit]) -> None:
@@ -213,7 +213,7 @@ def test_one_token_serves_all_and_a_new_one_is_fetched_once_it_expires(
     assert [request.status for request in tokens] == [200, 200]
 
 
-def test_a_token_that_has_expired_when_it_comes_is_replaced(
+def test_a_token_that_is_expired_on_arrival_is_replaced(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.EXPIRED_TOKEN, count=1)
@@ -224,7 +224,7 @@ def test_a_token_that_has_expired_when_it_comes_is_replaced(
 
 
 @pytest.mark.parametrize("wrong", ["client_id", "client_secret"])
-def test_a_wrong_client_is_not_let_in_and_not_shown(
+def test_wrong_client_credentials_are_refused_and_not_shown(
     sandbox: Sandbox, run: Run, permit: SharedPermit, wrong: str
 ) -> None:
     with (
@@ -237,7 +237,7 @@ def test_a_wrong_client_is_not_let_in_and_not_shown(
     assert "altogether" not in repr(caught.value) + str(sandbox.control.requests(NAME))
 
 
-def test_a_certificate_that_they_do_not_trust_leads_nowhere(
+def test_a_certificate_that_they_do_not_trust_is_refused(
     sandbox: Sandbox, run: Run, permit: SharedPermit, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine.pem"
@@ -250,7 +250,7 @@ def test_a_certificate_that_they_do_not_trust_leads_nowhere(
     assert sandbox.control.requests(NAME) == []
 
 
-def test_a_server_whose_certificate_has_expired_is_told_nothing(
+def test_nothing_is_sent_to_a_server_with_an_expired_certificate(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.EXPIRED_CERTIFICATE)
@@ -264,7 +264,7 @@ def test_a_server_whose_certificate_has_expired_is_told_nothing(
     assert sandbox.control.held(NAME) == records(permit)
 
 
-def test_a_country_does_not_leave(adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit) -> None:
+def test_the_country_is_not_sent(adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit) -> None:
     assert permit.country == "QZ"
     run(adapter.send(put(permit)))
 

@@ -73,9 +73,7 @@ def answers_to(
     return said
 
 
-def test_results_are_matched_by_their_number_whatever_their_order(
-    run: Run, certificate: Path, permit: SharedPermit
-) -> None:
+def test_results_are_matched_by_number_in_any_order(run: Run, certificate: Path, permit: SharedPermit) -> None:
     permits = many(permit, 3)
     said = results(permits, {}, {"result": "KO", "reason": "PLATE_FORMAT"}, {"since": "today"})
     said["results"].reverse()
@@ -98,7 +96,7 @@ def test_results_are_matched_by_their_number_whatever_their_order(
     ],
     ids=str,
 )
-def test_a_result_that_says_something_else_is_unclear_for_its_row_alone(
+def test_an_unexpected_result_is_unclear_for_its_row_only(
     run: Run, certificate: Path, permit: SharedPermit, said: dict[str, object]
 ) -> None:
     permits = many(permit, 3)
@@ -119,7 +117,7 @@ def test_any_row_may_be_missing(run: Run, certificate: Path, permit: SharedPermi
     assert answers_to(run, certificate, permits, ("200 OK", {"results": []}))[0] == [MISSING] * 3
 
 
-def test_a_removal_is_not_done_because_of_any_other_reason(run: Run, certificate: Path, permit: SharedPermit) -> None:
+def test_a_removal_refused_for_another_reason_is_not_done(run: Run, certificate: Path, permit: SharedPermit) -> None:
     permits = many(permit, 2)
     unknown, other = ({"result": "KO", "reason": reason} for reason in ("RIGHT_UNKNOWN", "RIGHT_LOCKED"))
 
@@ -145,9 +143,7 @@ def test_a_removal_is_not_done_because_of_any_other_reason(run: Run, certificate
     ],
     ids=str,
 )
-def test_what_is_no_answer_to_a_batch_is_unclear(
-    run: Run, certificate: Path, permit: SharedPermit, body: object
-) -> None:
+def test_a_malformed_batch_answer_is_unclear(run: Run, certificate: Path, permit: SharedPermit, body: object) -> None:
     assert answers_to(run, certificate, many(permit, 2), ("200 OK", body)) == ([UNREADABLE] * 2, 1)
 
 
@@ -184,9 +180,7 @@ def test_splitting_ends_before_the_deadline_with_what_is_known(
     assert requests == 4
 
 
-def test_a_single_row_that_is_refused_whole_is_refused_for_its_reason(
-    run: Run, certificate: Path, permit: SharedPermit
-) -> None:
+def test_a_batch_of_one_is_refused_for_its_reason(run: Run, certificate: Path, permit: SharedPermit) -> None:
     refusal: Scripted = ("422 Unprocessable Content", {"result": "KO", "reason": "PLATE_FORMAT"})
 
     found, _ = answers_to(run, certificate, [permit], refusal)
@@ -198,7 +192,7 @@ def test_a_single_row_that_is_refused_whole_is_refused_for_its_reason(
 @pytest.mark.parametrize(
     "body", [b"<html>", {"message": "Bad Request"}, {"result": "KO"}, {"reason": "BATCH_REFUSED"}, []], ids=str
 )
-def test_a_refusal_in_other_words_refuses_nobody(
+def test_a_refusal_not_in_their_form_rejects_no_permit(
     run: Run, certificate: Path, permit: SharedPermit, status: str, body: object
 ) -> None:
     unclear = (UnclearError, FailureCode.ANSWER_UNREADABLE, int(status[:3]))
@@ -206,7 +200,7 @@ def test_a_refusal_in_other_words_refuses_nobody(
     assert answers_to(run, certificate, many(permit, 2), (status, body)) == ([unclear] * 2, 1)
 
 
-def test_a_gateway_that_finds_a_batch_too_large_is_believed(run: Run, certificate: Path, permit: SharedPermit) -> None:
+def test_a_413_of_a_gateway_splits_the_batch(run: Run, certificate: Path, permit: SharedPermit) -> None:
     first, second = many(permit, 2)
     page: Scripted = ("413 Payload Too Large", b"<html>")
 
@@ -221,9 +215,7 @@ def test_a_gateway_that_finds_a_batch_too_large_is_believed(run: Run, certificat
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "415 Unsupported Media Type"])
-def test_a_request_that_is_wrong_itself_refuses_nobody(
-    run: Run, certificate: Path, permit: SharedPermit, status: str
-) -> None:
+def test_a_wrong_request_rejects_no_permit(run: Run, certificate: Path, permit: SharedPermit, status: str) -> None:
     not_sent = (NotSentError, FailureCode.REQUEST_REFUSED, int(status[:3]))
 
     assert answers_to(run, certificate, many(permit, 2), (status, KO)) == ([not_sent] * 2, 1)

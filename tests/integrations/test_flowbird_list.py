@@ -51,7 +51,7 @@ def test_pages_have_up_to_a_thousand_rights_in_order(
     assert references == sorted(UUID(numbered(number)[0]) for number in range(1, held + 1))
 
 
-def test_what_stays_is_listed_once_whatever_comes_and_goes_meanwhile(
+def test_unchanged_rights_are_listed_once_while_others_come_and_go(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold_many(NAME, 1_500)
@@ -71,7 +71,7 @@ def test_what_stays_is_listed_once_whatever_comes_and_goes_meanwhile(
     assert sorted(one.reference for page in run(pages(adapter)) for one in page) == sorted(sandbox.control.held(NAME))
 
 
-def test_what_was_removed_and_put_again_is_listed_once(adapter: Flowbird, run: Run, permit: SharedPermit) -> None:
+def test_a_right_removed_and_put_again_is_listed_once(adapter: Flowbird, run: Run, permit: SharedPermit) -> None:
     for version, change in enumerate([put(permit), remove(permit.reference), put(permit)]):
         run(adapter.send(replace(change, version=version)))
         run(adapter.page(None))
@@ -79,7 +79,7 @@ def test_what_was_removed_and_put_again_is_listed_once(adapter: Flowbird, run: R
     assert run(pages(adapter)) == [[copy(permit)]]
 
 
-def test_rights_under_other_references_are_counted_only(
+def test_rights_under_foreign_references_are_only_counted(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -91,7 +91,7 @@ def test_rights_under_other_references_are_counted_only(
     assert (page.copies, page.foreign) == ([copy(permit)], 3)
 
 
-def test_a_page_that_ends_with_anothers_right_leads_on(
+def test_a_page_that_ends_with_a_foreign_right_has_a_next_page(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold_many(NAME, 999)
@@ -101,7 +101,7 @@ def test_a_page_that_ends_with_anothers_right_leads_on(
     assert [len(page) for page in run(pages(adapter))] == [999, 1]
 
 
-def test_what_somebody_else_has_emptied_differs_from_what_was_put(
+def test_a_right_emptied_by_another_client_differs_from_ours(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold(NAME, permit.reference, record(permit)._replace(zones=(), profile=None))
@@ -166,7 +166,7 @@ def test_a_right_is_read_by_meaning_as_far_as_it_can_be(other: dict[str, object]
     ],
     ids=str,
 )
-def test_what_is_no_page_or_leads_nowhere_is_unclear(run: Run, tmp_path: Path, body: object) -> None:
+def test_a_malformed_or_circular_page_is_unclear(run: Run, tmp_path: Path, body: object) -> None:
     certificate = tmp_path / "hub.pem"
     certificate.write_bytes(Authority(tmp_path).client("permit-hub"))
     token = {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}

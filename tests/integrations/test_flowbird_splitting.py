@@ -119,7 +119,7 @@ def test_a_batch_that_is_too_large_is_split(
     assert [request.status for request in batches(sandbox)] == statuses
 
 
-def test_what_is_known_is_kept_when_a_later_part_is_not_let_in(
+def test_known_outcomes_are_kept_if_a_later_part_is_unauthorised(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 8)
@@ -135,7 +135,7 @@ def test_what_is_known_is_kept_when_a_later_part_is_not_let_in(
     assert len(batches(sandbox)) == 4
 
 
-def test_what_comes_after_a_part_that_is_unclear_is_known_not_to_be_sent(
+def test_parts_after_an_unclear_part_are_not_sent(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 8)
@@ -152,7 +152,7 @@ def test_what_comes_after_a_part_that_is_unclear_is_known_not_to_be_sent(
     assert sandbox.control.held(NAME) == records(together[0])
 
 
-def test_a_refusal_that_comes_late_leaves_the_rest_unsent(
+def test_a_late_refusal_leaves_the_rest_unsent(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 4)
@@ -165,7 +165,7 @@ def test_a_refusal_that_comes_late_leaves_the_rest_unsent(
     assert len(batches(sandbox)) == 1
 
 
-def test_a_whole_batch_has_all_of_the_deadline(
+def test_the_whole_batch_may_use_the_whole_deadline(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 4)
@@ -175,7 +175,7 @@ def test_a_whole_batch_has_all_of_the_deadline(
 
 
 @given(count=st.integers(1, 70), data=st.data())
-def test_whichever_rows_are_poisonous_each_row_has_its_own_end(count: int, data: st.DataObject) -> None:
+def test_each_row_has_its_own_outcome_for_any_poisonous_rows(count: int, data: st.DataObject) -> None:
     poisonous = data.draw(st.sets(st.integers(0, count - 1)))
     references = [UUID(int=number) for number in range(count)]
     sent: list[UUID] = []

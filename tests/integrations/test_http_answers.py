@@ -164,7 +164,7 @@ def test_an_answer_is_read_and_its_connection_kept(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", EMPTY.values(), ids=EMPTY)
-def test_a_success_without_a_body_says_nothing_more(data: bytes) -> None:
+def test_a_success_without_a_body_has_no_data(data: bytes) -> None:
     assert exchange(always(data)) == Response(200, None)
 
 
@@ -174,7 +174,7 @@ def test_an_answer_that_ends_with_its_connection_is_read(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("data", "code"), UNREAD.values(), ids=UNREAD)
-def test_an_answer_that_cannot_be_read_says_why_and_leaves_nothing_behind(data: bytes, code: FailureCode) -> None:
+def test_an_unreadable_answer_names_its_fault_and_closes_the_connection(data: bytes, code: FailureCode) -> None:
     async def once() -> tuple[Server, list[object]]:
         async def respond(number: int, writer: asyncio.StreamWriter) -> None:
             writer.write(sized() if number else data)
@@ -201,12 +201,12 @@ def test_an_answer_that_cannot_be_read_says_why_and_leaves_nothing_behind(data: 
         ("500 Internal Server Error", FailureCode.SERVER_ERROR),
     ],
 )
-def test_a_status_that_says_enough_needs_no_body(data: bytes, status: str, code: FailureCode) -> None:
+def test_some_statuses_are_judged_without_their_body(data: bytes, status: str, code: FailureCode) -> None:
     assert failure(then_closes(data.replace(b"200 OK", status.encode()))).code == code
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found"])
-def test_a_refusal_that_cannot_be_read_is_nobodys_word(status: str) -> None:
+def test_an_unreadable_refusal_is_unclear(status: str) -> None:
     found = failure(always(reply(status, JSON, "Content-Encoding: br")))
 
     assert (type(found), found.code) == (UnclearError, FailureCode.ENCODING_UNKNOWN)

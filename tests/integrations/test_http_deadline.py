@@ -57,7 +57,7 @@ def passed() -> float:
         ),
     ],
 )
-def test_a_process_frozen_after_the_look_at_the_deadline_sends_nothing(place: str) -> None:
+def test_a_process_frozen_after_the_deadline_check_sends_nothing(place: str) -> None:
     async def scenario() -> tuple[Server, list[str]]:
         async with answering(OK) as server:
             command = [sys.executable, "-m", "tests.integrations.freezing", f"http://127.0.0.1:{server.port}", place]
@@ -85,7 +85,7 @@ def test_a_process_frozen_after_the_look_at_the_deadline_sends_nothing(place: st
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
 @pytest.mark.parametrize("warm", [False, True], ids=["a new connection", "a kept one"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_nothing_leaves_when_the_deadline_has_passed(scheme: str, warm: bool, method: str, tmp_path: Path) -> None:
+def test_nothing_is_sent_after_the_deadline(scheme: str, warm: bool, method: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
 
     async def scenario() -> tuple[Server, ProviderError]:
@@ -153,7 +153,7 @@ def test_a_put_is_not_sent_again_with_a_renewed_token_after_the_deadline() -> No
 
 @in_pieces
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_the_rest_of_a_body_does_not_leave_after_the_deadline(scheme: str, tmp_path: Path) -> None:
+def test_the_rest_of_a_body_is_not_sent_after_the_deadline(scheme: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     late = asyncio.Event()
     read: list[int] = []
@@ -245,7 +245,7 @@ def test_a_put_that_waits_for_a_free_connection_until_its_deadline_is_not_sent()
     assert outcomes == {RequestOutcome.UNCLEAR: 4, RequestOutcome.NOT_SENT: 2}
 
 
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_ones() -> None:
+def test_an_unrequested_answer_is_not_read_as_the_next_one() -> None:
     answered, told = asyncio.Event(), asyncio.Event()
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:

@@ -61,7 +61,7 @@ def test_a_british_plate_has_the_class_of_their_document(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(permit=permits(), version=st.integers(1, 1_000_000))
-def test_whatever_is_put_is_held_and_listed_as_it_was(
+def test_any_permit_is_held_and_listed_unchanged(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, version: int
 ) -> None:
     sandbox.control.reset(NAME)
@@ -72,7 +72,7 @@ def test_whatever_is_put_is_held_and_listed_as_it_was(
 
 
 @pytest.mark.parametrize("day", [date(2024, 3, 31), date(2024, 10, 27), date(1911, 3, 11), date(1940, 6, 14)])
-def test_a_day_on_which_the_clock_changes_is_that_day(
+def test_a_day_with_a_clock_change_is_kept(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, day: date
 ) -> None:
     permit = replace(permit, validity=Validity(day, day))
@@ -82,7 +82,7 @@ def test_a_day_on_which_the_clock_changes_is_that_day(
     assert run(adapter.page(None)).copies == [copy(permit)]
 
 
-def test_the_first_version_is_created_later_ones_update_it_and_the_last_one_deletes_it_with_one_request_each(
+def test_creating_updating_and_deleting_take_one_request_each(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     changed = replace(permit, plate="WW123AA", zones=("75014_B", "75001"))
@@ -95,7 +95,7 @@ def test_the_first_version_is_created_later_ones_update_it_and_the_last_one_dele
     assert ways(sandbox) == [("POST", 201), ("PUT", 200), ("DELETE", 200)]
 
 
-def test_what_was_deleted_is_created_again_by_a_later_version(
+def test_a_deleted_right_is_created_again_by_a_later_version(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -106,7 +106,7 @@ def test_what_was_deleted_is_created_again_by_a_later_version(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_what_they_have_lost_is_created_again(
+def test_a_right_that_they_lost_is_created_again(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -116,7 +116,7 @@ def test_what_they_have_lost_is_created_again(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_removal_tells_a_reference_and_a_version_and_nothing_else(
+def test_a_removal_sends_only_a_reference_and_a_version(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -127,7 +127,7 @@ def test_a_removal_tells_a_reference_and_a_version_and_nothing_else(
     assert removal.body == ""
 
 
-def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
+def test_a_late_change_after_the_removal_restores_nothing(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -140,7 +140,7 @@ def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
     assert sandbox.control.held(NAME) == {}
 
 
-def test_a_removal_that_arrives_after_a_change_takes_nothing_away(
+def test_a_late_removal_after_a_change_removes_nothing(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -154,7 +154,7 @@ def test_a_removal_that_arrives_after_a_change_takes_nothing_away(
 
 
 @pytest.mark.parametrize("removal", [False, True])
-def test_an_older_version_changes_nothing_and_learns_theirs(
+def test_an_older_version_changes_nothing_and_raises_stale_with_theirs(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, removal: bool
 ) -> None:
     run(adapter.send(put(permit, 7)))
@@ -166,7 +166,7 @@ def test_an_older_version_changes_nothing_and_learns_theirs(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_first_version_of_what_is_there_already_learns_theirs(
+def test_a_first_version_of_an_existing_right_raises_stale_with_theirs(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit, 7)))
@@ -177,7 +177,7 @@ def test_a_first_version_of_what_is_there_already_learns_theirs(
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_change_whose_answer_was_lost_is_found_done(
+def test_a_change_whose_answer_was_lost_is_recognised_as_done(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, version: int
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.RESET_AFTER, count=1, method="POST")
@@ -189,7 +189,7 @@ def test_a_change_whose_answer_was_lost_is_found_done(
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_their_right_of_the_same_version_that_says_something_else_is_not_taken_for_ours(
+def test_a_different_right_of_the_same_version_is_not_taken_for_ours(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, version: int
 ) -> None:
     run(adapter.send(put(replace(permit, plate="WW123AA"), version)))
@@ -201,7 +201,7 @@ def test_their_right_of_the_same_version_that_says_something_else_is_not_taken_f
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_hub_that_has_forgotten_versions_gets_past_a_deletion_one_by_one(
+def test_a_hub_that_lost_its_versions_passes_a_deletion_step_by_step(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit, 5)))
@@ -218,7 +218,7 @@ def test_a_hub_that_has_forgotten_versions_gets_past_a_deletion_one_by_one(
     assert refused == [4, 5, 6]
 
 
-def test_removing_what_is_not_there_is_success(
+def test_removing_an_unknown_permit_succeeds(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -245,7 +245,7 @@ def test_removing_what_is_not_there_is_success(
     ids=lambda value: "" if isinstance(value, dict) else value.value,
 )
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_refusal_is_named_by_its_message(
+def test_a_refusal_is_mapped_by_its_message(
     adapter: IndigoNeo,
     sandbox: Sandbox,
     run: Run,
@@ -272,7 +272,7 @@ def test_a_permit_without_a_field_is_not_sent(
     assert ways(sandbox) == []
 
 
-def test_a_wrong_token_is_ours_to_mend(sandbox: Sandbox, run: Run, permit: SharedPermit) -> None:
+def test_a_wrong_token_is_unauthorised_and_rejects_no_permit(sandbox: Sandbox, run: Run, permit: SharedPermit) -> None:
     stranger = reach(f"{sandbox.url}/{NAME}", "a-token-of-somebody-else")
     with pytest.raises(NotSentError) as caught:
         run(stranger.send(put(permit)))

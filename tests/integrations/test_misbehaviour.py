@@ -28,18 +28,18 @@ LOOKED_UP_FIRST = {"city_hub"}
 """Providers whose removal begins with a question, which changes nothing."""
 
 
-def test_every_misbehaviour_is_tried() -> None:
+def test_the_tests_cover_every_misbehaviour() -> None:
     elsewhere = {Kind.SLOW, Kind.BUSY, Kind.TRICKLE, Kind.EXPIRED_CERTIFICATE, *THEIR_OWN}
     assert {*FAULTS, *elsewhere} == set(Kind)
 
 
-def test_what_may_have_been_applied_is_unclear() -> None:
+def test_a_request_that_may_have_been_applied_is_unclear() -> None:
     unclear = {kind for kind, fault in FAULTS.items() if isinstance(fault.error, UnclearError)}
     assert unclear >= {kind for kind, fault in FAULTS.items() if fault.applied is not Applied.NEVER}
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_a_change_that_goes_wrong(
+def test_a_failing_change_has_the_right_error_and_converges(
     subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, caplog: Log
 ) -> None:
     run(hub.put(permit))
@@ -55,7 +55,7 @@ def test_a_change_that_goes_wrong(
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_a_removal_that_goes_wrong(
+def test_a_failing_removal_has_the_right_error_and_converges(
     subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, caplog: Log
 ) -> None:
     run(hub.put(permit))
@@ -72,7 +72,7 @@ def test_a_removal_that_goes_wrong(
 
 @pytest.mark.parametrize("kind", FAILING)
 @pytest.mark.parametrize("stays", [True, False])
-def test_a_first_put_that_goes_wrong(
+def test_a_failing_first_put_has_the_right_error_and_converges(
     subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, caplog: Log, stays: bool
 ) -> None:
     wanted = permit if stays else None
@@ -89,7 +89,7 @@ def test_a_first_put_that_goes_wrong(
 
 
 @pytest.mark.parametrize("provider", registry.ADAPTERS)
-def test_everything_at_once_still_converges(subject: Remote, hub: Hub, permit: SharedPermit, run: Run) -> None:
+def test_all_misbehaviours_at_once_still_converge(subject: Remote, hub: Hub, permit: SharedPermit, run: Run) -> None:
     permits = [another(permit, number) for number in range(24)]
     for kind in STORM:
         subject.control.misbehave(subject.name, kind, rate=0.07)
@@ -112,7 +112,7 @@ def test_everything_at_once_still_converges(subject: Remote, hub: Hub, permit: S
     ("kind", "code"), [(Kind.DOWN, FailureCode.UNAVAILABLE), (Kind.THROTTLED, FailureCode.THROTTLED)]
 )
 @pytest.mark.parametrize("retry_after", ["7", A_DATE])
-def test_when_to_come_back_is_told(
+def test_retry_after_is_passed_on(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, code: FailureCode, retry_after: str
 ) -> None:
     run(hub.put(permit))
@@ -127,9 +127,7 @@ def test_when_to_come_back_is_told(
 
 
 @pytest.mark.parametrize("kind", [Kind.SLOW, Kind.TRICKLE])
-def test_an_answer_that_takes_its_time_is_waited_for(
-    subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind
-) -> None:
+def test_a_slow_answer_is_awaited(subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind) -> None:
     run(hub.put(permit))
     for wanted in (changed(permit), None):
         subject.misbehave(kind)
@@ -137,7 +135,7 @@ def test_an_answer_that_takes_its_time_is_waited_for(
         assert subject.held() == ({} if wanted is None else {permit.reference: expected(subject, wanted)})
 
 
-def test_nothing_shows_in_a_repr(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+def test_no_repr_shows_personal_data(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
     change = hub.change(permit.reference, permit)
     run(hub.carry_out(change))
 

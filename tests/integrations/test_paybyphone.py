@@ -59,16 +59,14 @@ def permits(draw: st.DrawFn) -> SharedPermit:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(permit=permits())
-def test_whatever_is_put_is_held_as_it_was(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
+def test_any_permit_is_held_unchanged(adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit) -> None:
     sandbox.control.reset(NAME)
     run(carry_out(adapter, put(permit)))
 
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_what_is_taken_is_not_held_before_its_workflow_has_ended(
+def test_a_put_is_held_only_after_its_workflow_ended(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=FAR_TOO_LATE_MS)
@@ -78,16 +76,14 @@ def test_what_is_taken_is_not_held_before_its_workflow_has_ended(
     assert sandbox.control.held(NAME) == {}
 
 
-def test_a_workflow_that_has_ended_stays_so(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
+def test_an_ended_workflow_stays_ended(adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit) -> None:
     operation = run(adapter.send(put(permit)))
     run(finish(adapter, operation))
 
     assert run(adapter.ask(operation))
 
 
-def test_a_put_replaces_what_is_there_in_one_request(
+def test_a_put_replaces_an_eligibility_in_one_request(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     changed = replace(permit, plate="WW123AA", zones=("75014_B", "75001"))
@@ -98,7 +94,7 @@ def test_a_put_replaces_what_is_there_in_one_request(
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
 
 
-def test_writes_about_one_permit_keep_their_order_whatever_each_takes(
+def test_writes_about_one_permit_keep_their_order(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     changed = replace(permit, plate="WW123AA")
@@ -110,7 +106,7 @@ def test_writes_about_one_permit_keep_their_order_whatever_each_takes(
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
 
 
-def test_a_write_waits_for_the_one_before_it_and_holds_up_nobody_else(
+def test_a_waiting_write_delays_no_other_permit(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=FAR_TOO_LATE_MS)
@@ -122,7 +118,7 @@ def test_a_write_waits_for_the_one_before_it_and_holds_up_nobody_else(
     assert sandbox.control.held(NAME) == {other.reference: record(other)}
 
 
-def test_a_removal_is_not_done_as_long_as_a_put_is_under_way(
+def test_a_removal_is_not_done_before_a_running_put(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=LATE_MS)
@@ -133,7 +129,7 @@ def test_a_removal_is_not_done_as_long_as_a_put_is_under_way(
     assert sandbox.control.held(NAME) == {}
 
 
-def test_removing_what_is_not_there_is_success_at_once(
+def test_removing_an_unknown_permit_succeeds_at_once(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(carry_out(adapter, put(permit)))
@@ -191,7 +187,7 @@ def test_most_refusals_come_at_once(
     ],
     ids=lambda value: "" if isinstance(value, dict) else value.value,
 )
-def test_a_refusal_that_comes_in_the_end_is_named_alike_and_changes_nothing(
+def test_a_late_refusal_has_the_same_code_and_changes_nothing(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit, change: dict[str, Any], code: FailureCode
 ) -> None:
     run(carry_out(adapter, put(permit)))
@@ -214,7 +210,7 @@ def test_a_permit_without_zones_is_not_sent(
     assert writes(sandbox) == []
 
 
-def test_a_lost_workflow_is_told_as_lost_though_it_is_carried_out(
+def test_a_forgotten_workflow_is_lost_even_if_carried_out(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.LOST_OPERATION, count=1)
@@ -228,12 +224,12 @@ def test_a_lost_workflow_is_told_as_lost_though_it_is_carried_out(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_workflow_that_they_never_had_is_lost(adapter: PayByPhone, run: Run) -> None:
+def test_an_unknown_workflow_is_lost(adapter: PayByPhone, run: Run) -> None:
     with pytest.raises(LostError):
         run(adapter.ask(Operation(str(uuid4()))))
 
 
-def test_removals_and_questions_carry_nothing_but_ids(
+def test_removals_and_questions_have_only_ids(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(carry_out(adapter, put(permit)))
@@ -247,7 +243,7 @@ def test_removals_and_questions_carry_nothing_but_ids(
     assert not any(str(permit.plate) in f"{request.path} {request.headers}" for request in bare)
 
 
-def test_one_token_serves_many_requests_each_of_which_names_the_version(
+def test_one_token_serves_many_requests_and_each_has_the_api_version(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     for version in (1, 2, 3):
@@ -261,7 +257,7 @@ def test_one_token_serves_many_requests_each_of_which_names_the_version(
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])
-def test_an_expired_token_is_renewed_and_the_request_sent_again(
+def test_an_expired_token_is_renewed_and_the_request_resent(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit, method: str
 ) -> None:
     run(carry_out(adapter, put(permit)))
@@ -278,7 +274,7 @@ def test_an_expired_token_is_renewed_and_the_request_sent_again(
 
 
 @pytest.mark.parametrize("setting", ["client_id", "client_secret"])
-def test_wrong_access_is_not_a_refusal_of_the_permit_and_is_not_shown(
+def test_wrong_credentials_reject_no_permit_and_are_not_shown(
     sandbox: Sandbox, run: Run, permit: SharedPermit, setting: str
 ) -> None:
     wrong = "none-that-they-have-given"

@@ -84,7 +84,7 @@ def test_a_wrong_eligibility_is_refused(
     assert sandbox.control.counts(NAME).applied == 0
 
 
-def test_an_eligibility_lacks_nothing(http: httpx.Client) -> None:
+def test_an_incomplete_eligibility_is_refused(http: httpx.Client) -> None:
     for name in ELIGIBILITY:
         answer = http.put(PATH, json={key: value for key, value in ELIGIBILITY.items() if key != name})
         assert told(answer) == (400, "InvalidRequest"), name
@@ -119,7 +119,7 @@ def test_a_wrong_request_is_refused(
 
 
 @pytest.mark.parametrize("path", ["/", "/eligibilities", "/city/eligibilities/a", "/workflow/a"])
-def test_a_wrong_address_is_not_in_their_words(http: httpx.Client, path: str) -> None:
+def test_a_wrong_address_has_no_error_type(http: httpx.Client, path: str) -> None:
     answer = http.delete(path)
 
     assert (answer.status_code, answer.content) == (404, b"no such resource")
@@ -133,14 +133,14 @@ def test_an_expired_token_is_refused_until_there_is_a_new_one(http: httpx.Client
     assert told(http.delete(PATH, headers={"Authorization": f"Bearer {token}"}))[0] == 404
 
 
-def test_a_new_token_holds_though_all_are_to_expire(http: httpx.Client, sandbox: Sandbox) -> None:
+def test_a_token_fetched_after_the_expiry_is_accepted(http: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.control.misbehave(NAME, Kind.EXPIRED_TOKEN, path="/identity/")
     token = http.post("/identity/token", data=FORM, auth=secrets(sandbox)).json()["access_token"]
 
     assert told(http.delete(PATH, headers={"Authorization": f"Bearer {token}"}))[0] == 404
 
 
-def test_a_reset_forgets_what_is_under_way(http: httpx.Client, sandbox: Sandbox) -> None:
+def test_a_reset_drops_running_workflows(http: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=60_000)
     workflow = http.put(PATH, json=ELIGIBILITY).headers["Location"]
     before = http.get(workflow).json()
@@ -151,7 +151,7 @@ def test_a_reset_forgets_what_is_under_way(http: httpx.Client, sandbox: Sandbox)
     assert told(http.delete(PATH)) == (404, "EligibilityNotFound")
 
 
-def test_only_the_latest_ends_are_remembered_and_nothing_of_what_was_written() -> None:
+def test_only_the_latest_ended_workflows_are_kept_without_their_data() -> None:
     async def ten() -> tuple[Workflows, list[weakref.ref[Body]]]:
         workflows, bodies = Workflows(kept=3), []
         for number in range(10):

@@ -41,7 +41,7 @@ def trespasses(source: str, provider: str) -> set[str]:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_provider_uses_what_all_share_and_its_own_folder(provider: str) -> None:
+def test_a_provider_imports_only_shared_modules_and_its_own_folder(provider: str) -> None:
     found = {
         (file.name, name)
         for file in (FOLDER / provider).rglob("*.py")
@@ -72,7 +72,7 @@ def test_a_provider_uses_what_all_share_and_its_own_folder(provider: str) -> Non
         "import integrations",
     ],
 )
-def test_what_is_not_allowed_is_found(source: str) -> None:
+def test_a_forbidden_import_is_found(source: str) -> None:
     assert trespasses(source, "easypark")
 
 
@@ -90,11 +90,11 @@ def test_what_is_not_allowed_is_found(source: str) -> None:
         "from collections.abc import Mapping",
     ],
 )
-def test_what_is_allowed_is_not_found(source: str) -> None:
+def test_an_allowed_import_is_not_reported(source: str) -> None:
     assert trespasses(source, "easypark") == set()
 
 
-def test_what_all_share_names_no_provider() -> None:
+def test_shared_modules_name_no_provider() -> None:
     """The registry has their names, and import-linter's contracts have none."""
     named = {
         (file.name, name)

@@ -87,7 +87,7 @@ def validate(subject: Remote, sandbox: Sandbox) -> Iterator[Validate]:
     assert [request.path for request in answered if request.status is None] == [], "the sandbox itself broke down"
 
 
-def test_what_our_adapter_sends_is_answered_as_the_contract_says(
+def test_our_adapters_requests_are_answered_as_in_the_contract(
     subject: Remote, sandbox: Sandbox, permit: SharedPermit, sent: list[Request], validate: Validate
 ) -> None:
     subject.in_contract = False  # some are sent again without authorisation
@@ -109,7 +109,7 @@ def test_what_our_adapter_sends_is_answered_as_the_contract_says(
             )
 
 
-def test_what_the_contract_rules_out_is_refused(subject: Remote, sandbox: Sandbox, sent: list[Request]) -> None:
+def test_requests_outside_the_contract_are_refused(subject: Remote, sandbox: Sandbox, sent: list[Request]) -> None:
     subject.in_contract = False
     contract = Contract.of(subject.name)
     headers = shown(subject, sandbox)
@@ -129,7 +129,7 @@ def test_what_the_contract_rules_out_is_refused(subject: Remote, sandbox: Sandbo
     assert subject.held() == held
 
 
-def test_what_can_be_thought_up_is_answered_as_the_contract_says(
+def test_generated_requests_are_answered_as_in_the_contract(
     subject: Remote, sandbox: Sandbox, sent: list[Request], validate: Validate
 ) -> None:
     subject.in_contract = False
