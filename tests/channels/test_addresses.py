@@ -1,4 +1,4 @@
-"""Which addresses can be written to, and how they go out."""
+"""Valid and invalid addresses, and the form in which they are sent."""
 
 import pytest
 
@@ -14,7 +14,7 @@ UTF8 = {"enable_SMTPUTF8": True}
 
 
 def send_to(run: Run, make_access: MakeAccess, address: str, answer: str | None = None, **options: object) -> object:
-    """Return the server that took a notice to an address, or how that failed."""
+    """Return the server that accepted a notice to an address, or the error."""
 
     async def send() -> MailServer | ChannelError:
         async with post(make_access, options=options) as sending:
@@ -35,7 +35,7 @@ def send_to(run: Run, make_access: MakeAccess, address: str, answer: str | None 
         ("Zoe.O'Neil+parking@Exemple.FR", "Zoe.O'Neil+parking@exemple.fr"),
         ("zoe@émile-zola.fr", "zoe@xn--mile-zola-93a.fr"),
         (f"{LONGEST_LOCAL}@exemple.fr", f"{LONGEST_LOCAL}@exemple.fr"),
-        (f"a{LONGEST_LOCAL}@exemple.fr", f"a{LONGEST_LOCAL}@exemple.fr"),  # not for us to judge: some have such
+        (f"a{LONGEST_LOCAL}@exemple.fr", f"a{LONGEST_LOCAL}@exemple.fr"),  # for the server to decide
         (f"{LONGEST_LOCAL}@{LONG_DOMAIN}.fr", f"{LONGEST_LOCAL}@{LONG_DOMAIN}.fr"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every kind of recipient, on servers with and without SMTPUTF8: written to, or refused for good."""
+"""Every kind of recipient, on servers with and without SMTPUTF8: the message is sent, or refused for good."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -131,7 +131,7 @@ def test_any_name_and_address_is_encoded_or_refused_as_an_address(
 def test_an_unencodable_resident_is_refused_as_an_address(
     run: Run, make_access: MakeAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stand for whatever nobody has thought of yet: it is the resident's where a message to nobody can be written."""
+    """Stands for unforeseen values: the resident's data is at fault if a message without it can be composed."""
     from integrations.channels import message
 
     written = message.words

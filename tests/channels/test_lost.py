@@ -1,4 +1,4 @@
-"""Connections that are lost, and servers that say nothing: whether a notice may have been taken must be right."""
+"""Lost connections and silent servers: the channel knows whether a notice may have been delivered."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ def test_a_failure_is_unclear_only_after_the_message_was_sent(
     code = "connection_lost" if fault is Fault.LOST else "timed_out"
     assert (type(error), error.code, error.status) == (kind, code, None)
     assert len(server.taken) == (1 if step == "END" else 0)
-    assert server.commands.count("MAIL") == (0 if step == "EHLO" else 1)  # nothing was tried again by itself
+    assert server.commands.count("MAIL") == (0 if step == "EHLO" else 1)  # it was not retried
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_after_a_loss_the_next_notice_goes_over_a_new_connection(
 def test_a_missing_server_makes_the_channel_unavailable(run: Run, make_access: MakeAccess) -> None:
     async def call() -> ChannelError:
         async with post(make_access) as sending:
-            port = sending.server.port  # nobody's any more
+            port = sending.server.port  # nothing listens there any more
         async with post(make_access, port=port) as sending:
             return await sending.failure()
 

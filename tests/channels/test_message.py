@@ -1,4 +1,4 @@
-"""The message around the words: headers, parts, and no way to put anything into them that does not belong there."""
+"""The message around the text: headers and parts, and no way to inject anything into them."""
 
 import re
 from dataclasses import replace
@@ -44,7 +44,7 @@ HOSTILE = [
 
 
 def written(notice: Notice = EXPIRY, access: EmailSettings = ACCESS) -> EmailMessage:
-    """Write a notice out, and read it as a mail program does."""
+    """Compose a notice and parse it as a mail program does."""
     made = message_from_bytes(compose(notice, access, NOW).content, policy=default)
     assert isinstance(made, EmailMessage)
     return made

@@ -1,4 +1,4 @@
-"""The HTML in a browser: for everybody, on a small screen and a large one, in the light and in the dark."""
+"""The HTML in a browser: accessible, on small and large screens, in light and dark mode."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Connections are kept from notice to notice, are no more than allowed, and are replaced without anybody noticing."""
+"""Connections are reused, limited in number, and replaced when they break."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -192,6 +192,6 @@ def test_a_message_arrives_byte_for_byte(run: Run, make_access: MakeAccess) -> N
 
     written, arrived = run(send())
 
-    assert b"\r\n.ground" in written  # a line that begins with a dot would lose it, were it not sent with two
+    assert b"\r\n.ground" in written  # a line's first dot is doubled: servers remove one
     assert isinstance(arrived, bytes)
     assert arrived.partition(b"MIME-Version")[2] == written.partition(b"MIME-Version")[2]

@@ -1,4 +1,4 @@
-"""What a server refuses, and at which step: told apart so that the right thing is given up, and for the right time."""
+"""Refusals at each step, classified: of the address, the message, the channel, and for how long."""
 
 import pytest
 

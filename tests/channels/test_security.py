@@ -1,4 +1,4 @@
-"""Nothing is sent to a server that cannot prove who it is, in the clear against the settings, or before signing in."""
+"""Nothing is sent to a server with a wrong certificate, in plain text against the settings, or before the sign-in."""
 
 import ssl
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the e-mail channel needs is checked before anything is sent, and no value is shown."""
+"""The e-mail channel's settings are checked at the start, and errors show no value."""
 
 import pytest
 from pydantic import SecretStr

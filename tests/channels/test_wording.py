@@ -1,4 +1,4 @@
-"""What residents read: every kind of notice in every language, as it was last approved, and safely put together."""
+"""The text of every kind of notice in every language: as approved, and safely escaped."""
 
 import re
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def test_any_number_of_days_can_be_written(
     language: Language, days_left: int, occasion: Occasion, unpaid: Unpaid | None
 ) -> None:
     bill = None if unpaid is None else Bill(unpaid, 4550, date(2025, 10, 1))
-    days_left = days_left if occasion is Occasion.EXPIRY else abs(days_left)  # what is too late is not reminded of
+    days_left = days_left if occasion is Occasion.EXPIRY else abs(days_left)  # never after the last day
 
     written = said(replace(EXPIRY, occasion=occasion, language=language, days_left=days_left, bill=bill))
 

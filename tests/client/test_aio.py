@@ -1,4 +1,4 @@
-"""The client in event loops: many who listen over one connection, cancelled at any moment, one loop after the other."""
+"""The client in event loops: many watches on one connection, cancelled calls, successive loops."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ def _tell(toy: ToyHub, resident_id: str, sequence: int) -> int:
 
 
 def _named(toy: ToyHub) -> str:
-    """Return the toy's URL for a user of this test's process, by whom its connections are known."""
+    """Return the toy's URL with a user of this test's own, which names its connections."""
     everything = {"keys": ["*"], "channels": ["*"], "commands": ["+@all"]}
     toy.redis.acl_setuser(_user(), enabled=True, passwords=["+toy"], **everything)
     parts = urlsplit(toy.url)
@@ -45,7 +45,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 def _run(toy: ToyHub, play: Callable[[Calls], Awaitable[None]]) -> None:
-    """Play with a hub in an event loop of its own; nothing of it is left at the end, in Redis or in the loop."""
+    """Run a scenario with a hub in an event loop of its own; afterwards nothing is left in Redis or in the loop."""
 
     async def whole() -> None:
         hub = Hub(_named(toy), source="tests", prefix=toy.prefix)
@@ -137,7 +137,7 @@ def test_all_watches_get_resumed_and_later_events_after_a_lost_connection(toy: T
 
 
 class Relay:
-    """A way to the toy's Redis that can be cut, and opened again at the same port."""
+    """A proxy to the toy's Redis that can be cut, and opened again at the same port."""
 
     def __init__(self, toy: ToyHub) -> None:
         self._to = urlsplit(toy.url)
@@ -253,7 +253,7 @@ def test_one_hub_serves_successive_event_loops_and_each_closes_its_connections(t
         assert _connections(toy) >= 2
 
     for _ in range(5):
-        asyncio.run(once())  # which ends without close()
+        asyncio.run(once())  # ends without close()
         asyncio.run(_until(lambda: _connections(toy) == 0))
 
 
@@ -275,7 +275,7 @@ def test_event_loops_of_several_threads_share_a_hub(hub: Hub) -> None:
 def test_blocking_and_awaited_calls_work_side_by_side(hub: Hub) -> None:
     async def both() -> None:
         assert (await hub.aio.submit("consent.decide", resident_id="r-1")).applied
-        assert hub.submit("consent.decide", resident_id="r-1").applied  # it holds the loop up, as whatever blocks
+        assert hub.submit("consent.decide", resident_id="r-1").applied  # blocks the loop
         assert (await asyncio.to_thread(hub.submit, "consent.decide", resident_id="r-1")).applied
 
     asyncio.run(both())

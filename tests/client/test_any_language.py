@@ -1,4 +1,4 @@
-"""What docs/upstream.md tells other languages, tried: its example as it stands, against a worker of the hub."""
+"""docs/upstream.md for other languages: its example runs unchanged against a worker of the hub."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def _cannot(why: str) -> None:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Path:
-    """Return a folder in which the example can run, with what the page says to install."""
+    """Return a folder with the example and the packages that the page tells to install."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         _cannot("Node.js and npm are not installed")
     (tmp_path / "package.json").write_text('{"private": true}')

@@ -15,7 +15,7 @@ _CLIENT = Path(__file__).parents[2] / "upstream" / "client"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel and install it into a folder that has nothing else but redis, and what redis asks for."""
+    """Build the wheel and install it into a folder that has only redis and its dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     wheels = tmp_path_factory.mktemp("wheels")
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", wheels], cwd=_CLIENT, check=True)

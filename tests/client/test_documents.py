@@ -1,4 +1,4 @@
-"""What the client says that documents look like is what the hub makes of them, to the last field."""
+"""The client's types of documents have exactly the fields that the hub writes."""
 
 import json
 from datetime import date
@@ -22,7 +22,7 @@ from worker.tasks.broker.arguments import accepts
 
 
 def _in_json(hint: Any) -> Any:
-    """Return how a type of the client's, or of the hub's, is told in JSON: both come to the same."""
+    """Return the JSON form of a type of the client or the hub, so that the two can be compared."""
     origin, parts = get_origin(hint), get_args(hint)
     if is_typeddict(hint) or (isinstance(hint, type) and issubclass(hint, BaseModel)):
         fields = hint.model_fields if not is_typeddict(hint) else hint.__annotations__
@@ -97,10 +97,10 @@ def test_histories_and_plates_are_where_the_asyncapi_document_says(redis_url: st
 )
 def test_documents_are_asked_for_by_the_hubs_tasks(task: str, ours: str, argument: str | None) -> None:
     def of_text(text: str) -> None: ...
-    def of_nobody() -> None: ...
+    def without_argument() -> None: ...
 
     assert ours == task
-    run = of_nobody if argument is None else of_text
+    run = without_argument if argument is None else of_text
     item = message.list_item(ours, uuid4(), argument, "jobs", "tests")
     admitted = Admission({task: accepts(run, {"jobs"})}, b"key").admit(item.encode(), "jobs")
     assert not isinstance(admitted, RefusedMessage)

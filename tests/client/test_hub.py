@@ -26,7 +26,7 @@ def _queued(toy: ToyHub, queue: str) -> list[Any]:
 
 @pytest.fixture
 def bulk(toy: ToyHub) -> Iterator[str]:
-    """Return the queue that nobody serves, empty."""
+    """Return the queue that no worker serves, empty."""
     yield "bulk"
     toy.redis.delete(toy.prefix + "bulk")
 

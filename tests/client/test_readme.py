@@ -1,4 +1,4 @@
-"""The example of the README runs as it stands, but for the keys' prefix; on a whole hub: tests/ops/test_readme.py."""
+"""The README's example runs unchanged but for the keys' prefix; on a whole hub: tests/ops/test_readme.py."""
 
 import json
 import re

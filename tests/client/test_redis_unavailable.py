@@ -1,4 +1,4 @@
-"""A Redis that cannot be reached, or never answers, is an error in bounded time that shows no password."""
+"""A Redis that is unavailable or never answers is an error in bounded time, without the password."""
 
 import socket
 import time
@@ -19,7 +19,7 @@ def closed_port() -> int:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """Return a port where connections are taken and never answered."""
+    """Return a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""The client knows the hub by heart, not by import: here the two are compared."""
+"""The client imports nothing of the hub: its copies of names and limits are compared with the hub's."""
 
 import base64
 import dataclasses
@@ -78,10 +78,10 @@ def test_the_message_is_the_one_that_celery_writes(redis_url: str, redis_prefix:
     for item in (ours, celerys):
         item["body"] = json.loads(base64.b64decode(item["body"]))
         del item["properties"]["delivery_tag"]
-        del item["properties"]["reply_to"]  # read by Celery's RPC result backend alone
+        del item["properties"]["reply_to"]  # read only by Celery's RPC result backend
         del item["headers"]["origin"]
         del item["headers"]["argsrepr"]
-        del item["headers"]["kwargsrepr"]  # the hub redacts both wherever its tasks are loaded, here too by then
+        del item["headers"]["kwargsrepr"]  # the hub redacts both where its tasks are loaded, so here, too
     assert ours["properties"] == celerys["properties"]
     assert ours["body"] == celerys["body"]
     assert ours["headers"] == {name: celerys["headers"][name] for name in ours["headers"]}

@@ -1,4 +1,4 @@
-"""An address is found however its capitals, accents and commas were typed, and never guessed."""
+"""An address is found with any capitals, accents and commas, and never guessed."""
 
 import re
 

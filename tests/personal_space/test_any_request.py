@@ -1,4 +1,4 @@
-"""Whatever is sent to the app: never a 500, never a hang, the same process afterwards, nothing personal in its log."""
+"""Any request: never a 500 or a hang; the same process runs afterwards, without personal data in its log."""
 
 import httpx2
 import psutil
@@ -17,7 +17,7 @@ PATHS = sorted(
         for part in (space, signin, consent, payments, permits, reminders, live)
         for route in part.routes
     }
-    - {"/evenements"}  # it answers for ever
+    - {"/evenements"}  # it never ends
 )
 FIELDS = (
     "plate",

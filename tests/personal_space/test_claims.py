@@ -1,4 +1,4 @@
-"""What an OpenID provider says of a resident: what counts, and what is taken for nothing."""
+"""An OpenID provider's claims about a resident: which ones count, and which count as missing."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from personal_space.session import Resident
 @pytest.mark.parametrize(
     ("claims", "theirs"),
     [
-        ({}, True),  # most providers only know verified addresses, and do not speak of it
+        ({}, True),  # most providers have only verified addresses, and no such claim
         ({"email_verified": True}, True),
         ({"email_verified": "true"}, True),
         ({"email_verified": " TRUE "}, True),

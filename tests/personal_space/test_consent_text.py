@@ -1,4 +1,4 @@
-"""What residents agree to is what the hub keeps a proof of, word for word."""
+"""The hub keeps a proof of the exact text that residents agreed to."""
 
 import hashlib
 
@@ -35,7 +35,7 @@ def test_the_proof_is_of_the_shown_text_language_and_providers():
             for providers in (APPS, APPS[:3]):
                 with language.speaking(name):
                     words, shown = consent_text.text(choice, providers), consent_text.shown()
-                proof = consent_text.proof(choice, providers, shown)  # by now the resident reads another language
+                proof = consent_text.proof(choice, providers, shown)  # the resident has changed the language since
                 assert proof == {"version": shown, "sha256": hashlib.sha256(words.encode()).hexdigest()}
                 proofs.add(proof["sha256"])
     assert len(proofs) == 8

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a form: it comes back with the message beside the field, and what was typed is still there."""
+"""A wrong form is shown again as it was typed, with the message beside the field."""
 
 from html import escape
 

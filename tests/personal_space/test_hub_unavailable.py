@@ -1,4 +1,4 @@
-"""While the hub is down or slow: nothing is called done, and nothing that was typed is lost."""
+"""While the hub is down or slow, no page claims success, and no typed text is lost."""
 
 import re
 import signal
@@ -22,12 +22,12 @@ from tests.support.relay import relay
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 UNTAKEN = "Votre demande n'est pas prise en compte pour l'instant."
-PATIENCE = 8.0  # seconds: somebody waits for the answer
+PATIENCE = 8.0  # seconds; a resident waits for the answer
 
 
 @pytest.fixture(scope="module")
 def cut(city):
-    """Run an app that reaches the city's Redis by a way of its own; return its address, and what freezes that way."""
+    """Run an app that reaches the city's Redis through a proxy; yield its address and what freezes the proxy."""
     url = city.environment["PERMIT_HUB_REDIS_URL"]
     target, port = urlsplit(url).port, free_port()
     with (
@@ -53,7 +53,7 @@ def frozen(cut):
 
 @pytest.fixture
 def visit(cut, session_of):
-    """Visit that app instead of the city's."""
+    """Return visitors of that app instead of the city's."""
     visitors = []
 
     def visit(resident_id):
@@ -66,7 +66,7 @@ def visit(cut, session_of):
 
 
 def sent(visitor, path, fields):
-    """Send a form; return the page that comes back in bounded time, which says that nothing was taken."""
+    """Send a form; return the answer, which must come in bounded time and say that nothing was confirmed."""
     started = time.monotonic()
     answer = visitor.post(path, fields)
     assert time.monotonic() - started < PATIENCE

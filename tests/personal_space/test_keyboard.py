@@ -1,4 +1,4 @@
-"""Everything by keyboard alone, and always to be seen where one is."""
+"""All pages by keyboard only, with a visible focus."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -19,7 +19,7 @@ def resident(city: City) -> Resident:
 
 
 def focused(page: Page, wanted: Locator) -> None:
-    """Come to an element with the Tab key alone; each stop on the way is to be seen."""
+    """Reach an element with the Tab key only; the focus must be visible at each stop."""
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
         assert page.evaluate(OUTLINED), page.evaluate("document.activeElement.outerHTML")
@@ -29,7 +29,7 @@ def focused(page: Page, wanted: Locator) -> None:
 
 
 def follow(page: Page, link: Locator, heading: str) -> None:
-    """Come to a link, and follow it."""
+    """Reach a link and follow it."""
     focused(page, link)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)

@@ -1,4 +1,4 @@
-"""The page's words: French as they are written, English from the catalogue, none forgotten."""
+"""The pages' texts: French from the source, English from the complete catalogue."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Catalog:
-    """Return every word of the page, as it is extracted for translators."""
+    """Return every text of the pages, extracted as for translators."""
     file = tmp_path_factory.mktemp("words") / "words.pot"
     command = [sys.executable, "-W", "ignore", "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.ini"]
     subprocess.run([*command, "-o", str(file), "."], cwd=APP, check=True)

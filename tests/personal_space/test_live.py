@@ -1,4 +1,4 @@
-"""A page that is open is as new as the hub: without being loaded again, whatever was lost meanwhile, and gently."""
+"""An open page follows the hub without a reload, also after lost connections, and does not disturb its reader."""
 
 import re
 from contextlib import closing
@@ -28,7 +28,7 @@ def decide(page: Page, choice: str) -> None:
 
 
 def asked(city: City, resident: Resident) -> dict[str, object]:
-    """Have the resident ask for another permit, which an agent is to decide on."""
+    """Request another permit for the resident; an agent is to decide on it."""
     request: dict[str, object] = {
         "permit_id": uuid4(),
         "plate": {"raw": plate()},
@@ -52,14 +52,14 @@ def app_process(city: City) -> psutil.Process:
 
 
 def reads(page: Page) -> list[Request]:
-    """Count from now on how often a page is read."""
+    """Count the readings of a page from now on."""
     found: list[Request] = []
     page.on("request", lambda request: found.append(request) if request.url == page.url else None)
     return found
 
 
 def hide(page: Page, hidden: str) -> None:
-    """Tell a page that it is hidden or shown: a browser without a screen shows all of them, always."""
+    """Make a page hidden or visible: a headless browser shows all its pages."""
     page.evaluate(
         f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
         "document.dispatchEvent(new Event('visibilitychange'))"
@@ -116,7 +116,7 @@ def test_a_ticked_box_stays_and_an_outdated_allowance_is_refused(city, enter, re
     expect(here.get_by_label(ALLOW, exact=True)).to_be_checked()
     here.get_by_role("button", name="Valider mon choix").click()
     expect(here.get_by_role("alert")).to_contain_text(STALE)
-    expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()  # what is in force, to be decided on anew
+    expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()  # the current choice
     space = city.hub.space(resident.resident_id)
     assert space is not None
     assert not any(one["allowed"] for one in space["consent"]["providers"])
@@ -150,7 +150,7 @@ def test_an_up_to_date_page_is_not_changed(city, enter, resident):
     page = enter(resident.resident_id)
     found = reads(page)
     page.evaluate("document.querySelectorAll('#choix form, .card').forEach((element) => element.mark = true)")
-    asked(city, city.resident())  # somebody else's
+    asked(city, city.resident())  # another resident's
     before = city.hub.space(resident.resident_id)
     asked(city, resident)
     expect(cards(page)).to_have_count(2)
@@ -159,7 +159,7 @@ def test_an_up_to_date_page_is_not_changed(city, enter, resident):
     assert after is not None
     assert 1 <= len(found) <= after["version"] - before["version"]
     assert page.locator("#choix form").evaluate("element => element.mark")
-    assert not any(page.locator(".card").evaluate_all("them => them.map((one) => one.mark)"))  # news is shown
+    assert not any(page.locator(".card").evaluate_all("them => them.map((one) => one.mark)"))  # the cards were replaced
 
 
 def test_a_hidden_page_does_not_listen_and_catches_up_when_shown(city, enter, resident):
@@ -216,7 +216,7 @@ def test_a_repair_without_an_event_is_shown_once_providers_confirm_it(city, ente
     for name in names:
         expect(provider(page, name)).to_contain_text("détient vos données")
     stays(page)
-    city.resident(resident_id=resident.resident_id)  # taken over from the former system: nobody is told what follows
+    city.resident(resident_id=resident.resident_id)  # imported: the repair that follows has no event
     expect(cards(page)).to_have_count(2)
     for name in names:
         expect(provider(page, name)).to_contain_text("détient vos données")

@@ -1,4 +1,4 @@
-"""A mistake of the app itself is told with the headers of every page; the log has its kind and none of its words."""
+"""An unexpected error has a page with all headers; the log has its type and not its message."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A resident reads and changes their own space, and nobody else's; nobody else gets in."""
+"""Residents see and change only their own space; no one else can."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def bob(city):
 
 
 def truth(city, resident):
-    """Return what a resident's own forms can change."""
+    """Return the data that a resident's own forms can change."""
     found = city.hub.space(resident.resident_id)
     return found["cards"], found["consent"]["version"]
 

@@ -1,4 +1,4 @@
-"""A payment is confirmed by the payment service's signed word, once, and by nothing else."""
+"""Only a signed notification of the payment service confirms a payment, and only once."""
 
 import html
 import time
@@ -18,7 +18,7 @@ PRICE = 4_500
 
 @pytest.fixture
 def asked(city, visit):
-    """Return a resident who has requested a permit, and its id."""
+    """Return a resident with a requested permit, and its id."""
     resident = city.account().sub
     assert visit(resident).send("/droits/nouveau", plate=plate(), **OFFER).status_code == 303
     (card,) = city.hub.space(resident)["cards"]
@@ -27,7 +27,7 @@ def asked(city, visit):
 
 @pytest.fixture
 def tell(city):
-    """Post a notification, or anything else, as the payment service does."""
+    """Post a body to the notification URL, as the payment service does."""
     with httpx2.Client(base_url=city.personal_space, timeout=20) as http:
         yield lambda notification: http.post(NOTIFICATION, json={"notification": notification})
 
@@ -48,7 +48,7 @@ def status(city, resident):
 
 
 class SixMinutesAgo(TimestampSigner):
-    """Signs as the service did some time ago."""
+    """Signs with the time of six minutes ago."""
 
     def get_timestamp(self):
         return int(time.time()) - 6 * 60
@@ -147,7 +147,7 @@ def test_two_tabs_lead_to_one_order(city, asked, visit):
 
 
 def paid(city, visit, resident, permit_id):
-    """Pay as a resident does, on the payment service's page; return where that ends."""
+    """Pay on the payment service's page as a resident does; return the response."""
     location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
     return httpx2.post(location, timeout=20)
 

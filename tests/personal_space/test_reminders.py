@@ -1,4 +1,4 @@
-"""Residents say on their own page whether they are reminded, and read there that their address was refused."""
+"""Residents choose on their page whether they are reminded, and see there that their address was refused."""
 
 import re
 from uuid import uuid4
@@ -20,7 +20,7 @@ UNKNOWN = "Nous ne connaissons pas votre adresse de courriel : aucun rappel ne v
 
 @pytest.fixture
 def anne(city: City) -> Resident:
-    """Return a resident whose e-mail address is known."""
+    """Return a resident with a known e-mail address."""
     resident = city.resident()
     reached_by_email(city, resident)
     return resident
@@ -36,7 +36,7 @@ def choose(visitor: Visitor, wanted: str, **fields: str):
 
 
 def section(visitor: Visitor) -> str:
-    """Return what the page says of reminders, with French spaces as plain ones."""
+    """Return the page's text about reminders, with plain spaces."""
     page = main(visitor.get("/espace"))
     return text(page[page.index('id="rappels"') :])
 

@@ -1,4 +1,4 @@
-"""Signing in by the OpenID provider: what is begun here ends here, once, and leaves nothing of the session before."""
+"""Signing in by the OpenID provider: an attempt ends once, in its own browser, with a new session."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ def guest(city):
 
 
 def authorise(city, begun, account):
-    """Sign in at MonParis's own page; return where it leads back to."""
+    """Sign in at MonParis; return the URL that it redirects to."""
     with httpx2.Client(timeout=20) as browser:
         page = browser.get(begun.headers["location"])
         fields = dict(re.findall(r'<input [^>]*name="([^"]+)" [^>]*value="([^"]*)"', page.text))
@@ -29,12 +29,12 @@ def authorise(city, begun, account):
 
 
 def kept(visitor):
-    """Return what a visitor's session cookie holds."""
+    """Return the content of a visitor's session cookie."""
     return json.loads(b64decode(visitor.http.cookies["session"].split(".")[0]))
 
 
 def back(city, location):
-    """Return the path of the app that MonParis leads back to."""
+    """Return the path of the app that MonParis redirects to."""
     assert location.startswith(f"{city.personal_space}/connexion/retour?")
     return location.removeprefix(city.personal_space)
 
@@ -89,7 +89,7 @@ def test_a_late_answer_leads_a_signed_in_resident_to_their_space(city, visit, gu
 
 @pytest.mark.parametrize("claim", [None, "", 12, ["a"]])
 def test_an_answer_without_an_identifier_signs_in_no_one(claim):
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="no identifier"):
         Resident.of({"sub": claim}, "sub")
 
 

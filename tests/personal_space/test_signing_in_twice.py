@@ -1,4 +1,4 @@
-"""Two tabs that sign in at once, a page gone back to: each ends signed in, or says what to do."""
+"""Two tabs that sign in at once, or a page gone back to: each ends signed in, or says what to do."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +21,7 @@ def attempts(visitor):
 
 
 def test_two_tabs_begun_at_once_both_end_signed_in(city, visit, guest):
-    """Neither tab has seen the cookies of the other when it begins: what comes last must not undo what came first."""
+    """Neither tab has the other's cookies when it begins: the later answer must not delete the first one's cookie."""
     browser, other = visit(), visit()
     first, second = browser.get("/connexion"), other.get("/connexion")
     for name, value in other.http.cookies.items():
@@ -111,7 +111,7 @@ def test_behind_https_attempt_cookies_are_bound_to_the_host(city):
 
 
 def entered(city, visit, account):
-    """Sign an account in; return what its first page says."""
+    """Sign an account in; return the text of its first page."""
     browser = visit()
     answer = browser.get(back(city, authorise(city, browser.get("/connexion"), account)))
     assert answer.headers["location"] == "/espace"

@@ -1,4 +1,4 @@
-"""An address is found in each way in which residents usually write it, and never taken for another."""
+"""An address is found in all usual spellings, and never confused with another."""
 
 import tomllib
 from pathlib import Path
@@ -73,7 +73,7 @@ def found(typed):
         ("6 rue N.-D. des Champs 75006 Paris", LABELS[18]),
         ("6 rue ND des Champs 75006 Paris", LABELS[18]),
         ("75014 Paris, avenue du Général Leclerc 12", LABELS[6]),
-        ("  5   boulevard\u00a0Saint\u00adGermain,75005 Paris", None),  # a soft hyphen shows nothing, and parts nothing
+        ("  5   boulevard\u00a0Saint\u00adGermain,75005 Paris", None),  # a soft hyphen is no separator
         ("5 boulevard Saint\u2011Germain, 75005 Paris", LABELS[1]),
         ("１２ avenue du Général-Leclerc, 75014 Paris", LABELS[6]),
         ("1 rue de la Paix 75002", LABELS[21]),
@@ -100,7 +100,7 @@ def test_an_address_is_found_as_residents_write_it(typed, label):
 @pytest.mark.parametrize(
     "typed",
     [
-        "1 rue de la Paix",  # of which city?
+        "1 rue de la Paix",  # in several cities
         "boulevard Saint-Germain",
         "5 Saint-Germain",
         "5 boulevard Saint-Germain, Paris 6e",
@@ -145,7 +145,7 @@ PLAIN = str.maketrans(
 
 @st.composite
 def written(draw):
-    """Write a known address as somebody might: shortened, without accents, otherwise parted, in other capitals."""
+    """Return a known address in another spelling: shortened, without accents, with other separators and capitals."""
     label = draw(st.sampled_from(LABELS))
     words = label.replace("-", " ").replace("'", " ").split()
     if draw(st.booleans()):

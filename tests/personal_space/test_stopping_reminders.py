@@ -1,4 +1,4 @@
-"""The link in each reminder stops them all: at one click of a mail program, or of somebody who followed it."""
+"""The link in each reminder stops them all: by one click in a mail program, or on the link's page."""
 
 from contextlib import closing
 from uuid import uuid4
@@ -29,13 +29,13 @@ def bob(city: City) -> Resident:
 
 @pytest.fixture
 def http(city):
-    """A mail program: no cookie, no language."""
+    """Return a client like a mail program: no cookie, no language."""
     with closing(httpx2.Client(base_url=city.personal_space, timeout=20)) as client:
         yield client
 
 
 def version(city: City, resident: Resident) -> int:
-    """Return how often anything has happened to a resident's permits and choices."""
+    """Return the version of a resident's space."""
     return city.hub.space(resident.resident_id)["version"]
 
 

@@ -1,4 +1,4 @@
-"""Whatever anybody sends to the stand-ins, they answer it."""
+"""The stand-ins answer any request."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""MonParis's stand-in, as an app and a browser meet it."""
+"""The stand-in for MonParis, used by an app and a browser."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit

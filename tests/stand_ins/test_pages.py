@@ -1,4 +1,4 @@
-"""The stand-ins' pages in a real browser: they work without a script, and everybody can use them."""
+"""The stand-ins' pages in a real browser: they work without scripts and are accessible."""
 
 from urllib.parse import urlencode
 
@@ -27,7 +27,7 @@ def sign_in(stand_ins):
 
 @pytest.fixture
 def watched(page):
-    """A page of which nothing may be complained about on the browser's console."""
+    """Return a page; the test fails if the browser's console shows an error or warning."""
     said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))

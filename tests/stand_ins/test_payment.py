@@ -1,4 +1,4 @@
-"""The payment service's stand-in, as an app and a browser meet it."""
+"""The stand-in for the payment service, used by an app and a browser."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Order = Callable[..., str]
 
 
 class EarlierSigner(TimestampSigner):
-    """Signs as if it were a little more than an order's life ago."""
+    """Signs with a time that makes an order just expired."""
 
     def get_timestamp(self) -> int:
         return super().get_timestamp() - ORDER_SECONDS - 2
@@ -24,7 +24,7 @@ class EarlierSigner(TimestampSigner):
 def ordered(
     stand_ins: StandIns, secret: str = "", signer: type[TimestampSigner] = TimestampSigner, **changed: Any
 ) -> str:
-    """Return the page's address for an order as the app signs it."""
+    """Return the page's URL for an order signed like the app's."""
     order = {
         "reference": "0123abcd",
         "amount_cents": 2250,
