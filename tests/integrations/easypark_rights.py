@@ -1,4 +1,4 @@
-"""What the tests of EasyPark share: an adapter of its sandbox, and permits in the words of each side."""
+"""Shared by the tests of EasyPark: an adapter of its sandbox, and permits in each side's format."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def reach(url: str, key: str) -> EasyPark:
 
 @contextmanager
 def sandboxed(sandbox: Sandbox, run: Run) -> Iterator[EasyPark]:
-    """Have an adapter of the sandbox."""
+    """Yield an adapter of the sandbox."""
     found = reach(f"{sandbox.url}/{NAME}", sandbox.access.secrets[NAME]["key"])
     try:
         yield found
@@ -44,7 +44,7 @@ def remove(reference: UUID, version: int = 2) -> Change:
 
 
 def record(permit: SharedPermit) -> Record:
-    """Return what the sandbox is to hold."""
+    """Return the record that the sandbox is to hold."""
     assert permit.plate is not None
     assert permit.zones is not None
     assert permit.validity is not None
@@ -53,5 +53,5 @@ def record(permit: SharedPermit) -> Record:
 
 
 def copy(permit: SharedPermit) -> Copy:
-    """Return what the adapter is to list."""
+    """Return the copy that the adapter is to list."""
     return Copy(permit.reference, permit.plate, permit.country, permit.zones, permit.profile, permit.validity)

@@ -1,4 +1,4 @@
-"""What the tests of Flowbird share: an adapter of its sandbox, and permits in the words of each side."""
+"""Shared by the tests of Flowbird: an adapter of its sandbox, and permits in each side's format."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from tests.integrations.scripted import KEY
 NAME = "flowbird"
 PARIS = ZoneInfo("Europe/Paris")
 BATCH = "/hub/v1/rights/batch"
-NINE_ZONES = tuple(f"7500{number}" for number in range(9))  # one more than they take: the whole batch is refused
+NINE_ZONES = tuple(f"7500{number}" for number in range(9))  # one too many: the whole batch is refused
 
 Run = Callable[..., Any]
 Ended = tuple[type[ProviderError], str, int | None] | None
@@ -41,7 +41,7 @@ def reach(url: str, certificate: Path, *, authority: Path | None = None, secret:
 
 
 def access(sandbox: Sandbox, **other: object) -> Access:
-    """Return the access to the sandbox, with other values for some of it."""
+    """Return the settings for the sandbox, some of them changed."""
     secrets = {name: SecretStr(value) for name, value in sandbox.access.secrets[NAME].items()}
     given: dict[str, Any] = {
         "url": f"{sandbox.tls_url}/{NAME}",
@@ -56,7 +56,7 @@ def access(sandbox: Sandbox, **other: object) -> Access:
 
 @contextmanager
 def sandboxed(sandbox: Sandbox, run: Run, **other: object) -> Iterator[Flowbird]:
-    """Have an adapter of the sandbox."""
+    """Yield an adapter of the sandbox."""
     found = Flowbird(access(sandbox, **other), zone=PARIS, connections=8)
     try:
         yield found
@@ -73,7 +73,7 @@ def remove(reference: UUID, version: int = 2) -> Change:
 
 
 def many(permit: SharedPermit, count: int) -> list[SharedPermit]:
-    """Return as many permits, each with a reference and a plate of its own."""
+    """Return so many permits, each with its own reference and plate."""
     return [
         SharedPermit(uuid4(), f"ZZ{number}", None, permit.zones, permit.profile, permit.validity)
         for number in range(count)
@@ -81,7 +81,7 @@ def many(permit: SharedPermit, count: int) -> list[SharedPermit]:
 
 
 def record(permit: SharedPermit) -> Record:
-    """Return what the sandbox is to hold."""
+    """Return the record that the sandbox is to hold."""
     assert permit.plate is not None
     assert permit.zones is not None
     assert permit.validity is not None
@@ -94,7 +94,7 @@ def records(*permits: SharedPermit) -> dict[UUID, Record]:
 
 
 def copy(permit: SharedPermit) -> Copy:
-    """Return what the adapter is to list."""
+    """Return the copy that the adapter is to list."""
     validity: Validity | None = permit.validity
     return Copy(permit.reference, permit.plate, None, permit.zones, permit.profile, validity)
 

@@ -1,4 +1,4 @@
-"""Tokens and certificates that expire or are replaced while requests run, for every provider that has any."""
+"""Tokens and certificates that expire or are replaced while requests run, for every provider with either."""
 
 import asyncio
 import shutil
@@ -100,7 +100,7 @@ def test_tokens_are_renewed_under_load(subject: Remote, hub: Hub, permit: Shared
 
     assert errors == []
     assert subject.held() == {}
-    assert 2 <= len(grants(subject)) <= 1 + 2 * RENEWALS  # not one for each request that was under way
+    assert 2 <= len(grants(subject)) <= 1 + 2 * RENEWALS  # not one for each running request
 
 
 @pytest.mark.parametrize("provider", WITH_CERTIFICATES)
@@ -171,7 +171,7 @@ def test_with_a_certificate_of_another_authority_nothing_is_sent(
     monkeypatch.setenv(f"PERMIT_HUB_{subject.name.upper()}_CERTIFICATE", str(stranger))
     adapter = registry.adapter(subject.name, registry.access(subject.name), zone=PARIS, connections=1)
 
-    with pytest.raises(NotSentError):  # with which code depends on the server: asyncio's hangs up without an alert
+    with pytest.raises(NotSentError):  # the code depends on the server: asyncio's hangs up without an alert
         run(Hub(adapter).put(permit))
     run(adapter.aclose())
 
@@ -190,7 +190,7 @@ def test_the_secrecy_check_finds_a_token(
 
 
 async def _live(hub: Hub, permit: SharedPermit, disturb: Callable[[], None]) -> list[ProviderError]:
-    """Put, change and remove many permits, a few at once, and disturb that now and then; return what went wrong."""
+    """Put, change and remove many permits, a few at once, with disturbances; return the errors."""
     few = asyncio.Semaphore(AT_ONCE)
 
     async def live(number: int) -> list[ProviderError]:

@@ -1,4 +1,4 @@
-"""docs/adding-a-provider.md is enough: what it shows makes a provider of the hub, and nothing else is touched."""
+"""docs/adding-a-provider.md is complete: its steps alone add a provider to the hub."""
 
 import json
 import os
@@ -55,14 +55,14 @@ START_SECONDS = 60.0  # of a worker, on a busy machine
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project that has the provider, and its document generated."""
+    """Return a copy of the project with the provider and the generated document."""
     folder = copied_with_it(tmp_path_factory.mktemp("sixth"))
     run(folder, sys.executable, "-m", "integrations.documents")
     return folder
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:
-    """Return what a program says that is to succeed in the copy."""
+    """Run a program in the copy, which must succeed; return its output."""
     done = subprocess.run(
         command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False
     )
@@ -154,7 +154,7 @@ def test_the_hub_puts_to_the_new_provider_and_removes(
 
 
 def decide(hub: Hub, choice: str, **fields: int) -> bool:
-    """Allow or refuse, as the only provider that is named; return whether that was applied."""
+    """Allow or refuse this provider only; return whether the job was applied."""
     now = datetime.now(UTC)
     return hub.submit(
         "consent.decide", resident_id=RESIDENT, choice=choice, providers=[NAME], text=TEXT, decided_at=now, **fields
@@ -162,7 +162,7 @@ def decide(hub: Hub, choice: str, **fields: int) -> bool:
 
 
 def state(hub: Hub) -> str:
-    """Return where the provider stands on the resident's screen."""
+    """Return the provider's state on the resident's screen."""
     space = hub.space(RESIDENT)
     assert space is not None
     return next(one["state"] for one in space["consent"]["providers"] if one["provider"] == NAME)

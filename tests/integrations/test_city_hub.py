@@ -1,4 +1,4 @@
-"""The city's hub: one permit at a time, and what is listed."""
+"""The city's hub: single permits, and lists."""
 
 import asyncio
 from collections.abc import Iterator
@@ -140,7 +140,7 @@ def test_a_404_page_of_html_does_not_mean_nothing_held(hub: Hub, run: Run) -> No
 
 
 def test_a_permit_just_created_by_another_worker_is_unclear_then_replaced(hub: Hub, run: Run) -> None:
-    """A duplicate is answered by 500 and a page of HTML."""
+    """They answer a duplicate with 500 and a page of HTML."""
     wanted = permit()
     hub.make_series()
 
@@ -217,7 +217,7 @@ def test_each_permit_is_listed_once_if_others_vanish_between_pages(hub: Hub, run
 
     async def scenario() -> None:
         async with hub.worker() as adapter:
-            # those that go are the oldest, so that all others move forward
+            # the deleted ones are the oldest, so all others move forward
             for batch in (gone, staying[:100], staying[100:200], staying[200:]):
                 assert not any(await adapter.send_all([put(each, 1) for each in batch]))
             page = await adapter.page(None)

@@ -1,4 +1,4 @@
-"""The city's hub gives answers that the sandbox never would."""
+"""The city's hub: answers that the sandbox never gives."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ Script = tuple[tuple[str, object], ...]
 
 
 def told(wanted: SharedPermit) -> dict[str, object]:
-    """Return a permit as they tell it."""
+    """Return a permit in their format."""
     span = {"end_time": "2024-10-27T23:00:00+00:00", "start_time": "2024-03-30T23:00:00+00:00"}
     return {
         "id": 1,
@@ -38,7 +38,7 @@ def told(wanted: SharedPermit) -> dict[str, object]:
 
 
 def asked(run: Run, question: Callable[[CityHub], Awaitable[Any]], *script: tuple[str, object]) -> Any:
-    """Return what a question leads to when they answer so; every answer is used."""
+    """Run a call against these answers and return its result; every answer is used."""
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
         status, body = script[number]
@@ -59,7 +59,7 @@ def asked(run: Run, question: Callable[[CityHub], Awaitable[Any]], *script: tupl
 
 
 def created(run: Run, *script: tuple[str, object]) -> list[ProviderError | None]:
-    """Return how a batch of new permits ends."""
+    """Return the outcomes of a batch of new permits."""
 
     async def create(adapter: CityHub) -> list[ProviderError | None]:
         return list(await adapter.send_all([put(each, 1) for each in NEW]))
@@ -127,7 +127,7 @@ def test_an_answer_that_does_not_confirm_a_put_is_unclear(run: Run, script: Scri
     assert asked(run, put_one, *script).code == FailureCode.ANSWER_UNREADABLE
 
 
-ANOTHERS = {"count": 1, "next": None, "results": [told(NEW[1])]}  # as of a server that does not know the query
+ANOTHERS = {"count": 1, "next": None, "results": [told(NEW[1])]}  # as if the server ignored the query
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The city's hub: many permits together, the new ones in one request."""
+"""The city's hub: batches, with all new permits in one request."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -68,7 +68,7 @@ def test_faulty_rows_are_rejected_and_the_others_created(hub: Hub, run: Run) -> 
 
 
 def test_rows_that_exist_already_are_replaced(hub: Hub, run: Run) -> None:
-    """Our first request is not always theirs: the hub's database may have been restored."""
+    """A first version may exist there already: the hub's database may have been restored."""
 
     async def scenario() -> None:
         async with hub.worker() as adapter:
@@ -114,7 +114,7 @@ def test_permits_stored_in_a_series_that_was_replaced_are_not_confirmed(hub: Hub
 
 
 def test_permits_are_unclear_if_their_series_cannot_be_checked(hub: Hub, run: Run) -> None:
-    """They are stored, so they must not pass for not sent."""
+    """They are stored, so they must not count as not sent."""
     hub.make_series()
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""The city hub's sandbox does what a real Parkkihubi was seen to do, oddities included."""
+"""The city hub's sandbox behaves like a real Parkkihubi, with its oddities."""
 
 from collections.abc import Iterator
 

@@ -51,7 +51,7 @@ def test_workers_starting_at_once_make_one_active_series(
             assert [kinds(own) for own in ended] == [{None}] * workers
 
     run(scenario())
-    assert list(hub.series().values()) == [True]  # and nobody has left another
+    assert list(hub.series().values()) == [True]  # and there is no other
     assert hub.held() == {each.reference: record(each) for own in new for each in own}
 
 

@@ -1,4 +1,4 @@
-"""What the city's hub tells is read as what was put, however it is told."""
+"""Permits are read back from the city hub's format as they were put."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ permits = st.builds(
 
 
 def told(document: wire.Document) -> dict[str, Any]:
-    """Return what they tell of what they were sent: times in UTC, members in another order."""
+    """Return a sent permit as they return it: times in UTC, keys in another order."""
 
     def in_utc(item: dict[str, str]) -> dict[str, str]:
         times = {name: datetime.fromisoformat(item[name]).astimezone(UTC).isoformat() for name in wire_times}

@@ -1,4 +1,4 @@
-"""docs/providers.md is what the adapters declare and what their contracts say, and each contract says enough for it."""
+"""docs/providers.md agrees with the adapters and the contracts, and each contract is complete."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ SUPPORT = dict.fromkeys(Support.model_fields, "assumed")
 
 
 def contract(**changed: str | list[str] | None) -> Contract:
-    """Return a small contract in which everything is assumed but what is changed; None leaves it out."""
+    """Return a small contract in which all is assumed, with some parts changed; None leaves one out."""
     support = {name: ground for name, ground in (SUPPORT | changed).items() if ground is not None}
     return Contract("anybody", MINIMAL.format(support=support))
 

@@ -1,4 +1,4 @@
-"""EasyPark: two ways to put, each falling back on the other; numbers for errors; days written as midnights."""
+"""EasyPark: register and extend, each falling back on the other; error numbers; days written as midnights."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""EasyPark's answers as a real server might write them, unlike the sandbox: read by meaning, or not believed."""
+"""EasyPark: answers in other forms than the sandbox's are compared by meaning, or count as unreadable."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ NO_RIGHT: Scripted = ("404 Not Found", {"code": 2, "message": "", "errors": [{"c
 
 
 def right(permit: SharedPermit, **other: object) -> dict[str, object]:
-    """Return the permit of these tests as they may tell it: other offsets, other members, a list in other spacing."""
+    """Return the tests' permit in another form: other offsets, more keys, a list with other spacing."""
     return {
         "externalReferenceId": str(permit.reference),
         "licensePlate": permit.plate,
@@ -38,7 +38,7 @@ def right(permit: SharedPermit, **other: object) -> dict[str, object]:
 
 
 def requests_for(run: Run, change: Change, *answers: Scripted) -> int:
-    """Send a change to a server that gives these answers; return how many requests it took."""
+    """Send a change to a server with these answers; return the number of requests."""
     replies = [reply(status, b"" if body is None else json.dumps(body).encode()) for status, body in answers]
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
@@ -53,14 +53,14 @@ def requests_for(run: Run, change: Change, *answers: Scripted) -> int:
 
 
 def failure(run: Run, change: Change, *answers: Scripted) -> ProviderError:
-    """Return how sending a change ends, after all of these answers."""
+    """Return the error of sending a change; all answers are used."""
     with pytest.raises(ProviderError) as caught:
         requests_for(run, change, *answers)
     return caught.value
 
 
 def is_unreadable(error: ProviderError) -> bool:
-    """Tell whether an answer was not believed; a request after the last answer would have lost its connection."""
+    """Return whether an answer counted as unreadable; a request after the last answer would lose its connection."""
     return isinstance(error, UnclearError) and error.code == FailureCode.ANSWER_UNREADABLE
 
 

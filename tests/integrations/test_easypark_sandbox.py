@@ -1,4 +1,4 @@
-"""EasyPark's sandbox, asked directly: strict about what the contract rules out."""
+"""EasyPark's sandbox refuses requests outside the contract."""
 
 from collections.abc import Iterator
 from typing import Any

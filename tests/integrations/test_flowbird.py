@@ -243,7 +243,7 @@ def test_a_certificate_that_they_do_not_trust_is_refused(
     mine = tmp_path / "mine.pem"
     mine.write_bytes(Authority(tmp_path).client("permit-hub"))
 
-    # The sandbox hangs up without saying why; where a server says so, the code is another.
+    # The sandbox hangs up without an alert; with one the code would be another.
     with sandboxed(sandbox, run, certificate=mine) as adapter, pytest.raises(NotSentError):
         run(adapter.send(put(permit)))
 

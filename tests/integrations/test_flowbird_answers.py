@@ -1,4 +1,4 @@
-"""Flowbird's answers as a real server, or one before it, might write them: read by meaning, or not believed."""
+"""Flowbird: answers in other forms than the sandbox's, also a gateway's, are read by meaning, or are unreadable."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ Scripted = tuple[str, object]
 TOKEN: Scripted = ("200 OK", {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600})
 UNREADABLE = (UnclearError, FailureCode.ANSWER_UNREADABLE, 200)
 MISSING = (UnclearError, FailureCode.ROW_MISSING, 200)
-DEADLINE_SECONDS = 3.0  # as the engine's
+DEADLINE_SECONDS = 3.0  # the engine's
 KO = {"result": "KO", "reason": "BATCH_REFUSED"}
 
 
@@ -31,7 +31,7 @@ def certificate(tmp_path: Path) -> Path:
 
 
 def results(permits: Sequence[SharedPermit], *said: Mapping[str, object] | None) -> dict[str, list[object]]:
-    """Return what a server says of some rows; None: nothing."""
+    """Return a server's results for some rows; None leaves one out."""
     return {
         "results": [
             {"row": number, "reference": str(permit.reference), "result": "OK", **of_row}

@@ -1,4 +1,4 @@
-"""Flowbird's list: pages by reference, our rights and others', and what changes while it is read."""
+"""Flowbird's list: pages by reference, foreign rights, and changes while it is read."""
 
 import asyncio
 import json

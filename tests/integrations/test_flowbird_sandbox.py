@@ -1,4 +1,4 @@
-"""Flowbird's sandbox, asked directly: strict about what the contract rules out."""
+"""Flowbird's sandbox refuses requests outside the contract."""
 
 import ssl
 from collections.abc import Iterator

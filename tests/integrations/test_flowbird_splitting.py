@@ -1,4 +1,4 @@
-"""Flowbird's batches that are refused as a whole: split, until only what is at fault is refused."""
+"""Flowbird: a batch refused as a whole is split until only the faulty rows are refused."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -31,9 +31,9 @@ from tests.integrations.flowbird_rights import (
 )
 
 LIMIT = 500
-DEADLINE_SECONDS = 3.0  # as the engine's
-LONG_SECONDS = 20.0  # where it is not what is looked at
-EVERY_FOURTH = 0.25  # of the batches suffers
+DEADLINE_SECONDS = 3.0  # the engine's
+LONG_SECONDS = 20.0  # where the deadline does not matter
+EVERY_FOURTH = 0.25  # of the batches
 REFUSED = (RejectedError, FailureCode.REQUEST_REFUSED, 422)
 
 
@@ -44,7 +44,7 @@ def adapter(sandbox: Sandbox, run: Run) -> Iterator[Flowbird]:
 
 
 def poison(permits: list[SharedPermit], *places: int) -> None:
-    """Make the sandbox refuse every batch that any of these is in."""
+    """Make the sandbox refuse every batch with any of these."""
     for place in places:
         permits[place] = replace(permits[place], zones=NINE_ZONES)
 
@@ -52,7 +52,7 @@ def poison(permits: list[SharedPermit], *places: int) -> None:
 async def send_all(
     adapter: Flowbird, permits: Sequence[SharedPermit], deadline: float = DEADLINE_SECONDS
 ) -> Sequence[ProviderError | None]:
-    """Send as the engine does: within a deadline."""
+    """Send within a deadline, like the engine."""
     async with asyncio.timeout(deadline):
         return await adapter.send_all([put(permit) for permit in permits])
 

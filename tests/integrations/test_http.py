@@ -1,4 +1,4 @@
-"""The HTTP seam: how each answer is judged."""
+"""The HTTP client: the error for each answer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The HTTP seam: outside of development a provider is at a public address, or is not reached."""
+"""The HTTP client: outside of development only public addresses are reached."""
 
 import asyncio
 import socket
@@ -38,7 +38,7 @@ PUBLIC = ["8.8.8.8", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b
 
 
 class Names(AbstractResolver):
-    """A name service in which every name has these addresses."""
+    """A resolver in which every name has these addresses."""
 
     def __init__(self, *addresses: str) -> None:
         self._addresses = addresses
@@ -57,7 +57,7 @@ class Names(AbstractResolver):
 
 
 async def put(host: str, *, development: bool) -> tuple[Server, ProviderError | None]:
-    """PUT to a server of this machine under one of its names; return it, and what went wrong."""
+    """PUT to a server of this machine under one of its names; return the server and the error."""
     scheme = "http" if development else "https"
     async with (
         answering(always(reply("200 OK"))) as server,

@@ -1,4 +1,4 @@
-"""The HTTP seam: answers in every form that a server or a gateway gives them, read, or refused for what they are."""
+"""The HTTP client: answers in every form of servers and gateways are read, or have the right error."""
 
 import asyncio
 import gzip
@@ -60,7 +60,7 @@ READ = {
         body=b"%x;a=b\r\n" % len(JSON) + JSON + b"\r\n0\r\nX-Sum: 1\r\n\r\n",
     ),
     "an interim answer": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + sized(),
-    "a continue that nobody waits for": b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + sized(),
+    "an unexpected continue": b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + sized(),
     "a byte order mark": sized(body=b"\xef\xbb\xbf" + JSON),
     "UTF-16": sized("Content-Type: application/json; charset=utf-16", body=TEXT.encode("utf-16")),
     "UTF-16, not said": sized(body=TEXT.encode("utf-16-le")),
@@ -188,7 +188,7 @@ def test_an_unreadable_answer_names_its_fault_and_closes_the_connection(data: by
     server, found = asyncio.run(once())
 
     assert found == [UnclearError, code, DATA]
-    assert len(server.requests) == 2  # one each: nothing is tried again in here
+    assert len(server.requests) == 2  # one each: nothing is retried
 
 
 @pytest.mark.parametrize("data", [headed("Content-Length: 50"), sized("Content-Encoding: br")])

@@ -1,4 +1,4 @@
-"""The HTTP seam: connections that are refused, kept, broken and given up."""
+"""The HTTP client: connections that are refused, kept, broken and cancelled."""
 
 import asyncio
 import socket
@@ -50,7 +50,7 @@ def test_a_kept_connection_that_breaks_is_reported_and_nothing_is_sent_twice() -
     "part", [b"", b"HTTP/1.1 200", b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"id":'], ids=["none", "head", "body"]
 )
 def test_an_answer_to_a_cancelled_exchange_is_never_read_by_the_next(part: bytes) -> None:
-    """The first answer comes, in part, after its exchange was given up; the second must not see any of it."""
+    """A part of the first answer comes after its exchange was cancelled; the second exchange must not read it."""
     given_up = asyncio.Event()
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP seam: certificates that are replaced while requests run."""
+"""The HTTP client: certificates that are replaced while requests run."""
 
 import asyncio
 from pathlib import Path
@@ -14,7 +14,7 @@ WORKERS = 8
 
 
 class Seen:
-    """Answers all requests, the first one when it is told to, and notes which certificate each came with."""
+    """Answers all requests, the first one when the test lets it, and notes the certificate of each."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -77,7 +77,7 @@ def test_a_new_certificate_is_used_and_no_running_request_breaks(authority: Auth
     seen = asyncio.run(once())
 
     assert set(seen.names) == {"old", "new"}
-    # Those that were under way when it changed may be seen after the first new one, and no others.
+    # Only requests running at the change may show the old one after the first new one.
     assert seen.names[seen.names.index("new") :].count("old") <= WORKERS
 
 

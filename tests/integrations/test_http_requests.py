@@ -1,4 +1,4 @@
-"""The HTTP seam: what a request carries."""
+"""The HTTP client: the content of requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ def header_lines(head: bytes) -> set[str]:
 
 
 def sent(ask: Callable[[ProviderClient], Awaitable[Response]], data: bytes = reply("200 OK")) -> tuple[bytes, Response]:
-    """Return the request that one exchange has sent, and its answer."""
+    """Return the request of one exchange, and its response."""
 
     async def once() -> tuple[bytes, Response]:
         async with serving(always(data)) as (server, found):

@@ -1,4 +1,4 @@
-"""The HTTP seam: when a provider wants to be asked again."""
+"""The HTTP client: Retry-After."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from integrations.retry_after import retry_after
 from tests.integrations.scripted import always, failure, reply
 
-HOUR = 3_600.0  # a provider that asks for more is asked again after one
+HOUR = 3_600.0  # the longest wait, even if a provider asks for more
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The HTTP seam: whom we trust, and which certificate we show."""
+"""The HTTP client: trusted authorities and our certificate."""
 
 import asyncio
 import ssl
@@ -30,7 +30,7 @@ def secure(port: int, authority: Path | None, certificate: Path | None = None) -
 
 
 def outcome(trust: ssl.SSLContext | None, authority: Path | None) -> tuple[Server, ProviderError]:
-    """Return how a PUT to a server with this certificate fails."""
+    """Return the error of a PUT to a server with this certificate."""
 
     async def once() -> tuple[Server, ProviderError]:
         async with answering(OK, trust) as server, reaching(secure(server.port, authority)) as found:
@@ -66,7 +66,7 @@ def test_a_certificate_of_an_authority_that_we_do_not_trust_is_wrong(authority: 
 
 
 def test_a_private_authority_replaces_the_systems(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # the system's, as OpenSSL finds it
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # makes it one of the system's for OpenSSL
     system = ssl.create_default_context()
     assert system.cert_store_stats()["x509_ca"] == 1
 

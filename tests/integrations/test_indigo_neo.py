@@ -1,4 +1,4 @@
-"""Indigo Neo: rights whose versions we count; what is older than the latest version changes nothing."""
+"""Indigo Neo: rights with versions that we count; a version older than the latest changes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Indigo Neo's answers as a real server might write them, unlike the sandbox: read by meaning, or not believed."""
+"""Indigo Neo: answers in other forms than the sandbox's are compared by meaning, or count as unreadable."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ ANOTHERS = {"detail": "not here"}
 
 
 def right(permit: SharedPermit, **other: object) -> dict[str, object]:
-    """Return the permit of these tests as they may tell it: other offsets, further members, null where nothing is."""
+    """Return the tests' permit in another form: other offsets, more keys, null for missing values."""
     return {
         "id": str(permit.reference),
         "version": 3,
@@ -65,7 +65,7 @@ def listing(*rights: object, **meta: object) -> Scripted:
 
 
 async def ask(*answers: Scripted, change: Change | None = None, cursor: str | None = None) -> tuple[list[str], Page]:
-    """Send a change to a server that gives these answers, or list from a cursor; return what was asked for."""
+    """Send a change to a server with these answers, or list from a cursor; return the requests."""
     replies = [reply(status, json.dumps(body).encode()) for status, body in answers]
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +82,7 @@ async def ask(*answers: Scripted, change: Change | None = None, cursor: str | No
 
 
 def failure(run: Run, *answers: Scripted, change: Change | None = None, cursor: str | None = None) -> ProviderError:
-    """Return how it ends."""
+    """Return the error of the same."""
     with pytest.raises(ProviderError) as caught:
         run(ask(*answers, change=change, cursor=cursor))
     return caught.value

@@ -1,4 +1,4 @@
-"""Indigo Neo's list: pages of what was there at one instant, brought up to date by what has changed since."""
+"""Indigo Neo's list: pages of the rights at one instant, updated by later changes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -49,7 +49,7 @@ def test_unchanged_rights_are_listed_once_while_others_come_and_go(
 ) -> None:
     sandbox.control.hold_many(NAME, 3 * PAGE)
     first = run(adapter.page(None))
-    gone = [*numbered(3)[1:], *numbered(2 * PAGE)[-2:]]  # before and behind what was read
+    gone = [*numbered(3)[1:], *numbered(2 * PAGE)[-2:]]  # before and after the pages read
     for reference in gone:
         run(adapter.send(remove(reference)))
     run(adapter.send(put(permit)))
@@ -103,7 +103,7 @@ def test_with_more_deletions_than_a_page_all_are_removed_from_the_list(
     for reference in numbered(2 * PAGE + 1)[PAGE:]:
         run(adapter.send(remove(reference)))
 
-    assert [len(page.copies) for page in pages(adapter, run, first.next_page)] == [1, 0]  # the first to go is not told
+    assert [len(page.copies) for page in pages(adapter, run, first.next_page)] == [1, 0]  # the first is not listed
 
 
 def test_concurrent_listings_do_not_disturb_each_other(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Indigo Neo's sandbox, asked directly: strict about what the contract rules out, and true to what it promises."""
+"""Indigo Neo's sandbox refuses requests outside the contract and keeps its promises."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever a provider does wrong ends in the right error, says nothing it should not, and converges."""
+"""Every misbehaviour of a provider has the right error, shows no secret, and converges."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ Log = pytest.LogCaptureFixture
 Held = dict[UUID, Copy]
 
 LOOKED_UP_FIRST = {"city_hub"}
-"""Providers whose removal begins with a question, which changes nothing."""
+"""Providers whose removal begins with a GET, which changes nothing."""
 
 
 def test_the_tests_cover_every_misbehaviour() -> None:
@@ -78,7 +78,7 @@ def test_a_failing_first_put_has_the_right_error_and_converges(
     wanted = permit if stays else None
     subject.misbehave(kind)
 
-    with caplog.at_level(logging.DEBUG), suppress(ProviderError):  # one that fetches a token may get over it
+    with caplog.at_level(logging.DEBUG), suppress(ProviderError):  # a token fetch may retry with success
         run(hub.put(permit))
     subject.pass_time()
     errors = run(hub.converge(permit.reference, wanted))
@@ -147,30 +147,30 @@ def test_no_repr_shows_personal_data(subject: Subject, hub: Hub, permit: SharedP
 def _failure(
     subject: Subject, kind: Kind, caplog: Log, send: Callable[[], None], method: str | None = None
 ) -> ProviderError:
-    """Send while the provider goes wrong, and make sure that it is sent once."""
+    """Send while the provider misbehaves, and check that it is sent once."""
     before = len(subject.sent())
     subject.misbehave(kind, method=method)
     caplog.clear()
     with caplog.at_level(logging.DEBUG), pytest.raises(ProviderError) as caught:
         send()
-    assert len(subject.sent()) == before + (1 if method is None else 2), "nobody but the engine decides to send again"
+    assert len(subject.sent()) == before + (1 if method is None else 2), "only the engine may send again"
     return caught.value
 
 
 def _is(kind: Kind, found: ProviderError) -> None:
-    """Compare an error with what this misbehaviour must look like."""
+    """Compare an error with the one expected for this misbehaviour."""
     fault = FAULTS[kind].error
     assert fault is not None
     assert (type(found), found.code) == (type(fault), fault.code)
 
 
 def _applied(subject: Subject, kind: Kind, before: Held, after: Held) -> None:
-    """Make sure that the request was applied when this misbehaviour says so."""
+    """Check that the request was applied, if this misbehaviour applies requests."""
     match FAULTS[kind].applied:
         case Applied.NEVER:
             assert subject.held() == before
         case Applied.BEFORE:
-            wait_until(lambda: subject.held() == after)  # some carry it out a moment later
+            wait_until(lambda: subject.held() == after)  # some apply it a moment later
         case Applied.LATER:
             assert subject.held() == before
             subject.pass_time()

@@ -1,4 +1,4 @@
-"""OAuth2 client credentials when the token endpoint fails, hangs or lies: nothing is sent, and no secret is told."""
+"""OAuth2 client credentials when the token endpoint fails, hangs or lies: nothing is sent, no secret is shown."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def answer(status: int, body: str, **headers: str) -> Issue:
 
 
 def failure(issuer: Issuer) -> ProviderError:
-    """Return how a PUT fails for which there is no token; it must not have left, nor tell a secret."""
+    """Return the error of a PUT without a token; it must not be sent, and its error must show no secret."""
     found = issuer.run(failed)
     assert type(found) is NotSentError
     assert issuer.served == []
@@ -201,7 +201,7 @@ def test_a_request_without_a_token_in_time_is_not_sent() -> None:
     issuer = Issuer(issue)
 
     async def work(found: ProviderClient) -> int:
-        async with asyncio.timeout(3.0):  # the longest that a request is given
+        async with asyncio.timeout(3.0):  # the longest deadline of a request
             error = await failed(found)
         assert (type(error), error.code) == (NotSentError, FailureCode.TIMED_OUT)
         issue_it.set()

@@ -1,4 +1,4 @@
-"""PayByPhone: writes that are taken now and carried out later, and refusals that come at once or in the end."""
+"""PayByPhone: writes that are accepted now and carried out later, and refusals now or later."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""PayByPhone's answers as a real server might write them, unlike the sandbox: read by meaning, or not believed."""
+"""PayByPhone: answers in other forms than the sandbox's are compared by meaning, or count as unreadable."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def name(answer: bytes) -> str:
 
 
 async def sent(permit: SharedPermit, *answers: bytes, removal: bool = False) -> tuple[list[bytes], Operation | None]:
-    """Send a put or a removal to a server that gives a token, then these answers; return what it was sent, too."""
+    """Send a put or a removal to a server with a token and these answers; return the result and the requests."""
     change = remove(permit.reference) if removal else put(permit)
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
@@ -43,7 +43,7 @@ async def sent(permit: SharedPermit, *answers: bytes, removal: bool = False) -> 
 
 
 async def asked(answer: bytes) -> bool:
-    """Ask a server that gives a token, then this answer."""
+    """Ask a server with a token and this answer."""
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
         writer.write([TOKEN, answer][number])
@@ -186,6 +186,6 @@ def failure(run: Run, exchange: object) -> ProviderError:
 
 
 def unreadable(run: Run, exchange: object) -> bool:
-    """Tell whether an exchange ends unclear, by an answer that cannot be read."""
+    """Return whether an exchange is unclear because of an unreadable answer."""
     error = failure(run, exchange)
     return type(error) is UnclearError and error.code == FailureCode.ANSWER_UNREADABLE

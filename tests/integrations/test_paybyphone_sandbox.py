@@ -1,4 +1,4 @@
-"""PayByPhone's sandbox, asked directly: strict about what the contract rules out, and forgetful of old workflows."""
+"""PayByPhone's sandbox refuses requests outside the contract and drops old workflows."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ FORM = {"grant_type": "client_credentials"}
 
 
 class Body:
-    """What a write is to write."""
+    """The content of a write."""
 
     def write(self) -> None:
         """Write it."""
@@ -35,7 +35,7 @@ class Body:
 
 @pytest.fixture
 def http(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    """Return a client that has a token."""
+    """Return a client with a token."""
     with httpx.Client(base_url=f"{sandbox.url}/{NAME}", trust_env=False) as client:
         token = client.post("/identity/token", data=FORM, auth=secrets(sandbox)).json()["access_token"]
         client.headers.update({"Authorization": f"Bearer {token}", "X-Pbp-Version": "2"})

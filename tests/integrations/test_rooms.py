@@ -1,6 +1,6 @@
-"""Who may look into which provider's folder: nobody but itself.
+"""Only a provider's own modules import from its folder.
 
-import-linter knows layers by name; here the folders are found, so that a new provider needs no line anywhere else.
+import-linter needs names; here the folders are found, so that a new provider needs no line elsewhere.
 """
 
 import ast
@@ -20,7 +20,7 @@ SHARED = {f"{PACKAGE}.{room}" for room in ("base", "errors", "http", "oauth", "s
 
 
 def imports(source: str, module: str) -> Iterator[str]:
-    """Yield the full name of all that a module imports: `a.b` for `from a import b`, where b may be a module."""
+    """Yield the full names of a module's imports: `a.b` for `from a import b`, where b may be a module."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -95,7 +95,7 @@ def test_an_allowed_import_is_not_reported(source: str) -> None:
 
 
 def test_shared_modules_name_no_provider() -> None:
-    """The registry has their names, and import-linter's contracts have none."""
+    """Only the registry has their names; import-linter's contracts have none."""
     named = {
         (file.name, name)
         for file in [*FOLDER.glob("*.py"), FOLDER.parent / "pyproject.toml"]

@@ -1,4 +1,4 @@
-"""The sandbox: honest to whoever asks, quick to stop, and with access that it keeps."""
+"""The sandbox: its control, its log, its two ports, its access folder, and a quick stop."""
 
 import base64
 import signal
@@ -265,7 +265,7 @@ def command(folder: Path, port: str) -> list[str]:
 
 @contextmanager
 def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a sandbox in a process of its own; its first line is its address."""
+    """Run a sandbox in a process of its own; its first output line is its address."""
     with subprocess.Popen(command(folder, "0"), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -1,4 +1,4 @@
-"""Every misbehaviour of the sandbox does what its name says, as a client sees it that reads bytes."""
+"""Every misbehaviour of the sandbox, as seen by a client that reads raw bytes."""
 
 import json
 import ssl

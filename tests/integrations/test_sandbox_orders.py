@@ -1,4 +1,4 @@
-"""Orders to misbehave: for whom, how often and how long, and which make no sense."""
+"""Orders to misbehave: their scope, count and duration, and invalid ones."""
 
 from uuid import UUID, uuid4
 

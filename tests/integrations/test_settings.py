@@ -1,4 +1,4 @@
-"""A provider's settings: read, or named as wrong without showing them."""
+"""A provider's settings are read, or named as wrong without their values."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ GOOD = {URL: "https://partner.example/api", KEY: "0123456789abcdef", ID: "hub"}
 
 
 class Access(ProviderSettings):
-    """The access to a provider that wants everything."""
+    """The settings of a provider that needs all kinds of access."""
 
     key: Key
     id: ClientId
@@ -35,7 +35,7 @@ class Access(ProviderSettings):
 
 
 class Read:
-    """Read the settings from these variables alone."""
+    """Read the settings only from these variables."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._patch = patch

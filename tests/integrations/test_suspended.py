@@ -1,4 +1,4 @@
-"""Deadlines count the time for which the machine is suspended."""
+"""Deadlines include the time during which the machine is suspended."""
 
 import asyncio
 import subprocess
