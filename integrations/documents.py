@@ -16,7 +16,7 @@ from schemas.shared import SharedField
 
 DOCS = FOLDER.parent / "docs"
 FILE = "providers.md"
-FOR_ALL_ALIKE = "development"  # a setting of every provider that is said once
+FOR_ALL_ALIKE = "development"  # a setting of the hub that every provider has
 
 HEAD = """\
 # What each provider supports
@@ -38,7 +38,7 @@ requests carry many changes. Time-outs narrow it by themselves, and a part of it
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider, as its adapter declares it and as its contract says."""
+    """One provider: its adapter's declarations and its contract."""
 
     name: str
     title: str
@@ -48,14 +48,14 @@ class Provider:
 
 
 Cell = Callable[[Provider], str]
-"""What one column says in one row."""
+"""Returns a provider's cell in one row."""
 
 
 def providers() -> list[Provider]:
     """Return every registered provider.
 
     Raises:
-        integrations.contracts.ContractError: a contract lacks what each has.
+        integrations.contracts.ContractError: a contract lacks a required part.
     """
     found = []
     for name in registry.ADAPTERS:
@@ -79,13 +79,13 @@ def document() -> str:
 
 
 def is_current(docs: Path = DOCS) -> bool:
-    """Tell whether the file says what the declarations and the contracts do."""
+    """Return whether the file agrees with the declarations and the contracts."""
     file = docs / FILE
     return file.is_file() and file.read_text(encoding="utf-8") == document()
 
 
 def write(docs: Path = DOCS) -> None:
-    """Bring the file up to date."""
+    """Write the file."""
     (docs / FILE).write_text(document(), encoding="utf-8")
 
 
@@ -174,14 +174,14 @@ def _yes_or_no(is_so: bool) -> str:
 
 
 def _said(one: Provider, answer: str, ground: Ground) -> str:
-    """Return an answer with the operations that it rests on, and the basis of that."""
+    """Return a cell: the answer, its operations and their basis."""
     operations = ", ".join(_address(operation) for operation in one.contract.operations_of(ground))
     words = ", by ".join(part for part in (answer, operations) if part)
     return f"{words} ({one.contract.basis(ground)})"
 
 
 def _parts(one: Provider) -> str:
-    """Return what we ask of a provider, and how that is known."""
+    """Return the section of a provider: its operations with their basis and source."""
     schemes = [(_scheme(found), found.description, found) for found in one.contract.security]
     operations = [(_address(found), found.summary, found) for found in one.contract.operations]
     parts: list[tuple[str, str, Marked]] = [*schemes, *operations]
