@@ -1,7 +1,6 @@
-"""What a hub needs to reach the sandboxes: secrets and certificates, invented once and kept in a folder.
+"""The secrets and certificates for the sandboxes, generated once and kept in a folder.
 
-The folder holds a file a secret, named as a container's secrets are, and four PEM files. Nothing in it is a real
-provider's.
+The folder has one file for each secret, named like a container's secrets, and four PEM files. None is a provider's own.
 """
 
 import os
@@ -23,7 +22,7 @@ FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The way into the sandboxes of some providers."""
+    """The secrets and certificates for some providers' sandboxes."""
 
     folder: Path
     servers: Mapping[str, type[Provider]]
@@ -31,7 +30,7 @@ class Access:
 
     @property
     def authority(self) -> Path:
-        """Return the certificate of the authority that the server's and the client's are signed by."""
+        """Return the certificate of the authority that signs the server's and the client's."""
         return self.folder / AUTHORITY
 
     @property
@@ -41,16 +40,16 @@ class Access:
 
     @property
     def expired(self) -> Path:
-        """Return a server's certificate that has expired, and its key."""
+        """Return an expired server certificate and its key."""
         return self.folder / EXPIRED
 
     @property
     def client(self) -> Path:
-        """Return the certificate and the key that a client is to show."""
+        """Return the client's certificate and key."""
         return self.folder / CLIENT
 
     def environment(self, url: str, tls_url: str) -> dict[str, str]:
-        """Return all settings that lead a hub to the sandboxes at these two addresses."""
+        """Return all settings of a hub for the sandboxes at these two addresses."""
         found = {"PERMIT_HUB_DEVELOPMENT": "true"}
         for name, server in self.servers.items():
             wanted = {"url": f"{tls_url if server.tls else url}/{name}", **server.settings, **self.secrets[name]}
@@ -61,7 +60,7 @@ class Access:
 
 
 def load_or_make(folder: Path, servers: Mapping[str, type[Provider]]) -> Access:
-    """Read what the folder holds; invent and keep what is missing, for the eyes of this user alone."""
+    """Read the folder; generate and store missing files, readable by this user only."""
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not all((folder / name).exists() for name in (AUTHORITY, SERVER, EXPIRED, CLIENT)):
@@ -78,14 +77,14 @@ def _variable(provider: str, setting: str) -> str:
 
 
 def kept_secret(file: Path) -> str:
-    """Read a secret; invent and keep it where there is none."""
+    """Read a secret; generate and store it if it is missing."""
     if not file.exists():
         write_private(file, secrets.token_hex(SECRET_BYTES).encode())
     return file.read_text().strip()
 
 
 def _make_certificates(folder: Path) -> None:
-    """Make all of them anew: the authority's key is not kept."""
+    """Make all certificates again, as the authority's key is not stored."""
     authority = trustme.CA(organization_name="permit-hub sandbox")
     write_private(folder / AUTHORITY, authority.cert_pem.bytes())
     write_private(folder / SERVER, authority.issue_cert(*HOSTS).private_key_and_cert_chain_pem.bytes())
@@ -97,7 +96,7 @@ def _make_certificates(folder: Path) -> None:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Write a private file whole or not at all."""
+    """Write a private file atomically."""
     aside = file.with_suffix(f"{file.suffix}.new")
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
