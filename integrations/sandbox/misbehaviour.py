@@ -19,7 +19,7 @@ class Kind(StrEnum):
     RESET_AFTER = "reset_after"  # connection reset, applied
     LATE = "late"  # 504 at once, applied after `delay_ms`
     SLOW = "slow"  # a correct answer after `delay_ms`
-    BUSY = "busy"  # correct, but `at_once` are served at a time, each for `delay_ms`; the others wait
+    BUSY = "busy"  # correct, but `at_once` are served at a time, each for `delay_ms`; the rest wait, abandoned or not
     TRICKLE = "trickle"  # correct, but byte by byte, over `delay_ms`
     HTML = "html"  # 200 with a page of HTML, not applied
     TRUNCATED = "truncated"  # applied, with half of the answer's JSON

@@ -20,15 +20,15 @@ class Feed:
 
     def __init__(self) -> None:
         self.confirmed: Future[None] = asyncio.get_running_loop().create_future()
-        self._heard: Queue[bytes | Gap | _End] = Queue(_MOST_WAITING)
+        self._messages: Queue[bytes | Gap | _End] = Queue(_MOST_WAITING)
 
-    def put(self, heard: bytes | Gap | _End) -> None:
+    def put(self, message: bytes | Gap | _End) -> None:
         """Add a message; if there are too many, replace them all by a gap."""
-        if self._heard.full():
-            while not self._heard.empty():
-                self._heard.get_nowait()
-            heard = Gap.MISSED if isinstance(heard, bytes) else heard
-        self._heard.put_nowait(heard)
+        if self._messages.full():
+            while not self._messages.empty():
+                self._messages.get_nowait()
+            message = Gap.MISSED if isinstance(message, bytes) else message
+        self._messages.put_nowait(message)
 
     def end(self) -> None:
         """Tell the listener that the client was closed."""
@@ -48,13 +48,13 @@ class Feed:
         """
         try:
             async with asyncio.timeout(seconds):
-                heard = await self._heard.get()
+                message = await self._messages.get()
         except TimeoutError:
             return None
-        if isinstance(heard, _End):
-            self.put(heard)
+        if isinstance(message, _End):
+            self.put(message)
             raise EndedError("the client was closed")
-        return heard
+        return message
 
 
 class Subscription:
@@ -62,34 +62,34 @@ class Subscription:
 
     def __init__(self) -> None:
         self.feeds: set[Feed] = set()
-        self.told = False
-        self.unanswered = 0
+        self.subscribed = False
+        self.unacknowledged = 0
 
     @property
     def live(self) -> bool:
         """Return whether published messages reach the listeners."""
-        return self.told and self.unanswered == 0
+        return self.subscribed and self.unacknowledged == 0
 
-    def tell(self, wanted: bool) -> bool:
+    def request(self, wanted: bool) -> bool:
         """Note that SUBSCRIBE (`wanted`) or UNSUBSCRIBE is sent now; False if that is not needed."""
-        if bool(self.feeds) is not wanted or self.told is wanted:
+        if bool(self.feeds) is not wanted or self.subscribed is wanted:
             return False
-        self.told = wanted
-        self.unanswered += 1
+        self.subscribed = wanted
+        self.unacknowledged += 1
         return True
 
     @property
     def unused(self) -> bool:
         """Return whether the channel has no listeners and the server has acknowledged that."""
-        return not self.feeds and not self.told and self.unanswered == 0
+        return not self.feeds and not self.subscribed and self.unacknowledged == 0
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Reset for a new connection."""
-        self.told, self.unanswered = False, 0
+        self.subscribed, self.unacknowledged = False, 0
 
-    def answered(self) -> None:
+    def acknowledged(self) -> None:
         """Count an acknowledgement. Once live, confirm new listeners and give older ones a gap."""
-        self.unanswered -= 1
+        self.unacknowledged -= 1
         if self.live:
             for feed in self.feeds:
                 if feed.confirmed.done():

@@ -22,8 +22,8 @@ class Listener:
         self._connect = connect
         self._confirm_seconds = confirm_seconds
         self._channels: dict[bytes, Subscription] = {}
-        self._changed: set[bytes] = set()
-        self._to_do = Event()
+        self._changed_names: set[bytes] = set()
+        self._has_changes = Event()
 
     @asynccontextmanager
     async def subscribed(self, name: str) -> AsyncIterator[Feed]:
@@ -35,18 +35,18 @@ class Listener:
             if channel.live:
                 feed.confirmed.set_result(None)
             else:
-                self._change(key)
+                self._mark_changed(key)
                 await self._confirmed(feed)
             yield feed
         finally:  # no await here, so that a cancelled listener is removed, too
             channel.feeds.discard(feed)
-            self._change(key)
+            self._mark_changed(key)
 
     async def run(self) -> None:
         """Serve the subscriptions until cancelled; replace a lost connection."""
         try:
             while not _cancelled():
-                await self._to_do.wait()
+                await self._has_changes.wait()
                 await self._serve()
         finally:
             for channel in self._channels.values():
@@ -66,12 +66,12 @@ class Listener:
                 self._fail_unconfirmed()
         finally:
             await connection.disconnect(nowait=True)
-            self._lost()
+            self._reset()
         await asyncio.sleep(pause)
 
     async def _talk(self, connection: AbstractConnection) -> None:
         # No task group: before Python 3.13 it may leave this task marked as cancelled, or lose its cancellation.
-        tasks = [asyncio.create_task(self._tell(connection)), asyncio.create_task(self._hear(connection))]
+        tasks = [asyncio.create_task(self._send_changes(connection)), asyncio.create_task(self._receive(connection))]
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
@@ -93,36 +93,36 @@ class Listener:
         except TimeoutError:
             raise redis.TimeoutError("no confirmation of a subscription") from None
 
-    def _change(self, name: bytes) -> None:
-        """Have `_tell` subscribe to or unsubscribe from a channel, if that is needed."""
+    def _mark_changed(self, name: bytes) -> None:
+        """Have `_send_changes` subscribe to or unsubscribe from a channel, if that is needed."""
         channel = self._channels[name]
         if channel.unused:
             del self._channels[name]
-        elif bool(channel.feeds) is not channel.told:
-            self._changed.add(name)
-            self._to_do.set()
+        elif bool(channel.feeds) is not channel.subscribed:
+            self._changed_names.add(name)
+            self._has_changes.set()
 
-    def _lost(self) -> None:
+    def _reset(self) -> None:
         """Mark every channel that has listeners, to be subscribed to on the next connection."""
-        self._changed.clear()
-        self._to_do.clear()
+        self._changed_names.clear()
+        self._has_changes.clear()
         for name, channel in list(self._channels.items()):
-            channel.forget()
-            self._change(name)
+            channel.reset()
+            self._mark_changed(name)
 
-    async def _tell(self, connection: AbstractConnection) -> None:
+    async def _send_changes(self, connection: AbstractConnection) -> None:
         """Send SUBSCRIBE and UNSUBSCRIBE for changed channels, many in one command."""
         while not _cancelled():
-            await self._to_do.wait()
-            self._to_do.clear()
-            changed = [(name, self._channels[name]) for name in self._changed if name in self._channels]
-            self._changed.clear()
+            await self._has_changes.wait()
+            self._has_changes.clear()
+            changed = [(name, self._channels[name]) for name in self._changed_names if name in self._channels]
+            self._changed_names.clear()
             for command, wanted in (("SUBSCRIBE", True), ("UNSUBSCRIBE", False)):
-                names = [name for name, channel in changed if channel.tell(wanted)]
+                names = [name for name, channel in changed if channel.request(wanted)]
                 if names:
                     await connection.send_command(command, *names, check_health=False)
 
-    async def _hear(self, connection: AbstractConnection) -> None:
+    async def _receive(self, connection: AbstractConnection) -> None:
         asked = False
         while not _cancelled():
             answer = await connection.read_response(
@@ -137,8 +137,8 @@ class Listener:
                     for feed in self._channels[name].feeds:
                         feed.put(data)
                 case [b"subscribe" | b"unsubscribe", name, _]:
-                    self._channels[name].answered()
-                    self._change(name)
+                    self._channels[name].acknowledged()
+                    self._mark_changed(name)
             asked = answer is None
             await asyncio.sleep(0)  # reading from the buffer does not wait: let the listeners run
 

@@ -75,11 +75,11 @@ class AsyncWatch:
     async def _next(self, seconds: float) -> Event | None:
         if self._subscription is None:
             raise RuntimeError("use a watch in a with statement")
-        heard = await self._subscription.next(seconds)
-        if heard is None:
+        message = await self._subscription.next(seconds)
+        if message is None:
             return None
-        if isinstance(heard, bytes):
-            event: Event = json.loads(heard)
+        if isinstance(message, bytes):
+            event: Event = json.loads(message)
             return event
         return {"type": RESUMED, "subject": self._resident_id}
 

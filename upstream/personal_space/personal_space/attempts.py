@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from personal_space.settings import settings
 
-SECONDS = 60 * 60  # the longest stay at MonParis
-MOST = 5  # in one browser; a further one replaces the oldest
+ATTEMPT_SECONDS = 60 * 60  # the longest stay at MonParis
+MAX_ATTEMPTS = 5  # in one browser; a further one replaces the oldest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ def remember(request: Request, answer: Response, attempt: Attempt) -> None:
         (name for name in request.cookies if name.startswith(_prefix())),
         key=lambda name: _newest_first(request.cookies[name]),
     )
-    for name in begun[MOST - 1 :]:
+    for name in begun[MAX_ATTEMPTS - 1 :]:
         _drop(answer, name)
     secure = settings().secure
     answer.set_cookie(
         _prefix() + attempt.state,
         _signer().dumps(asdict(attempt)),
-        max_age=SECONDS,
+        max_age=ATTEMPT_SECONDS,
         secure=secure,
         httponly=True,
         samesite="lax",
@@ -48,7 +48,7 @@ def recall(request: Request) -> Attempt | None:
     """Return the attempt of the provider's answer; None if this browser has none, or it has expired."""
     state = request.query_params.get("state", "")
     try:
-        found = Attempt(**_signer().loads(request.cookies.get(_prefix() + state, ""), max_age=SECONDS))
+        found = Attempt(**_signer().loads(request.cookies.get(_prefix() + state, ""), max_age=ATTEMPT_SECONDS))
     except BadData:
         return None
     return found if found.state == state else None
@@ -66,7 +66,7 @@ def _drop(answer: Response, name: str) -> None:
 def _newest_first(cookie: str) -> float:
     """Return a sort key for a cookie, newest first; an unreadable cookie comes last."""
     try:
-        _, begun_at = _signer().loads(cookie, max_age=SECONDS, return_timestamp=True)
+        _, begun_at = _signer().loads(cookie, max_age=ATTEMPT_SECONDS, return_timestamp=True)
     except BadData:
         return 0.0
     return -float(begun_at.timestamp())

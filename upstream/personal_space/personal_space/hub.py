@@ -92,10 +92,10 @@ async def submit(kind: str, **fields: object) -> Receipt | None:
     try:
         return await hub().aio.submit(kind, wait=WAIT_SECONDS, **fields)
     except HubError as error:
-        note(error)
+        log_unavailable(error)
         return None
 
 
-def note(error: Exception) -> None:
+def log_unavailable(error: Exception) -> None:
     """Log that the hub did not answer; the client's errors show no field of a job."""
     log.warning("hub.unavailable %s: %s", type(error).__name__, error)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from personal_space import language, session, words
 from personal_space.forms import PageForm
-from personal_space.hub import WAIT_SECONDS, hub, log, note
+from personal_space.hub import WAIT_SECONDS, hub, log, log_unavailable
 from personal_space.language import gettext
 from personal_space.page import go, render
 from personal_space.permits import offered
@@ -23,8 +23,8 @@ from personal_space.session import Resident
 from personal_space.settings import settings
 
 NOTIFICATION = "/paiement/notification"
-TOLD = ("resident_id", "permit_id", "payment_reference", "amount_cents")
-ORDERED = "order_reference"  # optional; with it the payment counts for that debt only
+FIELDS = ("resident_id", "permit_id", "payment_reference", "amount_cents")
+ORDER_REFERENCE = "order_reference"  # optional; with it the payment counts for that debt only
 FRESH_SECONDS = 300  # an older notification is a copy: the service signs each one when it sends it
 
 
@@ -63,22 +63,22 @@ async def notified(request: Request) -> Response:
     try:
         notification = (await request.json())["notification"]
         payment = _signer("payment.notification").loads(notification, max_age=FRESH_SECONDS)
-        told = {name: payment[name] for name in TOLD}
-        if ORDERED in payment:
-            told["debt_id"] = str(UUID(payment[ORDERED]))
+        fields = {name: payment[name] for name in FIELDS}
+        if ORDER_REFERENCE in payment:
+            fields["debt_id"] = str(UUID(payment[ORDER_REFERENCE]))
     except (AttributeError, BadData, KeyError, RecursionError, TypeError, ValueError):
         return JSONResponse({"error": "invalid_notification"}, 400)
     try:
         receipt = await hub().aio.submit(
             "permit.confirm_payment",
             wait=WAIT_SECONDS,
-            **told,
+            **fields,
         )
     except HubError as error:
-        note(error)
+        log_unavailable(error)
         return JSONResponse({"error": "not_confirmed"}, 503)
     if receipt.refused:
-        log.warning("payment.refused %s code=%s", told["payment_reference"], receipt.code)
+        log.warning("payment.refused %s code=%s", fields["payment_reference"], receipt.code)
         return JSONResponse({"error": receipt.code}, 409)
     return JSONResponse({"outcome": "confirmed"})
 

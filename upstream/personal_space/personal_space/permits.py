@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from personal_space import session, words
 from personal_space.forms import AddressForm, JobForm, OfferForm, RequestForm, VehicleForm
-from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, note, plate, submit
+from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, log_unavailable, plate, submit
 from personal_space.language import N_, gettext
 from personal_space.page import go, render
 from personal_space.session import Resident
@@ -20,7 +20,7 @@ from personal_space.words import refusal
 F = TypeVar("F", bound=JobForm)
 REQUEST = "/droits/nouveau"
 """The page of a new request."""
-REFUSED, UNTAKEN = 409, 503
+REFUSED, UNCONFIRMED = 409, 503
 """The status of a form that is shown again: the hub refused the job, or did not answer."""
 
 
@@ -38,10 +38,10 @@ async def request_permit(request: Request) -> Response:
     resident = session.signed_in(request)
     form = await _form(request, RequestForm)
     form.offers(await catalogue())
-    if unsent := await _unsent(request, form, "request.html"):
-        return unsent
+    if page := await _form_page(request, form, "request.html"):
+        return page
     profile, years = form.chosen
-    return await _take(
+    return await _send(
         request,
         form,
         "request.html",
@@ -74,18 +74,18 @@ class Action:
         form = await _form(request, self.form)
         if isinstance(form, OfferForm):
             form.offers(await catalogue(), card["profile"])
-        if unsent := await _unsent(request, form, self.template, card):
-            return unsent
+        if page := await _form_page(request, form, self.template, card):
+            return page
         about: dict[str, object] = {"resident_id": resident.resident_id, "permit_id": card["permit_id"]}
         fields = {**about, **self.fields(form)}
-        return await _take(request, form, self.template, self.kind, gettext(self.done), card, **fields)
+        return await _send(request, form, self.template, self.kind, gettext(self.done), card, **fields)
 
     async def kept(self, request: Request) -> Response:
         """Show the form again as it was typed: the hub, and so the card, is unavailable."""
         form = await _form(request, self.form)
         if isinstance(form, OfferForm):
             form.offers(await catalogue(), form.offered_profile)
-        return _show(request, self.template, form, status=UNTAKEN)
+        return _show(request, self.template, form, status=UNCONFIRMED)
 
 
 ACTIONS = (
@@ -148,7 +148,7 @@ async def _form(request: Request, kind: type[F]) -> F:
     return form
 
 
-async def _unsent(request: Request, form: JobForm, template: str, card: Card | None = None) -> Response | None:
+async def _form_page(request: Request, form: JobForm, template: str, card: Card | None = None) -> Response | None:
     """Return the page with the form if no job is to be sent: it was not sent, is wrong, or has a question."""
     if request.method != "POST" or not form.validate():
         return _show(request, template, form, card)
@@ -157,8 +157,8 @@ async def _unsent(request: Request, form: JobForm, template: str, card: Card | N
             if form.asks(await plate(**form.typed)):
                 return _show(request, template, form, card)
         except HubError as error:  # the hub is unavailable: do not make the resident wait for it twice
-            note(error)
-            return _show(request, template, form, card, UNTAKEN)
+            log_unavailable(error)
+            return _show(request, template, form, card, UNCONFIRMED)
     return None
 
 
@@ -174,11 +174,11 @@ def _show(
         form=form,
         card=card,
         addresses=AddressForm.known.labels,
-        untaken=status == UNTAKEN,
+        unconfirmed=status == UNCONFIRMED,
     )
 
 
-async def _take(
+async def _send(
     request: Request, form: JobForm, template: str, kind: str, done: str, card: Card | None, /, **fields: object
 ) -> Response:
     """Send a job; unless it was applied, show the form again as it was typed."""
@@ -191,7 +191,7 @@ async def _take(
             raise UnknownPermitError
         form.renew_job_id()
         form.refuse(words.FIELDS.get(receipt.field or ""), refusal(receipt.code, receipt.field))
-    return _show(request, template, form, card, UNTAKEN if receipt is None else REFUSED)
+    return _show(request, template, form, card, UNCONFIRMED if receipt is None else REFUSED)
 
 
 _CARD = "/droits/{permit_id:uuid}"

@@ -54,12 +54,12 @@ class SignedOutError(Exception):
     """The request has no valid session."""
 
 
-def want(request: Request) -> None:
+def remember_page(request: Request) -> None:
     """Remember this page, to show it after the sign-in."""
     request.session[_WANTED] = request.url.path
 
 
-def wanted(request: Request) -> str:
+def page_after_sign_in(request: Request) -> str:
     """Return the page to show after the sign-in."""
     return str(request.session.get(_WANTED, FIRST_PAGE))
 

@@ -51,7 +51,7 @@ async def sign_in(request: Request) -> Response:
     except (httpx2.HTTPError, OAuthError):
         return render(request, "signin_failed.html", 503, unavailable=True)
     answer = RedirectResponse(begun["url"], 302)
-    attempt = Attempt(begun["state"], begun["nonce"], begun["code_verifier"], session.wanted(request))
+    attempt = Attempt(begun["state"], begun["nonce"], begun["code_verifier"], session.page_after_sign_in(request))
     attempts.remember(request, answer, attempt)
     return answer
 
@@ -61,12 +61,12 @@ async def signed_in(request: Request) -> Response:
     attempt = attempts.recall(request)
     if attempt is None:  # expired, already used, forged, or begun in another browser
         return _failed(request)
-    answer = await _ended(request, attempt)
+    answer = await _completed(request, attempt)
     attempts.forget(answer, attempt)
     return answer
 
 
-async def _ended(request: Request, attempt: Attempt) -> Response:
+async def _completed(request: Request, attempt: Attempt) -> Response:
     try:
         claims = await _claims(request, attempt)
         resident = Resident.of(claims, settings().resident_claim)
@@ -75,7 +75,7 @@ async def _ended(request: Request, attempt: Attempt) -> Response:
     except (OAuthError, JoseError, KeyError, TypeError, ValueError):  # denied, replayed, or not our answer
         return _failed(request)
     session.begin(request, resident)
-    await _tell_contact(request, resident, claims)
+    await _send_contact(request, resident, claims)
     return go(attempt.wanted)
 
 
@@ -101,7 +101,7 @@ async def _claims(request: Request, attempt: Attempt) -> dict[str, object]:
     return claims
 
 
-async def _tell_contact(request: Request, resident: Resident, claims: dict[str, object]) -> None:
+async def _send_contact(request: Request, resident: Resident, claims: dict[str, object]) -> None:
     """Send the contact details to the hub; if it is unavailable, it gets them at the next sign-in."""
     email = said.email(claims)
     if not email:
