@@ -8,12 +8,12 @@ NAT64 = IPv6Network("64:ff9b::/96")  # the last 32 bits are the IPv4 address
 
 def is_literal(host: str) -> bool:
     """Return whether a host is an IP address and not a name."""
-    return _parsed(host) is not None
+    return _parse(host) is not None
 
 
 def is_public(address: str) -> bool:
     """Return whether an IP address is public: not private, loopback, link-local or reserved."""
-    match _reached(_parsed(address)):
+    match _effective(_parse(address)):
         case IPv4Address() as found:
             return found.is_global and not found.is_multicast
         case IPv6Address() as found:
@@ -21,14 +21,14 @@ def is_public(address: str) -> bool:
     return False
 
 
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+def _parse(address: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(address)
     except ValueError:
         return None
 
 
-def _reached(address: IPv4Address | IPv6Address | None) -> IPv4Address | IPv6Address | None:
+def _effective(address: IPv4Address | IPv6Address | None) -> IPv4Address | IPv6Address | None:
     """Return the IPv4 address inside an IPv6 address, if there is one."""
     if not isinstance(address, IPv6Address):
         return address

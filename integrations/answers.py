@@ -32,16 +32,16 @@ def read(raw: bytes, response: httpx.Response) -> object:
     Raises:
         UnreadableError: the body is not JSON, or in an unknown encoding or charset.
     """
-    body = _unpacked(raw, response.headers) if raw else raw
+    body = _decompressed(raw, response.headers) if raw else raw
     if not body.strip() and response.is_success:
         return None
     try:
-        return _parsed(body, response.charset_encoding)
+        return _parse(body, response.charset_encoding)
     except (ValueError, RecursionError):
         raise UnreadableError(FailureCode.ANSWER_UNREADABLE) from None
 
 
-def _parsed(body: bytes, charset: str | None) -> object:
+def _parse(body: bytes, charset: str | None) -> object:
     try:
         return json.loads(body)  # UTF-8, UTF-16 or UTF-32, with a byte order mark or without
     except UnicodeDecodeError:
@@ -59,7 +59,7 @@ def _codec(charset: str | None) -> str:
     return codec
 
 
-def _unpacked(raw: bytes, headers: httpx.Headers) -> bytes:
+def _decompressed(raw: bytes, headers: httpx.Headers) -> bytes:
     """Return a body decompressed; some gateways compress although we ask for `identity`."""
     names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
     done = [name for name in names if name not in {"", "identity"}]
@@ -71,13 +71,13 @@ def _unpacked(raw: bytes, headers: httpx.Headers) -> bytes:
         raise UnreadableError(FailureCode.ENCODING_UNKNOWN)
     for form in FORMS[done[0]]:
         try:
-            return _inflated(raw, form)
+            return _inflate(raw, form)
         except zlib.error:
             continue
     raise UnreadableError(FailureCode.ENCODING_BROKEN)
 
 
-def _inflated(raw: bytes, form: int) -> bytes:
+def _inflate(raw: bytes, form: int) -> bytes:
     """Decompress one or several pieces, up to the limit of uncompressed bodies."""
     found = bytearray()
     while raw:

@@ -74,7 +74,7 @@ def document() -> str:
     links = [f"[{one.title}](../integrations/{one.name}/README.md)" for one in every]
     matrix = _table(["", *links], ([feature, *map(cell, every)] for feature, cell in FEATURES.items()))
     return "".join(
-        [HEAD.format(common=common, least=LEAST_IN_FLIGHT, most=MOST_IN_FLIGHT), matrix, *map(_parts, every)]
+        [HEAD.format(common=common, least=LEAST_IN_FLIGHT, most=MOST_IN_FLIGHT), matrix, *map(_section, every)]
     )
 
 
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _received(field: SharedField) -> Cell:
-    return lambda one: _said(one, _yes_or_no(field in one.capabilities.fields), getattr(one.contract.support, field))
+    return lambda one: _cell(one, _yes_or_no(field in one.capabilities.fields), getattr(one.contract.support, field))
 
 
 def _authorisation(one: Provider) -> str:
@@ -120,25 +120,25 @@ def _scheme(scheme: SecurityScheme) -> str:
 def _changes(one: Provider) -> str:
     batch = one.capabilities.batch
     many = f"up to {batch}" + (" first puts" if one.capabilities.batch_of_first_puts else "")
-    return _said(one, many if batch > 1 else "1", one.contract.support.batch)
+    return _cell(one, many if batch > 1 else "1", one.contract.support.batch)
 
 
 def _acknowledges(one: Provider) -> str:
-    return _said(one, _yes_or_no(one.capabilities.acknowledges_later), one.contract.support.acknowledgement)
+    return _cell(one, _yes_or_no(one.capabilities.acknowledges_later), one.contract.support.acknowledgement)
 
 
 def _lists(one: Provider) -> str:
-    return _said(one, _yes_or_no(one.capabilities.lists), one.contract.support.list)
+    return _cell(one, _yes_or_no(one.capabilities.lists), one.contract.support.list)
 
 
 def _fences(one: Provider) -> str:
-    return _said(one, _yes_or_no(one.capabilities.fences), one.contract.support.fencing)
+    return _cell(one, _yes_or_no(one.capabilities.fences), one.contract.support.fencing)
 
 
 def _limits(one: Provider) -> str:
     spans = {seconds: span for span, seconds in SPANS.items()}
     limits = [f"{limit.count}/{spans.get(limit.seconds, f'{limit.seconds:g} s')}" for limit in one.capabilities.limits]
-    return _said(one, ", ".join(limits) or "none known", one.contract.support.limits)
+    return _cell(one, ", ".join(limits) or "none known", one.contract.support.limits)
 
 
 def _settings(one: Provider) -> str:
@@ -156,8 +156,8 @@ FEATURES: Mapping[str, Cell] = MappingProxyType(
         "legal basis": lambda one: one.capabilities.legal_basis.replace("_", " "),
         **{f"receives {field}": _received(field) for field in SharedField},
         "authorisation": _authorisation,
-        "put": lambda one: _said(one, "", one.contract.support.put),
-        "removal": lambda one: _said(one, "", one.contract.support.removal),
+        "put": lambda one: _cell(one, "", one.contract.support.put),
+        "removal": lambda one: _cell(one, "", one.contract.support.removal),
         "changes in a request": _changes,
         "acknowledges later": _acknowledges,
         "lists what it holds": _lists,
@@ -173,14 +173,14 @@ def _yes_or_no(is_so: bool) -> str:
     return "yes" if is_so else "no"
 
 
-def _said(one: Provider, answer: str, ground: Ground) -> str:
+def _cell(one: Provider, answer: str, ground: Ground) -> str:
     """Return a cell: the answer, its operations and their basis."""
     operations = ", ".join(_address(operation) for operation in one.contract.operations_of(ground))
     words = ", by ".join(part for part in (answer, operations) if part)
     return f"{words} ({one.contract.basis(ground)})"
 
 
-def _parts(one: Provider) -> str:
+def _section(one: Provider) -> str:
     """Return the section of a provider: its operations with their basis and source."""
     schemes = [(_scheme(found), found.description, found) for found in one.contract.security]
     operations = [(_address(found), found.summary, found) for found in one.contract.operations]

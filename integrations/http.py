@@ -123,16 +123,16 @@ class ProviderClient:
             headers = {**headers, "Content-Type": "application/json"}
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         if self._authorisation is None:
-            return await self._once(method, path, headers, content, accept)
+            return await self._send_once(method, path, headers, content, accept)
         granted = await self._authorisation.headers()
         try:
-            return await self._once(method, path, {**headers, **granted}, content, accept)
+            return await self._send_once(method, path, {**headers, **granted}, content, accept)
         except NotSentError as error:
             if error.status != 401:
                 raise
         self._authorisation.forget(granted)
         renewed = await self._authorisation.headers()
-        return await self._once(method, path, {**headers, **renewed}, content, accept)
+        return await self._send_once(method, path, {**headers, **renewed}, content, accept)
 
     def unreadable(self, answer: Response) -> UnclearError:
         """Return the error for an answer that is JSON but not as in the provider's contract."""
@@ -144,7 +144,7 @@ class ProviderClient:
             await self._authorisation.aclose()
         await self._transport.aclose()
 
-    async def _once(
+    async def _send_once(
         self, method: Method, path: str, headers: Mapping[str, str], content: bytes | None, accept: Collection[int]
     ) -> Response:
         assert path.startswith("/"), "another path could lead to another host"
@@ -160,14 +160,14 @@ class ProviderClient:
         except UnreadableError as error:
             data, problem = None, error.code
         except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-            broken = self._broken(error)
+            broken = self._connection_error(error)
         if broken is None:
-            broken = self._failed(response, data, problem, accept)
+            broken = self._status_error(response, data, problem, accept)
         if broken is None:
             return Response(response.status_code, data, response.headers.get("location"))
         raise broken  # outside of the handlers: the cause, which may show an address, must not be attached
 
-    def _broken(self, error: Exception) -> ProviderError:
+    def _connection_error(self, error: Exception) -> ProviderError:
         """Return the error for an exchange without an answer."""
         # The transport raises a connect time-out for every broken connection; aiohttp's own error is exact.
         cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
@@ -197,7 +197,7 @@ class ProviderClient:
             timed_out = isinstance(error, httpx.TimeoutException | TimeoutError)
         return UnclearError(self._provider, FailureCode.TIMED_OUT if timed_out else FailureCode.CONNECTION_LOST)
 
-    def _failed(
+    def _status_error(
         self, response: httpx.Response, data: object, problem: FailureCode | None, accept: Collection[int]
     ) -> ProviderError | None:
         """Return the error for an answer, by its status, then by its unreadable body; None is a success."""

@@ -40,7 +40,7 @@ def _address(value: str) -> str:
     host = parts.hostname or ""
     if (
         parts.scheme not in {"http", "https"}
-        or not (_name(host) or _written_in_full(host))
+        or not (_is_name(host) or _is_full_address(host))
         or "@" in parts.netloc
         or parts.query
         or parts.fragment
@@ -51,11 +51,11 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
-def _name(host: str) -> bool:
+def _is_name(host: str) -> bool:
     return bool(host) and ":" not in host and not host.replace(".", "").isdigit()
 
 
-def _written_in_full(host: str) -> bool:
+def _is_full_address(host: str) -> bool:
     """Return whether a host is a full IP address: not a short form such as 127.1, and without an interface."""
     try:
         ip_address(host)

@@ -87,7 +87,7 @@ def to_sender(answer: SmtpReply, *, utf8: bool) -> ChannelError | None:
         return None
     if utf8 and answer.status in REFUSED:
         return LaterError(CHANNEL, Code.RECIPIENT_NOT_SERVED, status=answer.status)
-    return _closing(answer) or UnavailableError(CHANNEL, Code.SENDER_REFUSED, status=answer.status)
+    return _closed(answer) or UnavailableError(CHANNEL, Code.SENDER_REFUSED, status=answer.status)
 
 
 def to_recipient(answer: SmtpReply) -> ChannelError | None:
@@ -121,7 +121,7 @@ def to_message(answer: SmtpReply) -> ChannelError | None:
     return NoticeUnclearError(CHANNEL, Code.ANSWER_UNKNOWN, status=answer.status)
 
 
-def _closing(answer: SmtpReply) -> ChannelError | None:
+def _closed(answer: SmtpReply) -> ChannelError | None:
     return UnavailableError(CHANNEL, Code.UNAVAILABLE, status=CLOSING) if answer.status == CLOSING else None
 
 

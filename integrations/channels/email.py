@@ -34,14 +34,14 @@ class Email:
         Raises:
             ChannelError: the notice was not, or may not have been, accepted.
         """
-        letter = self._written(notice, datetime.now(UTC))
+        letter = self._composed(notice, datetime.now(UTC))
         await self._pool.hand_over(letter, deadline)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
 
-    def _written(self, notice: Notice, now: datetime) -> Letter:
+    def _composed(self, notice: Notice, now: datetime) -> Letter:
         """Compose a notice.
 
         Raises:

@@ -52,7 +52,7 @@ async def connect(access: EmailSettings, patience: Patience) -> SMTP:
         UnavailableError: one of these steps failed.
     """
     try:
-        trust = _trust(access.authority)
+        trust = _tls_context(access.authority)
     except OSError:
         trust = None
     if trust is None:
@@ -68,7 +68,7 @@ async def connect(access: EmailSettings, patience: Patience) -> SMTP:
     )
     try:
         async with asyncio.timeout(patience.open):
-            await _get_ready(client, access)
+            await _prepare(client, access)
     except (SMTPException, OSError) as error:
         failure = UnavailableError(CHANNEL, code(error), status=status(error))
     except UnavailableError as error:
@@ -110,7 +110,7 @@ def code(error: Exception) -> Code:
     return Code.NOT_CONNECTED
 
 
-async def _get_ready(client: SMTP, access: EmailSettings) -> None:
+async def _prepare(client: SMTP, access: EmailSettings) -> None:
     await client.connect()
     await client.ehlo()
     if access.security is Security.STARTTLS:
@@ -135,7 +135,7 @@ async def _sign_in(client: SMTP, user: str, password: str) -> None:
         raise UnavailableError(CHANNEL, Code.SIGN_IN_NOT_OFFERED)
 
 
-def _trust(authority: Path | None) -> ssl.SSLContext:
+def _tls_context(authority: Path | None) -> ssl.SSLContext:
     """Return the TLS context; a file is read for each connection, so that it may be replaced at any time."""
     return _system() if authority is None else ssl.create_default_context(cafile=authority)
 

@@ -47,13 +47,13 @@ class Pool:
         raise passed
 
     async def _hand_over(self, letter: Letter, used: list[Connection]) -> None:
-        warm = await self._warm()
-        if warm is not None:
-            used.append(warm)
+        idle = await self._take_idle()
+        if idle is not None:
+            used.append(idle)
             try:
-                await self._use(warm, letter)
+                await self._use(idle, letter)
             except ChannelError as error:
-                if warm.data_begun or not _blames_the_connection(error):
+                if idle.data_begun or not _is_about_the_connection(error):
                     raise
             else:
                 return
@@ -63,14 +63,14 @@ class Pool:
     async def aclose(self) -> None:
         """Close the connections."""
         while self._idle:
-            await self._idle.pop().leave()
+            await self._idle.pop().quit()
         await asyncio.sleep(0)  # let them close before the loop ends
 
     async def _use(self, connection: Connection, letter: Letter) -> None:
         try:
             await connection.hand_over(self._access.sender.address, letter)
         except ChannelError as error:
-            if connection.usable and not _blames_the_connection(error):
+            if connection.usable and not _is_about_the_connection(error):
                 self._keep(connection)
             else:
                 connection.drop()
@@ -84,18 +84,18 @@ class Pool:
         connection.used_at = asyncio.get_running_loop().time()
         self._idle.append(connection)
 
-    async def _warm(self) -> Connection | None:
+    async def _take_idle(self) -> Connection | None:
         """Return a usable idle connection, or None; close the others."""
         fresh = asyncio.get_running_loop().time() - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
             if connection.usable and connection.used_at > fresh and connection.letters < LETTERS_EACH:
                 return connection
-            await connection.leave()
+            await connection.quit()
         return None
 
 
-def _blames_the_connection(error: ChannelError) -> bool:
+def _is_about_the_connection(error: ChannelError) -> bool:
     """Return whether a new connection may succeed: the error is not about the letter or its recipient."""
     if isinstance(error, UnavailableError) or error.status == CLOSING:
         return True

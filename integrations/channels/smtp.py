@@ -33,7 +33,7 @@ class Connection:
         """Take over a client that is connected, encrypted and signed in."""
         self._client = client
         self._patience = patience
-        self._in_hand = False  # the server has a part of a letter: send RSET first
+        self._needs_reset = False  # the server has a part of a letter: send RSET first
         self.letters = 0
         self.data_begun = False  # of the last letter: it must not be retried
         self.message_begun = False  # of the last letter: it may be accepted
@@ -63,10 +63,10 @@ class Connection:
         if letter.needs_utf8 and not self._client.supports_extension("smtputf8"):
             raise AddressRefusedError(CHANNEL, Code.SMTPUTF8_NOT_OFFERED)
         self.letters += 1
-        await self._address(sender, letter)
-        await self._send(letter)
+        await self._send_envelope(sender, letter)
+        await self._send_message(letter)
 
-    async def leave(self) -> None:
+    async def quit(self) -> None:
         """Send QUIT and close."""
         try:
             await self._client.execute_command(b"QUIT", timeout=QUIT_SECONDS)
@@ -79,12 +79,12 @@ class Connection:
         """Close at once, even during a command."""
         drop(self._client)
 
-    async def _address(self, sender: str, letter: Letter) -> None:
+    async def _send_envelope(self, sender: str, letter: Letter) -> None:
         """Send MAIL and RCPT."""
-        if self._in_hand:
+        if self._needs_reset:
             forgotten = await self._ask(UnavailableError, b"RSET")
             self._raise_if(answers.to_sender(forgotten, utf8=False))
-        self._in_hand = True
+        self._needs_reset = True
         options = [b"SMTPUTF8", b"BODY=8BITMIME"] if letter.needs_utf8 else []
         taken = await self._ask(UnavailableError, b"MAIL", f"FROM:<{sender}>".encode(), *options)
         self._raise_if(answers.to_sender(taken, utf8=letter.needs_utf8))
@@ -92,7 +92,7 @@ class Connection:
         taken = await self._ask(LaterError, b"RCPT", f"TO:<{letter.recipient}>".encode())
         self._raise_if(answers.to_recipient(taken))
 
-    async def _send(self, letter: Letter) -> None:
+    async def _send_message(self, letter: Letter) -> None:
         """Send the message."""
         self.data_begun = True
         self._raise_if(answers.to_data(await self._ask(LaterError, b"DATA")))
@@ -107,7 +107,7 @@ class Connection:
         except (SMTPException, OSError) as error:
             failed = NoticeUnclearError(CHANNEL, code(error))
         else:
-            self._in_hand = False
+            self._needs_reset = False
             self._raise_if(answers.to_message(answer))
             return
         self._fail(failed)

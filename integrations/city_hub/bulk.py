@@ -43,12 +43,12 @@ class Bulk:
                         await self._read(answer, series, [one for one in permits if one.reference in documents])
                     )
                     break
-                there |= self._leave_out(answer, documents, ended)
+                there |= self._drop_faulty(answer, documents, ended)
         except ProviderError as error:
             ended.update(dict.fromkeys(documents, error))
         return there
 
-    def _leave_out(self, answer: Response, documents: dict[UUID, Document], ended: Outcomes) -> set[UUID]:
+    def _drop_faulty(self, answer: Response, documents: dict[UUID, Document], ended: Outcomes) -> set[UUID]:
         """Drop the faulty rows; return those that exist already."""
         references, there = list(documents), set()
         faults = wire.faulty_rows(answer.data, len(references))
@@ -74,7 +74,7 @@ class Bulk:
         await self._check(series)
         self._series.note(series)
         rows = {row.reference: row for row in map(wire.row, answer.data) if row is not None}
-        return {permit.reference: self._said_of(rows.get(permit.reference), permit, answer) for permit in permits}
+        return {permit.reference: self._outcome(rows.get(permit.reference), permit, answer) for permit in permits}
 
     async def _check(self, series: int) -> None:
         """Check that the series is still active: permits in a replaced series do not count.
@@ -90,7 +90,7 @@ class Bulk:
             self._series.forget()
             raise UnclearError(self._provider, FailureCode.UNAVAILABLE)
 
-    def _said_of(self, row: wire.Row | None, permit: SharedPermit, answer: Response) -> ProviderError | None:
+    def _outcome(self, row: wire.Row | None, permit: SharedPermit, answer: Response) -> ProviderError | None:
         if row is None:
             return UnclearError(self._provider, FailureCode.ROW_MISSING, status=answer.status)
         return None if self._words.stored(row, permit) else self._client.unreadable(answer)

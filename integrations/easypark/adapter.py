@@ -64,7 +64,7 @@ class EasyPark:
         """Register the right; return the answer if they have another right under its reference."""
         answer = await self._client.exchange("POST", wire.REGISTER, right, accept={409})
         found = wire.copy(answer.data, self._zone)
-        if found is not None and wire.says(found, permit):
+        if found is not None and wire.agrees(found, permit):
             return None
         if answer.status == 409 and found is not None and found.reference == permit.reference:
             return answer

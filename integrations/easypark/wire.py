@@ -74,8 +74,8 @@ def right(provider: str, permit: SharedPermit, zone: ZoneInfo) -> Document:
         "locationCode": locations[0],
         "enforcementLocations": locations,
         "profile": needed(provider, permit.profile),
-        "startDate": _written(start),
-        "endDate": _written(end),
+        "startDate": _rfc3339(start),
+        "endDate": _rfc3339(end),
     }
 
 
@@ -97,7 +97,7 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
     )
 
 
-def says(found: Copy, permit: SharedPermit) -> bool:
+def agrees(found: Copy, permit: SharedPermit) -> bool:
     """Return whether a right agrees with a permit."""
     return found == Copy(permit.reference, permit.plate, permit.country, permit.zones, permit.profile, permit.validity)
 
@@ -131,7 +131,7 @@ def _numbers(data: object) -> list[int]:
     return [number for number in (*found, data.get("code")) if isinstance(number, int)]
 
 
-def _written(instant: datetime) -> str:
+def _rfc3339(instant: datetime) -> str:
     # Until 1911 the offset of Paris was 9 minutes and 21 seconds; RFC 3339 has no seconds in offsets.
     whole_minutes = (instant.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta()
     return (instant if whole_minutes else instant.astimezone(UTC)).isoformat()

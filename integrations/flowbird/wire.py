@@ -137,10 +137,10 @@ def _outcome(result: Document | None, sent: Document) -> FailureCode | None:
 @lru_cache(maxsize=PERIODS)
 def _period(validity: Validity, zone: ZoneInfo) -> tuple[str, str]:
     start, end = instants(validity, zone)
-    return _written(start), _written(end)
+    return _rfc3339(start), _rfc3339(end)
 
 
-def _written(instant: datetime) -> str:
+def _rfc3339(instant: datetime) -> str:
     # Until 1911 the offset of Paris was 9 minutes and 21 seconds; RFC 3339 has no seconds in offsets.
     whole_minutes = (instant.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta()
     return (instant if whole_minutes else instant.astimezone(UTC)).isoformat()

@@ -54,7 +54,7 @@ class IndigoNeo:
         read = [wire.copy(right, self._zone) for right in listed.rights]
         copies = [found for found in read if found is not None]
         if place is not None:
-            copies = await self._as_they_are_now(copies, place)
+            copies = await self._updated(copies, place)
         return Page(copies, _cursor(listed.following), foreign=read.count(None))
 
     async def aclose(self) -> None:
@@ -64,7 +64,7 @@ class IndigoNeo:
     async def _create(self, change: Change, right: wire.Document) -> None:
         answer = await self._client.exchange("POST", wire.RIGHTS, right, accept={409})
         if answer.status == 409:
-            await self._conflict(change, answer)
+            await self._resolve_conflict(change, answer)
         elif not wire.done(answer.data):
             raise self._client.unreadable(answer)
 
@@ -74,7 +74,7 @@ class IndigoNeo:
         if answer.status == 404 and wire.absent(answer.data):
             return False
         if answer.status == 409:
-            await self._conflict(change, answer)
+            await self._resolve_conflict(change, answer)
         elif not wire.done(answer.data):
             raise self._client.unreadable(answer)
         return True
@@ -83,11 +83,11 @@ class IndigoNeo:
         path = wire.deletion(change.reference, change.version)
         answer = await self._client.exchange("DELETE", path, accept={404, 409})
         if answer.status == 409:
-            await self._conflict(change, answer)
+            await self._resolve_conflict(change, answer)
         elif not (wire.absent(answer.data) if answer.status == 404 else wire.done(answer.data)):
             raise self._client.unreadable(answer)
 
-    async def _conflict(self, change: Change, answer: Response) -> None:
+    async def _resolve_conflict(self, change: Change, answer: Response) -> None:
         """Read the right after a refused version; return normally if the change is already done.
 
         It is if they have just this version of it (its answer was lost), or if a right to be removed is deleted.
@@ -108,11 +108,11 @@ class IndigoNeo:
         theirs = wire.version(answer.data, change.reference)
         if theirs is None:
             raise self._client.unreadable(answer)
-        same = change.permit is not None and wire.says(wire.copy(answer.data, self._zone), change.permit)
+        same = change.permit is not None and wire.agrees(wire.copy(answer.data, self._zone), change.permit)
         if not (same and theirs == change.version):
             raise StaleError(self.name, theirs, status=409)
 
-    async def _as_they_are_now(self, copies: list[Copy], listed: wire.Place) -> list[Copy]:
+    async def _updated(self, copies: list[Copy], listed: wire.Place) -> list[Copy]:
         """Update copies to their current content: an outdated copy would count as a difference.
 
         Only the first page of changes is read. Beyond it a copy may be outdated; the hub then sends once in vain.

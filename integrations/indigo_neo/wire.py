@@ -89,7 +89,7 @@ def assigned_right(provider: str, permit: SharedPermit, version: int, zone: Zone
     Raises:
         RejectedError: a field is missing.
     """
-    start, end = (_written(instant) for instant in instants(needed(provider, permit.validity), zone))
+    start, end = (_rfc3339(instant) for instant in instants(needed(provider, permit.validity), zone))
     profile, zones = needed(provider, permit.profile), needed(provider, permit.zones or None)
     country, plate = needed(provider, permit.country), needed(provider, permit.plate)
     return {
@@ -139,7 +139,7 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
     return Copy(reference)
 
 
-def says(found: Copy | None, permit: SharedPermit) -> bool:
+def agrees(found: Copy | None, permit: SharedPermit) -> bool:
     """Return whether a right agrees with a permit."""
     return found == Copy(permit.reference, permit.plate, permit.country, permit.zones, permit.profile, permit.validity)
 
@@ -206,7 +206,7 @@ def _country(found: str) -> str | None:
     return country if country and _class(country) == found else None
 
 
-def _written(instant: datetime) -> str:
+def _rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

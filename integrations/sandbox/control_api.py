@@ -77,7 +77,7 @@ def _wrong(status: int, problem: str) -> web.Response:
 
 def _held(held: Mapping[str, Record], only: str | None) -> dict[str, object]:
     if only is None:
-        return {reference: records.to_json(record) for reference, record in held.items() if _ours(reference)}
+        return {reference: records.to_json(record) for reference, record in held.items() if _may_be_ours(reference)}
     found = held.get(only)
     return {} if found is None else {only: records.to_json(found)}
 
@@ -85,14 +85,14 @@ def _held(held: Mapping[str, Record], only: str | None) -> dict[str, object]:
 def _counts(one: Controlled) -> dict[str, int]:
     return {
         "held": len(one.provider.held),
-        "foreign": sum(not _ours(reference) for reference in one.provider.held),
+        "foreign": sum(not _may_be_ours(reference) for reference in one.provider.held),
         "received": one.state.received,
         "applied": one.state.applied,
         "late": one.state.late,
     }
 
 
-def _ours(reference: str) -> bool:
+def _may_be_ours(reference: str) -> bool:
     """Return whether a reference may be the hub's, by its length: that is quick for a million of them."""
     return len(reference) == records.REFERENCE_LENGTH
 

@@ -99,13 +99,13 @@ class Server(Provider):
         reference, record = self._right(sent)
         there = self.held.get(reference)
         if there is not None:
-            return Reply(Answer(409, self._told(reference, there)), references=(reference,))
+            return Reply(Answer(409, self._listed(reference, there)), references=(reference,))
 
         def register() -> None:
             if reference not in self.held:
                 self.hold(reference, record)
 
-        return Reply(Answer(201, self._told(reference, record)), register, (reference,))
+        return Reply(Answer(201, self._listed(reference, record)), register, (reference,))
 
     def _extend(self, reference: str, sent: Sent) -> Reply:
         named, record = self._right(sent)
@@ -142,7 +142,7 @@ class Server(Provider):
                 continue
             if len(rights) == int(limit):
                 return Answer(200, {"parkingrights": rights, "next": last})
-            rights.append(self._told(reference, record))
+            rights.append(self._listed(reference, record))
             last = reference
         return Answer(200, {"parkingrights": rights, "next": None})
 
@@ -166,7 +166,7 @@ class Server(Provider):
         days = period(_day(start, self._zone), _day(end, self._zone) - timedelta(days=1))
         return reference, Record(plate(registration), country(issuer), found, profile(tariff), *days)
 
-    def _told(self, reference: str, record: Record) -> dict[str, object]:
+    def _listed(self, reference: str, record: Record) -> dict[str, object]:
         return {
             "parkingrightId": FIRST_NUMBER + crc32(reference.encode()),
             "externalReferenceId": reference,

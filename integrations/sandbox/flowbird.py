@@ -47,7 +47,7 @@ class Server(Provider):
             return Reply(NOWHERE)
         if sent.method != METHODS[path]:
             return Reply(_error(405, "METHOD_UNKNOWN")._replace(headers={"Allow": METHODS[path]}))
-        if not self._tokens.are_shown_by(sent):
+        if not self._tokens.authorise(sent):
             return Reply(_unauthorised())
         if sent.method == "GET":
             return Reply(self._page(sent, query))
@@ -137,7 +137,7 @@ class Server(Provider):
             if len(rights) == int(limit):
                 return Answer(200, {"rights": rights, "next": last.encode().hex()})
             last = order[place]
-            rights.append(rows.told(last, record, self._zone))
+            rights.append(rows.listed(last, record, self._zone))
         return Answer(200, {"rights": rights, "next": None})
 
     def _in_order(self) -> list[str]:

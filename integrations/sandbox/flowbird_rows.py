@@ -91,7 +91,7 @@ def record(right: Right, zone: ZoneInfo) -> Record:
     )
 
 
-def told(reference: str, held: Record, zone: ZoneInfo) -> Mapping[str, object]:
+def listed(reference: str, held: Record, zone: ZoneInfo) -> Mapping[str, object]:
     """Return a right as in lists."""
     return {
         "reference": reference,

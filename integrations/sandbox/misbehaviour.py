@@ -71,11 +71,11 @@ class Misbehaviour:
         async with self._served:
             await asyncio.sleep(milliseconds / 1000)
 
-    def lapsed(self, now: float) -> bool:
+    def has_ended(self, now: float) -> bool:
         """Return whether the order has ended."""
         return self.left == 0 or (self.until is not None and now >= self.until)
 
-    def strikes(self, sent: Sent, reply: Reply) -> bool:
+    def applies(self, sent: Sent, reply: Reply) -> bool:
         """Return whether the order applies to a request, and count it."""
         if (
             (self.method is not None and self.method != sent.method)

@@ -73,7 +73,7 @@ class Server(Provider):
         methods = METHODS.get(place)
         if methods is None:
             return Reply(NOWHERE)
-        if not self._tokens.are_shown_by(sent):
+        if not self._tokens.authorise(sent):
             return Reply(_error(401, "Unauthorized"))
         if sent.method not in methods:
             return Reply(_error(405, "MethodNotAllowed")._replace(headers={"Allow": ", ".join(methods)}))
@@ -121,24 +121,24 @@ class Server(Provider):
             self.hold(reference, record)
             return None
 
-        return self._taken(reference, put)
+        return self._accept(reference, put)
 
     def _delete(self, reference: str) -> Reply:
-        if reference not in self.held and not self._workflows.concern(reference):
+        if reference not in self.held and not self._workflows.concerns(reference):
             return Reply(_error(404, "EligibilityNotFound"), references=(reference,))
-        return self._taken(reference, lambda: self.drop(reference))
+        return self._accept(reference, lambda: self.drop(reference))
 
-    def _taken(self, reference: str, carry_out: Callable[[], str | None]) -> Reply:
+    def _accept(self, reference: str, carry_out: Callable[[], str | None]) -> Reply:
         number = str(uuid4())
         write = Write(self._workflows, number, reference, carry_out, WORKFLOW_MS)
         return Reply(_accepted(number), write, (reference,))
 
     def _ask(self, number: str) -> Reply:
-        told = self._workflows.tell(number)
-        if told is None:
+        workflow = self._workflows.state(number)
+        if workflow is None:
             return Reply(_error(404, "WorkflowNotFound"))
-        reason = {} if told.error_type is None else {"errorType": told.error_type}
-        return Reply(Answer(200, {"status": told.status, **reason}), references=(told.reference,))
+        reason = {} if workflow.error_type is None else {"errorType": workflow.error_type}
+        return Reply(Answer(200, {"status": workflow.status, **reason}), references=(workflow.reference,))
 
 
 def _error(status: int, error_type: str) -> Answer:

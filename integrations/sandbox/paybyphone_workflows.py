@@ -21,10 +21,10 @@ class Write:
 
     def __call__(self) -> None:
         """Accept the write."""
-        self.workflows.take(self)
+        self.workflows.accept(self)
 
 
-class Told(NamedTuple):
+class WorkflowState(NamedTuple):
     """The status of a workflow."""
 
     reference: str
@@ -40,31 +40,31 @@ class Workflows:
         self._kept = kept
         self._queues: dict[str, deque[tuple[float, Write]]] = {}  # by reference; the first write waits for its time
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._told: dict[str, Told] = {}  # running
-        self._ended: OrderedDict[str, Told] = OrderedDict()
+        self._running: dict[str, WorkflowState] = {}
+        self._ended: OrderedDict[str, WorkflowState] = OrderedDict()
 
-    def take(self, write: Write) -> None:
+    def accept(self, write: Write) -> None:
         """Accept a write; it is carried out after earlier ones about the same reference."""
         due = asyncio.get_running_loop().time() + write.delay_ms / 1000
         queue = self._queues.setdefault(write.reference, deque())
         queue.append((due, write))
-        self._told[write.number] = Told(write.reference, "Pending")
+        self._running[write.number] = WorkflowState(write.reference, "Pending")
         if len(queue) == 1:
             self._wait(write.reference, due)
 
-    def concern(self, reference: str) -> bool:
+    def concerns(self, reference: str) -> bool:
         """Return whether a workflow about this reference is running."""
         return reference in self._queues
 
-    def tell(self, number: str) -> Told | None:
+    def state(self, number: str) -> WorkflowState | None:
         """Return a workflow's status; None if it is not, or no longer, known."""
-        return self._told.get(number) or self._ended.get(number)
+        return self._running.get(number) or self._ended.get(number)
 
     def reset(self) -> None:
         """Drop all workflows; none is carried out any more."""
         for timer in self._timers.values():
             timer.cancel()
-        for kept in (self._queues, self._timers, self._told, self._ended):
+        for kept in (self._queues, self._timers, self._running, self._ended):
             kept.clear()
 
     def _wait(self, reference: str, due: float) -> None:
@@ -74,8 +74,10 @@ class Workflows:
         queue = self._queues[reference]
         _, write = queue.popleft()
         error_type = write.carry_out()
-        del self._told[write.number]
-        self._ended[write.number] = Told(reference, "Completed" if error_type is None else "Failed", error_type)
+        del self._running[write.number]
+        self._ended[write.number] = WorkflowState(
+            reference, "Completed" if error_type is None else "Failed", error_type
+        )
         if len(self._ended) > self._kept:
             self._ended.popitem(last=False)
         if queue:

@@ -91,7 +91,7 @@ class State:
         """Return the order that applies to this request, or None."""
         if not self._misbehaviours:
             return None
-        return next((order for order in self._standing() if order.strikes(sent, reply)), None)
+        return next((order for order in self._standing() if order.applies(sent, reply)), None)
 
     def certificate_expired(self) -> bool:
         """Return whether a handshake gets an expired certificate."""
@@ -110,5 +110,5 @@ class State:
 
     def _standing(self) -> list[Misbehaviour]:
         now = time.monotonic()
-        self._misbehaviours = [order for order in self._misbehaviours if not order.lapsed(now)]
+        self._misbehaviours = [order for order in self._misbehaviours if not order.has_ended(now)]
         return self._misbehaviours

@@ -43,7 +43,7 @@ class Tokens:
             {"Cache-Control": "no-store"},
         )
 
-    def are_shown_by(self, sent: Sent) -> bool:
+    def authorise(self, sent: Sent) -> bool:
         """Return whether a request has a valid token."""
         scheme, _, token = sent.headers.get("Authorization", "").partition(" ")
         return scheme == "Bearer" and time.monotonic() < self._until.get(token, 0.0)

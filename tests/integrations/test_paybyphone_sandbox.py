@@ -160,13 +160,13 @@ def test_only_the_latest_ended_workflows_are_kept_without_their_data() -> None:
             bodies.append(weakref.ref(body))
         del body
         async with asyncio.timeout(10):
-            while workflows.concern("right 0") or workflows.concern("right 1"):  # noqa: ASYNC110 - they end by themselves
+            while workflows.concerns("right 0") or workflows.concerns("right 1"):  # noqa: ASYNC110 - a timer ends them
                 await asyncio.sleep(0)
         return workflows, bodies
 
     workflows, bodies = asyncio.run(ten())
     gc.collect()
 
-    known = {number: told for number in range(10) if (told := workflows.tell(str(number)))}
-    assert {number: told.status for number, told in known.items()} == dict.fromkeys((7, 8, 9), "Completed")
+    known = {number: state for number in range(10) if (state := workflows.state(str(number)))}
+    assert {number: state.status for number, state in known.items()} == dict.fromkeys((7, 8, 9), "Completed")
     assert [body() for body in bodies] == [None] * 10

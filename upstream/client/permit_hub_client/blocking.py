@@ -91,7 +91,7 @@ class BlockingWire:
 
     def _listen(self, channel: str) -> PubSub:
         """Subscribe over an idle connection if one still works, else over a new one."""
-        pubsub = self._take()
+        pubsub = self._pop_idle()
         if pubsub is not None:
             try:
                 return _subscribe(pubsub, channel, self._io_seconds)
@@ -99,7 +99,7 @@ class BlockingWire:
                 self._drop_idle()
         return _subscribe(PubSub(self._redis.connection_pool), channel, self._io_seconds)
 
-    def _take(self) -> PubSub | None:
+    def _pop_idle(self) -> PubSub | None:
         if self._pid != os.getpid():  # forked: these sockets belong to the parent
             self._idle, self._pid = deque(), os.getpid()
         try:
@@ -108,7 +108,7 @@ class BlockingWire:
             return None
 
     def _drop_idle(self) -> None:
-        while (pubsub := self._take()) is not None:
+        while (pubsub := self._pop_idle()) is not None:
             pubsub.close()
 
 

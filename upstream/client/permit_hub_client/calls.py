@@ -20,7 +20,7 @@ from permit_hub_client.wire import Subscription, Wire
 
 SPACE_TASK, HISTORY_TASK, CATALOGUE_TASK = "space.publish", "space.history", "space.catalogue"
 PLATE_TASK = "space.plate"
-_ASKING_QUEUE = "jobs"
+_DOCUMENT_QUEUE = "jobs"
 _SEND_AGAIN_SECONDS = {"consent": 2.0, "jobs": 2.0, "bulk": 10.0}  # then after twice as long, and so on
 _LOOK_AGAIN_SECONDS = 1.0  # how often to read the key itself: an announcement can be lost with a connection
 
@@ -78,9 +78,9 @@ class Calls:
             ReceiptTimeout: no receipt within `wait` seconds; the job may still take effect.
             HubFailed: the hub failed while handling the job.
         """
-        ready = self._ready(job, fields)
+        ready = self._as_job(job, fields)
         deadline = time.monotonic() + wait
-        with _reaching(ready):
+        with _unavailable_errors(ready):
             result = await self._result(ready.kind, ready.job_id, ready.text, QUEUES[ready.kind], deadline)
         return _receipt(result, ready, wait)
 
@@ -90,8 +90,8 @@ class Calls:
         Raises:
             InvalidJob, HubUnavailable: as for `submit`.
         """
-        ready = self._ready(job, fields)
-        with _reaching(ready):
+        ready = self._as_job(job, fields)
+        with _unavailable_errors(ready):
             await self._push(ready.kind, ready.job_id, ready.text, QUEUES[ready.kind])
         return ready
 
@@ -105,9 +105,9 @@ class Calls:
         """
         name = self._prefix + result_name(job.job_id)
         deadline = time.monotonic() + wait
-        with _reaching(job):
+        with _unavailable_errors(job):
             async with self._wire.subscribed(name) as subscription:
-                result = await self._look(name) or await self._wait(subscription, name, deadline)
+                result = await self._read_result(name) or await self._wait(subscription, name, deadline)
         return _receipt(result, job, wait)
 
     async def space(self, resident_id: str, *, wait: float = 5.0) -> Space | None:
@@ -118,7 +118,7 @@ class Calls:
             ReceiptTimeout: the hub did not publish the space within `wait` seconds.
             HubFailed: the hub failed while publishing the space.
         """
-        space: Space | None = await self._shown(f"space:{resident_id}", SPACE_TASK, resident_id, wait)
+        space: Space | None = await self._read_or_make(f"space:{resident_id}", SPACE_TASK, resident_id, wait)
         return space
 
     async def history(self, resident_id: str, *, wait: float = 5.0) -> History | None:
@@ -128,8 +128,8 @@ class Calls:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
         """
         deadline = time.monotonic() + wait
-        with _reaching():
-            while await self._made(HISTORY_TASK, task_id := uuid4(), resident_id, deadline):
+        with _unavailable_errors():
+            while await self._make(HISTORY_TASK, task_id := uuid4(), resident_id, deadline):
                 text = await self._wire.take(f"{self._prefix}history:{task_id}")
                 if text is not None:
                     history: History = json.loads(text)
@@ -142,7 +142,7 @@ class Calls:
         Raises:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
         """
-        catalogue: Catalogue | None = await self._shown("catalogue", CATALOGUE_TASK, None, wait)
+        catalogue: Catalogue | None = await self._read_or_make("catalogue", CATALOGUE_TASK, None, wait)
         if catalogue is None:
             raise HubFailed("the hub has no catalogue")
         return catalogue
@@ -154,8 +154,8 @@ class Calls:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
         """
         deadline = time.monotonic() + wait
-        with _reaching():
-            while await self._made(PLATE_TASK, task_id := uuid4(), write({"raw": raw, "country": country}), deadline):
+        with _unavailable_errors():
+            while await self._make(PLATE_TASK, task_id := uuid4(), write({"raw": raw, "country": country}), deadline):
                 text = await self._wire.take(f"{self._prefix}plate:{task_id}")
                 if text is not None:
                     plate: PlateRead = json.loads(text)
@@ -170,7 +170,7 @@ class Calls:
         Raises:
             HubUnavailable: Redis did not answer.
         """
-        with _reaching(job if isinstance(job, Job) else None):
+        with _unavailable_errors(job if isinstance(job, Job) else None):
             export: dict[str, Any] | None = await self._document(f"export:{job.job_id}")
         return export
 
@@ -182,7 +182,7 @@ class Calls:
         """Close the connections of this event loop, which ends its watches; the hub can still be used."""
         await self._wire.close()
 
-    def _ready(self, job: str | Job, fields: dict[str, object]) -> Job:
+    def _as_job(self, job: str | Job, fields: dict[str, object]) -> Job:
         if isinstance(job, str):
             return self.job(job, **fields)
         if fields:
@@ -216,14 +216,14 @@ class Calls:
         """Return the result from its announcement or its key; None if the deadline (monotonic) passes first."""
         while True:
             left = deadline - time.monotonic()
-            heard = await subscription.next(max(0.0, min(left, _LOOK_AGAIN_SECONDS)))
-            result = read_result(heard) if isinstance(heard, bytes) else await self._look(name)
+            message = await subscription.next(max(0.0, min(left, _LOOK_AGAIN_SECONDS)))
+            result = read_result(message) if isinstance(message, bytes) else await self._read_result(name)
             if result is not None:
                 return result
             if left <= 0:
                 return None
 
-    async def _look(self, name: str) -> Result | None:
+    async def _read_result(self, name: str) -> Result | None:
         text = await self._wire.get(name)
         return None if text is None else read_result(text)
 
@@ -231,20 +231,20 @@ class Calls:
         text = await self._wire.get(self._prefix + name)
         return None if text is None else json.loads(text)
 
-    async def _shown(self, name: str, task: str, argument: str | None, wait: float) -> Any:
+    async def _read_or_make(self, name: str, task: str, argument: str | None, wait: float) -> Any:
         """Return the document at a key; if it is missing, have a task make it. None if the task has none to make."""
         deadline = time.monotonic() + wait
-        with _reaching():
+        with _unavailable_errors():
             # It may be gone before it is read: each confirmation of a provider drops the resident's space.
             while (document := await self._document(name)) is None:
-                if not await self._made(task, uuid4(), argument, deadline):
+                if not await self._make(task, uuid4(), argument, deadline):
                     break
         return document
 
-    async def _made(self, task: str, task_id: UUID, argument: str | None, deadline: float) -> bool:
+    async def _make(self, task: str, task_id: UUID, argument: str | None, deadline: float) -> bool:
         result = None
         if time.monotonic() < deadline:
-            result = await self._result(task, task_id, argument, _ASKING_QUEUE, deadline)
+            result = await self._result(task, task_id, argument, _DOCUMENT_QUEUE, deadline)
         if result is None:
             raise ReceiptTimeout("the hub did not make the document in time")
         if result.succeeded and result.value is None:
@@ -255,7 +255,7 @@ class Calls:
 
 
 @contextmanager
-def _reaching(job: Job | None = None) -> Iterator[None]:
+def _unavailable_errors(job: Job | None = None) -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:

@@ -58,40 +58,40 @@ class LoopingWire:
 
     async def get(self, name: str) -> bytes | None:
         """Read a key."""
-        text = await self._here().redis.get(name)
+        text = await self._current().redis.get(name)
         return text if isinstance(text, bytes) else None
 
     async def take(self, name: str) -> bytes | None:
         """Read a key and delete it."""
-        text = await self._here().redis.getdel(name)
+        text = await self._current().redis.getdel(name)
         return text if isinstance(text, bytes) else None
 
     async def push(self, queue: str, item: str, outdated: str) -> None:
         """Delete the key `outdated`, then put an item into a queue."""
-        async with self._here().redis.pipeline(transaction=True) as pipeline:
+        async with self._current().redis.pipeline(transaction=True) as pipeline:
             pipeline.delete(outdated)
             pipeline.lpush(queue, item)
             await pipeline.execute()
 
     def subscribed(self, channel: str) -> AbstractAsyncContextManager[Feed]:
         """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
-        return self._here().listener.subscribed(channel)
+        return self._current().listener.subscribed(channel)
 
     async def close(self) -> None:
         """End this event loop's subscriptions and close its connections."""
-        here = self._loops.pop(asyncio.get_running_loop(), None)
-        if here is not None:
-            here.keeper.cancel()
+        current = self._loops.pop(asyncio.get_running_loop(), None)
+        if current is not None:
+            current.keeper.cancel()
             with suppress(asyncio.CancelledError):
-                await here.keeper
+                await current.keeper
 
-    def _here(self) -> _Loop:
+    def _current(self) -> _Loop:
         """Return the connections of the running event loop."""
         loop = asyncio.get_running_loop()
-        here = self._loops.get(loop)
-        if here is None or here.keeper.done():
+        current = self._loops.get(loop)
+        if current is None or current.keeper.done():
             for known in list(self._loops):
                 if known.is_closed():
                     self._loops.pop(known, None)
-            here = self._loops[loop] = _Loop(self._server, self._io_seconds)
-        return here
+            current = self._loops[loop] = _Loop(self._server, self._io_seconds)
+        return current

@@ -24,14 +24,14 @@ _environment = Environment(
 )
 
 
-def _say(message: str, **values: object) -> Markup:
+def _translate(message: str, **values: object) -> Markup:
     """Translate a text of a page; the text is ours and may be markup, its values are escaped."""
     words = Markup(language.gettext(message))  # noqa: S704
     return words % values if values else words
 
 
 _environment.globals.update(
-    _=_say,
+    _=_translate,
     words=words,
     consent_text=consent_text.text,
     decided=consent_text.decided,

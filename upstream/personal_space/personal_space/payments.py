@@ -30,17 +30,17 @@ FRESH_SECONDS = 300  # an older notification is a copy: the service signs each o
 
 async def pay(request: Request, resident: Resident, card: Card) -> Response:
     """Show the price, then redirect to the payment service."""
-    owed = await _owed(resident, card)
-    if owed is None:
+    change = await _pending_change(resident, card)
+    if change is None:
         session.leave_notice(request, words.refusal("action_not_offered", None))
         return go(f"/droits/{card['permit_id']}")
     form = PageForm.of(request, await request.form() if request.method == "POST" else None)
     if request.method != "POST" or not form.validate():
-        cents = owed["price_cents"]
+        cents = change["price_cents"]
         return render(request, "pay.html", 422 if form.errors else 200, form=form, card=card, cents=cents)
     order = {
-        "reference": UUID(owed["debt_id"]).hex,  # the same in every tab: the payment service takes it once
-        "amount_cents": owed["price_cents"],
+        "reference": UUID(change["debt_id"]).hex,  # the same in every tab: the payment service takes it once
+        "amount_cents": change["price_cents"],
         "label": gettext("Stationnement résidentiel"),
         "resident_id": resident.resident_id,
         "permit_id": card["permit_id"],
@@ -51,7 +51,7 @@ async def pay(request: Request, resident: Resident, card: Card) -> Response:
     return go(f"{settings().payment_url}?order={_signer('payment.order').dumps(order)}")
 
 
-async def _owed(resident: Resident, card: Card) -> PendingChange | None:
+async def _pending_change(resident: Resident, card: Card) -> PendingChange | None:
     """Return a permit's unpaid change; None if it was paid or cancelled meanwhile."""
     history = await hub().aio.history(resident.resident_id, wait=WAIT_SECONDS)
     waiting = [one["pending"] for one in history["permits"] if one["permit_id"] == card["permit_id"]] if history else []

@@ -38,13 +38,13 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _a_server(cls, value: SecretStr) -> SecretStr:
+    def _valid_url(cls, value: SecretStr) -> SecretStr:
         Hub(value.get_secret_value(), source="settings")  # checks the URL; does not connect
         return value
 
     @field_validator("redis_authority")
     @classmethod
-    def _of_use(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+    def _valid_authority(cls, value: Path | None, others: ValidationInfo) -> Path | None:
         if value is not None and "redis_url" in others.data:  # it is missing if it is invalid
             Hub(others.data["redis_url"].get_secret_value(), source="settings", authority=value)
         return value

@@ -38,7 +38,7 @@ _PASSY = {"75116": "75016"}  # a district with two postcodes; residents write ei
 def plain(text: str) -> str:
     """Return a text without case, accents, ligatures and punctuation."""
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).translate(_LETTERS)
-    kept = "".join(_kept(letter) for letter in letters)
+    kept = "".join(_plain_letter(letter) for letter in letters)
     return " ".join(kept.split())
 
 
@@ -92,7 +92,7 @@ def _house(words: list[str]) -> int:
     return numbers[0] if len(numbers) == 1 or numbers[:1] == [0] else len(words)
 
 
-def _kept(letter: str) -> str:
+def _plain_letter(letter: str) -> str:
     kind = unicodedata.category(letter)
     if kind in ("Mn", "Me", "Cf"):  # accents, and invisible characters such as a soft hyphen
         return ""

@@ -37,14 +37,14 @@ class Authorization:
     state: str | None
     nonce: str | None
 
-    def is_proved_by(self, verifier: str) -> bool:
+    def matches(self, verifier: str) -> bool:
         """Return whether a code verifier matches the request's challenge (PKCE)."""
         if not _VERIFIER.fullmatch(verifier):
             return False
         found = urlsafe_b64encode(sha256(verifier.encode()).digest()).decode()
         return compare_digest(found, self.challenge)
 
-    def answered(self, code: str) -> str:
+    def redirect_with(self, code: str) -> str:
         """Return the URL that takes a code to the app."""
         return _back(self.redirect_uri, self.state, code=code)
 

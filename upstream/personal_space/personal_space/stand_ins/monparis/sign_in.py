@@ -31,7 +31,7 @@ async def sign_in(monparis: MonParis, request: Request) -> Response:
         account = monparis.account(email, text(form, "password"))
         if account is not None:
             code = monparis.codes.give(Code(Grant(account, wanted)))
-            return RedirectResponse(wanted.answered(code), 303, {"Cache-Control": "no-store"})
+            return RedirectResponse(wanted.redirect_with(code), 303, {"Cache-Control": "no-store"})
         wrong = True
     return render(
         "sign_in.html",

@@ -23,7 +23,7 @@ async def token(monparis: MonParis, request: Request) -> JSONResponse:
         return JSONResponse({"error": "invalid_client"}, 401, _UNCACHED | _CHALLENGE)
     if text(form, "grant_type") != "authorization_code":
         return JSONResponse({"error": "unsupported_grant_type"}, 400, _UNCACHED)
-    grant, access_token = _redeemed(monparis, form)
+    grant, access_token = _redeem(monparis, form)
     if grant is None:
         return JSONResponse({"error": "invalid_grant"}, 400, _UNCACHED)
     asked = grant.authorization
@@ -42,7 +42,7 @@ async def token(monparis: MonParis, request: Request) -> JSONResponse:
     return JSONResponse(answer, headers=_UNCACHED)
 
 
-def _redeemed(monparis: MonParis, form: FormData) -> tuple[Grant | None, str]:
+def _redeem(monparis: MonParis, form: FormData) -> tuple[Grant | None, str]:
     code = monparis.codes.show(text(form, "code"))
     if code is None:
         return None, ""
@@ -51,7 +51,7 @@ def _redeemed(monparis: MonParis, form: FormData) -> tuple[Grant | None, str]:
         return None, ""
     code.spent = True
     asked = code.grant.authorization
-    if text(form, "redirect_uri") != asked.redirect_uri or not asked.is_proved_by(text(form, "code_verifier")):
+    if text(form, "redirect_uri") != asked.redirect_uri or not asked.matches(text(form, "code_verifier")):
         return None, ""
     code.access_token = monparis.access_tokens.give(code.grant)
     return code.grant, code.access_token

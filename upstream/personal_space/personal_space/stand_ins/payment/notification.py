@@ -38,7 +38,7 @@ async def notify(order: Order, secret: str) -> Answer:
     """Notify the app of a payment, again if it does not answer; sign each attempt freshly."""
     async with httpx2.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
         for attempt, pause in enumerate((*PAUSES, None)):
-            answer = await _told(client, order, secret)
+            answer = await _notify_once(client, order, secret)
             if answer.outcome is Outcome.ALREADY and attempt > 0:
                 return Answer(Outcome.CONFIRMED)  # by an attempt whose answer was lost
             if answer.outcome is not Outcome.PENDING or pause is None:
@@ -47,7 +47,7 @@ async def notify(order: Order, secret: str) -> Answer:
     raise AssertionError("the last attempt has no pause after it")
 
 
-async def _told(client: httpx2.AsyncClient, order: Order, secret: str) -> Answer:
+async def _notify_once(client: httpx2.AsyncClient, order: Order, secret: str) -> Answer:
     notification = {
         "payment_reference": f"PAY-{order.reference}",
         "amount_cents": order.amount_cents,

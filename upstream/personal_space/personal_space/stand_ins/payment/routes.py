@@ -28,7 +28,7 @@ async def payment(secret: str, request: Request) -> Response:
     except BadOrderError:
         return problem(fallback, WORDS[fallback].bad_order)
     if request.method == "POST":
-        return _ended(order, await notify(order, secret))
+        return _result_page(order, await notify(order, secret))
     return render(
         "payment.html",
         order.language,
@@ -39,7 +39,7 @@ async def payment(secret: str, request: Request) -> Response:
     )
 
 
-def _ended(order: Order, answer: Answer) -> Response:
+def _result_page(order: Order, answer: Answer) -> Response:
     if answer.outcome is Outcome.CONFIRMED:
         return RedirectResponse(order.return_url, 303)
     words = WORDS[order.language]
