@@ -165,7 +165,7 @@ def test_each_way_to_refuse_a_batch_splits_it(run: Run, certificate: Path, permi
     assert requests == 3
 
 
-def test_splitting_ends_before_the_deadline_with_what_is_known(
+def test_splitting_ends_before_the_deadline_with_known_outcomes(
     run: Run, certificate: Path, permit: SharedPermit
 ) -> None:
     permits = many(permit, 8)

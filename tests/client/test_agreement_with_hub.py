@@ -33,7 +33,7 @@ def test_kinds_queues_and_limits_are_the_hubs() -> None:
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
-def test_the_hub_reads_what_the_client_writes(hub: client.Hub, kind: str) -> None:
+def test_the_hub_reads_the_clients_messages(hub: client.Hub, kind: str) -> None:
     own = {name: value for name, value in EXAMPLES[kind].items() if name not in jobs.Job.model_fields}
     job = hub.job(kind, **own)
     read = parse_job(kind, job.text)
