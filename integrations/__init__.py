@@ -1,1 +1,1 @@
-"""The outside parties that receive data: one folder each, behind one contract."""
+"""The providers that receive data: one folder each, behind one interface."""

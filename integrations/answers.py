@@ -1,4 +1,4 @@
-"""From an answer's bytes to its JSON: unpacked, decoded, parsed; or why it cannot be read."""
+"""Decompress, decode and parse the body of an answer."""
 
 import codecs
 import json
@@ -8,14 +8,14 @@ import httpx
 
 from integrations.errors import FailureCode
 
-LARGEST_ANSWER = 1_000_000  # bytes, as they come and when they are unpacked
+LARGEST_ANSWER = 1_000_000  # bytes, compressed and decompressed
 
 CHARSETS = frozenset({"iso8859-1", "iso8859-15", "cp1252"})
-"""What old servers write JSON in, if they say so by any of its names; anything of Unicode is recognised by itself."""
+"""Charsets of old servers' JSON, if declared; UTF-8, UTF-16 and UTF-32 are recognised without."""
 
 GZIP, ZLIB, BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
-FORMS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, BARE)}  # some send deflate without its frame
-GZIP_BEGINS = b"\x1f\x8b"  # as no JSON does; a transfer coding, and some gateways, do not announce it here
+FORMS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, BARE)}  # some send deflate without the zlib header
+GZIP_BEGINS = b"\x1f\x8b"  # no JSON begins so; some gateways compress without saying so
 
 
 class UnreadableError(Exception):
@@ -30,18 +30,18 @@ def read(raw: bytes, response: httpx.Response) -> object:
     """Return the JSON of an answer; None for a success without a body.
 
     Raises:
-        UnreadableError: it is none, or not in a form that we read.
+        UnreadableError: the body is not JSON, or in an unknown encoding or charset.
     """
-    body = _unpacked(raw, response.headers) if raw else raw
+    body = _decompressed(raw, response.headers) if raw else raw
     if not body.strip() and response.is_success:
         return None
     try:
-        return _parsed(body, response.charset_encoding)
+        return _parse(body, response.charset_encoding)
     except (ValueError, RecursionError):
         raise UnreadableError(FailureCode.ANSWER_UNREADABLE) from None
 
 
-def _parsed(body: bytes, charset: str | None) -> object:
+def _parse(body: bytes, charset: str | None) -> object:
     try:
         return json.loads(body)  # UTF-8, UTF-16 or UTF-32, with a byte order mark or without
     except UnicodeDecodeError:
@@ -59,8 +59,8 @@ def _codec(charset: str | None) -> str:
     return codec
 
 
-def _unpacked(raw: bytes, headers: httpx.Headers) -> bytes:
-    """Return a body uncompressed; we ask for no compression, but some gateways compress all the same."""
+def _decompressed(raw: bytes, headers: httpx.Headers) -> bytes:
+    """Return a body decompressed; some gateways compress although we ask for `identity`."""
     names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
     done = [name for name in names if name not in {"", "identity"}]
     if not done and raw.startswith(GZIP_BEGINS):
@@ -71,14 +71,14 @@ def _unpacked(raw: bytes, headers: httpx.Headers) -> bytes:
         raise UnreadableError(FailureCode.ENCODING_UNKNOWN)
     for form in FORMS[done[0]]:
         try:
-            return _inflated(raw, form)
+            return _inflate(raw, form)
         except zlib.error:
             continue
     raise UnreadableError(FailureCode.ENCODING_BROKEN)
 
 
-def _inflated(raw: bytes, form: int) -> bytes:
-    """Return what was compressed, in one piece or in several; never more than we would read uncompressed."""
+def _inflate(raw: bytes, form: int) -> bytes:
+    """Decompress one or several pieces, up to the limit of uncompressed bodies."""
     found = bytearray()
     while raw:
         piece = zlib.decompressobj(form)

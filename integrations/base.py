@@ -1,4 +1,4 @@
-"""The contract between the sharing engine and every provider's adapter."""
+"""The interface between the sharing engine and every provider's adapter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 
 class LegalBasis(StrEnum):
-    """Why a provider may receive data at all."""
+    """The legal basis on which a provider receives data."""
 
     CONSENT = "consent"
     PUBLIC_TASK = "public_task"  # the city's own meters and enforcement: untouched by consent
@@ -24,7 +24,7 @@ class LegalBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most requests that a provider takes in any span of so many seconds."""
+    """The most requests in any span of so many seconds."""
 
     count: int
     seconds: float
@@ -32,59 +32,59 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider needs and can do; the engine asks these, never a name."""
+    """What a provider needs and can do; the engine decides by these and never by a name."""
 
     fields: frozenset[SharedField]
     legal_basis: LegalBasis
-    batch: int = 1  # the most changes that one request carries; above 1 the adapter is a `Batching`
-    batch_of_first_puts: bool = False  # only changes of version 1 that put share a request; any other goes alone
-    lists: bool = False  # tells page by page what it holds: the adapter is a `Listing`
-    acknowledges_later: bool = False  # takes a request and carries it out later: the adapter is an `Acknowledging`
-    has_store: bool = False  # its copies lie in one place, which can be replaced as a whole: the adapter is a `Storing`
-    fences: bool = False  # refuses a version that is older than one it has seen
-    limits: tuple[Limit, ...] = ()  # what its contract allows; a setting may say otherwise
+    batch: int = 1  # the most changes in one request; above 1 the adapter is a `Batching`
+    batch_of_first_puts: bool = False  # only puts of version 1 share a request; all others go alone
+    lists: bool = False  # lists its copies page by page: the adapter is a `Listing`
+    acknowledges_later: bool = False  # accepts a request and carries it out later: the adapter is an `Acknowledging`
+    has_store: bool = False  # names the store of its copies, which can be replaced: the adapter is a `Storing`
+    fences: bool = False  # refuses an older version than the latest
+    limits: tuple[Limit, ...] = ()  # of the contract; a setting overrides them
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a provider is to hold under one reference from now on.
+    """The copy that a provider is to hold under one reference from now on.
 
-    `version` grows with each request about the same reference, so that a provider which fences can tell a late one.
+    `version` grows with each request about the same reference, so that a provider that fences detects late requests.
     """
 
     reference: UUID
     version: int
-    permit: SharedPermit | None  # None: nothing
+    permit: SharedPermit | None  # None: a removal
 
 
 Operation = NewType("Operation", str)
-"""What a provider calls a request that it has taken and not yet carried out."""
+"""A provider's id of a request that it has accepted and not yet carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of what a provider holds; `next_page` leads on (None: that was the last)."""
+    """A part of a provider's copies; `next_page` is the next cursor (None: this is the last page)."""
 
     copies: Sequence[Copy] = field(repr=False)
     next_page: str | None
-    foreign: int = 0  # how many more there were under references that cannot be ours
+    foreign: int = 0  # the number of further copies, under references that cannot be ours
 
 
 class Adapter(Protocol):
-    """One provider. Every call is bounded by its caller, with `asyncio.timeout_at`.
+    """One provider. The caller bounds every call with `asyncio.timeout_at`.
 
-    Calls are idempotent and raise a `integrations.errors.ProviderError` unless the provider has acknowledged.
+    Calls are idempotent. They raise an `integrations.errors.ProviderError` unless the provider has acknowledged.
     """
 
     name: str
     capabilities: Capabilities
 
     async def send(self, change: Change) -> Operation | None:
-        """Make the provider hold exactly what the change says; holding nothing already is success for a removal.
+        """Make the provider hold exactly the copy of the change, or nothing; a removal of nothing succeeds.
 
-        A removal writes no data: however late it is applied, it brings nothing back.
+        A removal writes no data: applied late, it restores nothing.
 
-        Returns None when that is done, and the operation to ask about when the provider does it later.
+        Returns None if it is done, or the operation to ask about if the provider does it later.
 
         Raises:
             StaleError: the provider has a later version.
@@ -95,36 +95,36 @@ class Adapter(Protocol):
 
 
 class Batching(Adapter, Protocol):
-    """A provider that takes several changes in one request."""
+    """A provider that accepts several changes in one request."""
 
     async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
-        """Send up to `capabilities.batch` changes; return how each ended, in their order (None: it is done).
+        """Send up to `capabilities.batch` changes; return the outcome of each, in order (None: it is done).
 
         Raises:
-            ProviderError: all of them ended in the same way.
+            ProviderError: all of them failed in the same way.
         """
 
 
 class Acknowledging(Adapter, Protocol):
-    """A provider that takes a request now and carries it out later."""
+    """A provider that accepts a request now and carries it out later."""
 
     async def ask(self, operation: Operation) -> bool:
-        """Tell whether an operation has been carried out.
+        """Return whether an operation has been carried out.
 
         Raises:
-            RejectedError: they refused in the end.
-            LostError: they do not know the operation.
-            ProviderError: it cannot be told now.
+            RejectedError: the provider refused it in the end.
+            LostError: the provider does not know the operation.
+            ProviderError: the question failed.
         """
 
 
 class Listing(Adapter, Protocol):
-    """A provider that tells what it holds."""
+    """A provider that lists its copies."""
 
     async def page(self, cursor: str | None) -> Page:
-        """Return the first page, or the one that `next_page` of the page before named.
+        """Return the first page, or the page of a `next_page` cursor.
 
-        What is neither added nor removed meanwhile is on exactly one page.
+        A copy that is neither added nor removed meanwhile is on exactly one page.
         """
 
 
@@ -133,14 +133,14 @@ class Storing(Adapter, Protocol):
 
     @property
     def store(self) -> str | None:
-        """Return the store that the last answer about a put named; None: no answer did so far.
+        """Return the store that the last answer to a put named; None before the first one.
 
-        If it changes, the provider has lost its copies, or they lie where they no longer count.
+        If it changes, the provider's copies are gone, or no longer count.
         """
 
 
 def needed(provider: str, value: Value | None) -> Value:
-    """Return a field that the provider declared to need.
+    """Return a field that the provider needs.
 
     Raises:
         RejectedError: it is not there, or is a list of nothing; a right is never sent with a part left out.
@@ -151,7 +151,7 @@ def needed(provider: str, value: Value | None) -> Value:
 
 
 def reference_of(value: object) -> UUID | None:
-    """Return one of our references as a provider lists it; None for one that we would not have written like that."""
+    """Return one of our references as a provider lists it; None if it is not in the form that we write."""
     try:
         found = UUID(value) if isinstance(value, str) else None
     except ValueError:
@@ -161,9 +161,9 @@ def reference_of(value: object) -> UUID | None:
 
 @lru_cache(maxsize=8_192)  # most permits share their days with others, and time zones are slow
 def days_of(start: str, end: str, zone: ZoneInfo) -> Validity | None:
-    """Return the civil days from one instant to the first one after; None where no days begin at these.
+    """Return the civil days from `start` up to but without `end`; None unless a day of `zone` begins at both.
 
-    Both are as ISO 8601 writes them, with whatever offset; an instant without one says nothing.
+    Both are ISO 8601 with any offset; without an offset the result is None.
     """
     try:
         first, after = datetime.fromisoformat(start), datetime.fromisoformat(end)
@@ -177,7 +177,7 @@ def days_of(start: str, end: str, zone: ZoneInfo) -> Validity | None:
 
 
 def instants(validity: Validity, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the first instant of a validity and the first one after it, in the city's time zone."""
+    """Return the first instant of a validity and the first instant after it, in `zone`."""
     after = validity.last_day + timedelta(days=1)
     return datetime.combine(validity.first_day, time(), zone), datetime.combine(after, time(), zone)
 

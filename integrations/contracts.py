@@ -1,6 +1,6 @@
-"""What a provider's contract.yaml says of itself: its operations, what is verified, and which feature rests on what.
+"""Read a provider's contract.yaml: its operations, the basis of each part, and the parts of each feature.
 
-Only documents and tests read it; the hub at work does not.
+Only documents and tests read it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,21 +12,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 FOLDER = Path(__file__).parent
-EMPHASIS = "\n\n**"  # begins what a description says of the interface itself
+EMPHASIS = "\n\n**"  # begins the description of the interface itself
 METHODS = frozenset({"get", "put", "post", "patch", "delete"})
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class ContractError(Exception):
-    """A contract lacks what each must have, or says something else there."""
+    """A contract lacks a required part, or the part is invalid."""
 
     def __init__(self, provider: str, problem: str) -> None:
         super().__init__(f"integrations/{provider}/contract.yaml: {problem}")
 
 
 class Basis(StrEnum):
-    """How we know something of a provider."""
+    """How we know a fact about a provider."""
 
     VERIFIED = "verified"
     ASSUMED = "assumed"
@@ -42,7 +42,7 @@ class Marked(BaseModel):
 
 
 class SecurityScheme(Marked):
-    """How a request shows that it is ours."""
+    """How requests are authorised."""
 
     kind: str = Field(alias="type")
     scheme: str = ""  # one of HTTP's own, such as `bearer`
@@ -51,7 +51,7 @@ class SecurityScheme(Marked):
 
 
 class Operation(Marked):
-    """What can be asked at one address."""
+    """One method of one path."""
 
     operation_id: str = Field(alias="operationId")
     summary: str
@@ -64,7 +64,7 @@ Ground = Basis | tuple[str, ...]
 
 
 class Support(BaseModel):
-    """`x-support`: on what each feature rests, be it there or not."""
+    """`x-support`: the parts that each feature, present or missing, rests on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -101,7 +101,7 @@ class Contract:
         """Read the text of a contract.yaml.
 
         Raises:
-            ContractError: it lacks something that each contract has.
+            ContractError: a required part is missing or invalid.
         """
         self._provider = provider
         self._document = self._read(_Document, "", yaml.safe_load(text))
@@ -120,19 +120,19 @@ class Contract:
 
     @property
     def whole(self) -> Basis:
-        """Return the basis of the interface as such."""
+        """Return the basis of the interface as a whole."""
         return self._document.info.basis
 
     @property
     def introduction(self) -> str:
-        """Return what the contract says first: what is public, and what its sources are."""
+        """Return the contract's introduction: what is public, and the sources."""
         return self._document.info.description.partition(EMPHASIS)[0].strip()
 
     def basis(self, ground: Ground) -> Basis:
-        """Return the basis of a feature: verified if all that it rests on is.
+        """Return the basis of a feature: verified if all its parts are.
 
         Raises:
-            ContractError: it rests on something that is not there or has no basis.
+            ContractError: a part is missing or has no basis.
         """
         return ground if isinstance(ground, Basis) else basis_of_all(map(self._part, ground))
 
@@ -158,7 +158,7 @@ class Contract:
 
 
 def basis_of_all(parts: Iterable[Marked]) -> Basis:
-    """Return the basis of what rests on all of these."""
+    """Return verified if all parts are, else assumed."""
     return Basis.VERIFIED if {part.basis for part in parts} == {Basis.VERIFIED} else Basis.ASSUMED
 
 
@@ -166,6 +166,6 @@ def read(provider: str) -> Contract:
     """Read a provider's contract.
 
     Raises:
-        ContractError: it lacks something that each contract has.
+        ContractError: a required part is missing or invalid.
     """
     return Contract(provider, (FOLDER / provider / "contract.yaml").read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""The moment after which no byte of a change may leave, held at the last place before the network.
+"""The deadline after which no byte of a change may be sent, checked by the socket itself.
 
-A caller's `asyncio.timeout_at` is not enough: a process that was frozen, or a busy loop, still runs the step that
-writes before it looks at its timers. Here the clock is looked at by the socket itself, in the call before the system's
-own. So it counts for every piece of a body, for what waited in a buffer, for TLS, and for each further request.
+A caller's `asyncio.timeout_at` is not enough: after a freeze, or in a busy loop, the step that writes runs before the
+loop looks at its timers. So the socket checks the clock right before each system call. The check covers every piece of
+a body, buffered bytes, TLS, and each further request.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from weakref import WeakValueDictionary
 import aiohttp
 from aiohttp.connector import Connection
 
-UNACKNOWLEDGED_MS = 10_000  # then the system gives a connection up, with what it still holds of a request
-DISCARD = struct.pack("ii", 1, 0)  # for SO_LINGER: closing drops what the system has not sent yet
+UNACKNOWLEDGED_MS = 10_000  # then the system drops the connection, with the unsent rest of a request
+DISCARD = struct.pack("ii", 1, 0)  # for SO_LINGER: closing drops unsent bytes
 
 
 class DeadlinePassedError(OSError):
-    """Bytes of a request were about to leave after its deadline; `begun` tells whether earlier ones had left."""
+    """Bytes of a request were about to be sent after its deadline; `begun`: earlier bytes were sent."""
 
     def __init__(self, *, begun: bool) -> None:
         super().__init__("the deadline has passed")
@@ -31,10 +31,10 @@ class DeadlinePassedError(OSError):
 
 @dataclass(slots=True)
 class Deadline:
-    """Bound an exchange: no byte of its requests leaves from `at` on, in the event loop's time."""
+    """The bound of an exchange: no byte of its requests is sent from `at` on, in the event loop's time."""
 
     at: float
-    begun: bool | None = None  # bytes of one of its requests have left; None: no request was asked for yet
+    begun: bool | None = None  # whether bytes of a request were sent; None before the first request
 
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -42,7 +42,7 @@ _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def bounded(at: float) -> Iterator[Deadline]:
-    """Bound the requests that begin in this context, those of its tasks too."""
+    """Bound the requests that begin in this context, also in its tasks."""
     found = Deadline(at)
     token = _deadline.set(found)
     try:
@@ -52,24 +52,24 @@ def bounded(at: float) -> Iterator[Deadline]:
 
 
 def unbind() -> None:
-    """Lift the bound from the current task: what it fetches, such as a token, carries no data and serves others too."""
+    """Remove the bound from the current task: a fetched token has no personal data and serves other requests, too."""
     _deadline.set(None)
 
 
 def note_request() -> None:
-    """Note that a request is asked for, so that from now on it is known whether bytes of it have left."""
+    """Note that a request begins: from now on `begun` is known."""
     found = _deadline.get()
     if found is not None and found.begun is None:
         found.begun = False
 
 
 class BoundedSocket(socket.socket):
-    """A connection that lets no byte out after the deadline of the request that it carries."""
+    """A socket that sends no byte after the deadline of its current request."""
 
     __slots__ = ("begun", "deadline")
 
     def __init__(self, family: int, kind: int, protocol: int) -> None:
-        """Make a socket that carries no request yet."""
+        """Make a socket without a request."""
         super().__init__(family, kind, protocol)
         self.deadline: Deadline | None = None
         self.begun = False
@@ -77,20 +77,20 @@ class BoundedSocket(socket.socket):
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
     def carry(self, deadline: Deadline | None) -> None:
-        """Belong to a new request."""
+        """Begin a new request."""
         self.deadline, self.begun = deadline, False
 
     def send(self, data: bytes, flags: int = 0, /) -> int:  # type: ignore[override]
-        """Send, unless it is too late."""
-        self._look()
+        """Send, unless the deadline has passed."""
+        self._check()
         return self._sent(super().send(data, flags))
 
     def sendmsg(self, *message: object) -> int:
-        """Send, unless it is too late; newer versions of asyncio use this for several pieces."""
-        self._look()
+        """Send, unless the deadline has passed; newer versions of asyncio use this for several pieces."""
+        self._check()
         return self._sent(super().sendmsg(*message))  # type: ignore[arg-type]
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline.at:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DISCARD)
             raise DeadlinePassedError(begun=self.begun)
@@ -102,11 +102,11 @@ class BoundedSocket(socket.socket):
 
 
 class OccupiedError(OSError):
-    """A kept connection brings an unexpected answer, or still sends an earlier request; nothing was sent."""
+    """A kept connection has an unexpected answer, or still sends an earlier request; nothing was sent."""
 
 
 _open: WeakValueDictionary[int, BoundedSocket] = WeakValueDictionary()
-"""Connections by file descriptor; asyncio hands out nothing but a wrapper of a transport's socket."""
+"""Sockets by file descriptor: asyncio gives out only a wrapper of a transport's socket."""
 
 
 def connect_by(address: aiohttp.AddrInfoType) -> BoundedSocket:
@@ -118,13 +118,13 @@ def connect_by(address: aiohttp.AddrInfoType) -> BoundedSocket:
 
 
 class BoundedRequest(aiohttp.ClientRequest):
-    """A request whose connection lets no byte of it out after the deadline; for `aiohttp.ClientSession`."""
+    """A request whose socket sends no byte of it after the deadline; for `aiohttp.ClientSession`."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write the request, now or in another task: that is up to aiohttp and to the version of Python.
+        """Write the request, now or in another task (that depends on aiohttp and Python's version).
 
         Raises:
-            OccupiedError: the connection still has bytes of another exchange to read or to send.
+            OccupiedError: the connection still has bytes of another exchange to read or send.
         """
         transport = conn.transport
         assert transport is not None

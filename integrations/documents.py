@@ -39,7 +39,7 @@ requests carry many changes. Time-outs narrow it by themselves, and a part of it
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider, as its adapter declares it and as its contract says."""
+    """One provider: its adapter's declarations and its contract."""
 
     name: str
     title: str
@@ -49,14 +49,14 @@ class Provider:
 
 
 Cell = Callable[[Provider], str]
-"""What one column says in one row."""
+"""Returns a provider's cell in one row."""
 
 
 def providers() -> list[Provider]:
     """Return every registered provider.
 
     Raises:
-        integrations.contracts.ContractError: a contract lacks what each has.
+        integrations.contracts.ContractError: a contract lacks a required part.
     """
     found = []
     for name in registry.ADAPTERS:
@@ -75,18 +75,18 @@ def document() -> str:
     links = [f"[{one.title}](../integrations/{one.name}/README.md)" for one in every]
     matrix = _table(["", *links], ([feature, *map(cell, every)] for feature, cell in FEATURES.items()))
     return "".join(
-        [HEAD.format(common=common, least=LEAST_IN_FLIGHT, most=MOST_IN_FLIGHT), matrix, *map(_parts, every)]
+        [HEAD.format(common=common, least=LEAST_IN_FLIGHT, most=MOST_IN_FLIGHT), matrix, *map(_section, every)]
     )
 
 
 def is_current(docs: Path = DOCS) -> bool:
-    """Tell whether the file says what the declarations and the contracts do."""
+    """Return whether the file agrees with the declarations and the contracts."""
     file = docs / FILE
     return file.is_file() and file.read_text(encoding="utf-8") == document()
 
 
 def write(docs: Path = DOCS) -> None:
-    """Bring the file up to date."""
+    """Write the file."""
     (docs / FILE).write_text(document(), encoding="utf-8")
 
 
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _received(field: SharedField) -> Cell:
-    return lambda one: _said(one, _YES_OR_NO[field in one.capabilities.fields], getattr(one.contract.support, field))
+    return lambda one: _cell(one, _YES_OR_NO[field in one.capabilities.fields], getattr(one.contract.support, field))
 
 
 def _authorisation(one: Provider) -> str:
@@ -121,25 +121,25 @@ def _scheme(scheme: SecurityScheme) -> str:
 def _changes(one: Provider) -> str:
     batch = one.capabilities.batch
     many = f"up to {batch}" + (" first puts" if one.capabilities.batch_of_first_puts else "")
-    return _said(one, many if batch > 1 else "1", one.contract.support.batch)
+    return _cell(one, many if batch > 1 else "1", one.contract.support.batch)
 
 
 def _acknowledges(one: Provider) -> str:
-    return _said(one, _YES_OR_NO[one.capabilities.acknowledges_later], one.contract.support.acknowledgement)
+    return _cell(one, _YES_OR_NO[one.capabilities.acknowledges_later], one.contract.support.acknowledgement)
 
 
 def _lists(one: Provider) -> str:
-    return _said(one, _YES_OR_NO[one.capabilities.lists], one.contract.support.list)
+    return _cell(one, _YES_OR_NO[one.capabilities.lists], one.contract.support.list)
 
 
 def _fences(one: Provider) -> str:
-    return _said(one, _YES_OR_NO[one.capabilities.fences], one.contract.support.fencing)
+    return _cell(one, _YES_OR_NO[one.capabilities.fences], one.contract.support.fencing)
 
 
 def _limits(one: Provider) -> str:
     spans = {seconds: span for span, seconds in SPANS.items()}
     limits = [f"{limit.count}/{spans.get(limit.seconds, f'{limit.seconds:g} s')}" for limit in one.capabilities.limits]
-    return _said(one, ", ".join(limits) or "none known", one.contract.support.limits)
+    return _cell(one, ", ".join(limits) or "none known", one.contract.support.limits)
 
 
 def _settings(one: Provider) -> str:
@@ -157,8 +157,8 @@ FEATURES: Mapping[str, Cell] = MappingProxyType(
         "legal basis": lambda one: one.capabilities.legal_basis.replace("_", " "),
         **{f"receives {field}": _received(field) for field in SharedField},
         "authorisation": _authorisation,
-        "put": lambda one: _said(one, "", one.contract.support.put),
-        "removal": lambda one: _said(one, "", one.contract.support.removal),
+        "put": lambda one: _cell(one, "", one.contract.support.put),
+        "removal": lambda one: _cell(one, "", one.contract.support.removal),
         "changes in a request": _changes,
         "acknowledges later": _acknowledges,
         "lists what it holds": _lists,
@@ -170,15 +170,15 @@ FEATURES: Mapping[str, Cell] = MappingProxyType(
 """The rows of the matrix."""
 
 
-def _said(one: Provider, answer: str, ground: Ground) -> str:
+def _cell(one: Provider, answer: str, ground: Ground) -> str:
     """Return an answer with the operations that it rests on, and the basis of that."""
     operations = ", ".join(_address(operation) for operation in one.contract.operations_of(ground))
     words = ", by ".join(part for part in (answer, operations) if part)
     return f"{words} ({one.contract.basis(ground)})"
 
 
-def _parts(one: Provider) -> str:
-    """Return what we ask of a provider, and how that is known."""
+def _section(one: Provider) -> str:
+    """Return the section of a provider: its operations with their basis and source."""
     schemes = [(_scheme(found), found.description, found) for found in one.contract.security]
     operations = [(_address(found), found.summary, found) for found in one.contract.operations]
     parts: list[tuple[str, str, Marked]] = [*schemes, *operations]

@@ -1,10 +1,10 @@
-"""What can go wrong with a provider, in our words.
+"""The errors of a provider, in our words.
 
 ProviderError
-├── NotSentError      surely not applied: refused connection, 429, an expired deadline before sending
+├── NotSentError      surely not applied: refused connection, 429, a deadline passed before sending
 │   └── StaleError    the provider has a later version of this reference
-├── UnclearError      may or may not have been applied: time-out, reset, other 5xx, an answer that cannot be read
-│   └── LostError     the provider no longer knows an operation that it took
+├── UnclearError      may have been applied: time-out, reset, other 5xx, an unreadable answer
+│   └── LostError     the provider no longer knows an operation that it accepted
 └── RejectedError     refused for good: the same request will be refused again
 """
 
@@ -12,14 +12,14 @@ from enum import StrEnum
 
 
 class FailureCode(StrEnum):
-    """What went wrong, in one stable word; dead letters, disclosures and logs show it."""
+    """The kind of failure; stable, shown in dead letters, disclosures and logs."""
 
     # surely not applied
     NOT_CONNECTED = "not_connected"
     DEADLINE_PASSED = "deadline_passed"  # before the first byte
     THROTTLED = "throttled"
-    UNAUTHORISED = "unauthorised"  # our access is wrong, not the permit: an operator mends it, then it goes on
-    CERTIFICATE_WRONG = "certificate_wrong"  # theirs is expired or not trusted, or ours was not accepted
+    UNAUTHORISED = "unauthorised"  # our access is wrong, not the permit: an operator corrects it
+    CERTIFICATE_WRONG = "certificate_wrong"  # theirs is expired or untrusted, or they refused ours
     ADDRESS_REFUSED = "address_refused"  # their host is at a private address
     STALE_VERSION = "stale_version"
     # unclear
@@ -29,16 +29,16 @@ class FailureCode(StrEnum):
     SERVER_ERROR = "server_error"
     REDIRECTED = "redirected"
     HEAD_TOO_LARGE = "head_too_large"  # a header, or their number
-    HEAD_UNREADABLE = "head_unreadable"  # what came does not begin as HTTP does
-    ANSWER_CUT_SHORT = "answer_cut_short"  # it began and did not end as it said
+    HEAD_UNREADABLE = "head_unreadable"  # the answer does not begin like HTTP
+    ANSWER_CUT_SHORT = "answer_cut_short"  # it ended before its declared end
     ANSWER_TOO_LARGE = "answer_too_large"
-    ENCODING_UNKNOWN = "encoding_unknown"  # compressed in a form that we do not read
-    ENCODING_BROKEN = "encoding_broken"  # not compressed as it says
+    ENCODING_UNKNOWN = "encoding_unknown"  # an unknown compression
+    ENCODING_BROKEN = "encoding_broken"  # not compressed as declared
     CHARSET_UNKNOWN = "charset_unknown"
-    ANSWER_UNREADABLE = "answer_unreadable"  # no JSON, or not what the contract promises
-    LIST_ENDLESS = "list_endless"  # its pages run in a circle
-    SEVERAL_ACTIVE = "several_active"  # more than one series of permits counts at once
-    ROW_MISSING = "row_missing"  # a batch's answer does not speak of it
+    ANSWER_UNREADABLE = "answer_unreadable"  # not JSON, or not as in the contract
+    LIST_ENDLESS = "list_endless"  # its pages go in a circle
+    SEVERAL_ACTIVE = "several_active"  # more than one series of permits is active
+    ROW_MISSING = "row_missing"  # missing in the answer to a batch
     OPERATION_LOST = "operation_lost"
     # refused for good
     FIELD_MISSING = "field_missing"
@@ -47,11 +47,11 @@ class FailureCode(StrEnum):
     ZONE_UNKNOWN = "zone_unknown"
     PROFILE_UNKNOWN = "profile_unknown"
     VALIDITY_REFUSED = "validity_refused"
-    REQUEST_REFUSED = "request_refused"  # their word for it has no row in our table
+    REQUEST_REFUSED = "request_refused"  # their code is not in our table
 
 
 class ProviderError(Exception):
-    """A failed exchange: provider, HTTP status and their code in our words; never a body, a header or a URL."""
+    """A failed exchange: provider, our code and the HTTP status; never a body, a header or a URL."""
 
     def __init__(
         self, provider: str, code: str, *, status: int | None = None, retry_after: float | None = None
@@ -60,7 +60,7 @@ class ProviderError(Exception):
         self.provider = provider
         self.code = code
         self.status = status
-        self.retry_after = retry_after  # seconds that the provider asked for, an hour at most
+        self.retry_after = retry_after  # seconds, as the provider asked; an hour at most
 
 
 class NotSentError(ProviderError):
@@ -68,19 +68,19 @@ class NotSentError(ProviderError):
 
 
 class StaleError(NotSentError):
-    """The provider has seen a later version of this reference than the one that was sent."""
+    """The provider has a later version of this reference than the one sent."""
 
     def __init__(self, provider: str, version: int, *, status: int | None = None) -> None:
         super().__init__(provider, FailureCode.STALE_VERSION, status=status)
-        self.version = version  # what they have
+        self.version = version  # the provider's
 
 
 class UnclearError(ProviderError):
-    """The provider may have applied the request, now or later; only a new claim finds out."""
+    """The provider may have applied the request, or may do so later; only a new claim finds out."""
 
 
 class LostError(UnclearError):
-    """The provider took a request, and now knows nothing of the operation that it named."""
+    """The provider accepted a request, and no longer knows its operation."""
 
     def __init__(self, provider: str, *, status: int | None = None) -> None:
         super().__init__(provider, FailureCode.OPERATION_LOST, status=status)

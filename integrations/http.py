@@ -1,4 +1,4 @@
-"""The one way out: a bounded HTTP exchange with a provider, and every failure in our words."""
+"""HTTP with a provider: bounded exchanges, with every failure as one of our errors."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from integrations.transport import TIMEOUT, AddressRefusedError, BodyError, Tran
 
 # In TLS 1.3 a server refuses our certificate after our side of the handshake, in place of the first answer.
 CERTIFICATE_ALERT = re.compile(r"ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
-MANY = "Too many headers"  # how aiohttp says so; it has no type of its own for that
+MANY = "Too many headers"  # aiohttp's message; it has no type for this error
 
 Failure = tuple[type[NotSentError | UnclearError], FailureCode]
 FAILURES: Mapping[int, Failure] = MappingProxyType(
@@ -43,7 +43,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a provider answered: the status, the parsed JSON (None for an empty body), and the Location header."""
+    """A provider's answer: the status, the parsed JSON (None for an empty body) and the Location header."""
 
     status: int
     data: object = field(repr=False)
@@ -51,17 +51,17 @@ class Response:
 
 
 class Authorisation(Protocol):
-    """What a provider wants to see in each request and renews from time to time, such as a token."""
+    """Renewable headers that authorise requests, such as a token."""
 
     async def headers(self) -> Mapping[str, str]:
         """Return the headers that authorise a request now.
 
         Raises:
-            NotSentError: there are none to be had.
+            NotSentError: there are none.
         """
 
     def forget(self, refused: Mapping[str, str]) -> None:
-        """Return these headers no more: the provider has refused them."""
+        """Drop these headers: the provider has refused them."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -70,8 +70,8 @@ class Authorisation(Protocol):
 class ProviderClient:
     """HTTP with one provider: its address, its headers, its connections.
 
-    The caller bounds each exchange with `asyncio.timeout_at`, and what leaves in it with `integrations.deadline`; a
-    cancelled exchange closes its connection.
+    The caller bounds each exchange with `asyncio.timeout_at`, and its sending with `integrations.deadline`. A cancelled
+    exchange closes its connection.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class ProviderClient:
 
         Args:
             provider: its name, for errors.
-            access: where it is and whom to trust there.
-            headers: what each request carries.
+            access: its URL and the authority to trust.
+            headers: sent with each request.
             connections: how many may be open at once.
-            refusal: finds our word for the provider's error document.
-            authorisation: what each request carries besides; renewed when it is refused.
+            refusal: returns our code for the provider's error document.
+            authorisation: further headers of each request; renewed when refused.
             certificate: the PEM file of our certificate and its key; it may be replaced at any time.
         """
         self._provider = provider
@@ -112,19 +112,19 @@ class ProviderClient:
         form: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
     ) -> Response:
-        """Send one request once and return the answer of a success, or of an accepted 4xx status.
+        """Send one request once and return the answer, if its status is a success or an accepted 4xx.
 
-        With an authorisation, a request that was answered by 401 (so not applied) is sent once more with a new one.
+        With an authorisation, a request answered with 401 (so not applied) is sent once more, with new headers.
 
         Args:
             method: the HTTP method.
-            path: from the provider's URL on, beginning with a slash; with its query.
-            body: what is sent as JSON, unless it is None.
-            form: what is sent as a form instead.
-            accept: the 4xx statuses that are answers, if their body is JSON.
+            path: the path below the provider's URL, beginning with a slash; with its query.
+            body: sent as JSON, unless it is None.
+            form: sent as a form instead.
+            accept: the 4xx statuses to return, if their body is JSON.
 
         Raises:
-            ProviderError: anything else.
+            ProviderError: there is no such answer.
         """
         note_request()
         headers, content = self._headers, None
@@ -135,31 +135,31 @@ class ProviderClient:
             headers = {**headers, "Content-Type": "application/json"}
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         if self._authorisation is None:
-            return await self._once(method, path, headers, content, accept)
+            return await self._send_once(method, path, headers, content, accept)
         granted = await self._authorisation.headers()
         try:
-            return await self._once(method, path, {**headers, **granted}, content, accept)
+            return await self._send_once(method, path, {**headers, **granted}, content, accept)
         except NotSentError as error:
             if error.status != 401:
                 raise
         self._authorisation.forget(granted)
         renewed = await self._authorisation.headers()
-        return await self._once(method, path, {**headers, **renewed}, content, accept)
+        return await self._send_once(method, path, {**headers, **renewed}, content, accept)
 
     def unreadable(self, answer: Response) -> UnclearError:
-        """Return the error for an answer that parses but does not say what the provider's contract promises."""
+        """Return the error for an answer that is JSON but not as in the provider's contract."""
         return UnclearError(self._provider, FailureCode.ANSWER_UNREADABLE, status=answer.status)
 
     async def aclose(self) -> None:
-        """Close the connections, those of the authorisation too."""
+        """Close the connections, also those of the authorisation."""
         if self._authorisation is not None:
             await self._authorisation.aclose()
         await self._transport.aclose()
 
-    async def _once(
+    async def _send_once(
         self, method: Method, path: str, headers: Mapping[str, str], content: bytes | None, accept: Collection[int]
     ) -> Response:
-        assert path.startswith("/"), "anything else could lead to another host"
+        assert path.startswith("/"), "another path could lead to another host"
         url = self._url + path
         request = httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": TIMEOUT})
         problem: FailureCode | None
@@ -172,16 +172,16 @@ class ProviderClient:
         except UnreadableError as error:
             data, problem = None, error.code
         except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-            broken = self._broken(error)
+            broken = self._connection_error(error)
         if broken is None:
-            broken = self._failed(response, data, problem, accept)
+            broken = self._status_error(response, data, problem, accept)
         if broken is None:
             return Response(response.status_code, data, response.headers.get("location"))
-        raise broken  # out here, so that nothing of what caused it, such as an address, hangs on it
+        raise broken  # outside of the handlers: the cause, which may show an address, must not be attached
 
-    def _broken(self, error: Exception) -> ProviderError:
-        """Name what happened when no answer came."""
-        # The transport calls every broken connection a connect time-out; only aiohttp's own error tells them apart.
+    def _connection_error(self, error: Exception) -> ProviderError:
+        """Return the error for an exchange without an answer."""
+        # The transport raises a connect time-out for every broken connection; aiohttp's own error is exact.
         cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
         if (known := self._broken_by(_origin(cause))) is not None:
             return known
@@ -215,10 +215,10 @@ class ProviderClient:
                 return UnclearError(self._provider, code)
         return None
 
-    def _failed(
+    def _status_error(
         self, response: httpx.Response, data: object, problem: FailureCode | None, accept: Collection[int]
     ) -> ProviderError | None:
-        """Judge an answer by its status, then by what makes its body unreadable, if anything; None is a success."""
+        """Return the error for an answer, by its status, then by its unreadable body; None is a success."""
         if response.is_success and problem is None:
             return None
         status = response.status_code
@@ -226,8 +226,8 @@ class ProviderClient:
             kind, code = failed
             return kind(self._provider, code, status=status, retry_after=retry_after(response.headers))
         if problem is not None:
-            # Also for a 4xx: not the provider's own words, so somebody in between speaks. A wrong page at their address
-            # must neither park a permit for good nor pass for "we hold nothing of that reference".
+            # Also for a 4xx: the provider answers in JSON, so this is a gateway's page. It must neither park a permit
+            # for good nor count as "we hold nothing of that reference".
             return UnclearError(self._provider, problem, status=status)
         if status >= 400 and status not in accept:
             return RejectedError(self._provider, self._refusal(data), status=status)
@@ -250,7 +250,7 @@ def _origin(error: BaseException) -> BaseException:
 
 
 def _handshake_failed(error: BaseException) -> bool:
-    """Tell whether one side did not accept the other's certificate; then no request was looked at."""
+    """Return whether one side refused the other's certificate; then no request was read."""
     if isinstance(error, aiohttp.ClientSSLError):
         return True
     origin = _origin(error)

@@ -1,4 +1,4 @@
-"""A provider in memory: the contract of every adapter without a network, told what to do wrong and when."""
+"""A provider in memory: an adapter without a network, with planned faults."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ PAGE = 100
 
 
 class Applied(StrEnum):
-    """What becomes of a request that is not answered as it should be."""
+    """Whether and when a request with a fault is applied."""
 
     NEVER = "never"
     BEFORE = "before"  # applied, then the answer is lost
@@ -34,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One change as it was sent; what was put is not shown. A removal puts nothing."""
+    """One change as it was sent; a removal puts nothing. The repr leaves out what was put."""
 
     reference: UUID
     version: int
@@ -42,39 +42,39 @@ class Call:
 
 
 class InMemory:
-    """A provider that holds what it is told; `held` and `calls` say what that was.
+    """A provider in memory; `held` has its copies, `calls` the changes it was sent.
 
-    It can do whatever its capabilities say: take several changes at once, list, fence, acknowledge later.
+    It follows its capabilities: several changes at once, lists, fencing, later acknowledgement.
     """
 
     def __init__(self, name: str = "memory", capabilities: Capabilities = CONSENTED) -> None:
         """Start empty."""
         self.name = name
         self.capabilities = capabilities
-        self.store: str | None = None  # what its copies lie in, if it is to tell
+        self.store: str | None = None  # the store to name, if any
         self.held: dict[UUID, Held] = {}
         self.calls: list[Call] = []
         self.operations: dict[Operation, Call | None] = {}  # None: carried out
-        self.carries_out = True  # operations, as soon as it is asked about them
+        self.carries_out = True  # operations, when asked about them
         self._versions: dict[UUID, int] = {}
         self._faults: deque[Fault] = deque()
         self._late: deque[Call] = deque()
 
     def fail(self, fault: Fault, *, count: int = 1) -> None:
-        """Fail the next requests, after those that were to fail already."""
+        """Fail further requests, after the faults already planned."""
         self._faults.extend([fault] * count)
 
     def behave(self) -> None:
-        """Fail no more."""
+        """Drop the planned faults."""
         self._faults.clear()
 
     def apply_late(self) -> None:
-        """Apply what was kept back, in the order in which it came."""
+        """Apply the late requests, in the order of their arrival."""
         while self._late:
             self._apply(self._late.popleft())
 
     async def send(self, change: Change) -> Operation | None:
-        """Hold exactly the fields that were declared, or nothing."""
+        """Hold exactly the declared fields, or nothing."""
         call = self._call(change)
         known = self._versions.get(change.reference, 0)
         if self.capabilities.fences and change.version < known:
@@ -84,7 +84,7 @@ class InMemory:
         return operation
 
     async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
-        """Hold all that is complete; one request, which goes wrong as a whole."""
+        """Hold all complete permits; the request as a whole may fail."""
         calls: list[Call] = []
         ended: list[ProviderError | None] = []
         for change in changes:
@@ -98,7 +98,7 @@ class InMemory:
         return ended
 
     async def ask(self, operation: Operation) -> bool:
-        """Carry an operation out, unless that is to wait."""
+        """Carry out an operation, unless operations are to wait."""
         await self._answer([], None)
         if operation not in self.operations:
             raise LostError(self.name, status=404)
@@ -110,7 +110,7 @@ class InMemory:
         return True
 
     async def page(self, cursor: str | None) -> Page:
-        """List what is held, by reference."""
+        """List the copies by reference."""
         await self._answer([], None)
         after = UUID(cursor) if cursor else UUID(int=0)
         references = sorted(reference for reference in self.held if reference > after)
@@ -121,7 +121,7 @@ class InMemory:
         return Page(copies, str(copies[-1].reference) if len(references) > PAGE else None)
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
     def _call(self, change: Change) -> Call:
         if change.permit is None:
@@ -139,7 +139,7 @@ class InMemory:
                 self._apply(call)
         elif fault.applied is Applied.LATER:
             self._late.extend(calls)
-        await asyncio.sleep(0)  # others run while a request is under way, as with a real provider
+        await asyncio.sleep(0)  # let other tasks run, as during a real request
         if fault is None:
             return
         if fault.error is None:

@@ -1,4 +1,4 @@
-"""OAuth2 client credentials (RFC 6749, section 4.4): a token for our id and secret, kept almost until its end."""
+"""OAuth2 client credentials (RFC 6749, section 4.4): a token, kept until shortly before its end."""
 
 import asyncio
 import re
@@ -18,15 +18,15 @@ from integrations.http import ProviderClient
 from integrations.settings import ProviderSettings
 
 ATTEMPTS = 3
-FIRST_WAIT_SECONDS = 0.1  # between two attempts; at most, as it is drawn
+FIRST_WAIT_SECONDS = 0.1  # between two attempts; the upper bound of a random wait
 LONGEST_WAIT_SECONDS = 0.5
-ATTEMPT_SECONDS = 3.0  # one that hangs must not keep the next from being made
+ATTEMPT_SECONDS = 3.0  # so that a hanging attempt is repeated
 FETCH_SECONDS = 10.0  # for all attempts together
-WAIT_SECONDS = 2.0  # for a request; shorter than its deadline, so that it is known not to have been sent
-UNSAID_SECONDS = 300.0  # how long a token is kept whose end was not said; a 401 tells if that was too long
+WAIT_SECONDS = 2.0  # of a request for the token; shorter than its deadline, so that it surely was not sent
+UNSAID_SECONDS = 300.0  # for a token without `expires_in`; a 401 says if that was too long
 LONGEST_SECONDS = 86_400.0
-AHEAD_SECONDS = 30.0  # before its end a token is renewed, or
-AHEAD_PART = 0.2  # of its life, if that is less
+AHEAD_SECONDS = 30.0  # a token is renewed this long before its end,
+AHEAD_PART = 0.2  # or this part of its life before, if that is less
 TOKEN = re.compile(r"[!-~]+")  # RFC 6749, appendix A.12; nothing that could end a header
 FORM = MappingProxyType({"grant_type": "client_credentials"})
 TRY_AGAIN = frozenset(
@@ -49,7 +49,7 @@ class _Token:
 
 
 class ClientCredentials:
-    """A provider's token endpoint: one token at a time, fetched once for all who wait for it."""
+    """A provider's token endpoint: one token at a time, fetched once for all waiting requests."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class ClientCredentials:
 
         Args:
             provider: its name, for errors.
-            access: where it is and whom to trust there.
-            path: of the token endpoint, from the provider's URL on.
-            client_id: the name under which it knows us.
-            client_secret: what proves that.
+            access: its URL and the authority to trust.
+            path: of the token endpoint, below the provider's URL.
+            client_id: our id.
+            client_secret: our secret.
             certificate: the PEM file of our certificate and its key; it may be replaced at any time.
         """
         pair = ":".join(quote_plus(part.get_secret_value()) for part in (client_id, client_secret))
@@ -85,10 +85,10 @@ class ClientCredentials:
         self._fetching: asyncio.Task[_Token] | None = None
 
     async def headers(self) -> Mapping[str, str]:
-        """Return the header with a token that holds for a while yet.
+        """Return the header with a valid token.
 
         Raises:
-            NotSentError: there is none to be had now.
+            NotSentError: no token could be fetched in time.
         """
         if self._token is not None and asyncio.get_running_loop().time() < self._token.until:
             return self._token.headers
@@ -96,14 +96,14 @@ class ClientCredentials:
             self._fetching = asyncio.create_task(self._fetch())
             self._fetching.add_done_callback(self._fetched)
         fetching = self._fetching
-        # Whoever gives up leaves the fetch to the others.
+        # Not awaited directly: a cancelled request must not cancel the fetch of the others.
         await asyncio.wait({fetching}, timeout=WAIT_SECONDS)
         if not fetching.done() or fetching.cancelled():
             raise NotSentError(self._provider, FailureCode.TIMED_OUT)
         error = fetching.exception()
         if error is None:
             return fetching.result().headers
-        if isinstance(error, ProviderError):  # a new one for each: they are raised in several places at once
+        if isinstance(error, ProviderError):  # a new error for each waiting request
             raise NotSentError(error.provider, error.code, status=error.status, retry_after=error.retry_after)
         raise error
 
@@ -156,7 +156,7 @@ class ClientCredentials:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Tell whether the same request may go better a moment later; not if they said when."""
+    """Return whether the same request may succeed a moment later; not if there is a Retry-After."""
     return (
         isinstance(error, ProviderError)
         and not isinstance(error, RejectedError)
@@ -166,7 +166,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def kept_for(expires_in: object) -> float:
-    """Return for how many seconds to keep a token that is said to hold for so many."""
+    """Return for how many seconds to keep a token with this `expires_in`."""
     life = UNSAID_SECONDS
     if isinstance(expires_in, int | float) and not isinstance(expires_in, bool) and expires_in > 0:
         life = float(min(expires_in, LONGEST_SECONDS))

@@ -1,6 +1,6 @@
-"""Every provider by name; nothing is imported before it is asked for.
+"""Every provider by name; an adapter is imported at its first use.
 
-A new one is a folder and a line here, and every installation then has it unless PERMIT_HUB_PROVIDERS leaves it out.
+A new provider is a folder and a line here. Every installation then has it, unless PERMIT_HUB_PROVIDERS leaves it out.
 """
 
 from collections.abc import Mapping
@@ -29,14 +29,14 @@ class UnknownProviderError(LookupError):
 
 
 class AdapterType(Protocol):
-    """What an adapter's class offers before there is an adapter."""
+    """The attributes of an adapter's class."""
 
     name: str
     capabilities: Capabilities
-    settings: type[ProviderSettings]  # which access it needs
+    settings: type[ProviderSettings]  # its settings
 
     def __call__(self, access: ProviderSettings, *, zone: ZoneInfo, connections: int) -> Adapter:
-        """Make the adapter; nothing is connected before the first request."""
+        """Make the adapter; it connects at its first request."""
 
 
 def adapter_type(name: str) -> AdapterType:
@@ -53,7 +53,7 @@ def adapter_type(name: str) -> AdapterType:
 
 
 def capabilities(name: str) -> Capabilities:
-    """Return what a provider needs and can do; its settings are not read.
+    """Return a provider's capabilities without reading its settings.
 
     Raises:
         UnknownProviderError: no such provider.
@@ -62,7 +62,7 @@ def capabilities(name: str) -> Capabilities:
 
 
 def access(name: str) -> ProviderSettings:
-    """Read where and with which secrets a provider is reached.
+    """Read a provider's settings.
 
     Raises:
         UnknownProviderError: no such provider.
@@ -76,9 +76,9 @@ def adapter(name: str, access: ProviderSettings, *, zone: ZoneInfo, connections:
 
     Args:
         name: the provider.
-        access: what `access` has read for it.
-        zone: the city's time zone, in which validities are counted.
-        connections: how many connections may be open at once; as many as requests in flight, for none to queue.
+        access: its settings, as `access` returns them.
+        zone: the city's time zone, for validities.
+        connections: the most open connections; as many as requests in flight, so that none waits.
 
     Raises:
         UnknownProviderError: no such provider.

@@ -1,4 +1,4 @@
-"""Where a provider is reached and with which access, read from `PERMIT_HUB_<NAME>_…`."""
+"""The settings of each provider, read from `PERMIT_HUB_<NAME>_…`."""
 
 import json
 import re
@@ -21,7 +21,7 @@ LIMIT = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(SPANS)})", re.ASCII)
 
 
 class SettingError(Exception):
-    """A provider's setting is missing or wrong: the variable and what is wrong with it, never its value."""
+    """A provider's setting is missing or wrong; the message has the variable and the fault, never the value."""
 
     def __init__(self, provider: str, variable: str, problem: str) -> None:
         super().__init__(f"{variable} {problem}")
@@ -30,17 +30,17 @@ class SettingError(Exception):
 
 
 def _address(value: str) -> str:
-    """Accept `http(s)://host[:port][/path]` and nothing that would hide a key or a query in it."""
+    """Accept `http(s)://host[:port][/path]`, without credentials or a query."""
     problem = "must be http(s)://host[:port][/path]"
     try:
         parts = urlsplit(value)
-        _ = parts.port  # parsed, and so checked, only when asked for
+        _ = parts.port  # checked only when read
     except ValueError:
         raise ValueError(problem) from None
     host = parts.hostname or ""
     if (
         parts.scheme not in {"http", "https"}
-        or not (_name(host) or _written_in_full(host))
+        or not (_is_name(host) or _is_full_address(host))
         or "@" in parts.netloc
         or parts.query
         or parts.fragment
@@ -51,12 +51,12 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
-def _name(host: str) -> bool:
+def _is_name(host: str) -> bool:
     return bool(host) and ":" not in host and not host.replace(".", "").isdigit()
 
 
-def _written_in_full(host: str) -> bool:
-    """Tell an IP address from short forms such as 127.1, and from one of a single interface."""
+def _is_full_address(host: str) -> bool:
+    """Return whether a host is a full IP address: not a short form such as 127.1, and without an interface."""
     try:
         ip_address(host)
     except ValueError:
@@ -65,7 +65,7 @@ def _written_in_full(host: str) -> bool:
 
 
 def _header_value(value: SecretStr) -> SecretStr:
-    """Accept what a header can carry: printable ASCII without a space."""
+    """Accept a header's value: printable ASCII without a space."""
     key = value.get_secret_value()
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ValueError("must be printable ASCII without spaces")
@@ -73,7 +73,7 @@ def _header_value(value: SecretStr) -> SecretStr:
 
 
 def _limits(value: object) -> object:
-    """Read a JSON list such as `["50/s", "2000/min"]`; what is no text is taken as it is."""
+    """Read a JSON list such as `["50/s", "2000/min"]`; return other types unchanged."""
     if not isinstance(value, str):
         return value
     problem = f'must be a JSON list such as ["50/s", "2000/min"], each of {", ".join(SPANS)}'
@@ -118,26 +118,26 @@ Key = Annotated[SecretStr, Field(min_length=SHORTEST_KEY), AfterValidator(_heade
 """A secret that a header can carry."""
 
 ClientId = Annotated[SecretStr, Field(min_length=1), AfterValidator(_header_value)]
-"""The name under which a provider knows us; it may be short."""
+"""Our id at a provider; it may be short."""
 
 WebAddress = Annotated[str, AfterValidator(_address)]
 """An http or https URL without a slash at its end."""
 
 Authority = Annotated[Path, AfterValidator(_authority)]
-"""A PEM file of whom to trust."""
+"""A PEM file of the authorities to trust."""
 
 Limits = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_limits)]
-"""How many requests are taken in which span, as a JSON list."""
+"""Rate limits, as a JSON list."""
 
 InFlight = Annotated[int, BeforeValidator(_in_flight)]
-"""How many requests may be under way at once; one of them at least is kept for withdrawals."""
+"""The most requests in flight; at least one slot is kept for withdrawals."""
 
 Certificate = Annotated[Path, AfterValidator(_certificate)]
 """A PEM file of our certificate and its key; it may be replaced at any time."""
 
 
 class ProviderSettings(BaseSettings):
-    """What the access to every provider has; an adapter adds its own. Each is an environment variable, or a file of
+    """The settings that every provider has; an adapter adds its own. Each is an environment variable, or a file of
     that name in `/run/secrets`.
     """
 
@@ -150,9 +150,9 @@ class ProviderSettings(BaseSettings):
 
     development: bool = False  # for all providers alike: PERMIT_HUB_DEVELOPMENT
     url: WebAddress
-    limits: Annotated[tuple[Limit, ...] | None, NoDecode, BeforeValidator(_limits)] = None  # None: as the contract says
+    limits: Annotated[tuple[Limit, ...] | None, NoDecode, BeforeValidator(_limits)] = None  # None: the contract's
     in_flight: InFlight | None = None  # requests at once, for each drain; None: PERMIT_HUB_IN_FLIGHT
-    authority: Authority | None = None  # whom to trust; None: whom the system trusts
+    authority: Authority | None = None  # None: the system's
 
     @field_validator("url")
     @classmethod
@@ -163,7 +163,7 @@ class ProviderSettings(BaseSettings):
 
 
 class _Mode(BaseSettings):
-    """What holds for all providers."""
+    """The settings that hold for all providers."""
 
     model_config = ProviderSettings.model_config
 
@@ -174,7 +174,7 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def prefix(provider: str) -> str:
-    """Return what the names of a provider's variables begin with."""
+    """Return the prefix of a provider's variables."""
     return f"{PREFIX}{provider.upper()}_"
 
 

@@ -1,7 +1,7 @@
-"""Connections to one provider: to whom they lead, whom they trust, and which certificate they show.
+"""Connections to one provider: allowed addresses, trusted authorities and our certificate.
 
-The transport is used without `httpx.AsyncClient`: no redirect, cookie or proxy can then change where data goes, no URL
-is logged, and it takes half the time.
+The transport is used without `httpx.AsyncClient`: so no redirect, cookie or proxy can change where data goes, no URL is
+logged, and it takes half the time.
 """
 
 import os
@@ -24,21 +24,21 @@ from integrations.deadline import BoundedRequest, connect_by
 from integrations.errors import FailureCode
 from integrations.settings import ProviderSettings
 
-CONNECT_SECONDS = 2.0  # shorter than a request's deadline, so that a dead host is told from a slow answer
-REACH_SECONDS = 2.5  # for a free connection, the host's address and the connection together; shorter, too
+CONNECT_SECONDS = 2.0  # shorter than a request's deadline, to tell a dead host from a slow answer
+REACH_SECONDS = 2.5  # for a free connection, the lookup and connecting together; shorter, too
 BACKSTOP_SECONDS = 15.0  # between two bytes; the caller's own deadline is much shorter
-KEEPALIVE_SECONDS = 15.0  # shorter than servers', who would otherwise close under a request
-LARGEST_FIELD = 65_536  # bytes of a header, or of the status line; gateways put policies and cookies there
+KEEPALIVE_SECONDS = 15.0  # shorter than the servers', which could otherwise close during a request
+LARGEST_FIELD = 65_536  # bytes of a header or the status line; gateways send long policies and cookies
 MOST_HEADERS = 256  # lines
 TIMEOUT = {"pool": REACH_SECONDS, "connect": CONNECT_SECONDS, "read": BACKSTOP_SECONDS, "write": BACKSTOP_SECONDS}
 
 
 class AddressRefusedError(OSError):
-    """A host is at an address that is not public."""
+    """A host has an address that is not public."""
 
 
 class BodyError(Exception):
-    """An answer has begun, and its body was not read to its end; `code` says why."""
+    """An answer began, but its body could not be read to the end; `code` says why."""
 
     def __init__(self, response: httpx.Response, code: FailureCode) -> None:
         super().__init__(code)
@@ -47,17 +47,17 @@ class BodyError(Exception):
 
 
 class PublicResolver(AbstractResolver):
-    """Look a name up, and refuse it when any of its addresses is not public."""
+    """Look up a name and refuse it if any of its addresses is not public."""
 
     def __init__(self, resolver: AbstractResolver) -> None:
-        """Ask this resolver."""
+        """Wrap a resolver."""
         self._resolver = resolver
 
     async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
         """Return a name's addresses.
 
         Raises:
-            AddressRefusedError: not all of them are public.
+            AddressRefusedError: one of them is not public.
         """
         found = await self._resolver.resolve(host, port, family)
         if not all(is_public(one["host"]) for one in found):
@@ -65,12 +65,12 @@ class PublicResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Close the resolver that is asked."""
+        """Close the wrapped resolver."""
         await self._resolver.close()
 
 
 class _Response(aiohttp.ClientResponse):
-    """An answer without its reason: those words are for people, and httpx takes none but of UTF-8."""
+    """An answer without its reason phrase: httpx fails on one that is not UTF-8."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         await super().start(connection)
@@ -80,7 +80,7 @@ class _Response(aiohttp.ClientResponse):
 
 @dataclass(slots=True)
 class _Pool:
-    """Connections under one set of certificates; closed when they are replaced and the last request has ended."""
+    """Connections with one set of certificates; closed after they are replaced and the last request has ended."""
 
     transport: httpx.AsyncBaseTransport
     requests: int = 0
@@ -90,8 +90,8 @@ class _Pool:
 class Transport:
     """Exchange requests and whole answers, over kept connections.
 
-    Certificates are read again when a file changes. Requests that are under way end on the connections they have; a
-    file that cannot be read, such as one half written, changes nothing.
+    Certificates are read again when a file changes. Running requests keep their connections. An unreadable file, such
+    as one half written, changes nothing.
     """
 
     def __init__(self, access: ProviderSettings, certificate: Path | None, connections: int) -> None:
@@ -106,15 +106,15 @@ class Transport:
         host = urlsplit(access.url).hostname or ""
         self._refused = not access.development and is_literal(host) and not is_public(host)
         self._files = [str(file) for file in (access.authority, certificate) if file is not None]
-        self._seen = self._looked_at()
+        self._last_states = self._file_states()
         self._pool = self._make()
 
     async def exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        """Send a request once and read its answer whole.
+        """Send a request once and read its whole answer.
 
         Raises:
             AddressRefusedError: the provider's address is not public.
-            BodyError: an answer came, and not whole, or it is larger than `LARGEST_ANSWER`.
+            BodyError: the answer is incomplete, or larger than `LARGEST_ANSWER`.
             httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError: no answer came.
         """
         if self._refused:
@@ -139,11 +139,11 @@ class Transport:
         return _Pool(_open(_context(self._access.authority, self._certificate), self._connections, self._access))
 
     async def _renew(self) -> None:
-        """Open new connections from now on if a certificate's file has changed."""
-        seen = self._looked_at()
-        if seen == self._seen:
+        """Use new connections if a certificate's file has changed."""
+        states = self._file_states()
+        if states == self._last_states:
             return
-        self._seen = seen
+        self._last_states = states
         try:
             made = self._make()
         except OSError:
@@ -153,12 +153,12 @@ class Transport:
         if old.requests == 0:
             await old.transport.aclose()
 
-    def _looked_at(self) -> list[tuple[int, int, int] | None]:
+    def _file_states(self) -> list[tuple[int, int, int] | None]:
         return [_state(file) for file in self._files]
 
 
 def _state(file: str) -> tuple[int, int, int] | None:
-    """Return what changes with a file's content; None when there is no file."""
+    """Return a value that changes with a file's content; None if there is no file."""
     try:
         found = os.stat(file)  # noqa: PTH116 - half the time of Path.stat, for each request
     except OSError:
@@ -173,7 +173,7 @@ def _system() -> ssl.SSLContext:
 
 
 def _context(authority: Path | None, certificate: Path | None) -> ssl.SSLContext:
-    """Return whom to trust and what to show; always a new one where a file is read, as a changed one keeps the old."""
+    """Return the TLS context; always a new one if a file is read, since a context keeps what it has loaded."""
     if authority is None and certificate is None:
         return _system()
     context = ssl.create_default_context(cafile=authority)
@@ -183,7 +183,7 @@ def _context(authority: Path | None, certificate: Path | None) -> ssl.SSLContext
 
 
 def _open(trust: ssl.SSLContext, connections: int, access: ProviderSettings) -> httpx.AsyncBaseTransport:
-    """Make the transport; `httpx.AsyncHTTPTransport` is a drop-in, but gets slower with each request in flight."""
+    """Make the transport; `httpx.AsyncHTTPTransport` would fit, but gets slower with each request in flight."""
 
     def session() -> aiohttp.ClientSession:
         made = aiohttp.ClientSession(

@@ -1,1 +1,1 @@
-"""How residents are reached: one file a channel, behind one contract."""
+"""The channels to residents: one file each, behind one interface."""

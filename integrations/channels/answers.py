@@ -1,8 +1,8 @@
-"""What an SMTP server's answers mean: for the channel, for this recipient, or for this message.
+"""Classify an SMTP server's replies: about the channel, this recipient, or this message.
 
-Servers also refuse *us* when a recipient is named: Postfix, by default, tells only then that it does not like the
-client or the sender. An address is given up only where an answer is about the address, and a message only where it is
-about the message; else a wrong setting of the relay would cost every resident their address, or their reminder.
+Servers also refuse *us* at RCPT: Postfix, by default, refuses a client or sender only then. So an address is refused
+for good only if the reply is about the address, and a message only if it is about the message. Otherwise a wrong
+setting of the relay would cost every resident their address, or their reminder.
 """
 
 import re
@@ -30,20 +30,20 @@ GO_ON = 354  # send the message
 CLOSING = 421
 
 DETAIL = re.compile(r"[245]\.(\d{1,3})\.(\d{1,3})(?!\d)")  # RFC 3463: subject and detail
-ADDRESS_STATUSES = frozenset({501, 521, 550, 551, 553, 556})  # where there is no detail
+ADDRESS_STATUSES = frozenset({501, 521, 550, 551, 553, 556})  # in replies without a detail
 ADDRESS, MAILBOX, ROUTING, CONTENT = 1, 2, 4, 6
 ABOUT_THE_SENDER = frozenset({7, 8})  # of ADDRESS
-MAILBOX_DISABLED = 1  # of MAILBOX; a full one may be emptied
-TOO_LARGE = 552  # where there is no detail
+MAILBOX_DISABLED = 1  # of MAILBOX; a full mailbox may be emptied
+TOO_LARGE = 552  # in replies without a detail
 SIZES = frozenset({(2, 3), (3, 4)})
-NOT_ASCII = 7  # of CONTENT: no such address is taken
+NOT_ASCII = 7  # of CONTENT: addresses outside of ASCII are refused
 
 
 class Code(StrEnum):
-    """What went wrong, in one stable word."""
+    """The kind of failure; stable."""
 
-    NOT_WRITTEN = "not_written"  # a mistake of ours
-    NOT_WRITABLE = "not_writable"  # a resident's name, address or plate
+    NOT_WRITTEN = "not_written"  # our own fault
+    NOT_WRITABLE = "not_writable"  # the resident's name, address or plate cannot be encoded
     NOT_CONNECTED = "not_connected"
     CERTIFICATE_WRONG = "certificate_wrong"
     TLS_FAILED = "tls_failed"
@@ -58,40 +58,40 @@ class Code(StrEnum):
     ANSWER_UNKNOWN = "answer_unknown"
     SENDER_REFUSED = "sender_refused"
     RECIPIENT_LATER = "recipient_later"
-    RECIPIENT_NOT_SERVED = "recipient_not_served"  # for good, though for another reason than the address
+    RECIPIENT_NOT_SERVED = "recipient_not_served"  # for good, but not because of the address
     ADDRESS_REFUSED = "address_refused"
     ADDRESS_MALFORMED = "address_malformed"
     SMTPUTF8_NOT_OFFERED = "smtputf8_not_offered"
     MESSAGE_LATER = "message_later"
-    MESSAGE_NOT_SERVED = "message_not_served"  # for good, though for our sake: a policy, a quota, a setting
+    MESSAGE_NOT_SERVED = "message_not_served"  # for good, but because of us: a policy, a quota, a setting
     MESSAGE_REFUSED = "message_refused"
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
-    """A server's answer without its text, which quotes addresses."""
+    """A server's reply without its text, which quotes addresses."""
 
     status: int
     detail: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, response: SMTPResponse) -> Self:
-        """Read the numbers of an answer."""
+        """Read a reply's numbers."""
         found = DETAIL.match(response.message)
         return cls(response.code, (int(found[1]), int(found[2])) if found else None)
 
 
 def to_sender(answer: SmtpReply, *, utf8: bool) -> ChannelError | None:
-    """Judge the answer to MAIL; None: it goes on. `utf8` is what this one recipient needs and others do not."""
+    """Return the error for a reply to MAIL; None: go on. With `utf8`, a refusal may be about this recipient only."""
     if answer.status in TAKEN:
         return None
     if utf8 and answer.status in REFUSED:
         return LaterError(CHANNEL, Code.RECIPIENT_NOT_SERVED, status=answer.status)
-    return _closing(answer) or UnavailableError(CHANNEL, Code.SENDER_REFUSED, status=answer.status)
+    return _closed(answer) or UnavailableError(CHANNEL, Code.SENDER_REFUSED, status=answer.status)
 
 
 def to_recipient(answer: SmtpReply) -> ChannelError | None:
-    """Judge the answer to RCPT; None: it goes on."""
+    """Return the error for a reply to RCPT; None: go on."""
     if answer.status in TAKEN:
         return None
     if answer.status in REFUSED:
@@ -102,7 +102,7 @@ def to_recipient(answer: SmtpReply) -> ChannelError | None:
 
 
 def to_data(answer: SmtpReply) -> ChannelError | None:
-    """Judge the answer to DATA; None: the message may be sent."""
+    """Return the error for a reply to DATA; None: send the message."""
     if answer.status == GO_ON:
         return None
     if answer.status in REFUSED:
@@ -113,7 +113,7 @@ def to_data(answer: SmtpReply) -> ChannelError | None:
 
 
 def to_message(answer: SmtpReply) -> ChannelError | None:
-    """Judge the answer to the whole message; None: it is taken."""
+    """Return the error for a reply to the message; None: it is accepted."""
     if answer.status in TAKEN:
         return None
     if answer.status in REFUSED or answer.status in LATER:
@@ -121,19 +121,19 @@ def to_message(answer: SmtpReply) -> ChannelError | None:
     return NoticeUnclearError(CHANNEL, Code.ANSWER_UNKNOWN, status=answer.status)
 
 
-def _closing(answer: SmtpReply) -> ChannelError | None:
+def _closed(answer: SmtpReply) -> ChannelError | None:
     return UnavailableError(CHANNEL, Code.UNAVAILABLE, status=CLOSING) if answer.status == CLOSING else None
 
 
 def _later(answer: SmtpReply, code: Code) -> LaterError:
-    """Put one letter off: a server that closes after MAIL may do so because of it, and must not stop all others."""
+    """Defer one letter. If the server closes after MAIL, the letter may be the reason: do not stop the channel."""
     if answer.status == CLOSING:
         code = Code.UNAVAILABLE
     return LaterError(CHANNEL, code if answer.status in LATER else Code.ANSWER_UNKNOWN, status=answer.status)
 
 
 def _about_the_message(answer: SmtpReply) -> bool:
-    """Tell a refusal of what is written, or of its size, from one of us."""
+    """Return whether a refusal is about the message's content or size."""
     if answer.detail is None:
         return answer.status == TOO_LARGE
     return answer.detail[0] == CONTENT or answer.detail in SIZES

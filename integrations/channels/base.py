@@ -1,11 +1,11 @@
-"""The contract between the reminders and every channel, and what can go wrong with one.
+"""The interface between reminders and every channel, and its errors.
 
 ChannelError
-├── UnavailableError     surely not sent, as nothing can be now: no connection, wrong access, a server that shuts down
+├── UnavailableError     surely not sent, and no other can be: no connection, wrong access, a server that shuts down
 ├── LaterError           surely not sent to this recipient now: 4xx, greylisting
-├── NoticeUnclearError   may or may not have been sent: the connection was lost while the answer was awaited
+├── NoticeUnclearError   may have been sent: the connection was lost before the reply
 └── NoticeRefusedError   refused for good: the same message will be refused again
-    └── AddressRefusedError   because of the recipient's address, which will be refused again for any message
+    └── AddressRefusedError   because of the recipient's address: every message to it will be refused
 """
 
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ from schemas.jobs import Language
 
 
 class Occasion(StrEnum):
-    """What a resident is reminded of."""
+    """The subject of a reminder."""
 
     EXPIRY = "expiry"  # a permit's last term ends, or has ended
-    PAYMENT = "payment"  # what was not paid lapses
+    PAYMENT = "payment"  # an unpaid change lapses
 
 
 class Unpaid(StrEnum):
-    """What a payment is awaited for."""
+    """The change that a payment is for."""
 
     REQUEST = "request"
     RENEWAL = "renewal"
@@ -35,7 +35,7 @@ class Unpaid(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What awaits payment, in cents of a euro, and the last day to pay."""
+    """An unpaid change: its price in euro cents, and the last day to pay."""
 
     unpaid: Unpaid
     cents: int
@@ -44,15 +44,15 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One reminder as it goes out: read from the truth just before.
+    """One reminder, read from the truth right before it is sent.
 
-    Days are civil days in the city's time zone, the last one included. `last_day` is the term's of an EXPIRY, and the
-    last day to pay of a PAYMENT; `days_left` until then is 0 on that day and negative after it. `bill` is there for
-    a PAYMENT, and for an EXPIRY whose renewal is requested and not paid.
+    Days are civil days in the city's time zone. `last_day` is the term's for an EXPIRY, and the last day to pay for a
+    PAYMENT; `days_left` is 0 on that day and negative after it. A PAYMENT has a `bill`, and an EXPIRY whose renewal is
+    requested and unpaid.
     """
 
-    reminder_id: UUID  # the same at each attempt, so that a message sent twice can be told for one
-    token: UUID  # whoever shows it wants no further reminders
+    reminder_id: UUID  # the same at each attempt: a message sent twice has one Message-ID
+    token: UUID  # of the link that stops reminders
     occasion: Occasion
     language: Language
     name: str = field(repr=False)
@@ -67,17 +67,16 @@ class Channel(Protocol):
     """One way to reach residents."""
 
     name: str
-    at_once: int  # how many notices may be on their way
-    limits: tuple[Limit, ...]  # how many it takes in any span
+    at_once: int  # the most notices sent at once
+    limits: tuple[Limit, ...]  # its rate limits
 
     async def send(self, notice: Notice, deadline: float) -> None:
-        """Hand a notice over to those who deliver it, before a moment in the event loop's time.
+        """Hand over a notice for delivery, before a deadline in the event loop's time.
 
-        Only the channel knows what a deadline that has passed means: before anything that could be taken has left, the
-        notice surely was not sent.
+        The channel itself keeps the deadline: only it knows whether the notice may have been sent by then.
 
         Raises:
-            ChannelError: it was not, or perhaps not, taken.
+            ChannelError: the notice was not, or may not have been, accepted.
         """
 
     async def aclose(self) -> None:
@@ -85,7 +84,7 @@ class Channel(Protocol):
 
 
 class ChannelError(Exception):
-    """A notice that was not, or perhaps not, taken: channel and code, never an address or what a server answered."""
+    """A notice was not, or may not have been, accepted: channel and code, never an address or a server's text."""
 
     def __init__(self, channel: str, code: str, *, status: int | None = None) -> None:
         super().__init__(f"{channel}: {code}" + (f" ({status})" if status is not None else ""))
@@ -95,15 +94,15 @@ class ChannelError(Exception):
 
 
 class UnavailableError(ChannelError):
-    """The channel as a whole cannot be used now; nothing was sent."""
+    """The channel cannot be used now; nothing was sent."""
 
 
 class LaterError(ChannelError):
-    """This recipient is not served now; nothing was sent."""
+    """This recipient cannot be reached now; nothing was sent."""
 
 
 class NoticeUnclearError(ChannelError):
-    """The notice may have been taken."""
+    """The notice may have been accepted."""
 
 
 class NoticeRefusedError(ChannelError):

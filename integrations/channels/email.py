@@ -12,11 +12,11 @@ from integrations.channels.pool import Pool
 from integrations.channels.settings import EmailSettings
 
 PATIENCE = Patience()
-NOBODY = "nobody@example.org"
+FICTIONAL = "someone@example.org"
 
 
 class Email:
-    """Hands reminders to a mail server, which delivers them."""
+    """Hands reminders to a mail server."""
 
     name = CHANNEL
     settings = EmailSettings
@@ -29,33 +29,33 @@ class Email:
         self._pool = Pool(access, patience)
 
     async def send(self, notice: Notice, deadline: float) -> None:
-        """Hand a notice to the mail server before a moment in the event loop's time.
+        """Hand a notice to the mail server, before a deadline in the event loop's time.
 
         Raises:
-            ChannelError: it was not, or perhaps not, taken.
+            ChannelError: the notice was not, or may not have been, accepted.
         """
-        letter = self._written(notice, datetime.now(UTC))
+        letter = self._composed(notice, datetime.now(UTC))
         await self._pool.hand_over(letter, deadline)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
 
-    def _written(self, notice: Notice, now: datetime) -> Letter:
-        """Write a notice out.
+    def _composed(self, notice: Notice, now: datetime) -> Letter:
+        """Compose a notice.
 
         Raises:
-            AddressRefusedError: something of the resident's cannot be written, now or ever.
-            LaterError: a mistake of ours, which may be mended before it no longer matters.
+            AddressRefusedError: the resident's name, address or plate can never be encoded.
+            LaterError: our own fault, which may be corrected in time.
         """
         try:
             return compose(notice, self._access, now)
         except ChannelError:
             raise
-        except Exception:  # noqa: S110 - its words may be the resident's
+        except Exception:  # noqa: S110 - its message may have personal data
             pass
-        try:  # where a message to nobody can be written, something of the resident's is at fault
-            compose(replace(notice, name="", address=NOBODY, plate=""), self._access, now)
+        try:  # if it works without the resident's data, the data is at fault
+            compose(replace(notice, name="", address=FICTIONAL, plate=""), self._access, now)
         except Exception as error:
             raise LaterError(CHANNEL, Code.NOT_WRITTEN) from error
         raise AddressRefusedError(CHANNEL, Code.NOT_WRITABLE)

@@ -18,22 +18,22 @@ from integrations.channels.wording import words
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message and the recipient whom it is for."""
+    """A message and its recipient."""
 
-    recipient: str = field(repr=False)  # its domain is ASCII; what stands before the @ need not be
+    recipient: str = field(repr=False)  # the domain is ASCII; the part before the @ may not be
     content: bytes = field(repr=False)
 
     @property
     def needs_utf8(self) -> bool:
-        """Tell whether only a server with SMTPUTF8 can take it."""
+        """Return whether the server needs SMTPUTF8."""
         return not self.recipient.isascii()
 
 
 def compose(notice: Notice, access: EmailSettings, now: datetime) -> Letter:
-    """Write a notice out as a message of this moment.
+    """Compose a notice's message with the date `now`.
 
     Raises:
-        AddressRefusedError: the address can be no one's.
+        AddressRefusedError: the address is malformed.
     """
     recipient = _recipient(notice.address)
     stop_url = f"{access.unsubscribe_url}{notice.token}"
@@ -46,11 +46,11 @@ def compose(notice: Notice, access: EmailSettings, now: datetime) -> Letter:
     message["Message-ID"] = f"<{notice.reminder_id}@{access.sender.domain}>"
     message["Content-Language"] = notice.language.value
     message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # Exchange heeds no other word; delivery reports are welcome
+    message["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # for Exchange; delivery reports are welcome
     message["List-Unsubscribe"] = f"<{stop_url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["MIME-Version"] = "1.0"
-    # "=_" cannot be in a quoted-printable text, so that no line of one is taken for the boundary.
+    # A quoted-printable text never has "=_", so no line looks like the boundary.
     message["Content-Type"] = f'multipart/alternative;\r\n boundary="=_{notice.reminder_id.hex}"'
     message.set_payload([_part("plain", said.text), _part("html", said.html)])
     return Letter(recipient, message.as_bytes())
@@ -62,7 +62,7 @@ def _from(sender: Sender) -> str:
 
 
 def _part(subtype: str, text: str) -> EmailMessage:
-    """Make a part that can be read in a message's source: quoted-printable leaves most of it as it is."""
+    """Return a quoted-printable part, which is readable in the message's source."""
     part = EmailMessage(policy=WRITTEN)
     part["Content-Type"] = f"text/{subtype}; charset=utf-8"
     part["Content-Transfer-Encoding"] = "quoted-printable"
@@ -71,11 +71,11 @@ def _part(subtype: str, text: str) -> EmailMessage:
 
 
 def _recipient(address: str) -> str:
-    """Return the address with its domain as DNS knows it."""
+    """Return the address with its domain in ASCII."""
     try:
         known = validate_email(address, check_deliverability=False)
-    except ValueError:  # the library's own is one
-        known = None  # what is wrong quotes the address
+    except ValueError:  # EmailNotValidError is one; its message quotes the address
+        known = None
     if known is None:
         raise AddressRefusedError(CHANNEL, Code.ADDRESS_MALFORMED)
     return f"{known.local_part}@{known.ascii_domain}"

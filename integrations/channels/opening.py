@@ -1,4 +1,4 @@
-"""How a connection to a mail server is opened: connected, encrypted and signed in, and what can go wrong with it."""
+"""Open a connection to a mail server: connect, encrypt and sign in."""
 
 import asyncio
 import ssl
@@ -22,7 +22,7 @@ from integrations.channels.answers import CHANNEL, CLOSING, Code
 from integrations.channels.base import UnavailableError
 from integrations.channels.settings import PORTS, EmailSettings, Security
 
-_NAMED: Mapping[type[Exception], Code] = MappingProxyType(  # the first that fits
+_NAMED: Mapping[type[Exception], Code] = MappingProxyType(  # the first match counts
     {
         SMTPAuthenticationError: Code.UNAUTHORISED,
         SMTPConnectResponseError: Code.NOT_GREETED,
@@ -38,21 +38,21 @@ _NAMED: Mapping[type[Exception], Code] = MappingProxyType(  # the first that fit
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """For how many seconds a server is waited for; the deadline of a letter bounds all of it together."""
+    """The time-outs in seconds; the deadline of a letter bounds all of them together."""
 
-    open: float = 8.0  # until letters can be handed over: some greet strangers after six
+    open: float = 8.0  # connecting, encrypting and signing in: some servers delay their greeting by six
     answer: float = 5.0  # to a command
-    taken: float = 30.0  # after the whole message: it may be looked through first
+    taken: float = 30.0  # after the whole message: the server may scan it first
 
 
 async def connect(access: EmailSettings, patience: Patience) -> SMTP:
     """Connect, encrypt and sign in.
 
     Raises:
-        UnavailableError: something of it was not possible.
+        UnavailableError: one of these steps failed.
     """
     try:
-        trust = _trust(access.authority)
+        trust = _tls_context(access.authority)
     except OSError:
         trust = None
     if trust is None:
@@ -62,13 +62,13 @@ async def connect(access: EmailSettings, patience: Patience) -> SMTP:
         port=access.port or PORTS[access.security],
         timeout=patience.open,
         use_tls=access.security is Security.TLS,
-        start_tls=False,  # by ourselves: the library takes a refusal and a missing offer for the same
-        local_hostname=access.sender.domain,  # this machine's own name is nobody's business, and often not a full one
+        start_tls=False,  # done below: the library does not tell a refusal from a missing offer
+        local_hostname=access.sender.domain,  # this machine's name is private, and often not a full one
         tls_context=trust,
     )
     try:
         async with asyncio.timeout(patience.open):
-            await _get_ready(client, access)
+            await _prepare(client, access)
     except (SMTPException, OSError) as error:
         failure = UnavailableError(CHANNEL, code(error), status=status(error))
     except UnavailableError as error:
@@ -83,20 +83,20 @@ async def connect(access: EmailSettings, patience: Patience) -> SMTP:
 
 
 def drop(client: SMTP) -> None:
-    """Close at once, whatever is under way."""
+    """Close at once, even during a command."""
     transport = client.transport
     client.close()
     if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()  # closed in TLS's own way, it would wait for the other side
+        transport.abort()  # an orderly TLS shutdown would wait for the server
 
 
 def status(error: Exception) -> int | None:
-    """Return the status of an answer that the library took for an error; it has -1 for one that is no status."""
+    """Return the status of the reply that the library raised; None without one (the library has -1)."""
     return error.code if isinstance(error, SMTPResponseException) and error.code > 0 else None
 
 
 def code(error: Exception) -> Code:
-    """Name what went wrong, without what was said."""
+    """Return the code for a library's error."""
     origin = error.__cause__ or error
     if status(error) == CLOSING:
         return Code.UNAVAILABLE
@@ -110,7 +110,7 @@ def code(error: Exception) -> Code:
     return Code.NOT_CONNECTED
 
 
-async def _get_ready(client: SMTP, access: EmailSettings) -> None:
+async def _prepare(client: SMTP, access: EmailSettings) -> None:
     await client.connect()
     await client.ehlo()
     if access.security is Security.STARTTLS:
@@ -123,7 +123,7 @@ async def _get_ready(client: SMTP, access: EmailSettings) -> None:
 
 
 async def _sign_in(client: SMTP, user: str, password: str) -> None:
-    """Sign in once: tried in each way that is offered, a wrong password would soon lock the account."""
+    """Sign in by one method only: trying a wrong password by each could lock the account."""
     offered = client.server_auth_methods
     if "plain" in offered:
         await client.auth_plain(user, password)
@@ -135,12 +135,12 @@ async def _sign_in(client: SMTP, user: str, password: str) -> None:
         raise UnavailableError(CHANNEL, Code.SIGN_IN_NOT_OFFERED)
 
 
-def _trust(authority: Path | None) -> ssl.SSLContext:
-    """Return whom to trust; a file is read for each connection, so that it may be replaced at any time."""
+def _tls_context(authority: Path | None) -> ssl.SSLContext:
+    """Return the TLS context; a file is read for each connection, so that it may be replaced at any time."""
     return _system() if authority is None else ssl.create_default_context(cafile=authority)
 
 
 @cache
 def _system() -> ssl.SSLContext:
-    """Load the system's authorities once; it takes longer than to send a letter."""
+    """Load the system's authorities once; that takes longer than sending a letter."""
     return ssl.create_default_context()

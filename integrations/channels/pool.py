@@ -1,4 +1,4 @@
-"""Warm connections, a few at once: opened when they are needed, and given up when they are idle, used up or broken."""
+"""A few reused connections: opened when needed, closed when idle, used up or broken."""
 
 import asyncio
 
@@ -15,25 +15,25 @@ from integrations.channels.opening import Patience
 from integrations.channels.settings import EmailSettings
 from integrations.channels.smtp import Connection
 
-IDLE_SECONDS = 10.0  # shorter than servers', who would otherwise close under a letter
-LETTERS_EACH = 100  # on one connection: what servers commonly take, and so that a new one finds who shares their load
+IDLE_SECONDS = 10.0  # shorter than the servers', which could otherwise close during a letter
+LETTERS_EACH = 100  # on one connection: a common limit of servers; new connections also spread the load
 
 
 class Pool:
-    """Hands letters over, each on a connection of its own for as long as it takes."""
+    """Sends letters, one at a time on each connection."""
 
     def __init__(self, access: EmailSettings, patience: Patience) -> None:
         """Prepare without connecting."""
         self._access = access
         self._patience = patience
         self._free = asyncio.Semaphore(access.connections)
-        self._idle: list[Connection] = []  # the one used last is at the end, and used next
+        self._idle: list[Connection] = []  # the last used one is at the end, and is used next
 
     async def hand_over(self, letter: Letter, deadline: float) -> None:
-        """Hand a letter over, once more if a warm connection turns out to be of no use.
+        """Hand over a letter; if an idle connection turns out to be broken, once more on a new one.
 
         Raises:
-            ChannelError: it was not, or perhaps not, taken.
+            ChannelError: the letter was not, or may not have been, accepted.
         """
         used: list[Connection] = []
         try:
@@ -47,13 +47,13 @@ class Pool:
         raise passed
 
     async def _hand_over(self, letter: Letter, used: list[Connection]) -> None:
-        warm = await self._warm()
-        if warm is not None:
-            used.append(warm)
+        idle = await self._take_idle()
+        if idle is not None:
+            used.append(idle)
             try:
-                await self._use(warm, letter)
+                await self._use(idle, letter)
             except ChannelError as error:
-                if warm.data_begun or not _blames_the_connection(error):
+                if idle.data_begun or not _is_about_the_connection(error):
                     raise
             else:
                 return
@@ -63,20 +63,20 @@ class Pool:
     async def aclose(self) -> None:
         """Close the connections."""
         while self._idle:
-            await self._idle.pop().leave()
-        await asyncio.sleep(0)  # so that they are closed before the loop may be
+            await self._idle.pop().quit()
+        await asyncio.sleep(0)  # let them close before the loop ends
 
     async def _use(self, connection: Connection, letter: Letter) -> None:
         try:
             await connection.hand_over(self._access.sender.address, letter)
         except ChannelError as error:
-            if connection.usable and not _blames_the_connection(error):
+            if connection.usable and not _is_about_the_connection(error):
                 self._keep(connection)
             else:
                 connection.drop()
             raise
         except BaseException:
-            connection.drop()  # nobody knows what it will answer next
+            connection.drop()  # its next reply may belong to this letter
             raise
         self._keep(connection)
 
@@ -84,19 +84,19 @@ class Pool:
         connection.used_at = asyncio.get_running_loop().time()
         self._idle.append(connection)
 
-    async def _warm(self) -> Connection | None:
-        """Return a connection that can be used again, if there is one; close those that cannot."""
+    async def _take_idle(self) -> Connection | None:
+        """Return a usable idle connection, or None; close the others."""
         fresh = asyncio.get_running_loop().time() - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
             if connection.usable and connection.used_at > fresh and connection.letters < LETTERS_EACH:
                 return connection
-            await connection.leave()
+            await connection.quit()
         return None
 
 
-def _blames_the_connection(error: ChannelError) -> bool:
-    """Tell what a new connection may do better from what a server says about a letter or a recipient."""
+def _is_about_the_connection(error: ChannelError) -> bool:
+    """Return whether a new connection may succeed: the error is not about the letter or its recipient."""
     if isinstance(error, UnavailableError) or error.status == CLOSING:
         return True
     return error.status is None and not isinstance(error, NoticeRefusedError)

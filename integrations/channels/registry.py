@@ -1,4 +1,4 @@
-"""Every channel by name; nothing is imported before it is asked for. A new one is a file and a line here."""
+"""Every channel by name, imported at its first use. A new one is a file and a line here."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -11,7 +11,7 @@ CHANNELS: Mapping[str, str] = MappingProxyType({"email": "integrations.channels.
 
 
 def channel(name: str) -> Channel:
-    """Read a channel's settings and make it; nothing is connected before the first notice.
+    """Read a channel's settings and make it; it connects at its first notice.
 
     Raises:
         integrations.settings.SettingError: one of its settings is missing or wrong.

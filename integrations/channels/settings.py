@@ -1,4 +1,4 @@
-"""Where e-mail is handed over, as whom, and to which pages it leads, read from `PERMIT_HUB_EMAIL_…`."""
+"""The settings of the e-mail channel, read from `PERMIT_HUB_EMAIL_…`."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Security(StrEnum):
     """How the connection is encrypted."""
 
     TLS = "tls"  # from the first byte
-    STARTTLS = "starttls"  # before anything else, or not at all
+    STARTTLS = "starttls"  # required: without it nothing is sent
     NONE = "none"
 
 
@@ -32,7 +32,7 @@ PORTS: Mapping[Security, int] = MappingProxyType({Security.TLS: 465, Security.ST
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who e-mail comes from; the address is all ASCII, since every server takes that."""
+    """The sender of e-mail; the address is ASCII, which every server accepts."""
 
     name: str
     address: str
@@ -67,11 +67,11 @@ def _host(value: str) -> str:
 
 
 def _link(value: str) -> str:
-    """Accept `http(s)://host…` that shows no access and needs no quoting."""
+    """Accept `http(s)://host…` without credentials, and without characters that need quoting."""
     problem = "must be http(s)://host/…, without a user, a fragment or spaces"
     try:
         parts = urlsplit(value)
-        _ = parts.port  # parsed, and so checked, only when asked for
+        _ = parts.port  # checked only when read
     except ValueError:
         raise ValueError(problem) from None
     usable = value.isascii() and value.isprintable() and not re.search(r"[\s<>\"\\#]", value)
@@ -84,21 +84,21 @@ Link = Annotated[str, Field(max_length=LONGEST_LINK), AfterValidator(_link)]
 
 
 class EmailSettings(BaseSettings):
-    """What the e-mail channel needs. Each is an environment variable, or a file of that name in `/run/secrets`."""
+    """The e-mail channel's settings. Each is an environment variable, or a file of that name in `/run/secrets`."""
 
     model_config = ProviderSettings.model_config
 
     development: bool = False  # for all alike: PERMIT_HUB_DEVELOPMENT
     host: Annotated[str, AfterValidator(_host)]
     security: Security = Security.TLS
-    port: Annotated[int, Field(ge=1, le=65_535)] | None = None  # None: the one that the kind of security has
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None  # None: the default of the security
     user: Annotated[str, Field(min_length=1)] | None = Field(default=None, repr=False)
     password: Annotated[SecretStr, Field(min_length=1)] | None = Field(default=None, validate_default=True)
-    authority: Authority | None = None  # whom to trust; None: whom the system trusts
+    authority: Authority | None = None  # None: the system's
     sender: Annotated[Sender, NoDecode, BeforeValidator(_sender)]
     limits: Annotated[Limits | None, NoDecode] = None
     connections: Annotated[int, Field(ge=1, le=100)] = 4
-    space_url: Link  # the page that a reminder leads to
+    space_url: Link  # the page that a reminder links to
     unsubscribe_url: Link  # a reminder's token is appended to it
 
     @field_validator("security")
@@ -119,5 +119,5 @@ class EmailSettings(BaseSettings):
     @classmethod
     def _secure(cls, value: str, others: ValidationInfo) -> str:
         if not (others.data.get("development") or value.startswith("https://")):
-            raise ValueError("must be https outside of development")  # and a one-click link is heeded nowhere else
+            raise ValueError("must be https outside of development")  # and RFC 8058 needs https for the one-click link
         return value

@@ -1,7 +1,7 @@
 """One SMTP connection: opened, encrypted and signed in, then one letter after another.
 
-What a server answers quotes addresses, and so does what the library raises: neither gets out, nor stays in the context
-of an error. Only codes and statuses do.
+A server's replies and the library's errors quote addresses. So errors from here have only codes and statuses, and no
+cause or context.
 """
 
 from typing import NoReturn, Self
@@ -27,16 +27,16 @@ QUIT_SECONDS = 1.0
 
 
 class Connection:
-    """An open connection; of one letter at a time."""
+    """An open connection for one letter at a time."""
 
     def __init__(self, client: SMTP, patience: Patience) -> None:
         """Take over a client that is connected, encrypted and signed in."""
         self._client = client
         self._patience = patience
-        self._in_hand = False  # the server has a part of a letter, and must forget it first
+        self._needs_reset = False  # the server has a part of a letter: send RSET first
         self.letters = 0
-        self.data_begun = False  # of the last letter: it must not be sent again
-        self.message_begun = False  # of the last letter: it may be taken
+        self.data_begun = False  # of the last letter: it must not be retried
+        self.message_begun = False  # of the last letter: it may be accepted
         self.used_at = 0.0
 
     @classmethod
@@ -44,55 +44,55 @@ class Connection:
         """Connect, encrypt and sign in.
 
         Raises:
-            UnavailableError: something of it was not possible.
+            UnavailableError: one of these steps failed.
         """
         return cls(await connect(access, patience), patience)
 
     @property
     def usable(self) -> bool:
-        """Tell whether the connection is open, as far as is known without asking."""
+        """Return whether the connection is open, as far as this side knows."""
         return self._client.is_connected
 
     async def hand_over(self, sender: str, letter: Letter) -> None:
-        """Hand a letter over.
+        """Hand over a letter.
 
         Raises:
-            ChannelError: it was not, or perhaps not, taken; without a status, the connection is to blame.
+            ChannelError: it was not, or may not have been, accepted; without a status, the connection is at fault.
         """
         self.data_begun = self.message_begun = False
         if letter.needs_utf8 and not self._client.supports_extension("smtputf8"):
             raise AddressRefusedError(CHANNEL, Code.SMTPUTF8_NOT_OFFERED)
         self.letters += 1
-        await self._address(sender, letter)
-        await self._send(letter)
+        await self._send_envelope(sender, letter)
+        await self._send_message(letter)
 
-    async def leave(self) -> None:
-        """Say goodbye, and close."""
+    async def quit(self) -> None:
+        """Send QUIT and close."""
         try:
             await self._client.execute_command(b"QUIT", timeout=QUIT_SECONDS)
         except (SMTPException, OSError):
-            pass  # it was leaving anyway
+            pass  # it is closed anyway
         finally:
             self.drop()
 
     def drop(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once, even during a command."""
         drop(self._client)
 
-    async def _address(self, sender: str, letter: Letter) -> None:
-        """Say from whom a letter is, and to whom."""
-        if self._in_hand:
+    async def _send_envelope(self, sender: str, letter: Letter) -> None:
+        """Send MAIL and RCPT."""
+        if self._needs_reset:
             forgotten = await self._ask(UnavailableError, b"RSET")
             self._raise_if(answers.to_sender(forgotten, utf8=False))
-        self._in_hand = True
+        self._needs_reset = True
         options = [b"SMTPUTF8", b"BODY=8BITMIME"] if letter.needs_utf8 else []
         taken = await self._ask(UnavailableError, b"MAIL", f"FROM:<{sender}>".encode(), *options)
         self._raise_if(answers.to_sender(taken, utf8=letter.needs_utf8))
-        # From here on a loss may be this recipient's doing: one of them must not hold up all the others.
+        # From here on this recipient may be the cause of a lost connection: it must not stop the channel for all.
         taken = await self._ask(LaterError, b"RCPT", f"TO:<{letter.recipient}>".encode())
         self._raise_if(answers.to_recipient(taken))
 
-    async def _send(self, letter: Letter) -> None:
+    async def _send_message(self, letter: Letter) -> None:
         """Send the message."""
         self.data_begun = True
         self._raise_if(answers.to_data(await self._ask(LaterError, b"DATA")))
@@ -101,19 +101,19 @@ class Connection:
             self._fail(LaterError(CHANNEL, Code.CONNECTION_LOST))
         self.message_begun = True
         try:
-            # All at once: how much of it has left this machine before a loss cannot be told anyway.
+            # In one write: after a loss nothing tells how much was sent anyway.
             protocol.write(PERIOD_REGEX.sub(b"..", letter.content) + END_OF_DATA)
             answer = SmtpReply.of(await protocol.read_response(timeout=self._patience.taken))
         except (SMTPException, OSError) as error:
             failed = NoticeUnclearError(CHANNEL, code(error))
         else:
-            self._in_hand = False
+            self._needs_reset = False
             self._raise_if(answers.to_message(answer))
             return
         self._fail(failed)
 
     async def _ask(self, lost: type[ChannelError], *command: bytes) -> SmtpReply:
-        """Send a command and return what is answered; `lost` is raised if nothing is."""
+        """Send a command and return the reply; raise `lost` if there is none."""
         try:
             return SmtpReply.of(await self._client.execute_command(*command, timeout=self._patience.answer))
         except (SMTPException, OSError) as error:
@@ -124,7 +124,7 @@ class Connection:
         if error is None:
             return
         if error.code == Code.ANSWER_UNKNOWN:
-            self.drop()  # whatever it answers next is not to be trusted either
+            self.drop()  # its next replies cannot be trusted either
         raise error
 
     def _fail(self, error: ChannelError) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What a notice says: a subject, a text and HTML, all from one template for each kind of notice and language."""
+"""A notice's subject, text and HTML, from one template for each kind of notice and language."""
 
 import re
 import textwrap
@@ -37,13 +37,13 @@ SHORT_DAY = "dd/MM/y"
 
 NO_BREAK = "\u00a0"
 UNBROKEN = re.compile(r" (?=[:;?!»])|(?<=«) |(?<=\d) (?=jours?\b|days?\b)")  # French signs, and numbers of days
-WHITE = re.compile(r"[ \n]+")  # but not what is kept together already
+WHITE = re.compile(r"[ \n]+")  # not the no-break space
 PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a notice says, in both forms that an e-mail has."""
+    """A notice's subject, its text and its HTML."""
 
     subject: str
     text: str
@@ -51,7 +51,7 @@ class Words:
 
 
 def words(notice: Notice, space_url: str, stop_url: str) -> Words:
-    """Write a notice out in its language; the links lead to the resident's space, and to no more reminders."""
+    """Return a notice in its language, with links to the resident's space and to stop reminders."""
     name = f"{notice.language}/{kind(notice)}.jinja"
     values = {
         "language": notice.language,
@@ -70,7 +70,7 @@ def words(notice: Notice, space_url: str, stop_url: str) -> Words:
 
 
 def kind(notice: Notice) -> str:
-    """Return which template a notice is written from."""
+    """Return the name of a notice's template."""
     if notice.bill is not None:
         return "expiry_to_pay" if notice.occasion is Occasion.EXPIRY else PAYMENTS[notice.bill.unpaid]
     assert notice.occasion is Occasion.EXPIRY, "a payment comes with its bill"
@@ -81,7 +81,7 @@ def kind(notice: Notice) -> str:
 
 @cache
 def _texts() -> Environment:
-    """Return what writes plain text, where nothing stands out and nothing needs escaping."""
+    """Return the environment for plain text, without emphasis and escaping."""
     return _environment({"strong": str, "typeset": _typeset, "paragraphs": _filled}, autoescape=False)
 
 
@@ -112,7 +112,7 @@ def _day(context: Context, day: date) -> str:
 
 @pass_context
 def _short(context: Context, day: date) -> str:
-    """Write a day in figures, as residents' screens do."""
+    """Write a day in figures, as on residents' screens."""
     return _written(day, SHORT_DAY, LOCALES[Language(context["language"])])
 
 
@@ -130,12 +130,12 @@ def _money(context: Context, cents: int) -> str:
 
 
 def _typeset(text: str) -> str:
-    """Put a text into one line, and keep together what none may break."""
+    """Put a text into one line, with no-break spaces where a line must not end."""
     return UNBROKEN.sub(NO_BREAK, WHITE.sub(" ", text).strip(" "))
 
 
 def _filled(text: str) -> str:
-    """Set paragraphs in lines."""
+    """Wrap paragraphs into lines."""
     found = [_typeset(one) for one in PARAGRAPHS.split(text.strip())]
     return "\n\n".join(textwrap.fill(one, TEXT_LINE, break_long_words=False, break_on_hyphens=False) for one in found)
 

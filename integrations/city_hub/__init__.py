@@ -1,1 +1,1 @@
-"""The city hub (meters and enforcement): the adapter, and the provider's own words."""
+"""The city hub (meters and enforcement): the adapter, and the provider's format."""

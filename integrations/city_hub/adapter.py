@@ -1,4 +1,4 @@
-"""What we ask the city's hub."""
+"""The adapter of the city's hub."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,20 +17,20 @@ from integrations.http import ProviderClient, Response
 from integrations.settings import Key, ProviderSettings
 from schemas.shared import SharedField, SharedPermit
 
-BATCH = 100  # they store as many in half a second
-AT_ONCE = 8  # requests of one batch: they write 40 to 80 a second, however many wait
-LAST_START_SECONDS = 2.0  # what began later would miss the deadline, and with it what the others' answers said
+BATCH = 100  # they store so many in half a second
+AT_ONCE = 8  # requests of one batch; they write 40 to 80 a second, even if more wait
+LAST_START_SECONDS = 2.0  # a later request could miss the deadline, and lose the outcomes of the others
 
 
 class Access(ProviderSettings):
-    """The operator's key, and the enforcement domain that the city's permits belong to."""
+    """The operator's key, and the enforcement domain of the city's permits."""
 
     key: Key
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,10}$")]
 
 
 class CityHub:
-    """The city's own hub for meters and enforcement: a Parkkihubi, and our permits in its one active series."""
+    """The city's own hub for meters and enforcement: a Parkkihubi with our permits in its one active series."""
 
     name = "city_hub"
     settings = Access
@@ -55,18 +55,18 @@ class CityHub:
 
     @property
     def store(self) -> str | None:
-        """Return the series that the last permit went to."""
+        """Return the series of the last stored permit."""
         return self._series.store
 
     async def send(self, change: Change) -> None:
-        """Replace the permit, else create it; or delete it: one that they do not have is success."""
+        """Replace the permit, or else create it; or delete it, which succeeds if they have none."""
         if change.permit is None:
             await self._remove(change.reference)
         else:
             await self._put(change.permit)
 
     async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
-        """Create what they were never sent in one request, and send the rest one by one, a few at a time."""
+        """Create new permits in one request; send all other changes one by one, a few at a time."""
         new = [change for change in changes if change.version == 1 and change.permit is not None]
         others = [change for change in changes if change.version != 1 or change.permit is None]
         last_start = asyncio.get_running_loop().time() + LAST_START_SECONDS
@@ -84,9 +84,9 @@ class CityHub:
     async def page(self, cursor: str | None) -> Page:
         """List the permits of the one active series, from the last page to the first.
 
-        Pages are counted from the oldest permit, so a deletion moves all that follow forward. Read in this order, what
-        moves into the pages to come is what was seen already, and is left out there; the other way round it would be
-        what nobody has seen.
+        Pages are counted from the oldest permit, so a deletion moves all later permits forward. Read backwards, only
+        permits already seen move into pages still to come, and are left out there. Read forwards, unseen permits would
+        be missed.
         """
         if cursor is None:
             await self._series.check()
@@ -96,7 +96,7 @@ class CityHub:
             return self._page(rows, None)
         number, *lowest = (int(part) for part in cursor.split(":"))
         rows, _ = await self._listed(number)
-        if lowest and any(row.series != lowest[0] for row in rows):  # another one was activated meanwhile
+        if lowest and any(row.series != lowest[0] for row in rows):  # another series was activated meanwhile
             raise UnclearError(self.name, FailureCode.SEVERAL_ACTIVE)
         unseen = [row for row in rows if not lowest or row.place < tuple(lowest)]
         if unseen:
@@ -108,13 +108,13 @@ class CityHub:
         await self._client.aclose()
 
     async def _remove(self, reference: UUID) -> None:
-        """Delete a permit from all series: one that is not active may be activated again, with all that it holds."""
+        """Delete a permit from all series: an inactive one may be activated again, with all its permits."""
         answer = await self._client.exchange("GET", wire.permits_under(reference), accept={404})
         listed = wire.listed(answer.data)
         rows = [wire.row(item) for item in listed.items] if listed else []
         found = [row.number for row in rows if row is not None and row.reference == reference]
         if listed is None or listed.more or len(found) < len(rows):
-            raise self._client.unreadable(answer)  # a list of other permits, too: those must not be deleted
+            raise self._client.unreadable(answer)  # also for a list with other permits: those must not be deleted
         for number in found:
             answer = await self._client.exchange("DELETE", wire.permit(number), accept={404})
             if answer.status != 204 and not wire.absent(answer.data):
@@ -135,7 +135,7 @@ class CityHub:
         self._series.note(row.series)
 
     async def _create(self, answer: Response, document: wire.Document) -> Response:
-        """Create what a PUT did not find; where that is not found either, no series is active: find one, repeat."""
+        """Create a permit after a PUT answered 404; after another 404 no series is active: find one and repeat."""
         for find_series in (False, True):
             if not wire.absent(answer.data):
                 raise self._client.unreadable(answer)
@@ -148,7 +148,7 @@ class CityHub:
         raise NotSentError(self.name, FailureCode.UNAVAILABLE, status=answer.status)
 
     async def _send_each(self, changes: Iterable[Change], ended: Outcomes, last_start: float) -> None:
-        """Send changes in their order, a few at a time, until one fails for a reason that concerns them all."""
+        """Send changes in order, a few at a time, until one fails for a reason that concerns all."""
         clock, waiting = asyncio.get_running_loop().time, iter(changes)
         stop: ProviderError | None = None
 
@@ -175,10 +175,10 @@ class CityHub:
                 few.create_task(send_some())
 
     async def _listed(self, number: int) -> tuple[list[wire.Row], wire.Listed]:
-        """Return the permits on a page, and what is said of all pages."""
+        """Return the permits on a page, and the page's totals."""
         path = wire.page_of(wire.ACTIVE_PERMITS, number)
         answer = await self._client.exchange("GET", path, accept={404})
-        if number > 1 and answer.status == 404 and wire.absent(answer.data):  # so many were deleted meanwhile
+        if number > 1 and answer.status == 404 and wire.absent(answer.data):  # permits were deleted meanwhile
             return [], wire.Listed((), 0, more=False)
         listed = wire.listed(answer.data)
         rows = [row for row in map(wire.row, listed.items) if row is not None] if listed else []

@@ -1,4 +1,4 @@
-"""Many new permits in one request, which stores all of them or none."""
+"""Create many permits in one request, which stores all of them or none."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -11,21 +11,21 @@ from integrations.http import ProviderClient, Response
 from schemas.shared import SharedPermit
 
 Outcomes = dict[UUID, ProviderError | None]
-"""How each change ended, by its reference; None: it is done."""
+"""The outcome of each change, by its reference; None: it is done."""
 
 
 class Bulk:
-    """Creation of permits that the provider was never sent."""
+    """Creates permits that were never sent before."""
 
     def __init__(self, provider: str, client: ProviderClient, series: ActiveSeries, words: Words) -> None:
-        """Take what the adapter has."""
+        """Use the adapter's client, series and words."""
         self._provider = provider
         self._client = client
         self._series = series
         self._words = words
 
     async def create(self, permits: Sequence[SharedPermit], ended: Outcomes) -> Collection[UUID]:
-        """Create permits, those at fault left out, and note how each ended; return which they have already."""
+        """Create permits without the faulty ones, and note each outcome; return those that exist already."""
         documents: dict[UUID, Document] = {}
         for permit in permits:
             try:
@@ -43,13 +43,13 @@ class Bulk:
                         await self._read(answer, series, [one for one in permits if one.reference in documents])
                     )
                     break
-                there |= self._leave_out(answer, documents, ended)
+                there |= self._drop_faulty(answer, documents, ended)
         except ProviderError as error:
             ended.update(dict.fromkeys(documents, error))
         return there
 
-    def _leave_out(self, answer: Response, documents: dict[UUID, Document], ended: Outcomes) -> set[UUID]:
-        """Drop the rows at fault; return those that are there already."""
+    def _drop_faulty(self, answer: Response, documents: dict[UUID, Document], ended: Outcomes) -> set[UUID]:
+        """Drop the faulty rows; return those that exist already."""
         references, there = list(documents), set()
         faults = wire.faulty_rows(answer.data, len(references))
         codes = {number: wire.failure(fault) for number, fault in faults.items()}
@@ -68,25 +68,29 @@ class Bulk:
         return there
 
     async def _read(self, answer: Response, series: int, permits: Sequence[SharedPermit]) -> Outcomes:
-        """Return what the answer says of each permit."""
+        """Return the outcome of each permit."""
         if not isinstance(answer.data, list):
             raise self._client.unreadable(answer)
         await self._check(series)
         self._series.note(series)
         rows = {row.reference: row for row in map(wire.row, answer.data) if row is not None}
-        return {permit.reference: self._said_of(rows.get(permit.reference), permit, answer) for permit in permits}
+        return {permit.reference: self._outcome(rows.get(permit.reference), permit, answer) for permit in permits}
 
     async def _check(self, series: int) -> None:
-        """Make sure that what was stored counts: in a series that was replaced meanwhile it does not."""
+        """Check that the series is still active: permits in a replaced series do not count.
+
+        Raises:
+            UnclearError: it is not, or cannot be checked.
+        """
         try:
             active = await self._series.is_active(series)
-        except ProviderError as error:  # whatever it is, they may be stored
+        except ProviderError as error:  # any error: the permits may be stored
             raise UnclearError(self._provider, error.code, status=error.status, retry_after=error.retry_after) from None
         if not active:
             self._series.forget()
             raise UnclearError(self._provider, FailureCode.UNAVAILABLE)
 
-    def _said_of(self, row: wire.Row | None, permit: SharedPermit, answer: Response) -> ProviderError | None:
+    def _outcome(self, row: wire.Row | None, permit: SharedPermit, answer: Response) -> ProviderError | None:
         if row is None:
             return UnclearError(self._provider, FailureCode.ROW_MISSING, status=answer.status)
         return None if self._words.stored(row, permit) else self._client.unreadable(answer)

@@ -1,4 +1,4 @@
-"""The one active series, which holds all that counts on the street: found, or made when there is none."""
+"""The one active series, whose permits count on the street: find it, or make it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,16 +9,16 @@ from integrations.city_hub.wire import Series
 from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
 from integrations.http import ProviderClient
 
-ROUNDS = 5  # each ends it, unless another process does the same at the same time
-MOST_PAGES = 50  # of series: inactive ones are pruned after days, so there are a few
+ROUNDS = 5  # one is enough, unless another process does the same at the same time
+MOST_PAGES = 50  # of series; inactive ones are pruned after days, so there are few
 
 
 class ActiveSeries:
-    """Which series is the active one, as far as this process knows.
+    """The active series, as far as this process knows.
 
-    Workers that find none at the same time must end up with one: each makes a series, looks again, and activates the
-    oldest that holds nothing, whosever it is. None is activated that holds something, since that would bring back what
-    was removed. Deleting cannot lose anything: they refuse it while a series holds a permit.
+    Workers that find none at the same time must agree on one: each makes a series, looks again, and activates the
+    oldest empty one, also another worker's. A series with permits is never activated: that would restore removed
+    permits. Deleting a series loses nothing: they refuse it while it has a permit.
     """
 
     def __init__(self, provider: str, client: ProviderClient) -> None:
@@ -30,18 +30,18 @@ class ActiveSeries:
         self.store: str | None = None
 
     def note(self, series: int) -> None:
-        """Note that a permit was stored in a series that counts."""
+        """Note that a permit was stored in this active series."""
         self.store = str(series)
 
     def forget(self) -> None:
-        """Find it again when it is next needed."""
+        """Forget the series; the next call of `find` looks for it."""
         self._known = None
 
     async def find(self) -> int:
-        """Return the active series, making one if need be.
+        """Return the active series; make one if there is none.
 
         Raises:
-            NotSentError: it cannot be told now; whatever happened, no permit was sent.
+            NotSentError: there is none, or it cannot be found now; no permit was sent.
         """
         async with self._lock:
             if self._known is None:
@@ -54,16 +54,16 @@ class ActiveSeries:
             return self._known
 
     async def check(self) -> None:
-        """Make sure that not several series count at once.
+        """Check that at most one series is active.
 
         Raises:
-            UnclearError: several do; somebody has to deactivate all but one.
+            UnclearError: several are; the city has to deactivate all but one.
         """
         if sum(series.active for series in await self._all()) > 1:
             raise UnclearError(self._provider, FailureCode.SEVERAL_ACTIVE)
 
     async def is_active(self, series: int) -> bool:
-        """Tell whether a series is active now."""
+        """Return whether a series is active now."""
         answer = await self._client.exchange("GET", wire.series_path(series), accept={404})
         if answer.status == 404 and wire.absent(answer.data):
             return False
@@ -84,7 +84,7 @@ class ActiveSeries:
             empty = await self._first_empty(sorted(series.id for series in found))
             if empty is None:
                 made = await self._make()
-            elif not any(series.active for series in await self._all()):  # or it was passed over as no longer empty
+            elif not any(series.active for series in await self._all()):  # else another was filled meanwhile
                 await self._activate(empty)
         raise NotSentError(self._provider, FailureCode.UNAVAILABLE)
 
@@ -92,7 +92,7 @@ class ActiveSeries:
         found: list[Series] = []
         for number in range(1, MOST_PAGES + 1):
             answer = await self._client.exchange("GET", wire.page_of(wire.ALL_SERIES, number), accept={404})
-            if answer.status == 404 and wire.absent(answer.data) and number > 1:  # fewer than a moment ago
+            if answer.status == 404 and wire.absent(answer.data) and number > 1:  # pages have vanished meanwhile
                 break
             listed = wire.listed(answer.data)
             page = [wire.series(row) for row in listed.items] if listed else [None]
@@ -128,5 +128,5 @@ class ActiveSeries:
             raise self._client.unreadable(answer)
 
     async def _discard(self, series: int) -> None:
-        with suppress(ProviderError):  # it holds nothing, so they prune it in the end
+        with suppress(ProviderError):  # it is empty, so they prune it later
             await self._client.exchange("DELETE", wire.series_path(series), accept={404})

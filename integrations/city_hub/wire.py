@@ -1,4 +1,4 @@
-"""Parkkihubi's JSON and words; contract.yaml says which are verified."""
+"""Parkkihubi's JSON format; contract.yaml says which parts are verified."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,23 +19,23 @@ ALL_SERIES = "/permitseries/"
 
 FAILURES: Mapping[str, FailureCode] = MappingProxyType(
     {
-        "domain": FailureCode.UNAUTHORISED,  # a setting of ours
-        "series": FailureCode.UNAVAILABLE,  # it went away meanwhile
+        "domain": FailureCode.UNAUTHORISED,  # our own setting
+        "series": FailureCode.UNAVAILABLE,  # it was deleted meanwhile
         "subjects": FailureCode.PLATE_REFUSED,
         "areas": FailureCode.ZONE_UNKNOWN,
     }
 )
-"""The member in which they find a fault, and our word; their texts are in the server's language."""
+"""The faulty key, and our code; their texts are in the server's language."""
 
 NOT_THE_PERMITS = frozenset({FailureCode.UNAUTHORISED, FailureCode.UNAVAILABLE})
-"""Faults that every permit would have: nothing was stored, and the same request may be accepted later."""
+"""Faults of all permits: nothing was stored, and the same request may be accepted later."""
 
 TAKEN = "non_field_errors"
-"""The member in which a row of a list is refused when the series has its external id already."""
+"""The key of a row's fault when its external id exists already in the series."""
 
 
 class Series(NamedTuple):
-    """A series of permits; the active one counts on the street."""
+    """A series of permits; only the active one counts on the street."""
 
     id: int
     active: bool
@@ -43,7 +43,7 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A permit as they list or return it; `place` is what lists are ordered by."""
+    """A permit as they list or return it; lists are ordered by `place`."""
 
     reference: UUID | None  # None: it cannot be one of ours
     place: tuple[int, int]
@@ -51,18 +51,18 @@ class Row:
 
     @property
     def series(self) -> int:
-        """Return the series that it lies in."""
+        """Return its series."""
         return self.place[0]
 
     @property
     def number(self) -> int:
-        """Return their own number of it, which no other permit has."""
+        """Return their id of the permit."""
         return self.place[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of whatever they list."""
+    """A page of a list."""
 
     items: Sequence[object] = field(repr=False)
     total: int  # on all pages
@@ -70,55 +70,55 @@ class Listed:
 
 
 def headers(key: str) -> dict[str, str]:
-    """Return what every request carries."""
+    """Return the headers of every request."""
     return {"Authorization": f"ApiKey {key}"}
 
 
 def active_permit(reference: UUID) -> str:
-    """Return where a permit of the active series lives; without the last slash they redirect."""
+    """Return the path of a permit of the active series; without the last slash they redirect."""
     return f"{ACTIVE_PERMITS}{reference}/"
 
 
 def series_path(series: int) -> str:
-    """Return where a series lives."""
+    """Return the path of a series."""
     return f"{ALL_SERIES}{series}/"
 
 
 def activation(series: int) -> str:
-    """Return where a series is activated."""
+    """Return the path that activates a series."""
     return f"{ALL_SERIES}{series}/activate/"
 
 
 def permits_of(series: int) -> str:
-    """Return where the permits of a series are listed."""
+    """Return the path of the list of a series' permits."""
     return f"{PERMITS}?series={series}"
 
 
 def permits_under(reference: UUID) -> str:
-    """Return where the permits of one external id are listed, those of inactive series too."""
+    """Return the path of the list of one external id's permits, also of inactive series."""
     return f"{PERMITS}?external_id={reference}"
 
 
 def permit(number: int) -> str:
-    """Return where a permit of any series lives."""
+    """Return the path of a permit of any series."""
     return f"{PERMITS}{number}/"
 
 
 def page_of(path: str, number: int) -> str:
-    """Return where a page of a list is; the first is number 1."""
+    """Return the path of a list's page; the first is number 1."""
     return f"{path}?page={number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a permit is put into their words and read from them."""
+    """Writes and reads permits in their format."""
 
     provider: str
     domain: str
     zone: ZoneInfo
 
     def document(self, permit: SharedPermit) -> Document:
-        """Return a permit for the active series, in force up to the first instant after its last day."""
+        """Return a permit for the active series, in force until the first instant after its last day."""
         start, end = instants(needed(self.provider, permit.validity), self.zone)
         span = {"start_time": written(start), "end_time": written(end)}
         return {
@@ -129,12 +129,12 @@ class Words:
         }
 
     def stored(self, found: Row | None, permit: SharedPermit) -> bool:
-        """Tell whether they say that they hold exactly this."""
+        """Return whether their answer has exactly this permit."""
         sent = Copy(permit.reference, plate=permit.plate, zones=permit.zones, validity=permit.validity)
         return found is not None and found.reference == sent.reference and self.copy(sent.reference, found) == sent
 
     def copy(self, reference: UUID, found: Row) -> Copy:
-        """Return what they hold; nothing but the reference when it is not of the form that we send."""
+        """Return their permit as a copy; only its reference if it is not in the form that we send."""
         bare, document = Copy(reference), found.document
         subjects, areas = _items(document.get("subjects")), _items(document.get("areas"))
         if len(subjects) != 1 or not areas or document.get("domain") != self.domain:
@@ -147,12 +147,12 @@ class Words:
 
 
 def in_series(permit: Document, series: int) -> Document:
-    """Return a permit for a series of our choice."""
+    """Return a permit for a given series."""
     return {"series": series, **permit}
 
 
 def row(data: object) -> Row | None:
-    """Read a permit; None when it is none."""
+    """Read a permit; None if it is malformed."""
     if not isinstance(data, dict):
         return None
     series, number = data.get("series"), data.get("id")
@@ -162,13 +162,13 @@ def row(data: object) -> Row | None:
 
 
 def series(data: object) -> Series | None:
-    """Read a series; None when it is none."""
+    """Read a series; None if it is malformed."""
     number, active = (data.get("id"), data.get("active")) if isinstance(data, dict) else (None, None)
     return Series(number, active) if isinstance(number, int) and isinstance(active, bool) else None
 
 
 def listed(data: object) -> Listed | None:
-    """Read a page; None when it is none."""
+    """Read a page; None if it is malformed."""
     if not isinstance(data, dict):
         return None
     items, total, more = data.get("results"), data.get("count"), data.get("next") is not None
@@ -178,26 +178,27 @@ def listed(data: object) -> Listed | None:
 
 
 def activated(data: object) -> bool:
-    """Tell whether they say that a series is active now."""
+    """Return whether their answer says that a series is active now."""
     return isinstance(data, dict) and data.get("status") in {"OK", "No change"}
 
 
 def absent(data: object) -> bool:
-    """Tell whether it is they who say that something is not there."""
+    """Return whether a 404 is Parkkihubi's own."""
     return isinstance(data, dict) and isinstance(data.get("detail"), str)
 
 
 def failure(data: object) -> FailureCode:
-    """Return our word for what they refuse."""
+    """Return our code for a refusal."""
     if not isinstance(data, dict):
         return FailureCode.REQUEST_REFUSED
     return next((code for member, code in FAILURES.items() if member in data), FailureCode.REQUEST_REFUSED)
 
 
 def faulty_rows(data: object, count: int) -> Mapping[int, Document]:
-    """Return the faults of a refused list of `count` rows, by the number of the row; none when it says nothing of rows.
+    """Return the faults of a refused list of `count` rows, by row number; none if the answer has no rows.
 
-    It is parallel to the list with Django REST framework 3.17, and has the faulty rows alone, by number, with 3.18.
+    With Django REST framework 3.17 the answer is a list parallel to the rows; with 3.18 it has only the faulty rows, by
+    number.
     """
     faults: Mapping[int, object] = {}
     if isinstance(data, list) and len(data) == count:
@@ -212,7 +213,7 @@ def _items(value: object) -> list[dict[str, object]]:
 
 
 def _validity(items: Sequence[Document], zone: ZoneInfo) -> Validity | None:
-    """Return the days on which all items are in force; None when they differ or are no whole days."""
+    """Return the days on which all items are in force; None if they differ or are not whole days."""
     spans = {(str(item.get("start_time")), str(item.get("end_time"))) for item in items}
     found = {days_of(start, end, zone) for start, end in spans}
     return found.pop() if len(found) == 1 else None

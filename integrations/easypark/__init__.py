@@ -1,1 +1,1 @@
-"""EasyPark: the adapter, and the provider's own words."""
+"""EasyPark: the adapter, and the provider's format."""

@@ -1,4 +1,4 @@
-"""What we ask EasyPark."""
+"""The adapter of EasyPark."""
 
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from schemas.shared import SharedField, SharedPermit
 
 
 class Access(ProviderSettings):
-    """The key that EasyPark has given us."""
+    """Our key at EasyPark."""
 
     key: Key
 
@@ -30,10 +30,10 @@ class EasyPark:
         self._zone = zone
 
     async def send(self, change: Change) -> None:
-        """Register the right or replace it, or cancel it: one that they do not have is success.
+        """Register the right or extend (replace) it; or cancel it, which succeeds if they have none.
 
-        The first request about a reference finds nothing there, any later one nearly always something. Each way falls
-        back on the other, once: where neither fits, somebody else is changing the right at the same time.
+        A first version is registered, a later one extends. Each falls back on the other, once: if both fail, another
+        request is changing the right at the same time.
         """
         permit = change.permit
         if permit is None:
@@ -61,17 +61,17 @@ class EasyPark:
         await self._client.aclose()
 
     async def _register(self, permit: SharedPermit, right: wire.Document) -> Response | None:
-        """Have the right made; return the answer that says that there is another under its reference."""
+        """Register the right; return the answer if they have another right under its reference."""
         answer = await self._client.exchange("POST", wire.REGISTER, right, accept={409})
         found = wire.copy(answer.data, self._zone)
-        if found is not None and wire.says(found, permit):
+        if found is not None and wire.agrees(found, permit):
             return None
         if answer.status == 409 and found is not None and found.reference == permit.reference:
             return answer
         raise self._client.unreadable(answer)
 
     async def _extend(self, permit: SharedPermit, right: wire.Document) -> Response | None:
-        """Have the right replaced; return the answer that says that there is none."""
+        """Replace the right; return the answer if they have none."""
         answer = await self._client.exchange("PUT", wire.extend(permit.reference), right, accept={404})
         if answer.status == 404 and wire.absent(answer.data):
             return answer

@@ -1,4 +1,4 @@
-"""EasyPark's JSON and words; contract.yaml says which are verified."""
+"""EasyPark's JSON format; contract.yaml says which parts are verified."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from schemas.shared import Copy, SharedPermit
 Document = Mapping[str, object]
 
 REGISTER = "/parking/register"
-PAGE = 1_000  # rights; as many as they list at once, and with the longest of words less than 700 kB
+PAGE = 1_000  # rights; their limit, and less than 700 kB with the longest values
 NO_PARKING_RIGHT = 1107
 
 FAILURES: Mapping[object, FailureCode] = MappingProxyType(
@@ -27,34 +27,34 @@ FAILURES: Mapping[object, FailureCode] = MappingProxyType(
         1104: FailureCode.VALIDITY_REFUSED,
     }
 )
-"""Their error numbers, and ours."""
+"""Their error numbers, and our codes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of their list; `after` leads on (None: that was the last)."""
+    """A page of their list; `after` is the next cursor (None: this is the last page)."""
 
     rights: Sequence[Document] = field(repr=False)
     after: str | None
 
 
 def headers(key: str) -> dict[str, str]:
-    """Return what every request carries."""
+    """Return the headers of every request."""
     return {"x-api-key": key}
 
 
 def extend(reference: UUID) -> str:
-    """Return where a right is replaced."""
+    """Return the path that replaces a right."""
     return f"/parking/extend/{reference}"
 
 
 def cancel(reference: UUID) -> str:
-    """Return where a right is cancelled."""
+    """Return the path that cancels a right."""
     return f"/parking/cancel/{reference}"
 
 
 def page(after: str | None) -> str:
-    """Return where the rights after a reference are listed."""
+    """Return the path of the list of rights after a reference."""
     return f"/parking?limit={PAGE}" + ("" if after is None else f"&after={quote(after, safe='')}")
 
 
@@ -62,7 +62,7 @@ def right(provider: str, permit: SharedPermit, zone: ZoneInfo) -> Document:
     """Return a permit as one right.
 
     Raises:
-        RejectedError: a field is not there.
+        RejectedError: a field is missing.
     """
     start, end = instants(needed(provider, permit.validity), zone)
     locations = needed(provider, permit.zones)
@@ -79,7 +79,7 @@ def right(provider: str, permit: SharedPermit, zone: ZoneInfo) -> Document:
 
 
 def copy(found: object, zone: ZoneInfo) -> Copy | None:
-    """Return what a right of theirs says, in our words; None when it cannot be one of ours."""
+    """Return a right as a copy; None if it cannot be one of ours."""
     reference = reference_of(found.get("externalReferenceId")) if isinstance(found, dict) else None
     if not isinstance(found, dict) or reference is None:
         return None
@@ -96,13 +96,13 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
     )
 
 
-def says(found: Copy, permit: SharedPermit) -> bool:
-    """Tell whether a right says just what a permit does."""
+def agrees(found: Copy, permit: SharedPermit) -> bool:
+    """Return whether a right agrees with a permit."""
     return found == Copy(permit.reference, permit.plate, permit.country, permit.zones, permit.profile, permit.validity)
 
 
 def listed(data: object) -> Listed | None:
-    """Read a page of their list; None when it is none."""
+    """Read a page of their list; None if it is malformed."""
     if not isinstance(data, dict) or "next" not in data:
         return None
     rights, after = data.get("parkingrights"), data["next"]
@@ -112,17 +112,17 @@ def listed(data: object) -> Listed | None:
 
 
 def absent(data: object) -> bool:
-    """Tell whether an answer says that they have no such right."""
+    """Return whether an answer says that they have no such right."""
     return NO_PARKING_RIGHT in _numbers(data)
 
 
 def failure(data: object) -> FailureCode:
-    """Return our word for their error document."""
+    """Return our code for their error document."""
     return next((FAILURES[number] for number in _numbers(data) if number in FAILURES), FailureCode.REQUEST_REFUSED)
 
 
 def _numbers(data: object) -> list[int]:
-    """Return the numbers of an error document; those of its entries first, which say more."""
+    """Return the numbers of an error document; those of its entries first, which are more exact."""
     if not isinstance(data, dict):
         return []
     entries = data.get("errors")
@@ -131,7 +131,7 @@ def _numbers(data: object) -> list[int]:
 
 
 def _locations(first: object, every: object) -> tuple[str, ...] | None:
-    """Return where a right holds; they give the list as text."""
+    """Return a right's zones; they return the list as text."""
     try:
         found = json.loads(every) if isinstance(every, str) else None
     except (ValueError, RecursionError):

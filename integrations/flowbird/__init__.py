@@ -1,1 +1,1 @@
-"""Flowbird: the adapter, and the provider's own words."""
+"""Flowbird: the adapter, and the provider's format."""

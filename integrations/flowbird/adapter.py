@@ -1,4 +1,4 @@
-"""What we ask Flowbird."""
+"""The adapter of Flowbird."""
 
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ UNCLEAR = frozenset({FailureCode.ROW_MISSING, FailureCode.ANSWER_UNREADABLE})
 
 
 class Access(ProviderSettings):
-    """What Flowbird has given us: a certificate to connect with, and who we are to the token endpoint."""
+    """Our access at Flowbird: a client certificate, and an id and a secret for tokens."""
 
     client_id: ClientId
     client_secret: Key
@@ -26,7 +26,7 @@ class Access(ProviderSettings):
 
 
 class Flowbird:
-    """Flowbird: mutual TLS and OAuth2, and all changes in batches with a result for each row."""
+    """Flowbird: mutual TLS and OAuth2; all changes go in batches with a result for each row."""
 
     name = "flowbird"
     settings = Access
@@ -59,7 +59,7 @@ class Flowbird:
             raise error
 
     async def send_all(self, changes: Sequence[Change]) -> Outcomes:
-        """Send changes in one request, and in several when it is refused; a removal of what is not there is done."""
+        """Send changes in one request, or in several if it is refused; a removal of nothing succeeds."""
         rows: list[wire.Document] = []
         incomplete: dict[int, ProviderError] = {}
         for place, change in enumerate(changes):
@@ -95,16 +95,16 @@ class Flowbird:
         """Send rows in one request.
 
         Raises:
-            RejectedError: they were refused together.
+            RejectedError: the batch was refused as a whole.
         """
         try:
             answer = await self._client.exchange("POST", wire.CHANGES, wire.batch(rows), accept=BATCH_REFUSED)
-        except RejectedError as error:  # 404, 415 and the like: our request is wrong, and no permit is at fault
+        except RejectedError as error:  # 404, 415 and the like: our request is wrong, not a permit
             raise NotSentError(self.name, error.code, status=error.status) from None
         except UnclearError as error:
             if error.status != TOO_LARGE or len(rows) == 1:
                 raise
-            # A gateway's own page says so, too: nothing has come through.
+            # Also from a gateway: the request was not passed on.
             raise RejectedError(self.name, FailureCode.REQUEST_REFUSED, status=TOO_LARGE) from None
         if answer.status in BATCH_REFUSED:
             if not wire.refuses(answer.data):

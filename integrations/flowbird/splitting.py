@@ -1,4 +1,4 @@
-"""What becomes of a batch that is refused as a whole: it is split, until only what is at fault is refused."""
+"""Split a batch that is refused as a whole, until only the faulty rows are refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,23 +8,23 @@ from integrations.errors import FailureCode, NotSentError, ProviderError, Reject
 
 Row = TypeVar("Row")
 Outcomes = Sequence[ProviderError | None]
-"""How each row ended, in their order; None: it is done."""
+"""The outcome of each row, in order; None: it is done."""
 
-SPLIT_SECONDS = 2.0  # from the whole batch on; what ended later could miss the deadline, and with it what is known
+SPLIT_SECONDS = 2.0  # from the first request on; a later part could miss the deadline, and lose known outcomes
 
 
 async def send_in_parts(
     provider: str, rows: Sequence[Row], send: Callable[[Sequence[Row]], Awaitable[Outcomes]]
 ) -> Outcomes:
-    """Send rows together, and in ever smaller parts where they are refused together.
+    """Send rows together, and in smaller and smaller parts if they are refused together.
 
-    Parts go out one after the other, in the order of the rows. When one fails in another way, those after it are not
-    sent: the provider has troubles of its own.
+    Parts are sent one after another, in the order of the rows. If one fails in another way, later parts are not sent:
+    the provider has a problem of its own.
 
     Args:
         provider: its name, for errors.
         rows: at least one.
-        send: sends rows in one request; by a RejectedError it says that they were refused together.
+        send: sends rows in one request, and raises RejectedError if they are refused together.
 
     Raises:
         ProviderError: all of them failed in the same way.
@@ -32,7 +32,7 @@ async def send_in_parts(
     clock = asyncio.get_running_loop().time
     until = clock() + SPLIT_SECONDS
     ended: list[ProviderError | None] = []
-    parts = [rows]  # what is left, the first part last
+    parts = [rows]  # still to send; the next part is last
     while parts:
         part = parts.pop()
         whole = len(part) == len(rows)

@@ -1,4 +1,4 @@
-"""Flowbird's JSON and words; contract.yaml says which are verified."""
+"""Flowbird's JSON format; contract.yaml says which parts are verified."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -16,8 +16,8 @@ Document = Mapping[str, object]
 TOKEN = "/oauth2/token"  # noqa: S105 - no password
 CHANGES = "/hub/v1/rights/batch"
 BATCH = 500  # rows
-PAGE = 1_000  # rights; as many as they list at once, and with the longest of words less than 700 kB
-PERIODS = 4_096  # kept as they are written: most permits begin and end on the same few days
+PAGE = 1_000  # rights; their limit, and less than 700 kB with the longest values
+PERIODS = 4_096  # cached: most permits share their days with others
 
 FAILURES: Mapping[object, FailureCode] = MappingProxyType(
     {
@@ -27,11 +27,11 @@ FAILURES: Mapping[object, FailureCode] = MappingProxyType(
         "PERIOD_INVALID": FailureCode.VALIDITY_REFUSED,
     }
 )
-"""Their reasons, and ours."""
+"""Their reasons, and our codes."""
 
 
 class Listed(NamedTuple):
-    """A page of their list; `cursor` leads on (None: that was the last)."""
+    """A page of their list; `cursor` is the next one (None: this is the last page)."""
 
     rights: Sequence[Document]
     cursor: str | None
@@ -41,7 +41,7 @@ class Listed(NamedTuple):
 
 
 def page(cursor: str | None) -> str:
-    """Return where a page of the rights is listed."""
+    """Return the path of a page of the rights."""
     return f"/hub/v1/rights?limit={PAGE}" + ("" if cursor is None else f"&cursor={quote(cursor, safe='')}")
 
 
@@ -49,7 +49,7 @@ def row(provider: str, change: Change, zone: ZoneInfo) -> Document:
     """Return a change as a row of a batch.
 
     Raises:
-        RejectedError: a field is not there.
+        RejectedError: a field is missing.
     """
     permit = change.permit
     if permit is None:
@@ -71,7 +71,7 @@ def batch(rows: Sequence[Document]) -> Document:
 
 
 def outcomes(data: object, rows: Sequence[Document]) -> list[FailureCode | None] | None:
-    """Return what an answer says of each row (None: it is done); None when it is no answer to a batch."""
+    """Return the outcome of each row (None: it is done); None if the answer is malformed."""
     results = data.get("results") if isinstance(data, dict) else None
     if not isinstance(results, list):
         return None
@@ -85,18 +85,18 @@ def outcomes(data: object, rows: Sequence[Document]) -> list[FailureCode | None]
 
 
 def refuses(data: object) -> bool:
-    """Tell whether an error document is theirs, and not that of somebody in between."""
+    """Return whether an error document is Flowbird's, and not a gateway's."""
     return isinstance(data, dict) and data.get("result") == "KO" and isinstance(data.get("reason"), str)
 
 
 def failure(data: object) -> FailureCode:
-    """Return our word for what they call `KO`."""
+    """Return our code for a `KO`."""
     reason = data.get("reason") if isinstance(data, dict) else None
     return FAILURES.get(reason, FailureCode.REQUEST_REFUSED) if isinstance(reason, str) else FailureCode.REQUEST_REFUSED
 
 
 def listed(data: object) -> Listed | None:
-    """Read a page of their list; None when it is none."""
+    """Read a page of their list; None if it is malformed."""
     if not isinstance(data, dict) or "next" not in data:
         return None
     rights, cursor = data.get("rights"), data["next"]
@@ -106,7 +106,7 @@ def listed(data: object) -> Listed | None:
 
 
 def copy(found: Document, zone: ZoneInfo) -> Copy | None:
-    """Return what a right of theirs says, in our words; None when its reference cannot be ours."""
+    """Return a right as a copy; None if its reference cannot be ours."""
     reference = reference_of(found.get("reference"))
     if reference is None:
         return None

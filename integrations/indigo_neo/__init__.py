@@ -1,1 +1,1 @@
-"""Indigo Neo: the adapter, and the provider's own words."""
+"""Indigo Neo: the adapter, and the provider's format."""

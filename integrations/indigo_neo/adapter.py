@@ -1,4 +1,4 @@
-"""What we ask Indigo Neo."""
+"""The adapter of Indigo Neo."""
 
 from zoneinfo import ZoneInfo
 
@@ -11,13 +11,13 @@ from schemas.shared import Copy, SharedField
 
 
 class Access(ProviderSettings):
-    """The access token that Indigo Neo has given us."""
+    """Our access token at Indigo Neo."""
 
     key: Key
 
 
 class IndigoNeo:
-    """Indigo Neo: an access token, and one assigned right for each permit, whose version we count."""
+    """Indigo Neo: an access token, and one assigned right for each permit, with a version that we count."""
 
     name = "indigo_neo"
     settings = Access
@@ -30,22 +30,22 @@ class IndigoNeo:
         self._zone = zone
 
     async def send(self, change: Change) -> None:
-        """Assign a right of this version, update it to this version, or delete it by this version.
+        """Create a right with this version, update it to this version, or delete it with this version.
 
         Raises:
-            StaleError: they have another version; in nearly all cases a later one.
+            StaleError: they have another version, nearly always a later one.
         """
         if change.permit is None:
             await self._delete(change)
             return
         right = wire.assigned_right(self.name, change.permit, change.version, self._zone)
-        # The first request about a reference finds nothing there; any later one nearly always something.
+        # A first version has nothing to update; a later one nearly always has.
         if change.version > 1 and await self._update(change, right):
             return
         await self._create(change, right)
 
     async def page(self, cursor: str | None) -> Page:
-        """List the rights that there were when the first page was asked for, as they are now."""
+        """List the rights that existed at the first page's request, with their current content."""
         place = _place(cursor)
         answer = await self._client.exchange("GET", wire.page(place))
         listed = wire.listed(answer.data)
@@ -54,7 +54,7 @@ class IndigoNeo:
         read = [wire.copy(right, self._zone) for right in listed.rights]
         copies = [found for found in read if found is not None]
         if place is not None:
-            copies = await self._as_they_are_now(copies, place)
+            copies = await self._updated(copies, place)
         return Page(copies, _cursor(listed.following), foreign=read.count(None))
 
     async def aclose(self) -> None:
@@ -64,17 +64,17 @@ class IndigoNeo:
     async def _create(self, change: Change, right: wire.Document) -> None:
         answer = await self._client.exchange("POST", wire.RIGHTS, right, accept={409})
         if answer.status == 409:
-            await self._conflict(change, answer)
+            await self._resolve_conflict(change, answer)
         elif not wire.done(answer.data):
             raise self._client.unreadable(answer)
 
     async def _update(self, change: Change, right: wire.Document) -> bool:
-        """Return whether there is a right to update."""
+        """Update a right; return False if they have none."""
         answer = await self._client.exchange("PUT", wire.right(change.reference), right, accept={404, 409})
         if answer.status == 404 and wire.absent(answer.data):
             return False
         if answer.status == 409:
-            await self._conflict(change, answer)
+            await self._resolve_conflict(change, answer)
         elif not wire.done(answer.data):
             raise self._client.unreadable(answer)
         return True
@@ -83,14 +83,17 @@ class IndigoNeo:
         path = wire.deletion(change.reference, change.version)
         answer = await self._client.exchange("DELETE", path, accept={404, 409})
         if answer.status == 409:
-            await self._conflict(change, answer)
+            await self._resolve_conflict(change, answer)
         elif not (wire.absent(answer.data) if answer.status == 404 else wire.done(answer.data)):
             raise self._client.unreadable(answer)
 
-    async def _conflict(self, change: Change, answer: Response) -> None:
-        """Find out what a refused version met; return if they hold just what the change says.
+    async def _resolve_conflict(self, change: Change, answer: Response) -> None:
+        """Read the right after a refused version; return normally if the change is already done.
 
-        That is so when it is the change itself, whose answer was lost, or when what is to be removed is deleted.
+        It is if they have just this version of it (its answer was lost), or if a right to be removed is deleted.
+
+        Raises:
+            StaleError: they have another version.
         """
         if not wire.refused(answer.data):
             raise self._client.unreadable(answer)
@@ -100,19 +103,19 @@ class IndigoNeo:
                 raise self._client.unreadable(answer)
             if change.permit is None:
                 return
-            # Deleted by a later version, and nothing tells which: counting on by one gets past it in the end.
+            # Deleted by a later version, which they do not tell: counting on by one passes it in the end.
             raise StaleError(self.name, change.version, status=409)
         theirs = wire.version(answer.data, change.reference)
         if theirs is None:
             raise self._client.unreadable(answer)
-        same = change.permit is not None and wire.says(wire.copy(answer.data, self._zone), change.permit)
+        same = change.permit is not None and wire.agrees(wire.copy(answer.data, self._zone), change.permit)
         if not (same and theirs == change.version):
             raise StaleError(self.name, theirs, status=409)
 
-    async def _as_they_are_now(self, copies: list[Copy], listed: wire.Place) -> list[Copy]:
-        """Bring copies from the instant of their listing to now; a copy of then would pass for a difference.
+    async def _updated(self, copies: list[Copy], listed: wire.Place) -> list[Copy]:
+        """Update copies to their current content: an outdated copy would count as a difference.
 
-        Only the first page of the changes is looked at. Beyond it a copy may stay old; the hub then sends once in vain.
+        Only the first page of changes is read. Beyond it a copy may be outdated; the hub then sends once in vain.
         """
         answer = await self._client.exchange("GET", wire.changes(listed.instant))
         changed = wire.listed(answer.data)

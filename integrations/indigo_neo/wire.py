@@ -1,4 +1,4 @@
-"""Indigo Neo's JSON and words, those of APDS 4; contract.yaml says which are verified."""
+"""Indigo Neo's JSON format, APDS 4; contract.yaml says which parts are verified."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ Document = Mapping[str, object]
 RIGHTS = "/rights/assigned"
 EXPANDED = "expand=plannedUses"  # left out unless asked for
 CLASS = "NumberPlate"  # after the country's two letters
-CLASS_OF_GB = f"UK{CLASS}"  # as their document has it; ISO's code would be GB
-ISSUER = ({"language": "en", "string": "Vehicle Registry"},)  # required, and the same for all: we do not know it
-SPECIFICATION_VERSION = 1  # a specification is not changed
+CLASS_OF_GB = f"UK{CLASS}"  # by their document; ISO's code would be GB
+ISSUER = ({"language": "en", "string": "Vehicle Registry"},)  # required; the same for all, as we do not know it
+SPECIFICATION_VERSION = 1  # specifications never change
 NAME = re.compile(r"[^.]+([.][^.]+)+")  # of a specification: the profile, then the zones
-LATEST_VERSION = 2_000_000_000  # an integer of the database, with some to spare
+LATEST_VERSION = 2_000_000_000  # below the largest database integer, with some to spare
 NOT_FOUND = 404
 
 FAILURES: Mapping[object, FailureCode] = MappingProxyType(
@@ -33,18 +33,18 @@ FAILURES: Mapping[object, FailureCode] = MappingProxyType(
         "Invalid planned use": FailureCode.VALIDITY_REFUSED,
     }
 )
-"""Their messages, and ours."""
+"""Their messages, and our codes."""
 
 
 class Place(NamedTuple):
-    """Where a page of a listing begins, and the instant whose rights are listed."""
+    """The offset of a page in a listing, and the instant of the listing."""
 
     offset: int
     instant: int  # seconds since 1970
 
 
 class Listed(NamedTuple):
-    """A page of their list: its rights, references that were deleted, where it begins, and where the next one does."""
+    """A page of their list: its rights, deleted references, its place, and the next page's."""
 
     rights: Sequence[Document]
     deleted: Sequence[str]
@@ -53,43 +53,43 @@ class Listed(NamedTuple):
 
 
 def headers(key: str) -> dict[str, str]:
-    """Return what every request carries."""
+    """Return the headers of every request."""
     return {"X-MCC-Access-Token": key}
 
 
 def right(reference: UUID) -> str:
-    """Return where an assigned right is updated."""
+    """Return the path that updates an assigned right."""
     return f"{RIGHTS}/{reference}"
 
 
 def right_in_full(reference: UUID) -> str:
-    """Return where an assigned right is read."""
+    """Return the path of an assigned right with its planned uses."""
     return f"{RIGHTS}/{reference}?{EXPANDED}"
 
 
 def deletion(reference: UUID, version: int) -> str:
-    """Return where an assigned right is deleted."""
+    """Return the path that deletes an assigned right."""
     return f"{RIGHTS}/{reference}?version={version}"
 
 
 def page(place: Place | None) -> str:
-    """Return where a page of all rights is listed."""
+    """Return the path of a page of all rights."""
     rest = "" if place is None else f"&offset={place.offset}&reference_instant={place.instant}"
     return f"{RIGHTS}?{EXPANDED}{rest}"
 
 
 def changes(since: int) -> str:
-    """Return where the first rights that changed in or after a second are listed."""
-    return f"{RIGHTS}?{EXPANDED}&modified_since={max(since - 1, 0)}"  # theirs is: after a second
+    """Return the path of the first page of rights changed in or after a second."""
+    return f"{RIGHTS}?{EXPANDED}&modified_since={max(since - 1, 0)}"  # their parameter means: after a second
 
 
 def assigned_right(provider: str, permit: SharedPermit, version: int, zone: ZoneInfo) -> Document:
-    """Return a permit as an assigned right of a version.
+    """Return a permit as an assigned right with a version.
 
     Raises:
-        RejectedError: a field is not there.
+        RejectedError: a field is missing.
     """
-    start, end = (_written(instant) for instant in instants(needed(provider, permit.validity), zone))
+    start, end = (_rfc3339(instant) for instant in instants(needed(provider, permit.validity), zone))
     profile, zones = needed(provider, permit.profile), needed(provider, permit.zones)
     country, plate = needed(provider, permit.country), needed(provider, permit.plate)
     return {
@@ -111,9 +111,9 @@ def assigned_right(provider: str, permit: SharedPermit, version: int, zone: Zone
 
 
 def copy(found: object, zone: ZoneInfo) -> Copy | None:
-    """Return what a right of theirs says, in our words; None when it cannot be one of ours.
+    """Return a right as a copy; None if it cannot be one of ours.
 
-    It has only its reference where it says something that none of ours would.
+    The copy has only the reference if the right is not in the form that we send.
     """
     reference = reference_of(found.get("id")) if isinstance(found, dict) else None
     if reference is None:
@@ -139,13 +139,13 @@ def copy(found: object, zone: ZoneInfo) -> Copy | None:
     return Copy(reference)
 
 
-def says(found: Copy | None, permit: SharedPermit) -> bool:
-    """Tell whether a right says just what a permit does."""
+def agrees(found: Copy | None, permit: SharedPermit) -> bool:
+    """Return whether a right agrees with a permit."""
     return found == Copy(permit.reference, permit.plate, permit.country, permit.zones, permit.profile, permit.validity)
 
 
 def version(data: object, reference: UUID) -> int | None:
-    """Return the version of a right; None when it is none of this reference, or leaves us none to count on to."""
+    """Return a right's version; None if it has another reference, or a version that we cannot count on from."""
     match data:
         case {"id": str(found), "version": int(number)} if found == str(reference) and 0 < number < LATEST_VERSION:
             return number
@@ -153,7 +153,7 @@ def version(data: object, reference: UUID) -> int | None:
 
 
 def listed(data: object) -> Listed | None:
-    """Read a page of their list; None when it is none."""
+    """Read a page of their list; None if it is malformed."""
     match data:
         case {
             "meta": {
@@ -174,22 +174,22 @@ def listed(data: object) -> Listed | None:
 
 
 def done(data: object) -> bool:
-    """Tell whether an answer says that they have done what was asked for."""
+    """Return whether an answer says that the request is done."""
     return isinstance(data, dict) and data.get("status") == "ok"
 
 
 def absent(data: object) -> bool:
-    """Tell whether an answer says that they have no such right."""
+    """Return whether an answer says that they have no such right."""
     return isinstance(data, dict) and data.get("status") == "error" and data.get("code") == NOT_FOUND
 
 
 def refused(data: object) -> bool:
-    """Tell whether an answer is one of theirs that refuses."""
+    """Return whether an answer is a refusal in their format."""
     return isinstance(data, dict) and data.get("status") == "error"
 
 
 def failure(data: object) -> FailureCode:
-    """Return our word for their error document."""
+    """Return our code for their error document."""
     message = data.get("message") if isinstance(data, dict) else None
     if not isinstance(message, str):
         return FailureCode.REQUEST_REFUSED
@@ -201,12 +201,12 @@ def _class(country: str) -> str:
 
 
 def _country(found: str) -> str | None:
-    """Return the country of a class; None for one that is not ours."""
+    """Return the country of a class; None if we never write this class."""
     country = "GB" if found == CLASS_OF_GB else found.removesuffix(CLASS)
     return country if country and _class(country) == found else None
 
 
-def _written(instant: datetime) -> str:
+def _rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

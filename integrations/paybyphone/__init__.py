@@ -1,1 +1,1 @@
-"""PayByPhone: the adapter, and the provider's own words."""
+"""PayByPhone: the adapter, and the provider's format."""

@@ -1,4 +1,4 @@
-"""What we ask PayByPhone."""
+"""The adapter of PayByPhone."""
 
 from zoneinfo import ZoneInfo
 
@@ -14,21 +14,21 @@ REFUSED_QUESTION = range(400, 500)
 
 
 class Access(ProviderSettings):
-    """The client that PayByPhone has made for us."""
+    """Our client id and secret at PayByPhone."""
 
     client_id: ClientId
     client_secret: Key
 
 
 class PayByPhone:
-    """PayByPhone: a token, and one eligibility for each permit, which a workflow of theirs puts or deletes later."""
+    """PayByPhone: a token, and one eligibility for each permit; a workflow of theirs puts or deletes it later."""
 
     name = "paybyphone"
     settings = Access
     capabilities = Capabilities(fields=frozenset(SharedField), legal_basis=LegalBasis.CONSENT, acknowledges_later=True)
 
     def __init__(self, access: Access, *, zone: ZoneInfo, connections: int) -> None:
-        """Prepare without connecting; validities travel as civil days, so the zone is not needed."""
+        """Prepare without connecting; validities are sent as civil days, so the zone is not used."""
         self._client = ProviderClient(
             self.name,
             access,
@@ -39,16 +39,16 @@ class PayByPhone:
         )
 
     async def send(self, change: Change) -> Operation | None:
-        """Put the eligibility, or delete it: one that they do not have is success.
+        """Put the eligibility; or delete it, which succeeds if they have none.
 
-        Returns the workflow to ask about.
+        Returns the workflow to ask about; None if there was nothing to delete.
         """
         path = wire.eligibility_path(change.reference)
         if change.permit is None:
             answer = await self._client.exchange("DELETE", path, accept={404})
             if answer.status == 404 and wire.no_eligibility(answer.data):
                 return None
-        else:  # a 404 is no refusal: a put creates, so the address must be wrong
+        else:  # a put creates, so a 404 means a wrong URL and is no refusal
             answer = await self._client.exchange("PUT", path, wire.eligibility(self.name, change.permit), accept={404})
         workflow = wire.workflow(answer.location)
         if answer.status != 202 or workflow is None:
@@ -56,14 +56,14 @@ class PayByPhone:
         return Operation(workflow)
 
     async def ask(self, operation: Operation) -> bool:
-        """Tell whether a workflow has been carried out.
+        """Return whether a workflow has been carried out.
 
         Raises:
-            RejectedError: it has failed, and would again.
-            LostError: they do not know it, or have failed themselves.
-            ProviderError: it cannot be told now.
+            RejectedError: the workflow has failed, and would fail again.
+            LostError: they do not know the workflow, or it failed by their fault.
+            ProviderError: the question failed.
         """
-        # A question that is refused says nothing of the workflow, which may be carried out all the same.
+        # A refused question says nothing about the workflow, which may still be carried out.
         answer = await self._client.exchange("GET", wire.workflow_path(operation), accept=REFUSED_QUESTION)
         if answer.status == 404 and wire.no_workflow(answer.data):
             raise LostError(self.name, status=answer.status)
@@ -73,7 +73,7 @@ class PayByPhone:
             case wire.Status.COMPLETED:
                 return True
             case wire.Status.FAILED if wire.failed_by_themselves(answer.data):
-                raise LostError(self.name, status=answer.status)  # it is over, and is to be sent again
+                raise LostError(self.name, status=answer.status)  # it has ended; the change is sent again
             case wire.Status.FAILED:
                 raise RejectedError(self.name, wire.failure(answer.data), status=answer.status)
             case _:

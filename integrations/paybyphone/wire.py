@@ -1,4 +1,4 @@
-"""PayByPhone's JSON and words; contract.yaml says which are verified."""
+"""PayByPhone's JSON format; contract.yaml says which parts are verified."""
 
 import re
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ FAILURES: Mapping[object, FailureCode] = MappingProxyType(
         "PeriodInvalid": FailureCode.VALIDITY_REFUSED,
     }
 )
-"""Their error types, at once or in the end, and ours."""
+"""Their error types, in an answer or in a workflow, and our codes."""
 
-# The last part of the address alone: a token must not go to whichever host the address names.
+# Only the last part of the location: a token must not be sent to the host that the location names.
 WORKFLOW = re.compile(r"/workflows/([A-Za-z0-9_-]{1,64})\Z")
 
 
 class Status(StrEnum):
-    """How a workflow stands."""
+    """The status of a workflow."""
 
     PENDING = "Pending"
     COMPLETED = "Completed"
@@ -37,12 +37,12 @@ class Status(StrEnum):
 
 
 def eligibility_path(reference: UUID) -> str:
-    """Return where an eligibility lives."""
+    """Return the path of an eligibility."""
     return f"/eligibilities/{reference}"
 
 
 def workflow_path(workflow: str) -> str:
-    """Return where a workflow is asked."""
+    """Return the path of a workflow."""
     return f"/workflows/{workflow}"
 
 
@@ -50,7 +50,7 @@ def eligibility(provider: str, permit: SharedPermit) -> dict[str, object]:
     """Return an eligibility; both its days are included.
 
     Raises:
-        RejectedError: a field is not there.
+        RejectedError: a field is missing.
     """
     validity = needed(provider, permit.validity)
     return {
@@ -66,35 +66,35 @@ def eligibility(provider: str, permit: SharedPermit) -> dict[str, object]:
 
 
 def workflow(location: str | None) -> str | None:
-    """Return the workflow that an address leads to; None when it is none."""
+    """Return the workflow of a Location header; None if it has none."""
     found = WORKFLOW.search(location or "")
     return found[1] if found else None
 
 
 def status(data: object) -> Status | None:
-    """Return how a workflow stands; None when the document does not say, or not why it failed."""
+    """Return a workflow's status; None if it is missing, or failed without an error type."""
     said = data.get("status") if isinstance(data, dict) else None
     found = next((status for status in Status if status == said), None)
     return None if found is Status.FAILED and _error_type(data) is None else found
 
 
 def failed_by_themselves(data: object) -> bool:
-    """Tell whether a failure is no word on what was asked for."""
+    """Return whether a workflow failed by their fault."""
     return _error_type(data) == "InternalServerError"
 
 
 def no_eligibility(data: object) -> bool:
-    """Tell whether an answer says that they have no such eligibility."""
+    """Return whether an answer says that they have no such eligibility."""
     return _error_type(data) == "EligibilityNotFound"
 
 
 def no_workflow(data: object) -> bool:
-    """Tell whether an answer says that they know no such workflow."""
+    """Return whether an answer says that they know no such workflow."""
     return _error_type(data) == "WorkflowNotFound"
 
 
 def failure(data: object) -> FailureCode:
-    """Return our word for their error document, or for what a failed workflow says."""
+    """Return our code for their error document, or for a failed workflow."""
     return FAILURES.get(_error_type(data), FailureCode.REQUEST_REFUSED)
 
 

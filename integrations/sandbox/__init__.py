@@ -1,5 +1,5 @@
-"""A server for each provider's contract, to run, test and measure against.
+"""A server for each provider's contract, for demos, tests and measurements.
 
-It is written from the contracts (each provider's contract.yaml) and imports no adapter and no wire, so that an adapter
-that misreads its contract is found out here.
+It is written from the contracts (each provider's contract.yaml) and imports no adapter and no wire. So it finds an
+adapter that misreads its contract.
 """

@@ -13,7 +13,7 @@ WRONG_SETTING = 2
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; the first two lines on standard output are the addresses, HTTP's and HTTPS's."""
+    """Serve until SIGTERM or SIGINT; the first two lines of standard output are the HTTP and the HTTPS address."""
     arguments = argparse.ArgumentParser(prog="integrations.sandbox", description="Serve every provider's contract.")
     arguments.add_argument("--folder", type=Path, required=True, help="where secrets and certificates are kept")
     arguments.add_argument("--port", type=int, required=True, help="0 takes a free one")

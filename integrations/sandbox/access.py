@@ -21,7 +21,7 @@ FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The way into the sandboxes of some providers."""
+    """The secrets and certificates for some providers' sandboxes."""
 
     folder: Path
     servers: Mapping[str, type[Provider]]
@@ -29,7 +29,7 @@ class Access:
 
     @property
     def authority(self) -> Path:
-        """Return the certificate of the authority that the server's and the client's are signed by."""
+        """Return the certificate of the authority that signs the server's and the client's."""
         return self.folder / AUTHORITY
 
     @property
@@ -39,16 +39,16 @@ class Access:
 
     @property
     def expired(self) -> Path:
-        """Return a server's certificate that has expired, and its key."""
+        """Return an expired server certificate and its key."""
         return self.folder / EXPIRED
 
     @property
     def client(self) -> Path:
-        """Return the certificate and the key that a client is to show."""
+        """Return the client's certificate and key."""
         return self.folder / CLIENT
 
     def environment(self, url: str, tls_url: str) -> dict[str, str]:
-        """Return all settings that lead a hub to the sandboxes at these two addresses."""
+        """Return all settings of a hub for the sandboxes at these two addresses."""
         found = {"PERMIT_HUB_DEVELOPMENT": "true"}
         for name, server in self.servers.items():
             wanted = {"url": f"{tls_url if server.tls else url}/{name}", **server.settings, **self.secrets[name]}

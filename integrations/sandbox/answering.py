@@ -1,4 +1,4 @@
-"""How an answer leaves: as it is, or as an order to misbehave says."""
+"""Send an answer, normally or as an order to misbehave says."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def delay_ms(order: Misbehaviour) -> float:
 
 
 def response(answer: Answer) -> web.Response:
-    """Return an answer as it is."""
+    """Return the normal response."""
     status, body, headers = answer
     if body is None:
         return web.Response(status=status, headers=headers)
@@ -80,7 +80,7 @@ def _replaced(order: Misbehaviour, answer: Answer) -> web.Response | None:
 
 
 async def _trickle(request: web.BaseRequest, answer: Answer, milliseconds: float) -> None:
-    """Write the answer past the server, head and all, a byte at a time or as many as each millisecond needs."""
+    """Write the raw answer, with its head, byte by byte, or as many bytes as each millisecond needs."""
     whole = _raw(response(answer))
     step = max(1, round(len(whole) / max(milliseconds, 1)))
     pause = milliseconds / 1000 * step / len(whole)

@@ -1,4 +1,4 @@
-"""The city's hub: Parkkihubi's operator API, as far as its contract.yaml goes, with what a real one was seen to do."""
+"""The city's hub: Parkkihubi's operator API as in its contract.yaml, with the observed behaviour of a real one."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ from integrations.sandbox.city_hub_store import PAGE, Permit, Series, Store, pag
 from integrations.sandbox.provider import Provider
 from integrations.sandbox.records import Answer, Record, Reply, Sent
 
-DOMAIN = "PAR"  # of what is held without having been asked for
+DOMAIN = "PAR"  # of permits that the control adds
 
 PERMIT_MEMBERS = ("domain", "external_id", "subjects", "areas")
 
@@ -33,7 +33,7 @@ Handler = Callable[["Server", Sent, str], Reply]
 
 
 class Server(Provider):
-    """One operator's permits; a key, addresses that end in a slash, and one active series that all turns on."""
+    """One operator's permits: a key, paths that end in a slash, and one active series."""
 
     secrets: ClassVar[tuple[str, ...]] = ("key",)
     settings: ClassVar[Mapping[str, str]] = MappingProxyType({"domain": DOMAIN})
@@ -42,7 +42,7 @@ class Server(Provider):
         """Start without a series."""
         super().__init__(secrets, zone)
         self._store = Store()
-        self._numbers = self._series_numbers = 0  # handed out so far, stored or not
+        self._numbers = self._series_numbers = 0  # given so far, stored or not
 
     def answer(self, sent: Sent) -> Reply:
         """Answer a request."""
@@ -69,7 +69,7 @@ class Server(Provider):
             return BROKEN
 
     def hold(self, reference: str, record: Record) -> None:
-        """Hold a permit that nobody asked for, in the active series; there is one afterwards."""
+        """Add a permit to the active series, as the control asks; make the series if there is none."""
         if not self._store.active():
             made = self._new_series()
             self._store.series[made.id] = made
@@ -80,13 +80,13 @@ class Server(Provider):
         self.held[reference] = record
 
     def drop(self, reference: str) -> None:
-        """Lose a permit."""
+        """Drop a permit, as the control asks."""
         for permit in self._store.reachable(reference):
             self._store.delete(permit)
         self.held.pop(reference, None)
 
     def reset(self) -> None:
-        """Forget everything, the series included."""
+        """Drop all permits and series."""
         super().reset()
         self._store = Store()
 
@@ -95,7 +95,7 @@ class Server(Provider):
         return self._list(sent, query(sent, "page"), self._store.active(), nameless=False)
 
     def create_active(self, sent: Sent, _: str) -> Reply:
-        """Answer POST /activepermit/; it goes to the active series that was made last."""
+        """Answer POST /activepermit/; the permit goes to the newest active series."""
         given = documents.read(body(sent), *PERMIT_MEMBERS)
         active = self._store.active()
         if not active:
@@ -108,7 +108,7 @@ class Server(Provider):
         return Reply(answer, partial(self._insert, [new]), references)
 
     def replace_active(self, sent: Sent, external_id: str) -> Reply:
-        """Answer PUT /activepermit/{external_id}/; one without an external id takes it away."""
+        """Answer PUT /activepermit/{external_id}/; a body without an external id removes it."""
         old = self._reachable(external_id)
         if old is None:
             return BROKEN._replace(references=(external_id,))
@@ -140,14 +140,14 @@ class Server(Provider):
         return self._list(sent, asked, [series], nameless=True)
 
     def delete_permit(self, sent: Sent, number: str) -> Reply:
-        """Answer DELETE /permit/{id}/, of whichever series."""
+        """Answer DELETE /permit/{id}/, in any series."""
         found = self._store.numbered(int(number)) if re.fullmatch(r"[0-9]{1,10}", number) else None
         if found is None:
             raise Refused(Answer(404, {"detail": "No Permit matches the given query."}))
         return Reply(Answer(204), partial(self._delete, found), _references(found.external_id))
 
     def create_permits(self, sent: Sent, _: str) -> Reply:
-        """Answer POST /permit/: all of the list, or nothing."""
+        """Answer POST /permit/: store the whole list, or nothing."""
         rows = body(sent)
         if not isinstance(rows, list):
             raise BadRequest({"non_field_errors": [f'Expected a list of items but got type "{type(rows).__name__}".']})
@@ -189,7 +189,7 @@ class Server(Provider):
         return Reply(Answer(200, documents.series(self._series(number))))
 
     def delete_series(self, sent: Sent, number: str) -> Reply:
-        """Answer DELETE /permitseries/{id}/; one that holds a permit is protected."""
+        """Answer DELETE /permitseries/{id}/; a series with permits is protected."""
         series = self._series(number)
         if series.permits:
             return BROKEN
@@ -239,7 +239,7 @@ class Server(Provider):
         return found
 
     def _reachable(self, external_id: str) -> Permit | None:
-        """Return the permit of that external id; None when two active series have it."""
+        """Return the permit with an external id; None if two active series have it."""
         found = self._store.reachable(external_id)
         if not found:
             raise Refused(Answer(404, {"detail": "No Permit matches the given query."}))
@@ -251,7 +251,7 @@ class Server(Provider):
         return Reply(page_answer(sent, asked, total, [documents.permit(permit, as_stored=True) for permit in found]))
 
     def _list_under(self, sent: Sent, asked: Mapping[str, str]) -> Reply:
-        """List the permits of one external id in the order of their series; they never fill a page."""
+        """List the permits of one external id in the order of their series; they fit on one page."""
         if "series" in asked:
             raise BadRequest({"external_id": ["Together with a series this is not used."]})
         found = self._store.under(asked["external_id"])
@@ -275,7 +275,7 @@ class Server(Provider):
             self.held.pop(old.name, None)
 
     def _show(self, permits: Sequence[Permit]) -> None:
-        """Tell the control of permits, if they count."""
+        """Show permits of active series to the control."""
         for permit in permits:
             if self._store.series[permit.series].active:
                 self.held[permit.name] = documents.record(permit, self._zone)

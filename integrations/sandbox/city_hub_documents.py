@@ -1,4 +1,4 @@
-"""What the city's hub reads and tells: its JSON, and what it finds wrong with ours."""
+"""The city hub's JSON: read, check and write it."""
 
 import re
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ Document = dict[str, object]
 Errors = dict[str, object]
 
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]{1,50}")
-DOMAIN = re.compile(r"[A-Z]{1,10}")  # every domain of that form is known
-AREA = re.compile(r"[A-Za-z0-9_-]{1,10}")  # and so is every area
+DOMAIN = re.compile(r"[A-Z]{1,10}")  # every domain of this form is known
+AREA = re.compile(r"[A-Za-z0-9_-]{1,10}")  # every area of this form is known
 PLATE_LENGTH = 20
 AREA_LENGTH = 10
 LARGEST_ID = 2_147_483_647
@@ -23,7 +23,7 @@ TIMES = ("start_time", "end_time")
 
 
 class BadRequest(Exception):  # noqa: N818 - what the contract calls it
-    """A document that is refused: what is wrong, by member."""
+    """A refused document, with its faults by key."""
 
     def __init__(self, errors: Errors) -> None:
         super().__init__("refused")
@@ -35,7 +35,7 @@ class KeyMissing(Exception):  # noqa: N818 - it is no answer of theirs: they bre
 
 
 class Given(NamedTuple):
-    """What a document says of a permit; `series` is None where the document has no place for it."""
+    """A permit's document; `series` is None where the document has no such key."""
 
     series: int | None
     external_id: str | None
@@ -45,11 +45,11 @@ class Given(NamedTuple):
 
 
 def read(value: object, *members: str, optional: str = "") -> Given:
-    """Read a permit that has these members; those of `optional` may be left out.
+    """Read a permit with these keys; those of `optional` may be missing.
 
     Raises:
-        BadRequest: it is refused.
-        KeyMissing: they break on it.
+        BadRequest: the document is refused.
+        KeyMissing: a list is missing, which the real hub answers with 500.
     """
     if not isinstance(value, dict):
         raise BadRequest({"non_field_errors": [f"Invalid data. Expected a dictionary, but got {_type(value)}."]})
@@ -76,7 +76,7 @@ def read(value: object, *members: str, optional: str = "") -> Given:
 
 
 def permit(found: Permit, *, as_stored: bool) -> Document:
-    """Tell a permit; what was stored before comes with its members in another order."""
+    """Return a permit's document; a stored one has its keys in another order."""
     return {
         "id": found.id,
         "series": found.series,
@@ -89,12 +89,12 @@ def permit(found: Permit, *, as_stored: bool) -> Document:
 
 
 def series(found: Series) -> Document:
-    """Tell a series."""
+    """Return a series' document."""
     return {"id": found.id, "created_at": found.made_at, "modified_at": found.made_at, "active": found.active}
 
 
 def record(found: Permit, zone: ZoneInfo) -> Record:
-    """Put a permit into the words common to all: the days on which it is in force, if only in part."""
+    """Return a permit as a common record, with all days on which it is in force, also in part."""
     items = found.subjects + found.areas
     starts = [datetime.fromisoformat(item.start).astimezone(zone).date() for item in items]
     ends = [datetime.fromisoformat(item.end) - timedelta(microseconds=1) for item in items]
@@ -109,7 +109,7 @@ def record(found: Permit, zone: ZoneInfo) -> Record:
 
 
 def items(held: Record, zone: ZoneInfo) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """Return the subjects and areas of what is held in the words common to all."""
+    """Return the subjects and areas of a common record."""
     days = (held.first_day, held.last_day + timedelta(days=1))
     start, end = (datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC).isoformat() for day in days)
     return (Item(held.plate, start, end),), tuple(Item(zone_code, start, end) for zone_code in held.zones)
@@ -141,7 +141,7 @@ def _read_item(value: object, name: str, length: int) -> Item:
 
 
 def _time(member: str, value: object) -> str:
-    """Return a time in UTC; one whose day cannot be told in every time zone is none."""
+    """Return a time in UTC; refuse one too near to the calendar's ends for some time zone."""
     problem = f'Invalid "{member}" value {value!r}: '
     if not isinstance(value, str):
         raise ValueError(f"{problem}Not a string")

@@ -1,4 +1,4 @@
-"""How the city's hub reads requests and answers those that it looks at no further."""
+"""Read requests to the city's hub, and answer malformed ones."""
 
 import json
 import re
@@ -15,7 +15,7 @@ BROKEN = Reply(Answer(500, b"<!doctype html><title>Server Error (500)</title><h1
 
 
 class Refused(Exception):  # noqa: N818 - an answer
-    """A request that is answered without looking further."""
+    """A request that is answered early."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -23,7 +23,7 @@ class Refused(Exception):  # noqa: N818 - an answer
 
 
 def body(sent: Sent) -> object:
-    """Return the JSON that was sent."""
+    """Return the JSON of the body."""
     said = sent.headers.get("Content-Type", "")
     if said.partition(";")[0].strip().lower() != "application/json":
         raise Refused(Answer(415, {"detail": f'Unsupported media type "{said}" in request.'}))
@@ -34,7 +34,7 @@ def body(sent: Sent) -> object:
 
 
 def options(value: object, *members: str) -> Document:
-    """Return an object that has no other members."""
+    """Return an object, which may have only these keys."""
     if not isinstance(value, dict):
         raise BadRequest({"non_field_errors": ["Invalid data. Expected a dictionary."]})
     if unknown := value.keys() - set(members):
@@ -43,14 +43,14 @@ def options(value: object, *members: str) -> Document:
 
 
 def query(sent: Sent, *members: str) -> dict[str, str]:
-    """Return what stands behind the question mark, which may be these members and no others."""
+    """Return the query's parameters, which may be only these."""
     found = dict(parse_qsl(sent.path.partition("?")[2], keep_blank_values=True))
     options(found, *members)
     return found
 
 
 def page_number(asked: Mapping[str, str]) -> int:
-    """Return which page is asked for."""
+    """Return the number of the requested page."""
     wanted = asked.get("page", "1")
     if not re.fullmatch(r"[0-9]{1,7}", wanted) or int(wanted) < 1:
         raise Refused(Answer(404, {"detail": "Invalid page."}))
@@ -58,7 +58,7 @@ def page_number(asked: Mapping[str, str]) -> int:
 
 
 def page_answer(sent: Sent, asked: Mapping[str, str], total: int, results: Sequence[Document]) -> Answer:
-    """Return the page that was asked for, with the way to those beside it; the first is always there."""
+    """Return the requested page with links to its neighbours; the first page always exists."""
     number, pages = page_number(asked), max(-(-total // PAGE), 1)
     if number > pages:
         raise Refused(Answer(404, {"detail": "Invalid page."}))

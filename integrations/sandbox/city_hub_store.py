@@ -1,4 +1,4 @@
-"""What the city's hub stores: series of permits, of which the active ones count."""
+"""The city hub's store: series of permits; only active ones count."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ PAGE = 100
 
 
 class Item(NamedTuple):
-    """A vehicle or an area, and when the permit is in force for it; times in UTC as they are told."""
+    """A vehicle or an area with its start and end in UTC, as they are returned."""
 
     name: str
     start: str
@@ -17,7 +17,7 @@ class Item(NamedTuple):
 
 
 class Permit(NamedTuple):
-    """One permit; without an external id it can be reached by its number alone."""
+    """One permit; without an external id it can be reached only by its number."""
 
     id: int
     series: int
@@ -28,7 +28,7 @@ class Permit(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return what the control calls it; one without an external id by its number."""
+        """Return its external id, or else its number; the control uses it as the reference."""
         return f"#{self.id}" if self.external_id is None else self.external_id
 
 
@@ -44,7 +44,7 @@ class Series:
     order: list[int] = field(default_factory=list)  # the numbers, sorted
 
     def add(self, permit: Permit) -> None:
-        """Store a permit, in place of the one with its number."""
+        """Store a permit, or replace the one with its number."""
         if permit.id in self.permits:
             self.remove(permit.id)
         self.permits[permit.id] = permit
@@ -68,26 +68,26 @@ class Store:
         self.series: dict[int, Series] = {}
 
     def active(self) -> list[Series]:
-        """Return the active series, in the order in which they were made."""
+        """Return the active series, oldest first."""
         return sorted((series for series in self.series.values() if series.active), key=lambda series: series.id)
 
     def reachable(self, external_id: str) -> list[Permit]:
-        """Return the permits of that external id in active series."""
+        """Return the permits with an external id in active series."""
         return [
             series.permits[series.numbers[external_id]] for series in self.active() if external_id in series.numbers
         ]
 
     def under(self, external_id: str) -> list[Permit]:
-        """Return the permits of that external id in all series."""
+        """Return the permits with an external id in all series."""
         known = [self.series[number] for number in sorted(self.series)]
         return [series.permits[series.numbers[external_id]] for series in known if external_id in series.numbers]
 
     def numbered(self, number: int) -> Permit | None:
-        """Return the permit of that number, in whichever series."""
+        """Return the permit with a number, in any series."""
         return next((series.permits[number] for series in self.series.values() if number in series.permits), None)
 
     def insert(self, permits: Sequence[Permit]) -> bool:
-        """Store new permits, all or none; tell whether their external ids were free."""
+        """Store new permits, all or none; return whether their external ids were free."""
         wanted = [(permit.series, permit.external_id) for permit in permits if permit.external_id is not None]
         if len(set(wanted)) < len(wanted) or any(self.taken(*one) for one in wanted):
             return False
@@ -98,7 +98,7 @@ class Store:
         return True
 
     def replace(self, permit: Permit) -> bool:
-        """Store a permit in place of the one with its number; tell whether that was there and the external id free."""
+        """Replace the permit with this number; return whether it existed and the external id was free."""
         series = self.series.get(permit.series)
         if series is None or permit.id not in series.permits:
             return False
@@ -108,18 +108,18 @@ class Store:
         return True
 
     def delete(self, permit: Permit) -> None:
-        """Delete a permit, if it is still there."""
+        """Delete a permit, if it still exists."""
         series = self.series.get(permit.series)
         if series is not None and permit.id in series.permits:
             series.remove(permit.id)
 
     def delete_series(self, number: int) -> None:
-        """Delete a series, unless it holds something by now."""
+        """Delete a series, unless it has permits."""
         if number in self.series and not self.series[number].permits:
             del self.series[number]
 
     def activate(self, number: int, deactivated: Iterable[int]) -> None:
-        """Activate a series and deactivate others, at once."""
+        """Activate a series and deactivate others in one step."""
         if number not in self.series:
             return
         for other in deactivated:
@@ -128,12 +128,12 @@ class Store:
         self.series[number].active = True
 
     def taken(self, series: int, external_id: str | None) -> bool:
-        """Tell whether a series has a permit of that external id."""
+        """Return whether a series has a permit with an external id."""
         return external_id is not None and series in self.series and external_id in self.series[series].numbers
 
 
 def page(all_series: Sequence[Series], number: int, *, nameless: bool) -> tuple[list[Permit], int]:
-    """Return one page of the permits of some series, and how many there are; `nameless` ones have no external id."""
+    """Return one page of some series' permits, and their total; `nameless` ones have no external id."""
     start, found, total = (number - 1) * PAGE, list[Permit](), 0
     for series in all_series:
         whole = nameless or len(series.numbers) == len(series.order)

@@ -1,4 +1,4 @@
-"""Ask a running sandbox what it holds and was sent, and tell it to misbehave; for the demo, tests and measurements."""
+"""A client for a running sandbox: read its copies and requests, make it misbehave. For demo, tests and measurements."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ CONTROL_SECONDS = 60.0  # listing a million records takes a while
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a provider holds, has received and has applied since the last reset, and is still to apply late.
+    """The numbers of copies held, and of requests received, applied and still to be applied late, since the last reset.
 
-    `foreign` of the held are under references that cannot be the hub's.
+    `foreign` of the copies are under references that cannot be the hub's.
     """
 
     held: int
@@ -31,11 +31,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that a provider was sent; times in milliseconds of the machine's monotonic clock.
+    """One request to a provider; times in milliseconds of the machine's monotonic clock.
 
-    `status` is None when no answer went out, `applied_ms` when it was not applied (yet). Secrets are shown as
-    `[the right key]` and the like, tokens as `[a token]`. `references` are those that it is about, as far as it was
-    understood.
+    `status` is None if there was no answer, `applied_ms` if the request was not applied (yet). Secrets are shown as
+    `[the right key]` and the like, tokens as `[a token]`. `references` are those of the request, as far as they could
+    be read.
     """
 
     sequence: int
@@ -50,41 +50,41 @@ class Request:
 
     @property
     def document(self) -> object:
-        """Return the parsed body; None when it was empty."""
+        """Return the parsed body; None if it was empty."""
         return json.loads(self.body) if self.body else None
 
 
 class Control:
-    """A sandbox's control, given its address (`http://127.0.0.1:8700`)."""
+    """The control of the sandbox at an address (`http://127.0.0.1:8700`)."""
 
     def __init__(self, url: str) -> None:
         """Prepare without connecting."""
         self._http = httpx.Client(base_url=f"{url.rstrip('/')}/_control/", timeout=CONTROL_SECONDS, trust_env=False)
 
     def held(self, provider: str, reference: UUID | None = None) -> dict[UUID, Record]:
-        """Return what a provider holds under the hub's references, or under one of them."""
+        """Return a provider's copies under the hub's references, or under one of them."""
         found = self._get(f"{provider}/held", {} if reference is None else {"reference": str(reference)})
         return {UUID(own): records.from_json(record) for own, record in found.items()}
 
     def counts(self, provider: str) -> Counts:
-        """Return how much it is; quick whatever is held."""
+        """Return the counts; quick for any number of copies."""
         return Counts(**self._get(f"{provider}/counts", {}))
 
     def requests(self, provider: str, reference: UUID | None = None, *, after: int = 0) -> list[Request]:
-        """Return the latest requests in the order they came, of one reference or after a sequence number."""
+        """Return the latest requests in order, of one reference or after a sequence number."""
         query = {"after": str(after)} | ({} if reference is None else {"reference": str(reference)})
         return [Request(**entry) for entry in self._get(f"{provider}/requests", query)]
 
     def hold(self, provider: str, reference: str | UUID, record: Record) -> None:
-        """Make a provider hold what the hub never put there."""
+        """Add a copy that the hub did not put."""
         self._post(f"{provider}/hold", {"reference": str(reference), "record": records.to_json(record)})
 
     def hold_many(self, provider: str, count: int) -> None:
-        """Make a provider hold `records.numbered` 1 to `count`, for measurements."""
+        """Add the copies `records.numbered` 1 to `count`, for measurements."""
         self._post(f"{provider}/hold", {"count": count})
 
     def drop(self, provider: str, reference: str | UUID) -> None:
-        """Make a provider lose what it holds under a reference."""
+        """Drop the copy under a reference."""
         self._post(f"{provider}/drop", {"reference": str(reference)})
 
     def misbehave(
@@ -101,10 +101,10 @@ class Control:
         retry_after: str | None = None,
         at_once: int | None = None,
     ) -> None:
-        """Make a provider go wrong: for a number of requests, a part of them or some time, else until `behave`.
+        """Make a provider misbehave: for a number of requests, a part of them or some time, or else until `behave`.
 
-        `method` and `path`, the beginning of one, say which requests may suffer. An expired certificate is shown to a
-        number or a part of the handshakes, whichever provider of those behind HTTPS they are for.
+        `method` and `path` (a prefix) limit it to some requests. An expired certificate is shown in a number or a part
+        of the handshakes of all providers behind HTTPS.
         """
         order = {
             "kind": kind,
@@ -120,11 +120,11 @@ class Control:
         self._post(f"{provider}/misbehave", order)
 
     def behave(self, provider: str) -> None:
-        """Make a provider work again; what it was to apply late, it still does."""
+        """End all misbehaviour; late requests are still applied."""
         self._post(f"{provider}/behave", None)
 
     def reset(self, provider: str | None = None) -> None:
-        """Make one provider, or all, forget everything."""
+        """Reset one provider, or all."""
         self._post("reset" if provider is None else f"{provider}/reset", None)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The server's side of the control: what it holds, what it was sent, what it is to do wrong."""
+"""The server's side of the control: copies, requests and orders to misbehave."""
 
 import json
 import time
@@ -15,14 +15,14 @@ from integrations.sandbox.state import Entry, State
 
 
 class Controlled(NamedTuple):
-    """One provider as the control sees it."""
+    """One provider with its state."""
 
     provider: Provider
     state: State
     secrets: Mapping[str, str]
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Drop copies, requests and orders."""
         self.state.reset()
         self.provider.reset()
 
@@ -32,7 +32,7 @@ async def handle(
 ) -> web.Response:
     """Answer `/_control/reset` and `/_control/<provider>/{held,counts,requests,misbehave,behave,reset,hold,drop}`.
 
-    `expire` closes the connections whose certificate is to have expired.
+    `expire` closes the open connections, so that an expired certificate is seen.
     """
     name, _, verb = path.partition("?")[0].partition("/")
     if (request.method, name, verb) == ("POST", "reset", ""):
@@ -94,7 +94,7 @@ def _wrong(status: int, problem: str) -> web.Response:
 
 def _held(held: Mapping[str, Record], only: str | None) -> dict[str, object]:
     if only is None:
-        return {reference: records.to_json(record) for reference, record in held.items() if _ours(reference)}
+        return {reference: records.to_json(record) for reference, record in held.items() if _may_be_ours(reference)}
     found = held.get(only)
     return {} if found is None else {only: records.to_json(found)}
 
@@ -102,20 +102,20 @@ def _held(held: Mapping[str, Record], only: str | None) -> dict[str, object]:
 def _counts(one: Controlled) -> dict[str, int]:
     return {
         "held": len(one.provider.held),
-        "foreign": sum(not _ours(reference) for reference in one.provider.held),
+        "foreign": sum(not _may_be_ours(reference) for reference in one.provider.held),
         "received": one.state.received,
         "applied": one.state.applied,
         "late": one.state.late,
     }
 
 
-def _ours(reference: str) -> bool:
-    """Tell by the length, which is quick for a million of them."""
+def _may_be_ours(reference: str) -> bool:
+    """Return whether a reference may be the hub's, by its length: that is quick for a million of them."""
     return len(reference) == records.REFERENCE_LENGTH
 
 
 def _check(provider: Provider, order: Misbehaviour) -> None:
-    """Refuse an order that the provider could not follow."""
+    """Refuse an order beyond the provider's capabilities."""
     if (order.kind in THEIR_OWN and order.kind not in provider.kinds) or (
         order.kind is Kind.EXPIRED_CERTIFICATE and not provider.tls
     ):
@@ -123,7 +123,7 @@ def _check(provider: Provider, order: Misbehaviour) -> None:
 
 
 def _hold(provider: Provider, order: dict[str, object]) -> None:
-    """Hold one record, or as many numbered ones as asked for."""
+    """Add one record, or many numbered ones."""
     match order:
         case {"reference": str() as reference, "record": dict() as record}:
             provider.hold(reference, records.from_json(record))

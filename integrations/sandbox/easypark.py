@@ -1,4 +1,4 @@
-"""EasyPark's side of its contract (integrations/easypark/contract.yaml)."""
+"""EasyPark's server (integrations/easypark/contract.yaml)."""
 
 import json
 import re
@@ -30,7 +30,7 @@ from integrations.sandbox.records import (
 )
 
 METHODS = {"/parking": "GET", "/parking/register": "POST", "/parking/extend/": "PUT", "/parking/cancel/": "DELETE"}
-NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown right
+NOWHERE = Answer(404, b"no such resource")  # not in their format: a wrong URL is not an unknown right
 
 WRONG, NO_LOCATION, NO_KEY, NO_METHOD, NO_RIGHT = 2, 23, 1001, 1004, 1107
 NUMBERS = {Flaw.PLATE: 1101, Flaw.COUNTRY: 1102, Flaw.ZONE: NO_LOCATION, Flaw.PROFILE: 1103, Flaw.PERIOD: 1104}
@@ -51,12 +51,12 @@ FIRST_NUMBER = 5_000_000_000
 
 
 class Server(Provider):
-    """Parking rights by our reference: register creates, extend replaces, cancel takes away."""
+    """Parking rights by our reference: register creates, extend replaces, cancel removes."""
 
     secrets = ("key",)
 
     def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
-        """Serve whoever shows the key."""
+        """Serve clients with the key."""
         super().__init__(secrets, zone)
         self._order = _Order()
 
@@ -85,13 +85,13 @@ class Server(Provider):
             return Reply(_error(415, WRONG))
 
     def hold(self, reference: str, record: Record) -> None:
-        """Hold a right, and list it in its place."""
+        """Add a right, as the control asks."""
         if reference not in self.held:
             self._order.add(reference)
         super().hold(reference, record)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Drop all rights."""
         super().reset()
         self._order = _Order()
 
@@ -99,13 +99,13 @@ class Server(Provider):
         reference, record = self._right(sent)
         there = self.held.get(reference)
         if there is not None:
-            return Reply(Answer(409, self._told(reference, there)), references=(reference,))
+            return Reply(Answer(409, self._listed(reference, there)), references=(reference,))
 
         def register() -> None:
             if reference not in self.held:
                 self.hold(reference, record)
 
-        return Reply(Answer(201, self._told(reference, record)), register, (reference,))
+        return Reply(Answer(201, self._listed(reference, record)), register, (reference,))
 
     def _extend(self, reference: str, sent: Sent) -> Reply:
         named, record = self._right(sent)
@@ -142,7 +142,7 @@ class Server(Provider):
                 continue
             if len(rights) == int(limit):
                 return Answer(200, {"parkingrights": rights, "next": last})
-            rights.append(self._told(reference, record))
+            rights.append(self._listed(reference, record))
             last = reference
         return Answer(200, {"parkingrights": rights, "next": None})
 
@@ -166,7 +166,7 @@ class Server(Provider):
         days = period(_day(start, self._zone), _day(end, self._zone) - timedelta(days=1))
         return reference, Record(plate(registration), country(issuer), found, profile(tariff), *days)
 
-    def _told(self, reference: str, record: Record) -> dict[str, object]:
+    def _listed(self, reference: str, record: Record) -> dict[str, object]:
         return {
             "parkingrightId": FIRST_NUMBER + crc32(reference.encode()),
             "externalReferenceId": reference,
@@ -184,7 +184,7 @@ class Server(Provider):
 
 
 class _Order:
-    """References in their order; those of rights that are gone stay, those of rights that came back are there twice."""
+    """References in order; a removed right's stays, a restored right's is there twice."""
 
     def __init__(self) -> None:
         self._sorted: list[str] = []
@@ -196,18 +196,18 @@ class _Order:
     def after(self, reference: str) -> Iterator[str]:
         if self._new:
             self._sorted += sorted(self._new)
-            self._sorted.sort()  # two runs: they are merged
+            self._sorted.sort()  # two sorted runs, merged
             self._new = []
         start = bisect_right(self._sorted, reference)
         return (self._sorted[place] for place in range(start, len(self._sorted)))
 
 
 class _NotJsonError(Exception):
-    """A body that is not said to be JSON."""
+    """A body without the content type of JSON."""
 
 
 def _error(status: int, number: int) -> Answer:
-    """Return an error document; the outer number is that of the step, the inner one says what is wrong with it."""
+    """Return an error document; the outer number is the step's, the inner one the fault's."""
     message = MESSAGES.get(number, MESSAGES[WRONG])
     outer = number if number in {NO_LOCATION, NO_KEY, NO_METHOD} else WRONG
     return Answer(status, {"code": outer, "message": message, "errors": [{"code": number, "message": message}]})

@@ -1,4 +1,4 @@
-"""Flowbird's side of its contract (integrations/flowbird/contract.yaml)."""
+"""Flowbird's server (integrations/flowbird/contract.yaml)."""
 
 import re
 from bisect import bisect_right
@@ -15,7 +15,7 @@ from integrations.sandbox.tokens import Tokens
 
 TOKEN = "/oauth2/token"  # noqa: S105 - no password
 METHODS = {"/hub/v1/rights": "GET", "/hub/v1/rights/batch": "POST"}
-NOWHERE = Answer(404, b"no such resource")  # not in their words
+NOWHERE = Answer(404, b"no such resource")  # not in their format
 
 LIMIT = re.compile(r"[1-9][0-9]{0,3}")
 PAGE = 1_000
@@ -30,11 +30,11 @@ class Server(Provider):
     kinds = frozenset({Kind.EXPIRED_TOKEN, Kind.PARTIAL_BATCH, Kind.ROW_MISSING})
 
     def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
-        """Serve whoever shows the secrets."""
+        """Serve clients with the secrets."""
         super().__init__(secrets, zone)
         self._tokens = Tokens(secrets)
-        self._order: list[str] = []  # references; some may be gone
-        self._new: dict[str, None] = {}  # those that are not among them yet
+        self._order: list[str] = []  # references; some may be removed
+        self._new: dict[str, None] = {}  # new references, not yet in the order
 
     def answer(self, sent: Sent) -> Reply:
         """Answer a request."""
@@ -47,7 +47,7 @@ class Server(Provider):
             return Reply(NOWHERE)
         if sent.method != METHODS[path]:
             return Reply(_error(405, "METHOD_UNKNOWN")._replace(headers={"Allow": METHODS[path]}))
-        if not self._tokens.are_shown_by(sent):
+        if not self._tokens.authorise(sent):
             return Reply(_unauthorised())
         if sent.method == "GET":
             return Reply(self._page(sent, query))
@@ -56,7 +56,7 @@ class Server(Provider):
         return self._change(sent)
 
     def misbehave(self, kind: Kind, reply: Reply, delay_ms: float | None) -> Reply:
-        """Forget all tokens, also one that is just being granted, or leave out the last result."""
+        """Drop all tokens, also one just granted, or leave out the last result."""
         body = reply.answer.body
         match kind, body:
             case Kind.EXPIRED_TOKEN, _:
@@ -67,20 +67,20 @@ class Server(Provider):
         return super().misbehave(kind, reply, delay_ms)
 
     def hold(self, reference: str, record: Record) -> None:
-        """Hold a right, and list it in its place."""
+        """Add a right, as the control asks."""
         if reference not in self.held:
             self._new[reference] = None
         super().hold(reference, record)
 
     def reset(self) -> None:
-        """Forget everything, the tokens included."""
+        """Drop all rights and tokens."""
         super().reset()
         self._tokens.forget()
         self._order = []
         self._new.clear()
 
     def _change(self, sent: Sent) -> Reply:
-        """Carry out the rows in their order, each by itself, or none of them."""
+        """Carry out the rows in order, each by itself; or none if the batch is malformed."""
         if sent.headers.get("Content-Type") != "application/json":
             return Reply(_error(415, "REQUEST_INVALID"))
         try:
@@ -93,7 +93,7 @@ class Server(Provider):
             return Reply(_error(422, "BATCH_REFUSED"))
         results: list[object] = []
         effects: list[Effect] = []
-        there: dict[str, bool] = {}  # what the rows before have made of a reference
+        there: dict[str, bool] = {}  # whether a reference exists after the rows before
         for number, row in enumerate(batch):
             reference = row.reference
             result: dict[str, object] = {"row": number, "reference": reference, "result": "OK"}
@@ -137,14 +137,14 @@ class Server(Provider):
             if len(rights) == int(limit):
                 return Answer(200, {"rights": rights, "next": last.encode().hex()})
             last = order[place]
-            rights.append(rows.told(last, record, self._zone))
+            rights.append(rows.listed(last, record, self._zone))
         return Answer(200, {"rights": rights, "next": None})
 
     def _in_order(self) -> list[str]:
-        """Return all references that are held, sorted, and perhaps some that are gone."""
+        """Return all references in order, perhaps with some removed ones."""
         if self._new:
             known = dict.fromkeys((*self._order, *self._new))
-            self._order = sorted(reference for reference in known if reference in self.held)  # mostly sorted before
+            self._order = sorted(reference for reference in known if reference in self.held)  # mostly sorted already
             self._new.clear()
         return self._order
 

@@ -1,4 +1,4 @@
-"""Flowbird's rows: the form that a whole batch must have, and what a single row may be refused for."""
+"""Flowbird's rows: the form of a batch, and the reasons to refuse a single row."""
 
 import json
 import re
@@ -33,19 +33,19 @@ REASONS = {
 REFERENCE = re.compile(r"[A-Za-z0-9-]{1,40}")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2201, 1, 1)
-DAYS = 4_096  # kept as they are read and written
+DAYS = 4_096  # cached
 
 
 class NotJsonError(Exception):
-    """A body that is no JSON."""
+    """A body that is not JSON."""
 
 
 class TooManyRowsError(Exception):
-    """A batch with more rows than they take."""
+    """A batch with too many rows."""
 
 
 class Right(NamedTuple):
-    """A right of the right form, whatever its values are."""
+    """A well-formed right, with any values."""
 
     plate: str
     codes: list[object]
@@ -55,7 +55,7 @@ class Right(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the right form; no right is a removal."""
+    """A well-formed row; without a right it is a removal."""
 
     reference: str
     right: Right | None
@@ -65,9 +65,9 @@ def read(sent: Sent) -> list[Row]:
     """Return the rows of a batch.
 
     Raises:
-        NotJsonError: it cannot be read.
-        TooManyRowsError: there are too many.
-        RequestRefusedError: it, or one of its rows, is not of the form that it must have.
+        NotJsonError: it is not JSON.
+        TooManyRowsError: it has too many rows.
+        RequestRefusedError: it, or one of its rows, is malformed.
     """
     try:
         document = json.loads(sent.body)
@@ -80,7 +80,7 @@ def read(sent: Sent) -> list[Row]:
 
 
 def record(right: Right, zone: ZoneInfo) -> Record:
-    """Return what a right says, or refuse its row."""
+    """Return a right's record, or refuse its row."""
     first, after = _day(right.start, zone), _day(right.end, zone)
     return Record(
         plate(right.plate),
@@ -91,8 +91,8 @@ def record(right: Right, zone: ZoneInfo) -> Record:
     )
 
 
-def told(reference: str, held: Record, zone: ZoneInfo) -> Mapping[str, object]:
-    """Return a right as the list has it."""
+def listed(reference: str, held: Record, zone: ZoneInfo) -> Mapping[str, object]:
+    """Return a right as in lists."""
     return {
         "reference": reference,
         "plate": held.plate,
@@ -139,7 +139,7 @@ def _day(written: str, zone: ZoneInfo) -> date:
 
 @lru_cache(maxsize=DAYS)
 def _midnight(day: date, zone: ZoneInfo) -> str:
-    """Return the first instant of a day, with the city's offset unless that has seconds, as it had until 1911."""
+    """Return the first instant of a day, with the city's offset unless that has seconds (until 1911)."""
     midnight = datetime.combine(day, time(), zone)
     whole_minutes = (midnight.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta()
     return (midnight if whole_minutes else midnight.astimezone(UTC)).isoformat()

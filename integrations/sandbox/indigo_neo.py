@@ -1,4 +1,4 @@
-"""Indigo Neo's side of its contract (integrations/indigo_neo/contract.yaml)."""
+"""Indigo Neo's server (integrations/indigo_neo/contract.yaml)."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ from integrations.sandbox.provider import Provider
 from integrations.sandbox.records import Answer, Flaw, Record, Reply, RequestRefusedError, Sent
 
 RIGHTS = "/rights/assigned"
-NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown right
+NOWHERE = Answer(404, b"no such resource")  # not in their format: a wrong URL is not an unknown right
 PAGE = 500
-LISTINGS = 8  # kept for those who read on
+LISTINGS = 8  # kept for their next pages
 
 
 class Known(NamedTuple):
-    """The latest version of an id, and when it came, in seconds since 1970; what is not held was deleted by it."""
+    """The latest version of an id and its second since 1970; without a right it was a deletion."""
 
     version: int
     changed: float
 
 
 class Item(NamedTuple):
-    """What a listing has of one id, as it was at its instant; no record: it was deleted."""
+    """One id of a listing, as it was at the listing's instant; without a record it was deleted."""
 
     id: str
     known: Known
@@ -34,19 +34,19 @@ class Item(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What was there at one instant, or had changed by then, after so many changes in all."""
+    """The rights at one instant, or those changed until then, with the number of changes so far."""
 
     items: Sequence[Item]
     changes: int
 
 
 class Server(Provider):
-    """Assigned rights whose versions the client counts; nothing older than the latest is accepted."""
+    """Assigned rights with the client's versions; a version older than the latest is refused."""
 
     secrets = ("key",)
 
     def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
-        """Serve whoever shows the access token."""
+        """Serve clients with the access token."""
         super().__init__(secrets, zone)
         self._known: dict[str, Known] = {}  # in the order of the changes
         self._changes = 0
@@ -68,18 +68,18 @@ class Server(Provider):
             return Reply(documents.refused(refused.flaw))
 
     def hold(self, reference: str, record: Record) -> None:
-        """Hold a right that nobody asked for, without a version of its own."""
+        """Add a right, as the control asks."""
         super().hold(reference, record)
         self._note(reference, self._known[reference].version if reference in self._known else 1)
 
     def drop(self, reference: str) -> None:
-        """Lose a right and all that was known of it."""
+        """Drop a right and its version."""
         super().drop(reference)
         self._known.pop(reference, None)
         self._changes += 1
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Drop all rights, versions and listings."""
         super().reset()
         self._known.clear()
         self._listings.clear()
@@ -160,7 +160,7 @@ class Server(Provider):
         return None if reference in self.held else documents.error(404, NOT_FOUND)
 
     def _note(self, reference: str, version: int) -> None:
-        """Note a version as the latest one, and this as the latest change."""
+        """Record a version and its change as the latest."""
         self._known.pop(reference, None)
         self._known[reference] = Known(version, time.time())
         self._changes += 1
@@ -187,7 +187,7 @@ class Server(Provider):
         listing = self._listings.pop((since, instant), None)
         if listing is None:
             return documents.error(400, "Unknown reference instant")
-        self._listings[since, instant] = listing  # the last one to go
+        self._listings[since, instant] = listing  # now the last one to be dropped
         items = listing.items
         page = items[offset : offset + PAGE]
         rights = (Right(item.id, item.known.version, item.record) for item in page if item.record is not None)
@@ -201,7 +201,7 @@ class Server(Provider):
         return Answer(200, answer)
 
     def _begin(self, since: int | None) -> int:
-        """Keep what is there now for those who read on; return its instant: this second, or the last that is free."""
+        """Keep the current rights for the next pages; return the instant: this second, or the last free one."""
         for (asked, instant), listing in self._listings.items():
             if asked == since and listing.changes == self._changes:
                 return instant
@@ -216,7 +216,7 @@ class Server(Provider):
         return [Item(reference, self._known[reference], record) for reference, record in self.held.items()]
 
     def _latest(self, since: int) -> list[Item]:
-        """Return what has changed after a second, the latest first."""
+        """Return the changes after a second, latest first."""
         found = takewhile(lambda one: one[1].changed > since, reversed(self._known.items()))
         return [Item(reference, known, self.held.get(reference)) for reference, known in found]
 

@@ -1,4 +1,4 @@
-"""How Indigo Neo reads and writes the documents of its contract (integrations/indigo_neo/contract.yaml)."""
+"""Read and write Indigo Neo's documents (integrations/indigo_neo/contract.yaml)."""
 
 import json
 import re
@@ -29,7 +29,7 @@ ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 LATEST_VERSION = 2**31 - 1
 LATEST_INSTANT = 2**53 - 1
 NUMBER = re.compile(r"[0-9]{1,16}")
-OPTIONAL = ("all", "none", "plannedUses", "assignedRightIssuer")  # attributes to expand by
+OPTIONAL = ("all", "none", "plannedUses", "assignedRightIssuer")  # attributes that can be expanded
 CLASS = "NumberPlate"
 ISSUER = {"language": "en", "string": "Vehicle Registry"}
 UTC_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
@@ -58,17 +58,17 @@ class Right(NamedTuple):
 
 
 def error(status: int, message: str) -> Answer:
-    """Return an answer that something is wrong."""
+    """Return an error answer."""
     return Answer(status, {"status": "error", "code": status, "message": message})
 
 
 def refused(flaw: Flaw) -> Answer:
-    """Return the answer to a request that is wrong itself."""
+    """Return the answer to a malformed request."""
     return error(400, MESSAGES.get(flaw, "Invalid request"))
 
 
 def query(sent: Sent, *names: str) -> dict[str, str]:
-    """Return the parameters, each of them known and given once."""
+    """Return the parameters; each must be known and given once."""
     given = parse_qsl(sent.path.partition("?")[2], keep_blank_values=True)
     found = dict(given)
     if len(given) > len(found) or not found.keys() <= set(names):
@@ -77,14 +77,14 @@ def query(sent: Sent, *names: str) -> dict[str, str]:
 
 
 def number(value: str, *, least: int = 0, most: int = LATEST_INSTANT) -> int:
-    """Return a parameter that is a number."""
+    """Return a parameter as a number."""
     if not NUMBER.fullmatch(value) or not least <= int(value) <= most:
         raise RequestRefusedError(Flaw.WRONG_TYPE)
     return int(value)
 
 
 def expands(value: str | None) -> bool:
-    """Tell whether planned uses are asked for."""
+    """Return whether planned uses are requested."""
     if value is None:
         return False
     wanted = value.split(",")
@@ -94,7 +94,7 @@ def expands(value: str | None) -> bool:
 
 
 def read(sent: Sent, zone: ZoneInfo) -> Right:
-    """Return the right that a request has in its body."""
+    """Return the right of a request's body."""
     if sent.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestRefusedError(Flaw.NOT_JSON)
     try:
@@ -117,7 +117,7 @@ def read(sent: Sent, zone: ZoneInfo) -> Right:
 
 
 def written(right: Right, zone: ZoneInfo, *, expanded: bool) -> dict[str, object]:
-    """Return a right as it is read and listed."""
+    """Return a right as in answers and lists."""
     record = right.record
     start, end = _midnight(record.first_day, zone), _midnight(record.last_day + timedelta(days=1), zone)
     return {
@@ -138,7 +138,7 @@ def written(right: Right, zone: ZoneInfo, *, expanded: bool) -> dict[str, object
 
 
 def deleted(reference: str, at: float) -> dict[str, object]:
-    """Return a reference to a right that was deleted, at a second since 1970."""
+    """Return a reference to a deleted right, with its second since 1970."""
     instant = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
     return {"id": reference, "className": "AssignedRight", "deleteTimestamp": f"{instant}Z"}
 
@@ -180,7 +180,7 @@ def _letters(of: str) -> str:
 
 
 def _day(value: object, zone: ZoneInfo, *, back: int = 0) -> date:
-    """Return the day of the city that begins at an instant in UTC, or one so many days before it."""
+    """Return the city's day that begins at an instant in UTC, or one so many days before it."""
     try:
         if not TIME.fullmatch(text(value)):
             raise RequestRefusedError(Flaw.PERIOD)

@@ -1,4 +1,4 @@
-"""The sandbox's two ports: plain HTTP, and HTTPS that asks for a client's certificate."""
+"""The sandbox's two ports: plain HTTP, and HTTPS with an optional client certificate."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ BACKLOG = 1024
 
 
 class Addresses(NamedTuple):
-    """Where the sandbox is reached."""
+    """The sandbox's addresses."""
 
     plain: str
     tls: str
@@ -27,10 +27,10 @@ class Addresses(NamedTuple):
 async def listening(
     sandbox: Sandbox, access: Access, *, host: str, port: int, tls_port: int
 ) -> AsyncIterator[Addresses]:
-    """Serve both ports; 0 takes a free one.
+    """Serve both ports; 0 is a free one.
 
     Raises:
-        OSError: one of them cannot be listened on.
+        OSError: a port cannot be opened.
     """
     plain = web.ServerRunner(web.Server(sandbox.handle, access_log=None), shutdown_timeout=0)
     secure = web.Server(sandbox.handle, access_log=None)
@@ -38,7 +38,7 @@ async def listening(
 
     def close_secure() -> None:
         for connection in secure.connections:
-            connection.force_close()  # whatever it is in the middle of
+            connection.force_close()  # even during a request
 
     sandbox.on_expiry = close_secure
     await plain.setup()
@@ -64,10 +64,10 @@ async def serve(
     port: int,
     tls_port: int,
 ) -> None:
-    """Serve both ports until the process is asked to end; `ready` is told the addresses.
+    """Serve both ports until the process is asked to end; `ready` is called with the addresses.
 
     Raises:
-        OSError: one of the ports cannot be listened on.
+        OSError: a port cannot be opened.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -78,7 +78,7 @@ async def serve(
 
 
 def _context(access: Access, expired: Callable[[], bool]) -> ssl.SSLContext:
-    """Return a server's context that asks, at each handshake, which certificate to show."""
+    """Return a server's context that chooses its certificate at each handshake."""
     valid, past = _showing(access.server, access.authority), _showing(access.expired, access.authority)
 
     def choose(connection: ssl.SSLObject, _name: str | None, _own: ssl.SSLContext) -> None:
@@ -92,6 +92,6 @@ def _context(access: Access, expired: Callable[[], bool]) -> ssl.SSLContext:
 def _showing(certificate: Path, authority: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
     context.load_cert_chain(certificate)
-    context.verify_mode = ssl.CERT_OPTIONAL  # a provider's own answer says that there was none
+    context.verify_mode = ssl.CERT_OPTIONAL  # the provider itself refuses a request without one
     context.num_tickets = 0  # a resumed session would not show the certificate again
     return context

@@ -1,4 +1,4 @@
-"""What a provider can be told to do wrong, for how many requests, how often or how long."""
+"""Orders to misbehave: the kinds, and for which requests and how long."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from integrations.sandbox.records import Reply, Sent
 
 
 class Kind(StrEnum):
-    """The ways to go wrong."""
+    """The kinds of misbehaviour."""
 
     DOWN = "down"  # 503, not applied
     THROTTLED = "throttled"  # 429, not applied
@@ -18,14 +18,14 @@ class Kind(StrEnum):
     RESET_BEFORE = "reset_before"  # connection reset, not applied
     RESET_AFTER = "reset_after"  # connection reset, applied
     LATE = "late"  # 504 at once, applied after `delay_ms`
-    SLOW = "slow"  # right, but answered after `delay_ms`
-    BUSY = "busy"  # right, but `at_once` are served at a time, each for `delay_ms`; the others wait, also once given up
-    TRICKLE = "trickle"  # right, but answered a byte at a time, over `delay_ms`
-    HTML = "html"  # 200 with a page, not applied
-    TRUNCATED = "truncated"  # applied, but the answer's JSON ends half way
+    SLOW = "slow"  # a correct answer after `delay_ms`
+    BUSY = "busy"  # correct, but `at_once` are served at a time, each for `delay_ms`; the rest wait, abandoned or not
+    TRICKLE = "trickle"  # correct, but byte by byte, over `delay_ms`
+    HTML = "html"  # 200 with a page of HTML, not applied
+    TRUNCATED = "truncated"  # applied, with half of the answer's JSON
     REDIRECT = "redirect"  # 307 to another host, not applied
-    LARGE = "large"  # an answer of more than 1 MB, applied
-    # what only some providers are capable of
+    LARGE = "large"  # applied, with an answer of more than 1 MB
+    # for some providers only
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - no password; 401, and every token is forgotten
     EXPIRED_CERTIFICATE = "expired_certificate"  # shown in new handshakes; open connections are closed
     PARTIAL_BATCH = "partial_batch"  # 500, the first half of the rows is applied
@@ -38,7 +38,7 @@ APPLIED_AT_ONCE = frozenset({Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.TRUNCATED,
 APPLIED_LATER = frozenset({Kind.HANG, Kind.LATE})
 FOR_BATCHES = frozenset({Kind.PARTIAL_BATCH, Kind.ROW_MISSING})
 FOR_OPERATIONS = frozenset({Kind.LOST_OPERATION, Kind.LATE_OPERATION})
-THEIR_OWN = FOR_BATCHES | FOR_OPERATIONS | {Kind.EXPIRED_TOKEN}  # the provider itself says what becomes of its reply
+THEIR_OWN = FOR_BATCHES | FOR_OPERATIONS | {Kind.EXPIRED_TOKEN}  # the provider itself changes its reply
 
 METHODS = (None, "GET", "POST", "PUT", "PATCH", "DELETE")
 ROUNDING = 1e-9  # ten times 0.1 is a little less than 1
@@ -46,10 +46,10 @@ ROUNDING = 1e-9  # ten times 0.1 is a little less than 1
 
 @dataclass(slots=True)
 class Misbehaviour:
-    """One order to go wrong; it lapses when it has been followed `left` times or at `until`.
+    """One order to misbehave; it ends after `left` requests or at `until`.
 
-    `rate` is the part of the requests that suffer, spread evenly; `method` and the beginning of the path say
-    which may; `until` is in seconds of the monotonic clock; `retry_after` goes out as it is, be it seconds or a date.
+    `rate` is the part of the requests that it applies to, spread evenly; `method` and the path's prefix limit them.
+    `until` is in seconds of the monotonic clock; `retry_after` is sent unchanged, as seconds or a date.
     """
 
     kind: Kind
@@ -65,18 +65,18 @@ class Misbehaviour:
     _served: asyncio.Semaphore | None = None
 
     async def serve(self, milliseconds: float) -> None:
-        """Wait until it is a request's turn, and then for as long as it takes."""
+        """Wait for a request's turn, then for its duration."""
         if self._served is None:
             self._served = asyncio.Semaphore(self.at_once)
         async with self._served:
             await asyncio.sleep(milliseconds / 1000)
 
-    def lapsed(self, now: float) -> bool:
-        """Tell whether it is over."""
+    def has_ended(self, now: float) -> bool:
+        """Return whether the order has ended."""
         return self.left == 0 or (self.until is not None and now >= self.until)
 
-    def strikes(self, sent: Sent, reply: Reply) -> bool:
-        """Tell whether this request suffers, and count it."""
+    def applies(self, sent: Sent, reply: Reply) -> bool:
+        """Return whether the order applies to a request, and count it."""
         if (
             (self.method is not None and self.method != sent.method)
             or not sent.path.startswith(self.path)
@@ -88,7 +88,7 @@ class Misbehaviour:
         return self.counts()
 
     def counts(self) -> bool:
-        """Tell whether it is the turn of one that may suffer, and count it."""
+        """Return whether it is the turn of a matching request, and count it."""
         self._due += self.rate
         if self._due < 1.0 - ROUNDING:
             return False
@@ -102,7 +102,7 @@ def parse(order: object, now: float) -> Misbehaviour:
     """Read an order from a JSON document: kind, count, rate, seconds, method, path, delay_ms, retry_after, at_once.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the order is invalid.
     """
     known = {"kind", "count", "rate", "seconds", "method", "path", "delay_ms", "retry_after", "at_once"}
     if not isinstance(order, dict) or not order.keys() <= known or "kind" not in order:

@@ -1,4 +1,4 @@
-"""PayByPhone's side of its contract (integrations/paybyphone/contract.yaml)."""
+"""PayByPhone's server (integrations/paybyphone/contract.yaml)."""
 
 import json
 import re
@@ -34,7 +34,7 @@ from integrations.sandbox.tokens import Tokens
 
 TOKEN = "/identity/token"  # noqa: S105 - a path
 METHODS = {"/eligibilities/": ("PUT", "DELETE"), "/workflows/": ("GET",)}
-NOWHERE = Answer(404, b"no such resource")  # not in their words: a wrong address is not an unknown eligibility
+NOWHERE = Answer(404, b"no such resource")  # not in their format: a wrong URL is not an unknown eligibility
 
 TYPES = {
     Flaw.NOT_JSON: "JsonReaderException",
@@ -44,7 +44,7 @@ TYPES = {
     Flaw.PROFILE: "RateOptionNotFound",
     Flaw.PERIOD: "PeriodInvalid",
 }
-# Every location and every eligibility type of the right form is known here, but for these; a workflow finds that out.
+# Every well-formed location and eligibility type is known, but for these; a workflow finds that out.
 NO_LOCATION, NO_TYPE = "99999", "unknown"
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -53,13 +53,13 @@ WORKFLOW_MS = 3.0  # from a write to its end
 
 
 class Server(Provider):
-    """Eligibilities by our reference; writes are taken at once and carried out by workflows."""
+    """Eligibilities by our reference; writes are accepted at once and carried out by workflows."""
 
     secrets = ("client_id", "client_secret")
     kinds = frozenset({Kind.EXPIRED_TOKEN, Kind.LOST_OPERATION, Kind.LATE_OPERATION})
 
     def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
-        """Serve whoever shows a token that was granted for the id and the secret."""
+        """Serve clients with a token that was granted for the id and the secret."""
         super().__init__(secrets, zone)
         self._tokens = Tokens(secrets)
         self._workflows = Workflows()
@@ -73,7 +73,7 @@ class Server(Provider):
         methods = METHODS.get(place)
         if methods is None:
             return Reply(NOWHERE)
-        if not self._tokens.are_shown_by(sent):
+        if not self._tokens.authorise(sent):
             return Reply(_error(401, "Unauthorized"))
         if sent.method not in methods:
             return Reply(_error(405, "MethodNotAllowed")._replace(headers={"Allow": ", ".join(methods)}))
@@ -90,11 +90,11 @@ class Server(Provider):
             return Reply(_error(400, TYPES.get(refused.flaw, "InvalidRequest")))
 
     def misbehave(self, kind: Kind, reply: Reply, delay_ms: float | None) -> Reply:
-        """Forget tokens, name a workflow that nobody knows, or take longer for one."""
+        """Drop the tokens, name an unknown workflow, or delay the workflow."""
         body = reply.answer.body
         if kind is Kind.EXPIRED_TOKEN:
             if isinstance(body, dict) and "access_token" in body:
-                return reply  # it is new
+                return reply  # a new token is valid
             self._tokens.forget()
             return Reply(_error(401, "Unauthorized"), references=reply.references)
         if kind is Kind.LOST_OPERATION:
@@ -104,7 +104,7 @@ class Server(Provider):
         return reply._replace(effect=replace(reply.effect, delay_ms=late))
 
     def reset(self) -> None:
-        """Forget everything but the tokens."""
+        """Drop all but the tokens."""
         super().reset()
         self._workflows.reset()
 
@@ -121,24 +121,24 @@ class Server(Provider):
             self.hold(reference, record)
             return None
 
-        return self._taken(reference, put)
+        return self._accept(reference, put)
 
     def _delete(self, reference: str) -> Reply:
-        if reference not in self.held and not self._workflows.concern(reference):
+        if reference not in self.held and not self._workflows.concerns(reference):
             return Reply(_error(404, "EligibilityNotFound"), references=(reference,))
-        return self._taken(reference, lambda: self.drop(reference))
+        return self._accept(reference, lambda: self.drop(reference))
 
-    def _taken(self, reference: str, carry_out: Callable[[], str | None]) -> Reply:
+    def _accept(self, reference: str, carry_out: Callable[[], str | None]) -> Reply:
         number = str(uuid4())
         write = Write(self._workflows, number, reference, carry_out, WORKFLOW_MS)
         return Reply(_accepted(number), write, (reference,))
 
     def _ask(self, number: str) -> Reply:
-        told = self._workflows.tell(number)
-        if told is None:
+        workflow = self._workflows.state(number)
+        if workflow is None:
             return Reply(_error(404, "WorkflowNotFound"))
-        reason = {} if told.error_type is None else {"errorType": told.error_type}
-        return Reply(Answer(200, {"status": told.status, **reason}), references=(told.reference,))
+        reason = {} if workflow.error_type is None else {"errorType": workflow.error_type}
+        return Reply(Answer(200, {"status": workflow.status, **reason}), references=(workflow.reference,))
 
 
 def _error(status: int, error_type: str) -> Answer:

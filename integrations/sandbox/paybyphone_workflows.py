@@ -1,4 +1,4 @@
-"""PayByPhone's workflows: writes that were taken, carried out one after another for each eligibility."""
+"""PayByPhone's workflows: accepted writes, carried out one after another for each eligibility."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-KEPT = 20_000  # workflows that are known after their end
+KEPT = 20_000  # ended workflows that are still known
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write that is taken when it is called, and carried out `delay_ms` later at the earliest."""
+    """A write that is accepted when it is called, and carried out `delay_ms` later at the earliest."""
 
     workflows: "Workflows"
     number: str
@@ -20,12 +20,12 @@ class Write:
     delay_ms: float
 
     def __call__(self) -> None:
-        """Take it."""
-        self.workflows.take(self)
+        """Accept the write."""
+        self.workflows.accept(self)
 
 
-class Told(NamedTuple):
-    """How a workflow stands."""
+class WorkflowState(NamedTuple):
+    """The status of a workflow."""
 
     reference: str
     status: str
@@ -33,38 +33,38 @@ class Told(NamedTuple):
 
 
 class Workflows:
-    """All workflows that are under way, and how the latest have ended."""
+    """All running workflows, and the outcomes of the latest ended ones."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        """Start without any; what they were to write is forgotten at their end, their end `kept` ends later."""
+        """Start empty; a write's data is dropped at its end, its outcome after `kept` further ends."""
         self._kept = kept
-        self._queues: dict[str, deque[tuple[float, Write]]] = {}  # by reference; the first one waits for its time
+        self._queues: dict[str, deque[tuple[float, Write]]] = {}  # by reference; the first write waits for its time
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._told: dict[str, Told] = {}  # under way
-        self._ended: OrderedDict[str, Told] = OrderedDict()
+        self._running: dict[str, WorkflowState] = {}
+        self._ended: OrderedDict[str, WorkflowState] = OrderedDict()
 
-    def take(self, write: Write) -> None:
-        """Have a write carried out after those about the same reference that were taken before."""
+    def accept(self, write: Write) -> None:
+        """Accept a write; it is carried out after earlier ones about the same reference."""
         due = asyncio.get_running_loop().time() + write.delay_ms / 1000
         queue = self._queues.setdefault(write.reference, deque())
         queue.append((due, write))
-        self._told[write.number] = Told(write.reference, "Pending")
+        self._running[write.number] = WorkflowState(write.reference, "Pending")
         if len(queue) == 1:
             self._wait(write.reference, due)
 
-    def concern(self, reference: str) -> bool:
-        """Tell whether one about this reference is under way."""
+    def concerns(self, reference: str) -> bool:
+        """Return whether a workflow about this reference is running."""
         return reference in self._queues
 
-    def tell(self, number: str) -> Told | None:
-        """Tell how a workflow stands; None when it is not known, or not any more."""
-        return self._told.get(number) or self._ended.get(number)
+    def state(self, number: str) -> WorkflowState | None:
+        """Return a workflow's status; None if it is not, or no longer, known."""
+        return self._running.get(number) or self._ended.get(number)
 
     def reset(self) -> None:
-        """Forget all of them; none is carried out any more."""
+        """Drop all workflows; none is carried out any more."""
         for timer in self._timers.values():
             timer.cancel()
-        for kept in (self._queues, self._timers, self._told, self._ended):
+        for kept in (self._queues, self._timers, self._running, self._ended):
             kept.clear()
 
     def _wait(self, reference: str, due: float) -> None:
@@ -74,8 +74,10 @@ class Workflows:
         queue = self._queues[reference]
         _, write = queue.popleft()
         error_type = write.carry_out()
-        del self._told[write.number]
-        self._ended[write.number] = Told(reference, "Completed" if error_type is None else "Failed", error_type)
+        del self._running[write.number]
+        self._ended[write.number] = WorkflowState(
+            reference, "Completed" if error_type is None else "Failed", error_type
+        )
         if len(self._ended) > self._kept:
             self._ended.popitem(last=False)
         if queue:

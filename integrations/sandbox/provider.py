@@ -1,4 +1,4 @@
-"""What every provider's server shares: it reads requests, answers them and holds what they tell it to."""
+"""The base of every provider's server: it reads requests, answers them and holds copies."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from integrations.sandbox.records import Answer, Record, Reply, Sent
 
 
 class Provider(ABC):
-    """One provider, as its contract says; its class is named `Server` and its module after the provider.
+    """One provider, by its contract; its class is named `Server`, and its module after the provider.
 
-    `held` is what the control tells: by the reference under which it was put, in words common to all.
+    `held` has the copies as common records, by reference; the control shows them.
     """
 
-    secrets: ClassVar[tuple[str, ...]]  # the settings to invent: what a hub has to show, such as `key`
-    settings: ClassVar[Mapping[str, str]] = MappingProxyType({})  # further ones that a hub needs, and their values
-    tls: ClassVar[bool] = False  # reached by HTTPS alone, and by those who show a certificate that it trusts
-    kinds: ClassVar[frozenset[Kind]] = frozenset()  # the misbehaviours of its own that it is capable of
+    secrets: ClassVar[tuple[str, ...]]  # the settings to generate, such as `key`
+    settings: ClassVar[Mapping[str, str]] = MappingProxyType({})  # further settings of the hub, with their values
+    tls: ClassVar[bool] = False  # reached only by HTTPS with a trusted client certificate
+    kinds: ClassVar[frozenset[Kind]] = frozenset()  # the provider-specific misbehaviours that it has
 
     def __init__(self, secrets: Mapping[str, str], zone: ZoneInfo) -> None:
-        """Serve whoever shows the secrets; `zone` is the city's."""
+        """Serve clients with the secrets; `zone` is the city's."""
         self._secrets = secrets
         self._zone = zone
         self.held: dict[str, Record] = {}
@@ -31,24 +31,24 @@ class Provider(ABC):
     def answer(self, sent: Sent) -> Reply:
         """Answer a request.
 
-        It changes nothing that is held: that is for the reply's effect, which runs against what is held by then. Only
-        what the real provider does on receipt, such as handing out a token, happens here.
+        This changes no copy: the reply's effect does so, when it runs. Only what the real provider does on receipt,
+        such as granting a token, happens here.
         """
 
     def misbehave(self, kind: Kind, reply: Reply, delay_ms: float | None) -> Reply:
-        """Return what becomes of a reply under one of `kinds`; `delay_ms` is the order's."""
+        """Return the reply changed by one of `kinds`; `delay_ms` is the order's."""
         if kind is Kind.PARTIAL_BATCH:
             return reply._replace(answer=Answer(500, b"internal error"), rows=reply.rows[: len(reply.rows) // 2])
         raise NotImplementedError(kind)
 
     def hold(self, reference: str, record: Record) -> None:
-        """Hold something that nobody asked for."""
+        """Add a copy, as the control asks."""
         self.held[reference] = record
 
     def drop(self, reference: str) -> None:
-        """Lose something without being asked to."""
+        """Drop a copy, as the control asks."""
         self.held.pop(reference, None)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Drop all copies."""
         self.held.clear()

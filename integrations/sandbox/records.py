@@ -1,4 +1,4 @@
-"""What a provider holds and what a request does to it, in words common to all."""
+"""Copies, requests and their effects, in a form common to all providers."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,10 +10,10 @@ from uuid import UUID
 
 
 class Record(NamedTuple):
-    """What a provider holds under one reference; days are civil days of the city, both included."""
+    """A provider's copy under one reference; days are civil days of the city, both included."""
 
     plate: str
-    country: str | None  # None, here and below: the provider has no place for it
+    country: str | None  # None, here and below: the provider has no such field
     zones: tuple[str, ...]
     profile: str | None
     first_day: date
@@ -21,17 +21,17 @@ class Record(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One request as it came; the path without the provider's part, with the query."""
+    """One request; the path is without the provider's part, and with the query."""
 
     method: str
     path: str
-    headers: Mapping[str, str]  # whatever the case of their names
+    headers: Mapping[str, str]  # case-insensitive
     body: bytes
-    certificate: bool = False  # whether the client has shown one that is trusted
+    certificate: bool = False  # whether the client has a trusted one
 
 
 class Answer(NamedTuple):
-    """One answer: a JSON value, bytes that go out as they are, or nothing."""
+    """One answer: a JSON value, raw bytes, or nothing."""
 
     status: int
     body: object = None
@@ -39,13 +39,13 @@ class Answer(NamedTuple):
 
 
 Effect = Callable[[], None]
-"""Carries a request out: changes what is held by then. It is run at once, later or never."""
+"""Carries out a request: changes the copies when it runs, at once, later or never."""
 
 
 class Reply(NamedTuple):
-    """The answer to a request and what the request does; `references` are those that it is about.
+    """The answer to a request, its references and its effects.
 
-    A batch has one effect a row, in their order, and no other.
+    A batch has exactly one effect for each row, in order.
     """
 
     answer: Answer
@@ -58,7 +58,7 @@ REFERENCE_LENGTH = 36  # of the hub's own, which are UUIDs
 
 
 def to_json(record: Record) -> dict[str, object]:
-    """Return a record as the control tells it."""
+    """Return a record as the control's JSON."""
     return record._asdict() | {
         "first_day": record.first_day.isoformat(),
         "last_day": record.last_day.isoformat(),
@@ -78,13 +78,13 @@ def from_json(found: Mapping[str, Any]) -> Record:
 
 
 def numbered(number: int) -> tuple[str, Record]:
-    """Return the reference and the record of one among many that only measurements need."""
+    """Return the reference and the record with a number, for measurements."""
     record = Record(f"ZZ{number}", "FR", ("75014",), "standard", date(2026, 1, 1), date(2026, 12, 31))
     return str(UUID(int=number, version=4)), record
 
 
 class Flaw(StrEnum):
-    """What a strict provider finds wrong with a request."""
+    """A fault that a strict provider finds in a request."""
 
     NOT_JSON = "not_json"
     UNKNOWN_FIELD = "unknown_field"
@@ -106,7 +106,7 @@ class RequestRefusedError(Exception):
         self.flaw = flaw
 
 
-PLATE = re.compile(r"[^\W_]{1,20}")  # letters of any script and digits; upper case is checked apart
+PLATE = re.compile(r"[^\W_]{1,20}")  # letters of any script and digits; upper case is checked separately
 COUNTRY = re.compile(r"[A-Z]{2}")
 ZONE = re.compile(r"[A-Za-z0-9_-]{1,10}")
 PROFILE = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -114,7 +114,7 @@ MOST_ZONES = 8
 
 
 def members(value: object, *names: str) -> list[object]:
-    """Return the values of an object that has exactly these members."""
+    """Return the values of an object that has exactly these keys."""
     if not isinstance(value, dict):
         raise RequestRefusedError(Flaw.WRONG_TYPE)
     if len(value) > len(names) or any(name not in names for name in value):
@@ -125,7 +125,7 @@ def members(value: object, *names: str) -> list[object]:
 
 
 def items(value: object, *, at_most: int) -> list[object]:
-    """Return a list that is neither empty nor too long."""
+    """Return a list, which must be neither empty nor too long."""
     if not isinstance(value, list) or not 1 <= len(value) <= at_most:
         raise RequestRefusedError(Flaw.WRONG_TYPE)
     return value
@@ -176,7 +176,7 @@ def day(value: object) -> date:
 
 
 def period(first_day: date, last_day: date) -> tuple[date, date]:
-    """Return two days in their order."""
+    """Return two days, which must be in order."""
     if last_day < first_day:
         raise RequestRefusedError(Flaw.PERIOD)
     return first_day, last_day

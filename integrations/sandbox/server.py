@@ -1,7 +1,7 @@
 """The sandbox's HTTP: each provider's contract under `/<provider>/`, the control under `/_control/`.
 
 Measured on one core: aiohttp's low-level server, with its parser in C, answers three times as many requests as uvicorn
-with h11 (20,000/s against 6,500/s, empty), and the sandbox shares its cores with what is being measured.
+with h11 (20,000/s against 6,500/s, empty), and the sandbox shares its cores with the measured processes.
 """
 
 import os
@@ -25,7 +25,7 @@ LOG_LIMIT = 5_000  # requests kept for each provider: about a kilobyte each
 
 
 def find() -> dict[str, type[Provider]]:
-    """Return every provider's server by the provider's name: the modules here that define a `Server`."""
+    """Return every provider's server class by name: from the modules here that define a `Server`."""
     found = {}
     for module in iter_modules(integrations.sandbox.__path__):
         if module.name != "__main__":
@@ -36,10 +36,10 @@ def find() -> dict[str, type[Provider]]:
 
 
 def city_zone() -> ZoneInfo:
-    """Return the city's time zone, in which the hub counts days too.
+    """Return the city's time zone, as in the hub.
 
     Raises:
-        ValueError: the setting names none.
+        ValueError: the setting is not a time zone.
     """
     name = os.environ.get("PERMIT_HUB_TIME_ZONE", "Europe/Paris")
     try:
@@ -57,15 +57,15 @@ class Sandbox:
         zone: ZoneInfo,
         log_limit: int = LOG_LIMIT,
     ) -> None:
-        """Serve the providers that an access is for to whoever shows their secrets."""
+        """Serve an access's providers to clients with their secrets."""
         self._providers = {
             name: Controlled(server(access.secrets[name], zone), State(log_limit), access.secrets[name])
             for name, server in access.servers.items()
         }
-        self.on_expiry: Callable[[], None] = lambda: None  # called when the certificate is to have expired
+        self.on_expiry: Callable[[], None] = lambda: None  # called when the certificate expires
 
     def certificate_expired(self) -> bool:
-        """Tell whether a handshake is to be shown an expired certificate."""
+        """Return whether a handshake gets an expired certificate."""
         return any(one.state.certificate_expired() for one in self._providers.values())
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -88,7 +88,7 @@ class Sandbox:
         order = state.misbehaviour(sent, reply)
         if order is not None and order.kind is Kind.BUSY:
             await order.serve(answering.delay_ms(order))
-            reply, order = provider.answer(sent), None  # of what it holds by now
+            reply, order = provider.answer(sent), None  # again, from the current copies
         if order is None:
             state.apply(reply, entry)
             entry.status = reply.answer.status

@@ -1,4 +1,4 @@
-"""What the log of requests shows in place of secrets."""
+"""Hide secrets in the log of requests."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ A_TOKEN = "[a token]"  # noqa: S105 - no password
 
 
 def header(name: str, value: str, secrets: Mapping[str, str]) -> str:
-    """Return a header's value without what only a client with access can know."""
+    """Return a header's value without secrets and tokens."""
     if name.lower() != "authorization":
         return text(value, secrets)
     scheme, _, shown = value.partition(" ")
@@ -26,7 +26,7 @@ def text(value: str, secrets: Mapping[str, str]) -> str:
 
 
 def _basic(shown: str, secrets: Mapping[str, str]) -> str:
-    """Show who is named, since base64 hides nothing; what cannot be read is not shown at all."""
+    """Return decoded Basic credentials with the secrets hidden; nothing if they cannot be decoded."""
     try:
         return text(base64.b64decode(shown, validate=True).decode(), secrets)
     except (binascii.Error, UnicodeDecodeError):
@@ -38,5 +38,5 @@ def _placeholder(name: str) -> str:
 
 
 def headers(sent: Iterable[tuple[str, str]], secrets: Mapping[str, str]) -> dict[str, str]:
-    """Return all headers as they may be shown."""
+    """Return all headers without secrets and tokens."""
     return {name: header(name, value, secrets) for name, value in sent}

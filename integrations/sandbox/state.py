@@ -1,4 +1,4 @@
-"""What one provider's server was sent, and was told to do wrong."""
+"""One provider's log of requests, and its orders to misbehave."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from integrations.sandbox.misbehaviour import Kind, Misbehaviour
 from integrations.sandbox.records import Reply, Sent
 
-LOG_BYTES = 32_000_000  # of bodies, for each provider; a batch may have a hundred kilobytes
+LOG_BYTES = 32_000_000  # of bodies, for each provider; a batch may have 100 kB
 
 
 def monotonic_ms() -> float:
@@ -18,7 +18,7 @@ def monotonic_ms() -> float:
 
 @dataclass(slots=True)
 class Entry:
-    """One request that came in; times in milliseconds of the monotonic clock; status is None while not answered."""
+    """One request; times in milliseconds of the monotonic clock; status is None until it is answered."""
 
     sequence: int
     sent: Sent
@@ -29,10 +29,10 @@ class Entry:
 
 
 class State:
-    """One provider's memory of its requests and orders."""
+    """One provider's requests and orders."""
 
     def __init__(self, log_limit: int) -> None:
-        """Start empty; the log keeps the latest `log_limit` requests, fewer when they are large."""
+        """Start empty; the log keeps the latest `log_limit` requests, fewer if they are large."""
         self.log: deque[Entry] = deque()
         self._log_limit = log_limit
         self._log_bytes = 0
@@ -80,26 +80,26 @@ class State:
         self._late.add(timer)
 
     def misbehave(self, order: Misbehaviour) -> None:
-        """Follow an order from now on, after the ones given before."""
+        """Add an order, to be followed after the earlier ones."""
         self._misbehaviours.append(order)
 
     def behave(self) -> None:
-        """Forget all orders; what is to be applied late still is."""
+        """Drop all orders; late requests are still applied."""
         self._misbehaviours.clear()
 
     def misbehaviour(self, sent: Sent, reply: Reply) -> Misbehaviour | None:
-        """Return the order that this request suffers from."""
+        """Return the order that applies to this request, or None."""
         if not self._misbehaviours:
             return None
-        return next((order for order in self._standing() if order.strikes(sent, reply)), None)
+        return next((order for order in self._standing() if order.applies(sent, reply)), None)
 
     def certificate_expired(self) -> bool:
-        """Tell whether a handshake is to be shown an expired certificate."""
+        """Return whether a handshake gets an expired certificate."""
         orders = (order for order in self._standing() if order.kind is Kind.EXPIRED_CERTIFICATE)
         return any(order.counts() for order in orders)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Drop all requests and orders."""
         self.log.clear()
         self._log_bytes = 0
         self.received = self.applied = 0
@@ -110,5 +110,5 @@ class State:
 
     def _standing(self) -> list[Misbehaviour]:
         now = time.monotonic()
-        self._misbehaviours = [order for order in self._misbehaviours if not order.lapsed(now)]
+        self._misbehaviours = [order for order in self._misbehaviours if not order.has_ended(now)]
         return self._misbehaviours

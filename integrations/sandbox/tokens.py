@@ -1,4 +1,4 @@
-"""The token endpoint of a server that wants OAuth2 client credentials (RFC 6749, section 4.4)."""
+"""The token endpoint of a server with OAuth2 client credentials (RFC 6749, section 4.4)."""
 
 import time
 from base64 import b64encode
@@ -9,14 +9,14 @@ from urllib.parse import parse_qsl, quote_plus
 from integrations.sandbox.records import Answer, Sent
 
 SECONDS = 3_600
-MOST = 1_000  # tokens that hold at once; the oldest are forgotten
+MOST = 1_000  # valid tokens; the oldest are dropped
 
 
 class Tokens:
-    """Tokens for whoever shows the right id and secret."""
+    """Tokens for clients with the right id and secret."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        """Name the right `client_id` and `client_secret`."""
+        """Set the right `client_id` and `client_secret`."""
         pair = ":".join(quote_plus(secrets[name]) for name in ("client_id", "client_secret"))
         self._basic = f"Basic {b64encode(pair.encode()).decode()}"
         self._until: dict[str, float] = {}
@@ -43,11 +43,11 @@ class Tokens:
             {"Cache-Control": "no-store"},
         )
 
-    def are_shown_by(self, sent: Sent) -> bool:
-        """Tell whether a request shows a token that holds."""
+    def authorise(self, sent: Sent) -> bool:
+        """Return whether a request has a valid token."""
         scheme, _, token = sent.headers.get("Authorization", "").partition(" ")
         return scheme == "Bearer" and time.monotonic() < self._until.get(token, 0.0)
 
     def forget(self) -> None:
-        """Let no token hold any more."""
+        """Invalidate all tokens."""
         self._until.clear()

@@ -30,7 +30,7 @@ def run() -> Iterator[Run]:
 
 @pytest.fixture
 def make_access(monkeypatch: pytest.MonkeyPatch) -> MakeAccess:
-    """Read the channel's settings from the environment, complete but for what is given; None leaves one out."""
+    """Return a function that reads complete settings, with the given ones changed; None leaves one out."""
 
     def make(*, development: bool = True, **given: object) -> EmailSettings:
         if development:

@@ -1,6 +1,6 @@
-"""What is written to residents, as files to be read: `python -m tests.channels.golden_files` writes them anew.
+"""Messages to residents as files: `python -m tests.channels.golden_files` writes them again.
 
-The words of each notice in each language, and one whole e-mail in each language as it goes out.
+They have the text of each notice in each language, and one whole e-mail in each language.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ WHOLE = "expiry_ahead"
 
 
 def golden_files() -> Iterator[tuple[Path, bytes]]:
-    """Yield each file and what belongs into it now."""
+    """Yield each file and its current content."""
     for language in Language:
         for name, notice in NOTICES.items():
             written = replace(notice, language=language)

@@ -1,4 +1,4 @@
-"""Real mail servers in this process, which can be told to answer otherwise, to fall silent, or to hang up."""
+"""Real mail servers in this process that can be told to refuse, to fall silent or to hang up."""
 # ruff: noqa: N802 - aiosmtpd looks methods up by the names of commands
 
 import asyncio
@@ -17,7 +17,7 @@ USER, PASSWORD = "rappels", "ceci-est-un-secret"
 
 
 class Fault(Enum):
-    """What a server does instead of answering."""
+    """A fault in place of an answer."""
 
     LOST = "lost"
     SILENT = "silent"
@@ -28,7 +28,7 @@ Behaviour = str | Fault
 
 @dataclass
 class MailServer:
-    """What a server has taken, and what it does next at which step."""
+    """The messages that a server accepted, and its planned answers for each step."""
 
     port: int = 0
     plans: dict[str, list[Behaviour | None]] = field(default_factory=lambda: defaultdict(list))
@@ -39,14 +39,14 @@ class MailServer:
     closed_to_strangers: bool = False
     letters_each: int = 1_000  # on one connection
     commands: list[str] = field(default_factory=list)
-    held: asyncio.Event | None = None  # what was sent is taken once this is set
+    held: asyncio.Event | None = None  # messages are accepted once this is set
 
     def plan(self, step: str, *behaviours: Behaviour | None) -> None:
-        """Behave so, one after another, at a step; None: as ever."""
+        """Plan the next answers at a step; None is the normal answer."""
         self.plans[step].extend(behaviours)
 
     def next(self, step: str) -> Behaviour | None:
-        """Return how to behave at a step this time."""
+        """Return the planned answer at a step."""
         self.commands.append(step)
         return self.plans[step].pop(0) if self.plans[step] else None
 
@@ -56,7 +56,7 @@ class MailServer:
             line.transport.close()
 
     async def handle_DATA(self, server: "Line", session: Session, envelope: Envelope) -> str:
-        """Take a message."""
+        """Accept a message."""
         if self.held is not None:
             await self.held.wait()
         behaviour = self.next("END")
@@ -69,7 +69,7 @@ class MailServer:
 
 
 class Challenger(MailServer):
-    """A server to which no password is sent, only what proves that one knows it."""
+    """A server with CRAM-MD5: a client proves that it knows the password without sending it."""
 
     async def auth_CRAM__MD5(self, server: SMTP, args: list[str]) -> AuthResult:
         """Let the one user in."""
@@ -88,7 +88,7 @@ class Line(SMTP):
         self.letters = 0
 
     def connection_made(self, transport: Any) -> None:
-        if self not in self.mail.open:  # it is made again once it is encrypted
+        if self not in self.mail.open:  # it is made again after STARTTLS
             self.mail.open.add(self)
             self.mail.opened += 1
             self.mail.most_open = max(self.mail.most_open, len(self.mail.open))
@@ -128,7 +128,7 @@ class Line(SMTP):
         await self._unless("QUIT") or await super().smtp_QUIT(arg)
 
     async def misbehave(self, behaviour: Fault) -> None:
-        """Hang up, or say nothing any more."""
+        """Hang up, or fall silent."""
         if behaviour is Fault.LOST:
             self.transport.abort()
         await asyncio.Event().wait()
@@ -161,6 +161,6 @@ async def serving(mail: MailServer, *, tls: ssl.SSLContext | None = None, **opti
 
 
 def knows(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
-    """Tell whether somebody signs in as the one user."""
+    """Return whether the credentials are those of the one user."""
     right = LoginPassword(USER.encode(), PASSWORD.encode())
     return AuthResult(success=data == right, handled=False)

@@ -1,4 +1,4 @@
-"""One notice of each kind, about people who are nobody."""
+"""One notice of each kind, about fictional residents."""
 
 from dataclasses import replace
 from datetime import date
@@ -45,4 +45,4 @@ NOTICES = {
     "payment_renewal": _payment(Unpaid.RENEWAL, 4500, 1),
     "payment_address": _payment(Unpaid.ADDRESS, 1000, 5),
 }
-"""By what they are about; each template is there."""
+"""Notices by kind, one for each template."""

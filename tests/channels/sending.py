@@ -1,4 +1,4 @@
-"""A channel and the mail server that it hands notices to, for one test."""
+"""A channel and its mail server, for one test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +14,7 @@ from tests.channels.mail_servers import MailServer, serving
 from tests.channels.notices import EXPIRY
 
 SOON = Patience(open=5.0, answer=5.0, taken=5.0)  # the machine may be busy
-AT_ONCE = Patience(open=5.0, answer=0.2, taken=0.2)  # for servers that say nothing
+AT_ONCE = Patience(open=5.0, answer=0.2, taken=0.2)  # for silent servers
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Post:
         await self.email.send(replace(notice, **changes), deadline)
 
     async def failure(self, notice: Notice = EXPIRY, **changes: Any) -> ChannelError:
-        """Send a notice, which must fail, and return how."""
+        """Send a notice that must fail, and return the error."""
         try:
             await self.send(notice, **changes)
         except ChannelError as error:
@@ -48,7 +48,7 @@ async def post(
     server: MailServer | None = None,
     **given: object,
 ) -> AsyncIterator[Post]:
-    """Serve mail, and open a channel to it; without encryption unless told otherwise."""
+    """Run a mail server and open a channel to it; without encryption by default."""
     async with serving(server or MailServer(), **(options or {})) as running:
         email = Email(make_access(**({"security": "none", "port": running.port} | given)), patience)
         try:
@@ -58,7 +58,7 @@ async def post(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait for what the other side does."""
+    """Wait for a condition."""
     async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - the other side tells nobody
+        while not true():  # noqa: ASYNC110 - the other side gives no signal
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Every kind of recipient, on servers with and without SMTPUTF8: written to, or refused for good."""
+"""Every kind of recipient, on servers with and without SMTPUTF8: the message is sent, or refused for good."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -53,7 +53,7 @@ SENDERS = ("rappels@demo.example", "Ville de Démo <rappels@demo.example>", "Vil
 
 @pytest.mark.parametrize("utf8", [True, False], ids=["with SMTPUTF8", "without SMTPUTF8"])
 @pytest.mark.parametrize("sender", SENDERS)
-def test_each_is_taken_or_refused_for_good_and_keeps_nobody_else_back(
+def test_each_recipient_is_accepted_or_refused_for_good_and_delays_no_other(
     run: Run, make_access: MakeAccess, sender: str, utf8: bool
 ) -> None:
     async def send() -> None:
@@ -109,7 +109,7 @@ def _check(content: bytes, name: str, recipient: str) -> None:
 @example("Jose", "josé@example.org")
 @example("A" * 51, "zoë@example.org")
 @example("", "\ud800@example.org")
-def test_any_name_and_address_is_written_out_or_refused_as_an_address(
+def test_any_name_and_address_is_encoded_or_refused_as_an_address(
     make_access: MakeAccess, name: str, address: str
 ) -> None:
     access = make_access(security="none")
@@ -128,10 +128,10 @@ def test_any_name_and_address_is_written_out_or_refused_as_an_address(
     assert letter.content.isascii() == letter.recipient.isascii()
 
 
-def test_a_resident_who_cannot_be_written_to_is_refused_as_an_address_is(
+def test_an_unencodable_resident_is_refused_as_an_address(
     run: Run, make_access: MakeAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stand for whatever nobody has thought of yet: it is the resident's where a message to nobody can be written."""
+    """Stands for unforeseen values: the resident's data is at fault if a message without it can be composed."""
     from integrations.channels import message
 
     written = message.words

@@ -1,4 +1,4 @@
-"""The message around the words: headers, parts, and no way to put anything into them that does not belong there."""
+"""The message around the text: headers and parts, and no way to inject anything into them."""
 
 import re
 from dataclasses import replace
@@ -44,13 +44,13 @@ HOSTILE = [
 
 
 def written(notice: Notice = EXPIRY, access: EmailSettings = ACCESS) -> EmailMessage:
-    """Write a notice out, and read it as a mail program does."""
+    """Compose a notice and parse it as a mail program does."""
     made = message_from_bytes(compose(notice, access, NOW).content, policy=default)
     assert isinstance(made, EmailMessage)
     return made
 
 
-def test_the_headers_say_who_writes_to_whom_and_that_nobody_need_answer() -> None:
+def test_the_headers_name_sender_and_recipient_and_suppress_automatic_replies() -> None:
     message = written()
 
     assert {name: str(value) for name, value in message.items() if name != "Subject"} == {
@@ -69,13 +69,13 @@ def test_the_headers_say_who_writes_to_whom_and_that_nobody_need_answer() -> Non
 
 
 @pytest.mark.parametrize("hours", [-8, 0, 2])
-def test_the_date_does_not_tell_where_the_machine_stands(hours: int) -> None:
+def test_the_date_header_is_in_utc(hours: int) -> None:
     there = NOW.astimezone(timezone(timedelta(hours=hours)))
 
     assert compose(EXPIRY, ACCESS, there) == compose(EXPIRY, ACCESS, NOW)
 
 
-def test_a_link_to_stop_reminders_is_never_broken_into_pieces(make_access: MakeAccess) -> None:
+def test_the_link_that_stops_reminders_is_never_folded(make_access: MakeAccess) -> None:
     long = make_access(unsubscribe_url=f"https://demo.example/{'x' * 400}/")
 
     content = compose(EXPIRY, long, NOW).content
@@ -93,7 +93,7 @@ def test_no_name_becomes_another_recipient_or_header(name: str) -> None:
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=200))
-def test_a_name_arrives_as_it_is_or_at_least_in_one_piece(name: str) -> None:
+def test_a_name_arrives_unchanged_or_at_least_on_one_line(name: str) -> None:
     content = compose(replace(EXPIRY, name=name), ACCESS, NOW).content
     head = content.partition(b"\r\n\r\n")[0]
     message = written(replace(EXPIRY, name=name))
@@ -107,7 +107,7 @@ def test_a_name_arrives_as_it_is_or_at_least_in_one_piece(name: str) -> None:
 
 
 @pytest.mark.parametrize("notice", NOTICES.values(), ids=NOTICES)
-def test_lines_are_short_enough_for_every_server_and_words_can_be_read_in_the_source(notice: Notice) -> None:
+def test_lines_are_short_and_the_text_is_readable_in_the_source(notice: Notice) -> None:
     content = compose(notice, ACCESS, NOW).content
 
     assert content.isascii()
@@ -119,7 +119,7 @@ def test_lines_are_short_enough_for_every_server_and_words_can_be_read_in_the_so
 
 
 @pytest.mark.parametrize("notice", NOTICES.values(), ids=NOTICES)
-def test_the_text_and_the_page_say_the_same(notice: Notice) -> None:
+def test_the_text_and_the_html_say_the_same(notice: Notice) -> None:
     message = written(notice)
     text, page = (part.get_content() for part in message.iter_parts())
 
@@ -128,7 +128,7 @@ def test_the_text_and_the_page_say_the_same(notice: Notice) -> None:
         assert word in shown
 
 
-def test_a_notice_is_the_same_to_the_byte_whenever_it_is_written_at_the_same_moment() -> None:
+def test_a_notice_composed_twice_at_one_time_is_the_same_byte_for_byte() -> None:
     assert compose(EXPIRY, ACCESS, NOW).content == compose(EXPIRY, ACCESS, NOW).content
 
 
@@ -141,7 +141,7 @@ def test_two_notices_have_two_ids() -> None:
 @pytest.mark.parametrize(
     "sender", ["rappels@demo.example", "Ville de Paris, DVD <rappels@demo.example>", '"Ville" <rappels@demo.example>']
 )
-def test_the_sender_may_have_a_name_or_none(make_access: MakeAccess, sender: str) -> None:
+def test_the_sender_needs_no_name(make_access: MakeAccess, sender: str) -> None:
     message = written(access=make_access(sender=sender))
 
     assert isinstance(message["From"], AddressHeader)
@@ -149,7 +149,7 @@ def test_the_sender_may_have_a_name_or_none(make_access: MakeAccess, sender: str
     assert message["From"].addresses[0].display_name == sender.rpartition("<")[0].strip(' "')
 
 
-def test_a_letter_does_not_show_what_is_in_it() -> None:
+def test_a_letters_repr_shows_no_content() -> None:
     shown = repr(compose(EXPIRY, ACCESS, NOW))
 
     assert shown == repr(Letter("", b""))

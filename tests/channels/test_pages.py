@@ -1,4 +1,4 @@
-"""The HTML in a browser: for everybody, on a small screen and a large one, in the light and in the dark."""
+"""The HTML in a browser: accessible, on small and large screens, in light and dark mode."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def show(page: Page, notice: Notice) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", Language)
-def test_axe_finds_nothing_to_say_of_a_notice(page: Page, language: Language, scheme: str) -> None:
+def test_axe_finds_no_fault_in_a_notice(page: Page, language: Language, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     found = []
     for name in ("expiry_ahead", "payment_address"):  # all have the same layout
@@ -32,7 +32,7 @@ def test_axe_finds_nothing_to_say_of_a_notice(page: Page, language: Language, sc
     assert found == []
 
 
-def test_the_dark_is_dark_and_the_light_is_light(page: Page) -> None:
+def test_a_notice_follows_the_dark_and_the_light_mode(page: Page) -> None:
     def brightness(scheme: str) -> int:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         show(page, EXPIRY)
@@ -54,7 +54,7 @@ def test_nothing_is_wider_than_the_screen(page: Page, viewport: dict[str, int]) 
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
-def test_the_way_to_the_space_is_large_enough_for_a_finger(page: Page) -> None:
+def test_the_link_to_the_space_is_large_enough_for_a_finger(page: Page) -> None:
     page.set_viewport_size(PHONE)
     show(page, EXPIRY)
 

@@ -1,4 +1,4 @@
-"""Connections are kept from notice to notice, are no more than allowed, and are replaced without anybody noticing."""
+"""Connections are reused, limited in number, and replaced when they break."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ def test_nothing_is_connected_before_the_first_notice(run: Run, make_access: Mak
     assert run(wait()).opened == 0
 
 
-def test_notices_side_by_side_use_no_more_connections_than_allowed(run: Run, make_access: MakeAccess) -> None:
+def test_concurrent_notices_use_no_more_connections_than_allowed(run: Run, make_access: MakeAccess) -> None:
     async def send() -> MailServer:
         async with post(make_access, connections=3) as sending:
             assert sending.email.at_once == 3
@@ -49,7 +49,7 @@ def test_notices_side_by_side_use_no_more_connections_than_allowed(run: Run, mak
     assert len({envelope.content for envelope in server.taken}) == 30
 
 
-def test_notices_do_not_wait_for_one_that_is_slow(run: Run, make_access: MakeAccess) -> None:
+def test_a_slow_notice_does_not_delay_others(run: Run, make_access: MakeAccess) -> None:
     async def send() -> MailServer:
         async with post(make_access, connections=2, patience=Patience(5.0, 5.0, 30.0)) as sending:
             sending.server.plan("END", Fault.SILENT)
@@ -82,7 +82,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_no_failure(run: Run, 
 @pytest.mark.parametrize(
     "behaviour", [Fault.LOST, Fault.SILENT, "421 4.4.2 idle for too long", "421-4.7.0 enough\r\n421 4.7.0 for now"]
 )
-def test_a_kept_connection_that_turns_out_to_be_of_no_use_is_replaced(
+def test_a_broken_idle_connection_is_replaced(
     run: Run, make_access: MakeAccess, step: str, behaviour: str | Fault
 ) -> None:
     async def send() -> MailServer:
@@ -99,7 +99,7 @@ def test_a_kept_connection_that_turns_out_to_be_of_no_use_is_replaced(
 
 
 @pytest.mark.parametrize("kind", [UnavailableError, LaterError, NoticeUnclearError])
-def test_a_notice_is_tried_once_more_at_most_and_never_after_data(
+def test_a_notice_is_retried_at_most_once_and_never_after_data(
     run: Run, make_access: MakeAccess, kind: type[ChannelError]
 ) -> None:
     step = {UnavailableError: "MAIL", LaterError: "DATA", NoticeUnclearError: "END"}[kind]
@@ -117,7 +117,7 @@ def test_a_notice_is_tried_once_more_at_most_and_never_after_data(
     assert server.commands.count("MAIL") == (2 if kind is UnavailableError else 1)
 
 
-def test_a_recipient_who_is_refused_is_not_asked_for_twice(run: Run, make_access: MakeAccess) -> None:
+def test_a_refused_recipient_is_not_retried(run: Run, make_access: MakeAccess) -> None:
     async def send() -> list[str]:
         async with post(make_access) as sending:
             await sending.send()
@@ -141,7 +141,7 @@ def test_a_server_may_take_only_some_messages_on_a_connection(run: Run, make_acc
     assert (len(server.taken), server.opened) == (5, 3)
 
 
-def test_a_connection_is_given_up_after_many_messages(
+def test_a_connection_is_closed_after_many_messages(
     run: Run, make_access: MakeAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "LETTERS_EACH", 2)
@@ -157,7 +157,7 @@ def test_a_connection_is_given_up_after_many_messages(
     assert (len(server.taken), server.opened) == (5, 3)
 
 
-def test_a_connection_is_given_up_after_some_idle_time(
+def test_a_connection_is_closed_after_some_idle_time(
     run: Run, make_access: MakeAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
@@ -173,7 +173,7 @@ def test_a_connection_is_given_up_after_some_idle_time(
     assert (len(server.taken), server.opened, server.commands.count("QUIT")) == (2, 2, 2)
 
 
-def test_a_connection_says_goodbye_at_the_end(run: Run, make_access: MakeAccess) -> None:
+def test_a_connection_ends_with_quit(run: Run, make_access: MakeAccess) -> None:
     async def send() -> MailServer:
         async with post(make_access, connections=2) as sending:
             await asyncio.gather(sending.send(), sending.send())
@@ -184,7 +184,7 @@ def test_a_connection_says_goodbye_at_the_end(run: Run, make_access: MakeAccess)
     assert run(send()).commands.count("QUIT") == 2
 
 
-def test_what_arrives_is_what_was_written_to_the_byte(run: Run, make_access: MakeAccess) -> None:
+def test_a_message_arrives_byte_for_byte(run: Run, make_access: MakeAccess) -> None:
     async def send() -> tuple[bytes, object]:
         async with post(make_access) as sending:
             await sending.send()
@@ -192,6 +192,6 @@ def test_what_arrives_is_what_was_written_to_the_byte(run: Run, make_access: Mak
 
     written, arrived = run(send())
 
-    assert b"\r\n.ground" in written  # a line that begins with a dot would lose it, were it not sent with two
+    assert b"\r\n.ground" in written  # a line's first dot is doubled: servers remove one
     assert isinstance(arrived, bytes)
     assert arrived.partition(b"MIME-Version")[2] == written.partition(b"MIME-Version")[2]

@@ -1,4 +1,4 @@
-"""What a server refuses, and at which step: told apart so that the right thing is given up, and for the right time."""
+"""Refusals at each step, classified: of the address, the message, the channel, and for how long."""
 
 import pytest
 
@@ -63,7 +63,7 @@ OURS = [
 
 
 @pytest.mark.parametrize(("step", "answer", "kind", "code"), CASES)
-def test_a_refusal_is_told_by_its_step_and_status(
+def test_a_refusal_is_classified_by_its_step_and_status(
     run: Run, make_access: MakeAccess, step: str, answer: str, kind: type[ChannelError], code: str
 ) -> None:
     async def refuse() -> tuple[ChannelError, MailServer]:
@@ -78,7 +78,7 @@ def test_a_refusal_is_told_by_its_step_and_status(
 
 
 @pytest.mark.parametrize("answer", OURS)
-def test_what_may_be_our_own_fault_gives_up_nobodys_address(run: Run, make_access: MakeAccess, answer: str) -> None:
+def test_a_refusal_that_may_be_our_fault_marks_no_address(run: Run, make_access: MakeAccess, answer: str) -> None:
     async def refuse() -> ChannelError:
         async with post(make_access) as sending:
             sending.server.plan("RCPT", answer)
@@ -102,7 +102,7 @@ def test_after_a_refusal_the_next_notice_is_sent(run: Run, make_access: MakeAcce
 
 
 @pytest.mark.parametrize("step", ["RCPT", "DATA"])
-def test_a_refused_recipient_costs_no_connection(run: Run, make_access: MakeAccess, step: str) -> None:
+def test_a_refused_recipient_closes_no_connection(run: Run, make_access: MakeAccess, step: str) -> None:
     async def refuse() -> MailServer:
         async with post(make_access) as sending:
             sending.server.plan(step, "450 4.2.0 later")
@@ -116,7 +116,7 @@ def test_a_refused_recipient_costs_no_connection(run: Run, make_access: MakeAcce
 
 
 @pytest.mark.parametrize(("step", "answer"), [("EHLO", "550 go away"), ("MAIL", "550 5.7.1 no"), ("RCPT", "354 what")])
-def test_a_connection_that_is_of_no_use_is_closed(run: Run, make_access: MakeAccess, step: str, answer: str) -> None:
+def test_a_broken_connection_is_closed(run: Run, make_access: MakeAccess, step: str, answer: str) -> None:
     async def refuse() -> None:
         async with post(make_access) as sending:
             sending.server.plan(step, answer)
@@ -126,7 +126,7 @@ def test_a_connection_that_is_of_no_use_is_closed(run: Run, make_access: MakeAcc
     run(refuse())
 
 
-def test_a_greylisted_notice_is_taken_at_the_next_attempt(run: Run, make_access: MakeAccess) -> None:
+def test_a_greylisted_notice_is_accepted_at_the_next_attempt(run: Run, make_access: MakeAccess) -> None:
     async def greylist() -> MailServer:
         async with post(make_access) as sending:
             sending.server.plan("RCPT", "451 4.7.1 greylisted, come back")
@@ -139,7 +139,7 @@ def test_a_greylisted_notice_is_taken_at_the_next_attempt(run: Run, make_access:
 
 @pytest.mark.parametrize("answer", [answer for _, answer, *_ in CASES if ADDRESS in answer])
 @pytest.mark.parametrize("step", ["EHLO", "MAIL", "RCPT", "DATA", "END"])
-def test_no_error_tells_an_address_or_what_was_answered(
+def test_no_error_shows_an_address_or_the_servers_text(
     run: Run, make_access: MakeAccess, step: str, answer: str
 ) -> None:
     async def refuse() -> ChannelError:
@@ -155,7 +155,7 @@ def test_no_error_tells_an_address_or_what_was_answered(
         error = error.__cause__ or error.__context__
 
 
-def test_what_cannot_be_written_is_surely_not_sent_and_tried_again(
+def test_a_notice_that_fails_to_compose_is_not_sent_and_tried_again(
     make_access: MakeAccess, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(*_arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""Nothing is sent to a server that cannot prove who it is, in the clear against the settings, or before signing in."""
+"""Nothing is sent to a server with a wrong certificate, in plain text against the settings, or before the sign-in."""
 
 import ssl
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_the_system_trusts_no_authority_of_tests(run: Run, make_access: MakeAcce
     assert run(send()).code == "certificate_wrong"
 
 
-def test_a_renewed_authority_is_trusted_from_the_next_connection_on(
+def test_a_replaced_authority_counts_from_the_next_connection(
     run: Run, make_access: MakeAccess, authority: Authority, tmp_path: Path
 ) -> None:
     file = tmp_path / "trusted.pem"
@@ -99,7 +99,7 @@ def test_without_starttls_nothing_is_sent_in_the_clear(run: Run, make_access: Ma
 
 
 @pytest.mark.parametrize("behaviour", ["454 4.7.0 not now", Fault.LOST])
-def test_a_refused_starttls_ends_in_no_plain_conversation(
+def test_a_refused_starttls_never_falls_back_to_plain_text(
     run: Run, make_access: MakeAccess, authority: Authority, behaviour: str | Fault
 ) -> None:
     async def send() -> tuple[ChannelError, MailServer]:
@@ -114,9 +114,7 @@ def test_a_refused_starttls_ends_in_no_plain_conversation(
     assert server.commands == ["EHLO", "STARTTLS"]
 
 
-def test_a_server_that_speaks_in_the_clear_is_not_spoken_to(
-    run: Run, make_access: MakeAccess, authority: Authority
-) -> None:
+def test_a_plain_text_server_is_refused(run: Run, make_access: MakeAccess, authority: Authority) -> None:
     async def send() -> ChannelError:
         async with post(make_access, security="tls", authority=authority.file) as sending:
             return await sending.failure()
@@ -126,7 +124,7 @@ def test_a_server_that_speaks_in_the_clear_is_not_spoken_to(
     assert (type(error), error.code) == (UnavailableError, "tls_failed")
 
 
-def test_an_encrypted_server_reached_in_the_clear_is_away(
+def test_an_encrypted_server_reached_in_plain_text_is_unavailable(
     run: Run, make_access: MakeAccess, authority: Authority
 ) -> None:
     async def send() -> ChannelError:
@@ -139,7 +137,7 @@ def test_an_encrypted_server_reached_in_the_clear_is_away(
 @pytest.mark.parametrize(
     ("kind", "without"), [(MailServer, ()), (MailServer, ("PLAIN",)), (Challenger, ("PLAIN", "LOGIN"))]
 )
-def test_whoever_signs_in_is_served(
+def test_a_channel_that_signs_in_is_served(
     run: Run, make_access: MakeAccess, authority: Authority, kind: type[MailServer], without: tuple[str, ...]
 ) -> None:
     async def send() -> MailServer:
@@ -155,9 +153,7 @@ def test_whoever_signs_in_is_served(
     assert (len(server.taken), server.commands.count("AUTH")) == (2, 1)
 
 
-def test_a_wrong_password_is_tried_once_and_never_shown(
-    run: Run, make_access: MakeAccess, authority: Authority
-) -> None:
+def test_a_wrong_password_is_tried_once_and_not_shown(run: Run, make_access: MakeAccess, authority: Authority) -> None:
     wrong = "un-tout-autre-secret"
 
     async def send() -> tuple[ChannelError, MailServer, str]:
@@ -173,7 +169,9 @@ def test_a_wrong_password_is_tried_once_and_never_shown(
     assert USER not in f"{error!r} {vars(error)}"
 
 
-def test_a_server_that_nobody_can_sign_in_to_is_away(run: Run, make_access: MakeAccess, authority: Authority) -> None:
+def test_a_server_without_a_known_sign_in_is_unavailable(
+    run: Run, make_access: MakeAccess, authority: Authority
+) -> None:
     async def send() -> ChannelError:
         options = {"tls": authority.server(), "auth_exclude_mechanism": ("PLAIN", "LOGIN")}
         given = {"security": "tls", "authority": authority.file, "user": USER, "password": PASSWORD}

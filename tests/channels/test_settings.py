@@ -1,4 +1,4 @@
-"""What the e-mail channel needs is checked before anything is sent, and no value is shown."""
+"""The e-mail channel's settings are checked at the start, and errors show no value."""
 
 import pytest
 from pydantic import SecretStr
@@ -12,7 +12,7 @@ from integrations.settings import SettingError
 from tests.channels.conftest import COMPLETE, MakeAccess
 
 
-def test_the_least_that_is_needed_is_a_host_a_sender_and_two_pages(make_access: MakeAccess) -> None:
+def test_host_sender_and_two_pages_are_the_only_required_settings(make_access: MakeAccess) -> None:
     access = make_access(development=False)
 
     assert (access.security, access.port, access.user, access.limits, access.connections) == (
@@ -25,7 +25,7 @@ def test_the_least_that_is_needed_is_a_host_a_sender_and_two_pages(make_access: 
     assert access.sender == Sender("Ville de Démo", "rappels@demo.example")
 
 
-def test_all_of_it_can_be_said(make_access: MakeAccess) -> None:
+def test_every_setting_is_read(make_access: MakeAccess) -> None:
     access = make_access(
         port=2525, security="starttls", user="rappels", password="secret", limits='["50/s"]', connections=2
     )
@@ -35,7 +35,7 @@ def test_all_of_it_can_be_said(make_access: MakeAccess) -> None:
     assert access.limits == (Limit(50, 1.0),)
 
 
-def test_a_channel_is_made_by_its_name(make_access: MakeAccess) -> None:
+def test_a_channel_is_made_by_name(make_access: MakeAccess) -> None:
     make_access(connections=7, limits='["50/s"]')
 
     made: Channel = channel("email")
@@ -46,7 +46,7 @@ def test_a_channel_is_made_by_its_name(make_access: MakeAccess) -> None:
 
 
 @pytest.mark.parametrize("missing", COMPLETE)
-def test_what_is_missing_is_named(make_access: MakeAccess, missing: str) -> None:
+def test_a_missing_setting_is_named(make_access: MakeAccess, missing: str) -> None:
     with pytest.raises(SettingError) as error:
         make_access(**{missing.lower(): None})
 
@@ -82,7 +82,7 @@ def test_what_is_missing_is_named(make_access: MakeAccess, missing: str) -> None
         ("unsubscribe_url", f"https://demo.example/{'x' * 500}"),
     ],
 )
-def test_what_is_wrong_is_named_and_not_shown(make_access: MakeAccess, name: str, value: str) -> None:
+def test_a_wrong_setting_is_named_without_its_value(make_access: MakeAccess, name: str, value: str) -> None:
     with pytest.raises(SettingError) as error:
         make_access(development=False, **{name: value})
 
@@ -91,18 +91,18 @@ def test_what_is_wrong_is_named_and_not_shown(make_access: MakeAccess, name: str
 
 
 @pytest.mark.parametrize("given", [{"user": "rappels"}, {"password": "secret"}])
-def test_a_user_has_a_password_and_a_password_a_user(make_access: MakeAccess, given: dict[str, str]) -> None:
+def test_user_and_password_go_together(make_access: MakeAccess, given: dict[str, str]) -> None:
     with pytest.raises(SettingError, match="PERMIT_HUB_EMAIL_PASSWORD is wrong: must be given with a user"):
         make_access(**given)
 
 
-def test_in_development_nothing_need_be_encrypted(make_access: MakeAccess) -> None:
+def test_in_development_plain_text_is_allowed(make_access: MakeAccess) -> None:
     access = make_access(security="none", space_url="http://127.0.0.1:8000/espace")
 
     assert access.security is Security.NONE
 
 
-def test_neither_the_password_nor_the_user_is_in_a_repr(make_access: MakeAccess) -> None:
+def test_no_repr_shows_the_user_or_the_password(make_access: MakeAccess) -> None:
     access = make_access(user="rappels-user", password="secret-word")
 
     shown = f"{access!r} {access} {Email(access)!r}"

@@ -1,4 +1,4 @@
-"""What residents read: every kind of notice in every language, as it was last approved, and safely put together."""
+"""The text of every kind of notice in every language: as approved, and safely escaped."""
 
 import re
 from collections.abc import Callable
@@ -40,15 +40,15 @@ def said(notice: Notice) -> Words:
 
 
 @pytest.mark.parametrize("file", WRITTEN_OUT, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_what_is_written_is_what_was_approved(file: Path) -> None:
+def test_every_notice_is_as_approved(file: Path) -> None:
     assert file.read_bytes() == WRITTEN_OUT[file], "if it is meant: python -m tests.channels.golden_files, and read it"
 
 
-def test_nothing_is_approved_that_is_not_written_any_more() -> None:
+def test_every_approved_file_is_still_written() -> None:
     assert set(FOLDER.rglob("*.*")) == WRITTEN_OUT.keys()
 
 
-def test_every_kind_has_words_in_every_language_and_no_others() -> None:
+def test_every_kind_has_a_template_in_every_language_and_no_others() -> None:
     found = {str(file.relative_to(TEMPLATES)) for file in TEMPLATES.glob("*/*")}
 
     assert found == {f"{language}/{name}.jinja" for language in Language for name in ("base", *KINDS)}
@@ -56,7 +56,7 @@ def test_every_kind_has_words_in_every_language_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("notice", ALL, ids=lambda one: f"{one.language}-{one.occasion}-{one.days_left}")
-def test_each_says_which_vehicle_until_when_where_to_go_and_how_to_stop(notice: Notice) -> None:
+def test_each_notice_has_plate_date_link_and_the_way_to_stop(notice: Notice) -> None:
     for form in (said(notice).text, said(notice).html):
         assert PLATE in form
         assert NAME in form
@@ -67,7 +67,7 @@ def test_each_says_which_vehicle_until_when_where_to_go_and_how_to_stop(notice: 
 
 
 @pytest.mark.parametrize("notice", ALL, ids=lambda one: f"{one.language}-{one.occasion}-{one.days_left}")
-def test_a_subject_on_a_locked_screen_tells_nothing_personal_but_a_date(notice: Notice) -> None:
+def test_a_subject_has_no_personal_data_but_a_date(notice: Notice) -> None:
     subject = said(notice).subject
 
     assert not [part for part in (*NAME.split(), PLATE, "€", SPACE_URL) if part in subject]
@@ -78,11 +78,11 @@ def test_a_subject_on_a_locked_screen_tells_nothing_personal_but_a_date(notice: 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("days_left", [-40, -1, 0, 1, 2, 30, 61])
 @pytest.mark.parametrize(("occasion", "unpaid"), OF_EACH)
-def test_any_number_of_days_can_be_said(
+def test_any_number_of_days_can_be_written(
     language: Language, days_left: int, occasion: Occasion, unpaid: Unpaid | None
 ) -> None:
     bill = None if unpaid is None else Bill(unpaid, 4550, date(2025, 10, 1))
-    days_left = days_left if occasion is Occasion.EXPIRY else abs(days_left)  # what is too late is not reminded of
+    days_left = days_left if occasion is Occasion.EXPIRY else abs(days_left)  # never after the last day
 
     written = said(replace(EXPIRY, occasion=occasion, language=language, days_left=days_left, bill=bill))
 
@@ -91,7 +91,7 @@ def test_any_number_of_days_can_be_said(
 
 @pytest.mark.parametrize("name", ["<b>", 'Zoë "la" & <Exemple>', "{{ plate }}", "{% raw %}", "&lt;"])
 @pytest.mark.parametrize("field", ["name", "plate"])
-def test_nobodys_name_or_plate_is_markup_or_a_template(name: str, field: str) -> None:
+def test_a_name_or_plate_is_never_markup_or_a_template(name: str, field: str) -> None:
     written = said(replace(EXPIRY, **{field: name}))  # type: ignore[arg-type]
 
     assert name in " ".join(written.text.split())
@@ -99,7 +99,7 @@ def test_nobodys_name_or_plate_is_markup_or_a_template(name: str, field: str) ->
     assert _tags(written.html) == _tags(said(EXPIRY).html)
 
 
-def test_nobody_without_a_name_is_greeted_by_a_gap() -> None:
+def test_a_greeting_without_a_name_has_no_gap() -> None:
     assert said(replace(EXPIRY, name=" \t ")).text.startswith("Bonjour,\n")
 
 
@@ -111,7 +111,7 @@ def test_nobody_without_a_name_is_greeted_by_a_gap() -> None:
         (date(2028, 2, 29), "29 février 2028", "29 February 2028"),
     ],
 )
-def test_days_are_written_as_people_write_them(day: date, french: str, english: str) -> None:
+def test_days_are_written_in_the_languages_form(day: date, french: str, english: str) -> None:
     notice = replace(EXPIRY, last_day=day)
 
     assert f"jusqu'au {french} inclus" in " ".join(said(notice).text.split())
@@ -119,7 +119,7 @@ def test_days_are_written_as_people_write_them(day: date, french: str, english: 
     assert day.strftime("%d/%m/%Y") in said(notice).subject
 
 
-def test_the_day_after_a_year_is_in_the_next() -> None:
+def test_the_day_after_a_years_last_is_in_the_next_year() -> None:
     assert "1er\u00a0janvier 2026" in said(replace(EXPIRY, last_day=date(2026, 1, 1) - timedelta(days=1))).text
 
 
@@ -127,7 +127,7 @@ def test_the_day_after_a_year_is_in_the_next() -> None:
     ("cents", "french", "english"),
     [(4500, "45\u00a0€", "€45"), (2250, "22,50\u00a0€", "€22.50"), (100_000, "1\u202f000\u00a0€", "€1,000")],
 )
-def test_amounts_are_written_as_people_write_them(cents: int, french: str, english: str) -> None:
+def test_amounts_are_written_in_the_languages_form(cents: int, french: str, english: str) -> None:
     notice = NOTICES["payment_request"]
     assert notice.bill is not None
     notice = replace(notice, bill=replace(notice.bill, cents=cents))
@@ -137,7 +137,7 @@ def test_amounts_are_written_as_people_write_them(cents: int, french: str, engli
 
 
 @pytest.mark.parametrize("notice", ALL, ids=lambda one: f"{one.language}-{one.occasion}-{one.days_left}")
-def test_a_page_loads_nothing_from_anywhere_and_leads_only_where_it_says(notice: Notice) -> None:
+def test_the_html_loads_nothing_and_links_only_to_its_two_pages(notice: Notice) -> None:
     page = said(notice).html
 
     assert not re.search(r"<(?:img|link|script|iframe|form|object|svg)|url\(|@import|\bsrc=|\son\w+=", page)
@@ -145,14 +145,14 @@ def test_a_page_loads_nothing_from_anywhere_and_leads_only_where_it_says(notice:
     assert f'<html lang="{notice.language}"' in page
 
 
-def test_french_signs_never_begin_a_line() -> None:
+def test_french_punctuation_never_begins_a_line() -> None:
     for notice in ALL:
         if notice.language is Language.FR:
             assert not re.search(r"[ \n][:;?!»](?:\s|$)", said(notice).text)
 
 
 @pytest.mark.parametrize("change", [{"plate": None}, {"bill": None}])
-def test_what_was_forgotten_is_an_error_and_no_gap(change: dict[str, None]) -> None:
+def test_a_missing_template_value_is_an_error(change: dict[str, None]) -> None:
     with pytest.raises((AssertionError, TypeError)):
         said(replace(NOTICES["payment_request"], **change))  # type: ignore[arg-type]
 

@@ -26,7 +26,7 @@ START_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class ToyHub:
-    """Where the toy worker listens, and a connection of the test's own."""
+    """The toy worker's Redis, and a connection of the test's own."""
 
     url: str
     prefix: str
@@ -60,7 +60,7 @@ def hub(toy: ToyHub) -> Iterator[Hub]:
 
 
 class AwaitedWatch:
-    """A watch of `hub.aio`, used as one that blocks."""
+    """A watch of `hub.aio` with the interface of a blocking one."""
 
     def __init__(self, runner: "asyncio.Runner", watch: AsyncWatch) -> None:
         self._runner = runner
@@ -82,7 +82,7 @@ class AwaitedWatch:
 
 
 class Awaited:
-    """`hub.aio`, used as a hub that blocks: whatever one can do is tried with the other."""
+    """`hub.aio` with the interface of a blocking hub, so that each test runs with both."""
 
     def __init__(self, runner: "asyncio.Runner", calls: Calls) -> None:
         self._runner = runner
@@ -101,7 +101,7 @@ OpenHub = Callable[..., AbstractContextManager[Hub]]
 
 @pytest.fixture(params=["blocking", "awaited"])
 def open_hub(request: pytest.FixtureRequest) -> OpenHub:
-    """Return how to make a hub: one that blocks, then one whose calls are awaited in an event loop."""
+    """Return a function that makes a hub: a blocking one, then one whose calls are awaited."""
 
     @contextmanager
     def awaited(url: str, **settings: Any) -> Iterator[Hub]:
@@ -114,14 +114,14 @@ def open_hub(request: pytest.FixtureRequest) -> OpenHub:
 
 @pytest.fixture
 def either(toy: ToyHub, open_hub: OpenHub) -> Iterator[Hub]:
-    """Return a hub that blocks, then one whose calls are awaited."""
+    """Return a blocking hub, then one whose calls are awaited."""
     with open_hub(toy.url, source="tests", prefix=toy.prefix) as hub:
         yield hub
 
 
 @dataclass(frozen=True)
 class TrueHub:
-    """A hub that has one worker for all jobs, and where both are."""
+    """A real hub with one worker for all jobs, and its addresses."""
 
     url: str
     prefix: str
@@ -130,7 +130,7 @@ class TrueHub:
 
     @contextmanager
     def losing_one(self, queue: str) -> Iterator[list[bytes]]:
-        """Have the next message on a queue taken by somebody who does nothing with it; give it."""
+        """Take the next message from a queue, so that it is lost; yield it."""
         lost: list[bytes] = []
 
         def take() -> None:
@@ -167,7 +167,7 @@ def true_worker(hub_environment: dict[str, str]) -> Iterator[TrueHub]:
 
 @pytest.fixture
 def true_hub(true_worker: TrueHub) -> Iterator[Hub]:
-    """Return the client of a hub that has one worker for all jobs."""
+    """Return the client of a real hub with one worker for all jobs."""
     with Hub(true_worker.url, source="tests", prefix=true_worker.prefix) as hub:
         yield hub
 

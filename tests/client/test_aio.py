@@ -1,4 +1,4 @@
-"""The client in event loops: many who listen over one connection, cancelled at any moment, one loop after the other."""
+"""The client in event loops: many watches on one connection, cancelled calls, successive loops."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ def _tell(toy: ToyHub, resident_id: str, sequence: int) -> int:
 
 
 def _named(toy: ToyHub) -> str:
-    """Return the toy's URL for a user of this test's process, by whom its connections are known."""
+    """Return the toy's URL with a user of this test's own, which names its connections."""
     everything = {"keys": ["*"], "channels": ["*"], "commands": ["+@all"]}
     toy.redis.acl_setuser(_user(), enabled=True, passwords=["+toy"], **everything)
     parts = urlsplit(toy.url)
@@ -45,7 +45,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 def _run(toy: ToyHub, play: Callable[[Calls], Awaitable[None]]) -> None:
-    """Play with a hub in an event loop of its own; nothing of it is left at the end, in Redis or in the loop."""
+    """Run a scenario with a hub in an event loop of its own; afterwards nothing is left in Redis or in the loop."""
 
     async def whole() -> None:
         hub = Hub(_named(toy), source="tests", prefix=toy.prefix)
@@ -58,7 +58,7 @@ def _run(toy: ToyHub, play: Callable[[Calls], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
-def test_whoever_watches_shares_one_connection(toy: ToyHub) -> None:
+def test_all_watches_share_one_connection(toy: ToyHub) -> None:
     async def play(aio: Calls) -> None:
         async def watch(number: int, began: asyncio.Queue[int]) -> int:
             async with aio.watch(f"r-{number}") as events:
@@ -78,7 +78,7 @@ def test_whoever_watches_shares_one_connection(toy: ToyHub) -> None:
     _run(toy, play)
 
 
-def test_two_who_watch_one_resident_hear_the_same_and_leave_one_by_one(toy: ToyHub) -> None:
+def test_two_watches_of_one_resident_get_the_same_events_and_end_separately(toy: ToyHub) -> None:
     async def play(aio: Calls) -> None:
         async with aio.watch("r-1") as stays:
             async with aio.watch("r-1") as leaves:
@@ -91,7 +91,7 @@ def test_two_who_watch_one_resident_hear_the_same_and_leave_one_by_one(toy: ToyH
     _run(toy, play)
 
 
-def test_whoever_leaves_and_comes_back_at_once_hears_everything(toy: ToyHub) -> None:
+def test_a_watch_begun_right_after_another_ended_gets_all_events(toy: ToyHub) -> None:
     async def play(aio: Calls) -> None:
         for sequence in range(200):
             async with aio.watch("r-1") as events:
@@ -103,7 +103,7 @@ def test_whoever_leaves_and_comes_back_at_once_hears_everything(toy: ToyHub) -> 
     _run(toy, play)
 
 
-def test_whoever_is_too_slow_is_told_to_read_again(toy: ToyHub) -> None:
+def test_a_watch_that_falls_behind_gets_resumed(toy: ToyHub) -> None:
     async def play(aio: Calls) -> None:
         async with aio.watch("r-slow") as slow, aio.watch("r-quick") as quick:
             for sequence in range(250):
@@ -120,7 +120,7 @@ def test_whoever_is_too_slow_is_told_to_read_again(toy: ToyHub) -> None:
     _run(toy, play)
 
 
-def test_after_a_lost_connection_everybody_reads_again_and_hears_what_follows(toy: ToyHub) -> None:
+def test_all_watches_get_resumed_and_later_events_after_a_lost_connection(toy: ToyHub) -> None:
     async def play(aio: Calls) -> None:
         watches = [aio.watch(f"r-{number}") for number in range(50)]
         for watch in watches:
@@ -137,7 +137,7 @@ def test_after_a_lost_connection_everybody_reads_again_and_hears_what_follows(to
 
 
 class Relay:
-    """A way to the toy's Redis that can be cut, and opened again at the same port."""
+    """A proxy to the toy's Redis that can be cut, and opened again at the same port."""
 
     def __init__(self, toy: ToyHub) -> None:
         self._to = urlsplit(toy.url)
@@ -169,7 +169,7 @@ class Relay:
         writer.close()
 
 
-def test_a_redis_that_is_away_for_a_while_ends_no_watch(toy: ToyHub) -> None:
+def test_a_redis_outage_ends_no_watch(toy: ToyHub) -> None:
     async def play(_: Calls) -> None:
         relay = Relay(toy)
         await relay.open()
@@ -194,7 +194,7 @@ def test_a_redis_that_is_away_for_a_while_ends_no_watch(toy: ToyHub) -> None:
     _run(toy, play)
 
 
-def test_cancelling_at_any_moment_leaves_nothing_behind_and_mixes_nothing_up(toy: ToyHub) -> None:
+def test_calls_cancelled_at_any_moment_leave_no_subscription_and_get_no_foreign_result(toy: ToyHub) -> None:
     async def watch(aio: Calls, number: int) -> None:
         async with aio.watch(f"r-{number % 7}") as events:
             await events.next(PATIENCE_SECONDS)
@@ -250,7 +250,7 @@ def test_closing_ends_every_watch(toy: ToyHub) -> None:
     _run(toy, play)
 
 
-def test_one_hub_serves_one_event_loop_after_the_other_and_each_leaves_nothing(toy: ToyHub) -> None:
+def test_one_hub_serves_successive_event_loops_and_each_closes_its_connections(toy: ToyHub) -> None:
     hub = Hub(_named(toy), source="tests", prefix=toy.prefix)
 
     async def once() -> None:
@@ -258,7 +258,7 @@ def test_one_hub_serves_one_event_loop_after_the_other_and_each_leaves_nothing(t
         assert _connections(toy) >= 2
 
     for _ in range(5):
-        asyncio.run(once())  # which ends without close()
+        asyncio.run(once())  # ends without close()
         asyncio.run(_until(lambda: _connections(toy) == 0))
 
 
@@ -277,10 +277,10 @@ def test_event_loops_of_several_threads_share_a_hub(hub: Hub) -> None:
     assert applied == [True] * 40
 
 
-def test_calls_that_block_and_calls_that_are_awaited_go_together(hub: Hub) -> None:
+def test_blocking_and_awaited_calls_work_side_by_side(hub: Hub) -> None:
     async def both() -> None:
         assert (await hub.aio.submit("consent.decide", resident_id="r-1")).applied
-        assert hub.submit("consent.decide", resident_id="r-1").applied  # it holds the loop up, as whatever blocks
+        assert hub.submit("consent.decide", resident_id="r-1").applied  # blocks the loop
         assert (await asyncio.to_thread(hub.submit, "consent.decide", resident_id="r-1")).applied
 
     asyncio.run(both())
@@ -293,7 +293,7 @@ def test_no_thread_is_started(hub: Hub) -> None:
     assert threading.active_count() == before
 
 
-def test_a_fork_takes_none_of_the_parents_connections(hub: Hub, toy: ToyHub) -> None:
+def test_a_fork_uses_none_of_the_parents_connections(hub: Hub, toy: ToyHub) -> None:
     with asyncio.Runner() as runner:
         assert runner.run(hub.aio.submit("consent.decide", resident_id="r-1")).applied
         child = os.fork()

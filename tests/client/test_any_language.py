@@ -1,4 +1,4 @@
-"""What docs/upstream.md tells other languages, tried: its example as it stands, against a worker of the hub."""
+"""docs/upstream.md for other languages: its example runs unchanged against a worker of the hub."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def _cannot(why: str) -> None:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Path:
-    """Return a folder in which the example can run, with what the page says to install."""
+    """Return a folder with the example and the packages that the page tells to install."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         _cannot("Node.js and npm are not installed")
     (tmp_path / "package.json").write_text('{"private": true}')
@@ -51,7 +51,7 @@ def node(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["at once", "though its message is lost"])
-def test_the_hub_applies_what_node_sends(
+def test_the_hub_applies_the_job_of_the_node_example(
     true_worker: TrueHub, true_hub: Hub, hub_environment: dict[str, str], node: Path, lost: bool
 ) -> None:
     with true_worker.losing_one("consent") if lost else nullcontext():
@@ -77,7 +77,7 @@ def test_the_hub_applies_what_node_sends(
     assert set(decision["providers"]) == {"paybyphone", "easypark"}
 
 
-def test_the_client_reads_every_document_of_a_true_hub(true_hub: Hub, database: Database) -> None:
+def test_the_client_reads_every_document_of_a_real_hub(true_hub: Hub, database: Database) -> None:
     fields: dict[str, Any] = {"resident_id": "r-1", "name": "Élodie Exemple", "email": "elodie@example.org"}
     receipt = true_hub.submit("resident.update_contact", **fields)
     assert receipt.applied

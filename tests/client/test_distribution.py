@@ -15,7 +15,7 @@ _CLIENT = Path(__file__).parents[2] / "upstream" / "client"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel and install it into a folder that has nothing else but redis, and what redis asks for."""
+    """Build the wheel and install it into a folder that has only redis and its dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     wheels = tmp_path_factory.mktemp("wheels")
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", wheels], cwd=_CLIENT, check=True)
@@ -47,13 +47,13 @@ print(*sorted(name for name in foreign if not name.startswith("__")))
 """
 
 
-def test_it_runs_with_nothing_but_redis_beside_it(installed: Path, toy: ToyHub) -> None:
+def test_the_client_runs_with_redis_as_its_only_dependency(installed: Path, toy: ToyHub) -> None:
     bare = [sys.executable, "-I", "-S", "-W", "error", "-c", _ALONE, str(installed), toy.url, toy.prefix]
     seen = subprocess.run(bare, check=True, capture_output=True, text=True).stdout.split()
     assert seen == sorted({"permit_hub_client", *BESIDE})
 
 
-def test_its_types_travel_with_it(installed: Path) -> None:
+def test_the_distribution_has_the_clients_types(installed: Path) -> None:
     assert (installed / "permit_hub_client" / "py.typed").is_file()
 
 

@@ -1,4 +1,4 @@
-"""What the client says that documents look like is what the hub makes of them, to the last field."""
+"""The client's types of documents have exactly the fields that the hub writes."""
 
 import json
 import subprocess
@@ -51,7 +51,7 @@ def test_the_documents_are_where_the_asyncapi_document_says(redis_url: str, redi
         assert hub.export(job) == EXPORT
 
 
-def test_what_is_gathered_for_one_reader_is_where_the_asyncapi_document_says(redis_url: str, redis_prefix: str) -> None:
+def test_histories_and_plates_are_where_the_asyncapi_document_says(redis_url: str, redis_prefix: str) -> None:
     for name in ("history", "plate"):
         address: Any = asyncapi_document()["channels"][name]["address"]  # type: ignore[index, call-overload]
         before, _, after = address.removeprefix("permit-hub:").partition("{task_id}")
@@ -69,14 +69,14 @@ def test_what_is_gathered_for_one_reader_is_where_the_asyncapi_document_says(red
 )
 def test_documents_are_asked_for_by_the_hubs_tasks(task: str, ours: str, argument: str | None) -> None:
     def of_text(text: str) -> None: ...
-    def of_nobody() -> None: ...
+    def without_argument() -> None: ...
 
     assert ours == task
-    run = of_nobody if argument is None else of_text
+    run = without_argument if argument is None else of_text
     item = message.list_item(ours, uuid4(), argument, "jobs", "tests")
     admitted = Admission({task: accepts(run, {"jobs"})}, b"key").admit(item.encode(), "jobs")
     assert not isinstance(admitted, RefusedMessage)
 
 
-def test_no_document_of_the_hub_is_out_of_the_clients_reach() -> None:
+def test_the_client_knows_every_document_of_the_hub() -> None:
     assert {calls.SPACE_TASK, calls.HISTORY_TASK, calls.CATALOGUE_TASK, calls.PLATE_TASK} == set(ASKED)

@@ -26,7 +26,7 @@ def _queued(toy: ToyHub, queue: str) -> list[Any]:
 
 @pytest.fixture
 def bulk(toy: ToyHub) -> Iterator[str]:
-    """Return the queue that nobody serves, empty."""
+    """Return the queue that no worker serves, empty."""
     yield "bulk"
     toy.redis.delete(toy.prefix + "bulk")
 
@@ -60,7 +60,7 @@ def test_the_envelope_is_filled_in_and_values_are_written_out(hub: Hub) -> None:
     assert (fields["permit_id"], fields["first_day"]) == (str(PERMIT_ID), "2024-09-16")
 
 
-def test_a_job_does_not_show_what_it_carries(either: Hub, bulk: str) -> None:
+def test_a_jobs_repr_shows_no_field(either: Hub, bulk: str) -> None:
     job = either.job("resident.export", resident_id="r-secret")
     assert "r-secret" not in repr(job)
     with pytest.raises(ReceiptTimeout) as caught:
@@ -91,21 +91,19 @@ def test_a_job_does_not_show_what_it_carries(either: Hub, bulk: str) -> None:
         "too many bytes",
     ],
 )
-def test_what_cannot_be_sent_is_said_before_anything_is_sent(either: Hub, kind: str, fields: dict[str, Any]) -> None:
+def test_a_job_that_cannot_be_sent_is_refused_before_sending(either: Hub, kind: str, fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidJob) as caught:
         either.submit(kind, **fields)
     assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize("job_id", [17, "zz", "", None])
-def test_what_is_no_uuid_is_said_to_be_none(either: Hub, job_id: object) -> None:
-    with pytest.raises(InvalidJob, match="the job_id is no UUID"):
+def test_a_job_id_that_is_not_a_uuid_is_refused(either: Hub, job_id: object) -> None:
+    with pytest.raises(InvalidJob, match="the job_id is not a UUID"):
         either.submit("permit.cancel", resident_id="r-1", job_id=job_id)
 
 
-def test_a_job_that_was_not_answered_goes_out_again_the_same_to_the_last_byte(
-    either: Hub, toy: ToyHub, bulk: str
-) -> None:
+def test_an_unanswered_job_is_sent_again_byte_for_byte(either: Hub, toy: ToyHub, bulk: str) -> None:
     with pytest.raises(ReceiptTimeout) as first:
         either.submit("resident.export", resident_id="r-1", wait=0.05)
     job = first.value.job
@@ -117,14 +115,14 @@ def test_a_job_that_was_not_answered_goes_out_again_the_same_to_the_last_byte(
     assert json.loads(one[0][0])["job_id"] == str(job.job_id)
 
 
-def test_a_time_out_keeps_to_its_time(either: Hub, bulk: str) -> None:
+def test_a_time_out_takes_as_long_as_asked(either: Hub, bulk: str) -> None:
     began = time.monotonic()
     with pytest.raises(ReceiptTimeout):
         either.submit("resident.export", resident_id="r-1", wait=0.3)
     assert 0.3 <= time.monotonic() - began < 3
 
 
-def test_an_earlier_receipt_is_not_taken_for_the_answer_to_a_new_message(either: Hub, toy: ToyHub, bulk: str) -> None:
+def test_an_earlier_receipt_does_not_answer_a_new_message(either: Hub, toy: ToyHub, bulk: str) -> None:
     job = either.job("resident.export", resident_id="r-1")
     old = {"status": "SUCCESS", "result": {"job_id": str(job.job_id), "kind": job.kind, "outcome": "applied"}}
     toy.redis.set(f"{toy.prefix}celery-task-meta-{job.job_id}", json.dumps(old))
@@ -139,7 +137,7 @@ def test_a_receipt_can_be_fetched_later(either: Hub) -> None:
         assert either.receipt(job).applied
 
 
-def test_a_hub_that_breaks_down_over_a_job_says_so(either: Hub) -> None:
+def test_a_task_that_fails_raises_hub_failed(either: Hub) -> None:
     with pytest.raises(HubFailed) as caught:
         either.submit("permit.cancel", permit_id=PERMIT_ID)
     assert caught.value.job is not None
@@ -169,53 +167,53 @@ def test_connections_that_the_server_closed_are_made_again(either: Hub, toy: Toy
     assert either.submit("consent.decide", resident_id="r-1", wait=30).applied
 
 
-def test_a_space_is_read_without_asking_anybody(either: Hub, toy: ToyHub) -> None:
+def test_a_published_space_is_read_without_a_task(either: Hub, toy: ToyHub) -> None:
     toy.redis.set(f"{toy.prefix}space:r-2", json.dumps({"version": 7}))
     assert either.space("r-2", wait=0) == {"version": 7}
 
 
-def test_a_space_that_is_missing_is_asked_for(either: Hub, toy: ToyHub) -> None:
+def test_a_missing_space_is_published_by_a_task(either: Hub, toy: ToyHub) -> None:
     toy.redis.delete(f"{toy.prefix}space:r-known")
     assert either.space("r-known") == {"resident_id": "r-known", "version": 3}
 
 
-def test_a_resident_whom_the_hub_does_not_know_has_no_space(either: Hub) -> None:
+def test_an_unknown_resident_has_no_space(either: Hub) -> None:
     assert either.space("r-nobody") is None
 
 
-def test_a_document_that_cannot_be_made_is_the_hubs_failure(either: Hub) -> None:
+def test_a_document_that_cannot_be_made_raises_hub_failed(either: Hub) -> None:
     with pytest.raises(HubFailed):
         either.space("r-refused")
     with pytest.raises(HubFailed):
         either.history("r-refused")
 
 
-def test_a_document_that_is_gone_before_it_is_read_is_asked_for_until_the_time_is_over(either: Hub) -> None:
+def test_a_document_that_is_dropped_before_reading_is_made_again_until_the_time_out(either: Hub) -> None:
     with pytest.raises(ReceiptTimeout):
         either.space("r-lost", wait=0.5)
 
 
-def test_a_history_is_gathered_anew_each_time_and_not_left_behind(either: Hub, toy: ToyHub) -> None:
+def test_a_history_is_made_at_each_call_and_deleted_when_read(either: Hub, toy: ToyHub) -> None:
     history: Any = either.history("r-known")
     assert history == {"resident_id": "r-known", "version": 3}
     assert not toy.redis.keys(f"{toy.prefix}history:*")
 
 
-def test_a_resident_whom_the_hub_does_not_know_has_no_history(either: Hub) -> None:
+def test_an_unknown_resident_has_no_history(either: Hub) -> None:
     assert either.history("r-nobody") is None
 
 
-def test_a_catalogue_is_asked_for_once_and_then_read(either: Hub, toy: ToyHub) -> None:
+def test_a_catalogue_is_made_once_and_then_read(either: Hub, toy: ToyHub) -> None:
     toy.redis.delete(f"{toy.prefix}catalogue")
     assert either.catalogue() == either.catalogue(wait=0) == {"address_change_cents": 1000}
 
 
-def test_a_plate_is_read_by_the_hub_and_nothing_of_it_stays(either: Hub, toy: ToyHub) -> None:
+def test_a_plate_is_read_by_the_hub_and_its_document_deleted(either: Hub, toy: ToyHub) -> None:
     assert either.plate("b-no 1234", "DE") == {"plate": "B-NO 1234", "country": "DE", "unusual": True}
     assert toy.redis.keys(f"{toy.prefix}plate:*") == []
 
 
-def test_a_document_that_nobody_makes_is_a_time_out(toy: ToyHub, open_hub: OpenHub) -> None:
+def test_a_document_that_is_not_made_in_time_is_a_time_out(toy: ToyHub, open_hub: OpenHub) -> None:
     with open_hub(toy.url, source="tests", prefix="toy-nobody-here:") as hub:
         with pytest.raises(ReceiptTimeout):
             hub.space("r-1", wait=0.1)

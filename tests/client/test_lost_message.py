@@ -1,4 +1,4 @@
-"""A message that is lost on its way: the call that waits for its answer sends it again, and the hub applies it once."""
+"""A lost message: the waiting call sends it again, and the hub applies it once."""
 
 import signal
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_a_job_is_sent_again_and_applied_once(true_worker: TrueHub, hub: Hub, da
     assert (receipt.job_id, receipt.applied) == (job.job_id, True)
     with database.connect() as connection:
         assert connection.execute("SELECT job_id, outcome FROM jobs").fetchall() == [(job.job_id, "applied")]
-    # The one that was lost turns up: its answer is the same, and nobody's who asks for something else.
+    # The lost message turns up again: its answer is the same, and answers no other call.
     true_worker.store.lpush(f"{true_worker.prefix}consent", lost[0])
     assert hub.submit("resident.update_contact", **CONTACT, wait=SECONDS).kind == "resident.update_contact"
     assert hub.submit(job, wait=SECONDS) == receipt
@@ -43,7 +43,7 @@ def test_a_job_is_sent_again_and_applied_once(true_worker: TrueHub, hub: Hub, da
         assert connection.execute("SELECT count(*) FROM consent_decisions").fetchone() == (1,)
 
 
-def test_a_document_is_asked_for_again(true_worker: TrueHub, hub: Hub) -> None:
+def test_a_document_is_requested_again(true_worker: TrueHub, hub: Hub) -> None:
     version = hub.submit("resident.update_contact", **CONTACT, wait=SECONDS).version
     true_worker.store.delete(f"{true_worker.prefix}space:r-1", f"{true_worker.prefix}catalogue")
     with true_worker.losing_one("jobs"):
@@ -57,10 +57,10 @@ def test_a_document_is_asked_for_again(true_worker: TrueHub, hub: Hub) -> None:
     assert space["version"] == history["version"] == version
 
 
-def test_an_unanswered_job_is_sent_after_two_seconds_and_four_more(
+def test_an_unanswered_job_is_sent_again_after_two_seconds_then_four(
     true_worker: TrueHub, hub: Hub, database: Database
 ) -> None:
-    """The worker is unavailable for a while: what was sent meanwhile is the same message, and is applied once."""
+    """The worker is unavailable for a while: all copies of the message are equal, and applied once."""
     job = hub.job("consent.decide", **REFUSAL)
     true_worker.worker.send_signal(signal.SIGSTOP)
     try:

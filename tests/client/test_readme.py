@@ -1,4 +1,4 @@
-"""The example of the README runs as it stands, but for the keys' prefix; on a whole hub: tests/ops/test_readme.py."""
+"""The README's example runs unchanged but for the keys' prefix; on a whole hub: tests/ops/test_readme.py."""
 
 import json
 import re
@@ -15,7 +15,9 @@ README = Path(__file__).parents[2] / "README.md"
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
 
 
-def test_the_example_runs(toy: ToyHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readme_example_runs(
+    toy: ToyHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BROKER", toy.url)
     toy.redis.set(f"{toy.prefix}space:r-1001", json.dumps(SPACE))
     here = EXAMPLE.replace('source="my-portal"', f'source="my-portal", prefix="{toy.prefix}"')
@@ -27,7 +29,7 @@ def test_the_example_runs(toy: ToyHub, capsys: pytest.CaptureFixture[str], monke
         assert capsys.readouterr().out == f"True {SPACE['consent']}\n"
 
 
-def test_the_hub_takes_the_job_of_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_accepts_the_job_of_the_readme_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROKER", "redis://broker:6379")
     before_printing, _, _ = EXAMPLE.partition("print(")
     names: dict[str, Any] = {}

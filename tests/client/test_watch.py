@@ -7,7 +7,7 @@ from permit_hub_client import RESUMED, Hub
 from tests.client.conftest import ToyHub
 
 
-def test_a_watch_gets_what_happens_after_it_began(either: Hub, toy: ToyHub) -> None:
+def test_a_watch_gets_events_from_its_start(either: Hub, toy: ToyHub) -> None:
     channel = f"{toy.prefix}watch:r-1"
     with either.watch("r-1") as watch:
         for sequence in range(3):
@@ -19,9 +19,7 @@ def test_a_watch_gets_what_happens_after_it_began(either: Hub, toy: ToyHub) -> N
     assert toy.redis.publish(channel, "{}") == 0
 
 
-def test_a_watch_survives_a_lost_connection_and_says_that_it_may_have_missed_something(
-    either: Hub, toy: ToyHub
-) -> None:
+def test_a_watch_survives_a_lost_connection_and_gets_resumed(either: Hub, toy: ToyHub) -> None:
     with either.watch("r-1") as watch:
         toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         assert watch.next(timeout=20) == {"type": RESUMED, "subject": "r-1"}

@@ -1,6 +1,6 @@
 """A Celery worker that answers as a hub would, for the client's tests: no database, no rules.
 
-It serves the queues `consent` and `jobs`; nobody serves `bulk`, so what is sent there is never answered.
+It serves the queues `consent` and `jobs`. Messages on `bulk` are never answered.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority, and what it has signed, as files and as contexts."""
+"""Certificates for tests: an authority and the certificates that it signed, as files and contexts."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ PAST = datetime.now(UTC) - timedelta(days=1)
 
 
 class Authority:
-    """An authority of its own, in a folder."""
+    """A certificate authority in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._made = trustme.CA()
@@ -24,7 +24,7 @@ class Authority:
         self._made.cert_pem.write_to_path(self.file)
 
     def server(self, *names: str, expired: bool = False, clients: "Authority | None" = None) -> ssl.SSLContext:
-        """Return the context of a server, which wants to see a certificate signed by `clients`, if given."""
+        """Return a server's context; it requires a certificate signed by `clients`, if given."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         names = names or ("localhost", "127.0.0.1")
         self._made.issue_cert(*names, not_after=PAST if expired else None).configure_cert(context)
@@ -40,19 +40,19 @@ class Authority:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Replace a file at once, as whoever renews certificates does."""
+    """Replace a file in one step, as a renewal of certificates does."""
     new = file.with_suffix(".new")
     new.write_bytes(content)
     os.replace(new, file)  # noqa: PTH105 - says what it does
 
 
 def remove(file: Path) -> None:
-    """Take a file away."""
+    """Delete a file."""
     file.unlink()
 
 
 def shown(transport: ssl.SSLObject | None) -> str:
-    """Return the name in the certificate that the other side has shown."""
+    """Return the name in the peer's certificate."""
     peer = transport.getpeercert() if transport is not None else None
     subject = dict(part[0] for part in (peer or {}).get("subject", ()))  # type: ignore[misc]
     return subject.get("commonName", "")
@@ -60,7 +60,7 @@ def shown(transport: ssl.SSLObject | None) -> str:
 
 @contextmanager
 def alerting(context: ssl.SSLContext) -> Iterator[int]:
-    """Serve TLS that tells in an alert why it does not like a certificate; asyncio's own just hangs up."""
+    """Serve TLS that refuses a certificate with an alert; asyncio's own server only hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_shake_hands, args=(listener, context))
         thread.start()
@@ -82,5 +82,5 @@ def _shake_hands(listener: socket.socket, context: ssl.SSLContext) -> None:
                 secure.do_handshake()
             except ssl.SSLError:
                 secure.shutdown(socket.SHUT_WR)
-                while secure.recv(4096):  # closed with something unread, the alert could be lost
+                while secure.recv(4096):  # closing with unread bytes could lose the alert
                     pass

@@ -20,11 +20,11 @@ from tests.conftest import Sandbox
 
 NAME = "city_hub"
 PARIS = ZoneInfo("Europe/Paris")
-DAYS = Validity(date(2024, 3, 31), date(2024, 10, 27))  # both change the clock
+DAYS = Validity(date(2024, 3, 31), date(2024, 10, 27))  # the clock changes on both
 
 
 def permit(**fields: Any) -> SharedPermit:
-    """Return a permit of its own reference, with other fields if given."""
+    """Return a permit with a new reference, with some fields changed."""
     sample = SharedPermit(
         reference=uuid4(), plate="QJ817XK", country=None, zones=("75014_B", "75014_A"), profile=None, validity=DAYS
     )
@@ -42,7 +42,7 @@ def removal(wanted: SharedPermit, version: int) -> Change:
 
 
 def record(wanted: SharedPermit) -> Record:
-    """Return what the sandbox is to hold of a permit."""
+    """Return the record that the sandbox is to hold of a permit."""
     assert wanted.plate is not None
     assert wanted.zones is not None
     assert wanted.validity is not None
@@ -50,7 +50,7 @@ def record(wanted: SharedPermit) -> Record:
 
 
 def copy(wanted: SharedPermit) -> Copy:
-    """Return what is to be listed of a permit."""
+    """Return the copy that is to be listed of a permit."""
     return Copy(wanted.reference, plate=wanted.plate, zones=wanted.zones, validity=wanted.validity)
 
 
@@ -69,7 +69,7 @@ class Hub:
 
     @asynccontextmanager
     async def worker(self, *, path: str = "", domain: str | None = None) -> AsyncIterator[CityHub]:
-        """Have an adapter of one's own, as each worker has."""
+        """Yield a new adapter, as each worker has its own."""
         access = Access(url=self.url + path, key=self._key, domain=domain or self._domain, development=True)
         adapter = CityHub(access, zone=PARIS, connections=32)
         try:
@@ -78,11 +78,11 @@ class Hub:
             await adapter.aclose()
 
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """Send a request of the same operator, past the adapter."""
+        """Send a request as the same operator, without the adapter."""
         return self._http.request(method, path, **({} if body is None else {"json": body}))
 
     def document(self, external_id: str, **members: object) -> dict[str, object]:
-        """Return a permit in their words."""
+        """Return a permit in their format."""
         span = {"start_time": "2024-03-30T23:00:00Z", "end_time": "2024-10-27T23:00:00Z"}
         return {
             "domain": self._domain,
@@ -96,7 +96,7 @@ class Hub:
         return {one["id"]: one["active"] for one in self.ask("GET", "/permitseries/").json()["results"]}
 
     def make_series(self, *permits: dict[str, object], active: bool = True) -> int:
-        """Make a series that holds some permits."""
+        """Make a series with some permits."""
         number = int(self.ask("POST", "/permitseries/", {}).json()["id"])
         if permits:
             self.ask("POST", "/permit/", [{**one, "series": number} for one in permits]).raise_for_status()
@@ -109,7 +109,7 @@ class Hub:
         self.ask("POST", f"/permitseries/{series}/activate/", options).raise_for_status()
 
     def held(self) -> dict[UUID, Record]:
-        """Return what counts on the street under references of ours."""
+        """Return the active permits under our references."""
         return self.control.held(NAME)
 
     def requests(self, after: int = 0) -> list[tuple[str, str]]:
@@ -133,7 +133,7 @@ class Hub:
 
 
 async def list_all(adapter: Adapter) -> tuple[list[Copy], int]:
-    """Return all that is listed, and how much of it is foreign."""
+    """Return all listed copies, and the number of foreign ones."""
     assert isinstance(adapter, CityHub)
     page = await adapter.page(None)
     copies, foreign = [*page.copies], page.foreign
@@ -145,5 +145,5 @@ async def list_all(adapter: Adapter) -> tuple[list[Copy], int]:
 
 
 def kinds(ended: Sequence[ProviderError | None]) -> set[tuple[type[ProviderError], str] | None]:
-    """Return in which ways changes ended; None is well."""
+    """Return the types of outcomes; None is success."""
     return {None if error is None else (type(error), error.code) for error in ended}

@@ -32,7 +32,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 def subject(
     provider: str, run: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Subject]:
-    """One provider; whatever it is sent in a test is compared with its contract afterwards."""
+    """Return one provider; afterwards all requests to it are compared with its contract."""
     if provider in TWINS:
         yield Local(provider)
         return
@@ -58,7 +58,7 @@ def running_toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def toys(running_toys: Served) -> Served:
-    """The sandbox's frame with providers of no contract."""
+    """Return the sandbox's server with toy providers."""
     running_toys.control.reset()
     return running_toys
 
@@ -70,12 +70,12 @@ def reference() -> UUID:
 
 @pytest.fixture
 def permit() -> SharedPermit:
-    """One permit with every field, whose values stand nowhere else."""
+    """Return a permit with every field, with values that occur nowhere else."""
     return SharedPermit(
         reference=uuid4(),
         plate="QJ817XK",
         country="QZ",
         zones=("75014_A", "75014_B"),
         profile="zz_resident",
-        validity=Validity(date(2024, 3, 31), date(2024, 10, 27)),  # both days change the clock
+        validity=Validity(date(2024, 3, 31), date(2024, 10, 27)),  # the clock changes on both days
     )

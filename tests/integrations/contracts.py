@@ -1,4 +1,4 @@
-"""The providers' contracts, as a library reads them: whether a request is one that they allow."""
+"""Check requests against the providers' contracts, by a library."""
 
 import re
 from dataclasses import replace
@@ -15,7 +15,7 @@ from openapi_core.validation.request.exceptions import MissingRequiredRequestBod
 import integrations
 from integrations.sandbox.control import Request
 
-PLACEHOLDER = re.compile(r"\[[a-z_ ]+\]")  # what the sandbox's log shows in place of secrets
+PLACEHOLDER = re.compile(r"\[[a-z_ ]+\]")  # the sandbox's log shows these instead of secrets
 
 
 class Contract:
@@ -32,19 +32,19 @@ class Contract:
     @classmethod
     @cache
     def of(cls, provider: str) -> Self:
-        """Return a provider's, read once."""
+        """Return a provider's contract, read once."""
         return cls(provider)
 
     def check(self, request: Request) -> None:
-        """Make sure that a request is what the contract allows: nothing missing, wrong or beyond it.
+        """Check that a request is allowed by the contract: nothing is missing, wrong or additional.
 
         Raises:
-            openapi_core.exceptions.OpenAPIError: it is not.
-            AssertionError: it has something that the contract does not know.
+            openapi_core.exceptions.OpenAPIError: something is missing or wrong.
+            AssertionError: it has something that is not in the contract.
         """
         given = parse_qsl(request.path.partition("?")[2], keep_blank_values=True)
         self._api.validate_request(self._mock(request))
-        bare = self._api.unmarshal_request(self._mock(replace(request, body="")))  # values of a body take long to make
+        bare = self._api.unmarshal_request(self._mock(replace(request, body="")))  # unmarshalling a body is slow
         wants_body = any(isinstance(error, MissingRequiredRequestBody) for error in bare.errors)
         assert len(given) == len(dict(given)), "a query parameter is given twice"
         assert dict(given).keys() <= bare.parameters.query.keys(), "a query parameter is not in the contract"

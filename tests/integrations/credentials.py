@@ -1,4 +1,4 @@
-"""What shows a provider's sandbox who we are, as its own log tells that the adapter has shown it."""
+"""The credentials that the adapter has sent, read from the sandbox's log."""
 
 import re
 import ssl
@@ -11,27 +11,27 @@ from integrations.sandbox.control import Request
 from tests.conftest import Sandbox
 from tests.integrations.subjects import Remote
 
-SECRET = re.compile(r"\[the right ([a-z_]+)\]")  # in place of one
+SECRET = re.compile(r"\[the right ([a-z_]+)\]")  # stands for a secret
 TOKEN = "[a token]"
 BY_CLIENT = "Basic "
 
 
 def client(subject: Remote, sandbox: Sandbox) -> httpx.Client:
-    """Return a plain client that trusts the sandbox, and shows a certificate where one is asked for."""
+    """Return a plain client that trusts the sandbox, with a certificate if one is required."""
     context = ssl.create_default_context(cafile=sandbox.access.authority)
     context.load_cert_chain(sandbox.access.client)
     return httpx.Client(base_url=subject.url, verify=context, trust_env=False, timeout=30)
 
 
 def grants(subject: Remote) -> list[Request]:
-    """Return the requests by which the adapter has got tokens."""
+    """Return the adapter's token requests."""
     requests = subject.control.requests(subject.name)
     by_client = (one for one in requests if one.headers.get("Authorization", "").startswith(BY_CLIENT))
     return [one for one in by_client if one.status == 200]
 
 
 def token(subject: Remote, sandbox: Sandbox) -> str:
-    """Get a token as the adapter did."""
+    """Fetch a token as the adapter did."""
     asked = grants(subject)[-1]
     with client(subject, sandbox) as http:
         answer = http.request(
@@ -47,7 +47,7 @@ def token(subject: Remote, sandbox: Sandbox) -> str:
 
 
 def shown(subject: Remote, sandbox: Sandbox) -> Mapping[str, str]:
-    """Return the headers that the adapter has shown last, other than to get a token."""
+    """Return the headers of the adapter's last request that was not for a token."""
     *_, last = (one for one in subject.control.requests(subject.name) if one.references)
     hidden = {name: value for name, value in last.headers.items() if SECRET.search(value) or TOKEN in value}
     assert hidden, "the adapter shows nothing"
@@ -58,7 +58,7 @@ def shown(subject: Remote, sandbox: Sandbox) -> Mapping[str, str]:
 
 
 def real(value: str, subject: Remote, sandbox: Sandbox) -> str:
-    """Return a header as it was sent, with the secrets that the log does not tell."""
+    """Return a header as it was sent, with the secrets that the log hides."""
     secrets = sandbox.access.secrets[subject.name]
     told = SECRET.sub(lambda found: secrets[found[1]], value)
     if not told.startswith(BY_CLIENT):

@@ -1,4 +1,4 @@
-"""What the tests of EasyPark share: an adapter of its sandbox, and permits in the words of each side."""
+"""Shared by the tests of EasyPark: an adapter of its sandbox, and permits in each side's format."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def reach(url: str, key: str) -> EasyPark:
 
 @contextmanager
 def sandboxed(sandbox: Sandbox, run: Run) -> Iterator[EasyPark]:
-    """Have an adapter of the sandbox."""
+    """Yield an adapter of the sandbox."""
     found = reach(f"{sandbox.url}/{NAME}", sandbox.access.secrets[NAME]["key"])
     try:
         yield found

@@ -1,4 +1,4 @@
-"""How the engine uses an adapter, as far as the conformance suite needs it."""
+"""Use an adapter like the engine does, as far as the conformance suite needs it."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 10.0
 
 
 class Hub:
-    """Sends as the engine does: each request about a reference has a version of its own, and one that counts on."""
+    """Sends like the engine: each request about a reference has the next version."""
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
@@ -35,7 +35,7 @@ class Hub:
         await self.carry_out(self.change(reference, None))
 
     async def carry_out(self, change: Change) -> None:
-        """Send a change, and ask until it is done if the provider does it later."""
+        """Send a change; if the provider acknowledges later, ask until it is done."""
         await self.wait_for(await self.adapter.send(change))
 
     async def wait_for(self, operation: Operation | None) -> None:
@@ -51,7 +51,7 @@ class Hub:
             return await cast(Acknowledging, self.adapter).ask(operation)
         except (RejectedError, LostError):
             raise
-        except ProviderError:  # a question in vain says nothing of the operation
+        except ProviderError:  # a failed question leaves the outcome open
             return False
 
     async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
@@ -59,7 +59,7 @@ class Hub:
         return await cast(Batching, self.adapter).send_all(changes)
 
     async def converge(self, reference: UUID, permit: SharedPermit | None) -> list[ProviderError]:
-        """Send what is wanted until it is done, as the engine does; return what went wrong before."""
+        """Send a change until it is done, like the engine; return the errors on the way."""
         errors: list[ProviderError] = []
         for _ in range(ATTEMPTS):
             try:

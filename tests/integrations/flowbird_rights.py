@@ -1,4 +1,4 @@
-"""What the tests of Flowbird share: an adapter of its sandbox, and permits in the words of each side."""
+"""Shared by the tests of Flowbird: an adapter of its sandbox, and permits in each side's format."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from tests.integrations.scripted import KEY
 NAME = "flowbird"
 PARIS = ZoneInfo("Europe/Paris")
 BATCH = "/hub/v1/rights/batch"
-NINE_ZONES = tuple(f"7500{number}" for number in range(9))  # one more than they take: the whole batch is refused
+NINE_ZONES = tuple(f"7500{number}" for number in range(9))  # one too many: the whole batch is refused
 
 Run = Callable[..., Any]
 Ended = tuple[type[ProviderError], str, int | None] | None
@@ -42,7 +42,7 @@ def reach(url: str, certificate: Path, *, authority: Path | None = None, secret:
 
 
 def access(sandbox: Sandbox, **other: object) -> Access:
-    """Return the access to the sandbox, with other values for some of it."""
+    """Return the settings for the sandbox, some of them changed."""
     secrets = {name: SecretStr(value) for name, value in sandbox.access.secrets[NAME].items()}
     given: dict[str, Any] = {
         "url": f"{sandbox.tls_url}/{NAME}",
@@ -57,7 +57,7 @@ def access(sandbox: Sandbox, **other: object) -> Access:
 
 @contextmanager
 def sandboxed(sandbox: Sandbox, run: Run, **other: object) -> Iterator[Flowbird]:
-    """Have an adapter of the sandbox."""
+    """Yield an adapter of the sandbox."""
     found = Flowbird(access(sandbox, **other), zone=PARIS, connections=8)
     try:
         yield found
@@ -66,7 +66,7 @@ def sandboxed(sandbox: Sandbox, run: Run, **other: object) -> Iterator[Flowbird]
 
 
 def many(permit: SharedPermit, count: int) -> list[SharedPermit]:
-    """Return as many permits, each with a reference and a plate of its own."""
+    """Return so many permits, each with its own reference and plate."""
     return [
         SharedPermit(uuid4(), f"ZZ{number}", None, permit.zones, permit.profile, permit.validity)
         for number in range(count)

@@ -1,4 +1,4 @@
-"""A process that freezes itself between the look at the deadline and the bytes of a put; run as `python -m`."""
+"""A process that freezes itself between the deadline check and the bytes of a put; run as `python -m`."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ class Freezing(EasyPark):
     puts = 0
 
     async def send(self, change: Change) -> Operation | None:
-        """Send, frozen before anything is done, or before what the client leaves to the next turn of the loop."""
+        """Send, frozen before the first step, or before the client's steps in the next turn of the loop."""
         self.puts += 1
         if self.puts > 1 and self.place == "send":
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -56,7 +56,7 @@ def claimed(number: int) -> ClaimedShare:
 
 
 async def freeze(url: str, place: str) -> None:
-    """Put once to have a connection, then once more, and say how that ended."""
+    """Put once to open a connection, then once more, and print the outcome."""
     adapter = Freezing(Access(url=url, key="k" * 20, development=True), zone=PARIS, connections=2)
     adapter.place = place
     loop = asyncio.get_running_loop()
@@ -69,5 +69,5 @@ async def freeze(url: str, place: str) -> None:
 
 
 if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the other one is for the answers
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output has the outcome
     asyncio.run(freeze(*sys.argv[1:]))

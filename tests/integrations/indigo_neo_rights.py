@@ -1,4 +1,4 @@
-"""What the tests of Indigo Neo share: an adapter of its sandbox, and permits in the words of each side."""
+"""Shared by the tests of Indigo Neo: an adapter of its sandbox, and permits in each side's format."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def reach(url: str, key: str) -> IndigoNeo:
 
 @contextmanager
 def sandboxed(sandbox: Sandbox, run: Run) -> Iterator[IndigoNeo]:
-    """Have an adapter of the sandbox."""
+    """Yield an adapter of the sandbox."""
     found = reach(f"{sandbox.url}/{NAME}", sandbox.access.secrets[NAME]["key"])
     try:
         yield found
@@ -35,7 +35,7 @@ def sandboxed(sandbox: Sandbox, run: Run) -> Iterator[IndigoNeo]:
 
 
 def pages(adapter: IndigoNeo, run: Run, begin: str | None = None) -> list[Page]:
-    """Return all pages from one on."""
+    """Return all pages from a cursor on."""
     found = [run(adapter.page(begin))]
     while found[-1].next_page is not None:
         found.append(run(adapter.page(found[-1].next_page)))
@@ -43,7 +43,7 @@ def pages(adapter: IndigoNeo, run: Run, begin: str | None = None) -> list[Page]:
 
 
 def ways(sandbox: Sandbox) -> list[tuple[str, int | None]]:
-    """Return how each request went."""
+    """Return the method and status of each request."""
     return [(request.method, request.status) for request in sandbox.control.requests(NAME)]
 
 

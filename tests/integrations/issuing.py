@@ -1,4 +1,4 @@
-"""A provider that issues tokens and takes requests only with one, and a client of it."""
+"""A provider that issues tokens and accepts requests only with one, and a client of it."""
 
 import asyncio
 import ssl
@@ -25,16 +25,16 @@ Issue = Callable[[int], Awaitable[web.StreamResponse | None]]
 
 
 class Issuer:
-    """Issues the tokens `token-0`, `token-1` …; `issue` may answer otherwise, given the number of the request."""
+    """Issues the tokens `token-0`, `token-1` …; `issue` may give another answer, by the number of the request."""
 
     def __init__(self, issue: Issue | None = None, *, life: float = LIFE, hangs_up: bool = False) -> None:
         self.port = 0
-        self.asked: list[tuple[str, str]] = []  # the Authorization and the body of each request for a token
+        self.asked: list[tuple[str, str]] = []  # the Authorization and the body of each token request
         self.valid: set[str] = set()
         self.served: list[tuple[str, int]] = []  # the token and the status of each other request
-        self.names: list[str] = []  # in the certificate that came with each request, of either kind
+        self.names: list[str] = []  # in the client certificate of each request of either kind
         self.answers = 200  # to a request with a valid token
-        self.held: list[asyncio.Event] = []  # the next other requests are answered only then, each by its own
+        self.held: list[asyncio.Event] = []  # each of the next other requests waits for one of these
         self._issue = issue
         self._life = life
         self._hangs_up = hangs_up
@@ -56,7 +56,7 @@ class Issuer:
             await runner.cleanup()
 
     async def stop(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         assert self._site is not None
         await self._site.stop()
 
@@ -103,7 +103,7 @@ class Issuer:
 async def authorised(
     issuer: Issuer, *, authority: Path | None = None, certificate: Path | None = None
 ) -> AsyncIterator[ProviderClient]:
-    """Have a client that asks this issuer for its tokens."""
+    """Yield a client with tokens of this issuer."""
     url = f"{'http' if authority is None else 'https'}://127.0.0.1:{issuer.port}/base"
     access = ProviderSettings(url=url, development=True, authority=authority)
     found = ProviderClient(

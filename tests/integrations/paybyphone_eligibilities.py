@@ -1,4 +1,4 @@
-"""What the tests of PayByPhone share: an adapter of its sandbox, and permits in the words of each side."""
+"""Shared by the tests of PayByPhone: an adapter of its sandbox, and permits in each side's format."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ def reach(url: str, secrets: Mapping[str, str]) -> PayByPhone:
 
 @contextmanager
 def sandboxed(sandbox: Sandbox, run: Run, **secrets: str) -> Iterator[PayByPhone]:
-    """Have an adapter of the sandbox, with the right secrets but for these."""
+    """Yield an adapter of the sandbox, with some secrets changed."""
     found = reach(f"{sandbox.url}/{NAME}", {**sandbox.access.secrets[NAME], **secrets})
     try:
         yield found

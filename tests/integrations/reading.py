@@ -1,4 +1,4 @@
-"""A client of the toys that reads what comes, byte by byte if need be."""
+"""A client of the toy providers that reads the raw bytes of answers."""
 
 import http.client
 import json
@@ -37,17 +37,17 @@ def ask(toys: Served, method: str, path: str, body: bytes = b"") -> Seen:
 
 
 def put(toys: Served, reference: UUID) -> Seen:
-    """Put something under a reference."""
+    """Put a thing under a reference."""
     return ask(toys, "PUT", f"/things/{reference}", b"{}")
 
 
 def holds(toys: Served, reference: UUID) -> bool:
-    """Tell whether there is something under a reference."""
+    """Return whether there is a thing under a reference."""
     return reference in toys.control.held("plain", reference)
 
 
 def is_silent(toys: Served, reference: UUID) -> bool:
-    """Put something and tell whether no answer comes."""
+    """Put a thing and return whether no answer comes."""
     with connected(toys) as connection:
         connection.sendall(request("PUT", f"/plain/things/{reference}"))
         connection.settimeout(TOO_SHORT_SECONDS)
@@ -59,12 +59,12 @@ def is_silent(toys: Served, reference: UUID) -> bool:
 
 
 def batch(toys: Served, references: list[UUID]) -> Seen:
-    """Put something under each of some references."""
+    """Put a thing under each of some references."""
     return ask(toys, "POST", "/batch", json.dumps([str(one) for one in references]).encode())
 
 
 def request(method: str, path: str) -> bytes:
-    """Write out a request."""
+    """Return the bytes of a request."""
     return f"{method} {path} HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 2\r\n\r\n{{}}".encode()
 
 

@@ -1,4 +1,4 @@
-"""A server that answers byte by byte what a test tells it, and a client of it."""
+"""A server that sends exactly the bytes that a test sets, and a client of it."""
 
 import asyncio
 import ssl
@@ -16,11 +16,11 @@ Respond = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 KEY = "a-key-that-nobody-may-see"
 PLATE = "QJ817XK"
 PATIENCE = 10.0  # seconds
-TURNS_TO_ACCEPT = 20  # of the loop, more than it needs to have a connection served that it has accepted
+TURNS_TO_ACCEPT = 20  # of the loop; more than an accepted connection needs to be served
 
 
 class Server:
-    """Answers each request with `respond`, given its number from 0; `connections` is the number of each request's."""
+    """Answers each request with `respond`, by its number from 0; `connections` has the connection of each request."""
 
     def __init__(self, respond: Respond) -> None:
         self.port = 0
@@ -53,7 +53,7 @@ class Server:
         self._serving[task] = writer
 
     async def end(self) -> None:
-        """Drop what is left of connections; a busy machine tells late of those that were given up."""
+        """Drop the remaining connections; on a busy machine their end is noticed late."""
         for _ in range(TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         for task, writer in self._serving.items():
@@ -64,7 +64,7 @@ class Server:
 
 @asynccontextmanager
 async def answering(respond: Respond, trust: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    """Serve as long as the context lasts, in clear or with a server's TLS."""
+    """Serve while the context lasts, in plain text or with TLS."""
     server = Server(respond)
     listener = await asyncio.start_server(server.connected, "127.0.0.1", 0, ssl=trust)
     server.port = listener.sockets[0].getsockname()[1]
@@ -77,14 +77,14 @@ async def answering(respond: Respond, trust: ssl.SSLContext | None = None) -> As
 
 @asynccontextmanager
 async def serving(respond: Respond) -> AsyncIterator[tuple[Server, ProviderClient]]:
-    """Serve in clear, and have a client of it."""
+    """Serve in plain text, and yield a client."""
     async with answering(respond) as server, reaching(client(server.port)) as found:
         yield server, found
 
 
 @asynccontextmanager
 async def reaching(found: ProviderClient) -> AsyncIterator[ProviderClient]:
-    """Close a client in the end."""
+    """Close a client at the end."""
     try:
         yield found
     finally:
@@ -125,7 +125,7 @@ def always(data: bytes) -> Respond:
 
 
 def exchange(respond: Respond, *, accept: tuple[int, ...] = ()) -> Response:
-    """Return what one PUT leads to."""
+    """Return the response to one PUT."""
 
     async def once() -> Response:
         async with serving(respond) as (_, found):
@@ -135,21 +135,21 @@ def exchange(respond: Respond, *, accept: tuple[int, ...] = ()) -> Response:
 
 
 def failure(respond: Respond) -> ProviderError:
-    """Return how one PUT fails."""
+    """Return the error of one PUT."""
     with pytest.raises(ProviderError) as caught:
         exchange(respond)
     return caught.value
 
 
 async def failed(found: ProviderClient) -> ProviderError:
-    """Return how one PUT of this client fails."""
+    """Return the error of one PUT of this client."""
     with pytest.raises(ProviderError) as caught:
         await found.exchange("PUT", "/thing", {"plate": PLATE})
     return caught.value
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something that happens elsewhere in the loop has come about."""
+    """Wait for a condition that another task of the loop brings about."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - conditions are of any kind
             await asyncio.sleep(0.002)

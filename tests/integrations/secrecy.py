@@ -1,4 +1,4 @@
-"""What must not show in errors, logs and reprs: personal data, keys, and tokens of any value."""
+"""Find personal data, keys and tokens in errors, logs and reprs."""
 
 import re
 import traceback
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 TOKEN = re.compile(
     r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*[0-9])[\w-]{32}(?![\w-])"
-)  # as the sandbox grants them: nobody but the adapter is told which, and names in code have no such mixture
+)  # the form of the sandbox's tokens; no name in code has such a mixture
 
 
 def says_nothing(secrets: Iterable[str], error: BaseException | None, *texts: str) -> None:
-    """Look for secrets in everything that an error could show, and in other texts such as the log."""
+    """Check that no secret is in anything that an error could show, or in other texts such as the log."""
     shown = list(texts)
     if error is not None:
         shown += [*traceback.format_exception(error), repr(error), str(vars(error))]

@@ -1,4 +1,4 @@
-"""The provider of docs/adding-a-provider.md: its files, a copy of the hub that has it, and whoever is behind it."""
+"""The provider of docs/adding-a-provider.md: its files, a copy of the hub with it, and a server for it."""
 
 import asyncio
 import re
@@ -27,12 +27,12 @@ COPIED = ("schemas", "integrations", "worker", "ops", "upstream", "tests", "docs
 
 
 def shown() -> dict[str, str]:
-    """Return what the page shows, by the file that it is."""
+    """Return the files that the page shows, by path."""
     return dict(BLOCK.findall(PAGE.read_text()))
 
 
 def copied_with_it(folder: Path) -> Path:
-    """Copy the project, and do what the page says."""
+    """Copy the project and follow the page's steps."""
     for name in COPIED:
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("celeryconfig.py", "pyproject.toml"):
@@ -52,7 +52,7 @@ def copied_with_it(folder: Path) -> Path:
 
 @dataclass
 class Partner:
-    """A server that takes from whoever shows the key what the page's contract allows, and nothing else."""
+    """A server that accepts requests with the key, as far as the page's contract allows them."""
 
     url: str = ""
     held: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Tokens and certificates that expire or are replaced while requests run, for every provider that has any."""
+"""Tokens and certificates that expire or are replaced while requests run, for every provider with either."""
 
 import asyncio
 import shutil
@@ -41,7 +41,7 @@ def test_one_token_serves_all_requests(subject: Remote, hub: Hub, permit: Shared
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_an_expired_token_is_renewed_and_nobody_notices(
+def test_an_expired_token_is_renewed_without_a_failed_request(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(hub.put(permit))
@@ -56,7 +56,7 @@ def test_an_expired_token_is_renewed_and_nobody_notices(
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_token_that_is_never_taken_is_no_reason_to_ask_for_ever(
+def test_a_token_that_is_always_refused_is_not_renewed_without_end(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run
 ) -> None:
     run(hub.put(permit))
@@ -99,11 +99,11 @@ def test_tokens_are_renewed_under_load(subject: Remote, hub: Hub, permit: Shared
 
     assert errors == []
     assert subject.held() == {}
-    assert 2 <= len(grants(subject)) <= 1 + 2 * RENEWALS  # not one for each request that was under way
+    assert 2 <= len(grants(subject)) <= 1 + 2 * RENEWALS  # not one for each running request
 
 
 @pytest.mark.parametrize("provider", WITH_CERTIFICATES)
-def test_an_expired_certificate_is_named_and_nothing_was_sent(
+def test_an_expired_certificate_is_named_and_nothing_sent(
     subject: Remote, hub: Hub, permit: SharedPermit, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(hub.put(permit))
@@ -172,7 +172,7 @@ def test_with_a_certificate_of_another_authority_nothing_is_sent(
     monkeypatch.setenv(f"PERMIT_HUB_{subject.name.upper()}_CERTIFICATE", str(stranger))
     adapter = registry.adapter(subject.name, registry.access(subject.name), zone=PARIS, connections=1)
 
-    with pytest.raises(NotSentError):  # with which code depends on the server: asyncio's hangs up without an alert
+    with pytest.raises(NotSentError):  # the code depends on the server: asyncio's hangs up without an alert
         run(Hub(adapter).put(permit))
     run(adapter.aclose())
 
@@ -181,7 +181,7 @@ def test_with_a_certificate_of_another_authority_nothing_is_sent(
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_token_would_be_seen_where_nothing_may_show(
+def test_the_secrecy_check_finds_a_token(
     subject: Remote, sandbox: Sandbox, hub: Hub, permit: SharedPermit, run: Run
 ) -> None:
     run(hub.put(permit))
@@ -191,7 +191,7 @@ def test_a_token_would_be_seen_where_nothing_may_show(
 
 
 async def _live(hub: Hub, permit: SharedPermit, disturb: Callable[[], None]) -> list[ProviderError]:
-    """Put, change and remove many permits, a few at once, and disturb that now and then; return what went wrong."""
+    """Put, change and remove many permits, a few at once, with disturbances; return the errors."""
     few = asyncio.Semaphore(AT_ONCE)
 
     async def live(number: int) -> list[ProviderError]:

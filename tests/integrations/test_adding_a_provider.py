@@ -1,4 +1,4 @@
-"""docs/adding-a-provider.md is enough: what it shows makes a provider of the hub, and nothing else is touched."""
+"""docs/adding-a-provider.md is complete: its steps alone add a provider to the hub."""
 
 import json
 import os
@@ -55,14 +55,14 @@ START_SECONDS = 60.0  # of a worker, on a busy machine
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project that has the provider, and its document generated."""
+    """Return a copy of the project with the provider and the generated document."""
     folder = copied_with_it(tmp_path_factory.mktemp("sixth"))
     run(folder, sys.executable, "-m", "integrations.documents")
     return folder
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:
-    """Return what a program says that is to succeed in the copy."""
+    """Run a program in the copy, which must succeed; return its output."""
     done = subprocess.run(
         command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False
     )
@@ -70,7 +70,7 @@ def run(folder: Path, *command: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_it_is_a_folder_and_one_line() -> None:
+def test_a_new_provider_is_a_folder_and_one_line() -> None:
     files = shown()
 
     assert {Path(name).parent for name in files if name != REGISTRY} == {Path(CONTRACT).parent}
@@ -78,11 +78,11 @@ def test_it_is_a_folder_and_one_line() -> None:
     assert not (PROJECT / CONTRACT).exists()
 
 
-def test_its_contract_is_one() -> None:
+def test_the_new_providers_contract_is_valid() -> None:
     OpenAPI.from_dict(yaml.safe_load(shown()[CONTRACT]))
 
 
-def test_it_is_found_names_what_is_missing_and_has_a_lane(tree: Path) -> None:
+def test_the_new_provider_is_registered_names_missing_settings_and_has_a_lane(tree: Path) -> None:
     said = json.loads(run(tree, sys.executable, "-c", ASK, **SETTINGS))
 
     assert said["missing"] == [f"PERMIT_HUB_TOY_{name} is missing" for name in ("URL", "KEY")]
@@ -90,21 +90,21 @@ def test_it_is_found_names_what_is_missing_and_has_a_lane(tree: Path) -> None:
     assert f"deliver.{NAME}" in said["queues"]
 
 
-def test_it_breaks_no_rule(tree: Path) -> None:
+def test_the_new_provider_breaks_no_import_rule(tree: Path) -> None:
     scripts = Path(sys.executable).parent
     assert " 0 broken" in run(tree, str(scripts / "lint-imports"), "--no-logo", "--no-cache")
     run(tree, sys.executable, "-m", "ruff", "check", "--no-cache", f"integrations/{NAME}", REGISTRY)
     run(tree, sys.executable, "-m", "ruff", "format", "--no-cache", "--check", f"integrations/{NAME}", REGISTRY)
 
 
-def test_the_tests_for_every_provider_find_it(tree: Path) -> None:
+def test_the_suite_for_every_provider_runs_for_the_new_one(tree: Path) -> None:
     tests = [f"tests/integrations/{name}" for name in FOR_EVERY_PROVIDER]
     said = run(tree, sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "-k", NAME, *tests)
 
     assert all(f"PASSED tests/integrations/{name}::" in said for name in FOR_EVERY_PROVIDER)
 
 
-def test_the_document_lists_it(tree: Path) -> None:
+def test_the_document_lists_the_new_provider(tree: Path) -> None:
     document = (tree / "docs" / "providers.md").read_text()
 
     assert f"[Toy](../integrations/{NAME}/README.md)" in document
@@ -112,7 +112,7 @@ def test_the_document_lists_it(tree: Path) -> None:
     assert document.count("\n## ") == (PROJECT / "docs" / "providers.md").read_text().count("\n## ") + 1
 
 
-def test_the_hub_delivers_to_it_and_withdraws(
+def test_the_hub_puts_to_the_new_provider_and_removes(
     tree: Path, servers: Servers, database: Database, redis_prefix: str, hub_environment: dict[str, str]
 ) -> None:
     with (
@@ -154,7 +154,7 @@ def test_the_hub_delivers_to_it_and_withdraws(
 
 
 def decide(hub: Hub, choice: str, **fields: int) -> bool:
-    """Allow or refuse, as the only provider that is named; return whether that was applied."""
+    """Allow or refuse this provider only; return whether the job was applied."""
     now = datetime.now(UTC)
     return hub.submit(
         "consent.decide", resident_id=RESIDENT, choice=choice, providers=[NAME], text=TEXT, decided_at=now, **fields
@@ -162,7 +162,7 @@ def decide(hub: Hub, choice: str, **fields: int) -> bool:
 
 
 def state(hub: Hub) -> str:
-    """Return where the provider stands on the resident's screen."""
+    """Return the provider's state on the resident's screen."""
     space = hub.space(RESIDENT)
     assert space is not None
     return next(one["state"] for one in space["consent"]["providers"] if one["provider"] == NAME)

@@ -1,4 +1,4 @@
-"""The city's hub: one permit at a time, and what is listed."""
+"""The city's hub: single permits, and lists."""
 
 import asyncio
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def test_a_permit_that_they_have_takes_one_request(hub: Hub, run: Run) -> None:
 
 
 @pytest.mark.parametrize("active", [True, False], ids=["beside a copy that counts", "where nothing counts any more"])
-def test_a_removal_reaches_the_copies_in_series_that_are_not_active(hub: Hub, run: Run, active: bool) -> None:
+def test_a_removal_reaches_copies_in_inactive_series(hub: Hub, run: Run, active: bool) -> None:
     wanted, kept = permit(), permit()
     retired = hub.make_series(hub.document(str(wanted.reference)), hub.document(str(kept.reference)))
     current = hub.make_series(*([hub.document(str(wanted.reference))] if active else []), active=False)
@@ -53,7 +53,7 @@ def test_a_removal_reaches_the_copies_in_series_that_are_not_active(hub: Hub, ru
     assert list(hub.held()) == [kept.reference]
 
 
-def test_a_removal_succeeds_although_two_series_count(hub: Hub, run: Run) -> None:
+def test_a_removal_succeeds_with_two_active_series(hub: Hub, run: Run) -> None:
     wanted = permit()
     for _ in range(2):
         hub.make_series(hub.document(str(wanted.reference)))
@@ -67,7 +67,7 @@ def test_a_removal_succeeds_although_two_series_count(hub: Hub, run: Run) -> Non
     assert hub.ask("GET", f"/permit/?external_id={wanted.reference}").json()["count"] == 0
 
 
-def test_two_series_that_count_cannot_be_listed_as_one(hub: Hub, run: Run) -> None:
+def test_two_active_series_cannot_be_listed(hub: Hub, run: Run) -> None:
     wanted = permit()
     first = hub.make_series(hub.document(str(wanted.reference)))
     hub.make_series(hub.document(str(wanted.reference)))
@@ -84,7 +84,7 @@ def test_two_series_that_count_cannot_be_listed_as_one(hub: Hub, run: Run) -> No
 
 
 @pytest.mark.parametrize("version", [1, 2], ids=["in a list", "alone"])
-def test_the_adapter_tells_which_series_a_permit_went_to(hub: Hub, run: Run, version: int) -> None:
+def test_the_store_is_the_series_of_the_last_put(hub: Hub, run: Run, version: int) -> None:
     async def scenario() -> None:
         async with hub.worker() as adapter:
             assert adapter.store is None
@@ -101,7 +101,7 @@ def test_the_adapter_tells_which_series_a_permit_went_to(hub: Hub, run: Run, ver
     run(scenario())
 
 
-def test_a_page_of_html_at_their_address_is_not_taken_for_nothing_held(hub: Hub, run: Run) -> None:
+def test_a_404_page_of_html_does_not_mean_nothing_held(hub: Hub, run: Run) -> None:
     async def scenario() -> ProviderError:
         async with hub.worker(path="/elsewhere") as adapter:
             with pytest.raises(UnclearError) as caught:
@@ -111,8 +111,8 @@ def test_a_page_of_html_at_their_address_is_not_taken_for_nothing_held(hub: Hub,
     assert run(scenario()).code == FailureCode.ANSWER_UNREADABLE
 
 
-def test_a_permit_that_another_worker_has_just_created_is_unclear_then_replaced(hub: Hub, run: Run) -> None:
-    """A duplicate is answered by 500 and a page of HTML."""
+def test_a_permit_just_created_by_another_worker_is_unclear_then_replaced(hub: Hub, run: Run) -> None:
+    """They answer a duplicate with 500 and a page of HTML."""
     wanted = permit()
     hub.make_series()
 
@@ -132,7 +132,7 @@ def test_a_permit_that_another_worker_has_just_created_is_unclear_then_replaced(
     assert hub.held() == {wanted.reference: record(replace(wanted, plate="WW123AA"))}
 
 
-def test_a_creation_that_is_applied_late_is_replaced_by_the_next_attempt(hub: Hub, run: Run) -> None:
+def test_a_late_creation_is_replaced_by_the_next_attempt(hub: Hub, run: Run) -> None:
     wanted = permit()
     hub.make_series()
 
@@ -148,7 +148,7 @@ def test_a_creation_that_is_applied_late_is_replaced_by_the_next_attempt(hub: Hu
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_wrong_domain_is_our_setting_and_parks_no_permit(hub: Hub, run: Run, version: int) -> None:
+def test_a_wrong_domain_setting_rejects_no_permit(hub: Hub, run: Run, version: int) -> None:
     hub.make_series()
 
     async def scenario() -> None:
@@ -160,12 +160,12 @@ def test_a_wrong_domain_is_our_setting_and_parks_no_permit(hub: Hub, run: Run, v
     run(scenario())
 
 
-def test_each_permit_is_listed_once_whatever_goes_between_two_pages(hub: Hub, run: Run) -> None:
+def test_each_permit_is_listed_once_if_others_vanish_between_pages(hub: Hub, run: Run) -> None:
     gone, staying = [permit() for _ in range(60)], [permit() for _ in range(290)]
 
     async def scenario() -> None:
         async with hub.worker() as adapter:
-            # those that go are the oldest, so that all others move forward
+            # the deleted ones are the oldest, so all others move forward
             for batch in (gone, staying[:100], staying[100:200], staying[200:]):
                 assert not any(await adapter.send_all([put(each, 1) for each in batch]))
             page = await adapter.page(None)
@@ -185,7 +185,7 @@ def test_each_permit_is_listed_once_whatever_goes_between_two_pages(hub: Hub, ru
     run(scenario())
 
 
-def test_pages_that_vanish_while_the_list_is_read_are_empty(hub: Hub, run: Run) -> None:
+def test_a_page_that_vanished_meanwhile_is_empty(hub: Hub, run: Run) -> None:
     gone, staying = [permit() for _ in range(100)], [permit() for _ in range(101)]
 
     async def scenario() -> None:
@@ -204,7 +204,7 @@ def test_pages_that_vanish_while_the_list_is_read_are_empty(hub: Hub, run: Run) 
     run(scenario())
 
 
-def test_what_cannot_be_ours_is_counted_and_what_is_not_of_our_form_is_listed_bare(hub: Hub, run: Run) -> None:
+def test_foreign_references_are_counted_and_foreign_forms_listed_bare(hub: Hub, run: Run) -> None:
     drifted, theirs = permit(), uuid4()
     span = {"start_time": "2024-03-30T23:00:00Z", "end_time": "2024-10-27T23:00:00Z"}
     vehicles = [{**span, "registration_number": plate} for plate in ("AA111AA", "BB222BB")]

@@ -1,4 +1,4 @@
-"""The city's hub gives answers that the sandbox never would."""
+"""The city's hub: answers that the sandbox never gives."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ Script = tuple[tuple[str, object], ...]
 
 
 def told(wanted: SharedPermit) -> dict[str, object]:
-    """Return a permit as they tell it."""
+    """Return a permit in their format."""
     span = {"end_time": "2024-10-27T23:00:00+00:00", "start_time": "2024-03-30T23:00:00+00:00"}
     return {
         "id": 1,
@@ -38,7 +38,7 @@ def told(wanted: SharedPermit) -> dict[str, object]:
 
 
 def asked(run: Run, question: Callable[[CityHub], Awaitable[Any]], *script: tuple[str, object]) -> Any:
-    """Return what a question leads to when they answer so; every answer is used."""
+    """Run a call against these answers and return its result; every answer is used."""
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
         status, body = script[number]
@@ -59,7 +59,7 @@ def asked(run: Run, question: Callable[[CityHub], Awaitable[Any]], *script: tupl
 
 
 def created(run: Run, *script: tuple[str, object]) -> list[ProviderError | None]:
-    """Return how a batch of new permits ends."""
+    """Return the outcomes of a batch of new permits."""
 
     async def create(adapter: CityHub) -> list[ProviderError | None]:
         return list(await adapter.send_all([put(each, 1) for each in NEW]))
@@ -68,14 +68,14 @@ def created(run: Run, *script: tuple[str, object]) -> list[ProviderError | None]
     return ended
 
 
-def test_a_row_that_the_answer_leaves_out_is_unclear(run: Run) -> None:
+def test_a_row_missing_from_the_answer_is_unclear(run: Run) -> None:
     ended = created(run, ("201 Created", [told(each) for each in NEW[:-1]]), STILL)
 
     assert kinds(ended[:-1]) == {None}
     assert kinds(ended[-1:]) == {(UnclearError, FailureCode.ROW_MISSING)}
 
 
-def test_a_row_that_says_something_else_than_was_sent_is_unclear(run: Run) -> None:
+def test_a_row_that_differs_from_the_request_is_unclear(run: Run) -> None:
     rows = [told(replace(NEW[0], plate="WW123AA")), *(told(each) for each in NEW[1:])]
 
     ended = created(run, ("201 Created", rows), STILL)
@@ -84,7 +84,7 @@ def test_a_row_that_says_something_else_than_was_sent_is_unclear(run: Run) -> No
     assert kinds(ended[1:]) == {None}
 
 
-def test_faults_by_number_of_the_row_are_understood_too(run: Run) -> None:
+def test_faults_keyed_by_row_number_are_read(run: Run) -> None:
     faults = {"1": {"areas": ["Unknown identifiers: 99X"]}}
 
     ended = created(run, ("400 Bad Request", faults), ("201 Created", [told(each) for each in NEW]), STILL)
@@ -103,7 +103,7 @@ def test_faults_by_number_of_the_row_are_understood_too(run: Run) -> None:
         pytest.param("no", id="of nothing"),
     ],
 )
-def test_a_refusal_that_names_no_row_rejects_nobody(run: Run, refusal: object) -> None:
+def test_a_refusal_without_rows_rejects_no_permit(run: Run, refusal: object) -> None:
     assert kinds(created(run, ("400 Bad Request", refusal))) == {(UnclearError, FailureCode.ANSWER_UNREADABLE)}
 
 
@@ -118,7 +118,7 @@ def test_a_refusal_that_names_no_row_rejects_nobody(run: Run, refusal: object) -
         pytest.param([("404 Not Found", {"detail": ""}), ("404 Not Found", [])], id="404 in other words to the POST"),
     ],
 )
-def test_an_answer_that_does_not_say_that_a_permit_is_held_is_unclear(run: Run, script: Script) -> None:
+def test_an_answer_that_does_not_confirm_a_put_is_unclear(run: Run, script: Script) -> None:
     async def put_one(adapter: CityHub) -> ProviderError:
         with pytest.raises(UnclearError) as caught:
             await adapter.send(put(NEW[0], 2))
@@ -127,13 +127,13 @@ def test_an_answer_that_does_not_say_that_a_permit_is_held_is_unclear(run: Run, 
     assert asked(run, put_one, *script).code == FailureCode.ANSWER_UNREADABLE
 
 
-ANOTHERS = {"count": 1, "next": None, "results": [told(NEW[1])]}  # as of a server that does not know the query
+ANOTHERS = {"count": 1, "next": None, "results": [told(NEW[1])]}  # as if the server ignored the query
 
 
 @pytest.mark.parametrize(
     "answer", [("404 Not Found", {"error": "no such tenant"}), ("200 OK", {"count": 0}), ("200 OK", ANOTHERS)]
 )
-def test_an_answer_that_does_not_say_that_a_permit_is_gone_is_unclear(run: Run, answer: tuple[str, object]) -> None:
+def test_an_answer_that_does_not_confirm_a_removal_is_unclear(run: Run, answer: tuple[str, object]) -> None:
     async def remove_one(adapter: CityHub) -> ProviderError:
         with pytest.raises(UnclearError) as caught:
             await adapter.send(removal(NEW[0], 2))
@@ -152,7 +152,7 @@ def test_an_answer_that_does_not_say_that_a_permit_is_gone_is_unclear(run: Run, 
         {"count": 300, "next": "http://elsewhere.invalid/?page=2", "results": []},
     ],
 )
-def test_a_page_that_cannot_be_read_is_unclear(run: Run, page: object) -> None:
+def test_an_unreadable_page_is_unclear(run: Run, page: object) -> None:
     async def list_first(adapter: CityHub) -> ProviderError:
         with pytest.raises(UnclearError) as caught:
             await adapter.page(None)

@@ -1,4 +1,4 @@
-"""The city's hub: many permits together, the new ones in one request."""
+"""The city's hub: batches, with all new permits in one request."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,8 +52,8 @@ def test_rows_at_fault_are_rejected_and_the_others_created_without_them(hub: Hub
     assert hub.held() == {each.reference: record(each) for each in NEW}
 
 
-def test_rows_that_are_there_already_are_replaced(hub: Hub, run: Run) -> None:
-    """Our first request is not always theirs: the hub's database may have been restored."""
+def test_rows_that_exist_already_are_replaced(hub: Hub, run: Run) -> None:
+    """A first version may exist there already: the hub's database may have been restored."""
 
     async def scenario() -> None:
         async with hub.worker() as adapter:
@@ -66,7 +66,7 @@ def test_rows_that_are_there_already_are_replaced(hub: Hub, run: Run) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.TRUNCATED, Kind.LATE])
-def test_a_lost_answer_leaves_all_new_rows_unclear_until_they_are_sent_again(hub: Hub, run: Run, kind: Kind) -> None:
+def test_a_lost_answer_leaves_all_new_rows_unclear_until_resent(hub: Hub, run: Run, kind: Kind) -> None:
     hub.make_series()
 
     async def scenario() -> None:
@@ -98,8 +98,8 @@ def test_permits_stored_in_a_series_that_was_replaced_are_not_confirmed(hub: Hub
     run(scenario())
 
 
-def test_permits_are_unclear_when_it_cannot_be_told_whether_their_series_is_active(hub: Hub, run: Run) -> None:
-    """They are stored, so they must not pass for not sent."""
+def test_permits_are_unclear_if_their_series_cannot_be_checked(hub: Hub, run: Run) -> None:
+    """They are stored, so they must not count as not sent."""
     hub.make_series()
 
     async def scenario() -> None:
@@ -112,7 +112,7 @@ def test_permits_are_unclear_when_it_cannot_be_told_whether_their_series_is_acti
     run(scenario())
 
 
-def test_a_series_that_is_gone_is_found_again(hub: Hub, run: Run) -> None:
+def test_a_deleted_series_is_replaced_by_the_active_one(hub: Hub, run: Run) -> None:
     async def scenario() -> None:
         async with hub.worker() as adapter:
             await adapter.send_all([put(NEW[0], 1)])
@@ -128,7 +128,7 @@ def test_a_series_that_is_gone_is_found_again(hub: Hub, run: Run) -> None:
     assert hub.held() == {each.reference: record(each) for each in NEW}
 
 
-def test_what_concerns_them_all_ends_the_batch(hub: Hub, run: Run) -> None:
+def test_a_fault_of_all_rows_ends_the_batch(hub: Hub, run: Run) -> None:
     changed = [permit() for _ in range(60)]
 
     async def scenario() -> None:
@@ -144,7 +144,7 @@ def test_what_concerns_them_all_ends_the_batch(hub: Hub, run: Run) -> None:
     run(scenario())
 
 
-def test_what_cannot_begin_in_time_is_not_sent_and_what_is_known_is_kept(hub: Hub, run: Run) -> None:
+def test_changes_beyond_the_deadline_are_not_sent_and_known_outcomes_kept(hub: Hub, run: Run) -> None:
     changed = [permit() for _ in range(20)]
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""The city hub's sandbox does what a real Parkkihubi was seen to do, oddities included."""
+"""The city hub's sandbox behaves like a real Parkkihubi, with its oddities."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def hub(sandbox: Sandbox) -> Iterator[Hub]:
         ("POST", "/permitseries/1/activate"),
     ],
 )
-def test_an_address_without_its_last_slash_redirects_writes_too(hub: Hub, method: str, path: str) -> None:
+def test_a_write_without_the_trailing_slash_is_redirected(hub: Hub, method: str, path: str) -> None:
     answer = hub.ask(method, path, {})
 
     assert answer.status_code == 301
@@ -48,7 +48,7 @@ def test_put_never_creates(hub: Hub) -> None:
     assert hub.held() == {}
 
 
-def test_a_duplicate_is_answered_by_500_and_a_page(hub: Hub) -> None:
+def test_a_duplicate_is_answered_with_500_and_html(hub: Hub) -> None:
     hub.make_series(hub.document(A))
 
     answer = hub.ask("POST", "/activepermit/", hub.document(A))
@@ -56,7 +56,7 @@ def test_a_duplicate_is_answered_by_500_and_a_page(hub: Hub) -> None:
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
 
 
-def test_put_without_the_external_id_puts_the_permit_out_of_reach(hub: Hub) -> None:
+def test_put_without_the_external_id_makes_the_permit_unreachable(hub: Hub) -> None:
     hub.make_series(hub.document(A))
     body = hub.document(A)
     del body["external_id"]
@@ -68,7 +68,7 @@ def test_put_without_the_external_id_puts_the_permit_out_of_reach(hub: Hub) -> N
 
 
 @pytest.mark.parametrize("member", ["subjects", "areas"])
-def test_a_missing_list_breaks_it(hub: Hub, member: str) -> None:
+def test_a_missing_list_is_answered_with_500(hub: Hub, member: str) -> None:
     hub.make_series()
     body = hub.document(A)
     del body[member]
@@ -100,7 +100,7 @@ def test_a_missing_list_breaks_it(hub: Hub, member: str) -> None:
         ),
     ],
 )
-def test_a_fault_is_named_by_its_member(hub: Hub, members: dict[str, object], fault: dict[str, object]) -> None:
+def test_a_fault_is_named_by_its_field(hub: Hub, members: dict[str, object], fault: dict[str, object]) -> None:
     hub.make_series()
 
     answer = hub.ask("POST", "/activepermit/", hub.document(A) | members)
@@ -126,7 +126,7 @@ def test_a_list_is_stored_as_a_whole_or_not_at_all(hub: Hub) -> None:
     assert hub.held() == {}
 
 
-def test_one_external_id_in_two_active_series_breaks_all_that_names_it(hub: Hub) -> None:
+def test_an_external_id_in_two_active_series_is_answered_with_500(hub: Hub) -> None:
     first, second = hub.make_series(hub.document(A)), hub.make_series(hub.document(A), hub.document(B))
 
     assert hub.ask("PUT", f"/activepermit/{A}/", hub.document(A)).status_code == 500
@@ -136,7 +136,7 @@ def test_one_external_id_in_two_active_series_breaks_all_that_names_it(hub: Hub)
     assert hub.held() == {}
 
 
-def test_a_series_that_holds_something_cannot_be_deleted(hub: Hub) -> None:
+def test_a_series_with_permits_cannot_be_deleted(hub: Hub) -> None:
     full, empty = hub.make_series(hub.document(A)), hub.make_series(active=False)
 
     assert hub.ask("DELETE", f"/permitseries/{full}/").status_code == 500
@@ -144,7 +144,7 @@ def test_a_series_that_holds_something_cannot_be_deleted(hub: Hub) -> None:
     assert hub.series() == {full: True}
 
 
-def test_times_come_back_in_utc_and_members_in_another_order(hub: Hub) -> None:
+def test_times_come_back_in_utc_and_keys_in_another_order(hub: Hub) -> None:
     hub.make_series()
     sent = {**SPAN, "registration_number": "QJ817XK"}
 

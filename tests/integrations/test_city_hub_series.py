@@ -25,7 +25,7 @@ async def send_one(hub: Hub, version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_series_is_made_where_there_is_none(hub: Hub, run: Run, version: int) -> None:
+def test_a_series_is_made_if_there_is_none(hub: Hub, run: Run, version: int) -> None:
     run(send_one(hub, version))
 
     assert list(hub.series().values()) == [True]
@@ -34,7 +34,7 @@ def test_a_series_is_made_where_there_is_none(hub: Hub, run: Run, version: int) 
 
 @pytest.mark.parametrize("delay_ms", [None, 5, 40])
 @pytest.mark.parametrize("workers", [2, 12])
-def test_workers_that_start_at_once_end_up_with_one_active_series(
+def test_workers_starting_at_once_make_one_active_series(
     hub: Hub, run: Run, workers: int, delay_ms: float | None
 ) -> None:
     new = [[permit() for _ in range(4)] for _ in range(workers)]
@@ -51,11 +51,11 @@ def test_workers_that_start_at_once_end_up_with_one_active_series(
             assert [kinds(own) for own in ended] == [{None}] * workers
 
     run(scenario())
-    assert list(hub.series().values()) == [True]  # and nobody has left another
+    assert list(hub.series().values()) == [True]  # and there is no other
     assert hub.held() == {each.reference: record(each) for own in new for each in own}
 
 
-def test_a_series_that_a_dead_worker_has_left_empty_is_used(hub: Hub, run: Run) -> None:
+def test_an_empty_series_of_a_dead_worker_is_used(hub: Hub, run: Run) -> None:
     left = hub.make_series(active=False)
 
     run(send_one(hub, 1))
@@ -63,7 +63,7 @@ def test_a_series_that_a_dead_worker_has_left_empty_is_used(hub: Hub, run: Run) 
     assert hub.series() == {left: True}
 
 
-def test_a_series_that_was_retired_with_permits_is_not_brought_back(hub: Hub, run: Run) -> None:
+def test_a_retired_series_with_permits_is_not_activated(hub: Hub, run: Run) -> None:
     retired, other = hub.make_series(hub.document("removed-since")), hub.make_series(active=False)
     hub.activate(other, deactivate_others=True)
     hub.ask("DELETE", f"/permitseries/{other}/").raise_for_status()
@@ -74,7 +74,7 @@ def test_a_series_that_was_retired_with_permits_is_not_brought_back(hub: Hub, ru
     assert len(hub.held()) == 2
 
 
-def test_a_series_that_is_no_longer_active_is_not_relied_on(hub: Hub, run: Run) -> None:
+def test_a_deactivated_series_is_not_used(hub: Hub, run: Run) -> None:
     async def scenario() -> None:
         async with hub.worker() as adapter:
             assert kinds(await adapter.send_all([put(permit(), 1)])) == {None}
@@ -90,7 +90,7 @@ def test_a_series_that_is_no_longer_active_is_not_relied_on(hub: Hub, run: Run) 
     run(scenario())
 
 
-def test_with_several_active_ones_a_permit_is_still_replaced_where_it_is(hub: Hub, run: Run) -> None:
+def test_with_several_active_series_a_permit_is_replaced_in_place(hub: Hub, run: Run) -> None:
     wanted = permit()
     hub.make_series(hub.document(str(wanted.reference)))
     hub.make_series()
@@ -113,9 +113,7 @@ def test_with_several_active_ones_a_permit_is_still_replaced_where_it_is(hub: Hu
         (Kind.HTML, FailureCode.ANSWER_UNREADABLE),
     ],
 )
-def test_trouble_with_the_series_means_that_no_permit_was_sent(
-    hub: Hub, run: Run, kind: Kind, code: FailureCode
-) -> None:
+def test_a_failure_of_the_series_means_not_sent(hub: Hub, run: Run, kind: Kind, code: FailureCode) -> None:
     hub.control.misbehave(NAME, kind, count=1, method="POST", path="/permitseries/")
 
     async def scenario() -> None:

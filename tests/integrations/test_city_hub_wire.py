@@ -1,4 +1,4 @@
-"""What the city's hub tells is read as what was put, however it is told."""
+"""Permits are read back from the city hub's format as they were put."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ permits = st.builds(
 
 
 def told(document: wire.Document) -> dict[str, Any]:
-    """Return what they tell of what they were sent: times in UTC, members in another order."""
+    """Return a sent permit as they return it: times in UTC, keys in another order."""
 
     def in_utc(item: dict[str, str]) -> dict[str, str]:
         times = {name: datetime.fromisoformat(item[name]).astimezone(UTC).isoformat() for name in wire_times}
@@ -50,7 +50,7 @@ def read(data: object, zone: ZoneInfo = ZONES[0]) -> Copy | None:
 
 
 @given(permits, st.sampled_from(ZONES))
-def test_what_was_put_is_read_from_what_is_told(wanted: SharedPermit, zone: ZoneInfo) -> None:
+def test_a_put_is_read_back_from_their_form(wanted: SharedPermit, zone: ZoneInfo) -> None:
     words = wire.Words("city_hub", "PAR", zone)
     data = told(words.document(wanted))
 
@@ -85,16 +85,16 @@ LATER = {"start_time": "2024-03-30T23:00:00+00:00", "end_time": "2025-10-27T23:0
         {"subjects": [{**LATER, "registration_number": "X", "end_time": "0001-01-01T00:00:00+23:59"}]},
     ],
 )
-def test_what_is_not_of_our_form_is_read_as_the_reference_alone(members: dict[str, object]) -> None:
+def test_a_permit_of_a_foreign_form_is_read_as_its_reference(members: dict[str, object]) -> None:
     assert read(sample(**members)) == Copy(REFERENCE)
 
 
 @pytest.mark.parametrize("external_id", [None, "", 5, "x", str(REFERENCE).upper(), REFERENCE.hex])
-def test_what_is_under_a_reference_that_we_never_send_is_not_ours(external_id: object) -> None:
+def test_a_reference_that_we_never_write_is_not_ours(external_id: object) -> None:
     assert read(sample(external_id=external_id)) is None
 
 
-def test_no_repr_shows_what_they_hold() -> None:
+def test_no_repr_shows_a_permit() -> None:
     data = sample()
     page = wire.listed({"count": 1, "next": None, "results": [data]})
 

@@ -1,4 +1,4 @@
-"""The contracts are sound OpenAPI, say what they rest on, and leave nothing open that we send."""
+"""The contracts are valid OpenAPI, every part has a basis, and the objects that we send are closed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ def test_a_contract_is_valid_openapi(provider: str) -> None:
 
 
 @CONTRACTS
-def test_every_part_says_what_it_rests_on(provider: str) -> None:
+def test_every_part_has_a_basis(provider: str) -> None:
     document = Contract.of(provider).document
 
     for name, part in (*_operations(document), *document["components"]["schemas"].items()):
@@ -31,8 +31,8 @@ def test_every_part_says_what_it_rests_on(provider: str) -> None:
 
 
 @CONTRACTS
-def test_whatever_is_not_asked_for_is_refused(provider: str) -> None:
-    """Every object that we send is closed: only so can the suite tell what leaves."""
+def test_every_object_that_we_send_is_closed(provider: str) -> None:
+    """The suite needs closed objects to find out which fields are sent."""
     for place, schema in _request_schemas(Contract.of(provider).document):
         assert schema.get("additionalProperties") is False or schema.get("unevaluatedProperties") is False, place
 

@@ -1,4 +1,4 @@
-"""No exchange lasts longer than its caller allows, however the provider draws it out."""
+"""No exchange takes longer than its caller allows, even if the provider delays it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -83,7 +83,7 @@ def test_a_question_costs_no_more_than_its_deadline(subject: Remote, hub: Hub, p
     assert subject.held() == {permit.reference: expected(subject, permit)}
 
 
-def test_what_hangs_costs_others_nothing(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+def test_a_hanging_request_does_not_delay_others(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
     run(hub.put(permit))
     others = [another(permit, number) for number in range(8)]
 
@@ -102,7 +102,7 @@ def test_what_hangs_costs_others_nothing(subject: Subject, hub: Hub, permit: Sha
 
 
 def assert_cut_off(subject: Remote, run: Run, kind: Kind, call: Callable[[], Awaitable[object]]) -> None:
-    """Call while the provider draws its answer out, and make sure that the deadline cuts it off."""
+    """Call while the provider delays its answer, and check that the deadline ends the call."""
     subject.control.misbehave(subject.name, kind, count=1, delay_ms=FOR_EVER_MS)
 
     async def measured() -> float:

@@ -1,4 +1,4 @@
-"""docs/providers.md is what the adapters declare and what their contracts say, and each contract says enough for it."""
+"""docs/providers.md agrees with the adapters and the contracts, and each contract is complete."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ SUPPORT = dict.fromkeys(Support.model_fields, "assumed")
 
 
 def contract(**changed: str | list[str] | None) -> Contract:
-    """Return a small contract in which everything is assumed but what is changed; None leaves it out."""
+    """Return a small contract in which all is assumed, with some parts changed; None leaves one out."""
     support = {name: ground for name, ground in (SUPPORT | changed).items() if ground is not None}
     return Contract("anybody", MINIMAL.format(support=support))
 
@@ -35,7 +35,7 @@ def test_the_committed_document_is_current() -> None:
     assert documents.is_current()
 
 
-def test_check_tells_what_is_stale_and_writing_mends_it(tmp_path: Path) -> None:
+def test_check_finds_a_stale_document_and_writing_renews_it(tmp_path: Path) -> None:
     assert not documents.is_current(tmp_path)
     documents.write(tmp_path)
     assert documents.is_current(tmp_path)
@@ -54,7 +54,7 @@ def test_every_provider_has_its_column_and_every_feature_its_row() -> None:
 
 
 @pytest.mark.parametrize("name", registry.ADAPTERS)
-def test_each_feature_rests_on_what_the_contract_has(name: str) -> None:
+def test_each_feature_rests_on_parts_of_the_contract(name: str) -> None:
     found = read(name)
 
     assert {found.basis(ground) for _, ground in found.support} <= set(Basis)
@@ -62,7 +62,7 @@ def test_each_feature_rests_on_what_the_contract_has(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", registry.ADAPTERS)
-def test_what_an_adapter_declares_is_in_its_contract_and_nothing_else(name: str) -> None:
+def test_an_adapter_declares_exactly_what_its_contract_has(name: str) -> None:
     found, capabilities = read(name), registry.capabilities(name)
     support = found.support
     declared = {
@@ -76,7 +76,7 @@ def test_what_an_adapter_declares_is_in_its_contract_and_nothing_else(name: str)
     assert {feature: bool(found.operations_of(getattr(support, feature))) for feature in declared} == declared
 
 
-def test_a_feature_is_verified_if_all_that_it_rests_on_is() -> None:
+def test_a_feature_is_verified_if_all_its_parts_are() -> None:
     found = contract()
 
     assert found.basis(("listRights", "schemas/Right")) is Basis.VERIFIED
@@ -84,7 +84,7 @@ def test_a_feature_is_verified_if_all_that_it_rests_on_is() -> None:
     assert found.basis(Basis.VERIFIED) is Basis.VERIFIED
 
 
-def test_a_feature_is_told_with_its_operations() -> None:
+def test_a_feature_is_shown_with_its_operations() -> None:
     found = contract(list=["listRights", "schemas/Right"])
 
     assert found.operations_of(found.support.list) == (
@@ -100,7 +100,7 @@ def test_a_feature_is_told_with_its_operations() -> None:
 
 
 @pytest.mark.parametrize("feature", Support.model_fields)
-def test_a_feature_that_is_missing_is_named(feature: str) -> None:
+def test_a_missing_feature_is_named(feature: str) -> None:
     with pytest.raises(
         ContractError, match=rf"^integrations/anybody/contract.yaml: x-support.{feature}: Field required"
     ):
@@ -108,7 +108,7 @@ def test_a_feature_that_is_missing_is_named(feature: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["schemas/Bare", "schemas/Nobody", "nowhere/Right", "nobody"])
-def test_a_part_that_is_not_there_or_has_no_basis_is_named(part: str) -> None:
+def test_a_missing_part_or_basis_is_named(part: str) -> None:
     found = contract(plate=[part])
 
     with pytest.raises(ContractError, match=f"x-support, {part}"):
@@ -118,6 +118,6 @@ def test_a_part_that_is_not_there_or_has_no_basis_is_named(part: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "named"), [({"plates": "assumed"}, "x-support.plates"), ({"plate": "sure"}, "plate")]
 )
-def test_what_means_nothing_is_refused(changed: dict[str, str], named: str) -> None:
+def test_an_invalid_contract_is_refused(changed: dict[str, str], named: str) -> None:
     with pytest.raises(ContractError, match=named):
         contract(**changed)

@@ -1,4 +1,4 @@
-"""EasyPark: two ways to put, each falling back on the other; numbers for errors; days written as midnights."""
+"""EasyPark: register and extend, each falling back on the other; error numbers; days written as midnights."""
 
 import time
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def test_the_first_put_registers_and_a_later_one_extends_with_one_request_each(
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
 
 
-def test_what_is_registered_already_is_left_as_it_is(
+def test_an_equal_registered_right_is_left_alone(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold(NAME, permit.reference, record(permit))
@@ -59,7 +59,7 @@ def test_what_is_registered_already_is_left_as_it_is(
     ],
     ids=lambda other: str(*other),
 )
-def test_what_is_registered_otherwise_is_put_right(
+def test_a_different_registered_right_is_replaced(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit, other: dict[str, Any]
 ) -> None:
     sandbox.control.hold(NAME, permit.reference, record(replace(permit, **other)))
@@ -69,7 +69,7 @@ def test_what_is_registered_otherwise_is_put_right(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_later_put_registers_what_is_not_there(
+def test_a_later_put_registers_a_missing_right(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit, 7)))
@@ -78,7 +78,7 @@ def test_a_later_put_registers_what_is_not_there(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
+def test_a_late_change_after_the_removal_restores_nothing(
     adapter: EasyPark, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))

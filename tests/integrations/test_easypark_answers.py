@@ -1,4 +1,4 @@
-"""EasyPark's answers as a real server might write them, unlike the sandbox: read by meaning, or not believed."""
+"""EasyPark: answers in other forms than the sandbox's are compared by meaning, or count as unreadable."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ NO_RIGHT: Scripted = ("404 Not Found", {"code": 2, "message": "", "errors": [{"c
 
 
 def right(permit: SharedPermit, **other: object) -> dict[str, object]:
-    """Return the permit of these tests as they may tell it: other offsets, other members, a list in other spacing."""
+    """Return the tests' permit in another form: other offsets, more keys, a list with other spacing."""
     return {
         "externalReferenceId": str(permit.reference),
         "licensePlate": permit.plate,
@@ -39,7 +39,7 @@ def right(permit: SharedPermit, **other: object) -> dict[str, object]:
 
 
 def requests_for(run: Run, change: Change, *answers: Scripted) -> int:
-    """Send a change to a server that gives these answers; return how many requests it took."""
+    """Send a change to a server with these answers; return the number of requests."""
     replies = [reply(status, b"" if body is None else json.dumps(body).encode()) for status, body in answers]
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
@@ -54,14 +54,14 @@ def requests_for(run: Run, change: Change, *answers: Scripted) -> int:
 
 
 def failure(run: Run, change: Change, *answers: Scripted) -> ProviderError:
-    """Return how sending a change ends, after all of these answers."""
+    """Return the error of sending a change; all answers are used."""
     with pytest.raises(ProviderError) as caught:
         requests_for(run, change, *answers)
     return caught.value
 
 
 def is_unreadable(error: ProviderError) -> bool:
-    """Tell whether an answer was not believed; a request after the last answer would have lost its connection."""
+    """Return whether an answer counted as unreadable; a request after the last answer would lose its connection."""
     return isinstance(error, UnclearError) and error.code == FailureCode.ANSWER_UNREADABLE
 
 
@@ -86,25 +86,25 @@ def test_a_right_is_compared_by_meaning(run: Run, permit: SharedPermit, status: 
     ],
     ids=lambda other: f"{next(iter(other))}",
 )
-def test_a_right_that_cannot_be_read_is_replaced(run: Run, permit: SharedPermit, other: dict[str, object]) -> None:
+def test_an_unreadable_right_is_replaced(run: Run, permit: SharedPermit, other: dict[str, object]) -> None:
     answers: list[Scripted] = [("409 Conflict", right(permit, **other)), ("204 No Content", None)]
 
     assert requests_for(run, put(permit), *answers) == 2
 
 
-def test_a_registration_of_something_else_is_unclear(run: Run, permit: SharedPermit) -> None:
+def test_an_answer_with_a_different_right_is_unclear(run: Run, permit: SharedPermit) -> None:
     assert is_unreadable(failure(run, put(permit), ("201 Created", right(permit, licensePlate="WW123AA"))))
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"code": 2, "message": "", "errors": []}, ANOTHERS], ids=str)
-def test_a_duplicate_that_is_not_ours_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
+def test_a_duplicate_under_another_reference_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
     found = right(permit, **ANOTHERS) if body is ANOTHERS else body
 
     assert is_unreadable(failure(run, put(permit), ("409 Conflict", found)))
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_when_neither_way_fits_the_outcome_is_unclear(run: Run, permit: SharedPermit, version: int) -> None:
+def test_a_put_that_can_neither_register_nor_extend_is_unclear(run: Run, permit: SharedPermit, version: int) -> None:
     taken: Scripted = ("409 Conflict", right(permit, licensePlate="WW123AA"))
 
     error = failure(run, put(permit, version), *((taken, NO_RIGHT) if version == 1 else (NO_RIGHT, taken)))
@@ -115,13 +115,13 @@ def test_when_neither_way_fits_the_outcome_is_unclear(run: Run, permit: SharedPe
 @pytest.mark.parametrize(
     "body", [{}, {"code": 404, "message": "Not Found"}, {"errors": [1, {}], "code": True}], ids=str
 )
-def test_an_absence_without_their_number_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
+def test_a_404_without_their_error_number_is_unclear(run: Run, permit: SharedPermit, body: object) -> None:
     for change in (put(permit, 2), remove(permit.reference)):
         assert is_unreadable(failure(run, change, ("404 Not Found", body)))
 
 
 @pytest.mark.parametrize("status", ["200 OK", "202 Accepted"])
-def test_an_answer_that_the_contract_does_not_promise_is_unclear(run: Run, permit: SharedPermit, status: str) -> None:
+def test_an_answer_outside_the_contract_is_unclear(run: Run, permit: SharedPermit, status: str) -> None:
     for change in (put(permit, 2), remove(permit.reference)):
         assert is_unreadable(failure(run, change, (status, {})))
 

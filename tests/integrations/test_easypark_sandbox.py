@@ -1,4 +1,4 @@
-"""EasyPark's sandbox, asked directly: strict about what the contract rules out."""
+"""EasyPark's sandbox refuses requests outside the contract."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -98,7 +98,7 @@ def test_a_wrong_request_is_refused(
     assert sandbox.control.counts(NAME).applied == 0
 
 
-def test_a_right_comes_back_in_utc_with_the_rest_inside(http: httpx.Client) -> None:
+def test_a_right_comes_back_in_utc_with_extra_properties(http: httpx.Client) -> None:
     made = http.post("/parking/register", json=RIGHT)
     duplicate = http.post("/parking/register", json=RIGHT | {"licensePlate": "WW123AA"})
     listed = http.get("/parking").json()

@@ -1,4 +1,4 @@
-"""Flowbird's answers as a real server, or one before it, might write them: read by meaning, or not believed."""
+"""Flowbird: answers in other forms than the sandbox's, also a gateway's, are read by meaning, or are unreadable."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ Scripted = tuple[str, object]
 TOKEN: Scripted = ("200 OK", {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600})
 UNREADABLE = (UnclearError, FailureCode.ANSWER_UNREADABLE, 200)
 MISSING = (UnclearError, FailureCode.ROW_MISSING, 200)
-DEADLINE_SECONDS = 3.0  # as the engine's
+DEADLINE_SECONDS = 3.0  # the engine's
 KO = {"result": "KO", "reason": "BATCH_REFUSED"}
 
 
@@ -36,7 +36,7 @@ def certificate(tmp_path: Path) -> Path:
 
 
 def results(permits: Sequence[SharedPermit], *said: Mapping[str, object] | None) -> dict[str, list[object]]:
-    """Return what a server says of some rows; None: nothing."""
+    """Return a server's results for some rows; None leaves one out."""
     return {
         "results": [
             {"row": number, "reference": str(permit.reference), "result": "OK", **of_row}
@@ -78,9 +78,7 @@ def answers_to(
     return said
 
 
-def test_results_are_matched_by_their_number_whatever_their_order(
-    run: Run, certificate: Path, permit: SharedPermit
-) -> None:
+def test_results_are_matched_by_number_in_any_order(run: Run, certificate: Path, permit: SharedPermit) -> None:
     permits = many(permit, 3)
     said = results(permits, {}, {"result": "KO", "reason": "PLATE_FORMAT"}, {"since": "today"})
     said["results"].reverse()
@@ -103,7 +101,7 @@ def test_results_are_matched_by_their_number_whatever_their_order(
     ],
     ids=str,
 )
-def test_a_result_that_says_something_else_is_unclear_for_its_row_alone(
+def test_an_unexpected_result_is_unclear_for_its_row_only(
     run: Run, certificate: Path, permit: SharedPermit, said: dict[str, object]
 ) -> None:
     permits = many(permit, 3)
@@ -124,7 +122,7 @@ def test_any_row_may_be_missing(run: Run, certificate: Path, permit: SharedPermi
     assert answers_to(run, certificate, permits, ("200 OK", {"results": []}))[0] == [MISSING] * 3
 
 
-def test_a_removal_is_not_done_because_of_any_other_reason(run: Run, certificate: Path, permit: SharedPermit) -> None:
+def test_a_removal_refused_for_another_reason_is_not_done(run: Run, certificate: Path, permit: SharedPermit) -> None:
     permits = many(permit, 2)
     unknown, other = ({"result": "KO", "reason": reason} for reason in ("RIGHT_UNKNOWN", "RIGHT_LOCKED"))
 
@@ -150,9 +148,7 @@ def test_a_removal_is_not_done_because_of_any_other_reason(run: Run, certificate
     ],
     ids=str,
 )
-def test_what_is_no_answer_to_a_batch_is_unclear(
-    run: Run, certificate: Path, permit: SharedPermit, body: object
-) -> None:
+def test_a_malformed_batch_answer_is_unclear(run: Run, certificate: Path, permit: SharedPermit, body: object) -> None:
     assert answers_to(run, certificate, many(permit, 2), ("200 OK", body)) == ([UNREADABLE] * 2, 1)
 
 
@@ -174,7 +170,7 @@ def test_each_way_to_refuse_a_batch_splits_it(run: Run, certificate: Path, permi
     assert requests == 3
 
 
-def test_splitting_ends_before_the_deadline_with_what_is_known(
+def test_splitting_ends_before_the_deadline_with_known_outcomes(
     run: Run, certificate: Path, permit: SharedPermit
 ) -> None:
     permits = many(permit, 8)
@@ -189,9 +185,7 @@ def test_splitting_ends_before_the_deadline_with_what_is_known(
     assert requests == 4
 
 
-def test_a_single_row_that_is_refused_whole_is_refused_for_its_reason(
-    run: Run, certificate: Path, permit: SharedPermit
-) -> None:
+def test_a_batch_of_one_is_refused_for_its_reason(run: Run, certificate: Path, permit: SharedPermit) -> None:
     refusal: Scripted = ("422 Unprocessable Content", {"result": "KO", "reason": "PLATE_FORMAT"})
 
     found, _ = answers_to(run, certificate, [permit], refusal)
@@ -203,7 +197,7 @@ def test_a_single_row_that_is_refused_whole_is_refused_for_its_reason(
 @pytest.mark.parametrize(
     "body", [b"<html>", {"message": "Bad Request"}, {"result": "KO"}, {"reason": "BATCH_REFUSED"}, []], ids=str
 )
-def test_a_refusal_in_other_words_refuses_nobody(
+def test_a_refusal_not_in_their_form_rejects_no_permit(
     run: Run, certificate: Path, permit: SharedPermit, status: str, body: object
 ) -> None:
     unclear = (UnclearError, FailureCode.ANSWER_UNREADABLE, int(status[:3]))
@@ -211,7 +205,7 @@ def test_a_refusal_in_other_words_refuses_nobody(
     assert answers_to(run, certificate, many(permit, 2), (status, body)) == ([unclear] * 2, 1)
 
 
-def test_a_gateway_that_finds_a_batch_too_large_is_believed(run: Run, certificate: Path, permit: SharedPermit) -> None:
+def test_a_413_of_a_gateway_splits_the_batch(run: Run, certificate: Path, permit: SharedPermit) -> None:
     first, second = many(permit, 2)
     page: Scripted = ("413 Payload Too Large", b"<html>")
 
@@ -226,9 +220,7 @@ def test_a_gateway_that_finds_a_batch_too_large_is_believed(run: Run, certificat
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "415 Unsupported Media Type"])
-def test_a_request_that_is_wrong_itself_refuses_nobody(
-    run: Run, certificate: Path, permit: SharedPermit, status: str
-) -> None:
+def test_a_wrong_request_rejects_no_permit(run: Run, certificate: Path, permit: SharedPermit, status: str) -> None:
     not_sent = (NotSentError, FailureCode.REQUEST_REFUSED, int(status[:3]))
 
     assert answers_to(run, certificate, many(permit, 2), (status, KO)) == ([not_sent] * 2, 1)

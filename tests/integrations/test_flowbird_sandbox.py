@@ -1,4 +1,4 @@
-"""Flowbird's sandbox, asked directly: strict about what the contract rules out."""
+"""Flowbird's sandbox refuses requests outside the contract."""
 
 import ssl
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def without(document: dict[str, Any], name: str) -> dict[str, Any]:
         without(REMOVAL, "reference"),
     ],
 )
-def test_a_row_of_another_form_has_the_whole_batch_refused(http: httpx.Client, sandbox: Sandbox, row: object) -> None:
+def test_a_malformed_row_refuses_the_whole_batch(http: httpx.Client, sandbox: Sandbox, row: object) -> None:
     answer = http.post(BATCH, json=batch(UPSERT, row))
 
     assert (answer.status_code, answer.json()) == (422, {"result": "KO", "reason": "BATCH_REFUSED"})
@@ -111,7 +111,7 @@ def test_a_row_of_another_form_has_the_whole_batch_refused(http: httpx.Client, s
         ({"until": "2025-09-16T23:59:59+02:00"}, "PERIOD_INVALID"),
     ],
 )
-def test_a_wrong_value_has_its_row_refused_and_no_other(
+def test_a_wrong_value_refuses_only_its_row(
     http: httpx.Client, sandbox: Sandbox, change: dict[str, Any], reason: str
 ) -> None:
     other = UPSERT | {"reference": "another"}
@@ -125,7 +125,7 @@ def test_a_wrong_value_has_its_row_refused_and_no_other(
     assert (sandbox.control.counts(NAME).held, sandbox.control.counts(NAME).foreign) == (1, 1)
 
 
-def test_rows_are_carried_out_in_their_order(http: httpx.Client, sandbox: Sandbox) -> None:
+def test_rows_are_applied_in_order(http: httpx.Client, sandbox: Sandbox) -> None:
     answer = http.post(BATCH, json=batch(REMOVAL, UPSERT, REMOVAL, REMOVAL, right(plate="WW123AA")))
 
     assert [result["result"] for result in answer.json()["results"]] == ["KO", "OK", "OK", "KO", "OK"]
@@ -167,12 +167,12 @@ def test_a_wrong_request_is_refused(
 
 
 @pytest.mark.parametrize("form", [{}, {"grant_type": "password"}, FORM | {"scope": "openid"}], ids=str)
-def test_no_other_grant_is_known(http: httpx.Client, client: tuple[str, str], form: dict[str, str]) -> None:
+def test_another_grant_type_is_refused(http: httpx.Client, client: tuple[str, str], form: dict[str, str]) -> None:
     assert http.post("/oauth2/token", auth=client, data=form).status_code == 400
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/oauth2/token"), ("POST", BATCH), ("GET", "/hub/v1/rights")])
-def test_nothing_is_answered_without_a_certificate(
+def test_a_client_without_a_certificate_gets_no_answer(
     sandbox: Sandbox, http: httpx.Client, client: tuple[str, str], method: str, path: str
 ) -> None:
     nameless = ssl.create_default_context(cafile=sandbox.access.authority)
@@ -190,7 +190,7 @@ def test_nothing_is_answered_without_a_certificate(
     assert (answer.status_code, answer.json()["reason"]) == (403, "CERTIFICATE_NEEDED")
 
 
-def test_it_is_not_served_in_clear(sandbox: Sandbox) -> None:
+def test_plain_http_is_not_served(sandbox: Sandbox) -> None:
     assert httpx.get(f"{sandbox.url}/{NAME}/hub/v1/rights", trust_env=False).status_code == 404
 
 
@@ -202,7 +202,7 @@ def test_all_tokens_expire_together(http: httpx.Client, sandbox: Sandbox) -> Non
     assert [(answer.status_code, answer.headers["WWW-Authenticate"]) for answer in answers] == [(401, "Bearer")] * 2
 
 
-def test_tokens_and_secrets_are_not_told(http: httpx.Client, sandbox: Sandbox, client: tuple[str, str]) -> None:
+def test_the_log_shows_no_tokens_or_secrets(http: httpx.Client, sandbox: Sandbox, client: tuple[str, str]) -> None:
     token = http.headers["Authorization"].removeprefix("Bearer ")
     http.get("/hub/v1/rights")
 

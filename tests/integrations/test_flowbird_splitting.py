@@ -1,4 +1,4 @@
-"""Flowbird's batches that are refused as a whole: split, until only what is at fault is refused."""
+"""Flowbird: a batch refused as a whole is split until only the faulty rows are refused."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ from tests.integrations.flowbird_rights import BATCH, NAME, NINE_ZONES, Run, bat
 from tests.integrations.rights import put, remove
 
 LIMIT = 500
-DEADLINE_SECONDS = 3.0  # as the engine's
-LONG_SECONDS = 20.0  # where it is not what is looked at
-EVERY_FOURTH = 0.25  # of the batches suffers
+DEADLINE_SECONDS = 3.0  # the engine's
+LONG_SECONDS = 20.0  # where the deadline does not matter
+EVERY_FOURTH = 0.25  # of the batches
 REFUSED = (RejectedError, FailureCode.REQUEST_REFUSED, 422)
 
 
@@ -33,7 +33,7 @@ def adapter(sandbox: Sandbox, run: Run) -> Iterator[Flowbird]:
 
 
 def poison(permits: list[SharedPermit], *places: int) -> None:
-    """Make the sandbox refuse every batch that any of these is in."""
+    """Make the sandbox refuse every batch with any of these."""
     for place in places:
         permits[place] = replace(permits[place], zones=NINE_ZONES)
 
@@ -41,7 +41,7 @@ def poison(permits: list[SharedPermit], *places: int) -> None:
 async def send_all(
     adapter: Flowbird, permits: Sequence[SharedPermit], deadline: float = DEADLINE_SECONDS
 ) -> Sequence[ProviderError | None]:
-    """Send as the engine does: within a deadline."""
+    """Send within a deadline, like the engine."""
     async with asyncio.timeout(deadline):
         return await adapter.send_all([put(permit) for permit in permits])
 
@@ -108,7 +108,7 @@ def test_a_batch_that_is_too_large_is_split(
     assert [request.status for request in batches(sandbox)] == statuses
 
 
-def test_what_is_known_is_kept_when_a_later_part_is_not_let_in(
+def test_known_outcomes_are_kept_if_a_later_part_is_unauthorised(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 8)
@@ -124,7 +124,7 @@ def test_what_is_known_is_kept_when_a_later_part_is_not_let_in(
     assert len(batches(sandbox)) == 4
 
 
-def test_what_comes_after_a_part_that_is_unclear_is_known_not_to_be_sent(
+def test_parts_after_an_unclear_part_are_not_sent(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 8)
@@ -141,7 +141,7 @@ def test_what_comes_after_a_part_that_is_unclear_is_known_not_to_be_sent(
     assert sandbox.control.held(NAME) == records(together[0])
 
 
-def test_a_refusal_that_comes_late_leaves_the_rest_unsent(
+def test_a_late_refusal_leaves_the_rest_unsent(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 4)
@@ -154,7 +154,7 @@ def test_a_refusal_that_comes_late_leaves_the_rest_unsent(
     assert len(batches(sandbox)) == 1
 
 
-def test_a_whole_batch_has_all_of_the_deadline(
+def test_the_whole_batch_may_use_the_whole_deadline(
     adapter: Flowbird, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     together = many(permit, 4)
@@ -164,7 +164,7 @@ def test_a_whole_batch_has_all_of_the_deadline(
 
 
 @given(count=st.integers(1, 70), data=st.data())
-def test_whichever_rows_are_poisonous_each_row_has_its_own_end(count: int, data: st.DataObject) -> None:
+def test_each_row_has_its_own_outcome_for_any_poisonous_rows(count: int, data: st.DataObject) -> None:
     poisonous = data.draw(st.sets(st.integers(0, count - 1)))
     references = [UUID(int=number) for number in range(count)]
     sent: list[UUID] = []

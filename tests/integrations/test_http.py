@@ -1,4 +1,4 @@
-"""The HTTP seam: how each answer is judged."""
+"""The HTTP client: the error for each answer."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_an_accepted_status_is_returned() -> None:
     assert exchange(always(reply("404 Not Found", b'{"no":1}')), accept=(404,)) == Response(404, {"no": 1})
 
 
-def test_an_accepted_status_in_words_of_somebody_else_is_unclear() -> None:
+def test_an_accepted_status_that_is_not_json_is_unclear() -> None:
     with pytest.raises(UnclearError):
         exchange(always(reply("404 Not Found", b"<html>")), accept=(404,))
 
@@ -47,7 +47,7 @@ def test_an_accepted_status_in_words_of_somebody_else_is_unclear() -> None:
         ("200 OK", b"1" * (LARGEST_ANSWER + 1), UnclearError, FailureCode.ANSWER_TOO_LARGE),
     ],
 )
-def test_each_status_is_judged(status: str, body: bytes, kind: type[ProviderError], code: FailureCode) -> None:
+def test_each_status_has_its_error(status: str, body: bytes, kind: type[ProviderError], code: FailureCode) -> None:
     found = failure(always(reply(status, body)))
 
     assert type(found) is kind
@@ -55,5 +55,5 @@ def test_each_status_is_judged(status: str, body: bytes, kind: type[ProviderErro
     assert found.status == (int(status.partition(" ")[0]))
 
 
-def test_an_answer_does_not_show_its_data() -> None:
+def test_a_responses_repr_shows_no_data() -> None:
     assert "QJ817XK" not in repr(Response(200, {"plate": "QJ817XK"}))

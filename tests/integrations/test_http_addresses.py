@@ -1,4 +1,4 @@
-"""The HTTP seam: outside of development a provider is at a public address, or is not reached."""
+"""The HTTP client: outside of development only public addresses are reached."""
 
 import asyncio
 import socket
@@ -38,7 +38,7 @@ PUBLIC = ["8.8.8.8", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b
 
 
 class Names(AbstractResolver):
-    """A name service in which every name has these addresses."""
+    """A resolver in which every name has these addresses."""
 
     def __init__(self, *addresses: str) -> None:
         self._addresses = addresses
@@ -57,7 +57,7 @@ class Names(AbstractResolver):
 
 
 async def put(host: str, *, development: bool) -> tuple[Server, ProviderError | None]:
-    """PUT to a server of this machine under one of its names; return it, and what went wrong."""
+    """PUT to a server of this machine under one of its names; return the server and the error."""
     scheme = "http" if development else "https"
     async with (
         answering(always(reply("200 OK"))) as server,
@@ -70,7 +70,7 @@ async def put(host: str, *, development: bool) -> tuple[Server, ProviderError | 
 
 
 @pytest.mark.parametrize("address", NEAR)
-def test_an_address_that_is_not_public_is_refused_before_anything_is_sent(address: str) -> None:
+def test_a_private_address_is_refused_before_sending(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
 
     server, found = asyncio.run(put(host, development=False))
@@ -82,7 +82,7 @@ def test_an_address_that_is_not_public_is_refused_before_anything_is_sent(addres
 
 
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "0x7f.0.0.1"])
-def test_a_name_that_leads_to_one_is_refused_too(name: str) -> None:
+def test_a_name_with_a_private_address_is_refused(name: str) -> None:
     server, found = asyncio.run(put(name, development=False))
 
     assert found is not None
@@ -93,7 +93,7 @@ def test_a_name_that_leads_to_one_is_refused_too(name: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
-def test_in_development_it_is_reached(host: str) -> None:
+def test_in_development_a_private_address_is_reached(host: str) -> None:
     server, found = asyncio.run(put(host, development=True))
 
     assert found is None
@@ -101,7 +101,7 @@ def test_in_development_it_is_reached(host: str) -> None:
 
 
 @pytest.mark.parametrize("address", NEAR)
-def test_one_address_among_public_ones_is_enough_to_be_refused(address: str) -> None:
+def test_one_private_address_among_public_ones_is_refused(address: str) -> None:
     async def resolve() -> None:
         await PublicResolver(Names(PUBLIC[0], address)).resolve("partner.example")
 
@@ -122,7 +122,7 @@ def test_public_addresses_are_returned_and_the_resolver_is_closed() -> None:
     assert names.closed
 
 
-def test_a_name_that_is_not_known_is_not_connected() -> None:
+def test_an_unknown_name_is_not_connected() -> None:
     async def once() -> ProviderError:
         async with reaching(client(443, scheme="https", host="nowhere.invalid", development=False)) as found:
             return await failed(found)
@@ -133,12 +133,12 @@ def test_a_name_that_is_not_known_is_not_connected() -> None:
 
 
 @pytest.mark.parametrize("address", [*NEAR, *PUBLIC])
-def test_every_address_is_told_from_a_name(address: str) -> None:
+def test_every_ip_address_is_told_from_a_name(address: str) -> None:
     assert is_literal(address)
     assert is_public(address) == (address in PUBLIC)
 
 
 @pytest.mark.parametrize("name", ["", "localhost", "partner.example", "10.0.0.1.example", "fe80::1::2"])
-def test_what_is_no_address_is_not_public(name: str) -> None:
+def test_text_that_is_not_an_address_is_not_public(name: str) -> None:
     assert not is_literal(name)
     assert not is_public(name)

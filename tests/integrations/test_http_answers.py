@@ -1,4 +1,4 @@
-"""The HTTP seam: answers in every form that a server or a gateway gives them, read, or refused for what they are."""
+"""The HTTP client: answers in every form of servers and gateways are read, or have the right error."""
 
 import asyncio
 import gzip
@@ -60,7 +60,7 @@ READ = {
         body=b"%x;a=b\r\n" % len(JSON) + JSON + b"\r\n0\r\nX-Sum: 1\r\n\r\n",
     ),
     "an interim answer": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + sized(),
-    "a continue that nobody waits for": b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + sized(),
+    "an unexpected continue": b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + sized(),
     "a byte order mark": sized(body=b"\xef\xbb\xbf" + JSON),
     "UTF-16": sized("Content-Type: application/json; charset=utf-16", body=TEXT.encode("utf-16")),
     "UTF-16, not said": sized(body=TEXT.encode("utf-16-le")),
@@ -164,7 +164,7 @@ def test_an_answer_is_read_and_its_connection_kept(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", EMPTY.values(), ids=EMPTY)
-def test_a_success_without_a_body_says_nothing_more(data: bytes) -> None:
+def test_a_success_without_a_body_has_no_data(data: bytes) -> None:
     assert exchange(always(data)) == Response(200, None)
 
 
@@ -174,7 +174,7 @@ def test_an_answer_that_ends_with_its_connection_is_read(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("data", "code"), UNREAD.values(), ids=UNREAD)
-def test_an_answer_that_cannot_be_read_says_why_and_leaves_nothing_behind(data: bytes, code: FailureCode) -> None:
+def test_an_unreadable_answer_names_its_fault_and_closes_the_connection(data: bytes, code: FailureCode) -> None:
     async def once() -> tuple[Server, list[object]]:
         async def respond(number: int, writer: asyncio.StreamWriter) -> None:
             writer.write(sized() if number else data)
@@ -188,7 +188,7 @@ def test_an_answer_that_cannot_be_read_says_why_and_leaves_nothing_behind(data: 
     server, found = asyncio.run(once())
 
     assert found == [UnclearError, code, DATA]
-    assert len(server.requests) == 2  # one each: nothing is tried again in here
+    assert len(server.requests) == 2  # one each: nothing is retried
 
 
 @pytest.mark.parametrize("data", [headed("Content-Length: 50"), sized("Content-Encoding: br")])
@@ -201,12 +201,12 @@ def test_an_answer_that_cannot_be_read_says_why_and_leaves_nothing_behind(data: 
         ("500 Internal Server Error", FailureCode.SERVER_ERROR),
     ],
 )
-def test_a_status_that_says_enough_needs_no_body(data: bytes, status: str, code: FailureCode) -> None:
+def test_some_statuses_are_judged_without_their_body(data: bytes, status: str, code: FailureCode) -> None:
     assert failure(then_closes(data.replace(b"200 OK", status.encode()))).code == code
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found"])
-def test_a_refusal_that_cannot_be_read_is_nobodys_word(status: str) -> None:
+def test_an_unreadable_refusal_is_unclear(status: str) -> None:
     found = failure(always(reply(status, JSON, "Content-Encoding: br")))
 
     assert (type(found), found.code) == (UnclearError, FailureCode.ENCODING_UNKNOWN)

@@ -1,4 +1,4 @@
-"""The HTTP seam: connections that are refused, kept, broken and given up."""
+"""The HTTP client: connections that are refused, kept, broken and cancelled."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ from integrations.http import Response
 from tests.integrations.scripted import Server, client, reply, serving
 
 
-def test_a_refused_connection_is_surely_not_sent() -> None:
+def test_a_refused_connection_means_not_sent() -> None:
     with socket.socket() as taken:  # bound but not listening
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -49,8 +49,8 @@ def test_a_kept_connection_that_breaks_is_reported_and_nothing_is_sent_twice() -
 @pytest.mark.parametrize(
     "part", [b"", b"HTTP/1.1 200", b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"id":'], ids=["none", "head", "body"]
 )
-def test_a_cancelled_exchange_leaves_no_connection_to_read_another_answer_from(part: bytes) -> None:
-    """The first answer comes, in part, after its exchange was given up; the second must not see any of it."""
+def test_an_answer_to_a_cancelled_exchange_is_never_read_by_the_next(part: bytes) -> None:
+    """A part of the first answer comes after its exchange was cancelled; the second exchange must not read it."""
     given_up = asyncio.Event()
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:

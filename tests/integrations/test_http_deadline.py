@@ -1,4 +1,4 @@
-"""No byte of a change leaves after its deadline, wherever the process was held up."""
+"""No byte of a change is sent after its deadline, wherever the process was delayed."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ from worker.domain.sharing import RequestOutcome
 from worker.services.sharing import exchange as service
 
 OK = always(reply("200 OK"))
-BODY = {"plate": "x" * 30_000_000}  # more than any buffer on the way holds
+BODY = {"plate": "x" * 30_000_000}  # larger than all buffers on the way
 
 in_pieces = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 
@@ -57,7 +57,7 @@ def passed() -> float:
         ),
     ],
 )
-def test_a_process_frozen_after_the_look_at_the_deadline_sends_nothing(place: str) -> None:
+def test_a_process_frozen_after_the_deadline_check_sends_nothing(place: str) -> None:
     async def scenario() -> tuple[Server, list[str]]:
         async with answering(OK) as server:
             command = [sys.executable, "-m", "tests.integrations.freezing", f"http://127.0.0.1:{server.port}", place]
@@ -79,13 +79,13 @@ def test_a_process_frozen_after_the_look_at_the_deadline_sends_nothing(place: st
     server, ended = asyncio.run(scenario())
 
     assert ended == ["not_sent", "deadline_passed"]
-    assert len(server.requests) == 1  # the put before, which opened the connection
+    assert len(server.requests) == 1  # the first put, which opened the connection
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
 @pytest.mark.parametrize("warm", [False, True], ids=["a new connection", "a kept one"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_nothing_leaves_when_the_deadline_has_passed(scheme: str, warm: bool, method: str, tmp_path: Path) -> None:
+def test_nothing_is_sent_after_the_deadline(scheme: str, warm: bool, method: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
 
     async def scenario() -> tuple[Server, ProviderError]:
@@ -99,7 +99,7 @@ def test_nothing_leaves_when_the_deadline_has_passed(scheme: str, warm: bool, me
             with bounded(passed()) as bound, pytest.raises(ProviderError) as caught:
                 await found.exchange(method, "/thing", None if method == "DELETE" else {"a": 1})  # type: ignore[arg-type]
             assert bound.begun is False
-            await found.exchange("GET", "/other")  # what was held back does not leave with the next request either
+            await found.exchange("GET", "/other")  # the held-back bytes are not sent with the next request either
         return server, caught.value
 
     server, error = asyncio.run(scenario())
@@ -109,13 +109,13 @@ def test_nothing_leaves_when_the_deadline_has_passed(scheme: str, warm: bool, me
 
 
 async def turns() -> None:
-    """Let the loop do what it has already been told by the system."""
+    """Let the loop handle the events that it already has."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 class Blocking:
-    """Grants, and holds the loop up until after the deadline whenever it is asked again."""
+    """Authorises, and on each renewal blocks the loop until after the deadline."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -153,7 +153,7 @@ def test_a_put_is_not_sent_again_with_a_renewed_token_after_the_deadline() -> No
 
 @in_pieces
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_the_rest_of_a_body_does_not_leave_after_the_deadline(scheme: str, tmp_path: Path) -> None:
+def test_the_rest_of_a_body_is_not_sent_after_the_deadline(scheme: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     late = asyncio.Event()
     read: list[int] = []
@@ -203,7 +203,7 @@ def test_a_body_cut_off_by_its_deadline_is_unclear() -> None:
         listener = await asyncio.start_server(take, "127.0.0.1", 0)
         async with reaching(client(listener.sockets[0].getsockname()[1])) as found:
             at = asyncio.get_running_loop().time() + 1
-            asyncio.get_running_loop().call_at(at + 0.01, go_on.set)  # then there is room in the buffers, too late
+            asyncio.get_running_loop().call_at(at + 0.01, go_on.set)  # then the buffers have room, too late
             with bounded(at), pytest.raises(ProviderError) as caught:
                 await found.exchange("PUT", "/thing", BODY)
             await over.wait()
@@ -216,7 +216,7 @@ def test_a_body_cut_off_by_its_deadline_is_unclear() -> None:
 
 
 class Plain:
-    """An adapter that makes one request of each change."""
+    """An adapter with one request for each change."""
 
     name = "anybody"
 
@@ -236,16 +236,16 @@ def test_a_put_that_waits_for_a_free_connection_until_its_deadline_is_not_sent()
             adapter = cast(Adapter, Plain(found))
             at = asyncio.get_running_loop().time() + 1
             ended = await asyncio.gather(*(service.exchange(adapter, [claimed(n)], at) for n in range(6)))
-            await turns()  # in which the server notes that they were given up
+            await turns()  # the server notices the closed connections
             return server, Counter(result.outcome for ((_, result),) in ended)
 
     server, outcomes = asyncio.run(scenario())
 
-    assert len(server.requests) == 4  # as many as it may have connections
+    assert len(server.requests) == 4  # one for each allowed connection
     assert outcomes == {RequestOutcome.UNCLEAR: 4, RequestOutcome.NOT_SENT: 2}
 
 
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_ones() -> None:
+def test_an_unrequested_answer_is_not_read_as_the_next_one() -> None:
     answered, told = asyncio.Event(), asyncio.Event()
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
@@ -260,7 +260,7 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_ones() -> Non
             await found.exchange("GET", "/thing")
             answered.set()
             await told.wait()
-            await turns()  # in which it is read
+            await turns()  # it is read now
             error = await failed(found)
             return server, error, await found.exchange("PUT", "/thing", {})
 

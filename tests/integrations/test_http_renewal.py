@@ -1,4 +1,4 @@
-"""The HTTP seam: certificates that are replaced while requests run."""
+"""The HTTP client: certificates that are replaced while requests run."""
 
 import asyncio
 from pathlib import Path
@@ -14,7 +14,7 @@ WORKERS = 8
 
 
 class Seen:
-    """Answers all requests, the first one when it is told to, and notes which certificate each came with."""
+    """Answers all requests, the first one when the test lets it, and notes the certificate of each."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -49,7 +49,7 @@ def ours(authority: Authority, tmp_path: Path) -> Path:
     return file
 
 
-def test_a_new_certificate_is_shown_and_no_request_under_way_breaks(authority: Authority, ours: Path) -> None:
+def test_a_new_certificate_is_used_and_no_running_request_breaks(authority: Authority, ours: Path) -> None:
     async def once() -> Seen:
         seen, done = Seen(), asyncio.Event()
         async with (
@@ -77,11 +77,11 @@ def test_a_new_certificate_is_shown_and_no_request_under_way_breaks(authority: A
     seen = asyncio.run(once())
 
     assert set(seen.names) == {"old", "new"}
-    # Those that were under way when it changed may be seen after the first new one, and no others.
+    # Only requests running at the change may show the old one after the first new one.
     assert seen.names[seen.names.index("new") :].count("old") <= WORKERS
 
 
-def test_a_file_that_cannot_be_read_changes_nothing_and_the_next_that_can_does(
+def test_an_unreadable_file_changes_nothing_and_the_next_readable_one_counts(
     authority: Authority, ours: Path, tmp_path: Path
 ) -> None:
     whole = authority.client("new")
@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_read_changes_nothing_and_the_next_that_can_does(
     assert asyncio.run(once()).names == ["old", "old", "old", "new", "new"]
 
 
-def test_an_authority_that_is_replaced_is_trusted_and_the_old_one_no_more(authority: Authority, tmp_path: Path) -> None:
+def test_a_replaced_authority_is_trusted_instead_of_the_old_one(authority: Authority, tmp_path: Path) -> None:
     following = Authority(tmp_path)
     trusted = tmp_path / "trusted.pem"
     trusted.write_bytes(authority.file.read_bytes())
@@ -130,6 +130,6 @@ def test_an_authority_that_is_replaced_is_trusted_and_the_old_one_no_more(author
     asyncio.run(once())
 
 
-def test_a_certificate_that_cannot_be_read_from_the_start_is_an_error(authority: Authority, tmp_path: Path) -> None:
+def test_a_certificate_unreadable_from_the_start_is_an_error(authority: Authority, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         client(443, scheme="https", authority=authority.file, certificate=tmp_path / "nothing.pem")

@@ -1,4 +1,4 @@
-"""The HTTP seam: what a request carries."""
+"""The HTTP client: the content of requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ def header_lines(head: bytes) -> set[str]:
 
 
 def sent(ask: Callable[[ProviderClient], Awaitable[Response]], data: bytes = reply("200 OK")) -> tuple[bytes, Response]:
-    """Return the request that one exchange has sent, and its answer."""
+    """Return the request of one exchange, and its response."""
 
     async def once() -> tuple[bytes, Response]:
         async with serving(always(data)) as (server, found):
@@ -26,7 +26,7 @@ def sent(ask: Callable[[ProviderClient], Awaitable[Response]], data: bytes = rep
     return asyncio.run(once())
 
 
-def test_only_what_is_needed_is_sent_and_connections_are_kept() -> None:
+def test_only_needed_headers_are_sent_and_connections_kept() -> None:
     async def twice() -> Server:
         async with serving(always(reply("200 OK", b"{}", "Set-Cookie: a=b; Path=/"))) as (server, found):
             await found.exchange("PUT", "/thing", {"plate": "É"})
@@ -53,7 +53,7 @@ def test_a_patch_carries_its_body() -> None:
     assert request.endswith(b"\r\n\r\n[1,null]")
 
 
-def test_a_query_arrives_as_it_was_meant() -> None:
+def test_a_query_arrives_unchanged() -> None:
     query = {"since": "2024-03-31T01:30:00+01:00", "after": "a/b&c=d é%2F", "empty": ""}
 
     request, _ = sent(lambda found: found.exchange("GET", f"/things?{urlencode(query)}"))
@@ -72,7 +72,7 @@ def test_a_form_is_sent_as_a_form() -> None:
     assert body == b"grant_type=a+b&scope=%C3%A9%26"
 
 
-def test_where_to_ask_is_told() -> None:
+def test_the_location_header_is_returned() -> None:
     _, answer = sent(
         lambda found: found.exchange("PUT", "/thing", {}), reply("202 Accepted", b"", "Location: /workflows/1")
     )

@@ -1,4 +1,4 @@
-"""The HTTP seam: when a provider wants to be asked again."""
+"""The HTTP client: Retry-After."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from integrations.retry_after import retry_after
 from tests.integrations.scripted import always, failure, reply
 
-HOUR = 3_600.0  # a provider that asks for more is asked again after one
+HOUR = 3_600.0  # the longest wait, even if a provider asks for more
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_retry_after_is_read(value: str, seconds: float | None) -> None:
 @pytest.mark.parametrize(
     "status", ["408 Gone Slow", "425 Too Early", "429 No", "500 No", "502 No", "503 No", "504 No", "302 No", "403 No"]
 )
-def test_it_is_read_whatever_the_failure(status: str) -> None:
+def test_retry_after_is_read_with_every_failure(status: str) -> None:
     assert failure(always(reply(status, b"", "Retry-After: 7"))).retry_after == 7.0
 
 
-def test_the_most_of_several_headers_counts() -> None:
+def test_the_longest_of_several_headers_counts() -> None:
     found = failure(always(reply("429 No", b"", "Retry-After: 7", "Retry-After: 70", "Retry-After: soon")))
 
     assert found.retry_after == 70.0
@@ -77,7 +77,7 @@ def asked(value: str, *, date: datetime | None = None) -> float | None:
 
 
 @given(st.text("0123456789", min_size=1, max_size=6_000))
-def test_any_number_of_seconds_is_obeyed_up_to_a_day(digits: str) -> None:
+def test_any_number_of_seconds_counts_up_to_an_hour(digits: str) -> None:
     significant = digits.lstrip("0") or "0"
 
     assert asked(digits) == (HOUR if len(significant) > 5 else min(int(significant), HOUR))
@@ -85,7 +85,7 @@ def test_any_number_of_seconds_is_obeyed_up_to_a_day(digits: str) -> None:
 
 @given(st.integers(FIRST, LAST), st.integers(-(10**6), 10**6))
 @pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
-def test_a_date_in_any_form_of_http_is_as_good_as_its_seconds(form: str, theirs: int, ahead: int) -> None:
+def test_a_date_in_any_form_of_http_counts_like_seconds(form: str, theirs: int, ahead: int) -> None:
     now = datetime.fromtimestamp(theirs, UTC)
     until = now + timedelta(seconds=ahead)
 
@@ -93,13 +93,13 @@ def test_a_date_in_any_form_of_http_is_as_good_as_its_seconds(form: str, theirs:
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
-def test_whatever_it_says_it_is_none_or_within_a_day(value: str) -> None:
+def test_any_value_is_none_or_at_most_an_hour(value: str) -> None:
     found = asked(value)
 
     assert found is None or 0 <= found <= HOUR
 
 
-def test_a_date_to_retry_after_is_measured_on_their_clock() -> None:
+def test_a_date_is_compared_with_their_date_header() -> None:
     theirs = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
     until = format_datetime(theirs + timedelta(seconds=90), usegmt=True)
     date = format_datetime(theirs, usegmt=True)
@@ -109,7 +109,7 @@ def test_a_date_to_retry_after_is_measured_on_their_clock() -> None:
     assert found.retry_after == 90.0
 
 
-def test_a_date_to_retry_after_works_without_their_clock() -> None:
+def test_a_date_is_compared_with_our_clock_if_they_send_no_date() -> None:
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
 
     found = failure(always(reply("503 Service Unavailable", b"", f"Retry-After: {until}")))

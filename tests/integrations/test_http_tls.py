@@ -1,4 +1,4 @@
-"""The HTTP seam: whom we trust, and which certificate we show."""
+"""The HTTP client: trusted authorities and our certificate."""
 
 import asyncio
 import ssl
@@ -30,7 +30,7 @@ def secure(port: int, authority: Path | None, certificate: Path | None = None) -
 
 
 def outcome(trust: ssl.SSLContext | None, authority: Path | None) -> tuple[Server, ProviderError]:
-    """Return how a PUT to a server with this certificate fails."""
+    """Return the error of a PUT to a server with this certificate."""
 
     async def once() -> tuple[Server, ProviderError]:
         async with answering(OK, trust) as server, reaching(secure(server.port, authority)) as found:
@@ -65,10 +65,8 @@ def test_a_certificate_of_an_authority_that_we_do_not_trust_is_wrong(authority: 
         assert server.requests == []
 
 
-def test_a_private_authority_stands_in_place_of_the_systems(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # the system's, as OpenSSL finds it
+def test_a_private_authority_replaces_the_systems(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # makes it one of the system's for OpenSSL
     system = ssl.create_default_context()
     assert system.cert_store_stats()["x509_ca"] == 1
 
@@ -101,7 +99,7 @@ def test_a_server_that_does_not_speak_tls_is_wrong(authority: Authority) -> None
     assert is_certificate_wrong(asyncio.run(once()))
 
 
-def test_a_refused_connection_is_not_called_a_wrong_certificate(authority: Authority) -> None:
+def test_a_refused_connection_is_not_named_a_wrong_certificate(authority: Authority) -> None:
     async def once() -> ProviderError:
         async with answering(OK, authority.server()) as server:
             port = server.port
@@ -115,7 +113,7 @@ def test_a_refused_connection_is_not_called_a_wrong_certificate(authority: Autho
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("which", ["none", "expired", "of another authority"])
-def test_a_certificate_of_ours_that_they_do_not_accept_is_wrong_and_surely_nothing_was_applied(
+def test_our_certificate_that_they_refuse_is_named_and_nothing_was_applied(
     which: str, version: ssl.TLSVersion, authority: Authority, another: Authority, tmp_path: Path
 ) -> None:
     trust = authority.server(clients=authority)

@@ -1,4 +1,4 @@
-"""Indigo Neo: rights whose versions we count; what is older than the latest version changes nothing."""
+"""Indigo Neo: rights with versions that we count; a version older than the latest changes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +44,7 @@ def test_the_first_version_is_created_later_ones_update_it_and_the_last_one_dele
     assert ways(sandbox) == [("POST", 201), ("PUT", 200), ("DELETE", 200)]
 
 
-def test_what_was_deleted_is_created_again_by_a_later_version(
+def test_a_deleted_right_is_created_again_by_a_later_version(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit)))
@@ -79,7 +79,7 @@ def test_a_first_version_of_what_is_there_already_learns_theirs(
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_change_whose_answer_was_lost_is_found_done(
+def test_a_change_whose_answer_was_lost_is_recognised_as_done(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, version: int
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.RESET_AFTER, count=1, method="POST")
@@ -91,7 +91,7 @@ def test_a_change_whose_answer_was_lost_is_found_done(
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_their_right_of_the_same_version_that_says_something_else_is_not_taken_for_ours(
+def test_a_different_right_of_the_same_version_is_not_taken_for_ours(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, version: int
 ) -> None:
     run(adapter.send(put(replace(permit, plate="WW123AA"), version)))
@@ -103,7 +103,7 @@ def test_their_right_of_the_same_version_that_says_something_else_is_not_taken_f
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-def test_a_hub_that_has_forgotten_versions_gets_past_a_deletion_one_by_one(
+def test_a_hub_that_lost_its_versions_passes_a_deletion_step_by_step(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(adapter.send(put(permit, 5)))

@@ -1,4 +1,4 @@
-"""Indigo Neo's answers as a real server might write them, unlike the sandbox: read by meaning, or not believed."""
+"""Indigo Neo: answers in other forms than the sandbox's are compared by meaning, or count as unreadable."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ ANOTHERS = {"detail": "not here"}
 
 
 def right(permit: SharedPermit, **other: object) -> dict[str, object]:
-    """Return the permit of these tests as they may tell it: other offsets, further members, null where nothing is."""
+    """Return the tests' permit in another form: other offsets, more keys, null for missing values."""
     return {
         "id": str(permit.reference),
         "version": 3,
@@ -66,7 +66,7 @@ def listing(*rights: object, **meta: object) -> Scripted:
 
 
 async def ask(*answers: Scripted, change: Change | None = None, cursor: str | None = None) -> tuple[list[str], Page]:
-    """Send a change to a server that gives these answers, or list from a cursor; return what was asked for."""
+    """Send a change to a server with these answers, or list from a cursor; return the requests."""
     replies = [reply(status, json.dumps(body).encode()) for status, body in answers]
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +83,7 @@ async def ask(*answers: Scripted, change: Change | None = None, cursor: str | No
 
 
 def failure(run: Run, *answers: Scripted, change: Change | None = None, cursor: str | None = None) -> ProviderError:
-    """Return how it ends."""
+    """Return the error of the same."""
     with pytest.raises(ProviderError) as caught:
         run(ask(*answers, change=change, cursor=cursor))
     return caught.value
@@ -123,9 +123,7 @@ def test_a_right_is_read_by_meaning(run: Run, permit: SharedPermit) -> None:
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_what_none_of_ours_would_say_differs_from_what_was_put(
-    run: Run, permit: SharedPermit, other: dict[str, object]
-) -> None:
+def test_a_right_of_a_foreign_form_differs_from_ours(run: Run, permit: SharedPermit, other: dict[str, object]) -> None:
     _, page = run(ask(listing(right(permit, **other))))
 
     assert page.copies == [Copy(permit.reference)]
@@ -143,7 +141,7 @@ def test_what_none_of_ours_would_say_differs_from_what_was_put(
         ([ABSENT, ("201 Created", ANOTHERS)], 2),
     ],
 )
-def test_a_put_is_done_when_they_say_so_in_their_words(
+def test_a_put_is_done_only_with_their_ok(
     run: Run, permit: SharedPermit, answers: list[Scripted], version: int
 ) -> None:
     caught = failure(run, *answers, change=put(permit, version))
@@ -162,23 +160,21 @@ def test_a_put_is_done_when_they_say_so_in_their_words(
         [CONFLICT, ("404 Not Found", ANOTHERS)],
     ],
 )
-def test_a_removal_is_done_when_they_say_so_in_their_words(
-    run: Run, permit: SharedPermit, answers: list[Scripted]
-) -> None:
+def test_a_removal_is_done_only_with_their_ok(run: Run, permit: SharedPermit, answers: list[Scripted]) -> None:
     caught = failure(run, *answers, change=remove(permit.reference))
 
     assert isinstance(caught, UnclearError)
     assert caught.code == FailureCode.ANSWER_UNREADABLE
 
 
-def test_a_conflict_is_looked_into(run: Run, permit: SharedPermit) -> None:
+def test_a_conflict_reads_the_right(run: Run, permit: SharedPermit) -> None:
     asked, _ = run(ask(CONFLICT, ("200 OK", right(permit)), change=put(permit, 3)))
     reference = permit.reference
 
     assert asked == [f"PUT /rights/assigned/{reference}", f"GET /rights/assigned/{reference}?expand=plannedUses"]
 
 
-def test_a_conflict_with_a_right_that_is_there_tells_its_version(run: Run, permit: SharedPermit) -> None:
+def test_a_conflict_with_an_existing_right_raises_stale_with_its_version(run: Run, permit: SharedPermit) -> None:
     ends = [
         failure(run, CONFLICT, ("200 OK", right(permit)), change=change)
         for change in (put(permit, 2), put(permit, 4), remove(permit.reference, 3))
@@ -189,9 +185,7 @@ def test_a_conflict_with_a_right_that_is_there_tells_its_version(run: Run, permi
 
 
 @pytest.mark.parametrize("version", [None, "3", 0, 2_147_483_647])
-def test_a_version_that_cannot_be_counted_on_from_is_not_believed(
-    run: Run, permit: SharedPermit, version: object
-) -> None:
+def test_a_version_without_a_valid_successor_is_unclear(run: Run, permit: SharedPermit, version: object) -> None:
     caught = failure(run, CONFLICT, ("200 OK", right(permit, version=version)), change=put(permit, 2))
 
     assert caught.code == FailureCode.ANSWER_UNREADABLE
@@ -201,16 +195,14 @@ def test_a_removal_that_meets_a_later_deletion_is_done(run: Run, permit: SharedP
     run(ask(CONFLICT, ABSENT, change=remove(permit.reference)))
 
 
-def test_a_message_that_we_do_not_know_is_a_refusal(run: Run, permit: SharedPermit) -> None:
+def test_an_unknown_message_is_a_refusal(run: Run, permit: SharedPermit) -> None:
     for body in ({"status": "error", "code": 400, "message": "Not today"}, {"status": "error"}, [], {"message": 1}):
         caught = failure(run, ("400 Bad Request", body), change=put(permit))
         assert isinstance(caught, RejectedError)
         assert caught.code == FailureCode.REQUEST_REFUSED
 
 
-def test_a_page_is_asked_for_by_its_offset_and_its_instant_and_so_is_what_changed_since(
-    run: Run, permit: SharedPermit
-) -> None:
+def test_pages_and_changes_are_requested_by_offset_and_instant(run: Run, permit: SharedPermit) -> None:
     first, page = run(ask(listing(right(permit), right(permit), total=3)))
     second, last = run(ask(listing(right(permit), offset=2, total=3), listing(), cursor=page.next_page))
 
@@ -235,20 +227,20 @@ def test_a_page_is_asked_for_by_its_offset_and_its_instant_and_so_is_what_change
         ("200 OK", []),
     ],
 )
-def test_a_page_of_something_else_or_that_leads_nowhere_is_unclear(run: Run, answer: Scripted) -> None:
+def test_a_malformed_or_circular_page_is_unclear(run: Run, answer: Scripted) -> None:
     caught = failure(run, answer, cursor="2.1700000000")
 
     assert isinstance(caught, UnclearError)
     assert caught.code == FailureCode.ANSWER_UNREADABLE
 
 
-def test_changes_that_cannot_be_read_are_unclear(run: Run, permit: SharedPermit) -> None:
+def test_unreadable_changes_are_unclear(run: Run, permit: SharedPermit) -> None:
     caught = failure(run, listing(right(permit), offset=2, total=3), ("200 OK", ANOTHERS), cursor="2.1700000000")
 
     assert caught.code == FailureCode.ANSWER_UNREADABLE
 
 
-def test_a_right_that_was_deleted_and_assigned_again_is_listed(run: Run, permit: SharedPermit) -> None:
+def test_a_right_deleted_and_assigned_again_is_listed(run: Run, permit: SharedPermit) -> None:
     gone = {"id": str(permit.reference), "className": "AssignedRight", "deleteTimestamp": "2024-05-01T10:00:00Z"}
     status, changes = listing(right(permit))
     assert isinstance(changes, dict)

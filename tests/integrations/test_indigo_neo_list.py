@@ -1,4 +1,4 @@
-"""Indigo Neo's list: pages of what was there at one instant, brought up to date by what has changed since."""
+"""Indigo Neo's list: pages of the rights at one instant, updated by later changes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +43,7 @@ def test_what_changes_meanwhile_is_listed_as_it_is_now(
     assert run(adapter.page(first.next_page)).copies == [copy(changed)]
 
 
-def test_what_is_deleted_and_assigned_again_meanwhile_is_listed_as_it_is_now(
+def test_a_right_deleted_and_assigned_again_meanwhile_is_listed_as_it_is_now(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold_many(NAME, PAGE + 1)
@@ -55,7 +55,7 @@ def test_what_is_deleted_and_assigned_again_meanwhile_is_listed_as_it_is_now(
     assert run(adapter.page(first.next_page)).copies == [copy(again)]
 
 
-def test_more_changes_than_a_page_leave_each_right_on_one_page(
+def test_with_more_changes_than_a_page_each_right_is_on_one_page(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.hold_many(NAME, PAGE + 1)
@@ -67,16 +67,18 @@ def test_more_changes_than_a_page_leave_each_right_on_one_page(
     assert len(run(adapter.page(first.next_page)).copies) == 1
 
 
-def test_more_deletions_than_a_page_say_what_is_gone(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
+def test_with_more_deletions_than_a_page_all_are_removed_from_the_list(
+    adapter: IndigoNeo, sandbox: Sandbox, run: Run
+) -> None:
     sandbox.control.hold_many(NAME, 2 * PAGE + 1)
     first = run(adapter.page(None))
     for reference in numbered(2 * PAGE + 1)[PAGE:]:
         run(adapter.send(remove(reference)))
 
-    assert [len(page.copies) for page in pages(adapter, run, first.next_page)] == [1, 0]  # the first to go is not told
+    assert [len(page.copies) for page in pages(adapter, run, first.next_page)] == [1, 0]  # the first is not listed
 
 
-def test_listings_that_begin_together_do_not_disturb_each_other(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
+def test_concurrent_listings_do_not_disturb_each_other(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
     sandbox.control.hold_many(NAME, PAGE + 2)
     early = run(adapter.page(None))
     run(adapter.send(remove(early.copies[0].reference)))
@@ -87,7 +89,7 @@ def test_listings_that_begin_together_do_not_disturb_each_other(adapter: IndigoN
     assert sorted(references(adapter, run, late.next_page)) == sorted(numbered(PAGE + 2)[-1:])
 
 
-def test_a_listing_that_they_no_longer_keep_is_refused(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
+def test_an_expired_listing_is_refused(adapter: IndigoNeo, sandbox: Sandbox, run: Run) -> None:
     sandbox.control.hold_many(NAME, PAGE + 1)
     first = run(adapter.page(None))
     sandbox.control.reset(NAME)
@@ -97,7 +99,7 @@ def test_a_listing_that_they_no_longer_keep_is_refused(adapter: IndigoNeo, sandb
 
 
 @pytest.mark.parametrize("emptied", ["country", "profile"])
-def test_what_none_of_ours_would_say_is_listed_by_its_reference(
+def test_a_right_of_a_foreign_form_is_listed_by_its_reference(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, emptied: str
 ) -> None:
     sandbox.control.hold(NAME, permit.reference, record(permit)._replace(**{emptied: None}))

@@ -1,4 +1,4 @@
-"""Indigo Neo's sandbox, asked directly: strict about what the contract rules out, and true to what it promises."""
+"""Indigo Neo's sandbox refuses requests outside the contract and keeps its promises."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -158,7 +158,7 @@ def test_a_wrong_address_is_not_an_unknown_right(http: httpx.Client) -> None:
         assert (answer.status_code, answer.content) == (404, b"no such resource")
 
 
-def test_planned_uses_are_told_to_those_who_ask(http: httpx.Client) -> None:
+def test_planned_uses_are_returned_on_request(http: httpx.Client) -> None:
     http.post(RIGHTS, json=RIGHT)
     plain = {name: value for name, value in RIGHT.items() if name != "plannedUses"}
 
@@ -172,7 +172,7 @@ def test_planned_uses_are_told_to_those_who_ask(http: httpx.Client) -> None:
         assert http.get(f"{RIGHTS}{query}").json()["data"] == [expected]
 
 
-def test_a_duplicate_is_a_conflict_and_so_is_what_a_deletion_has_overtaken(http: httpx.Client) -> None:
+def test_a_duplicate_or_a_version_before_a_deletion_is_a_conflict(http: httpx.Client) -> None:
     http.post(RIGHTS, json=RIGHT)
     assert said(http.post(RIGHTS, json=RIGHT | {"version": 2})) == (409, "Duplicate identifier")
     assert http.delete(f"{RIGHTS}/{ID}?version=3").json() == {"status": "ok"}
@@ -186,7 +186,7 @@ def test_a_duplicate_is_a_conflict_and_so_is_what_a_deletion_has_overtaken(http:
     assert http.post(RIGHTS, json=RIGHT | {"version": 4}).status_code == 201
 
 
-def test_an_update_again_is_no_conflict_unless_it_says_something_else(http: httpx.Client) -> None:
+def test_a_repeated_update_is_a_conflict_only_if_it_differs(http: httpx.Client) -> None:
     http.post(RIGHTS, json=RIGHT)
     changed = RIGHT | identified(id="GH456RT")
 
@@ -198,7 +198,7 @@ def test_an_update_again_is_no_conflict_unless_it_says_something_else(http: http
     assert statuses == [200, 409, 200, 200, 409, 409]
 
 
-def test_changes_are_listed_with_what_was_deleted(http: httpx.Client) -> None:
+def test_changes_are_listed_with_deletions(http: httpx.Client) -> None:
     http.post(RIGHTS, json=RIGHT)
     http.post(RIGHTS, json=RIGHT | {"id": OTHER})
     before = http.get(RIGHTS).json()["meta"]["referenceInstant"] - 1

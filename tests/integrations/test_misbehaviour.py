@@ -1,4 +1,4 @@
-"""Whatever a provider does wrong ends in the right error, says nothing it should not, and converges."""
+"""Every misbehaviour of a provider has the right error, shows no secret, and converges."""
 
 import asyncio
 import logging
@@ -24,21 +24,21 @@ Log = pytest.LogCaptureFixture
 Held = dict[UUID, Copy]
 
 LOOKED_UP_FIRST = {"city_hub"}
-"""Providers whose removal begins with a question, which changes nothing."""
+"""Providers whose removal begins with a GET, which changes nothing."""
 
 
-def test_every_misbehaviour_is_tried() -> None:
+def test_the_tests_cover_every_misbehaviour() -> None:
     elsewhere = {Kind.SLOW, Kind.BUSY, Kind.TRICKLE, Kind.EXPIRED_CERTIFICATE, *THEIR_OWN}
     assert {*FAULTS, *elsewhere} == set(Kind)
 
 
-def test_what_may_have_been_applied_is_unclear() -> None:
+def test_a_request_that_may_have_been_applied_is_unclear() -> None:
     unclear = {kind for kind, fault in FAULTS.items() if isinstance(fault.error, UnclearError)}
     assert unclear >= {kind for kind, fault in FAULTS.items() if fault.applied is not Applied.NEVER}
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_a_change_that_goes_wrong(
+def test_a_failing_change_has_the_right_error_and_converges(
     subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, caplog: Log
 ) -> None:
     run(hub.put(permit))
@@ -54,7 +54,7 @@ def test_a_change_that_goes_wrong(
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_a_removal_that_goes_wrong(
+def test_a_failing_removal_has_the_right_error_and_converges(
     subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, caplog: Log
 ) -> None:
     run(hub.put(permit))
@@ -71,13 +71,13 @@ def test_a_removal_that_goes_wrong(
 
 @pytest.mark.parametrize("kind", FAILING)
 @pytest.mark.parametrize("stays", [True, False])
-def test_a_first_put_that_goes_wrong(
+def test_a_failing_first_put_has_the_right_error_and_converges(
     subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind, caplog: Log, stays: bool
 ) -> None:
     wanted = permit if stays else None
     subject.misbehave(kind)
 
-    with caplog.at_level(logging.DEBUG), suppress(ProviderError):  # one that fetches a token may get over it
+    with caplog.at_level(logging.DEBUG), suppress(ProviderError):  # a token fetch may retry with success
         run(hub.put(permit))
     subject.pass_time()
     errors = run(hub.converge(permit.reference, wanted))
@@ -88,7 +88,7 @@ def test_a_first_put_that_goes_wrong(
 
 
 @pytest.mark.parametrize("provider", registry.ADAPTERS)
-def test_everything_at_once_still_converges(subject: Remote, hub: Hub, permit: SharedPermit, run: Run) -> None:
+def test_all_misbehaviours_at_once_still_converge(subject: Remote, hub: Hub, permit: SharedPermit, run: Run) -> None:
     permits = [another(permit, number) for number in range(24)]
     for kind in STORM:
         subject.control.misbehave(subject.name, kind, rate=0.07)
@@ -123,9 +123,7 @@ def test_when_to_come_back_is_told(
 
 
 @pytest.mark.parametrize("kind", [Kind.SLOW, Kind.TRICKLE])
-def test_an_answer_that_takes_its_time_is_waited_for(
-    subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind
-) -> None:
+def test_a_slow_answer_is_awaited(subject: Subject, hub: Hub, permit: SharedPermit, run: Run, kind: Kind) -> None:
     run(hub.put(permit))
     for wanted in (changed(permit), None):
         subject.misbehave(kind)
@@ -133,7 +131,7 @@ def test_an_answer_that_takes_its_time_is_waited_for(
         assert subject.held() == ({} if wanted is None else {permit.reference: expected(subject, wanted)})
 
 
-def test_nothing_shows_in_a_repr(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
+def test_no_repr_shows_personal_data(subject: Subject, hub: Hub, permit: SharedPermit, run: Run) -> None:
     change = hub.change(permit.reference, permit)
     run(hub.carry_out(change))
 
@@ -145,30 +143,30 @@ def test_nothing_shows_in_a_repr(subject: Subject, hub: Hub, permit: SharedPermi
 def _failure(
     subject: Subject, kind: Kind, caplog: Log, send: Callable[[], None], method: str | None = None
 ) -> ProviderError:
-    """Send while the provider goes wrong, and make sure that it is sent once."""
+    """Send while the provider misbehaves, and check that it is sent once."""
     before = len(subject.sent())
     subject.misbehave(kind, method=method)
     caplog.clear()
     with caplog.at_level(logging.DEBUG), pytest.raises(ProviderError) as caught:
         send()
-    assert len(subject.sent()) == before + (1 if method is None else 2), "nobody but the engine decides to send again"
+    assert len(subject.sent()) == before + (1 if method is None else 2), "only the engine may send again"
     return caught.value
 
 
 def _is(kind: Kind, found: ProviderError) -> None:
-    """Compare an error with what this misbehaviour must look like."""
+    """Compare an error with the one expected for this misbehaviour."""
     fault = FAULTS[kind].error
     assert fault is not None
     assert (type(found), found.code) == (type(fault), fault.code)
 
 
 def _applied(subject: Subject, kind: Kind, before: Held, after: Held) -> None:
-    """Make sure that the request was applied when this misbehaviour says so."""
+    """Check that the request was applied, if this misbehaviour applies requests."""
     match FAULTS[kind].applied:
         case Applied.NEVER:
             assert subject.held() == before
         case Applied.BEFORE:
-            wait_until(lambda: subject.held() == after)  # some carry it out a moment later
+            wait_until(lambda: subject.held() == after)  # some apply it a moment later
         case Applied.LATER:
             assert subject.held() in (before, after)  # on a busy machine it is late already
             subject.pass_time()

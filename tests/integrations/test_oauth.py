@@ -26,7 +26,7 @@ async def put(found: ProviderClient) -> object:
     return answer.data["token"]
 
 
-def test_a_token_is_asked_for_as_the_standard_says() -> None:
+def test_the_token_request_is_as_in_the_standard() -> None:
     issuer = Issuer()
 
     assert issuer.run(put) == "token-0"
@@ -48,7 +48,7 @@ def test_a_token_is_kept() -> None:
     assert len(issuer.asked) == 1
 
 
-def test_all_who_wait_share_one_token() -> None:
+def test_waiting_requests_share_one_token() -> None:
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> list[object]:
@@ -58,7 +58,7 @@ def test_all_who_wait_share_one_token() -> None:
     assert len(issuer.asked) == 1
 
 
-def test_a_token_that_is_refused_is_renewed_and_the_request_sent_once_more() -> None:
+def test_a_refused_token_is_renewed_and_the_request_sent_once_more() -> None:
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> list[object]:
@@ -71,7 +71,7 @@ def test_a_token_that_is_refused_is_renewed_and_the_request_sent_once_more() -> 
     assert len(issuer.asked) == 2
 
 
-def test_all_whose_token_is_refused_share_one_new_token() -> None:
+def test_requests_with_a_refused_token_share_one_new_token() -> None:
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> list[object]:
@@ -84,7 +84,7 @@ def test_all_whose_token_is_refused_share_one_new_token() -> None:
     assert len(issuer.asked) == 2
 
 
-def test_a_late_refusal_of_an_old_token_does_not_cost_the_new_one() -> None:
+def test_a_late_refusal_of_an_old_token_keeps_the_new_one() -> None:
     issuer, answer_it = Issuer(), asyncio.Event()
 
     async def work(found: ProviderClient) -> list[object]:
@@ -101,7 +101,7 @@ def test_a_late_refusal_of_an_old_token_does_not_cost_the_new_one() -> None:
     assert len(issuer.asked) == 2
 
 
-def test_a_new_token_that_is_refused_too_ends_it_until_the_next_request() -> None:
+def test_a_refused_new_token_is_not_renewed_until_the_next_request() -> None:
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> object:
@@ -116,7 +116,7 @@ def test_a_new_token_that_is_refused_too_ends_it_until_the_next_request() -> Non
     assert issuer.run(work) == "token-1"
 
 
-def test_a_request_that_is_forbidden_or_too_much_is_not_sent_again() -> None:
+def test_a_forbidden_or_throttled_request_is_not_sent_again() -> None:
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> None:
@@ -162,7 +162,7 @@ def test_a_token_is_kept_until_shortly_before_its_end(expires_in: object, second
     assert kept_for(expires_in) == seconds
 
 
-def test_the_token_endpoint_sees_our_certificate_too(tmp_path: Path) -> None:
+def test_the_token_endpoint_gets_our_certificate(tmp_path: Path) -> None:
     authority, ours = Authority(tmp_path), tmp_path / "ours.pem"
     ours.write_bytes(authority.client("hub"))
 
@@ -178,7 +178,7 @@ def test_the_token_endpoint_sees_our_certificate_too(tmp_path: Path) -> None:
     assert asyncio.run(once()) == ["hub", "hub"]
 
 
-def test_no_secret_is_shown_by_what_holds_it() -> None:
+def test_no_repr_shows_a_secret() -> None:
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> list[object]:

@@ -1,4 +1,4 @@
-"""OAuth2 client credentials when the token endpoint fails, hangs or lies: nothing is sent, and no secret is told."""
+"""OAuth2 client credentials when the token endpoint fails, hangs or lies: nothing is sent, no secret is shown."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def answer(status: int, body: str, **headers: str) -> Issue:
 
 
 def failure(issuer: Issuer) -> ProviderError:
-    """Return how a PUT fails for which there is no token; it must not have left, nor tell a secret."""
+    """Return the error of a PUT without a token; it must not be sent, and its error must show no secret."""
     found = issuer.run(failed)
     assert type(found) is NotSentError
     assert issuer.served == []
@@ -65,7 +65,7 @@ def failure(issuer: Issuer) -> ProviderError:
         (200, " " * 1_000_001, FailureCode.ANSWER_TOO_LARGE, 1),
     ],
 )
-def test_each_answer_without_a_token_is_judged(status: int, body: str, code: FailureCode, attempts: int) -> None:
+def test_each_answer_without_a_token_has_its_error(status: int, body: str, code: FailureCode, attempts: int) -> None:
     issuer = Issuer(answer(status, body))
 
     found = failure(issuer)
@@ -75,7 +75,7 @@ def test_each_answer_without_a_token_is_judged(status: int, body: str, code: Fai
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, FailureCode.THROTTLED), (503, FailureCode.UNAVAILABLE)])
-def test_when_to_ask_again_is_obeyed_and_told(status: int, code: FailureCode) -> None:
+def test_retry_after_is_obeyed_and_passed_on(status: int, code: FailureCode) -> None:
     issuer = Issuer(answer(status, "", **{"Retry-After": "7"}))
 
     found = failure(issuer)
@@ -102,14 +102,14 @@ def test_when_to_ask_again_is_obeyed_and_told(status: int, code: FailureCode) ->
         json.dumps({**GOOD, "access_token": f"{TOKEN} "}),
     ],
 )
-def test_a_lie_is_not_believed(body: str) -> None:
+def test_a_malformed_token_is_refused(body: str) -> None:
     assert failure(Issuer(answer(200, body))).code == FailureCode.ANSWER_UNREADABLE
 
 
 @pytest.mark.parametrize(
     "expires_in", ["0", "-1", "null", '"3600"', "true", "NaN", "Infinity", "1e999", "1" + "0" * 400, "{}", "0.5e-300"]
 )
-def test_an_end_that_makes_no_sense_costs_nothing_but_an_early_renewal(expires_in: str) -> None:
+def test_a_malformed_expiry_only_renews_early(expires_in: str) -> None:
     body = f'{{"access_token": "token-0", "token_type": "bearer", "expires_in": {expires_in}}}'
     issuer = Issuer(answer(200, body))
     issuer.valid.add("token-0")
@@ -120,7 +120,7 @@ def test_an_end_that_makes_no_sense_costs_nothing_but_an_early_renewal(expires_i
     assert issuer.run(work) == 200
 
 
-def test_a_failure_that_passes_is_not_noticed() -> None:
+def test_a_short_failure_fails_no_request() -> None:
     async def issue(number: int) -> web.StreamResponse | None:
         return web.Response(status=500) if number < ATTEMPTS - 1 else None
 
@@ -133,7 +133,7 @@ def test_a_failure_that_passes_is_not_noticed() -> None:
     assert len(issuer.asked) == ATTEMPTS
 
 
-def test_an_endpoint_that_is_down_is_not_connected() -> None:
+def test_a_token_endpoint_that_is_down_is_not_connected() -> None:
     issuer = Issuer()
 
     async def work(found: ProviderClient) -> ProviderError:
@@ -145,14 +145,14 @@ def test_an_endpoint_that_is_down_is_not_connected() -> None:
     assert (type(found), found.code) == (NotSentError, FailureCode.NOT_CONNECTED)
 
 
-def test_an_endpoint_that_hangs_up_is_surely_not_the_requests_fate() -> None:
+def test_a_token_endpoint_that_hangs_up_means_not_sent() -> None:
     issuer = Issuer(hangs_up=True)
 
     assert failure(issuer).code == FailureCode.CONNECTION_LOST
     assert len(issuer.asked) == ATTEMPTS
 
 
-def test_all_who_wait_share_one_failure() -> None:
+def test_waiting_requests_share_one_failure() -> None:
     issuer = Issuer(answer(401, "{}"))
 
     async def work(found: ProviderClient) -> list[ProviderError]:
@@ -165,7 +165,7 @@ def test_all_who_wait_share_one_failure() -> None:
     assert len(issuer.asked) == 1
 
 
-def test_whoever_gives_up_leaves_the_token_to_the_others() -> None:
+def test_a_cancelled_request_does_not_cancel_the_fetch() -> None:
     issue_it = asyncio.Event()
 
     async def issue(number: int) -> web.StreamResponse | None:
@@ -191,7 +191,7 @@ def test_whoever_gives_up_leaves_the_token_to_the_others() -> None:
     assert len(issuer.served) == 1
 
 
-def test_a_request_that_gets_no_token_in_time_is_known_not_to_have_been_sent() -> None:
+def test_a_request_without_a_token_in_time_is_not_sent() -> None:
     issue_it = asyncio.Event()
 
     async def issue(number: int) -> web.StreamResponse | None:
@@ -201,7 +201,7 @@ def test_a_request_that_gets_no_token_in_time_is_known_not_to_have_been_sent() -
     issuer = Issuer(issue)
 
     async def work(found: ProviderClient) -> int:
-        async with asyncio.timeout(3.0):  # the longest that a request is given
+        async with asyncio.timeout(3.0):  # the longest deadline of a request
             error = await failed(found)
         assert (type(error), error.code) == (NotSentError, FailureCode.TIMED_OUT)
         issue_it.set()
@@ -211,7 +211,7 @@ def test_a_request_that_gets_no_token_in_time_is_known_not_to_have_been_sent() -
     assert len(issuer.asked) == 1
 
 
-def test_a_fetch_that_hangs_is_made_again() -> None:
+def test_a_hanging_fetch_is_repeated() -> None:
     async def issue(number: int) -> web.StreamResponse | None:
         return await _never(number) if number == 0 else None
 
@@ -225,7 +225,7 @@ def test_a_fetch_that_hangs_is_made_again() -> None:
     assert len(issuer.asked) == 2
 
 
-def test_closing_ends_a_fetch_that_is_under_way() -> None:
+def test_closing_cancels_a_running_fetch() -> None:
     issuer = Issuer(_never)
 
     async def work(found: ProviderClient) -> ProviderError:

@@ -1,4 +1,4 @@
-"""PayByPhone: writes that are taken now and carried out later, and refusals that come at once or in the end."""
+"""PayByPhone: writes that are accepted now and carried out later, and refusals now or later."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +44,7 @@ def test_a_put_replaces_what_is_there_in_one_request(
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
 
 
-def test_writes_about_one_permit_keep_their_order_whatever_each_takes(
+def test_writes_about_one_permit_keep_their_order(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     changed = replace(permit, plate="WW123AA")
@@ -56,7 +56,7 @@ def test_writes_about_one_permit_keep_their_order_whatever_each_takes(
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
 
 
-def test_a_write_waits_for_the_one_before_it_and_holds_up_nobody_else(
+def test_a_waiting_write_delays_no_other_permit(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=FAR_TOO_LATE_MS)
@@ -68,7 +68,7 @@ def test_a_write_waits_for_the_one_before_it_and_holds_up_nobody_else(
     assert sandbox.control.held(NAME) == {other.reference: record(other)}
 
 
-def test_a_removal_is_not_done_as_long_as_a_put_is_under_way(
+def test_a_removal_is_not_done_before_a_running_put(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=LATE_MS)
@@ -79,7 +79,7 @@ def test_a_removal_is_not_done_as_long_as_a_put_is_under_way(
     assert sandbox.control.held(NAME) == {}
 
 
-def test_removing_what_is_not_there_is_success_at_once(
+def test_removing_an_unknown_permit_succeeds_at_once(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
 ) -> None:
     run(carry_out(adapter, put(permit)))
@@ -112,7 +112,7 @@ def test_two_removals_at_once_are_both_carried_out(
     ],
     ids=lambda value: "" if isinstance(value, dict) else value.value,
 )
-def test_a_refusal_that_comes_in_the_end_is_named_alike_and_changes_nothing(
+def test_a_late_refusal_has_the_same_code_and_changes_nothing(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit, change: dict[str, Any], code: FailureCode
 ) -> None:
     run(carry_out(adapter, put(permit)))
@@ -130,7 +130,7 @@ def test_a_workflow_that_they_never_had_is_lost(adapter: PayByPhone, run: Run) -
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])
-def test_an_expired_token_is_renewed_and_the_request_sent_again(
+def test_an_expired_token_is_renewed_and_the_request_resent(
     adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit, method: str
 ) -> None:
     run(carry_out(adapter, put(permit)))

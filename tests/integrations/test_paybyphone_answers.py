@@ -1,4 +1,4 @@
-"""PayByPhone's answers as a real server might write them, unlike the sandbox: read by meaning, or not believed."""
+"""PayByPhone: answers in other forms than the sandbox's are compared by meaning, or count as unreadable."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def name(answer: bytes) -> str:
 
 
 async def sent(permit: SharedPermit, *answers: bytes, removal: bool = False) -> tuple[list[bytes], Operation | None]:
-    """Send a put or a removal to a server that gives a token, then these answers; return what it was sent, too."""
+    """Send a put or a removal to a server with a token and these answers; return the result and the requests."""
     change = remove(permit.reference) if removal else put(permit)
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
@@ -44,7 +44,7 @@ async def sent(permit: SharedPermit, *answers: bytes, removal: bool = False) -> 
 
 
 async def asked(answer: bytes) -> bool:
-    """Ask a server that gives a token, then this answer."""
+    """Ask a server with a token and this answer."""
 
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
         writer.write([TOKEN, answer][number])
@@ -65,11 +65,13 @@ def at(port: int) -> PayByPhone:
         f"https://api.paybyphone.com/city/workflows/{WORKFLOW}",
     ],
 )
-def test_a_workflow_is_named_by_its_address_whole_or_in_part(run: Run, permit: SharedPermit, location: str) -> None:
+def test_a_workflow_is_read_from_an_absolute_or_relative_location(
+    run: Run, permit: SharedPermit, location: str
+) -> None:
     assert run(sent(permit, accepted(location)))[1] == WORKFLOW
 
 
-def test_a_workflow_is_asked_where_we_were_told_to_ask_and_nowhere_else(run: Run, permit: SharedPermit) -> None:
+def test_a_workflow_is_asked_only_at_the_configured_host(run: Run, permit: SharedPermit) -> None:
     async def send_and_ask() -> list[bytes]:
         async def respond(number: int, writer: asyncio.StreamWriter) -> None:
             elsewhere = accepted(f"http://elsewhere.invalid/workflows/{WORKFLOW}")
@@ -99,24 +101,22 @@ def test_a_workflow_is_asked_where_we_were_told_to_ask_and_nowhere_else(run: Run
     ids=name,
 )
 @pytest.mark.parametrize("removal", [False, True])
-def test_a_write_without_a_workflow_to_ask_is_unclear(
-    run: Run, permit: SharedPermit, answer: bytes, removal: bool
-) -> None:
+def test_a_write_without_a_workflow_is_unclear(run: Run, permit: SharedPermit, answer: bytes, removal: bool) -> None:
     assert unreadable(run, sent(permit, answer, removal=removal))
 
 
 @pytest.mark.parametrize("body", [ANOTHERS, {"errorType": "WorkflowNotFound"}, {"errorType": None}, [], "gone"])
-def test_only_their_own_word_says_that_there_is_nothing_to_remove(run: Run, permit: SharedPermit, body: object) -> None:
+def test_only_their_own_error_type_means_nothing_to_remove(run: Run, permit: SharedPermit, body: object) -> None:
     assert unreadable(run, sent(permit, document("404 Not Found", body), removal=True))
 
 
 @pytest.mark.parametrize("body", [ANOTHERS, {"errorType": "EligibilityNotFound"}])
-def test_a_put_that_finds_nothing_is_no_refusal_of_the_permit(run: Run, permit: SharedPermit, body: object) -> None:
+def test_a_404_to_a_put_rejects_no_permit(run: Run, permit: SharedPermit, body: object) -> None:
     assert unreadable(run, sent(permit, document("404 Not Found", body)))
 
 
 @pytest.mark.parametrize("body", [{"errorType": "SomethingNew"}, {"errorType": ["x"]}, {"error": "invalid"}, [], 7])
-def test_a_refusal_without_a_word_of_ours_is_a_refusal(run: Run, permit: SharedPermit, body: object) -> None:
+def test_a_refusal_with_an_unknown_type_is_a_refusal(run: Run, permit: SharedPermit, body: object) -> None:
     error = failure(run, sent(permit, document("400 Bad Request", body)))
 
     assert (type(error), error.code) == (RejectedError, FailureCode.REQUEST_REFUSED)
@@ -130,17 +130,17 @@ def test_a_refusal_without_a_word_of_ours_is_a_refusal(run: Run, permit: SharedP
         ({"status": "Pending", "errorType": None, "since": "2024-09-16T10:00:00Z"}, False),
     ],
 )
-def test_how_a_workflow_stands_is_read_whatever_else_is_told(run: Run, body: object, done: bool) -> None:
+def test_a_workflows_status_is_read_among_other_fields(run: Run, body: object, done: bool) -> None:
     assert run(asked(document("200 OK", body))) == done
 
 
-def test_a_failed_workflow_with_a_new_word_is_a_refusal(run: Run) -> None:
+def test_a_failed_workflow_with_an_unknown_type_is_a_refusal(run: Run) -> None:
     error = failure(run, asked(document("200 OK", {"status": "Failed", "errorType": "SomethingNew"})))
 
     assert (type(error), error.code) == (RejectedError, FailureCode.REQUEST_REFUSED)
 
 
-def test_a_workflow_that_failed_by_their_own_fault_is_sent_again(run: Run) -> None:
+def test_a_workflow_that_failed_by_their_fault_is_lost(run: Run) -> None:
     error = failure(run, asked(document("200 OK", {"status": "Failed", "errorType": "InternalServerError"})))
 
     assert type(error) is LostError
@@ -166,7 +166,7 @@ def test_a_workflow_that_failed_by_their_own_fault_is_sent_again(run: Run) -> No
     ],
     ids=name,
 )
-def test_a_question_without_an_answer_says_nothing_of_the_workflow(run: Run, answer: bytes) -> None:
+def test_a_failed_question_leaves_the_workflow_open(run: Run, answer: bytes) -> None:
     assert unreadable(run, asked(answer))
 
 
@@ -187,6 +187,6 @@ def failure(run: Run, exchange: object) -> ProviderError:
 
 
 def unreadable(run: Run, exchange: object) -> bool:
-    """Tell whether an exchange ends unclear, by an answer that cannot be read."""
+    """Return whether an exchange is unclear because of an unreadable answer."""
     error = failure(run, exchange)
     return type(error) is UnclearError and error.code == FailureCode.ANSWER_UNREADABLE

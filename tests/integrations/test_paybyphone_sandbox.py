@@ -1,4 +1,4 @@
-"""PayByPhone's sandbox, asked directly: strict about what the contract rules out, and forgetful of old workflows."""
+"""PayByPhone's sandbox refuses requests outside the contract and drops old workflows."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ FORM = {"grant_type": "client_credentials"}
 
 
 class Body:
-    """What a write is to write."""
+    """The content of a write."""
 
     def write(self) -> None:
         """Write it."""
@@ -35,7 +35,7 @@ class Body:
 
 @pytest.fixture
 def http(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    """Return a client that has a token."""
+    """Return a client with a token."""
     with httpx.Client(base_url=f"{sandbox.url}/{NAME}", trust_env=False) as client:
         token = client.post("/identity/token", data=FORM, auth=secrets(sandbox)).json()["access_token"]
         client.headers.update({"Authorization": f"Bearer {token}", "X-Pbp-Version": "2"})
@@ -113,7 +113,7 @@ def test_a_wrong_request_is_refused(
 
 
 @pytest.mark.parametrize("path", ["/", "/eligibilities", "/city/eligibilities/a", "/workflow/a"])
-def test_a_wrong_address_is_not_in_their_words(http: httpx.Client, path: str) -> None:
+def test_a_wrong_address_has_no_error_type(http: httpx.Client, path: str) -> None:
     answer = http.delete(path)
 
     assert (answer.status_code, answer.content) == (404, b"no such resource")
@@ -127,14 +127,14 @@ def test_an_expired_token_is_refused_until_there_is_a_new_one(http: httpx.Client
     assert told(http.delete(PATH, headers={"Authorization": f"Bearer {token}"}))[0] == 404
 
 
-def test_a_new_token_holds_though_all_are_to_expire(http: httpx.Client, sandbox: Sandbox) -> None:
+def test_a_token_fetched_after_the_expiry_is_accepted(http: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.control.misbehave(NAME, Kind.EXPIRED_TOKEN, path="/identity/")
     token = http.post("/identity/token", data=FORM, auth=secrets(sandbox)).json()["access_token"]
 
     assert told(http.delete(PATH, headers={"Authorization": f"Bearer {token}"}))[0] == 404
 
 
-def test_a_reset_forgets_what_is_under_way(http: httpx.Client, sandbox: Sandbox) -> None:
+def test_a_reset_drops_running_workflows(http: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=60_000)
     workflow = http.put(PATH, json=ELIGIBILITY).headers["Location"]
     before = http.get(workflow).json()
@@ -145,7 +145,7 @@ def test_a_reset_forgets_what_is_under_way(http: httpx.Client, sandbox: Sandbox)
     assert told(http.delete(PATH)) == (404, "EligibilityNotFound")
 
 
-def test_only_the_latest_ends_are_remembered_and_nothing_of_what_was_written() -> None:
+def test_only_the_latest_ended_workflows_are_kept_without_their_data() -> None:
     async def ten() -> tuple[Workflows, list[weakref.ref[Body]]]:
         workflows, bodies = Workflows(kept=3), []
         for number in range(10):
@@ -154,13 +154,13 @@ def test_only_the_latest_ends_are_remembered_and_nothing_of_what_was_written() -
             bodies.append(weakref.ref(body))
         del body
         async with asyncio.timeout(10):
-            while workflows.concern("right 0") or workflows.concern("right 1"):  # noqa: ASYNC110 - they end by themselves
+            while workflows.concerns("right 0") or workflows.concerns("right 1"):  # noqa: ASYNC110 - a timer ends them
                 await asyncio.sleep(0)
         return workflows, bodies
 
     workflows, bodies = asyncio.run(ten())
     gc.collect()
 
-    known = {number: told for number in range(10) if (told := workflows.tell(str(number)))}
-    assert {number: told.status for number, told in known.items()} == dict.fromkeys((7, 8, 9), "Completed")
+    known = {number: state for number in range(10) if (state := workflows.state(str(number)))}
+    assert {number: state.status for number, state in known.items()} == dict.fromkeys((7, 8, 9), "Completed")
     assert [body() for body in bodies] == [None] * 10

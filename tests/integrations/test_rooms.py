@@ -1,6 +1,6 @@
-"""Who may look into which provider's folder: nobody but itself.
+"""Only a provider's own modules import from its folder.
 
-import-linter knows layers by name; here the folders are found, so that a new provider needs no line anywhere else.
+import-linter needs names; here the folders are found, so that a new provider needs no line elsewhere.
 """
 
 import ast
@@ -20,7 +20,7 @@ SHARED = {f"{PACKAGE}.{room}" for room in ("base", "errors", "http", "oauth", "s
 
 
 def imports(source: str, module: str) -> Iterator[str]:
-    """Yield the full name of all that a module imports: `a.b` for `from a import b`, where b may be a module."""
+    """Yield the full names of a module's imports: `a.b` for `from a import b`, where b may be a module."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -41,7 +41,7 @@ def trespasses(source: str, provider: str) -> set[str]:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_provider_uses_what_all_share_and_its_own_folder(provider: str) -> None:
+def test_a_provider_imports_only_shared_modules_and_its_own_folder(provider: str) -> None:
     found = {
         (file.name, name)
         for file in (FOLDER / provider).rglob("*.py")
@@ -72,7 +72,7 @@ def test_a_provider_uses_what_all_share_and_its_own_folder(provider: str) -> Non
         "import integrations",
     ],
 )
-def test_what_is_not_allowed_is_found(source: str) -> None:
+def test_a_forbidden_import_is_found(source: str) -> None:
     assert trespasses(source, "easypark")
 
 
@@ -90,12 +90,12 @@ def test_what_is_not_allowed_is_found(source: str) -> None:
         "from collections.abc import Mapping",
     ],
 )
-def test_what_is_allowed_is_not_found(source: str) -> None:
+def test_an_allowed_import_is_not_reported(source: str) -> None:
     assert trespasses(source, "easypark") == set()
 
 
-def test_what_all_share_names_no_provider() -> None:
-    """The registry has their names, and import-linter's contracts have none."""
+def test_shared_modules_name_no_provider() -> None:
+    """Only the registry has their names; import-linter's contracts have none."""
     named = {
         (file.name, name)
         for file in [*FOLDER.glob("*.py"), FOLDER.parent / "pyproject.toml"]

@@ -1,4 +1,4 @@
-"""The sandbox: honest to whoever asks, quick to stop, and with access that it keeps."""
+"""The sandbox: its control, its log, its two ports, its access folder, and a quick stop."""
 
 import base64
 import signal
@@ -41,7 +41,7 @@ def test_every_registered_provider_has_a_sandbox() -> None:
     assert server.find().keys() == registry.ADAPTERS.keys()
 
 
-def test_requests_are_told_in_order_with_their_times(toys: Served) -> None:
+def test_requests_are_listed_in_order_with_their_times(toys: Served) -> None:
     references = [uuid4() for _ in range(3)]
     for reference in references:
         put(toys, reference)
@@ -66,7 +66,7 @@ def test_only_the_latest_requests_are_kept(toys: Served) -> None:
     assert toys.control.counts("plain").received == 7
 
 
-def test_secrets_are_not_told(toys: Served) -> None:
+def test_listed_requests_show_no_secrets(toys: Served) -> None:
     secrets = toys.access.secrets["plain"]
     pair = base64.b64encode(f"{secrets['client_id']}:{secrets['key']}".encode()).decode()
     put(toys, uuid4(), **{"x-api-key": secrets["key"]})
@@ -84,13 +84,13 @@ def test_secrets_are_not_told(toys: Served) -> None:
     ]
 
 
-def test_a_secret_in_a_body_is_not_told_either(toys: Served) -> None:
+def test_listed_requests_show_no_secret_of_a_body(toys: Served) -> None:
     httpx.post(f"{toys.addresses.plain}/plain/token", data={"client_secret": toys.key})
 
     assert toys.control.requests("plain")[0].body == "client_secret=[the right key]"
 
 
-def test_counts_follow(toys: Served) -> None:
+def test_the_counts_match_the_requests(toys: Served) -> None:
     reference = uuid4()
     put(toys, reference)
     put(toys, reference)
@@ -104,7 +104,7 @@ def test_counts_follow(toys: Served) -> None:
     assert toys.control.counts("secured").received == 0
 
 
-def test_what_a_provider_holds_can_be_changed_behind_the_hubs_back(toys: Served) -> None:
+def test_a_providers_copies_can_be_changed_behind_the_hubs_back(toys: Served) -> None:
     reference = uuid4()
     other = Record("QQ111QQ", None, ("75015", "75014"), None, RECORD.first_day, RECORD.last_day)
     put(toys, reference)
@@ -119,7 +119,7 @@ def test_what_a_provider_holds_can_be_changed_behind_the_hubs_back(toys: Served)
     assert toys.control.held("plain") == {}
 
 
-def test_a_provider_can_be_given_very_many(toys: Served) -> None:
+def test_a_provider_can_be_filled_with_very_many_copies(toys: Served) -> None:
     toys.control.hold_many("plain", 3)
 
     held = toys.control.held("plain")
@@ -128,11 +128,11 @@ def test_a_provider_can_be_given_very_many(toys: Served) -> None:
 
 
 @pytest.mark.parametrize("order", [{}, {"reference": 3, "record": {}}, {"reference": "r", "record": {}}, []])
-def test_what_cannot_be_held_is_refused(toys: Served, order: object) -> None:
+def test_invalid_copies_are_refused(toys: Served, order: object) -> None:
     assert httpx.post(f"{toys.addresses.plain}/_control/plain/hold", json=order).status_code == 400
 
 
-def test_one_provider_or_all_are_reset(toys: Served) -> None:
+def test_one_provider_or_all_can_be_reset(toys: Served) -> None:
     toys.control.hold("plain", uuid4(), RECORD)
     toys.control.hold("secured", uuid4(), RECORD)
 
@@ -142,23 +142,23 @@ def test_one_provider_or_all_are_reset(toys: Served) -> None:
     assert toys.control.counts("secured").held == 0
 
 
-def test_a_provider_of_another_name_is_not_there(toys: Served) -> None:
+def test_an_unknown_provider_is_not_found(toys: Served) -> None:
     assert httpx.get(f"{toys.addresses.plain}/nobody/x").status_code == 404
     assert httpx.get(f"{toys.addresses.plain}/_control/nobody/held").status_code == 404
     assert httpx.get(f"{toys.addresses.plain}/_control/plain/secrets").status_code == 404
 
 
-def test_an_answer_may_be_of_another_type(toys: Served) -> None:
+def test_an_answer_may_have_another_content_type(toys: Served) -> None:
     assert httpx.get(f"{toys.addresses.plain}/plain/page").headers["Content-Type"] == "text/html"
 
 
-def test_a_provider_behind_https_is_not_reached_without(toys: Served) -> None:
+def test_a_provider_behind_https_is_not_reached_by_http(toys: Served) -> None:
     assert httpx.post(f"{toys.addresses.plain}/secured/token").status_code == 404
     assert toys.control.counts("secured").received == 0
 
 
 @pytest.mark.parametrize("certificate", [True, False])
-def test_a_provider_is_told_whether_a_certificate_was_shown(toys: Served, certificate: bool) -> None:
+def test_a_provider_knows_whether_a_client_certificate_was_shown(toys: Served, certificate: bool) -> None:
     context = toys.client_context(certificate=certificate)
 
     answer = httpx.post(f"{toys.addresses.tls}/secured/token", verify=context)
@@ -177,12 +177,12 @@ def test_a_certificate_of_another_authority_ends_the_connection(toys: Served, tm
     assert toys.control.counts("secured").received == 0
 
 
-def test_whoever_does_not_know_the_authority_does_not_trust_the_server(toys: Served) -> None:
+def test_a_client_without_the_authority_does_not_trust_the_server(toys: Served) -> None:
     with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
         httpx.post(f"{toys.addresses.tls}/secured/token", verify=ssl.create_default_context())
 
 
-def test_access_is_invented_once_for_its_owner_only(tmp_path: Path) -> None:
+def test_credentials_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "kept" / "here"
     servers = {"plain": Toy, "secured": Secured}
     first = access.load_or_make(folder, servers)
@@ -199,7 +199,7 @@ def test_access_is_invented_once_for_its_owner_only(tmp_path: Path) -> None:
     assert not any(value in repr(first) for value in values)
 
 
-def test_access_leads_a_hub_to_each_provider(tmp_path: Path) -> None:
+def test_the_access_file_leads_a_hub_to_each_provider(tmp_path: Path) -> None:
     made = access.load_or_make(tmp_path, {"plain": Toy, "secured": Secured})
 
     found = made.environment("http://here:1", "https://here:2")
@@ -219,7 +219,7 @@ def test_access_leads_a_hub_to_each_provider(tmp_path: Path) -> None:
     }
 
 
-def test_it_starts_again_on_its_folder_and_keeps_nothing_else(tmp_path: Path) -> None:
+def test_a_restart_keeps_the_folders_access_and_nothing_else(tmp_path: Path) -> None:
     for _ in range(2):
         with started(tmp_path) as (process, url):
             httpx.post(f"{url}/_control/easypark/hold", json={"count": 5}).raise_for_status()
@@ -230,7 +230,7 @@ def test_it_starts_again_on_its_folder_and_keeps_nothing_else(tmp_path: Path) ->
         assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == kept
 
 
-def test_it_stops_at_once_with_a_request_under_way(tmp_path: Path) -> None:
+def test_the_sandbox_stops_at_once_during_a_request(tmp_path: Path) -> None:
     with started(tmp_path) as (process, url):
         httpx.post(f"{url}/_control/easypark/misbehave", json={"kind": "hang"}).raise_for_status()
         with pytest.raises(httpx.ReadTimeout):
@@ -239,7 +239,7 @@ def test_it_stops_at_once_with_a_request_under_way(tmp_path: Path) -> None:
         assert process.wait(timeout=5) == 0
 
 
-def test_a_port_that_is_taken_is_named(toys: Served, tmp_path: Path) -> None:
+def test_a_taken_port_is_named(toys: Served, tmp_path: Path) -> None:
     port = toys.addresses.plain.rpartition(":")[2]
 
     done = subprocess.run(command(tmp_path, port), capture_output=True, text=True, check=False)
@@ -249,7 +249,7 @@ def test_a_port_that_is_taken_is_named(toys: Served, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_an_unusable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     done = subprocess.run(command(tmp_path / "file" / "x", "0"), capture_output=True, text=True, check=False)
@@ -265,7 +265,7 @@ def command(folder: Path, port: str) -> list[str]:
 
 @contextmanager
 def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a sandbox in a process of its own; its first line is its address."""
+    """Run a sandbox in a process of its own; its first output line is its address."""
     with subprocess.Popen(command(folder, "0"), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

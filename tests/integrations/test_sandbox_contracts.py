@@ -1,4 +1,4 @@
-"""Each sandbox is what its contract says: for what our adapter sends, for the same spoilt, and for whatever else."""
+"""Each sandbox follows its contract: for our adapter's requests, for spoilt copies, and for generated requests."""
 
 import json
 import re
@@ -36,10 +36,10 @@ from tests.integrations.subjects import Remote, another, changed
 
 EXAMPLES = 160  # for all operations of a contract together
 SEED = 20_240_916
-KNOWN = [records.numbered(number)[0] for number in (1, 2, 3)]  # what is there already
+KNOWN = [records.numbered(number)[0] for number in (1, 2, 3)]  # these exist already
 BEYOND = [
-    not_a_server_error,  # some of theirs are documented; what is not, has another type of content
-    positive_data_acceptance,  # what two fields say together, such as an order of days, no schema can express
+    not_a_server_error,  # some server errors are documented; others have another content type
+    positive_data_acceptance,  # no schema can express a rule about two fields, such as the order of days
 ]
 OF_THE_CONNECTION = {"host", "content-length", "accept-encoding", "connection", "user-agent"}
 
@@ -52,7 +52,7 @@ pytestmark = pytest.mark.parametrize("provider", registry.ADAPTERS)
 
 @pytest.fixture
 def sent(subject: Remote, hub: Hub, permit: SharedPermit, run: Run) -> list[Request]:
-    """Return what our adapter sends, once for each way of sending it."""
+    """Return our adapter's requests, one of each kind."""
     permits = [another(permit, number) for number in range(3)]
     can = subject.adapter.capabilities
     for wanted in (permit, changed(permit), None, None, permit):
@@ -87,10 +87,10 @@ def validate(subject: Remote, sandbox: Sandbox) -> Iterator[Validate]:
     assert [request.path for request in answered if request.status is None] == [], "the sandbox itself broke down"
 
 
-def test_what_our_adapter_sends_is_answered_as_the_contract_says(
+def test_our_adapters_requests_are_answered_as_in_the_contract(
     subject: Remote, sandbox: Sandbox, permit: SharedPermit, sent: list[Request], validate: Validate
 ) -> None:
-    subject.in_contract = False  # some are sent again without authorisation
+    subject.in_contract = False  # some are repeated without authorisation
     headers = shown(subject, sandbox)
     ours = str(permit.reference)
     for request in sent:
@@ -109,7 +109,7 @@ def test_what_our_adapter_sends_is_answered_as_the_contract_says(
             )
 
 
-def test_what_the_contract_rules_out_is_refused(subject: Remote, sandbox: Sandbox, sent: list[Request]) -> None:
+def test_requests_outside_the_contract_are_refused(subject: Remote, sandbox: Sandbox, sent: list[Request]) -> None:
     subject.in_contract = False
     contract = Contract.of(subject.name)
     headers = shown(subject, sandbox)
@@ -129,7 +129,7 @@ def test_what_the_contract_rules_out_is_refused(subject: Remote, sandbox: Sandbo
     assert subject.held() == held
 
 
-def test_what_can_be_thought_up_is_answered_as_the_contract_says(
+def test_generated_requests_are_answered_as_in_the_contract(
     subject: Remote, sandbox: Sandbox, sent: list[Request], validate: Validate
 ) -> None:
     subject.in_contract = False
@@ -150,7 +150,7 @@ def test_what_can_be_thought_up_is_answered_as_the_contract_says(
         @given(case=cases, there=st.none() | st.sampled_from(KNOWN))
         def answers_as_promised(case: Case, there: str | None) -> None:
             nonlocal tried
-            hypothesis.assume(all(value not in ([], {}) for value in case.query.values()))  # they leave no trace
+            hypothesis.assume(all(value not in ([], {}) for value in case.query.values()))  # empty ones are not sent
             tried += 1
             wrong = {place for place, part in case.meta.components.items() if part.mode.is_negative}
             if there is not None and len(case.path_parameters) == 1 and ParameterLocation.PATH not in wrong:
@@ -169,7 +169,7 @@ def _operations(provider: str) -> list[Operation]:
 
 
 def _operation(provider: str, request: Request) -> tuple[Operation, dict[str, str]]:
-    """Return which operation a request is, and the parameters in its path."""
+    """Return a request's operation and path parameters."""
     path = request.path.partition("?")[0]
     for operation in _operations(provider):
         found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", operation.path), path)
@@ -179,7 +179,7 @@ def _operation(provider: str, request: Request) -> tuple[Operation, dict[str, st
 
 
 def _kind(request: Request) -> tuple[str, str, int | None]:
-    """Return what makes one request like another: only what it is about differs."""
+    """Return a key that is equal for requests of one kind."""
     return request.method, re.sub(r"[0-9a-f-]{36}|\d+", "…", request.path), request.status
 
 
@@ -215,7 +215,7 @@ def _ruled_out(contract: Contract, request: Request) -> bool:
 
 
 def _lacks_only(members: Collection[str], wrong: Request, right: Request) -> bool:
-    """Tell whether these members are all that makes one body differ from the other."""
+    """Return whether two bodies differ only by these missing keys."""
     given, whole = _document(wrong), _document(right)
     if not isinstance(given, dict) or not isinstance(whole, dict):
         return False
@@ -223,7 +223,7 @@ def _lacks_only(members: Collection[str], wrong: Request, right: Request) -> boo
 
 
 def _spoilt(request: Request) -> Iterator[Request]:
-    """Return a request with something too many, too few or of another type, at every depth."""
+    """Yield spoilt copies of a request: with a key too many, too few or of another type, at every depth."""
     if "json" in request.headers.get("Content-Type", ""):
         document = cast(object, json.loads(request.body))
         yield replace(request, headers=request.headers | {"Content-Type": "text/plain"})

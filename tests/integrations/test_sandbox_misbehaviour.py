@@ -1,4 +1,4 @@
-"""Every misbehaviour of the sandbox does what its name says, as a client sees it that reads bytes."""
+"""Every misbehaviour of the sandbox, as seen by a client that reads raw bytes."""
 
 import json
 import ssl
@@ -38,7 +38,7 @@ def test_an_error_status_comes_before_or_after_applying(
 
 @pytest.mark.parametrize("kind", [Kind.DOWN, Kind.THROTTLED])
 @pytest.mark.parametrize("retry_after", ["7", A_DATE])
-def test_when_to_come_back_is_told_in_seconds_or_as_a_date(
+def test_retry_after_is_sent_in_seconds_or_as_a_date(
     toys: Served, reference: UUID, kind: Kind, retry_after: str
 ) -> None:
     toys.control.misbehave("plain", kind, retry_after=retry_after)
@@ -46,7 +46,7 @@ def test_when_to_come_back_is_told_in_seconds_or_as_a_date(
     assert put(toys, reference).headers["Retry-After"] == retry_after
 
 
-def test_a_hang_answers_nothing_and_applies_nothing(toys: Served, reference: UUID) -> None:
+def test_a_hang_neither_answers_nor_applies(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.HANG, count=1)
 
     assert is_silent(toys, reference)
@@ -54,7 +54,7 @@ def test_a_hang_answers_nothing_and_applies_nothing(toys: Served, reference: UUI
     assert toys.control.requests("plain", reference)[0].status is None
 
 
-def test_a_hang_may_apply_in_the_end(toys: Served, reference: UUID) -> None:
+def test_a_hang_may_apply_at_its_end(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.HANG, count=1, delay_ms=TOO_SHORT_SECONDS * 2000)
 
     assert is_silent(toys, reference)
@@ -71,7 +71,7 @@ def test_a_reset_comes_before_or_after_applying(toys: Served, reference: UUID, k
     assert holds(toys, reference) == applied
 
 
-def test_late_is_an_error_first_and_applied_afterwards(toys: Served, reference: UUID) -> None:
+def test_late_answers_with_an_error_and_applies_afterwards(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.LATE, count=1, delay_ms=DELAY_MS)
 
     assert put(toys, reference).status == 504
@@ -82,7 +82,7 @@ def test_late_is_an_error_first_and_applied_afterwards(toys: Served, reference: 
     assert request.applied_ms - request.arrived_ms >= DELAY_MS
 
 
-def test_a_late_removal_takes_away_what_was_put_meanwhile(toys: Served, reference: UUID) -> None:
+def test_a_late_removal_removes_a_put_made_meanwhile(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.LATE, count=1, method="DELETE", delay_ms=DELAY_MS)
 
     assert ask(toys, "DELETE", f"/things/{reference}").status == 504
@@ -91,7 +91,7 @@ def test_a_late_removal_takes_away_what_was_put_meanwhile(toys: Served, referenc
     wait_until(lambda: not holds(toys, reference))
 
 
-def test_slow_is_right_after_a_while(toys: Served, reference: UUID) -> None:
+def test_slow_answers_correctly_after_a_while(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.SLOW, count=1, delay_ms=DELAY_MS)
 
     seen = put(toys, reference)
@@ -101,7 +101,7 @@ def test_slow_is_right_after_a_while(toys: Served, reference: UUID) -> None:
 
 
 @pytest.mark.parametrize("name", ["plain", "secured"])
-def test_a_trickle_is_right_a_byte_at_a_time(toys: Served, reference: UUID, name: str) -> None:
+def test_trickle_answers_correctly_byte_by_byte(toys: Served, reference: UUID, name: str) -> None:
     toys.control.misbehave(name, Kind.TRICKLE, count=1, delay_ms=DELAY_MS)
     pieces: list[bytes] = []
 
@@ -130,7 +130,7 @@ def test_an_answer_without_a_body_trickles_too(toys: Served, reference: UUID) ->
     assert seen.seconds >= DELAY_MS / 1000 * 0.9
 
 
-def test_html_is_a_page_instead_of_an_answer(toys: Served, reference: UUID) -> None:
+def test_html_answers_with_a_page(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.HTML, count=1)
 
     seen = put(toys, reference)
@@ -140,7 +140,7 @@ def test_html_is_a_page_instead_of_an_answer(toys: Served, reference: UUID) -> N
     assert not holds(toys, reference)
 
 
-def test_a_truncated_answer_is_no_json(toys: Served, reference: UUID) -> None:
+def test_truncated_answers_with_broken_json(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.TRUNCATED, count=1)
 
     seen = put(toys, reference)
@@ -210,21 +210,21 @@ def test_a_missing_row_is_applied(toys: Served) -> None:
     assert list(toys.control.held("plain")) == references
 
 
-def test_what_is_about_batches_waits_for_one(toys: Served, reference: UUID) -> None:
+def test_a_batch_misbehaviour_waits_for_a_batch(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.PARTIAL_BATCH, count=1)
 
     assert put(toys, reference).status == 200
     assert batch(toys, [reference]).status == 500
 
 
-def test_what_is_about_operations_waits_for_a_change(toys: Served, reference: UUID) -> None:
+def test_an_operation_misbehaviour_waits_for_a_change(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.LOST_OPERATION, count=1, delay_ms=7)
 
     assert ask(toys, "GET", f"/things/{reference}").status == 404
     assert json.loads(put(toys, reference).body) == {"operation": "lost, 7.0"}
 
 
-def test_an_expired_token_is_refused_and_nothing_applied(toys: Served, reference: UUID) -> None:
+def test_expired_tokens_are_refused_and_nothing_applied(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.EXPIRED_TOKEN, count=1)
 
     assert put(toys, reference).status == 401

@@ -1,4 +1,4 @@
-"""Orders to misbehave: for whom, how often and how long, and which make no sense."""
+"""Orders to misbehave: their scope, count and duration, and invalid ones."""
 
 from uuid import UUID, uuid4
 
@@ -12,12 +12,12 @@ from tests.integrations.toys import Served
 
 
 @pytest.mark.parametrize(("provider", "kind"), [("plain", Kind.EXPIRED_CERTIFICATE), ("plain", Kind.LATE_OPERATION)])
-def test_what_a_provider_is_not_capable_of_is_refused(toys: Served, provider: str, kind: Kind) -> None:
+def test_an_order_beyond_a_providers_capabilities_is_refused(toys: Served, provider: str, kind: Kind) -> None:
     with pytest.raises(httpx.HTTPStatusError, match="400"):
         toys.control.misbehave(provider, kind)
 
 
-def test_a_part_of_the_requests_can_suffer(toys: Served, reference: UUID) -> None:
+def test_an_order_can_apply_to_a_part_of_the_requests(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.DOWN, rate=0.25, method="PUT")
 
     assert [put(toys, reference).status for _ in range(8)] == [200, 200, 200, 503] * 2
@@ -26,28 +26,28 @@ def test_a_part_of_the_requests_can_suffer(toys: Served, reference: UUID) -> Non
     assert [put(toys, reference).status for _ in range(4)] == [200] * 4
 
 
-def test_only_requests_below_a_path_can_suffer(toys: Served, reference: UUID) -> None:
+def test_an_order_can_apply_to_requests_below_a_path(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.DOWN, path="/token")
 
     assert put(toys, reference).status == 200
     assert ask(toys, "POST", "/token").status == 503
 
 
-def test_orders_are_followed_in_turn(toys: Served, reference: UUID) -> None:
+def test_orders_are_followed_in_sequence(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.DOWN, count=1)
     toys.control.misbehave("plain", Kind.THROTTLED, count=1)
 
     assert [put(toys, reference).status for _ in range(3)] == [503, 429, 200]
 
 
-def test_a_misbehaviour_can_end_by_itself(toys: Served, reference: UUID) -> None:
+def test_an_order_can_end_by_itself(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.DOWN, seconds=0.1)
 
     assert put(toys, reference).status == 503
     wait_until(lambda: put(toys, reference).status == 200)
 
 
-def test_a_reset_forgets_what_was_still_to_be_applied(toys: Served, reference: UUID) -> None:
+def test_a_reset_drops_late_requests(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.LATE, count=1, delay_ms=50)
     put(toys, reference)
     toys.control.reset("plain")
@@ -74,7 +74,7 @@ def test_a_reset_forgets_what_was_still_to_be_applied(toys: Served, reference: U
         {"kind": "down", "retry_after": 3},
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(toys: Served, order: object) -> None:
+def test_an_invalid_order_is_refused(toys: Served, order: object) -> None:
     answer = httpx.post(f"{toys.addresses.plain}/_control/plain/misbehave", json=order)
 
     assert answer.status_code == 400

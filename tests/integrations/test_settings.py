@@ -1,4 +1,4 @@
-"""A provider's settings: read, or named as wrong without showing them."""
+"""A provider's settings are read, or named as wrong without their values."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ GOOD = {URL: "https://partner.example/api", KEY: "0123456789abcdef", ID: "hub"}
 
 
 class Access(ProviderSettings):
-    """The access to a provider that wants everything."""
+    """The settings of a provider that needs all kinds of access."""
 
     key: Key
     id: ClientId
@@ -35,7 +35,7 @@ class Access(ProviderSettings):
 
 
 class Read:
-    """Read the settings from these variables alone."""
+    """Read the settings only from these variables."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._patch = patch
@@ -121,7 +121,7 @@ def test_a_missing_setting_is_named(missing: str, read: Read) -> None:
         (CERTIFICATE, __file__),
     ],
 )
-def test_a_wrong_setting_is_named_and_its_value_is_not(variable: str, value: str, read: Read) -> None:
+def test_a_wrong_setting_is_named_without_its_value(variable: str, value: str, read: Read) -> None:
     found = read.problem({**GOOD, variable: value})
 
     assert str(found).startswith(f"{variable} is wrong: ")
@@ -134,11 +134,11 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(variable: str, value: str
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:8080/api", "https://[::1]:8443", "https://10.0.0.1", "http://localhost"]
 )
-def test_in_development_a_provider_may_be_near_and_in_clear(url: str, read: Read) -> None:
+def test_in_development_a_provider_may_be_local_and_plain_http(url: str, read: Read) -> None:
     assert read({**GOOD, DEVELOPMENT: "true", URL: url}).url == url
 
 
-def test_development_is_a_setting_of_the_hub_and_of_no_single_provider(read: Read) -> None:
+def test_development_is_a_setting_of_the_hub_and_not_of_a_provider(read: Read) -> None:
     assert not read({**GOOD, "PERMIT_HUB_ANYBODY_DEVELOPMENT": "true", "DEVELOPMENT": "true"}).development
 
 
@@ -148,7 +148,7 @@ def test_limits_are_read(read: Read) -> None:
     assert found.limits == (Limit(50, 1.0), Limit(2000, 60.0), Limit(10_000, 3600.0), Limit(100_000, 86_400.0))
 
 
-def test_an_access_that_is_made_by_hand_shows_nothing_when_it_is_wrong() -> None:
+def test_wrong_settings_made_in_code_show_no_value() -> None:
     with pytest.raises(ValidationError) as caught:
         ProviderSettings(url="https://user:secret@partner.example")
 
@@ -166,7 +166,7 @@ def test_an_authority_and_a_certificate_are_files(read: Read, tmp_path: Path) ->
     assert (found.authority, found.certificate) == (authority, certificate)
 
 
-def test_a_certificate_without_its_key_or_with_another_is_wrong(read: Read, tmp_path: Path) -> None:
+def test_a_certificate_without_its_own_key_is_wrong(read: Read, tmp_path: Path) -> None:
     made, path = trustme.CA(), tmp_path / "certificate.pem"
     mine, another = made.issue_cert("hub.example"), made.issue_cert("hub.example")
     chain = mine.cert_chain_pems[0].bytes()
@@ -176,7 +176,7 @@ def test_a_certificate_without_its_key_or_with_another_is_wrong(read: Read, tmp_
         assert read.problem({**GOOD, CERTIFICATE: str(path)}).variable == CERTIFICATE
 
 
-def test_a_key_with_a_password_is_wrong_and_nobody_is_asked_for_it(read: Read, tmp_path: Path) -> None:
+def test_a_key_with_a_password_is_wrong_without_a_prompt(read: Read, tmp_path: Path) -> None:
     made, path = trustme.CA().issue_cert("hub.example"), tmp_path / "certificate.pem"
     key = load_pem_private_key(made.private_key_pem.bytes(), None)
     locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
@@ -186,9 +186,9 @@ def test_a_key_with_a_password_is_wrong_and_nobody_is_asked_for_it(read: Read, t
 
 
 @pytest.mark.parametrize("slots", [2, 6, 512])
-def test_how_many_requests_may_be_under_way_is_read(slots: int, read: Read) -> None:
+def test_in_flight_is_read(slots: int, read: Read) -> None:
     assert read({**GOOD, IN_FLIGHT: str(slots)}).in_flight == slots
 
 
-def test_how_many_requests_may_be_under_way_is_told_with_its_bounds(read: Read) -> None:
+def test_a_wrong_in_flight_is_refused_with_its_bounds(read: Read) -> None:
     assert str(read.problem({**GOOD, IN_FLIGHT: "1"})) == f"{IN_FLIGHT} is wrong: must be a whole number from 2 to 512"

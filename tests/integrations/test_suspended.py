@@ -1,4 +1,4 @@
-"""Deadlines count the time for which the machine is suspended."""
+"""Deadlines include the time during which the machine is suspended."""
 
 import asyncio
 import subprocess
@@ -37,7 +37,7 @@ def test_a_suspended_machine_does_not_stretch_a_deadline() -> None:
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has such a clock")
-def test_the_workers_time_is_counted_while_the_machine_is_suspended() -> None:
+def test_the_workers_clock_counts_while_the_machine_is_suspended() -> None:
     told = "import time; from worker.loop import clock; print(clock() - time.monotonic())"
     namespace = ["unshare", "--user", "--map-root-user", "--time", "--boottime", "100000"]  # as after a day of sleep
     run = subprocess.run([*namespace, sys.executable, "-c", told], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Two providers of no contract, to see what the sandbox's frame does whatever a provider's own words are."""
+"""Two toy providers without a contract, to test the sandbox's shared parts."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ class Toy(Provider):
 
 
 class Secured(Toy):
-    """The same, behind HTTPS."""
+    """The same toy behind HTTPS."""
 
     tls = True
 
@@ -87,7 +87,7 @@ class Served:
         return self.access.secrets["plain"]["key"]
 
     def client_context(self, *, certificate: bool = True) -> ssl.SSLContext:
-        """Return how a client trusts the sandbox, and shows its own certificate."""
+        """Return a context that trusts the sandbox and has the client's certificate."""
         context = ssl.create_default_context(cafile=self.access.authority)
         if certificate:
             context.load_cert_chain(self.access.client)

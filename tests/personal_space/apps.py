@@ -15,7 +15,7 @@ from tests.support.city import SECONDS, City
 
 @contextmanager
 def running_app(city: City, **settings: str) -> Iterator[str]:
-    """Run an app with the city's settings but for those that are given; yield its address."""
+    """Run an app with the city's settings, some of them changed; yield its address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     known = {name: value for name, value in city.environment.items() if name.startswith("PERSONAL_SPACE_")}

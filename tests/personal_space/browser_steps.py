@@ -1,4 +1,4 @@
-"""What residents do on the pages of the web app, and what they read there."""
+"""The residents' steps on the pages of the web app."""
 
 from datetime import date
 from uuid import UUID
@@ -23,12 +23,12 @@ REFUSE = (
 
 
 def day(value: date) -> str:
-    """Return a day as it is read."""
+    """Return a day as the pages show it."""
     return f"{value:%d/%m/%Y}"
 
 
 def sign_in(page: Page, city: City, account: Account) -> None:
-    """Come to the personal space as the guide's first chapter says."""
+    """Sign in as in the guide's first chapter."""
     page.goto(city.personal_space)
     page.get_by_role("link", name=MANAGE).click()
     assert page.url.startswith(city.monparis)
@@ -39,9 +39,9 @@ def sign_in(page: Page, city: City, account: Account) -> None:
 
 
 def shown(card: Locator) -> list[str]:
-    """Return what is to be read on a card, line by line."""
+    """Return the text of a card, line by line."""
     lines = [" ".join(line.split()) for line in card.inner_text().splitlines()]
-    plate = f"– {lines[0]}"  # buttons name it to those who hear them
+    plate = f"– {lines[0]}"  # the buttons' accessible names have it
     return [line.removesuffix(plate).strip() for line in lines if line not in ("", plate)]
 
 
@@ -51,12 +51,12 @@ def cards(page: Page) -> Locator:
 
 
 def permit_id(card: Locator) -> UUID:
-    """Return which permit a card is about."""
+    """Return a card's permit id."""
     return UUID((card.get_attribute("id") or "").removeprefix("droit-"))
 
 
 def request_permit(page: Page, wanted: str, offer: str) -> None:
-    """Make a new request as the guide's third chapter says: the button leads to the landing page."""
+    """Make a new request as in the guide's third chapter, by the home page."""
     page.get_by_role("link", name="Faire une nouvelle demande").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Stationnement résidentiel pour les particuliers")
     page.get_by_role("link", name="Demander un droit").click()
@@ -76,15 +76,15 @@ def pay(page: Page, price: str) -> None:
 
 
 def stays(page: Page) -> None:
-    """Mark the page, so that `stayed` can tell whether it was loaded again."""
+    """Mark the page, so that `stayed` finds out whether it was loaded again."""
     page.evaluate("window.stays = true")
 
 
 def stayed(page: Page) -> bool:
-    """Tell whether the page is the one that was marked."""
+    """Return whether the marked page is still there."""
     return bool(page.evaluate("window.stays === true"))
 
 
 def provider(page: Page, name: str) -> Locator:
-    """Return the words that say where a provider stands."""
+    """Return the text about a provider's state."""
     return page.locator(".providers li", has_text=name).locator(".state")

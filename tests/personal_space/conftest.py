@@ -1,10 +1,11 @@
-"""Residents who are signed in at the running web app, without the way through MonParis.
+"""Residents who are signed in at the running web app, without MonParis.
 
-- `session_of(resident_id, …)`: the session cookie that the app would have given them.
-- `visit(resident_id, …)`: such a resident, or nobody, without a browser (`tests.personal_space.visitor`).
-- `enter(resident_id, path, …)`: a page in a browser of their own, signed in; None for nobody. A test fails when a
-  browser complains about such a page on its console, be it of a script or of what the Content-Security-Policy forbids.
-- `picture(page, name, size, top)`: what the page shows now, kept for the docs when `make images` runs this.
+- `session_of(resident_id, …)`: a session cookie like the app's.
+- `visit(resident_id, …)`: a resident, or None for a visitor without a session, without a browser
+  (`tests.personal_space.visitor`).
+- `enter(resident_id, path, …)`: a page in a browser of its own, signed in; None for no session. The test fails if the
+  browser's console shows an error or warning, such as one about the Content-Security-Policy.
+- `picture(page, name, size, top)`: a picture of the page, kept for the docs if `make images` runs the test.
 """
 
 import json
@@ -28,7 +29,7 @@ Enter = Callable[..., Page]
 Picture = Callable[..., None]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PICTURE: ViewportSize = {"width": 700, "height": 685}
-LARGEST_IMAGE = 100_000  # bytes: they stay in the repository for good
+LARGEST_IMAGE = 100_000  # bytes: pictures stay in the repository
 
 expect.set_options(timeout=SECONDS * 1000)
 

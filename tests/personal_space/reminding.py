@@ -1,4 +1,4 @@
-"""What the hub does about reminders while a web app looks on: one was sent, an address was refused."""
+"""The hub's part in tests of reminders: a reminder was sent, an address was refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ _SENT = text("""
 
 
 def reminded(city: City, resident: Resident) -> UUID:
-    """Have a resident be sent a reminder of their permit; return the token in its link."""
+    """Have a reminder sent to a resident; return the token of its link."""
     with _hub(city) as hub:
         token = transact(hub.engine, lambda db: db.execute(_SENT, {"permit_id": resident.permit_id}).scalar_one())
     assert isinstance(token, UUID)
@@ -32,12 +32,12 @@ def reminded(city: City, resident: Resident) -> UUID:
 
 
 def reached_by_email(city: City, resident: Resident) -> None:
-    """Have a resident's e-mail address become known."""
+    """Send a resident's e-mail address to the hub."""
     city.applied("resident.update_contact", resident, name="Essai Exemple", email=EMAIL, language="fr")
 
 
 def refuse_email(city: City, resident: Resident) -> None:
-    """Have a resident's e-mail address refused by whoever delivers to it."""
+    """Have a resident's e-mail address refused by its mail server."""
     reached_by_email(city, resident)
 
     def work(db: Connection) -> Publication:
@@ -54,7 +54,7 @@ def refuse_email(city: City, resident: Resident) -> None:
 
 
 def channel(city: City, resident: Resident) -> str:
-    """Return how a resident is reminded."""
+    """Return the channel that a resident has chosen."""
     space = city.hub.space(resident.resident_id)
     assert space is not None
     return space["reminders"]["channel"]

@@ -1,4 +1,4 @@
-"""An address is found however its capitals, accents and commas were typed, and never guessed."""
+"""An address is found with any capitals, accents and commas, and never guessed."""
 
 import re
 
@@ -28,11 +28,11 @@ def test_an_address_is_found(typed):
 @pytest.mark.parametrize(
     "typed", ["", "12", "avenue des Érables", "12 bis avenue des Érables", "<b>12 avenue des Érables, 75013 Paris"]
 )
-def test_anything_else_is_not(typed):
+def test_another_address_is_not_found(typed):
     assert ADDRESSES.find(typed) is None
 
 
-def test_the_sample_has_what_the_hub_takes_and_no_spelling_twice():
+def test_the_sample_has_valid_addresses_and_no_spelling_twice():
     assert len(ADDRESSES.labels) == 10
     for address in ADDRESSES.by_spelling.values():
         assert re.fullmatch(r"[A-Za-z0-9_]{1,40}", address.ban_id)

@@ -1,4 +1,4 @@
-"""Whatever is sent to the app: never a 500, never a hang, the same process afterwards, nothing personal in its log."""
+"""Any request: never a 500 or a hang; the same process runs afterwards, without personal data in its log."""
 
 import httpx2
 import psutil
@@ -17,7 +17,7 @@ PATHS = sorted(
         for part in (space, signin, consent, payments, permits, reminders, live)
         for route in part.routes
     }
-    - {"/evenements"}  # it answers for ever
+    - {"/evenements"}  # it never ends
 )
 FIELDS = (
     "plate",
@@ -79,7 +79,7 @@ def visitor(city, visit):
     headers=HEADERS,
     signed=st.booleans(),
 )
-def test_nothing_that_is_sent_breaks_it(visitor, method, path, query, fields, headers, signed):
+def test_no_request_breaks_the_app(visitor, method, path, query, fields, headers, signed):
     if signed:
         fields = fields | {"csrf_token": visitor.token}
     url = path.format(permit=visitor.permit_id) + (f"?{query}" if query else "")
@@ -92,13 +92,13 @@ def test_nothing_that_is_sent_breaks_it(visitor, method, path, query, fields, he
     body=st.binary(max_size=200),
     kind=st.sampled_from(["multipart/form-data; boundary=x", "application/json", "text/html"]),
 )
-def test_no_body_breaks_it(visitor, body, kind):
+def test_no_request_body_breaks_the_app(visitor, body, kind):
     for path in (payments.NOTIFICATION, permits.REQUEST, "/consentement", "/rappels", f"{reminders.STOP}{TOKEN}"):
         answer = visitor.http.post(path, content=body, headers={"Content-Type": kind})
         assert answer.status_code < 500, (path, answer.status_code)
 
 
-def test_it_is_the_same_process_afterwards_and_its_log_has_nothing_personal(city, process):
+def test_the_app_still_runs_afterwards_and_its_log_has_no_personal_data(city, process):
     assert process.is_running()
     assert httpx2.get(f"{city.personal_space}/sante", timeout=5).status_code == 200
     log = (city.folder / "log" / "personal-space.log").read_text()

@@ -1,4 +1,4 @@
-"""What an OpenID provider says of a resident: what counts, and what is taken for nothing."""
+"""An OpenID provider's claims about a resident: which ones count, and which count as missing."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from personal_space.session import Resident
 @pytest.mark.parametrize(
     ("claims", "theirs"),
     [
-        ({}, True),  # most providers only know verified addresses, and do not speak of it
+        ({}, True),  # most providers have only verified addresses, and no such claim
         ({"email_verified": True}, True),
         ({"email_verified": "true"}, True),
         ({"email_verified": " TRUE "}, True),
@@ -26,7 +26,7 @@ from personal_space.session import Resident
         ({"email_verified": {}}, False),
     ],
 )
-def test_an_address_is_theirs_only_if_that_is_said_or_not_spoken_of(claims, theirs):
+def test_an_email_counts_as_verified_if_the_claim_is_true_or_missing(claims, theirs):
     assert said.email_is_theirs(claims) is theirs
 
 
@@ -46,7 +46,7 @@ def test_an_address_is_theirs_only_if_that_is_said_or_not_spoken_of(claims, thei
         ({}, ""),
     ],
 )
-def test_a_resident_has_the_best_name_that_is_said(claims, name):
+def test_the_best_name_claim_is_used(claims, name):
     assert said.name(claims) == name
     assert Resident.of(claims | {"sub": "r-1"}, "sub").name == name
 
@@ -54,7 +54,7 @@ def test_a_resident_has_the_best_name_that_is_said(claims, name):
 @given(st.dictionaries(st.sampled_from(("name", "given_name", "family_name", "preferred_username", "email")), st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.text())
 )))  # fmt: skip
-def test_whatever_is_said_is_one_printable_line_or_nothing(claims):
+def test_a_text_claim_is_one_printable_line_or_empty(claims):
     for found in (said.name(claims), said.email(claims)):
         assert found.isprintable()
         assert found == found.strip()

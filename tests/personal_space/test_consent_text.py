@@ -1,4 +1,4 @@
-"""What residents agree to is what the hub keeps a proof of, word for word."""
+"""The hub keeps a proof of the exact text that residents agreed to."""
 
 import hashlib
 
@@ -16,7 +16,7 @@ def _in_french():
     language.use("fr")
 
 
-def test_the_two_choices_are_worded_as_in_the_residents_guide():
+def test_the_two_choices_have_the_text_of_the_residents_guide():
     assert consent_text.text("allow", APPS) == (
         f"J'autorise la transmission de mes données personnelles aux prestataires {NAMES}. Ainsi je peux payer mon "
         "stationnement résidentiel via une de ces applications mobiles avec mon smartphone."
@@ -28,14 +28,14 @@ def test_the_two_choices_are_worded_as_in_the_residents_guide():
     )
 
 
-def test_the_proof_is_of_the_words_in_the_language_and_with_the_providers_that_were_shown():
+def test_the_proof_is_of_the_shown_text_language_and_providers():
     proofs = set()
     for name in language.LANGUAGES:
         for choice in ("allow", "refuse"):
             for providers in (APPS, APPS[:3]):
                 with language.speaking(name):
                     words, shown = consent_text.text(choice, providers), consent_text.shown()
-                proof = consent_text.proof(choice, providers, shown)  # by now the resident reads another language
+                proof = consent_text.proof(choice, providers, shown)  # the resident has changed the language since
                 assert proof == {"version": shown, "sha256": hashlib.sha256(words.encode()).hexdigest()}
                 proofs.add(proof["sha256"])
     assert len(proofs) == 8
@@ -43,11 +43,11 @@ def test_the_proof_is_of_the_words_in_the_language_and_with_the_providers_that_w
 
 
 @pytest.mark.parametrize("shown", ["", "2020-01-fr", "fr", "2024-09-de", "2024-09"])
-def test_of_other_words_than_those_of_today_there_is_no_proof(shown):
+def test_there_is_no_proof_of_an_outdated_text(shown):
     assert consent_text.proof("allow", APPS, shown) is None
 
 
-def test_no_box_is_ticked_before_the_first_choice_or_where_it_differs_from_provider_to_provider():
+def test_no_box_is_ticked_before_the_first_choice_or_if_providers_differ():
     assert consent_text.decided(consent(0, False, False)) is None
     assert consent_text.decided(consent(1, True, True)) == "allow"
     assert consent_text.decided(consent(2, False, False)) == "refuse"

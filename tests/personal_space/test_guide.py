@@ -1,6 +1,6 @@
-"""The residents' guide, chapter by chapter, in a browser and on the whole stack, down to what each provider holds.
+"""The residents' guide, chapter by chapter, in a browser and on the whole stack, including the providers' copies.
 
-Its dates count from today; its words are exactly those that residents know.
+Its dates are relative to today; its texts are exact.
 """
 
 import re
@@ -37,7 +37,7 @@ CONFIRMED = re.compile(r"^détient vos données, confirmé à \d\d:\d\d:\d\d$")
 
 
 def holds_the_demo_plate(city: City, name: str) -> bool:
-    """Tell whether a provider holds it, in whatever form it keeps plates."""
+    """Return whether a provider holds the demo plate, in its own form of plates."""
     return ACTIVE_PLATE.replace("-", "") in {one.replace("-", "") for one in city.plates(name)}
 
 
@@ -48,7 +48,7 @@ def guest(city: City) -> Account:
 
 @pytest.fixture
 def three(city: City, guest: Account) -> Account:
-    """A resident with the guide's three permits, whose plates are nobody else's."""
+    """Return a resident with the guide's three permits, with plates of their own."""
     rows = existing_permits(datetime.now(PARIS).date(), guest.sub)
     own = [row | {"permit_id": uuid4(), "plate": {"raw": plate()}} for row in rows]
     receipt = city.hub.submit("permit.import", permits=own)
@@ -84,7 +84,7 @@ def test_1_and_2_the_demo_account_signs_in_and_sees_its_three_cards(city, enter,
         ["AA-111-AA", asked, "ANNULÉE PAR L'USAGER", "Voir le détail"],
     ]
     assert "Voici l'historique de vos droits de stationnement et de vos demandes en cours" in page.inner_text("main")
-    picture(page, "space", {"width": 800, "height": 790})  # wide enough for the buttons to stand beside
+    picture(page, "space", {"width": 800, "height": 790})  # wide enough for buttons beside the text
     picture(page, "space-phone", PHONE)
 
 
@@ -170,7 +170,7 @@ def test_3_a_request_that_an_agent_decides_changes_on_the_open_page(city, enter)
     assert stayed(page)
 
 
-def test_4_consent_given_and_withdrawn_is_shown_provider_by_provider(city, enter, picture):
+def test_4_given_and_withdrawn_consent_is_shown_for_each_provider(city, enter, picture):
     page = enter()
     sign_in(page, city, city.demo_account)
     form = page.locator("#choix-consentement")
@@ -203,14 +203,14 @@ def test_4_consent_given_and_withdrawn_is_shown_provider_by_provider(city, enter
         city.prints("resume", "easypark")
     expect(provider(page, "EasyPark")).to_have_text(WITHDRAWN)
     assert not any(holds_the_demo_plate(city, name) for name in APPS)
-    until(lambda: holds_the_demo_plate(city, "city_hub"), "the meters to know, whatever the choice")
+    until(lambda: holds_the_demo_plate(city, "city_hub"), "the meters to know despite the refusal")
     assert stayed(page)
     picture(page, "consent-withdrawn", top=page.locator("#choix-consentement"))
     page.get_by_role("link", name="Qui a reçu mes données, et depuis quand").click()
     picture(page, "recipients")
 
 
-def test_whoever_signs_in_for_a_page_comes_to_that_page(city, enter, guest):
+def test_a_sign_in_leads_to_the_requested_page(city, enter, guest):
     page = enter(path="/")
     page.get_by_role("link", name="Demander un droit", exact=True).click()
     page.get_by_label("Adresse de courriel").fill(guest.email)

@@ -1,4 +1,4 @@
-"""Everything by keyboard alone, and always to be seen where one is."""
+"""All pages by keyboard only, with a visible focus."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -19,7 +19,7 @@ def resident(city: City) -> Resident:
 
 
 def focused(page: Page, wanted: Locator) -> None:
-    """Come to an element with the Tab key alone; each stop on the way is to be seen."""
+    """Reach an element with the Tab key only; the focus must be visible at each stop."""
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
         assert page.evaluate(OUTLINED), page.evaluate("document.activeElement.outerHTML")
@@ -29,13 +29,13 @@ def focused(page: Page, wanted: Locator) -> None:
 
 
 def follow(page: Page, link: Locator, heading: str) -> None:
-    """Come to a link, and follow it."""
+    """Reach a link and follow it."""
     focused(page, link)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
 
 
-def test_from_signing_in_to_a_validated_choice_and_a_new_request_by_keyboard(city, enter):
+def test_sign_in_consent_and_a_new_request_work_by_keyboard(city, enter):
     account, wanted = city.account(), plate()
     page = enter(path="/")
     follow(page, page.get_by_role("link", name="Gérer mon droit et suivre mes demandes"), "Connexion à MonParis")
@@ -70,7 +70,7 @@ def test_from_signing_in_to_a_validated_choice_and_a_new_request_by_keyboard(cit
     expect(cards(page).get_by_role("heading")).to_have_text(wanted)
 
 
-def test_who_tabs_first_can_skip_to_the_content(enter, resident):
+def test_the_first_tab_stop_skips_to_the_content(enter, resident):
     page = enter(resident.resident_id)
     skip = page.get_by_role("link", name="Aller au contenu")
     assert skip.bounding_box()["x"] < 0

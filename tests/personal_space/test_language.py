@@ -1,4 +1,4 @@
-"""The page's words: French as they are written, English from the catalogue, none forgotten."""
+"""The pages' texts: French from the source, English from the complete catalogue."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Catalog:
-    """Return every word of the page, as it is extracted for translators."""
+    """Return every text of the pages, extracted as for translators."""
     file = tmp_path_factory.mktemp("words") / "words.pot"
     command = [sys.executable, "-W", "ignore", "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.ini"]
     subprocess.run([*command, "-o", str(file), "."], cwd=APP, check=True)
@@ -34,12 +34,12 @@ def words(catalogue: Catalog) -> set[str]:
     return {message.id for message in catalogue if message.id}
 
 
-def test_every_word_of_the_page_is_in_the_english_catalogue_and_nothing_else(written, english):
+def test_the_english_catalogue_has_exactly_the_texts_of_the_pages(written, english):
     assert words(written) == words(english)
     assert len(words(written)) > 100
 
 
-def test_every_word_is_translated_with_the_same_placeholders(english):
+def test_every_translation_has_the_same_placeholders(english):
     for message in english:
         if message.id:
             assert message.string, message.id
@@ -60,7 +60,7 @@ def test_every_word_is_translated_with_the_same_placeholders(english):
         ("\udcff;;;q=,,," * 50, "fr"),
     ],
 )
-def test_the_browser_says_which_language_it_wants(header, expected):
+def test_the_language_is_taken_from_accept_language(header, expected):
     assert language.accepted(header) == expected
 
 
@@ -68,12 +68,12 @@ def test_the_browser_says_which_language_it_wants(header, expected):
     ("cents", "french", "english"),
     [(0, "Gratuit", "Free"), (1000, "10\xa0€", "€10"), (2250, "22,50\xa0€", "€22.50"), (4505, "45,05\xa0€", "€45.05")],
 )
-def test_prices_are_read_as_on_the_residents_screen(cents, french, english):
+def test_prices_are_written_as_on_the_residents_screen(cents, french, english):
     assert in_language("fr", language.price, cents) == french
     assert in_language("en", language.price, cents) == english
 
 
-def test_a_moment_is_read_in_the_city_on_both_sides_of_a_clock_change():
+def test_a_time_is_shown_in_the_citys_zone_before_and_after_a_clock_change():
     from zoneinfo import ZoneInfo
 
     paris = ZoneInfo("Europe/Paris")
@@ -82,7 +82,7 @@ def test_a_moment_is_read_in_the_city_on_both_sides_of_a_clock_change():
     assert language.moment("2024-09-16T22:30:00Z", paris) == "le 17/09/2024 à 00:30"
 
 
-def test_france_is_the_first_of_the_countries_and_each_has_one_code():
+def test_france_comes_first_and_each_country_has_one_code():
     for name in language.LANGUAGES:
         codes = [code for code, _ in language.countries(name)]
         assert codes[0] == "FR"

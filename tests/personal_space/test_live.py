@@ -1,4 +1,4 @@
-"""A page that is open is as new as the hub: without being loaded again, whatever was lost meanwhile, and gently."""
+"""An open page follows the hub without a reload, also after lost connections, and does not disturb its reader."""
 
 import re
 from contextlib import closing
@@ -28,7 +28,7 @@ def decide(page: Page, choice: str) -> None:
 
 
 def asked(city: City, resident: Resident) -> dict[str, object]:
-    """Have the resident ask for another permit, which an agent is to decide on."""
+    """Request another permit for the resident; an agent is to decide on it."""
     request: dict[str, object] = {
         "permit_id": uuid4(),
         "plate": {"raw": plate()},
@@ -52,14 +52,14 @@ def app_process(city: City) -> psutil.Process:
 
 
 def reads(page: Page) -> list[Request]:
-    """Count from now on how often a page is read."""
+    """Count the readings of a page from now on."""
     found: list[Request] = []
     page.on("request", lambda request: found.append(request) if request.url == page.url else None)
     return found
 
 
 def hide(page: Page, hidden: str) -> None:
-    """Tell a page that it is hidden or shown: a browser without a screen shows all of them, always."""
+    """Make a page hidden or visible: a headless browser shows all its pages."""
     page.evaluate(
         f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
         "document.dispatchEvent(new Event('visibilitychange'))"
@@ -95,7 +95,7 @@ def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(city, e
         assert stayed(page)
 
 
-def test_who_received_what_is_told_as_providers_confirm(city, enter, resident):
+def test_the_page_shows_each_providers_confirmation_as_it_comes(city, enter, resident):
     page = enter(resident.resident_id, "/destinataires")
     stays(page)
     paybyphone = page.locator(".recipient", has_text="PayByPhone")
@@ -108,7 +108,7 @@ def test_who_received_what_is_told_as_providers_confirm(city, enter, resident):
     assert stayed(page)
 
 
-def test_what_is_ticked_stays_and_an_outdated_allowance_is_refused(city, enter, resident):
+def test_a_ticked_box_stays_and_an_outdated_allowance_is_refused(city, enter, resident):
     here = enter(resident.resident_id)
     here.get_by_label(ALLOW, exact=True).check()
     city.refuse(resident)
@@ -116,14 +116,14 @@ def test_what_is_ticked_stays_and_an_outdated_allowance_is_refused(city, enter, 
     expect(here.get_by_label(ALLOW, exact=True)).to_be_checked()
     here.get_by_role("button", name="Valider mon choix").click()
     expect(here.get_by_role("alert")).to_contain_text(STALE)
-    expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()  # what is in force, to be decided on anew
+    expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()  # the current choice
     space = city.hub.space(resident.resident_id)
     assert space is not None
     assert not any(one["allowed"] for one in space["consent"]["providers"])
     assert not any(resident.plate in city.plates(name) for name in APPS)
 
 
-def test_a_refusal_counts_however_outdated_its_page_is(city, enter, resident):
+def test_a_refusal_from_an_outdated_page_counts(city, enter, resident):
     here = enter(resident.resident_id)
     here.get_by_label(REFUSE, exact=True).check()
     city.allow(resident)
@@ -134,7 +134,7 @@ def test_a_refusal_counts_however_outdated_its_page_is(city, enter, resident):
     until(lambda: not any(resident.plate in city.plates(name) for name in APPS), "everybody to have forgotten")
 
 
-def test_the_focus_stays_where_it_is(city, enter, resident):
+def test_an_update_keeps_the_focus(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     details = cards(page).last.get_by_role("link", name="Voir le détail")
@@ -146,11 +146,11 @@ def test_the_focus_stays_where_it_is(city, enter, resident):
     assert stayed(page)
 
 
-def test_a_page_that_is_up_to_date_is_left_alone(city, enter, resident):
+def test_an_up_to_date_page_is_not_changed(city, enter, resident):
     page = enter(resident.resident_id)
     found = reads(page)
     page.evaluate("document.querySelectorAll('#choix form, .card').forEach((element) => element.mark = true)")
-    asked(city, city.resident())  # somebody else's
+    asked(city, city.resident())  # another resident's
     before = city.hub.space(resident.resident_id)
     asked(city, resident)
     expect(cards(page)).to_have_count(2)
@@ -159,10 +159,10 @@ def test_a_page_that_is_up_to_date_is_left_alone(city, enter, resident):
     assert after is not None
     assert 1 <= len(found) <= after["version"] - before["version"]
     assert page.locator("#choix form").evaluate("element => element.mark")
-    assert not any(page.locator(".card").evaluate_all("them => them.map((one) => one.mark)"))  # news is shown
+    assert not any(page.locator(".card").evaluate_all("them => them.map((one) => one.mark)"))  # the cards were replaced
 
 
-def test_a_hidden_page_listens_to_nothing_and_catches_up_when_it_is_shown(city, enter, resident):
+def test_a_hidden_page_does_not_listen_and_catches_up_when_shown(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/evenements")):
@@ -174,7 +174,7 @@ def test_a_hidden_page_listens_to_nothing_and_catches_up_when_it_is_shown(city, 
     assert stayed(page)
 
 
-def test_a_page_without_a_network_catches_up_when_it_is_back(city, enter, resident):
+def test_a_page_catches_up_when_the_network_is_back(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     page.context.set_offline(True)
@@ -184,7 +184,7 @@ def test_a_page_without_a_network_catches_up_when_it_is_back(city, enter, reside
     assert stayed(page)
 
 
-def test_a_page_catches_up_when_the_app_has_lost_its_redis(city, enter, resident):
+def test_a_page_catches_up_after_the_app_lost_redis(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     expect(page.locator("main[data-state]")).to_be_visible()
@@ -198,7 +198,7 @@ def test_a_page_catches_up_when_the_app_has_lost_its_redis(city, enter, resident
     assert stayed(page)
 
 
-def test_a_page_catches_up_when_the_app_was_killed_and_is_back(city, enter, resident):
+def test_a_page_catches_up_after_the_app_was_killed_and_restarted(city, enter, resident):
     page = enter(resident.resident_id)
     stays(page)
     killed = app_process(city)
@@ -209,21 +209,21 @@ def test_a_page_catches_up_when_the_app_was_killed_and_is_back(city, enter, resi
     assert app_process(city).pid != killed.pid
 
 
-def test_what_nobody_asked_for_is_seen_as_well_once_providers_have_confirmed_it(city, enter, resident):
+def test_a_repair_without_an_event_is_shown_once_providers_confirm_it(city, enter, resident):
     city.allow(resident)
     page = enter(resident.resident_id)
     names = ("PayByPhone", "Flowbird", "EasyPark", "Indigo Neo")
     for name in names:
         expect(provider(page, name)).to_contain_text("détient vos données")
     stays(page)
-    city.resident(resident_id=resident.resident_id)  # taken over from the former system: nobody is told what follows
+    city.resident(resident_id=resident.resident_id)  # imported: the repair that follows has no event
     expect(cards(page)).to_have_count(2)
     for name in names:
         expect(provider(page, name)).to_contain_text("détient vos données")
     assert stayed(page)
 
 
-def test_a_page_whose_resident_has_signed_out_elsewhere_shows_nothing_of_theirs_any_more(city, enter, resident):
+def test_a_page_shows_no_personal_data_after_signing_out_in_another_tab(city, enter, resident):
     page = enter(resident.resident_id)
     expect(cards(page)).to_have_count(1)
     page.context.clear_cookies()
@@ -231,7 +231,7 @@ def test_a_page_whose_resident_has_signed_out_elsewhere_shows_nothing_of_theirs_
     page.wait_for_url(f"{city.monparis}/**")
 
 
-def test_a_page_is_in_one_language_also_after_another_was_chosen_elsewhere(city, enter, resident):
+def test_a_page_stays_in_one_language_after_another_is_chosen_elsewhere(city, enter, resident):
     page = enter(resident.resident_id)
     page.context.new_page().goto(f"{city.personal_space}/espace?langue=en")
     city.allow(resident)

@@ -1,4 +1,4 @@
-"""A resident reads and changes their own space, and nobody else's; nobody else gets in."""
+"""Residents see and change only their own space; no one else can."""
 
 import base64
 import json
@@ -39,17 +39,17 @@ def bob(city):
 
 
 def truth(city, resident):
-    """Return what a resident's own forms can change."""
+    """Return the data that a resident's own forms can change."""
     found = city.hub.space(resident.resident_id)
     return found["cards"], found["consent"]["version"]
 
 
-def test_every_action_of_a_card_is_tried():
+def test_the_tests_cover_every_action_of_a_card():
     assert set(ACTIONS) == set(words.PATHS)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_permit_of_somebody_else_is_not_there_and_stays_as_it_is(city, visit, anne, bob, action):
+def test_another_residents_permit_is_not_found_and_not_changed(city, visit, anne, bob, action):
     path = f"/droits/{bob.permit_id}{words.PATHS[action]}"
     before, eve = truth(city, bob), visit(anne.resident_id)
     token = eve.hidden(f"/droits/{anne.permit_id}/vehicule")
@@ -61,7 +61,7 @@ def test_a_permit_of_somebody_else_is_not_there_and_stays_as_it_is(city, visit, 
 
 
 @pytest.mark.parametrize("path", SIGNED_IN)
-def test_whoever_is_not_signed_in_is_led_to_sign_in(visit, path):
+def test_a_visitor_without_a_session_is_redirected_to_the_sign_in(visit, path):
     answer = visit().get(path)
     if path == live.EVENTS:
         assert answer.status_code == 401
@@ -73,7 +73,7 @@ def test_whoever_is_not_signed_in_is_led_to_sign_in(visit, path):
 
 @pytest.mark.parametrize("action", ["change_vehicle", "change_address"])
 @pytest.mark.parametrize("token", ["", "wrong", "another session's"])
-def test_a_form_that_another_site_sends_changes_nothing(city, visit, anne, bob, action, token):
+def test_a_cross_site_form_changes_nothing(city, visit, anne, bob, action, token):
     path = f"/droits/{anne.permit_id}{words.PATHS[action]}"
     before, visitor = truth(city, anne), visit(anne.resident_id)
     foreign = visit(bob.resident_id).hidden(f"/droits/{bob.permit_id}/vehicule")["csrf_token"]
@@ -85,14 +85,14 @@ def test_a_form_that_another_site_sends_changes_nothing(city, visit, anne, bob, 
     assert truth(city, anne) == before
 
 
-def test_a_choice_that_another_site_sends_changes_nothing(city, visit, anne):
+def test_a_cross_site_consent_choice_changes_nothing(city, visit, anne):
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow", "csrf_token": "wrong"}
     assert visitor.post("/consentement", fields).status_code == 422
     assert truth(city, anne)[1] == 0
 
 
-def test_a_session_that_was_altered_signed_by_others_or_lasted_too_long_is_nobodys(city, visit, session_of, anne):
+def test_an_altered_foreign_or_expired_session_is_invalid(city, visit, session_of, anne):
     (cookie,) = session_of(anne.resident_id).values()
     payload, rest = cookie.split(".", 1)
     session = json.loads(base64.b64decode(payload))
@@ -114,7 +114,7 @@ def test_a_session_that_was_altered_signed_by_others_or_lasted_too_long_is_nobod
 
 
 @pytest.mark.parametrize("path", ["/", "/espace", "/nowhere", "/static/style.css", "/static/nothing", "/sante"])
-def test_every_answer_tells_browsers_what_they_may_do(visit, anne, path):
+def test_every_response_has_the_security_headers(visit, anne, path):
     headers = visit(anne.resident_id).get(path).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
@@ -126,16 +126,16 @@ def test_every_answer_tells_browsers_what_they_may_do(visit, anne, path):
     assert headers["cache-control"] == ("public, max-age=3600" if path.startswith("/static") else "no-store")
 
 
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(visit, anne):
+def test_the_session_cookie_is_hidden_from_scripts_and_other_sites(visit, anne):
     cookie = visit(anne.resident_id).get(f"/droits/{anne.permit_id}/vehicule").headers["set-cookie"].lower()
     assert {"httponly", "samesite=lax", "path=/"} <= {part.strip() for part in cookie.split(";")}
 
 
-def test_a_request_that_is_too_long_for_a_form_is_not_read(visit, anne):
+def test_a_request_too_long_for_a_form_is_refused_unread(visit, anne):
     assert visit(anne.resident_id).post("/consentement", {"choice": "x" * 70_000}).status_code == 413
 
 
-def test_a_session_lasts_as_long_as_somebody_is_there_and_not_for_what_an_open_page_asks(city, visit, session_of, anne):
+def test_a_session_is_prolonged_by_residents_and_not_by_an_open_pages_requests(city, visit, session_of, anne):
     secret, ago = city.environment["PERSONAL_SPACE_SECRET"], int(time.time()) - 3_000
     (cookie,) = session_of(anne.resident_id).values()
     session = json.loads(base64.b64decode(cookie.split(".")[0])) | {"seen": ago}
@@ -152,11 +152,11 @@ def test_a_session_lasts_as_long_as_somebody_is_there_and_not_for_what_an_open_p
 
 
 @pytest.mark.parametrize("path", ["/", "/espace", "/destinataires", "/droits/nouveau"])
-def test_somebody_whom_the_hub_does_not_know_yet_sees_every_page(city, session_of, path):
+def test_a_resident_new_to_the_hub_sees_every_page(city, session_of, path):
     with Visitor(city.personal_space, session_of("r-never-seen-before")).http as http:
         assert http.get(path).status_code == 200
 
 
-def test_a_host_that_a_request_names_leads_nobody_away(visit, anne):
+def test_no_redirect_goes_to_the_host_of_a_request(visit, anne):
     answer = visit(anne.resident_id).http.get("/espace/", headers={"Host": "evil.example"})
     assert answer.status_code == 404

@@ -1,4 +1,4 @@
-"""Every page for everybody: nothing for axe to find, in both languages and at both widths; light; on paper."""
+"""Every page is accessible (axe) in both languages and at both widths, small to load, and printable."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def asked(city: City, resident: Resident, *, vehicle: bool, **fields: Any) -> UU
 
 @pytest.fixture
 def varied(city: City) -> tuple[Resident, dict[str, UUID]]:
-    """A resident with a card in every state, and data that was with every provider and is with some."""
+    """Return a resident with a card in every state, whose data every provider held and some still hold."""
     resident = city.resident()
     today = datetime.now(UTC).date()
     lapsed = {
@@ -74,7 +74,7 @@ def varied(city: City) -> tuple[Resident, dict[str, UUID]]:
 
 
 def pages(permits: dict[str, UUID]) -> list[str]:
-    """Return the path of every page that is shown to who is signed in."""
+    """Return the path of every page for a signed-in resident."""
     own = {name: f"/droits/{permit_id}" for name, permit_id in permits.items()}
     return [
         "/",
@@ -86,19 +86,19 @@ def pages(permits: dict[str, UUID]) -> list[str]:
         f"{own['active']}/adresse",
         f"{own['awaiting_payment']}/paiement",
         f"{own['awaiting_payment']}/annulation",
-        f"/droits/{uuid4()}",  # not one's own
+        f"/droits/{uuid4()}",  # not their own
         "/nulle-part",
         "/rappels/arreter/nulle-part",
     ]
 
 
 def fits(page: Page) -> bool:
-    """Tell whether a page needs no horizontal scrolling."""
+    """Return whether a page needs no horizontal scrolling."""
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 def is_sound(page: Page, language: str) -> None:
-    """Check a page as it is, at both widths."""
+    """Check a page at both widths."""
     assert page.locator("html").get_attribute("lang") == language
     assert page.locator("h1").count() == 1
     for size in (PHONE, DESKTOP):
@@ -108,7 +108,7 @@ def is_sound(page: Page, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_nothing_to_say_of_any_page_at_any_width(city, enter, varied, picture, language):
+def test_axe_finds_no_fault_in_any_page_at_any_width(city, enter, varied, picture, language):
     resident, permits = varied
     page = enter(resident.resident_id, "/", language=language)
     for path in pages(permits):
@@ -119,10 +119,10 @@ def test_axe_finds_nothing_to_say_of_any_page_at_any_width(city, enter, varied, 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_nothing_to_say_of_what_went_wrong(city, enter, varied, language):
+def test_axe_finds_no_fault_in_error_pages(city, enter, varied, language):
     resident, permits = varied
     page = enter(resident.resident_id, "/droits/nouveau", language=language)
-    page.locator("form.asking button").click()  # with nothing filled in
+    page.locator("form.asking button").click()  # the form is empty
     expect(page.get_by_role("alert")).to_be_visible()
     is_sound(page, language)
     page.goto(f"{city.personal_space}/droits/{permits['active']}/vehicule")
@@ -147,7 +147,7 @@ def test_axe_finds_nothing_to_say_of_what_went_wrong(city, enter, varied, langua
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_nothing_to_say_of_reminders_whether_wanted_refused_or_stopped(city, enter, resident, language):
+def test_axe_finds_no_fault_in_reminders_on_refused_or_stopped(city, enter, resident, language):
     token = reminded(city, resident)
     refuse_email(city, resident)
     page = enter(resident.resident_id, language=language)
@@ -169,7 +169,7 @@ def test_axe_finds_nothing_to_say_of_reminders_whether_wanted_refused_or_stopped
     is_sound(page, language)
 
 
-def test_the_first_page_is_light_and_asks_nobody_else(city, enter, resident):
+def test_the_home_page_is_small_and_loads_nothing_from_other_hosts(city, enter, resident):
     page = enter()
     page.goto(city.personal_space)
     network = page.context.new_cdp_session(page)
@@ -194,7 +194,7 @@ def test_the_first_page_is_light_and_asks_nobody_else(city, enter, resident):
     assert 0 < sum(sizes) <= FIRST_PAGE_BYTES
 
 
-def test_who_received_my_data_can_be_read_on_paper(enter, varied):
+def test_the_recipients_page_can_be_printed(enter, varied):
     resident, _ = varied
     page = enter(resident.resident_id, "/destinataires")
     on_screen = page.locator("#destinataires").inner_text()

@@ -1,4 +1,4 @@
-"""A payment is confirmed by the payment service's signed word, once, and by nothing else."""
+"""Only a signed notification of the payment service confirms a payment, and only once."""
 
 import html
 import time
@@ -18,7 +18,7 @@ PRICE = 4_500
 
 @pytest.fixture
 def asked(city, visit):
-    """Return a resident who has requested a permit, and its id."""
+    """Return a resident with a requested permit, and its id."""
     resident = city.account().sub
     assert visit(resident).send("/droits/nouveau", plate=plate(), **OFFER).status_code == 303
     (card,) = city.hub.space(resident)["cards"]
@@ -27,7 +27,7 @@ def asked(city, visit):
 
 @pytest.fixture
 def tell(city):
-    """Post a notification, or anything else, as the payment service does."""
+    """Post a body to the notification URL, as the payment service does."""
     with httpx2.Client(base_url=city.personal_space, timeout=20) as http:
         yield lambda notification: http.post(NOTIFICATION, json={"notification": notification})
 
@@ -48,13 +48,13 @@ def status(city, resident):
 
 
 class SixMinutesAgo(TimestampSigner):
-    """Signs as the service did some time ago."""
+    """Signs with the time of six minutes ago."""
 
     def get_timestamp(self):
         return int(time.time()) - 6 * 60
 
 
-def test_a_notification_confirms_once_and_its_copy_is_refused(city, asked, tell):
+def test_a_notification_confirms_once_and_a_copy_is_refused(city, asked, tell):
     notification = sign(city, **payment(*asked))
     assert tell(notification).json() == {"outcome": "confirmed"}
     assert status(city, asked[0]) == "active"
@@ -64,7 +64,7 @@ def test_a_notification_confirms_once_and_its_copy_is_refused(city, asked, tell)
     assert city.hub.space(asked[0])["cards"][0]["valid_until"] == until
 
 
-def test_a_notification_that_others_signed_or_that_is_old_confirms_nothing(city, asked, tell):
+def test_a_foreign_or_old_notification_confirms_nothing(city, asked, tell):
     known = payment(*asked)
     good = sign(city, **known)
     for forged in (
@@ -86,12 +86,12 @@ def test_a_notification_that_others_signed_or_that_is_old_confirms_nothing(city,
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"notification": [1]}', b"[" * 60_000]
 )
-def test_what_is_no_notification_is_refused(city, body):
+def test_a_malformed_notification_is_refused(city, body):
     answer = httpx2.post(city.personal_space + NOTIFICATION, content=body, timeout=20)
     assert answer.status_code == 400
 
 
-def test_a_notification_that_lacks_something_is_refused(city, asked, tell):
+def test_an_incomplete_notification_is_refused(city, asked, tell):
     for name in payment(*asked):
         left = {key: value for key, value in payment(*asked).items() if key != name}
         assert tell(sign(city, **left)).status_code == 400
@@ -107,13 +107,13 @@ def test_a_notification_that_lacks_something_is_refused(city, asked, tell):
         ({"payment_reference": "é"}, "invalid_value"),
     ],
 )
-def test_what_the_hub_refuses_is_told_to_the_payment_service(city, asked, tell, changed, code):
+def test_the_payment_service_is_told_of_the_hubs_refusal(city, asked, tell, changed, code):
     answer = tell(sign(city, **payment(*asked) | changed))
     assert (answer.status_code, answer.json()) == (409, {"error": code})
     assert status(city, asked[0]) == "awaiting_payment"
 
 
-def test_an_order_names_no_more_than_what_is_paid_and_for_which_permit(city, asked, visit):
+def test_an_order_has_only_the_price_and_the_permit(city, asked, visit):
     resident, permit_id = asked
     path = f"/droits/{permit_id}/paiement"
     answer = visit(resident).send(path)
@@ -134,7 +134,7 @@ def test_an_order_names_no_more_than_what_is_paid_and_for_which_permit(city, ask
     }
 
 
-def test_two_tabs_owe_one_payment(city, asked, visit):
+def test_two_tabs_lead_to_one_order(city, asked, visit):
     resident, permit_id = asked
     secret = city.environment["PERSONAL_SPACE_PAYMENT_SECRET"]
 
@@ -147,7 +147,7 @@ def test_two_tabs_owe_one_payment(city, asked, visit):
 
 
 def paid(city, visit, resident, permit_id):
-    """Pay as a resident does, on the payment service's page; return where that ends."""
+    """Pay on the payment service's page as a resident does; return the response."""
     location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
     return httpx2.post(location, timeout=20)
 
@@ -171,7 +171,7 @@ def lapsed(city):
     return resident, permit_id
 
 
-def test_two_changes_of_address_of_one_day_are_both_paid(city, visit, lapsed):
+def test_two_address_changes_on_one_day_are_both_paid(city, visit, lapsed):
     resident, permit_id = lapsed
     market, limes = "7 place du Marché, 75013 Paris", "3 rue des Tilleuls, 75014 Paris"
     for address in (market, limes, market):
@@ -183,7 +183,7 @@ def test_two_changes_of_address_of_one_day_are_both_paid(city, visit, lapsed):
         assert card["address"] == address
 
 
-def test_money_for_a_change_that_another_took_the_place_of_is_refused_in_words(city, visit, lapsed):
+def test_a_payment_for_a_replaced_change_is_refused_and_explained(city, visit, lapsed):
     resident, permit_id = lapsed
     page = visit(resident)
     page.send(f"/droits/{permit_id}/adresse", address="7 place du Marché, 75013 Paris")
@@ -197,7 +197,7 @@ def test_money_for_a_change_that_another_took_the_place_of_is_refused_in_words(c
     assert paid(city, visit, resident, permit_id).status_code == 303
 
 
-def test_the_same_order_paid_again_says_that_it_was_paid(city, visit, asked):
+def test_an_order_paid_twice_is_shown_as_already_paid(city, visit, asked):
     resident, permit_id = asked
     location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
     assert httpx2.post(location, timeout=20).status_code == 303
@@ -206,7 +206,7 @@ def test_the_same_order_paid_again_says_that_it_was_paid(city, visit, asked):
     assert status(city, resident) == "active"
 
 
-def test_changing_to_the_address_that_one_has_costs_nothing_and_is_told_kindly(city, visit, lapsed):
+def test_changing_to_the_current_address_costs_nothing_and_is_explained(city, visit, lapsed):
     resident, permit_id = lapsed
     address = city.hub.space(resident)["cards"][0]["address"]
     answer = visit(resident).send(f"/droits/{permit_id}/adresse", address=address.upper())

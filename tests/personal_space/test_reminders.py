@@ -1,4 +1,4 @@
-"""Residents say on their own page whether they are reminded, and read there that their address was refused."""
+"""Residents choose on their page whether they are reminded, and see there that their address was refused."""
 
 import re
 from uuid import uuid4
@@ -20,7 +20,7 @@ UNKNOWN = "Nous ne connaissons pas votre adresse de courriel : aucun rappel ne v
 
 @pytest.fixture
 def anne(city: City) -> Resident:
-    """Return a resident whose e-mail address is known."""
+    """Return a resident with a known e-mail address."""
     resident = city.resident()
     reached_by_email(city, resident)
     return resident
@@ -36,12 +36,12 @@ def choose(visitor: Visitor, wanted: str, **fields: str):
 
 
 def section(visitor: Visitor) -> str:
-    """Return what the page says of reminders, with French spaces as plain ones."""
+    """Return the page's text about reminders, with plain spaces."""
     page = main(visitor.get("/espace"))
     return text(page[page.index('id="rappels"') :])
 
 
-def test_a_resident_stops_reminders_and_takes_them_up_again_and_nobody_elses_change(city, visit, anne, bob):
+def test_stopping_and_resuming_reminders_changes_no_other_residents(city, visit, anne, bob):
     visitor = visit(anne.resident_id)
     assert REMINDED in section(visitor)
     for wanted, said, offered in (("none", SILENT, AGAIN), ("none", SILENT, AGAIN), ("email", REMINDED, STOP)):
@@ -54,7 +54,7 @@ def test_a_resident_stops_reminders_and_takes_them_up_again_and_nobody_elses_cha
     assert visitor.get("/rappels").headers["location"] == "/espace#rappels"
 
 
-def test_a_refused_address_is_told_until_it_is_tried_again_or_no_longer_wanted(city, visit, anne, bob):
+def test_a_refused_address_is_shown_until_it_is_tried_again_or_reminders_are_stopped(city, visit, anne, bob):
     visitor = visit(anne.resident_id)
     for wanted in ("email", "none"):
         refuse_email(city, anne)
@@ -70,14 +70,14 @@ def test_a_refused_address_is_told_until_it_is_tried_again_or_no_longer_wanted(c
     assert not REFUSED.search(text(main(visit(bob.resident_id).get("/espace"))))
 
 
-def test_a_refused_address_is_told_in_english(city, visit, anne):
+def test_a_refused_address_is_shown_in_english(city, visit, anne):
     refuse_email(city, anne)
     page = text(main(visit(anne.resident_id, language="en").get("/espace")))
     assert re.search(r"Your e-mail address was refused on \d\d/\d\d/\d{4}, \d\d:\d\d: no reminder reaches you", page)
     assert "Try this address again" in page
 
 
-def test_whoever_has_no_known_address_is_promised_no_e_mail_and_told_what_to_do(city, visit, bob):
+def test_a_resident_without_an_address_is_promised_no_email_and_told_what_to_do(city, visit, bob):
     visitor, english = visit(bob.resident_id), visit(bob.resident_id, language="en")
     assert UNKNOWN in section(visitor)
     assert (
@@ -97,11 +97,11 @@ def test_whoever_has_no_known_address_is_promised_no_e_mail_and_told_what_to_do(
     assert UNKNOWN not in section(visitor)
 
 
-def test_somebody_whom_the_hub_does_not_know_yet_is_promised_no_e_mail(visit):
+def test_a_resident_new_to_the_hub_is_promised_no_email(visit):
     assert UNKNOWN in section(visit(f"r-{uuid4().hex[:12]}"))
 
 
-def test_an_address_that_becomes_known_is_shown_in_place(city, enter, bob):
+def test_a_new_address_appears_on_the_open_page(city, enter, bob):
     page = enter(bob.resident_id)
     stays(page)
     expect(page.locator("#mes-rappels")).to_contain_text(UNKNOWN)
@@ -112,7 +112,7 @@ def test_an_address_that_becomes_known_is_shown_in_place(city, enter, bob):
 
 
 @pytest.mark.parametrize(("field", "value"), [("csrf_token", "wrong"), ("csrf_token", ""), ("channel", "pigeon")])
-def test_a_choice_that_another_site_sends_or_that_is_none_changes_nothing(city, visit, anne, field, value):
+def test_a_cross_site_or_invalid_choice_changes_nothing(city, visit, anne, field, value):
     visitor = visit(anne.resident_id)
     answer = choose(visitor, "none", **{field: value})
     assert answer.status_code == 422
@@ -121,13 +121,13 @@ def test_a_choice_that_another_site_sends_or_that_is_none_changes_nothing(city, 
     assert visitor.post("/rappels", hidden(main(answer))).status_code == 303, "the page that comes back can be sent"
 
 
-def test_somebody_whom_the_hub_does_not_know_yet_chooses_too(city, visit):
+def test_a_resident_new_to_the_hub_can_choose(city, visit):
     stranger = Resident(f"r-{id(object())}", {})
     assert choose(visit(stranger.resident_id), "none").status_code == 303
     assert channel(city, stranger) == "none"
 
 
-def test_somebody_who_was_erased_is_told_so(city, visit, anne):
+def test_an_erased_resident_is_told_so(city, visit, anne):
     visitor = visit(anne.resident_id)
     city.applied("resident.erase", anne)
     answer = choose(visitor, "email")
@@ -135,7 +135,7 @@ def test_somebody_who_was_erased_is_told_so(city, visit, anne):
     assert "Votre compte a été effacé" in text(main(answer))
 
 
-def test_a_choice_is_shown_in_place_and_in_another_browser(city, enter, anne):
+def test_a_choice_appears_on_the_page_and_in_another_browser(city, enter, anne):
     here, there = enter(anne.resident_id), enter(anne.resident_id)
     for page in (here, there):
         stays(page)
@@ -155,7 +155,7 @@ def test_a_choice_is_shown_in_place_and_in_another_browser(city, enter, anne):
         assert stayed(page)
 
 
-def test_where_no_script_runs_reminders_are_stopped_taken_up_again_and_an_address_tried_again(city, enter, anne):
+def test_without_scripts_reminders_are_stopped_and_resumed_and_an_address_retried(city, enter, anne):
     page: Page = enter(anne.resident_id, java_script_enabled=False)
     for button, said in ((STOP, SILENT), (AGAIN, REMINDED)):
         page.get_by_role("button", name=button).click()

@@ -1,4 +1,4 @@
-"""Signing in by the OpenID provider: what is begun here ends here, once, and leaves nothing of the session before."""
+"""Signing in by the OpenID provider: an attempt ends once, in its own browser, with a new session."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ def guest(city):
 
 
 def authorise(city, begun, account):
-    """Sign in at MonParis's own page; return where it leads back to."""
+    """Sign in at MonParis; return the URL that it redirects to."""
     with httpx2.Client(timeout=20) as browser:
         page = browser.get(begun.headers["location"])
         fields = dict(re.findall(r'<input [^>]*name="([^"]+)" [^>]*value="([^"]*)"', page.text))
@@ -29,17 +29,17 @@ def authorise(city, begun, account):
 
 
 def kept(visitor):
-    """Return what a visitor's session cookie holds."""
+    """Return the content of a visitor's session cookie."""
     return json.loads(b64decode(visitor.http.cookies["session"].split(".")[0]))
 
 
 def back(city, location):
-    """Return the path of the app that MonParis leads back to."""
+    """Return the path of the app that MonParis redirects to."""
     assert location.startswith(f"{city.personal_space}/connexion/retour?")
     return location.removeprefix(city.personal_space)
 
 
-def test_signing_in_leads_to_the_page_that_was_wanted_with_a_session_of_its_own(city, visit, guest):
+def test_a_sign_in_leads_to_the_requested_page_with_a_new_session(city, visit, guest):
     visitor = visit()
     assert visitor.get("/destinataires").headers["location"] == "/connexion"
     begun = visitor.get("/connexion")
@@ -54,7 +54,7 @@ def test_signing_in_leads_to_the_page_that_was_wanted_with_a_session_of_its_own(
     assert outsider.get("/espace").headers["location"] == "/connexion", "a session from before became somebody's"
 
 
-def test_a_token_from_before_signing_in_is_of_no_use_after_it(city, visit, guest):
+def test_a_csrf_token_from_before_the_sign_in_is_invalid_after_it(city, visit, guest):
     visitor = visit()
     visitor.get("/")
     assert "session" not in visitor.http.cookies, "a page without a form begins a session"
@@ -67,7 +67,7 @@ def test_a_token_from_before_signing_in_is_of_no_use_after_it(city, visit, guest
     assert not [name for name in kept(visitor) if "state" in name], "what signing in needed is left over"
 
 
-def test_an_answer_of_monparis_counts_once_and_in_the_browser_that_asked(city, visit, guest):
+def test_an_answer_of_monparis_counts_once_in_the_browser_that_asked(city, visit, guest):
     visitor, thief = visit(), visit()
     answer = back(city, authorise(city, visitor.get("/connexion"), guest))
     stolen = thief.get(answer)
@@ -79,7 +79,7 @@ def test_an_answer_of_monparis_counts_once_and_in_the_browser_that_asked(city, v
     assert thief.get(answer).status_code == 400
 
 
-def test_an_answer_that_comes_to_somebody_who_is_signed_in_leads_on(city, visit, guest):
+def test_a_late_answer_leads_a_signed_in_resident_to_their_space(city, visit, guest):
     visitor = visit()
     begun = visitor.get("/connexion")
     visitor.get(back(city, authorise(city, visitor.get("/connexion"), guest)))
@@ -88,19 +88,19 @@ def test_an_answer_that_comes_to_somebody_who_is_signed_in_leads_on(city, visit,
 
 
 @pytest.mark.parametrize("claim", [None, "", 12, ["a"]])
-def test_who_is_not_named_by_the_provider_is_nobody(claim):
-    with pytest.raises(ValueError, match="nobody"):
+def test_an_answer_without_an_identifier_signs_in_no_one(claim):
+    with pytest.raises(ValueError, match="no identifier"):
         Resident.of({"sub": claim}, "sub")
 
 
 @pytest.mark.parametrize(
     "query", ["", "?error=access_denied&state=x", "?code=x&state=y", "?code=&state=", "?state[]=1"]
 )
-def test_an_answer_that_nobody_asked_for_signs_nobody_in(visit, query):
+def test_an_unrequested_answer_signs_in_no_one(visit, query):
     assert visit().get(f"/connexion/retour{query}").status_code == 400
 
 
-def test_signing_out_ends_the_session_here_and_leads_to_the_providers_end(city, visit, guest):
+def test_signing_out_ends_the_session_and_redirects_to_the_providers_sign_out(city, visit, guest):
     visitor = visit(guest.sub)
     page = visitor.get("/espace").text
     token = hidden(page[: page.index("<main")])["csrf_token"]
@@ -112,14 +112,14 @@ def test_signing_out_ends_the_session_here_and_leads_to_the_providers_end(city, 
     assert visitor.get("/espace").headers["location"] == "/connexion"
 
 
-def test_another_site_signs_nobody_out(visit, guest):
+def test_a_cross_site_request_signs_no_one_out(visit, guest):
     visitor = visit(guest.sub)
     visitor.get("/espace")
     assert visitor.post("/deconnexion", {"csrf_token": "wrong"}).headers["location"] == "/espace"
     assert visitor.get("/espace").status_code == 200
 
 
-def test_a_provider_that_is_away_is_said_and_behind_https_the_cookie_is_for_https_alone(city, session_of):
+def test_an_unavailable_provider_has_an_error_page_and_cookies_are_secure_behind_https(city, session_of):
     settings = {"issuer": "http://127.0.0.1:9/monparis", "url": "https://stationnement.example"}
     with running_app(city, **settings) as address, Visitor(address).http as http:
         answer = http.get("/connexion")
@@ -134,7 +134,7 @@ def test_a_provider_that_is_away_is_said_and_behind_https_the_cookie_is_for_http
         assert "max-age=" in answer.headers["strict-transport-security"]
 
 
-def test_an_identifier_that_the_hub_would_not_take_stands_in_by_its_hash(city, tmp_path):
+def test_an_identifier_that_the_hub_would_refuse_is_replaced_by_its_hash(city, tmp_path):
     claims = {"sub": "auth0|é@example.org", "name": "Essai", "residence_verified": "yes"}
     resident = Resident.of(claims, "sub")
     assert resident.resident_id == hashlib.sha256(claims["sub"].encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Two tabs that sign in at once, a page gone back to: each ends signed in, or says what to do."""
+"""Two tabs that sign in at once, or a page gone back to: each ends signed in, or says what to do."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +21,7 @@ def attempts(visitor):
 
 
 def test_two_tabs_begun_at_once_both_end_signed_in(city, visit, guest):
-    """Neither tab has seen the cookies of the other when it begins: what comes last must not undo what came first."""
+    """Neither tab has the other's cookies when it begins: the later answer must not delete the first one's cookie."""
     browser, other = visit(), visit()
     first, second = browser.get("/connexion"), other.get("/connexion")
     for name, value in other.http.cookies.items():
@@ -34,7 +34,7 @@ def test_two_tabs_begun_at_once_both_end_signed_in(city, visit, guest):
 
 
 @pytest.mark.parametrize("last", [0, 1])
-def test_the_second_tab_ends_where_it_wanted_to_go_in_whatever_order(city, visit, guest, last):
+def test_each_tab_ends_on_its_requested_page_in_any_order(city, visit, guest, last):
     browser, begun = visit(), []
     for wanted in ("/destinataires", "/droits/nouveau"):
         browser.get(wanted)
@@ -43,7 +43,7 @@ def test_the_second_tab_ends_where_it_wanted_to_go_in_whatever_order(city, visit
         assert browser.get(back(city, authorise(city, answer, guest))).headers["location"] == wanted
 
 
-def test_another_account_in_the_second_tab_is_who_is_signed_in(city, visit, guest):
+def test_the_account_of_the_last_sign_in_counts(city, visit, guest):
     browser, other = visit(), city.account()
     first, second = browser.get("/connexion"), browser.get("/connexion")
     browser.get(back(city, authorise(city, first, guest)))
@@ -51,7 +51,7 @@ def test_another_account_in_the_second_tab_is_who_is_signed_in(city, visit, gues
     assert other.name in browser.get("/espace").text
 
 
-def test_an_answer_counts_once_and_a_page_gone_back_to_leads_on(city, visit, guest):
+def test_an_answer_counts_once_and_going_back_leads_to_the_space(city, visit, guest):
     browser = visit()
     ended = back(city, authorise(city, browser.get("/connexion"), guest))
     for _ in range(2):
@@ -64,7 +64,7 @@ def test_an_answer_counts_once_and_a_page_gone_back_to_leads_on(city, visit, gue
     assert browser.get("/espace").headers["location"] == "/connexion"
 
 
-def test_an_attempt_of_another_browser_or_another_state_is_none(city, visit, guest):
+def test_an_attempt_of_another_browser_or_state_is_not_found(city, visit, guest):
     browser, thief = visit(), visit()
     ended = back(city, authorise(city, browser.get("/connexion"), guest))
     thief.get("/connexion")
@@ -76,7 +76,7 @@ def test_an_attempt_of_another_browser_or_another_state_is_none(city, visit, gue
     assert browser.get(ended).status_code == 303
 
 
-def test_a_code_of_another_attempt_is_of_no_use(city, visit, guest):
+def test_a_code_of_another_attempt_is_refused(city, visit, guest):
     browser = visit()
     first = back(city, authorise(city, browser.get("/connexion"), guest))
     second = back(city, authorise(city, browser.get("/connexion"), guest))
@@ -87,7 +87,7 @@ def test_a_code_of_another_attempt_is_of_no_use(city, visit, guest):
     assert browser.get("/espace").headers["location"] == "/connexion"
 
 
-def test_what_was_denied_ends_that_attempt_alone(city, visit, guest):
+def test_a_denied_sign_in_ends_only_its_own_attempt(city, visit, guest):
     browser = visit()
     denied, other = browser.get("/connexion"), browser.get("/connexion")
     state = parse_qs(urlsplit(denied.headers["location"]).query)["state"][0]
@@ -102,7 +102,7 @@ def test_a_browser_keeps_a_few_attempts_at_most(visit):
     assert len(attempts(browser)) == 5
 
 
-def test_behind_https_an_attempt_is_for_this_host_alone(city):
+def test_behind_https_attempt_cookies_are_bound_to_the_host(city):
     with running_app(city, url="https://stationnement.example") as address, Visitor(address).http as http:
         given = http.get("/connexion").headers["set-cookie"]
         assert given.startswith("__Host-signin-")
@@ -111,20 +111,20 @@ def test_behind_https_an_attempt_is_for_this_host_alone(city):
 
 
 def entered(city, visit, account):
-    """Sign an account in; return what its first page says."""
+    """Sign an account in; return the text of its first page."""
     browser = visit()
     answer = browser.get(back(city, authorise(city, browser.get("/connexion"), account)))
     assert answer.headers["location"] == "/espace"
     return text(browser.get("/espace").text)
 
 
-def test_an_address_that_the_provider_does_not_vouch_for_is_not_used_and_that_is_told(city, visit):
+def test_an_unverified_email_is_not_used_and_the_resident_is_told(city, visit):
     for sub in ("r-charlie", "r-sacha"):
         assert "n'a pas été vérifiée par MonParis" in entered(city, visit, city.accounts[sub]).replace("\xa0", " ")
         assert not city.hub.space(sub)
 
 
-def test_a_resident_with_no_name_in_one_claim_is_reached_under_its_parts(city, visit):
+def test_a_name_in_two_claims_is_joined(city, visit):
     page = entered(city, visit, city.accounts["r-morgan"])
     assert "n'a pas été vérifiée" not in page
     until(lambda: (city.hub.space("r-morgan") or {}).get("reminders", {}).get("email_known"), "the contact")

@@ -1,4 +1,4 @@
-"""An address is found in each way in which residents usually write it, and never taken for another."""
+"""An address is found in all usual spellings, and never confused with another."""
 
 import tomllib
 from pathlib import Path
@@ -73,7 +73,7 @@ def found(typed):
         ("6 rue N.-D. des Champs 75006 Paris", LABELS[18]),
         ("6 rue ND des Champs 75006 Paris", LABELS[18]),
         ("75014 Paris, avenue du Général Leclerc 12", LABELS[6]),
-        ("  5   boulevard\u00a0Saint\u00adGermain,75005 Paris", None),  # a soft hyphen shows nothing, and parts nothing
+        ("  5   boulevard\u00a0Saint\u00adGermain,75005 Paris", None),  # a soft hyphen is no separator
         ("5 boulevard Saint\u2011Germain, 75005 Paris", LABELS[1]),
         ("１２ avenue du Général-Leclerc, 75014 Paris", LABELS[6]),
         ("1 rue de la Paix 75002", LABELS[21]),
@@ -100,7 +100,7 @@ def test_an_address_is_found_as_residents_write_it(typed, label):
 @pytest.mark.parametrize(
     "typed",
     [
-        "1 rue de la Paix",  # of which city?
+        "1 rue de la Paix",  # in several cities
         "boulevard Saint-Germain",
         "5 Saint-Germain",
         "5 boulevard Saint-Germain, Paris 6e",
@@ -119,11 +119,11 @@ def test_an_address_is_found_as_residents_write_it(typed, label):
         " ,. ",
     ],
 )
-def test_nothing_is_guessed(typed):
+def test_typing_errors_are_not_guessed(typed):
     assert found(typed) is None
 
 
-def test_a_number_is_moved_only_where_no_other_is():
+def test_a_house_number_is_moved_only_if_it_is_the_only_number():
     assert found("8 rue du 7 Mai 75001 Paris") == LABELS[19]
     assert found("7 rue du 8 Mai, 75001 PARIS") == LABELS[20]
     assert found("8 r. du 7 Mai 75001") == LABELS[19]
@@ -131,7 +131,7 @@ def test_a_number_is_moved_only_where_no_other_is():
     assert found("rue du 8 Mai 7, 75001 Paris") is None
 
 
-def test_the_number_of_a_house_is_not_taken_for_one_in_a_street():
+def test_a_house_number_is_told_from_a_number_in_a_street_name():
     known = Addresses.of([Address("1", "8 rue du 11 Novembre, 75001 Paris", ("1A",))])
     assert known.find("8 r du 11 novembre 75001") is not None
     assert known.find("11 rue du 8 Novembre, 75001 Paris") is None
@@ -145,7 +145,7 @@ PLAIN = str.maketrans(
 
 @st.composite
 def written(draw):
-    """Write a known address as somebody might: shortened, without accents, otherwise parted, in other capitals."""
+    """Return a known address in another spelling: shortened, without accents, with other separators and capitals."""
     label = draw(st.sampled_from(LABELS))
     words = label.replace("-", " ").replace("'", " ").split()
     if draw(st.booleans()):
@@ -167,7 +167,7 @@ def test_any_usual_form_of_a_known_address_finds_it(pair):
 
 
 @given(st.text())
-def test_any_text_is_an_address_or_none(typed):
+def test_any_text_finds_an_address_or_none(typed):
     assert found(typed) is None or typed
 
 

@@ -1,4 +1,4 @@
-"""The link in each reminder stops them all: at one click of a mail program, or of somebody who followed it."""
+"""The link in each reminder stops them all: by one click in a mail program, or on the link's page."""
 
 from contextlib import closing
 from uuid import uuid4
@@ -29,18 +29,18 @@ def bob(city: City) -> Resident:
 
 @pytest.fixture
 def http(city):
-    """A mail program: no cookie, no language."""
+    """Return a client like a mail program: no cookie, no language."""
     with closing(httpx2.Client(base_url=city.personal_space, timeout=20)) as client:
         yield client
 
 
 def version(city: City, resident: Resident) -> int:
-    """Return how often anything has happened to a resident's permits and choices."""
+    """Return the version of a resident's space."""
     return city.hub.space(resident.resident_id)["version"]
 
 
 @pytest.mark.parametrize("kind", ["data", "files"])
-def test_a_mail_program_stops_them_at_one_request_without_cookie_redirect_or_question(city, http, anne, bob, kind):
+def test_one_post_of_a_mail_program_stops_reminders_without_cookie_redirect_or_question(city, http, anne, bob, kind):
     """As RFC 8058 has it: a form, urlencoded or multipart."""
     path = f"{STOP}{reminded(city, anne)}"
     body = ONE_CLICK if kind == "data" else {name: (None, value) for name, value in ONE_CLICK.items()}
@@ -51,7 +51,7 @@ def test_a_mail_program_stops_them_at_one_request_without_cookie_redirect_or_que
         assert (channel(city, anne), channel(city, bob)) == ("none", "email")
 
 
-def test_the_same_link_stops_them_again_once_they_were_taken_up_again(city, http, anne):
+def test_the_same_link_stops_reminders_again_after_they_were_resumed(city, http, anne):
     path = f"{STOP}{reminded(city, anne)}"
     for _ in range(2):
         city.applied("resident.choose_reminders", anne, channel="email")
@@ -59,7 +59,7 @@ def test_the_same_link_stops_them_again_once_they_were_taken_up_again(city, http
         assert channel(city, anne) == "none"
 
 
-def test_following_the_link_asks_and_changes_nothing(city, http, anne):
+def test_a_get_of_the_link_asks_and_changes_nothing(city, http, anne):
     path = f"{STOP}{reminded(city, anne)}"
     before = version(city, anne)
     for method in ("GET", "GET", "HEAD"):
@@ -73,7 +73,7 @@ def test_following_the_link_asks_and_changes_nothing(city, http, anne):
     assert (version(city, anne), channel(city, anne)) == (before, "email")
 
 
-def test_a_link_that_is_not_known_says_the_same_whatever_is_wrong_with_it(city, http, anne):
+def test_every_unknown_link_has_the_same_answer(city, http, anne):
     before = version(city, anne)
     said = {http.post(f"{STOP}{token}", data=ONE_CLICK).text for token in (uuid4(), anne.permit_id, *MALFORMED)}
     said |= {http.get(f"{STOP}{token}").text for token in MALFORMED}
@@ -85,13 +85,13 @@ def test_a_link_that_is_not_known_says_the_same_whatever_is_wrong_with_it(city, 
     assert (version(city, anne), channel(city, anne)) == (before, "email")
 
 
-def test_the_link_of_somebody_who_was_erased_is_not_known(city, http, anne):
+def test_the_link_of_an_erased_resident_is_unknown(city, http, anne):
     path = f"{STOP}{reminded(city, anne)}"
     city.applied("resident.erase", anne)
     assert http.post(path, data=ONE_CLICK).status_code == 404
 
 
-def test_it_speaks_the_language_of_the_browser(city, http, anne):
+def test_the_link_page_is_in_the_browsers_language(city, http, anne):
     path = f"{STOP}{reminded(city, anne)}"
     http.headers["Accept-Language"] = "en"
     assert "Receive no more reminders" in http.get(path).text
@@ -99,13 +99,13 @@ def test_it_speaks_the_language_of_the_browser(city, http, anne):
     assert "This link is not known" in http.post(f"{STOP}x", data=ONE_CLICK).text
 
 
-def test_a_request_that_is_too_long_is_not_read(city, http, anne):
+def test_a_too_long_request_is_refused_unread(city, http, anne):
     path = f"{STOP}{reminded(city, anne)}"
     assert http.post(path, data=ONE_CLICK | {"x": "x" * 70_000}).status_code == 413
     assert channel(city, anne) == "email"
 
 
-def test_no_answer_lets_a_browser_tell_the_link_to_anybody(city, http, anne):
+def test_every_response_keeps_the_link_out_of_the_referer(city, http, anne):
     path = f"{STOP}{reminded(city, anne)}"
     answers = [
         http.get(path),
@@ -119,7 +119,7 @@ def test_no_answer_lets_a_browser_tell_the_link_to_anybody(city, http, anne):
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
-def test_no_log_of_ours_has_the_token(city, http, anne):
+def test_no_log_has_the_token(city, http, anne):
     token, wrong = reminded(city, anne), uuid4()
     for one in (token, wrong):
         http.get(f"{STOP}{one}")
@@ -131,7 +131,7 @@ def test_no_log_of_ours_has_the_token(city, http, anne):
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_somebody_follows_the_link_confirms_and_is_told_how_to_take_them_up_again(city, enter, anne, scripts):
+def test_a_resident_confirms_on_the_link_page_and_is_told_how_to_resume(city, enter, anne, scripts):
     token = reminded(city, anne)
     page = enter(path="/", java_script_enabled=scripts)
     asked: list[Request] = []

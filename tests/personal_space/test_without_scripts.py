@@ -1,4 +1,4 @@
-"""Where no script runs, every form works all the same; reloading is the live part."""
+"""Without scripts every form works; residents reload to see changes."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,7 +17,7 @@ def act(page: Page, action: str) -> None:
 
 
 def reloaded(page: Page, name: str) -> str:
-    """Return where a provider stands, as a page says that was loaded again."""
+    """Reload the page and return a provider's state."""
     page.reload()
     return provider(page, name).inner_text()
 
@@ -50,7 +50,7 @@ def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city, 
     assert page.url.startswith(city.monparis)
 
 
-def test_a_choice_counts_and_reloading_shows_what_became_of_it(city, page):
+def test_a_choice_counts_and_reloading_shows_its_result(city, page):
     account = city.account()
     resident: Resident = city.resident(resident_id=account.sub)
     sign_in(page, city, account)

@@ -1,4 +1,4 @@
-"""A resident at the web app without a browser: pages are read, forms are sent with what is hidden in them."""
+"""A visitor of the web app without a browser: reads pages and sends their forms with the hidden fields."""
 
 import re
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ class Visitor:
         return self.http.get(path)
 
     def post(self, path: str, fields: Mapping[str, object] | None = None, **options: object) -> Response:
-        """Send just these fields."""
+        """Send only these fields."""
         return self.http.post(path, data=fields or {}, **options)  # type: ignore[arg-type]
 
     def hidden(self, path: str) -> dict[str, str]:
-        """Return what is hidden in the form of a page."""
+        """Read a page and return its form's hidden fields."""
         return hidden(main(self.get(path)))
 
     def send(self, path: str, shown_at: str | None = None, **fields: object) -> Response:
@@ -38,7 +38,7 @@ class Visitor:
         return self.post(path, self.hidden(shown_at or path) | fields)
 
     def decide(self, choice: str) -> Response:
-        """Make the choice on the transmission of data, from the page as it is now."""
+        """Make the choice on the transmission of data on the current page."""
         return self.send("/consentement", "/espace", choice=choice)
 
 
@@ -60,12 +60,12 @@ def hidden(page: str) -> dict[str, str]:
 
 
 def text(page: str) -> str:
-    """Return the words of a page, parted by single spaces."""
+    """Return the text of a page with single spaces."""
     return " ".join(unescape(_TAG.sub(" ", page)).split())
 
 
 def beside(page: str, field: str) -> str:
-    """Return the message that a page has beside a field, where assistive technology finds it."""
+    """Return the error message of a field, found as assistive technology finds it."""
     said = re.search(rf'id="{field}-error">(.*?)</p>', page, re.DOTALL)
     if said is None:
         return ""

@@ -1,6 +1,6 @@
 """The stand-ins as a process of their own, and an app that they serve.
 
-- `app`: a server that is where the app would be; it notes what it is told and answers as it is told to.
+- `app`: a server in place of the app; it records notifications and gives the answers that a test sets.
 - `stand_ins` (session): their address and settings.
 """
 
@@ -25,7 +25,7 @@ SECONDS = 20.0
 
 @dataclass(frozen=True)
 class StandIns:
-    """The running process, and what the app that it serves knows of it."""
+    """The address of the running process, and the app's settings."""
 
     port: int
     app_port: int
@@ -75,7 +75,7 @@ def stand_ins() -> Iterator[StandIns]:
 
 @dataclass
 class App:
-    """Where the app would be."""
+    """A server in place of the app."""
 
     notifications: list[str] = field(default_factory=list)
     answers: list[tuple[int, object]] = field(default_factory=list)  # the last one is repeated

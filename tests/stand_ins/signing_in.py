@@ -1,4 +1,4 @@
-"""The way through MonParis, step by step: what a resident's browser does, what the app does, and what others try."""
+"""The steps of a sign-in: of the resident's browser, of the app, and of an attacker."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,14 +18,14 @@ NONCE = "n-1"
 
 
 class Browser:
-    """What a resident's browser does on the way through MonParis."""
+    """The resident's browser at MonParis."""
 
     def __init__(self, stand_ins: StandIns) -> None:
         self.stand_ins = stand_ins
         self.http = httpx2.Client(trust_env=False)
 
     def ask(self, *, without: str = "", **changed: str) -> httpx2.Response:
-        """Open the sign-in page as the app's redirect does, with something changed or left out."""
+        """Open the sign-in page as the app's redirect does, with some parameters changed or left out."""
         asked = self.asked(**changed)
         asked.pop(without, None)
         return self.http.get(f"{self.stand_ins.issuer}/authorize", params=asked)
@@ -47,7 +47,7 @@ class Browser:
 
 
 def begin(client: OAuth2Client, stand_ins: StandIns, **also: str) -> tuple[str, str, str]:
-    """Return where the app sends the browser, the state and the verifier."""
+    """Return the authorization URL, the state and the verifier."""
     verifier = generate_token(48)
     url, state = client.create_authorization_url(
         f"{stand_ins.issuer}/authorize", code_verifier=verifier, nonce=NONCE, **also
@@ -56,7 +56,7 @@ def begin(client: OAuth2Client, stand_ins: StandIns, **also: str) -> tuple[str, 
 
 
 def back(response: httpx2.Response, stand_ins: StandIns) -> dict[str, str]:
-    """Return what the app is told at its own address."""
+    """Return the parameters that a redirect brings to the app."""
     assert response.status_code == 303
     address, _, query = response.headers["location"].partition("?")
     assert address == stand_ins.redirect_uri
@@ -75,7 +75,7 @@ def refused(response: httpx2.Response) -> str:
 
 
 def exchange(stand_ins: StandIns, **form: str) -> httpx2.Response:
-    """Ask for tokens as the app does, or as somebody else would."""
+    """Request tokens as the app does, or with other values."""
     given = {
         "grant_type": "authorization_code",
         "client_id": stand_ins.client_id,
@@ -86,7 +86,7 @@ def exchange(stand_ins: StandIns, **form: str) -> httpx2.Response:
 
 
 def claimed(stand_ins: StandIns, token: str) -> dict[str, Any]:
-    """Verify an id token with the keys that are published."""
+    """Verify an id token with the published keys."""
     keys = KeySet.import_key_set(httpx2.get(f"{stand_ins.issuer}/jwks", trust_env=False).json())
     assert not any(key.is_private for key in keys.keys)
     decoded = jwt.decode(token, keys, algorithms=["RS256"])

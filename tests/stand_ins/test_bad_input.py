@@ -1,4 +1,4 @@
-"""Whatever anybody sends to the stand-ins, they answer it."""
+"""The stand-ins answer any request."""
 
 import http.client
 import os
@@ -87,7 +87,7 @@ def test_no_body_breaks_a_form(stand_ins, kind, body):
     authorization=st.builds("{} {}".format, st.sampled_from(("Basic", "Bearer", "")), HEADER),
     language=HEADER,
 )
-def test_no_words_break_it(stand_ins, path, method, query, form, authorization, language):
+def test_no_text_breaks_a_form(stand_ins, path, method, query, form, authorization, language):
     def encoded(fields):
         return "&".join(f"{name}={''.join(parts)}" for name, parts in fields.items())
 
@@ -120,7 +120,7 @@ def test_a_wrong_file_of_accounts_is_named_and_nothing_starts(stand_ins, tmp_pat
     assert "Traceback" not in ended.stderr
 
 
-def test_a_port_that_is_taken_ends_it(stand_ins):
+def test_a_taken_port_ends_the_process(stand_ins):
     ended = started(os.environ | stand_ins.environment, stand_ins.port)
     assert ended.returncode != 0
     assert str(stand_ins.port) in ended.stderr

@@ -1,4 +1,4 @@
-"""MonParis's stand-in, as an app and a browser meet it."""
+"""The stand-in for MonParis, used by an app and a browser."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -63,7 +63,7 @@ def test_authlibs_client_signs_a_resident_in(stand_ins, browser, client):
     assert client.get(f"{stand_ins.issuer}/userinfo").json() == said
 
 
-def test_an_id_token_of_another_hand_is_told_from_its_own(stand_ins, browser, client):
+def test_an_id_token_signed_by_another_key_is_detected(stand_ins, browser, client):
     url, _, verifier = begin(client, stand_ins)
     token = fetch(client, stand_ins, browser.sign_in(url), verifier)["id_token"]
     head, _, signature = token.split(".")
@@ -72,7 +72,7 @@ def test_an_id_token_of_another_hand_is_told_from_its_own(stand_ins, browser, cl
         claimed(stand_ins, forged)
 
 
-def test_what_was_not_asked_for_is_not_said(stand_ins, browser, client):
+def test_a_claim_out_of_scope_is_not_returned(stand_ins, browser, client):
     client.scope = "openid parking"
     url, _, verifier = begin(client, stand_ins)
     token = fetch(client, stand_ins, browser.sign_in(url, DOMINIQUE.email), verifier)
@@ -84,7 +84,7 @@ def test_what_was_not_asked_for_is_not_said(stand_ins, browser, client):
     assert "email" not in claimed(stand_ins, token["id_token"])
 
 
-def test_everything_is_where_its_discovery_says(stand_ins):
+def test_every_endpoint_is_where_discovery_says(stand_ins):
     told = httpx2.get(f"{stand_ins.issuer}/.well-known/openid-configuration", trust_env=False).json()
     assert told["issuer"] == stand_ins.issuer
     assert told["code_challenge_methods_supported"] == ["S256"]
@@ -93,7 +93,7 @@ def test_everything_is_where_its_discovery_says(stand_ins):
             assert httpx2.get(address, trust_env=False).status_code != 404, name
 
 
-def test_a_code_counts_once_and_its_second_use_ends_the_first(stand_ins, browser, client):
+def test_a_code_counts_once_and_its_second_use_revokes_the_token(stand_ins, browser, client):
     url, _, verifier = begin(client, stand_ins)
     ended = browser.sign_in(url)
     fetch(client, stand_ins, ended, verifier)
@@ -104,7 +104,7 @@ def test_a_code_counts_once_and_its_second_use_ends_the_first(stand_ins, browser
 
 
 @pytest.mark.parametrize("verifier", ["", "short", "v" * 64, "é" * 43])
-def test_a_code_is_worth_nothing_to_who_did_not_ask_for_it(stand_ins, browser, client, verifier):
+def test_a_code_without_its_verifier_is_refused(stand_ins, browser, client, verifier):
     url, _, right = begin(client, stand_ins)
     code = back(browser.sign_in(url), stand_ins)["code"]
     stolen = exchange(stand_ins, code=code, code_verifier=verifier)
@@ -113,7 +113,7 @@ def test_a_code_is_worth_nothing_to_who_did_not_ask_for_it(stand_ins, browser, c
     assert refused(late) == "invalid_grant"
 
 
-def test_a_code_is_fetched_for_the_address_it_went_to(stand_ins, browser, client):
+def test_a_code_for_another_redirect_uri_is_refused(stand_ins, browser, client):
     url, _, verifier = begin(client, stand_ins)
     code = back(browser.sign_in(url), stand_ins)["code"]
     elsewhere = exchange(stand_ins, code=code, code_verifier=verifier, redirect_uri=f"{stand_ins.app_url}/")
@@ -121,7 +121,7 @@ def test_a_code_is_fetched_for_the_address_it_went_to(stand_ins, browser, client
 
 
 @pytest.mark.parametrize("wrong", [{"client_secret": "wrong"}, {"client_id": "other"}, {"client_secret": ""}])
-def test_only_the_app_is_given_tokens(stand_ins, browser, client, wrong):
+def test_only_the_app_gets_tokens(stand_ins, browser, client, wrong):
     url, _, verifier = begin(client, stand_ins)
     code = back(browser.sign_in(url), stand_ins)["code"]
     stranger = exchange(stand_ins, code=code, code_verifier=verifier, **wrong)
@@ -130,7 +130,7 @@ def test_only_the_app_is_given_tokens(stand_ins, browser, client, wrong):
 
 
 @pytest.mark.parametrize("grant", ["password", "client_credentials", "refresh_token", ""])
-def test_there_is_one_kind_of_grant(stand_ins, grant):
+def test_another_grant_type_is_refused(stand_ins, grant):
     assert refused(exchange(stand_ins, grant_type=grant)) == "unsupported_grant_type"
 
 
@@ -146,7 +146,7 @@ def test_there_is_one_kind_of_grant(stand_ins, grant):
         {"without": "client_id"},
     ],
 )
-def test_nobody_is_sent_to_an_address_that_is_not_the_apps(stand_ins, browser, changed):
+def test_a_foreign_redirect_uri_is_never_followed(stand_ins, browser, changed):
     changed = {name: value.format(redirect_uri=stand_ins.redirect_uri) for name, value in changed.items()}
     response = browser.ask(**changed)
     assert response.status_code == 400
@@ -167,7 +167,7 @@ def test_nobody_is_sent_to_an_address_that_is_not_the_apps(stand_ins, browser, c
         ({"prompt": "none"}, "login_required"),
     ],
 )
-def test_the_app_is_told_what_it_asked_wrong(stand_ins, browser, changed, error):
+def test_a_wrong_request_of_the_app_is_answered_with_an_error(stand_ins, browser, changed, error):
     assert back(browser.ask(**changed), stand_ins) == {"error": error, "state": "s-1"}
 
 
@@ -175,7 +175,7 @@ def test_the_app_is_told_what_it_asked_wrong(stand_ins, browser, changed, error)
     ("email", "password"),
     [(CAMILLE.email, "wrong"), (CAMILLE.email, ""), ("nobody@example.org", "demo"), ('"><b>', "demo"), ("é", "é")],
 )
-def test_wrong_words_come_back_with_the_email_still_there(browser, email, password):
+def test_a_wrong_password_keeps_the_typed_email(browser, email, password):
     url = str(browser.ask().request.url)
     response = browser.sign_in(url, email, password)
     assert response.status_code == 403
@@ -185,7 +185,7 @@ def test_wrong_words_come_back_with_the_email_still_there(browser, email, passwo
     assert browser.sign_in(url).status_code == 303
 
 
-def test_an_email_is_the_same_in_capitals_and_with_a_space(browser, stand_ins):
+def test_an_email_in_capitals_and_with_a_space_is_recognised(browser, stand_ins):
     response = browser.sign_in(str(browser.ask().request.url), f" {CAMILLE.email.upper()} ")
     assert back(response, stand_ins)["code"]
 
@@ -201,12 +201,12 @@ def test_an_email_is_the_same_in_capitals_and_with_a_space(browser, stand_ins):
         ("tlh", "x;q=;;,,", "Connexion à MonParis"),
     ],
 )
-def test_the_page_speaks_the_language_that_is_asked_for(browser, locales, header, heading):
+def test_the_page_is_in_the_requested_language(browser, locales, header, heading):
     browser.http.headers["accept-language"] = header
     assert f"<h1>{heading}</h1>" in browser.ask(ui_locales=locales).text
 
 
-def test_signing_out_leads_back_to_the_app_alone(stand_ins, browser):
+def test_signing_out_redirects_only_to_the_app(stand_ins, browser):
     leave = f"{stand_ins.issuer}/end_session"
     own = browser.http.get(leave, params={"post_logout_redirect_uri": f"{stand_ins.app_url}/"})
     assert (own.status_code, own.headers["location"]) == (303, f"{stand_ins.app_url}/")
@@ -217,13 +217,13 @@ def test_signing_out_leads_back_to_the_app_alone(stand_ins, browser):
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic eA==", "Bearer é"])
-def test_nothing_is_said_without_a_token(stand_ins, header):
+def test_userinfo_needs_a_token(stand_ins, header):
     response = httpx2.get(f"{stand_ins.issuer}/userinfo", headers={"authorization": header.encode()}, trust_env=False)
     assert (response.status_code, refused(response)) == (401, "invalid_token")
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_page_runs_no_script_and_stays_in_no_cache(browser):
+def test_a_page_runs_no_script_and_is_not_cached(browser):
     response = browser.ask()
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")

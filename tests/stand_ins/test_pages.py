@@ -1,4 +1,4 @@
-"""The stand-ins' pages in a real browser: they work without a script, and everybody can use them."""
+"""The stand-ins' pages in a real browser: they work without scripts and are accessible."""
 
 from urllib.parse import urlencode
 
@@ -27,7 +27,7 @@ def sign_in(stand_ins):
 
 @pytest.fixture
 def watched(page):
-    """A page of which nothing may be complained about on the browser's console."""
+    """Return a page; the test fails if the browser's console shows an error or warning."""
     said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -67,7 +67,7 @@ def test_a_resident_cancels_and_is_back_at_the_app(stand_ins, app, watched):
 
 
 @pytest.mark.parametrize("status", [409, 500])
-def test_a_payment_that_was_not_taken_leads_back_too(stand_ins, app, watched, status):
+def test_a_refused_payment_leads_back_to_the_app(stand_ins, app, watched, status):
     app.answers = [(status, {"error": "wrong_amount"})]
     watched.goto(ordered(stand_ins))
     watched.get_by_role("button", name="Payer").click()
@@ -78,7 +78,7 @@ def test_a_payment_that_was_not_taken_leads_back_too(stand_ins, app, watched, st
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_axe_finds_nothing_to_say_of_any_page(stand_ins, watched, sign_in, language):
+def test_axe_finds_no_fault_in_any_page(stand_ins, watched, sign_in, language):
     addresses = (
         f"{sign_in}&ui_locales={language}",
         ordered(stand_ins, language=language),

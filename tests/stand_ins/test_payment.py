@@ -1,4 +1,4 @@
-"""The payment service's stand-in, as an app and a browser meet it."""
+"""The stand-in for the payment service, used by an app and a browser."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Order = Callable[..., str]
 
 
 class EarlierSigner(TimestampSigner):
-    """Signs as if it were a little more than an order's life ago."""
+    """Signs with a time that makes an order just expired."""
 
     def get_timestamp(self) -> int:
         return super().get_timestamp() - ORDER_SECONDS - 2
@@ -24,7 +24,7 @@ class EarlierSigner(TimestampSigner):
 def ordered(
     stand_ins: StandIns, secret: str = "", signer: type[TimestampSigner] = TimestampSigner, **changed: Any
 ) -> str:
-    """Return the page's address for an order as the app signs it."""
+    """Return the page's URL for an order signed like the app's."""
     order = {
         "reference": "0123abcd",
         "amount_cents": 2250,
@@ -54,7 +54,7 @@ def show(url: str) -> httpx2.Response:
     return httpx2.get(url, trust_env=False)
 
 
-def test_what_is_to_be_paid_is_shown_and_nothing_is_told_yet(stand_ins, app):
+def test_the_order_is_shown_and_the_app_not_notified_yet(stand_ins, app):
     page = show(ordered(stand_ins))
     assert page.status_code == 200
     for words in ("Stationnement résidentiel", "22,50 €", "Payer", "Annuler", f'href="{stand_ins.app_url}/espace"'):
@@ -62,14 +62,14 @@ def test_what_is_to_be_paid_is_shown_and_nothing_is_told_yet(stand_ins, app):
     assert app.notifications == []
 
 
-def test_the_order_says_in_which_language(stand_ins):
+def test_the_page_is_in_the_orders_language(stand_ins):
     page = show(ordered(stand_ins, language="en", label="Residential parking"))
     assert 'lang="en"' in page.text
     for words in ("Residential parking", "€22.50", "Pay", "Cancel"):
         assert words in page.text
 
 
-def test_the_app_is_told_of_a_payment_and_the_browser_goes_back(stand_ins, app):
+def test_the_app_is_notified_of_a_payment_and_the_browser_goes_back(stand_ins, app):
     paid = pay(ordered(stand_ins))
     assert (paid.status_code, paid.headers["location"]) == (303, f"{stand_ins.app_url}/espace")
     (notification,) = app.notifications
@@ -82,7 +82,7 @@ def test_the_app_is_told_of_a_payment_and_the_browser_goes_back(stand_ins, app):
     }
 
 
-def test_a_payment_that_the_app_does_not_accept_is_shown_with_its_reason(stand_ins, app):
+def test_a_payment_that_the_app_refuses_is_shown_with_its_code(stand_ins, app):
     app.answers = [(409, {"error": "wrong_amount"})]
     page = pay(ordered(stand_ins))
     assert page.status_code == 409
@@ -98,7 +98,7 @@ def test_a_payment_that_the_app_does_not_accept_is_shown_with_its_reason(stand_i
         ("en", "Already paid", "Nothing was charged"),
     ],
 )
-def test_a_payment_that_was_confirmed_before_says_so(stand_ins, app, language, title, money):
+def test_a_payment_confirmed_before_is_shown_as_already_paid(stand_ins, app, language, title, money):
     app.answers = [(409, {"error": "payment_already_confirmed"})]
     page = pay(ordered(stand_ins, language=language))
     assert page.status_code == 200
@@ -122,9 +122,7 @@ def test_a_payment_whose_first_answer_was_lost_is_confirmed(stand_ins, app):
         ("a_code_of_next_year", "n’a pas accepté ce paiement", "did not accept this payment"),
     ],
 )
-def test_why_a_payment_is_refused_what_became_of_the_money_and_what_to_do_are_told(
-    stand_ins, app, code, french, english
-):
+def test_a_refused_payment_is_explained_with_the_money_and_the_next_step(stand_ins, app, code, french, english):
     for language, words, money in (
         ("fr", french, "Vous n’avez pas été débité"),
         ("en", english, "You have not been charged"),
@@ -144,14 +142,14 @@ def test_a_refusal_without_a_code_is_shown_without_one(stand_ins, app, answer):
     assert "Motif" not in page.text
 
 
-def test_an_app_that_is_down_for_a_moment_is_asked_again(stand_ins, app):
+def test_an_app_that_is_down_for_a_moment_is_notified_again(stand_ins, app):
     app.answers = [(503, {"error": "not_confirmed"}), (200, {"outcome": "confirmed"})]
     assert pay(ordered(stand_ins)).status_code == 303
     first, second = (opened(token, stand_ins) for token in app.notifications)
     assert first == second
 
 
-def test_each_attempt_is_signed_anew(stand_ins, app):
+def test_each_attempt_is_signed_freshly(stand_ins, app):
     app.answers = [(500, {})]
     page = pay(ordered(stand_ins))
     assert (page.status_code, "Paiement en attente" in page.text) == (202, True)
@@ -167,7 +165,7 @@ def test_an_app_that_does_not_answer_leaves_the_payment_pending(stand_ins):
     assert (page.status_code, "Payment pending" in page.text) == (202, True)
 
 
-def test_an_order_that_is_too_old_says_so(stand_ins, app):
+def test_an_expired_order_has_an_error_page(stand_ins, app):
     url = ordered(stand_ins, signer=EarlierSigner)
     for answer in (show(url), pay(url)):
         assert answer.status_code == 400
@@ -188,7 +186,7 @@ def test_an_order_that_is_too_old_says_so(stand_ins, app):
         {"label": None},
     ],
 )
-def test_an_order_that_is_not_the_apps_own_is_refused(stand_ins, app, changed):
+def test_an_order_that_the_app_did_not_sign_is_refused(stand_ins, app, changed):
     url = ordered(stand_ins, **changed)
     for answer in (show(url), pay(url)):
         assert answer.status_code == 400
@@ -196,7 +194,7 @@ def test_an_order_that_is_not_the_apps_own_is_refused(stand_ins, app, changed):
     assert app.notifications == []
 
 
-def test_an_order_is_no_notification_and_the_other_way_round(stand_ins, app):
+def test_an_order_is_not_accepted_as_a_notification_nor_the_reverse(stand_ins, app):
     url = ordered(stand_ins)
     with pytest.raises(BadSignature):
         opened(url.partition("=")[2], stand_ins)

@@ -23,7 +23,7 @@ def consent(request: HttpRequest) -> JsonResponse:
 
 
 async def consent_awaited(request: HttpRequest) -> JsonResponse:
-    """Answer with the receipt, from a view that awaits; without ASGI, Django runs each in an event loop of its own."""
+    """Answer with the receipt, from an async view; without ASGI, Django runs each in an event loop of its own."""
     receipt = await hub.aio.submit("consent.decide", **json.loads(request.body))
     return JsonResponse({"job_id": receipt.job_id, "applied": receipt.applied})
 

@@ -1,4 +1,4 @@
-"""The wire for code that blocks: sockets that one thread at a time waits on, and no thread of our own."""
+"""The wire for code that blocks: the calling thread waits on the socket; no thread is started."""
 
 import os
 import time
@@ -21,18 +21,18 @@ T = TypeVar("T")
 
 
 def run(call: Coroutine[Any, Any, T]) -> T:
-    """Run a call over a blocking wire to its end: it waits in the wire and never gives control back."""
+    """Run a call over a blocking wire to its end; such a call never suspends."""
     try:
         call.send(None)
     except StopIteration as returned:
         result: T = returned.value
         return result
     call.close()
-    raise RuntimeError("a call over a blocking wire was to wait for an event loop")
+    raise RuntimeError("a call over a blocking wire must not wait for an event loop")
 
 
 class BlockingWire:
-    """Redis for threads. Subscriptions are kept open from one call to the next: opening one costs more than a job."""
+    """Redis for threads. Subscriptions are kept open between calls: opening one costs more than a job."""
 
     def __init__(self, server: Server, io_seconds: float) -> None:
         self._io_seconds = io_seconds
@@ -43,7 +43,7 @@ class BlockingWire:
             socket_connect_timeout=io_seconds,
             socket_keepalive=True,
             health_check_interval=10,
-            retry=Retry(ConstantBackoff(0.05), 1),  # once: for a connection that was closed while it lay idle
+            retry=Retry(ConstantBackoff(0.05), 1),  # once: the connection may have been closed while idle
         )
         self._idle: deque[PubSub] = deque()
         self._pid = os.getpid()
@@ -59,7 +59,7 @@ class BlockingWire:
         return text if isinstance(text, bytes) else None
 
     async def push(self, queue: str, item: str, outdated: str) -> None:
-        """Put an item into a queue, and delete a key before."""
+        """Delete the key `outdated`, then put an item into a queue."""
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.delete(outdated)
             pipeline.lpush(queue, item)
@@ -67,7 +67,7 @@ class BlockingWire:
 
     @asynccontextmanager
     async def subscribed(self, channel: str) -> AsyncIterator["BlockingSubscription"]:
-        """Listen to a channel, confirmed by the server, for as long as the context lasts."""
+        """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
         pubsub = self._listen(channel)
         try:
             yield BlockingSubscription(pubsub, channel)
@@ -76,7 +76,7 @@ class BlockingWire:
             raise
         try:
             pubsub.unsubscribe(channel)  # type: ignore[no-untyped-call]
-        except redis.RedisError:  # what was heard stands; nothing is left to listen on
+        except redis.RedisError:  # the connection is lost; the messages received so far stand
             pubsub.close()
             return
         if len(self._idle) < _MOST_IDLE:
@@ -85,22 +85,22 @@ class BlockingWire:
             pubsub.close()
 
     async def close(self) -> None:
-        """Close the connections that nobody uses at the moment."""
+        """Close the idle connections."""
         self._drop_idle()
         self._redis.close()
 
     def _listen(self, channel: str) -> PubSub:
-        """Subscribe over an idle connection if that still works, else over a new one."""
-        pubsub = self._take()
+        """Subscribe over an idle connection if one still works, else over a new one."""
+        pubsub = self._pop_idle()
         if pubsub is not None:
             try:
                 return _subscribe(pubsub, channel, self._io_seconds)
-            except redis.ConnectionError:  # Redis was started anew while it lay idle, and the others with it
+            except redis.ConnectionError:  # Redis was restarted meanwhile: the other idle ones are lost, too
                 self._drop_idle()
         return _subscribe(PubSub(self._redis.connection_pool), channel, self._io_seconds)
 
-    def _take(self) -> PubSub | None:
-        if self._pid != os.getpid():  # after a fork these sockets are the parent's
+    def _pop_idle(self) -> PubSub | None:
+        if self._pid != os.getpid():  # forked: these sockets belong to the parent
             self._idle, self._pid = deque(), os.getpid()
         try:
             return self._idle.pop()
@@ -108,7 +108,7 @@ class BlockingWire:
             return None
 
     def _drop_idle(self) -> None:
-        while (pubsub := self._take()) is not None:
+        while (pubsub := self._pop_idle()) is not None:
             pubsub.close()
 
 
@@ -120,7 +120,7 @@ class BlockingSubscription:
         self._channel = channel.encode()
 
     async def next(self, seconds: float) -> bytes | Gap | None:
-        """Return the next message; None when there was none for so long."""
+        """Return the next message; None if there is none within `seconds`."""
         return self._next(time.monotonic() + seconds)
 
     def _next(self, deadline: float) -> bytes | Gap | None:
@@ -128,7 +128,7 @@ class BlockingSubscription:
             left = max(0.0, deadline - time.monotonic())
             try:
                 message = self._pubsub.get_message(timeout=left)
-            except redis.RedisError:  # it connects and subscribes again at the next call
+            except redis.RedisError:  # redis-py connects and subscribes again at the next call
                 time.sleep(min(left, _PAUSE_SECONDS))
                 message = None
             if message is not None and message["channel"] == self._channel:
@@ -142,10 +142,10 @@ class BlockingSubscription:
 
 
 def _subscribe(pubsub: PubSub, channel: str, seconds: float) -> PubSub:
-    """Subscribe to a channel and wait until the server has confirmed it; a connection that fails is closed.
+    """Subscribe to a channel and wait for the server's confirmation; close the connection if that fails.
 
     Raises:
-        redis.ConnectionError, redis.TimeoutError: it did not within `seconds`.
+        redis.ConnectionError, redis.TimeoutError: no confirmation within `seconds`.
     """
     deadline = time.monotonic() + seconds
     try:

@@ -1,4 +1,4 @@
-"""Everything that a web app asks of the hub, each written once: awaited as it is, or driven by `blocking.py`."""
+"""The calls of a web app to the hub. Each is one coroutine, which `blocking.py` also runs for code that blocks."""
 
 import json
 import time
@@ -20,15 +20,15 @@ from permit_hub_client.wire import Subscription, Wire
 
 SPACE_TASK, HISTORY_TASK, CATALOGUE_TASK = "space.publish", "space.history", "space.catalogue"
 PLATE_TASK = "space.plate"
-_ASKING_QUEUE = "jobs"
+_DOCUMENT_QUEUE = "jobs"
 _SEND_AGAIN_SECONDS = {"consent": 2.0, "jobs": 2.0, "bulk": 10.0}  # then after twice as long, and so on
-_LOOK_AGAIN_SECONDS = 1.0  # an announcement can be lost with a connection: look at the key itself this often
+_LOOK_AGAIN_SECONDS = 1.0  # how often to read the key itself: an announcement can be lost with a connection
 
 
 class Calls:
-    """A hub's calls, to be awaited: those of `Hub`, with the same names and arguments.
+    """The calls of `Hub` as coroutines, with the same names and arguments.
 
-    They may be used from several event loops; each has connections of its own.
+    Several event loops may use them; each loop has its own connections.
     """
 
     def __init__(self, wire: Wire, source: str, prefix: str) -> None:
@@ -37,12 +37,12 @@ class Calls:
         self._prefix = prefix
 
     def job(self, /, kind: str, **fields: object) -> Job:
-        """Write out a job without sending it; `job_id`, `submitted_at` and `source` are filled in unless given.
+        """Return a job without sending it; `job_id`, `submitted_at` and `source` are filled in unless given.
 
-        UUIDs, dates and aware datetimes may be given as such.
+        Values may be UUIDs, dates and aware datetimes, too.
 
         Raises:
-            InvalidJob: unknown kind, no UUID as `job_id`, a value without a form in JSON, or too large as a whole.
+            InvalidJob: the kind is unknown, `job_id` is not a UUID, a value has no form in JSON, or the job too large.
         """
         if kind not in QUEUES:
             raise InvalidJob("unknown kind of job")
@@ -56,7 +56,7 @@ class Calls:
         try:
             job_id = UUID(str(whole["job_id"]))
         except ValueError:
-            raise InvalidJob("the job_id is no UUID") from None
+            raise InvalidJob("the job_id is not a UUID") from None
         try:
             job = Job(kind, job_id, write(whole))
             size = len(job.text.encode())
@@ -67,69 +67,69 @@ class Calls:
         return job
 
     async def submit(self, /, job: str | Job, *, wait: float = 5.0, **fields: object) -> Receipt:
-        """Send a job, by its kind and fields or as made before, and return the hub's receipt.
+        """Send a job, given by kind and fields or as a `Job`, and return the hub's receipt.
 
-        A refusal is a receipt too. When none comes for some seconds the same job is sent again, and applied once. To
+        A refusal is a receipt too. Without a receipt for some seconds the same job is sent again, and applied once. To
         send a job again after an error, pass the error's `job`.
 
         Raises:
-            InvalidJob: it cannot be sent.
-            HubUnavailable: Redis did not answer; the job may have been sent or not.
+            InvalidJob: the job cannot be sent.
+            HubUnavailable: Redis did not answer; the job may have been sent.
             ReceiptTimeout: no receipt within `wait` seconds; the job may still take effect.
-            HubFailed: the hub broke down over it.
+            HubFailed: the hub failed while handling the job.
         """
-        ready = self._ready(job, fields)
+        ready = self._as_job(job, fields)
         deadline = time.monotonic() + wait
-        with _reaching(ready):
+        with _unavailable_errors(ready):
             result = await self._result(ready.kind, ready.job_id, ready.text, QUEUES[ready.kind], deadline)
         return _receipt(result, ready, wait)
 
     async def send(self, /, job: str | Job, **fields: object) -> Job:
-        """Send a job once, without waiting; pass what is returned to `receipt` to learn what became of it.
+        """Send a job once, without waiting, and return it; `receipt` then waits for its receipt.
 
         Raises:
             InvalidJob, HubUnavailable: as for `submit`.
         """
-        ready = self._ready(job, fields)
-        with _reaching(ready):
+        ready = self._as_job(job, fields)
+        with _unavailable_errors(ready):
             await self._push(ready.kind, ready.job_id, ready.text, QUEUES[ready.kind])
         return ready
 
     async def receipt(self, job: Job, *, wait: float = 5.0) -> Receipt:
-        """Wait for the receipt of a job that was sent; the hub keeps receipts for some minutes.
+        """Wait for the receipt of a job that was sent; the hub keeps receipts for ten minutes.
 
-        Nothing is sent again here: when no receipt comes, `submit` the job.
+        This sends nothing again: if no receipt comes, `submit` the job.
 
         Raises:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `submit`.
         """
         name = self._prefix + result_name(job.job_id)
         deadline = time.monotonic() + wait
-        with _reaching(job):
+        with _unavailable_errors(job):
             async with self._wire.subscribed(name) as subscription:
-                result = await self._look(name) or await self._wait(subscription, name, deadline)
+                result = await self._read_result(name) or await self._wait(subscription, name, deadline)
         return _receipt(result, job, wait)
 
     async def space(self, resident_id: str, *, wait: float = 5.0) -> Space | None:
-        """Return a resident's personal space, asking the hub for it if need be; None for a resident it does not know.
+        """Return a resident's personal space, or None for an unknown resident; the hub publishes it if it is missing.
 
         Raises:
             HubUnavailable: Redis did not answer.
-            ReceiptTimeout: the hub did not publish it within `wait` seconds.
-            HubFailed: the hub broke down over it.
+            ReceiptTimeout: the hub did not publish the space within `wait` seconds.
+            HubFailed: the hub failed while publishing the space.
         """
-        space: Space | None = await self._shown(f"space:{resident_id}", SPACE_TASK, resident_id, wait)
+        space: Space | None = await self._read_or_make(f"space:{resident_id}", SPACE_TASK, resident_id, wait)
         return space
 
     async def history(self, resident_id: str, *, wait: float = 5.0) -> History | None:
-        """Return what became of a resident's permits and data, as the hub gathers it now; None for an unknown one.
+        """Return the history of a resident's permits and data, as of now; None for an unknown resident.
 
         Raises:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
         """
         deadline = time.monotonic() + wait
-        with _reaching():
-            while await self._made(HISTORY_TASK, task_id := uuid4(), resident_id, deadline):
+        with _unavailable_errors():
+            while await self._make(HISTORY_TASK, task_id := uuid4(), resident_id, deadline):
                 text = await self._wire.take(f"{self._prefix}history:{task_id}")
                 if text is not None:
                     history: History = json.loads(text)
@@ -137,25 +137,25 @@ class Calls:
         return None
 
     async def catalogue(self, *, wait: float = 5.0) -> Catalogue:
-        """Return the hub's tariffs and providers, asking for them if need be.
+        """Return the hub's tariffs and providers; the hub publishes them if they are missing.
 
         Raises:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
         """
-        catalogue: Catalogue | None = await self._shown("catalogue", CATALOGUE_TASK, None, wait)
+        catalogue: Catalogue | None = await self._read_or_make("catalogue", CATALOGUE_TASK, None, wait)
         if catalogue is None:
             raise HubFailed("the hub has no catalogue")
         return catalogue
 
     async def plate(self, raw: str, country: str, *, wait: float = 5.0) -> PlateRead | None:
-        """Return a plate as the hub will know it, to show before a job is sent; None for one that it would refuse.
+        """Return a plate as the hub will store and show it; None for a plate that it would refuse.
 
         Raises:
             HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
         """
         deadline = time.monotonic() + wait
-        with _reaching():
-            while await self._made(PLATE_TASK, task_id := uuid4(), write({"raw": raw, "country": country}), deadline):
+        with _unavailable_errors():
+            while await self._make(PLATE_TASK, task_id := uuid4(), write({"raw": raw, "country": country}), deadline):
                 text = await self._wire.take(f"{self._prefix}plate:{task_id}")
                 if text is not None:
                     plate: PlateRead = json.loads(text)
@@ -163,45 +163,43 @@ class Calls:
         return None
 
     async def export(self, job: Job | Receipt) -> dict[str, Any] | None:
-        """Return what a `resident.export` that was applied has gathered, by its job or receipt.
+        """Return the document of an applied `resident.export`, by its job or receipt; None if it has expired.
 
-        None when it is no longer there: the hub keeps it for a quarter of an hour, and gathers it anew when the same
-        job is submitted again.
+        The hub keeps it for a quarter of an hour, and makes it again when the same job is submitted again.
 
         Raises:
             HubUnavailable: Redis did not answer.
         """
-        with _reaching(job if isinstance(job, Job) else None):
+        with _unavailable_errors(job if isinstance(job, Job) else None):
             export: dict[str, Any] | None = await self._document(f"export:{job.job_id}")
         return export
 
     def watch(self, resident_id: str) -> AsyncWatch:
-        """Return a resident's live events, to be used in an `async with` statement."""
+        """Return a resident's live events, for an `async with` statement."""
         return AsyncWatch(self._wire, resident_id, f"{self._prefix}watch:{resident_id}")
 
     async def close(self) -> None:
         """Close the connections of this event loop, which ends its watches; the hub can still be used."""
         await self._wire.close()
 
-    def _ready(self, job: str | Job, fields: dict[str, object]) -> Job:
+    def _as_job(self, job: str | Job, fields: dict[str, object]) -> Job:
         if isinstance(job, str):
             return self.job(job, **fields)
         if fields:
-            raise TypeError("a job that is written out takes no more fields")
+            raise TypeError("a Job takes no more fields")
         return job
 
     async def _push(self, task: str, task_id: UUID, argument: str | None, queue: str) -> None:
-        # The result of an earlier attempt goes, so that only an answer to this message counts as one.
+        # Delete the result of an earlier attempt: only an answer to this message counts.
         item = list_item(task, task_id, argument, queue, self._source)
         await self._wire.push(self._prefix + queue, item, self._prefix + result_name(task_id))
 
     async def _result(
         self, task: str, task_id: UUID, argument: str | None, queue: str, deadline: float
     ) -> Result | None:
-        """Send a task until its result is there, as a message can be lost; None when the deadline (monotonic) passes.
+        """Send a task again and again until its result is there; None if the deadline (monotonic) passes first.
 
-        A task that runs twice has the same result twice. A second one may come when nobody waits any more: whoever asks
-        under this id then is told the same.
+        A message can be lost. A task that runs twice has the same result twice, so a late second result does no harm.
         """
         name = self._prefix + result_name(task_id)
         pause = _SEND_AGAIN_SECONDS[queue]
@@ -215,17 +213,17 @@ class Calls:
                 pause *= 2
 
     async def _wait(self, subscription: Subscription, name: str, deadline: float) -> Result | None:
-        """Return the result that is announced, or found at the key; None when the deadline (monotonic) passes."""
+        """Return the result from its announcement or its key; None if the deadline (monotonic) passes first."""
         while True:
             left = deadline - time.monotonic()
-            heard = await subscription.next(max(0.0, min(left, _LOOK_AGAIN_SECONDS)))
-            result = read_result(heard) if isinstance(heard, bytes) else await self._look(name)
+            message = await subscription.next(max(0.0, min(left, _LOOK_AGAIN_SECONDS)))
+            result = read_result(message) if isinstance(message, bytes) else await self._read_result(name)
             if result is not None:
                 return result
             if left <= 0:
                 return None
 
-    async def _look(self, name: str) -> Result | None:
+    async def _read_result(self, name: str) -> Result | None:
         text = await self._wire.get(name)
         return None if text is None else read_result(text)
 
@@ -233,31 +231,31 @@ class Calls:
         text = await self._wire.get(self._prefix + name)
         return None if text is None else json.loads(text)
 
-    async def _shown(self, name: str, task: str, argument: str | None, wait: float) -> Any:
-        """Return a document that lies at a key, made by a task when it does not; None when there is none to be made."""
+    async def _read_or_make(self, name: str, task: str, argument: str | None, wait: float) -> Any:
+        """Return the document at a key; if it is missing, have a task make it. None if the task has none to make."""
         deadline = time.monotonic() + wait
-        with _reaching():
-            # It may be gone again before it is read: each confirmation of a provider drops a resident's space.
+        with _unavailable_errors():
+            # It may be gone before it is read: each confirmation of a provider drops the resident's space.
             while (document := await self._document(name)) is None:
-                if not await self._made(task, uuid4(), argument, deadline):
+                if not await self._make(task, uuid4(), argument, deadline):
                     break
         return document
 
-    async def _made(self, task: str, task_id: UUID, argument: str | None, deadline: float) -> bool:
+    async def _make(self, task: str, task_id: UUID, argument: str | None, deadline: float) -> bool:
         result = None
         if time.monotonic() < deadline:
-            result = await self._result(task, task_id, argument, _ASKING_QUEUE, deadline)
+            result = await self._result(task, task_id, argument, _DOCUMENT_QUEUE, deadline)
         if result is None:
             raise ReceiptTimeout("the hub did not make the document in time")
         if result.succeeded and result.value is None:
             return False
         if not result.succeeded or (result.value is not True and "version" not in result.value):
-            raise HubFailed("the hub could not make the document")  # it broke down, or no resident has such an id
+            raise HubFailed("the hub could not make the document")  # the task failed, or the resident_id is malformed
         return True
 
 
 @contextmanager
-def _reaching(job: Job | None = None) -> Iterator[None]:
+def _unavailable_errors(job: Job | None = None) -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
@@ -268,5 +266,5 @@ def _receipt(result: Result | None, job: Job, wait: float) -> Receipt:
     if result is None:
         raise ReceiptTimeout(f"no receipt for job {job.job_id} within {wait:g} s", job)
     if not result.succeeded:
-        raise HubFailed(f"the hub failed over job {job.job_id}", job)
+        raise HubFailed(f"the hub failed while handling job {job.job_id}", job)
     return Receipt.read(result.value)

@@ -1,4 +1,4 @@
-"""Who listens to a channel, and what they have heard."""
+"""The listeners of a channel, and the messages that wait for them."""
 
 import asyncio
 from asyncio import Future, Queue
@@ -8,7 +8,7 @@ import redis
 
 from permit_hub_client.wire import EndedError, Gap
 
-_MOST_WAITING = 100  # messages for one listener; what it does not take in time becomes one `Gap`
+_MOST_WAITING = 100  # messages for one listener; one more replaces them all by a `Gap`
 
 
 class _End(Enum):
@@ -16,80 +16,80 @@ class _End(Enum):
 
 
 class Feed:
-    """What one listener hears, until it takes it."""
+    """The messages that wait for one listener."""
 
     def __init__(self) -> None:
         self.confirmed: Future[None] = asyncio.get_running_loop().create_future()
-        self._heard: Queue[bytes | Gap | _End] = Queue(_MOST_WAITING)
+        self._messages: Queue[bytes | Gap | _End] = Queue(_MOST_WAITING)
 
-    def put(self, heard: bytes | Gap | _End) -> None:
-        """Add a message; one too many makes a gap of all that wait."""
-        if self._heard.full():
-            while not self._heard.empty():
-                self._heard.get_nowait()
-            heard = Gap.MISSED if isinstance(heard, bytes) else heard
-        self._heard.put_nowait(heard)
+    def put(self, message: bytes | Gap | _End) -> None:
+        """Add a message; if there are too many, replace them all by a gap."""
+        if self._messages.full():
+            while not self._messages.empty():
+                self._messages.get_nowait()
+            message = Gap.MISSED if isinstance(message, bytes) else message
+        self._messages.put_nowait(message)
 
     def end(self) -> None:
-        """Tell the listener that nothing comes any more."""
+        """Tell the listener that the client was closed."""
         self.put(_End.CLOSED)
         self.fail(EndedError("the client was closed"))
 
     def fail(self, error: redis.RedisError) -> None:
-        """Tell whoever waits to be confirmed that it will not be."""
+        """Raise an error in a listener that waits for the server's confirmation."""
         if not self.confirmed.done():
             self.confirmed.set_exception(error)
 
     async def next(self, seconds: float) -> bytes | Gap | None:
-        """Return the next message; None when there was none for so long.
+        """Return the next message; None if there is none within `seconds`.
 
         Raises:
             EndedError: the client was closed.
         """
         try:
             async with asyncio.timeout(seconds):
-                heard = await self._heard.get()
+                message = await self._messages.get()
         except TimeoutError:
             return None
-        if isinstance(heard, _End):
-            self.put(heard)
+        if isinstance(message, _End):
+            self.put(message)
             raise EndedError("the client was closed")
-        return heard
+        return message
 
 
 class Subscription:
-    """A channel and its listeners; it is live when the last thing the server was told, and has answered, is to be."""
+    """A channel and its listeners. It is live once the server has acknowledged SUBSCRIBE."""
 
     def __init__(self) -> None:
         self.feeds: set[Feed] = set()
-        self.told = False
-        self.unanswered = 0
+        self.subscribed = False
+        self.unacknowledged = 0
 
     @property
     def live(self) -> bool:
-        """Tell whether whatever is published reaches the listeners."""
-        return self.told and self.unanswered == 0
+        """Return whether published messages reach the listeners."""
+        return self.subscribed and self.unacknowledged == 0
 
-    def tell(self, *, wanted: bool) -> bool:
-        """Note what the server is told now; False where it need not be told that."""
-        if bool(self.feeds) is not wanted or self.told is wanted:
+    def request(self, *, wanted: bool) -> bool:
+        """Note that SUBSCRIBE (`wanted`) or UNSUBSCRIBE is sent now; False if that is not needed."""
+        if bool(self.feeds) is not wanted or self.subscribed is wanted:
             return False
-        self.told = wanted
-        self.unanswered += 1
+        self.subscribed = wanted
+        self.unacknowledged += 1
         return True
 
     @property
     def unused(self) -> bool:
-        """Tell whether nobody listens, and the server knows."""
-        return not self.feeds and not self.told and self.unanswered == 0
+        """Return whether the channel has no listeners and the server has acknowledged that."""
+        return not self.feeds and not self.subscribed and self.unacknowledged == 0
 
-    def forget(self) -> None:
-        """Begin anew on a new connection."""
-        self.told, self.unanswered = False, 0
+    def reset(self) -> None:
+        """Reset for a new connection."""
+        self.subscribed, self.unacknowledged = False, 0
 
-    def answered(self) -> None:
-        """Count an answer; once live, a new listener is confirmed, and an older one may have missed something."""
-        self.unanswered -= 1
+    def acknowledged(self) -> None:
+        """Count an acknowledgement. Once live, confirm new listeners and give older ones a gap."""
+        self.unacknowledged -= 1
         if self.live:
             for feed in self.feeds:
                 if feed.confirmed.done():

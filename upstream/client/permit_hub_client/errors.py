@@ -1,23 +1,23 @@
-"""What can go wrong on the way to the hub and back.
+"""The client's errors.
 
 HubError
-├── InvalidJob        it was not sent, and never can be as it is
-├── HubUnavailable    Redis did not answer: it may have been sent or not
-├── ReceiptTimeout    it was sent; the answer has not come yet
-└── HubFailed         it was sent; the hub broke down over it
+├── InvalidJob        the job cannot be sent
+├── HubUnavailable    Redis did not answer; the job may have been sent
+├── ReceiptTimeout    the job was sent; there is no answer yet
+└── HubFailed         the job was sent; the hub failed while handling it
 
-A refusal is none of these: it is a receipt. No message here shows what a job carries.
+A refusal is not an error: it is a receipt. No message shows a job's fields.
 """
-# ruff: noqa: N818  (the names are the conditions: a receipt's time-out is no mistake of anybody's)
+# ruff: noqa: N818  (the names are the conditions)
 
 from permit_hub_client.job import Job
 
 
 class HubError(Exception):
-    """Something went wrong on the way to the hub or back.
+    """A call to the hub failed.
 
-    `job` is the job that it was about. Sending it again, `hub.submit(error.job)`, is always safe: it keeps its
-    `job_id`, under which the hub applies it once.
+    `job` is the job of that call. Sending it again, `hub.submit(error.job)`, is always safe: it keeps its `job_id`,
+    and the hub applies each `job_id` once.
     """
 
     def __init__(self, message: str, job: Job | None = None) -> None:
@@ -26,7 +26,7 @@ class HubError(Exception):
 
 
 class InvalidJob(HubError, ValueError):
-    """The job cannot be sent: unknown kind, too large, or a value that JSON has no form for."""
+    """The job cannot be sent: unknown kind, too large, or a value without a form in JSON."""
 
 
 class HubUnavailable(HubError):
@@ -34,8 +34,8 @@ class HubUnavailable(HubError):
 
 
 class ReceiptTimeout(HubError):
-    """The answer did not come in time; what was asked may still take effect."""
+    """The answer did not come in time; the job may still take effect."""
 
 
 class HubFailed(HubError):
-    """The hub could not answer: its task was ended, or broke on a mistake of the hub's own."""
+    """The hub could not answer: its task was killed, or failed by a fault of the hub."""

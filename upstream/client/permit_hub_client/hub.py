@@ -1,4 +1,4 @@
-"""The way from a web app to the hub."""
+"""The hub's calls for code that blocks; `Hub.aio` has the same for coroutines."""
 
 from collections.abc import Callable, Coroutine
 from functools import update_wrapper
@@ -28,17 +28,17 @@ def _blocking(
 
 
 class Hub:
-    """A permit hub, seen from a web app.
+    """A permit hub, as a web app uses it.
 
-    One is enough for a process: threads share it, a fork is no harm to it, and it connects when first used.
+    Its calls block. In a coroutine, await the same calls of `aio`. One `Hub` is enough for a process: threads share it,
+    it survives a fork, and it connects when first used.
+
     `source` names your app in the hub's records; `prefix` is the hub's `PERMIT_HUB_REDIS_PREFIX`. `io_seconds` bounds
-    one exchange with Redis; a call that finds Redis away fails within about five times that, which is two attempts
-    with a connection to be made for each.
+    one exchange with Redis. If Redis is unavailable, a call fails within about five times `io_seconds`: it connects and
+    tries twice.
 
     `redis_url` is redis://, or rediss:// for TLS: the server's certificate and name are then checked against the
     system's authorities and those of the file `authority`.
-
-    Its calls block. In a coroutine, await the same calls of `aio`.
     """
 
     aio: Calls
@@ -55,7 +55,7 @@ class Hub:
         """Prepare without connecting.
 
         Raises:
-            ValueError: the URL is none of a Redis server, or there is an authority and no TLS.
+            ValueError: the URL is not a Redis URL, or `authority` is given without TLS.
         """
         server = Server.at(redis_url, authority)
         self._calls = Calls(BlockingWire(server, io_seconds), source, prefix)
@@ -71,7 +71,7 @@ class Hub:
     export = _blocking(Calls.export)
 
     def job(self, /, kind: str, **fields: object) -> Job:
-        """Write out a job without sending it; see `Calls.job`."""
+        """Return a job without sending it; see `Calls.job`."""
         return self._calls.job(kind, **fields)
 
     def watch(self, resident_id: str) -> Watch:

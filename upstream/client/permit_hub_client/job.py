@@ -30,9 +30,9 @@ MAX_JOB_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job, written out once: sent again it is the same to the last byte, so the hub applies it once.
+    """One job as JSON, written once: sent again it is the same byte for byte, so the hub applies it once.
 
-    `text` is the JSON that travels. It carries personal data: it is not part of the representation.
+    `text` is the JSON. It has personal data, so it is left out of the repr.
     """
 
     kind: str
@@ -44,7 +44,7 @@ def write(fields: Mapping[str, object]) -> str:
     """Return a job's fields as JSON.
 
     Raises:
-        ValueError, TypeError: a value has no form in JSON; a naive datetime has none either.
+        ValueError, TypeError: a value has no form in JSON, or is a naive datetime.
     """
     return json.dumps(fields, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 

@@ -1,4 +1,4 @@
-"""One connection on which everybody in an event loop listens: to residents, and for results."""
+"""One connection for all subscriptions of an event loop: residents' events, and results."""
 
 import asyncio
 from asyncio import Event
@@ -10,24 +10,24 @@ from redis.asyncio.connection import AbstractConnection
 
 from permit_hub_client.channel import Feed, Subscription
 
-_SILENCE_SECONDS = 2.0  # then a sign of life is asked for; after as long again the connection is given up
+_SILENCE_SECONDS = 2.0  # then a PING is sent; after as long again the connection is given up
 _BROKEN_PAUSE_SECONDS = 0.05
-_AWAY_PAUSE_SECONDS = 0.5
+_UNAVAILABLE_PAUSE_SECONDS = 0.5
 
 
 class Listener:
-    """The listeners of one event loop; `run` is the task that serves them."""
+    """The subscriptions of one event loop; `run` is the task that serves them."""
 
     def __init__(self, connect: Callable[[], AbstractConnection], confirm_seconds: float) -> None:
         self._connect = connect
         self._confirm_seconds = confirm_seconds
         self._channels: dict[bytes, Subscription] = {}
-        self._changed: set[bytes] = set()
-        self._to_do = Event()
+        self._changed_names: set[bytes] = set()
+        self._has_changes = Event()
 
     @asynccontextmanager
     async def subscribed(self, name: str) -> AsyncIterator[Feed]:
-        """Listen to a channel, confirmed by the server, for as long as the context lasts."""
+        """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
         key, feed = name.encode(), Feed()
         channel = self._channels.setdefault(key, Subscription())
         channel.feeds.add(feed)
@@ -35,18 +35,18 @@ class Listener:
             if channel.live:
                 feed.confirmed.set_result(None)
             else:
-                self._change(key)
+                self._mark_changed(key)
                 await self._confirmed(feed)
             yield feed
-        finally:  # nothing is awaited here: whoever is cancelled leaves all the same
+        finally:  # no await here, so that a cancelled listener is removed, too
             channel.feeds.discard(feed)
-            self._change(key)
+            self._mark_changed(key)
 
     async def run(self) -> None:
-        """Serve the listeners until cancelled, over one connection after the other."""
+        """Serve the subscriptions until cancelled; replace a lost connection."""
         try:
             while not _cancelled():
-                await self._to_do.wait()
+                await self._has_changes.wait()
                 await self._serve()
         finally:
             for channel in self._channels.values():
@@ -54,24 +54,24 @@ class Listener:
                     feed.end()
 
     async def _serve(self) -> None:
-        """Serve over one connection for as long as it lasts."""
+        """Serve over one connection while it lasts."""
         connection = self._connect()
-        pause = _AWAY_PAUSE_SECONDS
+        pause = _UNAVAILABLE_PAUSE_SECONDS
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
             pause = _BROKEN_PAUSE_SECONDS
             await self._talk(connection)
         except (redis.RedisError, OSError):
-            if pause == _AWAY_PAUSE_SECONDS:
-                self._nobody_answers()
+            if pause == _UNAVAILABLE_PAUSE_SECONDS:
+                self._fail_unconfirmed()
         finally:
             await connection.disconnect(nowait=True)
-            self._lost()
+            self._reset()
         await asyncio.sleep(pause)
 
     async def _talk(self, connection: AbstractConnection) -> None:
-        # No task group: before Python 3.13 it may leave this task marked as cancelled, or lose that it was.
-        tasks = [asyncio.create_task(self._tell(connection)), asyncio.create_task(self._hear(connection))]
+        # No task group: before Python 3.13 it may leave this task marked as cancelled, or lose its cancellation.
+        tasks = [asyncio.create_task(self._send_changes(connection)), asyncio.create_task(self._receive(connection))]
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
@@ -81,7 +81,7 @@ class Listener:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _nobody_answers(self) -> None:
+    def _fail_unconfirmed(self) -> None:
         for channel in self._channels.values():
             for feed in channel.feeds:
                 feed.fail(redis.ConnectionError("no connection"))
@@ -93,36 +93,36 @@ class Listener:
         except TimeoutError:
             raise redis.TimeoutError("no confirmation of a subscription") from None
 
-    def _change(self, name: bytes) -> None:
-        """Have the server told about a channel, unless there is nothing to tell."""
+    def _mark_changed(self, name: bytes) -> None:
+        """Have `_send_changes` subscribe to or unsubscribe from a channel, if that is needed."""
         channel = self._channels[name]
         if channel.unused:
             del self._channels[name]
-        elif bool(channel.feeds) is not channel.told:
-            self._changed.add(name)
-            self._to_do.set()
+        elif bool(channel.feeds) is not channel.subscribed:
+            self._changed_names.add(name)
+            self._has_changes.set()
 
-    def _lost(self) -> None:
-        """Begin anew: the next connection is told of every channel that has listeners."""
-        self._changed.clear()
-        self._to_do.clear()
+    def _reset(self) -> None:
+        """Mark every channel that has listeners, to be subscribed to on the next connection."""
+        self._changed_names.clear()
+        self._has_changes.clear()
         for name, channel in list(self._channels.items()):
-            channel.forget()
-            self._change(name)
+            channel.reset()
+            self._mark_changed(name)
 
-    async def _tell(self, connection: AbstractConnection) -> None:
-        """Keep the server told which channels have listeners, many with one command."""
+    async def _send_changes(self, connection: AbstractConnection) -> None:
+        """Send SUBSCRIBE and UNSUBSCRIBE for changed channels, many in one command."""
         while not _cancelled():
-            await self._to_do.wait()
-            self._to_do.clear()
-            changed = [(name, self._channels[name]) for name in self._changed if name in self._channels]
-            self._changed.clear()
+            await self._has_changes.wait()
+            self._has_changes.clear()
+            changed = [(name, self._channels[name]) for name in self._changed_names if name in self._channels]
+            self._changed_names.clear()
             for command, wanted in (("SUBSCRIBE", True), ("UNSUBSCRIBE", False)):
-                names = [name for name, channel in changed if channel.tell(wanted=wanted)]
+                names = [name for name, channel in changed if channel.request(wanted=wanted)]
                 if names:
                     await connection.send_command(command, *names, check_health=False)
 
-    async def _hear(self, connection: AbstractConnection) -> None:
+    async def _receive(self, connection: AbstractConnection) -> None:
         asked = False
         while not _cancelled():
             answer = await connection.read_response(
@@ -137,13 +137,13 @@ class Listener:
                     for feed in self._channels[name].feeds:
                         feed.put(data)
                 case [b"subscribe" | b"unsubscribe", name, _]:
-                    self._channels[name].answered()
-                    self._change(name)
+                    self._channels[name].acknowledged()
+                    self._mark_changed(name)
             asked = answer is None
-            await asyncio.sleep(0)  # what lies in the buffer is read without waiting: let listeners take theirs
+            await asyncio.sleep(0)  # reading from the buffer does not wait: let the listeners run
 
 
 def _cancelled() -> bool:
-    """Tell whether the task that runs was cancelled, even where a call that it waited in has swallowed that."""
+    """Return whether the running task was cancelled, even if a call has swallowed the CancelledError."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

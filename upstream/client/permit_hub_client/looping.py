@@ -1,4 +1,4 @@
-"""The wire for code that awaits: each event loop has its own connections, and one of them for all who listen."""
+"""The wire for coroutines: each event loop has its own connections, and one of them serves all subscriptions."""
 
 import asyncio
 from asyncio import AbstractEventLoop
@@ -14,11 +14,11 @@ from permit_hub_client.channel import Feed
 from permit_hub_client.listener import Listener
 from permit_hub_client.server import Server
 
-_MOST_CONNECTIONS = 16  # of one event loop: an exchange takes a fraction of a millisecond, whoever comes waits for one
+_MOST_CONNECTIONS = 16  # per event loop; an exchange takes less than a millisecond, so further calls wait briefly
 
 
 class _Loop:
-    """The connections of one event loop, and the task that keeps them: where that ends they are closed."""
+    """The connections of one event loop, and the task that closes them when it ends."""
 
     def __init__(self, server: Server, io_seconds: float) -> None:
         pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
@@ -31,7 +31,7 @@ class _Loop:
             socket_connect_timeout=io_seconds,
             socket_keepalive=True,
             health_check_interval=10,
-            retry=Retry(ConstantBackoff(0.05), 1),  # once: for a connection that was closed while it lay idle
+            retry=Retry(ConstantBackoff(0.05), 1),  # once: the connection may have been closed while idle
         )
         self.redis: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
         self.listener = Listener(pool.make_connection, 2 * io_seconds)
@@ -45,10 +45,10 @@ class _Loop:
 
 
 class LoopingWire:
-    """Redis for event loops: each that uses it gets connections when it first does.
+    """Redis for event loops: each loop gets its connections at its first call.
 
-    A process that was forked runs a loop of its own. The connections of its parent's loop stay among the known ones, as
-    dropping them would close them on the parent's side, too.
+    A forked process runs a loop of its own. It keeps the entry of its parent's loop: dropping that would close the
+    parent's connections, too.
     """
 
     def __init__(self, server: Server, io_seconds: float) -> None:
@@ -58,40 +58,40 @@ class LoopingWire:
 
     async def get(self, name: str) -> bytes | None:
         """Read a key."""
-        text = await self._here().redis.get(name)
+        text = await self._current().redis.get(name)
         return text if isinstance(text, bytes) else None
 
     async def take(self, name: str) -> bytes | None:
         """Read a key and delete it."""
-        text = await self._here().redis.getdel(name)
+        text = await self._current().redis.getdel(name)
         return text if isinstance(text, bytes) else None
 
     async def push(self, queue: str, item: str, outdated: str) -> None:
-        """Put an item into a queue, and delete a key before."""
-        async with self._here().redis.pipeline(transaction=True) as pipeline:
+        """Delete the key `outdated`, then put an item into a queue."""
+        async with self._current().redis.pipeline(transaction=True) as pipeline:
             pipeline.delete(outdated)
             pipeline.lpush(queue, item)
             await pipeline.execute()
 
     def subscribed(self, channel: str) -> AbstractAsyncContextManager[Feed]:
-        """Listen to a channel, confirmed by the server, for as long as the context lasts."""
-        return self._here().listener.subscribed(channel)
+        """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
+        return self._current().listener.subscribed(channel)
 
     async def close(self) -> None:
-        """End what this event loop listens to, and close its connections."""
-        here = self._loops.pop(asyncio.get_running_loop(), None)
-        if here is not None:
-            here.keeper.cancel()
+        """End this event loop's subscriptions and close its connections."""
+        current = self._loops.pop(asyncio.get_running_loop(), None)
+        if current is not None:
+            current.keeper.cancel()
             with suppress(asyncio.CancelledError):
-                await here.keeper
+                await current.keeper
 
-    def _here(self) -> _Loop:
-        """Return the connections of the event loop that runs."""
+    def _current(self) -> _Loop:
+        """Return the connections of the running event loop."""
         loop = asyncio.get_running_loop()
-        here = self._loops.get(loop)
-        if here is None or here.keeper.done():
+        current = self._loops.get(loop)
+        if current is None or current.keeper.done():
             for known in list(self._loops):
                 if known.is_closed():
                     self._loops.pop(known, None)
-            here = self._loops[loop] = _Loop(self._server, self._io_seconds)
-        return here
+            current = self._loops[loop] = _Loop(self._server, self._io_seconds)
+        return current

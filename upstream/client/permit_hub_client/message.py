@@ -1,8 +1,8 @@
-"""A Celery task as it lies in a Redis list, and its result as it comes back.
+"""A Celery message as an item of a Redis list, and a task's result.
 
-Written out here instead of sent through a Celery app: such an app inside a web app is led astray by the web app's own
+The client writes messages itself, without a Celery app. Such an app inside a web app would read the web app's own
 `CELERY_BROKER_URL`, has connection pools that a fork breaks, and settings that workers and clients of one broker must
-share. The format is Celery's task protocol 2 on kombu's Redis transport; a test compares it with what Celery writes.
+share. The format is Celery's task protocol 2 on kombu's Redis transport; a test compares it with Celery's own messages.
 """
 
 import base64
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-HIDDEN = "('…',)"  # what Flower and `celery inspect` may show of the arguments
+HIDDEN = "('…',)"  # what Flower and `celery inspect` show instead of the arguments
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A task's result: whether it ended well, and what it returned."""
+    """A task's result: whether it succeeded, and its return value."""
 
     succeeded: bool
     value: Any
 
 
 def list_item(task: str, task_id: UUID, argument: str | None, queue: str, origin: str) -> str:
-    """Return the item that makes a worker on `queue` run a task, with one string as its argument or with none."""
+    """Return the item that makes a worker on `queue` run a task with one string, or nothing, as its argument."""
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     arguments = [] if argument is None else [argument]
     body = json.dumps([arguments, {}, embed], ensure_ascii=False)
@@ -62,12 +62,12 @@ def list_item(task: str, task_id: UUID, argument: str | None, queue: str, origin
 
 
 def result_name(task_id: UUID) -> str:
-    """Return the name of the key that holds a task's result, and of the channel that announces it."""
+    """Return the name of a task's result: of its key, and of the channel that announces it."""
     return f"celery-task-meta-{task_id}"
 
 
 def read_result(text: bytes) -> Result | None:
-    """Read a task's result; None while the task is not over."""
+    """Read a task's result; None if the task has not ended."""
     document = json.loads(text)
     if document["status"] not in {"SUCCESS", "FAILURE", "REVOKED"}:
         return None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one row of an import."""
+    """The result of one row of an import."""
 
     permit_id: UUID
     applied: bool
@@ -18,10 +18,10 @@ class RowResult:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a job.
+    """The result of a job.
 
-    When it was refused, `code` says why (stable, for programs to act on) and `field` which field is at fault, such as
-    `plate.raw`. When it was applied, `version` is the version of the personal space that shows it.
+    If it was refused, `code` has the reason (codes are stable) and `field` the field at fault, such as `plate.raw`.
+    If it was applied, `version` is the version of the personal space that shows it.
     """
 
     job_id: UUID
@@ -34,12 +34,12 @@ class Receipt:
 
     @property
     def refused(self) -> bool:
-        """Tell whether the job was refused."""
+        """Return whether the job was refused."""
         return not self.applied
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Receipt":
-        """Read a receipt as the hub writes it; fields that a newer hub adds are left out."""
+        """Read a receipt as the hub writes it; ignore fields that a newer hub adds."""
         rows = document.get("rows")
         return cls(
             job_id=UUID(document["job_id"]),

@@ -1,4 +1,4 @@
-"""Where Redis is, and how its certificate is checked."""
+"""The URL of Redis, and the authority that its certificate is checked against."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ class Server:
 
     url: str = field(repr=False)
     options: dict[str, Any]
-    """What redis-py needs to be told beside the URL."""
+    """Arguments of redis-py beside the URL."""
 
     @classmethod
     def at(cls, url: str, authority: str | PathLike[str] | None) -> Self:
         """Return the server at a URL.
 
         Raises:
-            ValueError: it is none of a Redis server; the message does not show it.
+            ValueError: the URL is not a Redis URL, or the authority cannot be used; the message does not show the URL.
         """
         try:
             parts = urlsplit(url)
@@ -37,7 +37,7 @@ class Server:
         if authority is None:
             return cls(url, {})
         if parts.scheme != "rediss":
-            raise ValueError("an authority is of use with a URL that begins with rediss:// alone")
+            raise ValueError("an authority needs a URL that begins with rediss://")
         if not Path(authority).is_file():
-            raise ValueError("there is no file of the authority")
+            raise ValueError("the file of the authority does not exist")
         return cls(url, {"ssl_ca_certs": fspath(authority)})

@@ -27,10 +27,10 @@ class Resumed(TypedDict):
 
 
 class AsyncWatch:
-    """The events of one resident, live, from the moment that the `async with` block begins.
+    """The live events of one resident, from the start of the `async with` block.
 
-    Read the personal space inside the block: whatever changes after that reading is an event. A lost connection is
-    made again by itself; then comes an event of type `RESUMED`, which says no more than: read the space again.
+    Read the personal space inside the block: each later change is an event. A lost connection is made again; then
+    comes an event of type `RESUMED`: read the space again.
     """
 
     def __init__(self, wire: Wire, resident_id: str, channel: str) -> None:
@@ -81,21 +81,21 @@ class AsyncWatch:
 
     async def _next(self, seconds: float) -> Event | Resumed | None:
         if self._subscription is None:
-            raise RuntimeError("a watch is used in a with statement")
-        heard = await self._subscription.next(seconds)
-        if heard is None:
+            raise RuntimeError("use a watch in a with statement")
+        message = await self._subscription.next(seconds)
+        if message is None:
             return None
-        if isinstance(heard, bytes):
-            event: Event = json.loads(heard)
+        if isinstance(message, bytes):
+            event: Event = json.loads(message)
             return event
         return {"type": RESUMED, "subject": self._resident_id}
 
 
 class Watch:
-    """The events of one resident, live, from the moment that the `with` block begins.
+    """The live events of one resident, from the start of the `with` block.
 
-    Read the personal space inside the block: whatever changes after that reading is an event. A lost connection is
-    made again by itself; then comes an event of type `RESUMED`, which says no more than: read the space again.
+    Read the personal space inside the block: each later change is an event. A lost connection is made again; then
+    comes an event of type `RESUMED`: read the space again.
     """
 
     def __init__(self, watch: AsyncWatch) -> None:

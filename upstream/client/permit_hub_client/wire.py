@@ -1,4 +1,4 @@
-"""What the calls of `calls.py` need of Redis: there is one wire for code that blocks, and one for event loops."""
+"""The operations on Redis that `calls.py` needs. One wire is for code that blocks, one for event loops."""
 
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
@@ -8,20 +8,20 @@ import redis
 
 
 class Gap(Enum):
-    """What stands in a subscription for messages that may have been missed."""
+    """Stands in a subscription for messages that may have been missed."""
 
     MISSED = "missed"
 
 
 class EndedError(redis.ConnectionError):
-    """The client was closed while somebody listened."""
+    """The client was closed while a subscription was open."""
 
 
 class Subscription(Protocol):
-    """A channel that is listened to. A lost connection is made again by itself, and then comes a `Gap`."""
+    """A channel that is listened to. A lost connection is made again; then comes a `Gap`."""
 
     async def next(self, seconds: float) -> bytes | Gap | None:
-        """Return the next message; None when there was none for so long.
+        """Return the next message; None if there is none within `seconds`.
 
         Raises:
             EndedError: the client was closed.
@@ -29,7 +29,7 @@ class Subscription(Protocol):
 
 
 class Wire(Protocol):
-    """Keys, queues and channels; names are whole ones. Everything may raise `redis.RedisError`."""
+    """Keys, queues and channels, by their full names. Every method may raise `redis.RedisError`."""
 
     async def get(self, name: str) -> bytes | None:
         """Read a key."""
@@ -38,10 +38,10 @@ class Wire(Protocol):
         """Read a key and delete it."""
 
     async def push(self, queue: str, item: str, outdated: str) -> None:
-        """Put an item into a queue, and delete a key before."""
+        """Delete the key `outdated`, then put an item into a queue."""
 
     def subscribed(self, channel: str) -> AbstractAsyncContextManager[Subscription]:
-        """Listen to a channel, confirmed by the server, for as long as the context lasts."""
+        """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
 
     async def close(self) -> None:
-        """Close the connections; new ones are made when they are needed."""
+        """Close the connections; later calls open new ones."""

@@ -16,15 +16,15 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: loopback)")
     parser.add_argument("--port", type=int, default=8800)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _end)  # uvicorn ends in good order, then raises the signal again
+    signal.signal(signal.SIGTERM, _end)  # uvicorn shuts down, then raises the signal again
     uvicorn.run(
         make_app(),
         host=arguments.host,
         port=arguments.port,
-        access_log=False,  # paths carry permits' ids; the proxy in front keeps what a city wants to keep
+        access_log=False,  # paths have permit ids; the proxy in front may keep a log
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=2,  # live pages listen for ever
+        timeout_graceful_shutdown=2,  # live pages never end their request
     )
 
 

@@ -1,6 +1,6 @@
-"""The city's addresses: how a resident writes one, its identifier in the national base, and its parking zones.
+"""The city's addresses, with their identifier in the national base (BAN) and their parking zones.
 
-The sample has a few streets. A city puts its own file there, or its address service behind `find`.
+The sample file has a few streets. A city replaces it by its own file, or puts its address service behind `find`.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from personal_space import spelling
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address of the city, as the hub takes it."""
+    """One address of the city."""
 
     ban_id: str
     label: str
@@ -22,13 +22,13 @@ class Address:
 
     @property
     def fields(self) -> dict[str, object]:
-        """Return it as a job carries it."""
+        """Return the address as fields of a job."""
         return {"address": {"ban_id": self.ban_id, "label": self.label}, "zones": list(self.zones)}
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """All addresses by their spelling without case, accents and punctuation, and by what else they are written as."""
+    """All addresses, by plain spelling (no case, accents or punctuation) and by their other usual spellings."""
 
     by_spelling: Mapping[str, Address]
     by_meaning: Mapping[str, Address]
@@ -41,7 +41,7 @@ class Addresses:
 
     @classmethod
     def of(cls, addresses: Iterable[Address]) -> "Addresses":
-        """Take addresses over; what may mean two of them means neither."""
+        """Index addresses; a spelling that may mean two of them finds neither."""
         by_spelling = {spelling.plain(address.label): address for address in addresses}
         meant: dict[str, list[Address]] = defaultdict(list)
         for address in by_spelling.values():
@@ -50,10 +50,10 @@ class Addresses:
         return cls(by_spelling, {meaning: found[0] for meaning, found in meant.items() if len(found) == 1})
 
     def find(self, typed: str) -> Address | None:
-        """Return the address that was typed in any usual way; None if the city has none such, or may mean two."""
+        """Return the address for a usual spelling; None if it is unknown, or may mean two addresses."""
         return self.by_spelling.get(spelling.plain(typed)) or self.by_meaning.get(spelling.meaning(typed))
 
     @property
     def labels(self) -> list[str]:
-        """Return every address as residents are offered it."""
+        """Return every address as the form lists it."""
         return [address.label for address in self.by_spelling.values()]

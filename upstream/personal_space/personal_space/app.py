@@ -1,4 +1,4 @@
-"""The web app, wired: routes, sessions, languages, headers, and what is shown when something goes wrong."""
+"""The web app, wired: routes, sessions, languages, headers and error pages."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from personal_space import consent, live, payments, permits, reminders, session, signin, space
 from personal_space.addresses import Addresses
 from personal_space.forms import AddressForm
-from personal_space.hub import UnknownPermitError, hub, note
+from personal_space.hub import UnknownPermitError, hub, log_unavailable
 from personal_space.middleware import Failures, Headers, Languages, Limit
 from personal_space.page import STATIC, go, render
 from personal_space.session import IDLE_SECONDS, SignedOutError
@@ -24,7 +24,7 @@ from personal_space.settings import settings
 
 
 def make_app() -> Starlette:
-    """Return the app that the environment's settings describe.
+    """Return the app with the environment's settings.
 
     Raises:
         personal_space.settings.SettingsError: a setting is missing or wrong.
@@ -47,17 +47,17 @@ def make_app() -> Starlette:
                 https_only=configured.secure,
             ),
             Middleware(Languages),
-            Middleware(Failures, _failed),
+            Middleware(Failures, _internal_error),
         ],
         exception_handlers={
             SignedOutError: _signed_out,
             UnknownPermitError: _not_found,
-            HubError: _away,
-            HTTPException: _refused,
+            HubError: _unavailable,
+            HTTPException: _http_error,
         },
         lifespan=_lifespan,
     )
-    app.router.redirect_slashes = False  # it would lead to whatever host a request names
+    app.router.redirect_slashes = False  # the redirect would go to the host that the request names
     return app
 
 
@@ -69,29 +69,29 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
 
 async def _signed_out(request: Request, _error: Exception) -> Response:
     if request.url.path == live.EVENTS:
-        return _plain(request, 401)
+        return _error_page(request, 401)
     if request.url.path != "/consentement":
-        session.want(request)
-    return go("/connexion") if request.method == "GET" else _plain(request, 401)
+        session.remember_page(request)
+    return go("/connexion") if request.method == "GET" else _error_page(request, 401)
 
 
 async def _not_found(request: Request, _error: Exception) -> Response:
-    return _plain(request, 404)
+    return _error_page(request, 404)
 
 
-async def _away(request: Request, error: Exception) -> Response:
-    note(error)
-    return _plain(request, 503)
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log_unavailable(error)
+    return _error_page(request, 503)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _plain(request, error.status_code)
+    return _error_page(request, error.status_code)
 
 
-def _failed(request: Request) -> Response:
-    return _plain(request, 500)
+def _internal_error(request: Request) -> Response:
+    return _error_page(request, 500)
 
 
-def _plain(request: Request, status: int) -> Response:
+def _error_page(request: Request, status: int) -> Response:
     return render(request, "error.html", status, code=status)

@@ -1,6 +1,6 @@
-"""Ways to MonParis that a browser has begun, each in a signed cookie of its own: two tabs do not undo each other.
+"""Sign-in attempts. Each has a signed cookie of its own, so that two tabs do not disturb each other.
 
-As the session's, the cookies are the app's alone (`__Host-`): no other site can plant one.
+Behind HTTPS the cookies' names begin with `__Host-`, as the session's does: no other site can set one.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from personal_space.settings import settings
 
-SECONDS = 60 * 60  # for so long somebody may stay at MonParis
-MOST = 5  # at once in one browser; the oldest make room
+ATTEMPT_SECONDS = 60 * 60  # the longest stay at MonParis
+MAX_ATTEMPTS = 5  # in one browser; a further one replaces the oldest
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the answer is held against, and the page that was wanted."""
+    """The values that the provider's answer must match, and the page to show afterwards."""
 
     state: str
     nonce: str
@@ -26,17 +26,18 @@ class Attempt:
 
 
 def remember(request: Request, answer: Response, attempt: Attempt) -> None:
-    """Have the browser keep an attempt, and forget the oldest if there are too many."""
+    """Set an attempt's cookie, and delete the oldest if there are too many."""
     begun = sorted(
-        (name for name in request.cookies if name.startswith(_prefix())), key=lambda name: _age(request.cookies[name])
+        (name for name in request.cookies if name.startswith(_prefix())),
+        key=lambda name: _newest_first(request.cookies[name]),
     )
-    for name in begun[MOST - 1 :]:
+    for name in begun[MAX_ATTEMPTS - 1 :]:
         _drop(answer, name)
     secure = settings().secure
     answer.set_cookie(
         _prefix() + attempt.state,
         _signer().dumps(asdict(attempt)),
-        max_age=SECONDS,
+        max_age=ATTEMPT_SECONDS,
         secure=secure,
         httponly=True,
         samesite="lax",
@@ -44,17 +45,17 @@ def remember(request: Request, answer: Response, attempt: Attempt) -> None:
 
 
 def recall(request: Request) -> Attempt | None:
-    """Return the attempt that an answer belongs to; None where this browser has none such, or no longer."""
+    """Return the attempt of the provider's answer; None if this browser has none, or it has expired."""
     state = request.query_params.get("state", "")
     try:
-        found = Attempt(**_signer().loads(request.cookies.get(_prefix() + state, ""), max_age=SECONDS))
+        found = Attempt(**_signer().loads(request.cookies.get(_prefix() + state, ""), max_age=ATTEMPT_SECONDS))
     except BadData:
         return None
     return found if found.state == state else None
 
 
 def forget(answer: Response, attempt: Attempt) -> None:
-    """Have the browser forget an attempt that has ended."""
+    """Delete the cookie of an attempt that has ended."""
     _drop(answer, _prefix() + attempt.state)
 
 
@@ -62,10 +63,10 @@ def _drop(answer: Response, name: str) -> None:
     answer.delete_cookie(name, secure=settings().secure, httponly=True, samesite="lax")
 
 
-def _age(cookie: str) -> float:
-    """Return for how long a cookie has been there, in seconds before now; one that cannot be read is the oldest."""
+def _newest_first(cookie: str) -> float:
+    """Return a sort key for a cookie, newest first; an unreadable cookie comes last."""
     try:
-        _, begun_at = _signer().loads(cookie, max_age=SECONDS, return_timestamp=True)
+        _, begun_at = _signer().loads(cookie, max_age=ATTEMPT_SECONDS, return_timestamp=True)
     except BadData:
         return 0.0
     return -float(begun_at.timestamp())

@@ -1,24 +1,24 @@
-"""What an OpenID provider says of a resident; only what is there and in the right shape counts."""
+"""Read an OpenID provider's claims about a resident; a malformed claim counts as missing."""
 
 from collections.abc import Mapping
 
 Claims = Mapping[str, object]
-LONGEST_NAME = 200  # as the hub's jobs have it
+LONGEST_NAME = 200  # the limit of the hub's jobs
 
 
 def name(claims: Claims) -> str:
-    """Return what a resident is called: by name, by its parts, or as they sign in; empty where nothing is said."""
+    """Return a resident's name: `name`, else its parts, else `preferred_username`, else empty."""
     parts = " ".join(filter(None, (text(claims, "given_name"), text(claims, "family_name"))))
     return (text(claims, "name") or parts or text(claims, "preferred_username"))[:LONGEST_NAME].strip()
 
 
 def email(claims: Claims) -> str:
-    """Return where a resident can be reached; empty where that is not known."""
+    """Return a resident's e-mail address; empty if it is not known."""
     return text(claims, "email")
 
 
 def email_is_theirs(claims: Claims) -> bool:
-    """Tell whether the provider vouches for the address: it says so, or does not speak of it at all."""
+    """Return whether the e-mail address counts as verified: the provider says so, or has no such claim."""
     if "email_verified" not in claims:
         return True
     said = claims["email_verified"]
@@ -26,7 +26,7 @@ def email_is_theirs(claims: Claims) -> bool:
 
 
 def text(claims: Claims, claim: str) -> str:
-    """Return a claim's words in one line; empty if it is missing or no text."""
+    """Return a claim's text in one line; empty if it is missing or not text."""
     said = claims.get(claim)
     if not isinstance(said, str):
         return ""

@@ -1,4 +1,4 @@
-"""The choice on the transmission of data: sent to the hub as the resident saw it, in effect when it answers."""
+"""The resident's choice on the transmission of data. It is in effect when the hub answers."""
 
 from permit_hub_client import Receipt
 from starlette.requests import Request
@@ -18,7 +18,7 @@ CONSENT = "/espace#consentement"
 async def decide(request: Request) -> Response:
     """Record the choice.
 
-    A refusal counts whatever else has happened; an allowance only if the resident saw the consent as it stands.
+    A refusal always counts; an allowance only if the resident saw the current consent.
     """
     resident = session.signed_in(request)
     form = ConsentForm.of(request, await request.form())
@@ -37,7 +37,7 @@ async def decide(request: Request) -> Response:
         "decided_at": form.note_moment(),
     }
     receipt = await submit("consent.decide", job_id=form.decision_id, **decision)
-    if receipt is not None and receipt.code == "job_id_reused":  # the same page, another click: it counts, too
+    if receipt is not None and receipt.code == "job_id_reused":  # another choice on the same page: it counts, too
         form.renew_job_id()
         receipt = await submit("consent.decide", job_id=form.decision_id, **decision)
     if receipt is None:
@@ -52,13 +52,13 @@ async def _refused(request: Request, resident_id: str, form: ConsentForm, receip
     space = await space_of(resident_id)
     standing = {one["provider"] for one in space["consent"]["providers"] if one["allowed"]} if space else set()
     if receipt.code == "consent_stale" and form.choice.data == "allow" and standing >= set(form.named):
-        return go(CONSENT)  # the same click, sent twice
+        return go(CONSENT)  # the same choice, sent twice
     form.refuse(None, refusal(receipt.code, receipt.field))
     return await _show_current(request, resident_id, form, 409)
 
 
 async def _show_current(request: Request, resident_id: str, form: ConsentForm, status: int) -> Response:
-    """Show the consent as it stands, to be decided on anew."""
+    """Show the current consent and ask for a choice."""
     space = await space_of(resident_id)
     if space is None:
         return go(CONSENT)
@@ -66,9 +66,9 @@ async def _show_current(request: Request, resident_id: str, form: ConsentForm, s
     return render(request, "consent.html", status, consent=space["consent"], form=form, providers=shown)
 
 
-async def shown_again(_request: Request) -> Response:
-    """Lead whoever reloads the page of a decision to where it is made."""
+async def reloaded(_request: Request) -> Response:
+    """Redirect a reload of the answer page to the consent form."""
     return go(CONSENT)
 
 
-routes = [Route("/consentement", decide, methods=["POST"]), Route("/consentement", shown_again)]
+routes = [Route("/consentement", decide, methods=["POST"]), Route("/consentement", reloaded)]

@@ -1,7 +1,7 @@
-"""The two choices on the transmission of data, word for word as residents are shown them.
+"""The exact text of the two choices on the transmission of data.
 
-What a resident agrees to is these very words: the hub keeps their version and hash with each decision. Whoever changes
-one, here or in the catalogue, changes `VERSION`.
+The hub keeps the text's version and hash with each decision. If you change the text, here or in the catalogue, change
+`VERSION`.
 """
 
 import hashlib
@@ -31,33 +31,32 @@ CHOICES: Mapping[str, str] = MappingProxyType(
 
 
 def text(choice: str, providers: Sequence[str]) -> str:
-    """Return a choice in this request's language, about these providers."""
+    """Return the text of a choice about these providers, in the request's language."""
     return gettext(CHOICES[choice]) % {"providers": listed(providers)}
 
 
 def shown() -> str:
-    """Return the version and the language of the words that a page shows, for its form to bring back."""
+    """Return the version and the language of the text on a page; the form sends them back."""
     return f"{VERSION}-{current()}"
 
 
 def proof(choice: str, providers: Sequence[str], shown: str) -> dict[str, str] | None:
-    """Return what the hub keeps of the words that were shown, their version and SHA-256.
+    """Return the version and the SHA-256 of the text that the page showed; the hub keeps them.
 
-    None when the page showed others than those of today, and nobody may be held to have agreed to these. A refusal
-    counts whatever was shown.
+    None for an allowance of an outdated text: the resident has not agreed to today's text. A refusal always counts.
     """
     version, _, language = shown.rpartition("-")
     if version != VERSION or language not in LANGUAGES:
         if choice == "allow":
             return None
         language = current()
-    with speaking(language):  # the resident may have chosen another one since
+    with speaking(language):  # the resident may have changed it since
         words = text(choice, providers)
     return {"version": f"{VERSION}-{language}", "sha256": hashlib.sha256(words.encode()).hexdigest()}
 
 
 def decided(consent: Consent) -> str | None:
-    """Return the choice that is in force for all providers alike; None before the first, and where they differ."""
+    """Return the choice in force; None before the first one, and if it differs between providers."""
     allowed = {one["allowed"] for one in consent["providers"]}
     if consent["version"] == 0 or len(allowed) != 1:
         return None

@@ -1,4 +1,4 @@
-"""What residents type: which fields there are, and what is wrong with them before the hub is asked."""
+"""The forms: their fields, and the checks before a job is sent to the hub."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,26 +17,26 @@ from personal_space.addresses import Address, Addresses
 from personal_space.language import gettext
 from personal_space.settings import settings
 
-# As the hub's jobs have them; MAX_TYPED counts what stands between the letters and digits of a plate, too.
+# The limits of the hub's jobs; MAX_TYPED includes the separators of a plate.
 MAX_PLATE, MAX_TYPED, MAX_ADDRESS, MAX_PROVIDERS, MAX_VERSION = 20, 100, 200, 32, 2**31 - 1
-AGAIN = timedelta(hours=1)  # so long a choice that was not confirmed can be sent again as the same
+AGAIN = timedelta(hours=1)  # for so long, an unconfirmed choice keeps its time when it is sent again
 _SPACES = "\t\n\v\f\r\x85"
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]{1,31}")
 
 
 class PageForm(Form):  # type: ignore[misc]
-    """A form of this app: in the request's language, and sent from its own pages only."""
+    """A form of this app, in the request's language, protected against cross-site requests."""
 
     class Meta:
-        """How the form is guarded and translated."""
+        """WTForms' settings."""
 
         csrf = True
         csrf_class = SessionCSRF
-        csrf_time_limit = None  # the session's own end is the limit
+        csrf_time_limit = None  # it ends with the session
 
         @property
         def csrf_secret(self) -> bytes:
-            """Return the key of the tokens."""
+            """Return the key of the CSRF tokens."""
             return settings().secret.get_secret_value().encode()
 
         @property
@@ -46,12 +46,12 @@ class PageForm(Form):  # type: ignore[misc]
 
     @classmethod
     def of(cls, request: Request, sent: FormData | None = None) -> "PageForm":
-        """Return the form empty, or as it was sent; files are no answer to any field."""
+        """Return the form, empty or as it was sent; files are ignored."""
         typed = sent and FormData([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
         return cls(typed, meta={"csrf_context": request.session})
 
     def refuse(self, field: str | None, message: str) -> None:
-        """Put a message beside a field, or above the form."""
+        """Add an error message to a field, or to the form."""
         where = self._fields.get(field) if field else None
         if where is None:
             self.form_errors.append(message)
@@ -60,20 +60,20 @@ class PageForm(Form):  # type: ignore[misc]
 
 
 class JobForm(PageForm):
-    """A form that becomes a job, under an id that stays the same however often it is sent."""
+    """A form that becomes a job; sent again, it keeps its job id."""
 
     job_id = HiddenField()
 
     @property
     def known_job_id(self) -> UUID:
-        """Return the form's job id, or a new one where there is none."""
+        """Return the form's job id, or a new one."""
         try:
             return UUID(self.job_id.data)
         except (TypeError, ValueError):
             return uuid4()
 
     def renew_job_id(self) -> None:
-        """Take a new id, for what is typed from now on."""
+        """Take a new job id: the next version of the form is another job."""
         self.job_id.data = str(uuid4())
 
 
@@ -89,7 +89,7 @@ def _not_too_long(_form: Form, field: StringField) -> None:
 
 
 class VehicleForm(JobForm):
-    """A vehicle: its plate and its country; `asked` is the plate that its holder was asked to look at again."""
+    """A vehicle's plate and country; `asked` is the unusual plate that the resident was already asked about."""
 
     plate = StringField(validators=[InputRequired(), _not_too_long, _one_line])
     country = SelectField(default="FR")
@@ -103,11 +103,11 @@ class VehicleForm(JobForm):
 
     @property
     def typed(self) -> dict[str, str]:
-        """Return the plate as a job carries it."""
+        """Return the plate as fields of a job."""
         return {"raw": self.plate.data, "country": self.country.data}
 
     def asks(self, read: PlateRead | None) -> bool:
-        """Tell whether the page is to ask about an unusual plate; it asks about each plate once."""
+        """Return whether to ask about an unusual plate, and note it; each plate is asked about once."""
         known = f"{read['plate']} {read['country']}" if read else ""
         if read is None or not read["unusual"] or self.asked.data == known:
             return False
@@ -123,25 +123,25 @@ class AddressForm(JobForm):
     known: ClassVar[Addresses]
 
     def validate_address(self, field: StringField) -> None:
-        """Refuse an address that the city does not know."""
+        """Refuse an unknown address."""
         if self.known.find(field.data or "") is None:
             raise ValidationError(gettext("Cette adresse n'est pas connue : choisissez-en une dans la liste."))
 
     @property
     def found(self) -> Address:
-        """Return the address of a form that is valid."""
+        """Return the address of a valid form."""
         found = self.known.find(self.address.data or "")
         assert found is not None
         return found
 
 
 class OfferForm(JobForm):
-    """A profile with a number of years, at a price."""
+    """A tariff profile and a number of years, with their price."""
 
     offer = RadioField(validators=[InputRequired()])
 
     def offers(self, catalogue: Catalogue, profile: str | None = None) -> None:
-        """Offer what the catalogue has, for one profile or for all."""
+        """Set the choices from the catalogue, for one profile or for all."""
         self.offer.choices = [
             (f"{name}-{number}", f"{words.profile(name)} · {words.years(int(number))} · {language.price(cents)}")
             for name, prices in catalogue["profiles"].items()
@@ -151,12 +151,12 @@ class OfferForm(JobForm):
 
     @property
     def offered_profile(self) -> str:
-        """Return the profile that was chosen, whether or not it is on offer."""
+        """Return the chosen profile, even if it is not on offer."""
         return (self.offer.data or "").rpartition("-")[0]
 
     @property
     def chosen(self) -> tuple[str, int]:
-        """Return the profile and the years of a form that is valid."""
+        """Return the profile and the years of a valid form."""
         name, _, number = self.offer.data.rpartition("-")
         return name, int(number)
 
@@ -172,7 +172,7 @@ class RemindersForm(PageForm):
 
 
 class ConsentForm(JobForm):
-    """The resident's choice, with the consent, the providers and the words that the page showed."""
+    """The resident's choice, with the consent version, providers and text that the page showed."""
 
     choice = RadioField(validators=[InputRequired()], choices=[("allow", ""), ("refuse", "")])
     consent_version = HiddenField()
@@ -182,11 +182,11 @@ class ConsentForm(JobForm):
 
     @property
     def decision_id(self) -> UUID:
-        """Return the id of the job: the same however often this choice is sent, and another for the other choice."""
+        """Return the job id: the same for each sending of a choice, another for the other choice."""
         return uuid5(self.known_job_id, self.choice.data)
 
     def note_moment(self) -> datetime:
-        """Return when the choice was made: now, unless the form says that it is being sent again."""
+        """Return the time of the choice: now, or for a form sent again the time of its first sending."""
         now = datetime.now(UTC)
         try:
             before = datetime.fromisoformat(self.decided_at.data or "")
@@ -198,12 +198,12 @@ class ConsentForm(JobForm):
 
     @property
     def seen_version(self) -> int:
-        """Return the version of the consent that the page showed; one that is never current where it cannot be read."""
+        """Return the consent version that the page showed; if unreadable, one that is never current."""
         text = self.consent_version.data or ""
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else MAX_VERSION
 
     @property
     def named(self) -> list[str]:
-        """Return the providers that the page named; none where they cannot be read."""
+        """Return the providers that the page named; none if they cannot be read."""
         shown = (self.providers.data or "").split(",")
         return shown if len(shown) <= MAX_PROVIDERS and all(map(_PROVIDER.fullmatch, shown)) else []

@@ -1,4 +1,4 @@
-"""The hub as this app uses it: one client for the process, and patience that suits somebody who waits."""
+"""The app's calls to the hub: one client for the process, with time limits for a waiting resident."""
 
 import logging
 from datetime import datetime
@@ -10,8 +10,8 @@ from personal_space.settings import settings
 
 log = logging.getLogger("personal_space")
 
-WAIT_SECONDS = 4.0  # longer, and the resident is told that nothing was confirmed
-IO_SECONDS = 1.0  # for one exchange with Redis; a Redis that is unavailable is known to be after about five of them
+WAIT_SECONDS = 4.0  # after that the page says that nothing was confirmed
+IO_SECONDS = 1.0  # for one exchange with Redis; a call to an unavailable Redis fails after about five times that
 SOURCE = "personal-space"
 
 
@@ -33,15 +33,15 @@ def hub() -> Hub:
 
 
 def today() -> str:
-    """Return the civil day in the city."""
+    """Return the current civil day in the city."""
     return datetime.now(settings().zone).date().isoformat()
 
 
 async def space_of(resident_id: str) -> Space | None:
-    """Read a resident's space; None for one who has none yet.
+    """Read a resident's space; None if they have none yet.
 
     Raises:
-        HubError: it cannot be had at the moment.
+        HubError: the hub gave no answer.
     """
     return await hub().aio.space(resident_id, wait=WAIT_SECONDS)
 
@@ -50,10 +50,10 @@ _last_known: list[Catalogue] = []
 
 
 async def catalogue() -> Catalogue:
-    """Read what permits cost and who may receive data; the last that was read where the hub is unavailable.
+    """Read the tariffs and providers; if the hub is unavailable, return the last ones read.
 
     Raises:
-        HubError: it was never read, and cannot be had at the moment.
+        HubError: the hub gave no answer, and they were never read before.
     """
     try:
         _last_known[:] = [await hub().aio.catalogue(wait=WAIT_SECONDS)]
@@ -64,20 +64,20 @@ async def catalogue() -> Catalogue:
 
 
 async def plate(raw: str, country: str) -> PlateRead | None:
-    """Read a plate as it will be known; None for one that the hub would refuse.
+    """Return a plate as the hub will show it; None for a plate that it would refuse.
 
     Raises:
-        HubError: it cannot be had at the moment.
+        HubError: the hub gave no answer.
     """
     return await hub().aio.plate(raw, country, wait=WAIT_SECONDS)
 
 
 async def card_of(resident_id: str, permit_id: str) -> tuple[Space, Card]:
-    """Read a resident's space, and one card of it.
+    """Read a resident's space and one of its cards.
 
     Raises:
-        UnknownPermitError: it is none of theirs.
-        HubError: it cannot be had at the moment.
+        UnknownPermitError: the resident has no such permit.
+        HubError: the hub gave no answer.
     """
     space = await space_of(resident_id)
     for card in space["cards"] if space else ():
@@ -88,14 +88,14 @@ async def card_of(resident_id: str, permit_id: str) -> tuple[Space, Card]:
 
 
 async def submit(kind: str, **fields: object) -> Receipt | None:
-    """Send a job; return its receipt, or None where the hub has not confirmed it: it may be sent again."""
+    """Send a job and return its receipt; None if the hub did not confirm it: the job may be sent again."""
     try:
         return await hub().aio.submit(kind, wait=WAIT_SECONDS, **fields)
     except HubError as error:
-        note(error)
+        log_unavailable(error)
         return None
 
 
-def note(error: Exception) -> None:
-    """Leave a trace of a hub that did not answer, for whoever operates the app; its words show nothing of a job."""
-    log.warning("hub.away %s: %s", type(error).__name__, error)
+def log_unavailable(error: Exception) -> None:
+    """Log that the hub did not answer; the client's errors show no field of a job."""
+    log.warning("hub.unavailable %s: %s", type(error).__name__, error)

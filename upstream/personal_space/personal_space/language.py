@@ -1,6 +1,6 @@
-"""The languages of the page: French, in which it is written, and English from a catalogue.
+"""The languages of the pages: French in the source, English from a catalogue.
 
-A request's language stands in a context variable, so that templates, forms and messages need not hand it on.
+A context variable has the request's language, so that templates, forms and messages need no argument for it.
 """
 
 import re
@@ -27,7 +27,7 @@ _language: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
 
 
 def _load(language: str) -> NullTranslations:
-    """Read a catalogue as translators edit it, without a build step."""
+    """Read a catalogue from its source file; there is no build step."""
     file = _FOLDER / f"{language}.po"
     if not file.exists():
         return NullTranslations()
@@ -49,7 +49,7 @@ def use(language: str) -> None:
 
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
-    """Speak a language for a while."""
+    """Use a language within the context."""
     before = _language.set(language)
     try:
         yield
@@ -63,7 +63,7 @@ def current() -> str:
 
 
 def gettext(message: str) -> str:
-    """Translate words of the page."""
+    """Translate a text of the pages."""
     return _translate(current(), message)
 
 
@@ -73,16 +73,16 @@ def _translate(language: str, message: str) -> str:
     return _LOOSE.sub("\N{NO-BREAK SPACE}", words) if language == "fr" else words
 
 
-_LOOSE = re.compile("(?<=«) | (?=[:;?!»€])")  # French parts these from their word, but not at a line's end
+_LOOSE = re.compile("(?<=«) | (?=[:;?!»€])")  # French puts a space here, which must not break the line
 
 
-def N_(message: str) -> str:  # noqa: N802  (gettext's own name for words that are translated later)
-    """Mark words that are translated where they are shown."""
+def N_(message: str) -> str:  # noqa: N802  (gettext's own name for a text that is translated later)
+    """Mark a text for translation; it is translated where it is shown."""
     return message
 
 
 def accepted(header: str) -> str:
-    """Return the language that a browser's Accept-Language header asks for; French when it asks for neither."""
+    """Return the language of an Accept-Language header; French if it names neither."""
     weighted = []
     for place, part in enumerate(header.split(",")[:20]):
         name, _, parameters = part.strip().partition(";")
@@ -95,7 +95,7 @@ def accepted(header: str) -> str:
 
 
 def price(cents: int) -> str:
-    """Return a price as it is read: Gratuit, 10 €, 22,50 €."""
+    """Return a price to show: Gratuit, 10 €, 22,50 €."""
     if cents == 0:
         return gettext("Gratuit")
     pattern = None if cents % 100 else {"fr": "#,##0\xa0¤", "en": "¤#,##0"}[current()]
@@ -103,24 +103,24 @@ def price(cents: int) -> str:
 
 
 def day(value: str) -> str:
-    """Return a civil day as it is read: 16/09/2024."""
+    """Return a civil day to show: 16/09/2024."""
     return f"{date.fromisoformat(value):%d/%m/%Y}"
 
 
 def moment(value: str, zone: tzinfo) -> str:
-    """Return a moment in the city's time: le 16/09/2024 à 10:42."""
+    """Return a time in the city's zone: le 16/09/2024 à 10:42."""
     found = datetime.fromisoformat(value).astimezone(zone)
     return gettext("le %(day)s à %(time)s") % {"day": f"{found:%d/%m/%Y}", "time": f"{found:%H:%M}"}
 
 
 def instant(value: str, zone: tzinfo) -> str:
-    """Return a moment to the second, for what may have to be proved: le 16/09/2024 à 10:42:03."""
+    """Return a time to the second, where it may serve as proof: le 16/09/2024 à 10:42:03."""
     found = datetime.fromisoformat(value).astimezone(zone)
     return gettext("le %(day)s à %(time)s") % {"day": f"{found:%d/%m/%Y}", "time": f"{found:%H:%M:%S}"}
 
 
 def just_now(value: str, zone: tzinfo) -> str:
-    """Return a moment of today to the second, à 10:42:03; an earlier one as `moment` does."""
+    """Return a time of today to the second, à 10:42:03; an earlier one as `moment` does."""
     found = datetime.fromisoformat(value).astimezone(zone)
     if found.date() != datetime.now(zone).date():
         return moment(value, zone)
@@ -128,7 +128,7 @@ def just_now(value: str, zone: tzinfo) -> str:
 
 
 def country(code: str) -> str:
-    """Return what a country is called."""
+    """Return a country's name."""
     return dict(countries(current()))[code]
 
 
@@ -139,5 +139,5 @@ def countries(language: str) -> list[tuple[str, str]]:
     return sorted(known, key=lambda pair: (pair[0] != "FR", unicodedata.normalize("NFKD", pair[1]).casefold()))
 
 
-# As the hub has them: the codes of ISO 3166-1, and Kosovo's. Unicode names regions and placeholders beside these.
+# The hub's countries: ISO 3166-1 and Kosovo. Unicode's list has regions and placeholders, too.
 _COUNTRIES = {code for code in get_global("zone_territories").values() if code.isalpha()} - {"ZZ"} | {"BV", "HM", "XK"}

@@ -1,4 +1,4 @@
-"""Server-sent events: which version of the space is the latest, for pages that show an older one to read it again."""
+"""Server-sent events with the latest version of the space; a page with an older one reads it again."""
 
 import hashlib
 import json
@@ -15,22 +15,22 @@ from personal_space import session
 from personal_space.hub import hub, space_of, today
 
 EVENTS = "/evenements"
-BEAT_SECONDS = 15.0  # a page that hears nothing for longer than two of these connects again
-STREAM_SECONDS = 600.0  # then it connects again, if its session still lasts
+BEAT_SECONDS = 15.0  # a page connects again after more than two of these without an event
+STREAM_SECONDS = 600.0  # then the page connects again, which checks its session
 RETRY_MS = 1_000
 
 
 async def events(request: Request) -> Response:
-    """Tell one resident's pages, for as long as they listen, which version there is to be seen."""
+    """Stream the version of a resident's space to an open page."""
     resident = session.signed_in(request)
-    return EventSourceResponse(_states(resident.resident_id), ping=3_600)  # its own comments do not reach the page
+    return EventSourceResponse(_states(resident.resident_id), ping=3_600)  # the page's script sees no pings
 
 
 async def _states(resident_id: str) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="hello", retry=RETRY_MS)
     end = time.monotonic() + STREAM_SECONDS
     try:
-        async with hub().aio.watch(resident_id) as watch:  # first watch, then read: nothing is missed in between
+        async with hub().aio.watch(resident_id) as watch:  # first watch, then read: no event is missed
             while time.monotonic() < end:
                 space = await space_of(resident_id)
                 yield ServerSentEvent(event="state", data=state(space))
@@ -42,9 +42,9 @@ async def _states(resident_id: str) -> AsyncIterator[ServerSentEvent]:
 
 
 def state(space: Space | None) -> str:
-    """Return what a page compares with what it shows: epoch, version, the day that actions hold for, who holds what.
+    """Return the state that a page compares with its own: epoch, version, day of the actions, digest of the shares.
 
-    Who holds what may change without an event, and so without a version, when nobody asked for it.
+    Shares can change without an event, and so without a new version: a repair that no job asked for has none.
     """
     if space is None:
         return f"0/0/{today()}/"

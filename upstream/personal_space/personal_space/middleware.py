@@ -1,4 +1,4 @@
-"""What holds for every answer: the language of the request, and the headers that browsers are to obey."""
+"""What holds for every response: its language, security headers, a size limit and an error page."""
 
 import logging
 import traceback
@@ -23,13 +23,13 @@ MAX_BYTES = 64_000  # of a request's body: the largest form takes a twentieth of
 
 
 class Languages:
-    """Each request in the language that the resident chose, else in the browser's."""
+    """Set the language of each request: the resident's choice, else the browser's."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Find the language, then answer in it."""
+        """Set the language, then pass the request on."""
         if scope["type"] == "http":
             asked = parse_qs(scope["query_string"].decode("latin-1")).get(CHOICE, [""])[0]
             if asked in language.LANGUAGES:
@@ -40,23 +40,23 @@ class Languages:
 
 
 class Failures:
-    """A mistake of the app's own: a page that says so, and the log the kind of it, as its words may be a resident's."""
+    """Show an error page for an unexpected error. Log its type only: its message may have personal data."""
 
     def __init__(self, app: ASGIApp, page: Callable[[Request], Response]) -> None:
         self._app = app
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, whatever happens."""
+        """Pass the request on, and answer if that raises an error."""
         begun = False
 
-        async def noting(message: Message) -> None:
+        async def noting_begin(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, noting_begin)
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             log.error("request.failed %s in %s:%s", type(error).__name__, Path(frame.filename).name, frame.lineno)
@@ -65,13 +65,13 @@ class Failures:
 
 
 class Limit:
-    """No request whose body is too long to be a form, or of unknown length."""
+    """Refuse a request whose body is too long for a form, or of unknown length."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413, or go on."""
+        """Answer 413, or pass the request on."""
         if scope["type"] == "http" and scope["method"] == "POST":
             length = RequestHeaders(scope=scope).get("content-length", "")
             if not length.isascii() or not length.isdigit() or len(length) > 9 or int(length) > MAX_BYTES:
@@ -81,9 +81,9 @@ class Limit:
 
 
 class Headers:
-    """What browsers may load, whom they may send forms to, and what they may keep.
+    """Set the headers that say what browsers may load, where they may send forms, and what they may cache.
 
-    Below `secret` the path itself is one: browsers tell it nobody, not even this app.
+    Paths below `secret` are secret themselves: browsers send no Referer for them, not even to this app.
     """
 
     def __init__(self, app: ASGIApp, configured: Settings, secret: str | None = None) -> None:
@@ -102,11 +102,11 @@ class Headers:
             self._headers["strict-transport-security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the headers."""
+        """Pass the request on, and add the headers to the response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        kept = scope["path"].startswith("/static/")
+        static = scope["path"].startswith("/static/")
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -114,7 +114,7 @@ class Headers:
                 headers.update(self._headers)
                 if self._secret is not None and scope["path"].startswith(self._secret):
                     headers["referrer-policy"] = "no-referrer"
-                headers["cache-control"] = "public, max-age=3600" if kept else "no-store"
+                headers["cache-control"] = "public, max-age=3600" if static else "no-store"
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -1,4 +1,4 @@
-"""How a page is made: the templates, and what each of them may use."""
+"""Render pages: the templates, and the functions that they may use."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -24,14 +24,14 @@ _environment = Environment(
 )
 
 
-def _say(message: str, **values: object) -> Markup:
-    """Translate words of a page; the words are ours, what stands in them is escaped."""
+def _translate(message: str, **values: object) -> Markup:
+    """Translate a text of a page; the text is ours and may be markup, its values are escaped."""
     words = Markup(language.gettext(message))  # noqa: S704
     return words % values if values else words
 
 
 _environment.globals.update(
-    _=_say,
+    _=_translate,
     words=words,
     consent_text=consent_text.text,
     decided=consent_text.decided,
@@ -50,14 +50,14 @@ _environment.filters.update(
 
 
 def render(request: Request, template: str, status: int = 200, **context: object) -> HTMLResponse:
-    """Answer with a page; each has who is signed in, the form that signs them out, and what is to be said once."""
+    """Render a page; every template gets the resident, the sign-out form and a notice to show once."""
     resident = session.resident(request)
     return HTMLResponse(
         _environment.get_template(template).render(
             path=request.url.path,
             resident=resident,
             notice=None if session.is_live(request) else session.take_notice(request),
-            sign_out=PageForm.of(request) if resident else None,  # a token in it begins a session
+            sign_out=PageForm.of(request) if resident else None,  # its token would begin a session
             **context,
         ),
         status,
@@ -65,5 +65,5 @@ def render(request: Request, template: str, status: int = 200, **context: object
 
 
 def go(path: str) -> RedirectResponse:
-    """Send the browser to another page, with GET."""
+    """Redirect the browser to another page, with GET."""
     return RedirectResponse(path, 303)

@@ -1,8 +1,8 @@
-"""Paying: the resident is led to the payment service, whose signed notification becomes the confirmation.
+"""Payments: the app sends the resident to the payment service; its signed notification confirms the payment.
 
-An order and a notification are signed with a secret that the app and the payment service share; both say when they were
-made. An order's reference is the name of the debt, which the notification tells again: it counts for this debt alone.
-The payment's reference counts once in the hub, so that a notification replayed confirms nothing.
+Orders and notifications are signed with a secret that the app and the payment service share, and have a timestamp. An
+order's reference is the debt's id. The notification repeats it, so that the payment counts for this debt only. The hub
+takes each payment reference once, so a replayed notification confirms nothing.
 """
 
 from uuid import UUID
@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from personal_space import language, session, words
 from personal_space.forms import PageForm
-from personal_space.hub import WAIT_SECONDS, hub, log, note
+from personal_space.hub import WAIT_SECONDS, hub, log, log_unavailable
 from personal_space.language import gettext
 from personal_space.page import go, render
 from personal_space.permits import offered
@@ -23,24 +23,24 @@ from personal_space.session import Resident
 from personal_space.settings import settings
 
 NOTIFICATION = "/paiement/notification"
-TOLD = ("resident_id", "permit_id", "payment_reference", "amount_cents")
-ORDERED = "order_reference"  # from a service that tells it: the payment then counts for no other debt
-FRESH_SECONDS = 300  # an older notification is somebody's copy: the service signs anew each time
+FIELDS = ("resident_id", "permit_id", "payment_reference", "amount_cents")
+ORDER_REFERENCE = "order_reference"  # optional; with it the payment counts for that debt only
+FRESH_SECONDS = 300  # an older notification is a copy: the service signs each one when it sends it
 
 
 async def pay(request: Request, resident: Resident, card: Card) -> Response:
-    """Show what is to be paid, then lead to the payment service."""
-    owed = await _owed(resident, card)
-    if owed is None:
+    """Show the price, then redirect to the payment service."""
+    change = await _pending_change(resident, card)
+    if change is None:
         session.leave_notice(request, words.refusal("action_not_offered", None))
         return go(f"/droits/{card['permit_id']}")
     form = PageForm.of(request, await request.form() if request.method == "POST" else None)
     if request.method != "POST" or not form.validate():
-        cents = owed["price_cents"]
+        cents = change["price_cents"]
         return render(request, "pay.html", 422 if form.errors else 200, form=form, card=card, cents=cents)
     order = {
-        "reference": UUID(owed["debt_id"]).hex,  # the same in every tab, so that the payment service takes it once
-        "amount_cents": owed["price_cents"],
+        "reference": UUID(change["debt_id"]).hex,  # the same in every tab: the payment service takes it once
+        "amount_cents": change["price_cents"],
         "label": gettext("Stationnement résidentiel"),
         "resident_id": resident.resident_id,
         "permit_id": card["permit_id"],
@@ -51,34 +51,34 @@ async def pay(request: Request, resident: Resident, card: Card) -> Response:
     return go(f"{settings().payment_url}?order={_signer('payment.order').dumps(order)}")
 
 
-async def _owed(resident: Resident, card: Card) -> PendingChange | None:
-    """Return what a permit owes; None where that was paid or cancelled meanwhile."""
+async def _pending_change(resident: Resident, card: Card) -> PendingChange | None:
+    """Return a permit's unpaid change; None if it was paid or cancelled meanwhile."""
     history = await hub().aio.history(resident.resident_id, wait=WAIT_SECONDS)
     waiting = [one["pending"] for one in history["permits"] if one["permit_id"] == card["permit_id"]] if history else []
     return waiting[0] if waiting else None
 
 
 async def notified(request: Request) -> Response:
-    """Confirm a payment to the hub; the payment service asks again whenever the answer is not its last."""
+    """Confirm a payment to the hub; the payment service repeats its notification after a 503."""
     try:
         notification = (await request.json())["notification"]
         payment = _signer("payment.notification").loads(notification, max_age=FRESH_SECONDS)
-        told = {name: payment[name] for name in TOLD}
-        if ORDERED in payment:
-            told["debt_id"] = str(UUID(payment[ORDERED]))
+        fields = {name: payment[name] for name in FIELDS}
+        if ORDER_REFERENCE in payment:
+            fields["debt_id"] = str(UUID(payment[ORDER_REFERENCE]))
     except (AttributeError, BadData, KeyError, RecursionError, TypeError, ValueError):
         return JSONResponse({"error": "invalid_notification"}, 400)
     try:
         receipt = await hub().aio.submit(
             "permit.confirm_payment",
             wait=WAIT_SECONDS,
-            **told,
+            **fields,
         )
     except HubError as error:
-        note(error)
+        log_unavailable(error)
         return JSONResponse({"error": "not_confirmed"}, 503)
     if receipt.refused:
-        log.warning("payment.refused %s code=%s", told["payment_reference"], receipt.code)
+        log.warning("payment.refused %s code=%s", fields["payment_reference"], receipt.code)
         return JSONResponse({"error": receipt.code}, 409)
     return JSONResponse({"outcome": "confirmed"})
 

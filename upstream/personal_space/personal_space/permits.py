@@ -1,4 +1,4 @@
-"""What residents do with their permits: each form becomes one job, and comes back with whatever is wrong."""
+"""The residents' actions on permits: each form becomes one job, or is shown again with its errors."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from personal_space import session, words
 from personal_space.forms import AddressForm, JobForm, OfferForm, RequestForm, VehicleForm
-from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, note, plate, submit
+from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalogue, hub, log_unavailable, plate, submit
 from personal_space.language import N_, gettext
 from personal_space.page import go, render
 from personal_space.session import Resident
@@ -19,13 +19,13 @@ from personal_space.words import refusal
 
 F = TypeVar("F", bound=JobForm)
 REQUEST = "/droits/nouveau"
-"""Where a new request is made."""
-REFUSED, UNTAKEN = 409, 503
-"""What a form comes back with when the hub refused it, and when the hub did not answer."""
+"""The page of a new request."""
+REFUSED, UNCONFIRMED = 409, 503
+"""The status of a form that is shown again: the hub refused the job, or did not answer."""
 
 
 async def details(request: Request) -> Response:
-    """Show one permit and what became of it, step by step."""
+    """Show one permit and its history."""
     resident = session.signed_in(request)
     space, card = await card_of(resident.resident_id, str(request.path_params["permit_id"]))
     history = await hub().aio.history(resident.resident_id, wait=WAIT_SECONDS)
@@ -34,14 +34,14 @@ async def details(request: Request) -> Response:
 
 
 async def request_permit(request: Request) -> Response:
-    """Ask for a permit; it is decided at once when MonParis has verified residence and vehicle."""
+    """Request a permit; it is decided at once if MonParis has verified residence and vehicle."""
     resident = session.signed_in(request)
     form = await _form(request, RequestForm)
     form.offers(await catalogue())
-    if unsent := await _unsent(request, form, "request.html"):
-        return unsent
+    if page := await _form_page(request, form, "request.html"):
+        return page
     profile, years = form.chosen
-    return await _take(
+    return await _send(
         request,
         form,
         "request.html",
@@ -60,32 +60,32 @@ async def request_permit(request: Request) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a card offers: the form that asks for it, the job that it becomes, and what is said when it is done."""
+    """An action of a card: its form, its job, and the notice when it is done."""
 
     name: str
     form: type[JobForm]
     template: str
     kind: str
     done: str
-    fields: Callable[[Any], Mapping[str, object]]  # what of the form the job carries
+    fields: Callable[[Any], Mapping[str, object]]  # the job's fields, from the form
 
     async def page(self, request: Request, resident: Resident, card: Card) -> Response:
-        """Ask for it, or do it."""
+        """Show the form, or send the job."""
         form = await _form(request, self.form)
         if isinstance(form, OfferForm):
             form.offers(await catalogue(), card["profile"])
-        if unsent := await _unsent(request, form, self.template, card):
-            return unsent
+        if page := await _form_page(request, form, self.template, card):
+            return page
         about: dict[str, object] = {"resident_id": resident.resident_id, "permit_id": card["permit_id"]}
         fields = {**about, **self.fields(form)}
-        return await _take(request, form, self.template, self.kind, gettext(self.done), card, **fields)
+        return await _send(request, form, self.template, self.kind, gettext(self.done), card, **fields)
 
     async def kept(self, request: Request) -> Response:
-        """Show what was typed again while the hub is unavailable, and with it the permit that it is about."""
+        """Show the form again as it was typed: the hub, and so the card, is unavailable."""
         form = await _form(request, self.form)
         if isinstance(form, OfferForm):
             form.offers(await catalogue(), form.offered_profile)
-        return _show(request, self.template, form, status=UNTAKEN)
+        return _show(request, self.template, form, status=UNCONFIRMED)
 
 
 ACTIONS = (
@@ -115,14 +115,14 @@ ACTIONS = (
     ),
     Action("cancel", JobForm, "cancel.html", "permit.cancel", N_("C'est annulé."), lambda _form: {}),
 )
-"""What residents do with a card by one form; paying leads elsewhere (`payments.py`)."""
+"""The actions that need one form each; for payment see `payments.py`."""
 
 Page = Callable[[Request, Resident, Card], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def offered(name: str, action: Page, kept: Endpoint | None = None) -> Endpoint:
-    """Return the page of an action that the card offers; `kept` answers a form sent while the hub is unavailable."""
+    """Return the page of an action, if the card offers it; `kept` answers a form sent to an unavailable hub."""
 
     async def page(request: Request) -> Response:
         resident = session.signed_in(request)
@@ -148,17 +148,17 @@ async def _form(request: Request, kind: type[F]) -> F:
     return form
 
 
-async def _unsent(request: Request, form: JobForm, template: str, card: Card | None = None) -> Response | None:
-    """Return the page with a form that is not to become a job yet: it was not sent, is wrong, or has a question."""
+async def _form_page(request: Request, form: JobForm, template: str, card: Card | None = None) -> Response | None:
+    """Return the page with the form if no job is to be sent: it was not sent, is wrong, or has a question."""
     if request.method != "POST" or not form.validate():
         return _show(request, template, form, card)
     if isinstance(form, VehicleForm):
         try:
             if form.asks(await plate(**form.typed)):
                 return _show(request, template, form, card)
-        except HubError as error:  # another wait for a hub that is unavailable would be too long for the resident
-            note(error)
-            return _show(request, template, form, card, UNTAKEN)
+        except HubError as error:  # the hub is unavailable: do not make the resident wait for it twice
+            log_unavailable(error)
+            return _show(request, template, form, card, UNCONFIRMED)
     return None
 
 
@@ -174,14 +174,14 @@ def _show(
         form=form,
         card=card,
         addresses=AddressForm.known.labels,
-        untaken=status == UNTAKEN,
+        unconfirmed=status == UNCONFIRMED,
     )
 
 
-async def _take(
+async def _send(
     request: Request, form: JobForm, template: str, kind: str, done: str, card: Card | None, /, **fields: object
 ) -> Response:
-    """Send a job; show the form again with what was typed unless it was applied."""
+    """Send a job; unless it was applied, show the form again as it was typed."""
     receipt = await submit(kind, job_id=form.known_job_id, **fields)
     if receipt is not None and receipt.applied:
         session.leave_notice(request, done)
@@ -191,7 +191,7 @@ async def _take(
             raise UnknownPermitError
         form.renew_job_id()
         form.refuse(words.FIELDS.get(receipt.field or ""), refusal(receipt.code, receipt.field))
-    return _show(request, template, form, card, UNTAKEN if receipt is None else REFUSED)
+    return _show(request, template, form, card, UNCONFIRMED if receipt is None else REFUSED)
 
 
 _CARD = "/droits/{permit_id:uuid}"

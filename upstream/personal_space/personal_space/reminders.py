@@ -1,6 +1,7 @@
-"""Reminders: the resident's own choice, and the link in each of them that stops them all without signing in (RFC 8058).
+"""Reminders: the resident's choice, and the link in each reminder that stops them all without signing in (RFC 8058).
 
-Whoever has the link may stop them, and learns nothing by it: its token is a secret, in no log and no Referer.
+The link's token is a secret: it is in no log and no Referer. A holder of the link can stop the reminders, and learns
+nothing from it.
 """
 
 from asyncio import Semaphore
@@ -18,14 +19,14 @@ from personal_space.words import refusal
 
 REMINDERS = "/espace#rappels"
 STOP = "/rappels/arreter/"
-"""What each reminder's link begins with; the token follows."""
+"""The path of the link, up to the token."""
 
-RETRY_SECONDS = 120  # until a mail program may try again
-_stopping = Semaphore(8)  # anybody may send anything there: residents' own jobs wait behind so many at most
+RETRY_SECONDS = 120  # when a mail program may try again
+_stopping = Semaphore(8)  # anyone may send such requests: residents' jobs wait behind at most 8 of them
 
 
 async def choose(request: Request) -> Response:
-    """Record the choice; the last one counts, so that each click is a job of its own."""
+    """Record the choice; each click is a job of its own, and the last one counts."""
     resident = session.signed_in(request)
     form = RemindersForm.of(request, await request.form())
     if not form.validate():
@@ -40,28 +41,28 @@ async def choose(request: Request) -> Response:
 
 
 async def _show_current(request: Request, resident_id: str, form: RemindersForm, status: int) -> Response:
-    """Show what is in force, to be chosen anew."""
+    """Show the current choice and ask for another."""
     space = await space_of(resident_id)
     if space is None:
         return go(REMINDERS)
     return render(request, "reminders.html", status, reminders=space["reminders"], form=form)
 
 
-async def shown_again(request: Request) -> Response:
-    """Lead whoever reloads the page of a choice to where it is made."""
+async def reloaded(request: Request) -> Response:
+    """Redirect a reload of the answer page to the reminders form."""
     session.signed_in(request)
     return go(REMINDERS)
 
 
 async def ask(request: Request) -> Response:
-    """Ask for the one click; what follows links by itself, such as a scanner of mail, changes nothing."""
+    """Ask for a click. A GET changes nothing, as mail scanners follow links."""
     return _answer(request, "asked") if _token(request) else _answer(request, "unknown", 404)
 
 
 async def stop(request: Request) -> Response:
-    """Stop the reminders of whoever was sent the link, at once: a mail program asks nobody anything more.
+    """Stop the reminders of the link's resident, without a question: mail programs send this request (RFC 8058).
 
-    Each time it is a job of its own, so that a link works again once reminders were taken up again.
+    Each request is a job of its own, so the link still works after reminders were resumed.
     """
     token = _token(request)
     if token is None:
@@ -71,7 +72,7 @@ async def stop(request: Request) -> Response:
         async with _stopping:
             receipt = await submit("reminders.stop", token=token)
     if receipt is None:
-        answer = _answer(request, "away", 503)
+        answer = _answer(request, "unavailable", 503)
         answer.headers["retry-after"] = str(RETRY_SECONDS)
         return answer
     return _answer(request, "stopped") if receipt.applied else _answer(request, "unknown", 404)
@@ -90,7 +91,7 @@ def _token(request: Request) -> UUID | None:
 
 routes = [
     Route("/rappels", choose, methods=["POST"]),
-    Route("/rappels", shown_again),
+    Route("/rappels", reloaded),
     Route(STOP + "{token:path}", stop, methods=["POST"]),
     Route(STOP + "{token:path}", ask),
 ]

@@ -1,4 +1,4 @@
-"""Who is signed in: a signed cookie, so that the app can answer while the hub's Redis is unavailable."""
+"""The session: a signed cookie, so that the app can answer while the hub's Redis is unavailable."""
 
 import re
 import time
@@ -12,17 +12,17 @@ from personal_space import claims as said
 
 IDLE_SECONDS = 60 * 60
 LONGEST_SECONDS = 12 * IDLE_SECONDS
-RENEWAL_SECONDS = 300  # how exactly the last page is remembered
+RENEWAL_SECONDS = 300  # the time of the last page is stored this exactly
 LANGUAGE = "language"
 FIRST_PAGE = "/espace"
-LIVE = "x-live"  # the header of what an open page asks by itself
+LIVE = "x-live"  # the header of an open page's automatic requests
 _RESIDENT, _SINCE, _SEEN, _NOTICE, _WANTED = "resident", "since", "seen", "notice", "wanted"
-_RESIDENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as the hub takes it
+_RESIDENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the hub's own rule
 
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """The resident who is signed in, and what the OpenID provider says of them."""
+    """The signed-in resident, from the OpenID provider's claims."""
 
     resident_id: str
     name: str
@@ -33,14 +33,14 @@ class Resident:
     def of(cls, claims: Mapping[str, object], claim: str) -> "Resident":
         """Read an OpenID provider's claims.
 
-        An identifier that the hub would not take stands in by its hash.
+        An identifier that the hub would refuse is replaced by its hash.
 
         Raises:
-            KeyError, ValueError: the claim that names the resident is missing, or names nobody.
+            KeyError, ValueError: the claim with the resident's identifier is missing or empty.
         """
         named = claims[claim]
         if not isinstance(named, str) or not named:
-            raise ValueError("nobody is named")
+            raise ValueError("the claim has no identifier")
         resident_id = named if _RESIDENT_ID.fullmatch(named) else sha256(named.encode()).hexdigest()
         return cls(
             resident_id=resident_id,
@@ -51,21 +51,21 @@ class Resident:
 
 
 class SignedOutError(Exception):
-    """Nobody is signed in."""
+    """The request has no valid session."""
 
 
-def want(request: Request) -> None:
-    """Remember the page that somebody has to sign in for."""
+def remember_page(request: Request) -> None:
+    """Remember this page, to show it after the sign-in."""
     request.session[_WANTED] = request.url.path
 
 
-def wanted(request: Request) -> str:
-    """Return the page that somebody wanted before they were asked to sign in."""
+def page_after_sign_in(request: Request) -> str:
+    """Return the page to show after the sign-in."""
     return str(request.session.get(_WANTED, FIRST_PAGE))
 
 
 def begin(request: Request, resident: Resident) -> None:
-    """Sign a resident in; of the session before, only the language is left."""
+    """Sign a resident in; only the language is kept from the session before."""
     language = request.session.get(LANGUAGE)
     request.session.clear()
     request.session.update({_RESIDENT: asdict(resident), _SINCE: int(time.time()), _SEEN: int(time.time())})
@@ -73,7 +73,7 @@ def begin(request: Request, resident: Resident) -> None:
 
 
 def resident(request: Request) -> Resident | None:
-    """Return who is signed in."""
+    """Return the signed-in resident, or None."""
     values = request.session.get(_RESIDENT)
     now = time.time()
     if values is None or now - request.session.get(_SINCE, 0) > LONGEST_SECONDS:
@@ -84,10 +84,10 @@ def resident(request: Request) -> Resident | None:
 
 
 def signed_in(request: Request) -> Resident:
-    """Return who is signed in.
+    """Return the signed-in resident.
 
     Raises:
-        SignedOutError: nobody is.
+        SignedOutError: there is none.
     """
     found = resident(request)
     if found is None:
@@ -98,16 +98,16 @@ def signed_in(request: Request) -> Resident:
 
 
 def is_live(request: Request) -> bool:
-    """Say whether an open page asks by itself, which is no sign of anybody being there."""
+    """Return whether an open page's script sent the request; it does not prolong the session."""
     return LIVE in request.headers
 
 
 def leave_notice(request: Request, notice: str) -> None:
-    """Say something once, on the next page that the resident sees."""
+    """Show a notice once, on the resident's next page."""
     request.session[_NOTICE] = notice
 
 
 def take_notice(request: Request) -> str | None:
-    """Return what was to be said, and forget it."""
+    """Return the notice and delete it."""
     notice: str | None = request.session.pop(_NOTICE, None)
     return notice

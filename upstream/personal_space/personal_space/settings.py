@@ -1,4 +1,4 @@
-"""Everything that differs from one city to the next, read from `PERSONAL_SPACE_…`."""
+"""The app's settings, read from `PERSONAL_SPACE_…`."""
 
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr  # the hub's
     redis_authority: FilePath | None = None  # of a rediss://, beside the system's
     redis_prefix: str = "permit-hub:"
-    secret: SecretStr = Field(min_length=32)  # signs sessions: a change of it signs everybody out
+    secret: SecretStr = Field(min_length=32)  # signs sessions: a new one signs all residents out
     issuer: str = Field(pattern=r"^https?://.*[^/]$")  # MonParis, or any other OpenID provider
     client_id: str
     client_secret: SecretStr
@@ -38,14 +38,14 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _a_server(cls, value: SecretStr) -> SecretStr:
-        Hub(value.get_secret_value(), source="settings")  # connects to nothing
+    def _valid_url(cls, value: SecretStr) -> SecretStr:
+        Hub(value.get_secret_value(), source="settings")  # checks the URL; does not connect
         return value
 
     @field_validator("redis_authority")
     @classmethod
-    def _of_use(cls, value: Path | None, others: ValidationInfo) -> Path | None:
-        if value is not None and "redis_url" in others.data:  # missing when it is wrong itself
+    def _valid_authority(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if value is not None and "redis_url" in others.data:  # it is missing if it is invalid
             Hub(others.data["redis_url"].get_secret_value(), source="settings", authority=value)
         return value
 
@@ -60,17 +60,17 @@ class Settings(BaseSettings):
 
     @property
     def zone(self) -> ZoneInfo:
-        """Return the city's time zone, in which residents read times."""
+        """Return the city's time zone."""
         return ZoneInfo(self.time_zone)
 
     @property
     def secure(self) -> bool:
-        """Tell whether residents reach the app by HTTPS."""
+        """Return whether residents reach the app by HTTPS."""
         return self.url.startswith("https://")
 
 
 class SettingsError(SystemExit):
-    """Settings are missing or wrong. A process that lets this pass prints which, never a value, and exits with 1."""
+    """Settings are missing or wrong. Uncaught, it prints which, never a value, and exits with 1."""
 
 
 @cache

@@ -45,49 +45,49 @@ def _provider() -> StarletteOAuth2App:
 
 
 async def sign_in(request: Request) -> Response:
-    """Lead to the provider's own page."""
+    """Redirect to the provider's sign-in page."""
     try:
         begun = await _provider().create_authorization_url(settings().url + RETURN, ui_locales=language.current())
     except (httpx2.HTTPError, OAuthError):
-        return render(request, "signin_failed.html", 503, away=True)
+        return render(request, "signin_failed.html", 503, unavailable=True)
     answer = RedirectResponse(begun["url"], 302)
-    attempt = Attempt(begun["state"], begun["nonce"], begun["code_verifier"], session.wanted(request))
+    attempt = Attempt(begun["state"], begun["nonce"], begun["code_verifier"], session.page_after_sign_in(request))
     attempts.remember(request, answer, attempt)
     return answer
 
 
 async def signed_in(request: Request) -> Response:
-    """Take the resident over from the provider; an attempt ends here, signed in or not."""
+    """Sign in the resident whom the provider names; the attempt ends here, successful or not."""
     attempt = attempts.recall(request)
-    if attempt is None:  # over, ended before, forged, or begun in another browser
+    if attempt is None:  # expired, already used, forged, or begun in another browser
         return _failed(request)
-    answer = await _ended(request, attempt)
+    answer = await _completed(request, attempt)
     attempts.forget(answer, attempt)
     return answer
 
 
-async def _ended(request: Request, attempt: Attempt) -> Response:
+async def _completed(request: Request, attempt: Attempt) -> Response:
     try:
         claims = await _claims(request, attempt)
         resident = Resident.of(claims, settings().resident_claim)
     except httpx2.HTTPError:
-        return render(request, "signin_failed.html", 503, away=True)
-    except (OAuthError, JoseError, KeyError, TypeError, ValueError):  # denied, replayed, or not what was asked for
+        return render(request, "signin_failed.html", 503, unavailable=True)
+    except (OAuthError, JoseError, KeyError, TypeError, ValueError):  # denied, replayed, or not our answer
         return _failed(request)
     session.begin(request, resident)
-    await _tell_contact(request, resident, claims)
+    await _send_contact(request, resident, claims)
     return go(attempt.wanted)
 
 
 def _failed(request: Request) -> Response:
-    """Lead somebody who has signed in, in another tab or before, to their space; tell others how to begin again."""
+    """Redirect a resident who is already signed in to their space; tell others to begin again."""
     if session.resident(request) is not None:
         return go(session.FIRST_PAGE)
-    return render(request, "signin_failed.html", 400, away=False)
+    return render(request, "signin_failed.html", 400, unavailable=False)
 
 
 async def _claims(request: Request, attempt: Attempt) -> dict[str, object]:
-    """Fetch with a code what the provider says of who has signed in."""
+    """Exchange the code for the provider's claims about the resident."""
     code = request.query_params["code"]
     token = await _provider().fetch_access_token(
         settings().url + RETURN, code=code, code_verifier=attempt.code_verifier
@@ -96,13 +96,13 @@ async def _claims(request: Request, attempt: Attempt) -> dict[str, object]:
     if "userinfo_endpoint" in await _provider().load_server_metadata():
         more = await _provider().userinfo(token=token)
         if more["sub"] != claims["sub"]:
-            raise ValueError("two subjects")
+            raise ValueError("the id token and userinfo have different subjects")
         claims |= more
     return claims
 
 
-async def _tell_contact(request: Request, resident: Resident, claims: dict[str, object]) -> None:
-    """Keep the hub's contact details up to date; an unavailable hub gets them at the next sign-in."""
+async def _send_contact(request: Request, resident: Resident, claims: dict[str, object]) -> None:
+    """Send the contact details to the hub; if it is unavailable, it gets them at the next sign-in."""
     email = said.email(claims)
     if not email:
         return
@@ -120,7 +120,7 @@ async def _tell_contact(request: Request, resident: Resident, claims: dict[str, 
 
 
 async def sign_out(request: Request) -> Response:
-    """Forget the session here, then at the provider."""
+    """End the session here, then at the provider."""
     if not PageForm.of(request, await request.form()).validate():
         return go("/espace")
     request.session.clear()

@@ -1,4 +1,4 @@
-"""The pages that show: the way in, the resident's own space, and who received their data."""
+"""The pages without forms of their own: home, the resident's space, and the recipients of their data."""
 
 from permit_hub_client import Catalogue, Space
 from starlette.requests import Request
@@ -12,12 +12,12 @@ from personal_space.page import render
 
 
 async def home(request: Request) -> Response:
-    """Show what the service is for."""
+    """Show the home page."""
     return render(request, "home.html")
 
 
 async def healthy(_request: Request) -> Response:
-    """Answer that the process serves."""
+    """Answer a health check."""
     return PlainTextResponse("ok")
 
 
@@ -30,13 +30,13 @@ async def space(request: Request) -> Response:
         "space.html",
         space=found,
         consent=found["consent"],
-        reminders=found.get("reminders"),  # none in one that the hub made before it had any, until midnight at most
+        reminders=found.get("reminders"),  # missing in a document of a hub without reminders, until midnight at most
         form=ConsentForm.of(request),
     )
 
 
 async def recipients(request: Request) -> Response:
-    """Show who holds or held what, since when, on which decision."""
+    """Show which provider holds or held what, since when, by which decision."""
     resident = session.signed_in(request)
     found = await space_of(resident.resident_id)
     history = await hub().aio.history(resident.resident_id, wait=WAIT_SECONDS)
@@ -44,7 +44,7 @@ async def recipients(request: Request) -> Response:
 
 
 def empty(known: Catalogue) -> Space:
-    """Return the space of somebody whom the hub does not know yet: no card, and a choice still to be made."""
+    """Return the space of a resident who is new to the hub: no card, and no choice yet."""
     return {
         "resident_id": "",
         "epoch": 0,

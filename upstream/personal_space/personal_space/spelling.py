@@ -1,6 +1,6 @@
-"""How the same French address is written by different people: accents, ligatures, abbreviations, order of words.
+"""Match the spellings of a French address: accents, ligatures, abbreviations, order of words.
 
-Nothing is guessed: a letter that is wrong or missing makes another address.
+Typing errors are not guessed: a wrong or missing letter makes another address.
 """
 
 import re
@@ -13,7 +13,7 @@ _WORDS: dict[str, str] = _KNOWN["words"]
 _REPETITIONS: dict[str, str] = _KNOWN["repetitions"]
 _DISTRICTS: dict[str, str] = _KNOWN["districts"]
 _SMALL = frozenset(("a", "au", "aux", "d", "de", "des", "du", "et", "l", "la", "le", "les"))
-_WHOLE = {  # letters that Unicode does not take apart
+_WHOLE = {  # letters that Unicode does not decompose
     "œ": "oe",
     "æ": "ae",
     "ø": "o",
@@ -38,17 +38,17 @@ _PASSY = {"75116": "75016"}  # a district with two postcodes; residents write ei
 def plain(text: str) -> str:
     """Return a text without case, accents, ligatures and punctuation."""
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).translate(_LETTERS)
-    kept = "".join(_kept(letter) for letter in letters)
+    kept = "".join(_plain_letter(letter) for letter in letters)
     return " ".join(kept.split())
 
 
 def meaning(text: str) -> str:
-    """Return an address's words written out, in one order: what two ways of writing it have in common."""
+    """Return an address's words, written out and in a fixed order: the same for every usual spelling."""
     return _in_order(_words(text))
 
 
 def meanings(label: str) -> set[str]:
-    """Return what a known address may be called: by its street, with or without its postcode and its city."""
+    """Return the meanings of a known address: its street, with or without postcode and city."""
     words = _words(label)
     place = next((at for at, word in enumerate(words) if at > 0 and _POSTCODE.fullmatch(word)), None)
     if place is None:
@@ -63,7 +63,7 @@ def _words(text: str) -> list[str]:
     written: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
         full = _REPETITIONS.get(word, word) if before.isdecimal() else _PASSY.get(word, word)
-        if not (_POSTCODE.fullmatch(full) and full in written):  # 75005 Paris 5e says it twice
+        if not (_POSTCODE.fullmatch(full) and full in written):  # `75005 Paris 5e` has the postcode twice
             written += _WORDS.get(full, full).split()
     return written
 
@@ -75,7 +75,7 @@ def _postcode(district: re.Match[str]) -> str:
 
 
 def _in_order(words: list[str]) -> str:
-    """Sort words around the number of the house, which keeps what repeats it; small words do not count."""
+    """Put the house number with its repetition (bis, ter) first, then the other words sorted; drop small words."""
     joined: list[str] = []
     for word in words:
         if joined and joined[-1].isdecimal() and word in _REPETITIONS.values():
@@ -87,13 +87,13 @@ def _in_order(words: list[str]) -> str:
 
 
 def _house(words: list[str]) -> int:
-    """Return where the number of the house is: it comes first, or no other number is there but the postcode."""
+    """Return the index of the house number: the first word, or the only number beside the postcode; else the end."""
     numbers = [at for at, word in enumerate(words) if word[0].isdecimal() and not _POSTCODE.fullmatch(word)]
     return numbers[0] if len(numbers) == 1 or numbers[:1] == [0] else len(words)
 
 
-def _kept(letter: str) -> str:
+def _plain_letter(letter: str) -> str:
     kind = unicodedata.category(letter)
-    if kind in ("Mn", "Me", "Cf"):  # accents, and what shows nothing, such as a soft hyphen
+    if kind in ("Mn", "Me", "Cf"):  # accents, and invisible characters such as a soft hyphen
         return ""
     return letter if letter.isalnum() and kind != "Lm" else " "  # Lm: ʼ

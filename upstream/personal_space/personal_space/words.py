@@ -1,4 +1,4 @@
-"""What the hub's codes are called on the page: French here, English in the catalogue."""
+"""The texts for the hub's codes: French here, English in the catalogue."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -48,7 +48,7 @@ PATHS: Mapping[str, str] = MappingProxyType(
         "details": "",
     }
 )
-"""Where each action of a card is, below the card's own page."""
+"""The path of each action, below the card's page."""
 
 PROFILES: Mapping[str, str] = MappingProxyType(
     {
@@ -107,7 +107,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "resident_erased": N_("Votre compte a été effacé à votre demande : plus rien ne peut y être ajouté."),
     }
 )
-"""Refusals in words, by their code, or by the field at fault where the code alone says too little."""
+"""The texts of refusals, by code, or by field where the code says too little."""
 
 FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -119,29 +119,29 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "address": "address",
     }
 )
-"""The hub's fields, and where the form shows what is wrong with them."""
+"""The form's field for each field of a job, to show an error beside it."""
 
 
 def refusal(code: str | None, field: str | None) -> str:
-    """Say why the hub refused a job."""
+    """Return the reason of a refusal as a text."""
     known = REFUSALS.get(field or "") or REFUSALS.get(code or "")
     return gettext(known or N_("Votre demande a été refusée (%(code)s).")) % {"code": code}
 
 
 def provider(name: str) -> str:
-    """Return a provider's name; one that this app does not know yet has the hub's own name."""
+    """Return a provider's name; for an unknown provider the hub's name for it."""
     return gettext(PROVIDERS[name]) if name in PROVIDERS else name.replace("_", " ").title()
 
 
 def state(one: ProviderState) -> str:
-    """Say where a provider stands."""
+    """Return the state of a provider's copies as a text."""
     when = one["confirmed_at"] and just_now(one["confirmed_at"], settings().zone)
     words = STATES[one["state"]]
     return gettext(words) % {"when": when}
 
 
 def profile(name: str) -> str:
-    """Return what a tariff profile is called."""
+    """Return a tariff profile's name."""
     return gettext(PROFILES[name]) if name in PROFILES else name.replace("_", " ")
 
 
@@ -151,7 +151,7 @@ def years(number: int) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return providers' names as the consent text lists them."""
+    """Return providers' names in the order of the consent text."""
     order = list(PROVIDERS)
     known = sorted(names, key=lambda name: order.index(name) if name in order else len(order))
     return ", ".join(provider(name) for name in known)

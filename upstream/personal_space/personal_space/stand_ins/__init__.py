@@ -1,1 +1,1 @@
-"""What a city has beside its hub, for a machine that has none of it: MonParis, and the payment service."""
+"""Stand-ins for the services of a city beside its hub: MonParis (sign-in) and the payment service."""

@@ -27,12 +27,12 @@ def main() -> int:
         print(f"PERSONAL_SPACE_ACCOUNTS is wrong: {error}", file=sys.stderr)
         return WRONG_SETTING
     for asked_to_end in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(asked_to_end, _end)  # uvicorn ends in good order, then raises the signal again
+        signal.signal(asked_to_end, _end)  # uvicorn shuts down, then raises the signal again
     uvicorn.run(
         app,
         host=given.host,
         port=given.port,
-        access_log=False,  # addresses carry orders and codes
+        access_log=False,  # URLs carry orders and codes
         log_level="warning",
         lifespan="off",
         server_header=False,

@@ -1,4 +1,4 @@
-"""Who can sign in at the stand-in for MonParis."""
+"""The accounts of the stand-in for MonParis."""
 
 import tomllib
 from pathlib import Path
@@ -10,7 +10,7 @@ SHIPPED = Path(__file__).parent / "accounts.toml"
 
 
 class Account(BaseModel):
-    """One resident, as MonParis knows them."""
+    """One resident's account at MonParis."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -22,10 +22,10 @@ class Account(BaseModel):
     residence_verified: bool
     vehicle_verified: bool
     claims: dict[str, JsonValue] = {}
-    """What is said beside the rest, or in its place, as other providers say it; not everything is as it should be."""
+    """Further claims, or other values of those above, as other providers send them; some are malformed on purpose."""
 
     def claim(self, name: str) -> object:
-        """Return what is said under a name; None for nothing."""
+        """Return a claim's value, or None."""
         return self.claims.get(name, getattr(self, name, None))
 
 
@@ -39,7 +39,7 @@ def read(file: Path = SHIPPED) -> tuple[Account, ...]:
     """Read the accounts, in the file's order.
 
     Raises:
-        OSError: there is no such file.
-        ValueError: it is no TOML, or not what it should be.
+        OSError: the file cannot be read.
+        ValueError: the file is not TOML, or not valid.
     """
     return _File.model_validate(tomllib.loads(file.read_text())).accounts

@@ -21,7 +21,7 @@ def application(settings: Settings) -> Starlette:
 
     Raises:
         OSError: the file of the accounts cannot be read.
-        ValueError: it is not what it should be.
+        ValueError: the file of the accounts is not valid.
     """
     provider = MonParis(settings, accounts.read(settings.accounts))
     return Starlette(
@@ -36,12 +36,12 @@ def application(settings: Settings) -> Starlette:
 
 
 async def health(_request: Request) -> PlainTextResponse:
-    """Answer whoever asks whether this process serves."""
+    """Answer a health check."""
     return PlainTextResponse("ok")
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """Say on a page that an address, a method or a body is none of these services'."""
+    """Show an error page for an unknown path, method or body."""
     assert isinstance(error, HTTPException)
     language = preferred(header=request.headers.get("accept-language", ""))
     return problem(language, WORDS[language].no_page, status=error.status_code)

@@ -1,9 +1,9 @@
-"""Reading what a form sends."""
+"""Reading the fields of a form."""
 
 from starlette.datastructures import FormData
 
 
 def text(form: FormData, name: str) -> str:
-    """Return a field's text; a field that is missing, or is a file, is empty."""
+    """Return a field's text; empty if the field is missing or a file."""
     value = form.get(name)
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""How the stand-ins' pages are made: plain documents that run no script and load nothing but their own style."""
+"""Render the stand-ins' pages: they run no script and load only their own stylesheet."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,9 +23,9 @@ _environment = Environment(
 def render(
     template: str, language: Language, *, status: int = 200, leads_to: str | None = None, **context: object
 ) -> HTMLResponse:
-    """Answer with a page; its form may lead on to the service at `leads_to`, and nowhere else."""
+    """Render a page; its form may redirect to the service at `leads_to`, and nowhere else."""
     page = _environment.get_template(template).render(language=language, words=WORDS[language], **context)
-    onwards = f" {_origin(leads_to)}" if leads_to else ""  # browsers hold a form's redirects to this too
+    onwards = f" {_origin(leads_to)}" if leads_to else ""  # form-action also limits a form's redirects
     limits = ("default-src 'none'", "style-src 'self'", f"form-action 'self'{onwards}", "frame-ancestors 'none'")
     headers = {
         "Content-Security-Policy": "; ".join((*limits, "base-uri 'none'")),
@@ -37,7 +37,7 @@ def render(
 
 
 def problem(language: Language, words: str, *, status: int = 400) -> HTMLResponse:
-    """Say why there is nothing to show."""
+    """Render an error page."""
     return render("problem.html", language, status=status, problem=words)
 
 

@@ -1,4 +1,4 @@
-"""What the stand-ins know of the app that they serve, read from `PERSONAL_SPACE_…` as the app's own settings are."""
+"""The stand-ins' settings, read from `PERSONAL_SPACE_…` like the app's own."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from personal_space.stand_ins.accounts import SHIPPED
 
-CALLBACK = "/connexion/retour"  # below the app's URL: the one place that a sign-in may return to
+CALLBACK = "/connexion/retour"  # below the app's URL; the only allowed redirect_uri
 
 
 class Settings(BaseSettings):
@@ -29,12 +29,12 @@ class Settings(BaseSettings):
 
     @property
     def redirect_uri(self) -> str:
-        """Return where a sign-in leads back to."""
+        """Return the only allowed redirect_uri."""
         return self.url + CALLBACK
 
 
 class SettingsError(SystemExit):
-    """Settings are missing or wrong. A process that lets this pass prints which, never a value, and exits with 1."""
+    """Settings are missing or wrong. Uncaught, it prints which, never a value, and exits with 1."""
 
 
 def read() -> Settings:

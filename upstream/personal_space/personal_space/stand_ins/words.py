@@ -1,4 +1,4 @@
-"""What the stand-ins' pages say, in both languages."""
+"""The texts of the stand-ins' pages, in both languages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of all pages, in one language."""
+    """The texts of all pages, in one language."""
 
     stand_in: str
     sign_in_title: str
@@ -135,7 +135,7 @@ WORDS: Mapping[Language, Words] = {
 
 
 def preferred(*, locales: str = "", header: str = "") -> Language:
-    """Return the language that a request asks for: by OpenID's `ui_locales`, then by Accept-Language, else French."""
+    """Return a request's language: OpenID's `ui_locales`, then Accept-Language, else French."""
     weighted = []
     for part in header.split(","):
         tag, _, weight = part.partition(";")
@@ -146,7 +146,7 @@ def preferred(*, locales: str = "", header: str = "") -> Language:
 
 
 def amount(cents: int, language: Language) -> str:
-    """Return an amount as it is read: 22,50 € or €22.50."""
+    """Return an amount to show: 22,50 € or €22.50."""
     euros, rest = divmod(cents, 100)
     return f"{euros},{rest:02} €" if language == "fr" else f"€{euros}.{rest:02}"
 

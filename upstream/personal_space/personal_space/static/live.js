@@ -1,15 +1,15 @@
-// Keeps the page as new as the hub: hears which version there is, and reads the page again when it shows another.
+// Keeps the page up to date: listens for the latest version, and reads the page again if it shows another.
 "use strict";
 (() => {
-  const SILENCE_MS = 35000; // more than two beats of the server: the connection is dead, whatever the browser thinks
+  const SILENCE_MS = 35000; // more than two beats of the server: the connection is dead, even if the browser does not notice
   const main = document.querySelector("main[data-state]");
 
-  // A form is sent once, however often its button is clicked.
+  // Send a form once, even if its button is clicked twice.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
-    setTimeout(() => delete form.dataset.sent, 10000); // the browser's stop button tells nobody; twice counts once
+    setTimeout(() => delete form.dataset.sent, 10000); // the browser's stop button fires no event; a job sent twice counts once
     if (form.dataset.inPlace !== undefined) { event.preventDefault(); decide(form); }
   });
   addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
@@ -21,19 +21,19 @@
     source = new EventSource("/evenements");
     source.addEventListener("state", (event) => {
       awake();
-      if (!main.dataset.state.startsWith(event.data)) read(); // of an event alone, only the version is known
+      if (!main.dataset.state.startsWith(event.data)) read(); // an event alone has only the version
     });
     source.addEventListener("error", () => {
       if (!source || source.readyState !== EventSource.CLOSED) return;
       awake(5000);
-      read(); // nobody may be signed in any more, which it would say
+      read(); // finds out whether the session has ended
     });
     awake();
   };
   const hush = () => { clearTimeout(watchdog); if (source) source.close(); source = null; };
   const awake = (ms = SILENCE_MS) => { clearTimeout(watchdog); watchdog = setTimeout(listen, ms); };
 
-  // Once at a time, and not while a decision is under way, of which it could show half.
+  // One at a time, and not during a decision, which it might show half done.
   const read = async () => {
     if (reading || deciding) { again = true; return; }
     reading = true;
@@ -44,13 +44,13 @@
         if (deciding) again = true;
         else show(page);
       } else if (answer.type === "opaqueredirect" || answer.status === 401) location.reload();
-    } catch { /* away: the next event or beat tries again */ }
+    } catch { /* unavailable: the next event or beat tries again */ }
     reading = false;
     readAgain();
   };
   const readAgain = () => { if (again && !deciding) { again = false; read(); } };
 
-  // A decision is shown where it was made, without another page in between; what went wrong has a page of its own.
+  // Show a decision in place, without another page; a failure has a page of its own.
   const decide = async (form) => {
     deciding = true;
     try {
@@ -58,7 +58,7 @@
       const page = await parse(answer);
       if (!answer.ok) fail(page);
       else if (!main || !show(page, form)) location.assign(answer.url);
-    } catch { form.submit(); /* the browser says what is wrong */ }
+    } catch { form.submit(); /* the browser shows the error */ }
     deciding = false;
     delete form.dataset.sent;
     readAgain();
@@ -75,7 +75,7 @@
   const show = (page, decided) => {
     const state = page.querySelector("main[data-state]");
     if (!state) return false;
-    if (older(state, main)) return true; // read before what is shown already: never show a change undone
+    if (older(state, main)) return true; // older than the page: never show a change undone
     if (page.documentElement.lang !== document.documentElement.lang) { location.reload(); return true; }
     for (const region of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(region.id);
@@ -89,7 +89,7 @@
       region.replaceChildren(...fresh.childNodes);
       if (wanted) (region.querySelector(wanted) || main).focus({ preventScroll: true });
       region.classList.remove("fresh");
-      void region.offsetWidth; // begins the animation anew
+      void region.offsetWidth; // restarts the animation
       region.classList.add("fresh");
     }
     main.dataset.state = state.dataset.state;
@@ -99,12 +99,12 @@
     const [[epoch, version], [otherEpoch, otherVersion]] = [one, other].map((shown) => shown.dataset.state.split("/").map(Number));
     return epoch < otherEpoch || (epoch === otherEpoch && version < otherVersion);
   };
-  // Tokens and ids differ each time a page is made, and are as good as one another.
+  // Tokens and ids differ in each rendering; this is no change.
   const same = (one, other) => plain(one) === plain(other);
   const plain = (node) => node.innerHTML.replace(/ name="(csrf_token|job_id)"[^>]*>/g, "");
   const touched = (region) => [...region.querySelectorAll("input[type=radio]")].some((box) => box.checked !== box.defaultChecked);
 
-  // A hidden page listens to nothing, so that any number of tabs may be open; shown again, it catches up.
+  // A hidden page does not listen, so that any number of tabs may be open; shown again, it catches up.
   if (!main) return;
   document.addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));
   addEventListener("online", listen);

@@ -1,4 +1,4 @@
-"""What an app asks for when it sends a browser here, and what is wrong with it (RFC 6749, RFC 7636, OpenID Connect)."""
+"""Read and check an authorization request (RFC 6749, RFC 7636, OpenID Connect)."""
 
 import re
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class ForeignRequestError(Exception):
-    """Nobody known asked, or the answer would go elsewhere: the browser is not sent anywhere."""
+    """The client or its redirect_uri is unknown: show an error, do not redirect."""
 
 
 class WrongRequestError(Exception):
-    """The app asked for something wrong, and is told so."""
+    """The app's request is wrong: redirect to the app with an error."""
 
     def __init__(self, error: str, back: str) -> None:
         super().__init__(error)
@@ -29,7 +29,7 @@ class WrongRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """A sign-in as an app asked for it."""
+    """A valid authorization request."""
 
     redirect_uri: str
     scope: frozenset[str]
@@ -37,24 +37,24 @@ class Authorization:
     state: str | None
     nonce: str | None
 
-    def is_proved_by(self, verifier: str) -> bool:
-        """Tell whether whoever has this verifier is the one that asked."""
+    def matches(self, verifier: str) -> bool:
+        """Return whether a code verifier matches the request's challenge (PKCE)."""
         if not _VERIFIER.fullmatch(verifier):
             return False
         found = urlsafe_b64encode(sha256(verifier.encode()).digest()).decode()
         return compare_digest(found, self.challenge)
 
-    def answered(self, code: str) -> str:
-        """Return where the browser goes with a code."""
+    def redirect_with(self, code: str) -> str:
+        """Return the URL that takes a code to the app."""
         return _back(self.redirect_uri, self.state, code=code)
 
 
 def read(asked: Mapping[str, str], settings: Settings) -> Authorization:
-    """Read what an app asks for.
+    """Read an authorization request.
 
     Raises:
-        ForeignRequestError: it is not the known app, or not to be answered where the app is.
-        WrongRequestError: it is the known app, and something is missing or wrong.
+        ForeignRequestError: the client or its redirect_uri is unknown.
+        WrongRequestError: the client is known, and something is missing or wrong.
     """
     if asked.get("client_id") != settings.client_id or asked.get("redirect_uri") != settings.redirect_uri:
         raise ForeignRequestError
@@ -78,7 +78,7 @@ def _error(made: Authorization, asked: Mapping[str, str]) -> str | None:
         return "invalid_scope"
     if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(made.challenge):
         return "invalid_request"
-    if "none" in asked.get("prompt", "").split():  # nobody stays signed in here
+    if "none" in asked.get("prompt", "").split():  # there are no sessions here
         return "login_required"
     return None
 

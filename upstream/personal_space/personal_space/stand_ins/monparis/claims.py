@@ -1,4 +1,4 @@
-"""What MonParis says of a resident."""
+"""MonParis's claims about a resident."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,6 +13,6 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 
 
 def claims(account: Account, scope: Iterable[str]) -> dict[str, object]:
-    """Return what a scope lets an app know of a resident."""
+    """Return the claims that a scope grants."""
     said = {name: account.claim(name) for granted in scope for name in SCOPES.get(granted, ())}
     return {name: value for name, value in said.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The key that signs what MonParis says; it lives as long as the process."""
+"""The key that signs id tokens; it lives as long as the process."""
 
 import time
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ TOKEN_SECONDS = 300
 
 
 class SigningKey:
-    """A key pair, made at the start."""
+    """An RSA key pair."""
 
     def __init__(self) -> None:
         self._key = RSAKey.generate_key(2048, {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
 
     def public(self) -> dict[str, object]:
-        """Return the public half, as a JSON web key set."""
+        """Return the public key as a JSON web key set."""
         return dict(KeySet([self._key]).as_dict(private=False))
 
     def id_token(self, *, issuer: str, audience: str, nonce: str | None, claims: Mapping[str, object]) -> str:
-        """Sign who has signed in."""
+        """Return a signed id token."""
         now = int(time.time())
         said = {"iss": issuer, "aud": audience, "iat": now, "auth_time": now, "exp": now + TOKEN_SECONDS, **claims}
         if nonce is not None:

@@ -1,4 +1,4 @@
-"""One running MonParis: its app, its accounts, its key, and what it has given out."""
+"""The state of a running MonParis: settings, accounts, key, codes and tokens."""
 
 from dataclasses import dataclass, field
 from hmac import compare_digest
@@ -15,7 +15,7 @@ ACCESS_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A resident has signed in, and an app may know of it."""
+    """A signed-in resident, and the authorization request that this answers."""
 
     account: Account
     authorization: Authorization
@@ -23,7 +23,7 @@ class Grant:
 
 @dataclass(slots=True)
 class Code:
-    """A grant that waits to be fetched, once."""
+    """A grant that can be fetched once."""
 
     grant: Grant
     spent: bool = False
@@ -41,7 +41,7 @@ class MonParis:
     access_tokens: Tickets[Grant] = field(default_factory=lambda: Tickets(ACCESS_SECONDS))
 
     def account(self, email: str, password: str) -> Account | None:
-        """Return whose e-mail address and password these are."""
+        """Return the account with this e-mail address and password, or None."""
         named = email.strip().casefold()
         for account in self.accounts:
             if account.email.casefold() == named and compare_digest(account.password.encode(), password.encode()):
@@ -49,6 +49,6 @@ class MonParis:
         return None
 
     def is_client(self, client_id: str, secret: str) -> bool:
-        """Tell whether these are the app's own id and secret."""
+        """Return whether these are the app's id and secret."""
         known = self.settings.client_secret.get_secret_value()
         return client_id == self.settings.client_id and compare_digest(known.encode(), secret.encode())

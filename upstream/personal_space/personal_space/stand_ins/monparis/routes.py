@@ -1,4 +1,4 @@
-"""MonParis's addresses, and those of its answers that need no more than its state."""
+"""MonParis's routes, and its simple endpoints."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ from personal_space.stand_ins.words import LANGUAGES, preferred
 
 
 def routes(monparis: MonParis) -> list[Route]:
-    """Return MonParis's addresses."""
+    """Return MonParis's routes."""
     return [
         Route("/.well-known/openid-configuration", partial(discovery, monparis)),
         Route("/jwks", partial(jwks, monparis)),
@@ -29,7 +29,7 @@ def routes(monparis: MonParis) -> list[Route]:
 
 
 async def discovery(monparis: MonParis, _request: Request) -> JSONResponse:
-    """Say what there is, and where."""
+    """Return the OpenID provider metadata."""
     issuer = monparis.settings.issuer
     return JSONResponse(
         {
@@ -55,12 +55,12 @@ async def discovery(monparis: MonParis, _request: Request) -> JSONResponse:
 
 
 async def jwks(monparis: MonParis, _request: Request) -> JSONResponse:
-    """Publish the key that verifies id tokens."""
+    """Return the public key that verifies id tokens."""
     return JSONResponse(monparis.key.public())
 
 
 async def userinfo(monparis: MonParis, request: Request) -> JSONResponse:
-    """Say who has signed in."""
+    """Return the claims for an access token."""
     scheme, _, access_token = request.headers.get("authorization", "").partition(" ")
     grant = monparis.access_tokens.show(access_token.strip()) if scheme.lower() == "bearer" else None
     if grant is None:
@@ -70,7 +70,7 @@ async def userinfo(monparis: MonParis, request: Request) -> JSONResponse:
 
 
 async def end_session(monparis: MonParis, request: Request) -> Response:
-    """Send the browser back to the app: nobody stays signed in here, so there is nothing to end."""
+    """Redirect the browser to the app; there is no session here to end."""
     asked = request.query_params
     form = await request.form()  # empty for GET
     back = text(form, "post_logout_redirect_uri") or asked.get("post_logout_redirect_uri", "")

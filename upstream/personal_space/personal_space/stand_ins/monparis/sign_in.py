@@ -12,9 +12,9 @@ from personal_space.stand_ins.words import WORDS, preferred
 
 
 async def sign_in(monparis: MonParis, request: Request) -> Response:
-    """Ask who it is, then send the browser back to the app with a code.
+    """Show the sign-in form; after a sign-in, redirect the browser to the app with a code.
 
-    The page's form keeps the app's request in its address, so nothing is remembered until somebody has signed in.
+    The form's URL keeps the app's request, so nothing is stored before a sign-in.
     """
     asked = request.query_params
     language = preferred(locales=asked.get("ui_locales", ""), header=request.headers.get("accept-language", ""))
@@ -31,7 +31,7 @@ async def sign_in(monparis: MonParis, request: Request) -> Response:
         account = monparis.account(email, text(form, "password"))
         if account is not None:
             code = monparis.codes.give(Code(Grant(account, wanted)))
-            return RedirectResponse(wanted.answered(code), 303, {"Cache-Control": "no-store"})
+            return RedirectResponse(wanted.redirect_with(code), 303, {"Cache-Control": "no-store"})
         wrong = True
     return render(
         "sign_in.html",

@@ -1,4 +1,4 @@
-"""Secrets that stand for something on this server, for a while."""
+"""Random secrets that each stand for a value on this server, for a limited time."""
 
 import secrets
 import time
@@ -9,20 +9,20 @@ Value = TypeVar("Value")
 
 
 class Tickets(Generic[Value]):
-    """What was given out, in memory: a restart forgets it all."""
+    """Tickets in memory; a restart loses them."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Say for how long a ticket is good."""
+        """Set how long a ticket is valid."""
         self._seconds, self._clock = seconds, clock
         self._given: dict[str, tuple[float, Value]] = {}
 
     @property
     def seconds(self) -> int:
-        """Return for how long a ticket is good."""
+        """Return how long a ticket is valid."""
         return int(self._seconds)
 
     def give(self, value: Value) -> str:
-        """Return a new ticket for something."""
+        """Return a new ticket for a value."""
         now = self._clock()
         self._given = {ticket: held for ticket, held in self._given.items() if held[0] > now}
         ticket = secrets.token_urlsafe(32)
@@ -30,10 +30,10 @@ class Tickets(Generic[Value]):
         return ticket
 
     def show(self, ticket: str) -> Value | None:
-        """Return what a ticket stands for, or None if it is unknown or too old."""
+        """Return a ticket's value; None if the ticket is unknown or expired."""
         until, value = self._given.get(ticket, (0.0, None))
         return value if until > self._clock() else None
 
     def withdraw(self, ticket: str) -> None:
-        """Make a ticket worthless."""
+        """Delete a ticket."""
         self._given.pop(ticket, None)

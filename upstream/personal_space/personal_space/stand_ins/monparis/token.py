@@ -1,4 +1,4 @@
-"""Where the app fetches, with a code, who has signed in."""
+"""The token endpoint: the app exchanges a code for tokens."""
 
 import binascii
 from base64 import b64decode
@@ -17,13 +17,13 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="MonParis"'}
 
 
 async def token(monparis: MonParis, request: Request) -> JSONResponse:
-    """Answer a code with tokens, once, and only to the app that asked for it."""
+    """Answer a code with tokens, once, and only to the app that it was made for."""
     form = await request.form()
     if not _is_client(monparis, request, form):
         return JSONResponse({"error": "invalid_client"}, 401, _UNCACHED | _CHALLENGE)
     if text(form, "grant_type") != "authorization_code":
         return JSONResponse({"error": "unsupported_grant_type"}, 400, _UNCACHED)
-    grant, access_token = _redeemed(monparis, form)
+    grant, access_token = _redeem(monparis, form)
     if grant is None:
         return JSONResponse({"error": "invalid_grant"}, 400, _UNCACHED)
     asked = grant.authorization
@@ -42,16 +42,16 @@ async def token(monparis: MonParis, request: Request) -> JSONResponse:
     return JSONResponse(answer, headers=_UNCACHED)
 
 
-def _redeemed(monparis: MonParis, form: FormData) -> tuple[Grant | None, str]:
+def _redeem(monparis: MonParis, form: FormData) -> tuple[Grant | None, str]:
     code = monparis.codes.show(text(form, "code"))
     if code is None:
         return None, ""
-    if code.spent:  # somebody has it who should not: what it was good for ends (RFC 6749, 4.1.2)
+    if code.spent:  # the code may be stolen: revoke the token made from it (RFC 6749, 4.1.2)
         monparis.access_tokens.withdraw(code.access_token or "")
         return None, ""
     code.spent = True
     asked = code.grant.authorization
-    if text(form, "redirect_uri") != asked.redirect_uri or not asked.is_proved_by(text(form, "code_verifier")):
+    if text(form, "redirect_uri") != asked.redirect_uri or not asked.matches(text(form, "code_verifier")):
         return None, ""
     code.access_token = monparis.access_tokens.give(code.grant)
     return code.grant, code.access_token

@@ -1,1 +1,1 @@
-"""A stand-in for the city's payment service: it is sent signed orders, and tells the app of each payment, signed."""
+"""A stand-in for the city's payment service: it takes signed orders and sends the app a signed notification."""

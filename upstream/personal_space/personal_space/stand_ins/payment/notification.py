@@ -1,4 +1,4 @@
-"""Telling the app that a resident has paid, until it has taken note."""
+"""Notify the app of a payment; try again if it does not answer."""
 
 import asyncio
 import re
@@ -12,13 +12,13 @@ from personal_space.stand_ins.payment.order import Order
 
 SALT = "payment.notification"
 ANSWER_SECONDS = 10.0
-PAUSES = (0.5, 1.0)  # before each further attempt, in seconds: somebody is waiting
+PAUSES = (0.5, 1.0)  # before each further attempt, in seconds; the resident is waiting
 _ALREADY = "payment_already_confirmed"
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
 
 
 class Outcome(Enum):
-    """What came of a payment."""
+    """The outcome of a payment."""
 
     CONFIRMED = "confirmed"
     ALREADY = "already"
@@ -28,17 +28,17 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the app made of a payment, and its code if it did not accept it."""
+    """The app's answer to a notification, with its code if it refused the payment."""
 
     outcome: Outcome
     code: str = ""
 
 
 async def notify(order: Order, secret: str) -> Answer:
-    """Tell the app of a payment, again where it gives no answer, each time freshly signed."""
+    """Notify the app of a payment, again if it does not answer; sign each attempt freshly."""
     async with httpx2.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
         for attempt, pause in enumerate((*PAUSES, None)):
-            answer = await _told(client, order, secret)
+            answer = await _notify_once(client, order, secret)
             if answer.outcome is Outcome.ALREADY and attempt > 0:
                 return Answer(Outcome.CONFIRMED)  # by an attempt whose answer was lost
             if answer.outcome is not Outcome.PENDING or pause is None:
@@ -47,7 +47,7 @@ async def notify(order: Order, secret: str) -> Answer:
     raise AssertionError("the last attempt has no pause after it")
 
 
-async def _told(client: httpx2.AsyncClient, order: Order, secret: str) -> Answer:
+async def _notify_once(client: httpx2.AsyncClient, order: Order, secret: str) -> Answer:
     notification = {
         "payment_reference": f"PAY-{order.reference}",
         "amount_cents": order.amount_cents,

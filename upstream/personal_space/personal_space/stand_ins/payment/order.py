@@ -1,4 +1,4 @@
-"""What a resident is asked to pay, as the app signed it."""
+"""Orders: what a resident is to pay, signed by the app."""
 
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +11,7 @@ _ADDRESS = r"^https?://"
 
 
 class BadOrderError(Exception):
-    """The order is not one that the app has signed."""
+    """The order was not signed by the app."""
 
 
 class OldOrderError(BadOrderError):
@@ -37,8 +37,8 @@ def read(token: str, secret: str) -> Order:
     """Read a signed order.
 
     Raises:
-        OldOrderError: it has expired.
-        BadOrderError: it is anything else than a signed order.
+        OldOrderError: the order has expired.
+        BadOrderError: it is not a signed order.
     """
     try:
         return Order.model_validate(URLSafeTimedSerializer(secret, salt=SALT).loads(token, max_age=ORDER_SECONDS))

@@ -14,12 +14,12 @@ from personal_space.stand_ins.words import WORDS, amount, preferred
 
 
 def routes(secret: str) -> list[Route]:
-    """Return the payment service's addresses, for orders signed with this secret."""
+    """Return the payment service's routes, for orders signed with this secret."""
     return [Route("/paiement", partial(payment, secret), methods=["GET", "POST"])]
 
 
 async def payment(secret: str, request: Request) -> Response:
-    """Show what is to be paid; have it paid, and send the browser back to the app."""
+    """Show the order; on payment, notify the app and redirect the browser to it."""
     fallback = preferred(header=request.headers.get("accept-language", ""))
     try:
         order = orders.read(request.query_params.get("order", ""), secret)
@@ -28,7 +28,7 @@ async def payment(secret: str, request: Request) -> Response:
     except BadOrderError:
         return problem(fallback, WORDS[fallback].bad_order)
     if request.method == "POST":
-        return _ended(order, await notify(order, secret))
+        return _result_page(order, await notify(order, secret))
     return render(
         "payment.html",
         order.language,
@@ -39,7 +39,7 @@ async def payment(secret: str, request: Request) -> Response:
     )
 
 
-def _ended(order: Order, answer: Answer) -> Response:
+def _result_page(order: Order, answer: Answer) -> Response:
     if answer.outcome is Outcome.CONFIRMED:
         return RedirectResponse(order.return_url, 303)
     words = WORDS[order.language]

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a form: it comes back with the message beside the field, and what was typed is still there."""
+"""A wrong form is shown again as it was typed, with the message beside the field."""
 
 from html import escape
 
@@ -44,7 +44,7 @@ def visitor(city, visit):
         ("country", "XX", "N'est pas un choix valide."),
     ],
 )
-def test_a_field_of_a_request_that_is_wrong_is_told_beside_it(city, visitor, field, typed, said):
+def test_an_error_in_a_request_is_shown_beside_its_field(city, visitor, field, typed, said):
     answer = visitor.send("/droits/nouveau", **GOOD | {"plate": plate()} | {field: typed})
     assert answer.status_code in (409, 422)
     page = main(answer)
@@ -59,7 +59,7 @@ def test_a_field_of_a_request_that_is_wrong_is_told_beside_it(city, visitor, fie
         assert 'value="standard-1" required checked' in page
 
 
-def test_everything_that_is_wrong_is_told_at_once_in_the_residents_language(city, visit):
+def test_all_errors_of_a_form_are_shown_at_once_in_the_residents_language(city, visit):
     english = visit(city.account().sub, language="en")
     page = main(english.send("/droits/nouveau", plate="", address="", country="FR"))
     for field in ("plate", "address", "offer"):
@@ -76,7 +76,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("typed", "country", "known"), ODD, ids=["SIV", "JP", "not the country's", "not divided"])
-def test_an_unusual_plate_is_asked_about_once_and_then_taken(city, visit, typed, country, known):
+def test_an_unusual_plate_is_asked_about_once_and_then_accepted(city, visit, typed, country, known):
     resident, own = city.account().sub, {"FR": "VO", "JP": "X"}.get(country, "2345")
     visitor = visit(resident)
     wanted = GOOD | {"plate": typed.format(own), "country": country}
@@ -92,7 +92,7 @@ def test_an_unusual_plate_is_asked_about_once_and_then_taken(city, visit, typed,
     assert (card["plate"], card["country"]) == (known.format(own), country)
 
 
-def test_another_unusual_plate_is_asked_about_too_and_an_ordinary_one_is_not(city, visit):
+def test_a_second_unusual_plate_is_asked_about_and_an_ordinary_one_is_not(city, visit):
     visitor = visit(city.account().sub)
     first = main(visitor.send("/droits/nouveau", **GOOD | {"plate": "ODD ONE"}))
     second = visitor.post("/droits/nouveau", hidden(first) | GOOD | {"plate": "ODD TWO"})
@@ -111,7 +111,7 @@ def test_a_changed_vehicle_with_an_unusual_plate_is_asked_about_in_the_residents
     assert city.hub.space(anne.resident_id)["cards"][0]["plate"] == "B NO 9"
 
 
-def test_a_plate_is_shown_as_it_is_written_whatever_was_typed(city, visit):
+def test_a_plate_typed_in_any_form_is_shown_in_its_official_form(city, visit):
     resident, known = city.account().sub, plate()
     visitor = visit(resident)
     typed = "\u200f" + known.lower().replace("-", "●").translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
@@ -127,7 +127,7 @@ def test_the_countries_on_offer_are_those_that_a_job_may_name():
         assert {code for code, _ in countries(language)} == CODES
 
 
-def test_a_plate_that_is_in_use_is_told_beside_it_and_the_next_one_is_taken(city, visitor):
+def test_a_plate_in_use_is_an_error_beside_its_field_and_another_is_accepted(city, visitor):
     taken = city.resident().plate
     answer = visitor.send("/droits/nouveau", **GOOD | {"plate": taken})
     assert answer.status_code == 409
@@ -136,7 +136,7 @@ def test_a_plate_that_is_in_use_is_told_beside_it_and_the_next_one_is_taken(city
     assert again.status_code == 303
 
 
-def test_a_form_that_is_sent_twice_counts_once_and_changed_under_the_same_id_is_told(city, visit):
+def test_a_form_sent_twice_counts_once_and_a_changed_copy_is_refused(city, visit):
     resident = city.account().sub
     visitor = visit(resident)
     fields = visitor.hidden("/droits/nouveau") | GOOD | {"plate": plate()}
@@ -147,14 +147,14 @@ def test_a_form_that_is_sent_twice_counts_once_and_changed_under_the_same_id_is_
     assert len(city.hub.space(resident)["cards"]) == 1
 
 
-def test_a_file_in_place_of_words_is_no_answer(visitor):
+def test_a_file_in_a_text_field_is_ignored(visitor):
     fields = visitor.hidden("/droits/nouveau") | {name: value for name, value in GOOD.items() if name != "plate"}
     answer = visitor.http.post("/droits/nouveau", data=fields, files={"plate": ("p.txt", b"AB-123-CD")})
     assert answer.status_code == 422
     assert beside(main(answer), "plate") == REQUIRED["fr"]
 
 
-def test_an_action_that_is_no_longer_offered_is_said_on_the_permits_page(city, visit):
+def test_an_action_no_longer_offered_leads_to_the_permits_page_with_a_notice(city, visit):
     anne = city.resident()
     visitor = visit(anne.resident_id)
     answer = visitor.get(f"/droits/{anne.permit_id}/paiement")
@@ -163,7 +163,7 @@ def test_an_action_that_is_no_longer_offered_is_said_on_the_permits_page(city, v
     assert "Cette action" not in text(main(visitor.get(f"/droits/{anne.permit_id}")))
 
 
-def test_an_allowance_from_a_tab_that_is_out_of_date_is_refused_and_told_and_the_refusal_stands(city, visit):
+def test_an_allowance_from_an_outdated_tab_is_refused_and_the_refusal_stands(city, visit):
     anne = city.resident()
     one, other = (visit(anne.resident_id) for _ in range(2))
     seen = one.hidden("/espace")
@@ -176,7 +176,7 @@ def test_an_allowance_from_a_tab_that_is_out_of_date_is_refused_and_told_and_the
     assert one.decide("allow").status_code == 303
 
 
-def test_an_allowance_that_is_clicked_twice_is_not_called_out_of_date(city, visit):
+def test_an_allowance_sent_twice_is_not_refused_as_outdated(city, visit):
     anne = city.resident()
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow"}
@@ -185,7 +185,7 @@ def test_an_allowance_that_is_clicked_twice_is_not_called_out_of_date(city, visi
 
 
 @pytest.mark.parametrize("providers", ["", "x" * 40, "paybyphone,,", "PayByPhone", ",".join(["paybyphone"] * 33)])
-def test_a_choice_about_nobody_is_asked_for_again(city, visit, providers):
+def test_a_choice_without_providers_is_asked_for_again(city, visit, providers):
     anne = city.resident()
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow", "providers": providers}
@@ -195,7 +195,7 @@ def test_a_choice_about_nobody_is_asked_for_again(city, visit, providers):
     assert city.hub.space(anne.resident_id)["consent"]["version"] == 0
 
 
-def test_an_allowance_of_words_that_have_changed_is_asked_for_again_and_a_refusal_counts(city, visit):
+def test_an_allowance_of_an_outdated_text_is_asked_for_again_and_a_refusal_counts(city, visit):
     anne = city.resident()
     visitor = visit(anne.resident_id)
     outdated = visitor.hidden("/espace") | {"shown": "2020-01-fr"}
@@ -207,7 +207,7 @@ def test_an_allowance_of_words_that_have_changed_is_asked_for_again_and_a_refusa
     assert (consent["version"], {one["allowed"] for one in consent["providers"]}) == (1, {False})
 
 
-def test_a_choice_is_kept_in_the_words_that_were_shown_whatever_is_read_since(city, visit):
+def test_a_choice_is_recorded_with_the_text_that_its_page_showed(city, visit):
     anne = city.resident()
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow"}

@@ -1,4 +1,4 @@
-"""While the hub is down or slow: nothing is called done, and nothing that was typed is lost."""
+"""While the hub is down or slow, no page claims success, and no typed text is lost."""
 
 import re
 import signal
@@ -22,12 +22,12 @@ from tests.support.relay import relay
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 UNTAKEN = "Votre demande n'est pas prise en compte pour l'instant."
-PATIENCE = 8.0  # seconds: somebody waits for the answer
+PATIENCE = 8.0  # seconds; a resident waits for the answer
 
 
 @pytest.fixture(scope="module")
 def cut(city):
-    """Run an app that reaches the city's Redis by a way of its own; return its address, and what freezes that way."""
+    """Run an app that reaches the city's Redis through a proxy; yield its address and what freezes the proxy."""
     url = city.environment["PERMIT_HUB_REDIS_URL"]
     target, port = urlsplit(url).port, free_port()
     with (
@@ -53,7 +53,7 @@ def frozen(cut):
 
 @pytest.fixture
 def visit(cut, session_of):
-    """Visit that app instead of the city's."""
+    """Return visitors of that app instead of the city's."""
     visitors = []
 
     def visit(resident_id):
@@ -66,7 +66,7 @@ def visit(cut, session_of):
 
 
 def sent(visitor, path, fields):
-    """Send a form; return the page that comes back in bounded time, which says that nothing was taken."""
+    """Send a form; return the answer, which must come in bounded time and say that nothing was confirmed."""
     started = time.monotonic()
     answer = visitor.post(path, fields)
     assert time.monotonic() - started < PATIENCE
@@ -75,7 +75,7 @@ def sent(visitor, path, fields):
     return main(answer)
 
 
-def test_a_new_request_comes_back_as_it_was_typed_and_counts_once_when_it_is_sent_again(city, visit, frozen):
+def test_a_new_request_is_shown_again_as_typed_and_counts_once_when_resent(city, visit, frozen):
     resident, wanted = city.account().sub, f"1-{plate()[:2]}X-{plate()[3:6]}"
     visitor = visit(resident)
     path = "/droits/nouveau"
@@ -99,7 +99,7 @@ def test_a_new_request_comes_back_as_it_was_typed_and_counts_once_when_it_is_sen
         ("adresse", {"address": ADDRESS}),
     ],
 )
-def test_a_change_of_a_permit_comes_back_as_it_was_typed(city, visit, frozen, path, typed):
+def test_a_change_of_a_permit_is_shown_again_as_typed(city, visit, frozen, path, typed):
     anne = city.resident()
     visitor, where = visit(anne.resident_id), f"/droits/{anne.permit_id}/{path}"
     before, fields = city.hub.space(anne.resident_id)["cards"], visitor.hidden(where) | typed
@@ -110,7 +110,7 @@ def test_a_change_of_a_permit_comes_back_as_it_was_typed(city, visit, frozen, pa
 
 
 @pytest.mark.parametrize("choice", ["allow", "refuse"])
-def test_a_choice_comes_back_ticked_and_counts_when_it_is_sent_again(city, visit, frozen, choice):
+def test_a_consent_choice_is_shown_again_ticked_and_counts_when_resent(city, visit, frozen, choice):
     anne = city.resident()
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": choice}
@@ -123,7 +123,7 @@ def test_a_choice_comes_back_ticked_and_counts_when_it_is_sent_again(city, visit
 
 
 @pytest.mark.parametrize("wanted", ["none", "email"])
-def test_a_choice_about_reminders_comes_back_and_counts_when_it_is_sent_again(city, visit, frozen, wanted):
+def test_a_reminder_choice_is_shown_again_and_counts_when_resent(city, visit, frozen, wanted):
     anne = city.resident()
     city.applied("resident.choose_reminders", anne, channel={"none": "email", "email": "none"}[wanted])
     visitor = visit(anne.resident_id)
@@ -135,7 +135,7 @@ def test_a_choice_about_reminders_comes_back_and_counts_when_it_is_sent_again(ci
     assert channel(city, anne) == wanted
 
 
-def test_a_mail_program_is_asked_to_try_again_later(city, visit, frozen):
+def test_a_mail_programs_request_is_answered_with_retry_after(city, visit, frozen):
     anne = city.resident()
     path, mail = f"{STOP}{reminded(city, anne)}", visit("r-nobody")
     with frozen():
@@ -151,7 +151,7 @@ def test_a_mail_program_is_asked_to_try_again_later(city, visit, frozen):
     assert channel(city, anne) == "none"
 
 
-def test_a_flood_of_guessed_links_does_not_pile_up_before_what_residents_send(cut, frozen):
+def test_a_flood_of_guessed_links_does_not_delay_residents_jobs(cut, frozen):
     def guess(_):
         with httpx2.Client(base_url=cut[0], timeout=20) as http:
             answer = http.post(f"{STOP}{uuid4()}", data=ONE_CLICK)
@@ -163,7 +163,7 @@ def test_a_flood_of_guessed_links_does_not_pile_up_before_what_residents_send(cu
     assert sum(not quick for _, quick in answers) <= 8, "so many are under way at once at most"
 
 
-def test_pages_say_that_the_service_does_not_answer_and_the_process_serves_on(city, visit, frozen):
+def test_pages_say_that_the_hub_is_unavailable_and_the_app_goes_on(city, visit, frozen):
     anne = city.resident()
     visitor = visit(anne.resident_id)
     with frozen():
@@ -176,7 +176,7 @@ def test_pages_say_that_the_service_does_not_answer_and_the_process_serves_on(ci
     assert visitor.get("/espace").status_code == 200
 
 
-def test_pages_of_a_hub_without_workers_say_so(city, session_of):
+def test_pages_say_so_if_the_hub_has_no_workers(city, session_of):
     prefix = f"{city.environment['PERMIT_HUB_REDIS_PREFIX']}nobody:"
     with running_app(city, redis_prefix=prefix) as url:
         visitor = Visitor(url, session_of("r-1"))

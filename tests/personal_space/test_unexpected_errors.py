@@ -1,4 +1,4 @@
-"""A mistake of the app itself is told with the headers of every page; the log has its kind and none of its words."""
+"""An unexpected error has a page with all headers; the log has its type and not its message."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ def app() -> Starlette:
     )
 
 
-def test_it_is_said_with_the_headers_of_every_page_and_logged_without_its_words(app, caplog):
+def test_an_unexpected_error_has_a_page_with_all_headers_and_is_logged_without_its_message(app, caplog):
     async def ask() -> httpx2.Response:
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://app") as http:
             return await http.get("/")

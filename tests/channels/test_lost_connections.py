@@ -1,4 +1,4 @@
-"""Connections that are lost, and servers that say nothing: whether a notice may have been taken must be right."""
+"""Lost connections and silent servers: the channel knows whether a notice may have been delivered."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ STEPS = [
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize(("step", "kind"), STEPS)
-def test_a_failure_is_unclear_once_the_message_was_sent_and_never_before(
+def test_a_failure_is_unclear_only_after_the_message_was_sent(
     run: Run, make_access: MakeAccess, step: str, kind: type[ChannelError], fault: Fault
 ) -> None:
     patience = Patience(open=0.2, answer=0.2, taken=0.2) if fault is Fault.SILENT else Patience(5.0, 5.0, 5.0)
@@ -36,13 +36,13 @@ def test_a_failure_is_unclear_once_the_message_was_sent_and_never_before(
     code = "connection_lost" if fault is Fault.LOST else "timed_out"
     assert (type(error), error.code, error.status) == (kind, code, None)
     assert len(server.taken) == (1 if step == "END" else 0)
-    assert server.commands.count("MAIL") == (0 if step == "EHLO" else 1)  # nothing was tried again by itself
+    assert server.commands.count("MAIL") == (0 if step == "EHLO" else 1)  # it was not retried
 
 
 @pytest.mark.parametrize(
     ("step", "kind"), [(step, LaterError) for step, _ in STEPS[:-1]] + [("END", NoticeUnclearError)]
 )
-def test_a_deadline_leaves_a_doubt_only_once_the_message_was_sent(
+def test_a_passed_deadline_is_unclear_only_after_the_message_was_sent(
     run: Run, make_access: MakeAccess, step: str, kind: type[ChannelError]
 ) -> None:
     async def wait() -> ChannelError:
@@ -74,10 +74,10 @@ def test_after_a_loss_the_next_notice_goes_over_a_new_connection(
     assert (len(server.taken), server.opened) == (1, 2)
 
 
-def test_a_server_that_is_not_there_is_away(run: Run, make_access: MakeAccess) -> None:
+def test_a_missing_server_makes_the_channel_unavailable(run: Run, make_access: MakeAccess) -> None:
     async def call() -> ChannelError:
         async with post(make_access) as sending:
-            port = sending.server.port  # nobody's any more
+            port = sending.server.port  # nothing listens there any more
         async with post(make_access, port=port) as sending:
             return await sending.failure()
 
@@ -86,7 +86,7 @@ def test_a_server_that_is_not_there_is_away(run: Run, make_access: MakeAccess) -
     assert (type(error), error.code) == (UnavailableError, "not_connected")
 
 
-def test_a_server_that_does_not_greet_is_away(run: Run, make_access: MakeAccess) -> None:
+def test_a_server_without_a_greeting_makes_the_channel_unavailable(run: Run, make_access: MakeAccess) -> None:
     async def call() -> ChannelError:
         server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
@@ -114,7 +114,7 @@ def test_a_cancelled_notice_leaves_no_half_used_connection(run: Run, make_access
     assert (len(server.taken), server.opened) == (1, 2)
 
 
-def test_what_is_sent_twice_is_told_for_one_by_its_id(run: Run, make_access: MakeAccess) -> None:
+def test_a_notice_sent_twice_has_the_same_message_id(run: Run, make_access: MakeAccess) -> None:
     async def lose() -> MailServer:
         async with post(make_access, patience=AT_ONCE) as sending:
             sending.server.plan("END", Fault.LOST)

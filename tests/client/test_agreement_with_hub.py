@@ -1,4 +1,4 @@
-"""The client knows the hub by heart, not by import: here the two are compared."""
+"""The client imports nothing of the hub: its copies of names and limits are compared with the hub's."""
 
 import base64
 import dataclasses
@@ -33,7 +33,7 @@ def test_kinds_queues_and_limits_are_the_hubs() -> None:
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
-def test_the_hub_reads_what_the_client_writes(hub: client.Hub, kind: str) -> None:
+def test_the_hub_reads_the_clients_messages(hub: client.Hub, kind: str) -> None:
     own = {name: value for name, value in EXAMPLES[kind].items() if name not in jobs.Job.model_fields}
     job = hub.job(kind, **own)
     read = parse_job(kind, job.text)
@@ -51,7 +51,7 @@ def test_a_receipt_has_every_field_that_the_hub_writes() -> None:
 
 
 @pytest.mark.parametrize("outcome", receipts.Outcome)
-def test_outcomes_are_told_apart(outcome: receipts.Outcome) -> None:
+def test_applied_and_refused_receipts_are_told_apart(outcome: receipts.Outcome) -> None:
     row: dict[str, object] = {"permit_id": PERMIT_ID, "outcome": outcome.value}
     receipt = client.Receipt.read(RECEIPT | {"outcome": outcome.value, "rows": [row]})
     assert receipt.rows is not None
@@ -78,10 +78,10 @@ def test_the_message_is_the_one_that_celery_writes(redis_url: str, redis_prefix:
     for item in (ours, celerys):
         item["body"] = json.loads(base64.b64decode(item["body"]))
         del item["properties"]["delivery_tag"]
-        del item["properties"]["reply_to"]  # read by Celery's RPC result backend alone
+        del item["properties"]["reply_to"]  # read only by Celery's RPC result backend
         del item["headers"]["origin"]
         del item["headers"]["argsrepr"]
-        del item["headers"]["kwargsrepr"]  # the hub redacts both wherever its tasks are loaded, here too by then
+        del item["headers"]["kwargsrepr"]  # the hub redacts both where its tasks are loaded, so here, too
     assert ours["properties"] == celerys["properties"]
     assert ours["body"] == celerys["body"]
     assert ours["headers"] == {name: celerys["headers"][name] for name in ours["headers"]}
@@ -100,7 +100,7 @@ def test_the_message_is_the_one_that_the_asyncapi_document_describes(hub: client
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
-def test_the_hubs_guard_lets_the_message_in(hub: client.Hub, kind: str) -> None:
+def test_the_hubs_guard_accepts_the_message(hub: client.Hub, kind: str) -> None:
     def run(argument: str) -> None: ...
 
     queue = client_job.QUEUES[kind]
@@ -109,7 +109,7 @@ def test_the_hubs_guard_lets_the_message_in(hub: client.Hub, kind: str) -> None:
     assert not isinstance(admitted, RefusedMessage)
 
 
-def test_no_argument_is_shown_to_whoever_lists_tasks(hub: client.Hub) -> None:
+def test_listed_tasks_show_no_argument(hub: client.Hub) -> None:
     job = hub.job("resident.export", resident_id="r-secret")
     headers = json.loads(message.list_item(job.kind, job.job_id, job.text, "bulk", "tests"))["headers"]
     assert "r-secret" not in json.dumps(headers)

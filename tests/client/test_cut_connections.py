@@ -1,4 +1,4 @@
-"""Connections that are cut: while somebody listens, and while they lie idle."""
+"""Connections that are cut, during a watch and while idle."""
 
 import time
 from urllib.parse import urlsplit
@@ -12,10 +12,10 @@ from tests.support.relay import relay
 
 
 class OwnError(Exception):
-    """What the app itself raises."""
+    """An error of the app itself."""
 
 
-def test_a_watch_that_is_cut_off_hides_nothing_that_goes_wrong_inside(toy: ToyHub) -> None:
+def test_a_watch_that_is_cut_off_hides_no_error_raised_inside_it(toy: ToyHub) -> None:
     target, port = urlsplit(toy.url).port, free_port()
     assert target is not None
     url = toy.url.replace(f":{target}", f":{port}")
@@ -35,7 +35,7 @@ def test_a_watch_that_is_cut_off_hides_nothing_that_goes_wrong_inside(toy: ToyHu
         watch_and_fail()
 
 
-def test_connections_that_were_cut_while_they_lay_idle_for_long_cost_no_job(
+def test_connections_cut_while_idle_cost_no_job(
     toy: ToyHub, open_hub: OpenHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target, port = urlsplit(toy.url).port, free_port()
@@ -47,6 +47,6 @@ def test_connections_that_were_cut_while_they_lay_idle_for_long_cost_no_job(
         with relay(port, target):
             assert hub.submit("consent.decide", **job).applied
         now = time.monotonic
-        monkeypatch.setattr(time, "monotonic", lambda: now() + 60)  # by now connections are due for a check
+        monkeypatch.setattr(time, "monotonic", lambda: now() + 60)  # idle connections are due for a health check
         with relay(port, target):
             assert hub.submit("consent.decide", **job).applied

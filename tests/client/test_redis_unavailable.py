@@ -1,4 +1,4 @@
-"""A Redis that cannot be reached, or never answers, is an error in bounded time that shows no password."""
+"""A Redis that is unavailable or never answers is an error in bounded time, without the password."""
 
 import socket
 import time
@@ -19,13 +19,13 @@ def closed_port() -> int:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """Return a port where connections are taken and never answered."""
+    """Return a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("port", ["closed_port", "silent_port"])
-def test_a_redis_that_is_away_is_an_error_in_bounded_time(
+def test_an_unavailable_redis_is_an_error_in_bounded_time(
     port: str, open_hub: OpenHub, request: pytest.FixtureRequest
 ) -> None:
     url = f"redis://127.0.0.1:{request.getfixturevalue(port)}"
@@ -45,7 +45,7 @@ def test_a_redis_that_is_away_is_an_error_in_bounded_time(
         assert time.monotonic() - began < 5 * 5 * 0.2 + 3
 
 
-def test_making_a_hub_connects_to_nothing(closed_port: int) -> None:
+def test_a_new_hub_does_not_connect(closed_port: int) -> None:
     Hub(f"redis://127.0.0.1:{closed_port}", source="tests").close()
 
 
