@@ -36,7 +36,7 @@ def unnested(alias: str, columns: Iterable[NamedColumn[Any]], prefix: str = "") 
 
 def arrays(rows: Collection[object], columns: Iterable[NamedColumn[Any]], prefix: str = "") -> dict[str, list[Any]]:
     """Return the parameters of `unnested` for rows that have an attribute for each column."""
-    return {f"{prefix}{column.name}": [getattr(row, column.name) for row in rows] for column in columns}
+    return {prefix + name: [getattr(row, name) for row in rows] for name in [column.name for column in columns]}
 
 
 def names(columns: Iterable[NamedColumn[Any]], table: str = "") -> str:

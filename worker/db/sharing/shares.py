@@ -38,6 +38,7 @@ class StoredShare:
 
 _STATE = [tables.shares.c[field.name] for field in fields(Share)]
 _KEY = [tables.shares.c.permit_id, tables.shares.c.provider]
+_NAMES = [column.name for column in _STATE if column.name != "urgency"]
 _STORED = [*_KEY, tables.shares.c.reference, tables.permits.c.resident_id, *_STATE]
 _NOW = column("now", tables.shares.c.due_at.type)
 _NEW = unnested("new", [*_KEY, *_STATE])
@@ -152,7 +153,8 @@ def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
 
 
 def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, list[Any]]:
-    return arrays(shares, _KEY) | arrays(shares.values(), _STATE)
+    urgencies = {"urgency": [int(share.urgency) for share in shares.values()]}  # psycopg is slower with an enum
+    return arrays(shares, _KEY) | arrays(shares.values(), _STATE) | urgencies
 
 
 def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
@@ -163,5 +165,5 @@ def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
 
 def _stored(row: Row[Any]) -> StoredShare:
     values = row._mapping
-    share = Share(**{column.name: values[column.name] for column in _STATE} | {"urgency": Urgency(row.urgency)})
+    share = Share(**{name: values[name] for name in _NAMES}, urgency=Urgency(values["urgency"]))
     return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, share)
