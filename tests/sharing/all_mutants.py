@@ -12,10 +12,10 @@ from tests.sharing.turns import Scope
 
 ONE_DECISION = Scope(decisions=1)
 TWO_DECISIONS = Scope(decisions=2)
-STALLS = Scope(decisions=2, stalls=True)
+STALLS = Scope(decisions=1, stalls=True)
 LATER = Scope(decisions=2, later=True)
 LATER_ONE_DECISION = Scope(decisions=1, later=True)
-LATER_STALLS = Scope(decisions=2, later=True, stalls=True)
+LATER_STALLS = Scope(decisions=1, later=True, stalls=True)
 TWO_OWN_PLATES = Scope(decisions=2, subjects=TWO_PLATES)
 INVALIDATED = Scope(decisions=1, invalidations=1)
 INVALIDATED_LATER = Scope(decisions=1, invalidations=1, later=True)
@@ -54,7 +54,7 @@ MUTANTS: dict[str, Mutant] = {
     "expired lease counts as not sent": _claim(of_sending.expired_lease_counts_as_not_sent, 1),
     "unclear counts as not sent": _record(of_sending.unclear_counts_as_not_sent, 1),
     "settled by the time of the record": _record(of_sending.settled_by_the_time_of_the_record, 1),
-    "provisional never sent again": _record(of_sending.provisional_never_sent_again, 3),
+    "provisional never sent again": _record(of_sending.provisional_never_sent_again, 3, ONE_DECISION),
     "provisional confirmation is told": _record(of_sending.provisional_confirmation_is_told, 1),
     "first repeat settles": _claim(of_sending.first_repeat_settles, 1),
     "old confirmation counts for the new truth": _record(of_sending.old_confirmation_counts_for_the_new_truth, 2),
@@ -68,7 +68,7 @@ MUTANTS: dict[str, Mutant] = {
     "confirmed removal ends the stray ones": _record(of_strays.confirmed_removal_ends_the_stray_ones, 2),
     "stray removal does not matter": _record(of_strays.stray_removal_does_not_matter, 2),
     "unclear put counts as a removal": _record(of_strays.unclear_put_counts_as_a_removal, 1),
-    "lost put counts as a removal": _record(of_strays.lost_put_counts_as_a_removal, 1, LATER),
+    "lost put counts as a removal": _record(of_strays.lost_put_counts_as_a_removal, 1, LATER_ONE_DECISION),
     "lost lease counts as a removal's": _claim(of_strays.lost_lease_counts_as_a_removals, 1),
     "lost lease counts for what is wanted by now": _claim(of_strays.lost_lease_counts_for_what_is_wanted_by_now, 1),
     "later unclear removal shortens the put's time": _record(of_strays.later_unclear_removal_shortens_the_puts_time, 1),
@@ -92,15 +92,19 @@ MUTANTS: dict[str, Mutant] = {
     # operations
     "sent while an operation is under way": _claim(of_waiting.sent_while_an_operation_is_under_way, 2, LATER),
     "asking forgets what was claimed": _claim(of_waiting.asking_forgets_what_was_claimed, 3, LATER),
-    "settled by the time of the question": _claim(of_waiting.settled_by_the_time_of_the_question, 1, LATER),
-    "operation settles what was before it": _record(of_waiting.operation_settles_what_was_before_it, 1, LATER),
+    "settled by the time of the question": _claim(
+        of_waiting.settled_by_the_time_of_the_question, 1, LATER_ONE_DECISION
+    ),
+    "operation settles what was before it": _record(
+        of_waiting.operation_settles_what_was_before_it, 1, LATER_ONE_DECISION
+    ),
     "accepted counts as confirmed": _record(of_waiting.accepted_counts_as_confirmed, 2, LATER),
     "operation without its time limit": _record(of_waiting.operation_without_its_time_limit, 3, LATER_ONE_DECISION),
     "each question extends the time limit": _record(
         of_waiting.each_question_extends_the_time_limit, 3, LATER_ONE_DECISION
     ),
     "lost operation is kept": _record(of_waiting.lost_operation_is_kept, 3, LATER_ONE_DECISION),
-    "lost counts as not sent": _record(of_waiting.lost_counts_as_not_sent, 1, LATER),
+    "lost counts as not sent": _record(of_waiting.lost_counts_as_not_sent, 1, LATER_ONE_DECISION),
     "failed question forgets the operation": _record(of_waiting.failed_question_forgets_the_operation, 1, LATER),
     "new truth forgets the operation": _want(of_waiting.new_truth_forgets_the_operation, 1, LATER),
     # invalidations
