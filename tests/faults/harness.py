@@ -23,21 +23,18 @@ from ops.embedded.servers import PROVIDERS, free_port
 from ops.embedded.supervisor import Supervisor
 from ops.embedded.valkey import Valkey
 from tests.conftest import Database
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-SECONDS = 45.0
 PAUSE_SECONDS = 20.0  # ends by itself, for the sake of the tests that follow a failure
-POLL_SECONDS = 0.01
 SETTLE_SECONDS = 3.0
 REQUEST_SECONDS = 1.5
 LEASE_SECONDS = REQUEST_SECONDS + 4.0
 
 
-def eventually(check: Callable[[], object], what: str, seconds: float = SECONDS) -> float:
-    """Poll until the check holds; return how many seconds that took."""
+def seconds_until(look: Callable[[], object], what: str, *, equals: object, seconds: float = PATIENCE_SECONDS) -> float:
+    """Wait until `look` returns the value; return how many seconds that took."""
     started = time.monotonic()
-    while not check():
-        assert time.monotonic() - started < seconds, f"not within {seconds} s: {what}"
-        time.sleep(POLL_SECONDS)
+    eventually(look, what, equals=equals, seconds=seconds)
     return time.monotonic() - started
 
 
@@ -189,9 +186,9 @@ class Stack:
         """Return how many shares some provider has yet to confirm."""
         return int(self.scalar("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"))
 
-    def converges(self, seconds: float = SECONDS) -> float:
+    def converges(self, seconds: float = PATIENCE_SECONDS) -> float:
         """Wait until every provider has confirmed what is wanted; return how many seconds that took."""
-        return eventually(lambda: self.pending() == 0, "every share confirmed", seconds)
+        return seconds_until(lambda: self.pending(), "every share confirmed", equals=0, seconds=seconds)
 
     def _child(self, name: str) -> Child:
         return next(child for child in self._supervisor.children if child.program.name == name)

@@ -10,7 +10,8 @@ from permit_hub_client import Job, Receipt
 
 from integrations.sandbox.misbehaviour import Kind
 from ops.screen import APPS
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
+from tests.support.waiting import eventually
 
 MARK = "zwxqv"  # stands in everything personal, and in nothing else
 TEXT = {"version": "2024-09", "sha256": hashlib.sha256(b"the text that was shown").hexdigest()}
@@ -69,7 +70,7 @@ class Person:
     def shares(self) -> None:
         """Allow all providers, and wait until each holds the permit."""
         self.does(self.allowance())
-        eventually(lambda: holders(self.stack, self.plate()) == EVERYWHERE, "the permit held everywhere")
+        eventually(lambda: holders(self.stack, self.plate()), "the permit held everywhere", equals=EVERYWHERE)
         self.stack.converges()
 
     def imported(self) -> dict[str, object]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from integrations.sandbox.misbehaviour import Kind
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack, seconds_until
 from tests.faults.people import EVERYWHERE, NOWHERE, applied_once, holders, misbehaves, people, was_put
+from tests.support.waiting import eventually
 
 Note = Callable[[str, object], None]
 REDELIVERED_SECONDS = 45.0
@@ -18,13 +19,15 @@ def test_a_refusal_that_a_killed_worker_had_taken_is_in_effect_within_45_seconds
         person.shares()
     with stack.locked(taken.resident_id):
         jobs = [stack.hub.send(taken.refusal())]
-        eventually(lambda: stack.waiting_for_locks() == 1, "the refusal in the middle of its transaction")
+        eventually(lambda: stack.waiting_for_locks(), "the refusal in the middle of its transaction", equals=1)
         jobs.append(stack.hub.send(waiting.refusal()))
         stack.kill("consent")
-    record_property("waiting_s", eventually(lambda: holders(stack, waiting.plate()) == NOWHERE, "the next one removed"))
+    record_property(
+        "waiting_s", seconds_until(lambda: holders(stack, waiting.plate()), "the next one removed", equals=NOWHERE)
+    )
     assert holders(stack, taken.plate()) == EVERYWHERE
-    seconds = eventually(lambda: holders(stack, taken.plate()) == NOWHERE, "removed", REDELIVERED_SECONDS)
-    record_property("taken_s", seconds)
+    gone = seconds_until(lambda: holders(stack, taken.plate()), "removed", equals=NOWHERE, seconds=REDELIVERED_SECONDS)
+    record_property("taken_s", gone)
     for job in jobs:
         assert stack.hub.receipt(job).applied
     applied_once(stack, jobs)
@@ -45,7 +48,7 @@ def test_a_put_that_landed_before_its_drain_was_killed_is_removed_after_a_withdr
     for provider in EVERYWHERE:
         stack.control.behave(provider)
     person.does(person.refusal())
-    eventually(lambda: holders(stack, person.plate()) == NOWHERE, "removed everywhere")
+    eventually(lambda: holders(stack, person.plate()), "removed everywhere", equals=NOWHERE)
     record_property("converged_s", stack.converges())
     assert holders(stack, person.plate()) == NOWHERE
     for provider in ("paybyphone", "flowbird"):
@@ -62,7 +65,7 @@ def test_a_receipt_never_comes_before_the_space_that_shows_it(stack: Stack) -> N
     with stack.frozen("bulk"):  # so that no sweep publishes what is committed
         with stack.locked(person.resident_id):
             stack.hub.send(job)
-            eventually(lambda: stack.waiting_for_locks() == 1, "the job in the middle of its transaction")
+            eventually(lambda: stack.waiting_for_locks(), "the job in the middle of its transaction", equals=1)
             stack.pause_writes()
         eventually(stack.publishing, "committed, and about to publish")
         assert stack.query("SELECT FROM jobs WHERE job_id = %s", job.job_id)

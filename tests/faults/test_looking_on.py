@@ -8,9 +8,10 @@ from celery import Celery
 
 from ops.embedded import programs
 from ops.embedded.servers import PROVIDERS
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
 from tests.faults.people import people
 from tests.faults.privacy import tells
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_whoever_inspects_the_workers_sees_tasks_and_no_persons(stack: Stack, on
     inspect = onlooker.control.inspect(timeout=5, limit=len(programs.WORKERS) + len(PROVIDERS))
     with stack.locked(person.resident_id):
         running = [stack.hub.send(person.contact()), stack.hub.send(person.refusal())]
-        eventually(lambda: stack.waiting_for_locks() == 2, "two jobs in the middle of their transactions")
+        eventually(lambda: stack.waiting_for_locks(), "two jobs in the middle of their transactions", equals=2)
         shown = json.dumps(
             [inspect.active(), inspect.reserved(), inspect.stats(), inspect.query_task(running[0].job_id)]
         )

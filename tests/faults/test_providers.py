@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 
 from integrations.sandbox.misbehaviour import Kind
-from tests.faults.harness import SETTLE_SECONDS, Stack, eventually
+from tests.faults.harness import SETTLE_SECONDS, Stack
 from tests.faults.people import EVERYWHERE, NOWHERE, Person, holders, misbehaves, people, was_applied, was_put
+from tests.support.waiting import eventually
 
 Note = Callable[[str, object], None]
 
@@ -31,9 +32,9 @@ def test_a_to_b_with_a_lost_answer_and_back_ends_with_a(stack: Stack) -> None:
     for provider in EVERYWHERE:
         misbehaves(stack, provider, Kind.RESET_AFTER)
     person.does(person.vehicle("B"))
-    eventually(lambda: holders(stack, person.plate("B")) == EVERYWHERE, "B held everywhere")
+    eventually(lambda: holders(stack, person.plate("B")), "B held everywhere", equals=EVERYWHERE)
     person.does(person.vehicle("A"))
-    eventually(lambda: holders(stack, person.plate("A")) == EVERYWHERE, "A held everywhere")
+    eventually(lambda: holders(stack, person.plate("A")), "A held everywhere", equals=EVERYWHERE)
     stack.converges()
     assert holders(stack, person.plate("A")) == EVERYWHERE
     assert holders(stack, person.plate("B")) == NOWHERE

@@ -6,9 +6,10 @@ from contextlib import closing
 import pytest
 
 from ops.canary import Canary
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
 from tests.faults.people import NOWHERE, Person, holders, people
 from tests.support.post_office import PostOffice
+from tests.support.waiting import eventually
 
 WORKER = "remind"
 STATE = "SELECT state, code, doubts FROM reminders WHERE permit_id = %s"
@@ -122,7 +123,9 @@ def test_a_mail_server_that_is_away_costs_nobody_their_reminder_and_none_a_secon
     eventually(lambda: (state(stack, person) or ("", None, 1))[1] is not None, "the attempt that found nobody")
     assert state(stack, person) == ("due", "not_connected", 0)
     eventually(
-        lambda: stack.scalar("SELECT problem FROM channels") == "not_connected", "the channel known to be unavailable"
+        lambda: stack.scalar("SELECT problem FROM channels"),
+        "the channel known to be unavailable",
+        equals="not_connected",
     )
     post_office.open()
     settled(stack, person, "sent")
@@ -136,9 +139,11 @@ def test_what_matters_by_the_time_the_mail_server_is_back_is_sent_and_not_what_i
     post_office.close()
     (person,) = people(stack, 1)
     reminded(stack, person)
-    eventually(lambda: state(stack, person) == ("due", "not_connected", 0), "one of 30 days that cannot be sent")
+    eventually(lambda: state(stack, person), "one of 30 days that cannot be sent", equals=("due", "not_connected", 0))
     days_later(stack, person, 24)
-    eventually(lambda: stack.scalar(f"SELECT count(*) FROM ({STATE}) r", person.permit_id) == 2, "one of 7 days, too")
+    eventually(
+        lambda: stack.scalar(f"SELECT count(*) FROM ({STATE}) r", person.permit_id), "one of 7 days, too", equals=2
+    )
     post_office.open()
     lease_over(stack, person)
     eventually(lambda: post_office.to(person.email), "the reminder")
@@ -192,7 +197,7 @@ def test_a_slow_mail_server_holds_up_no_withdrawal_and_no_sweep(stack: Stack, po
     reminded(stack, slow)
     eventually(lambda: post_office.to(slow.email), "the message taken, and its answer awaited")
     other.does(other.refusal())
-    eventually(lambda: holders(stack, other.plate()) == NOWHERE, "removed everywhere")
+    eventually(lambda: holders(stack, other.plate()), "removed everywhere", equals=NOWHERE)
     swept = stack.scalar(SWEPT)
     eventually(lambda: stack.scalar(SWEPT) != swept, "another sweep")
     assert stack.scalar(LEASED, slow.permit_id) == 1, "all of that took longer than the mail server is waited for"

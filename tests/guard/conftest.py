@@ -9,8 +9,9 @@ import pytest
 import redis
 from celery import Celery
 
-from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker, eventually
+from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker
 from tests.guard.poison import SECRET
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import base64
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,19 +12,12 @@ import psutil
 import redis
 from celery import Celery
 
+from tests.support.waiting import PATIENCE_SECONDS, eventually
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PREFIX = "guard-test:"
 HASH_KEY = "k" * 32
-SECONDS = 10.0
-
-
-def eventually(check: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Poll until the check holds."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
 
 
 @dataclass
@@ -106,11 +97,11 @@ class Worker:
         stored = self.redis.get(f"{self.prefix}celery-task-meta-{task_id}")
         return None if stored is None else json.loads(stored)
 
-    def answer(self, task_id: str, seconds: float = SECONDS) -> Any:
-        eventually(lambda: self.meta(task_id) or self.process.poll() is not None, "an answer", seconds)
+    def answer(self, task_id: str, seconds: float = PATIENCE_SECONDS) -> Any:
+        eventually(lambda: self.meta(task_id) or self.process.poll() is not None, "an answer", seconds=seconds)
         meta = self.meta(task_id)
         assert meta is not None, f"the worker has ended:\n{self.logged()[-3_000:]}"
         return meta["result"]
 
-    def call(self, task: str, *args: Any, queue: str = "jobs", seconds: float = SECONDS) -> Any:
+    def call(self, task: str, *args: Any, queue: str = "jobs", seconds: float = PATIENCE_SECONDS) -> Any:
         return self.answer(self.send(task, *args, queue=queue), seconds)

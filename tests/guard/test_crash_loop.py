@@ -1,7 +1,8 @@
 """A message whose task takes its process down runs a few times more, and then no more."""
 
-from tests.guard.harness import Worker, eventually
+from tests.guard.harness import Worker
 from tests.guard.poison import SECRET
+from tests.support.waiting import eventually
 
 
 def test_a_task_that_kills_its_process_is_not_tried_for_ever(worker: Worker) -> None:

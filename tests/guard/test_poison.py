@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guard.harness import HASH_KEY, Raw, Worker, eventually
+from tests.guard.harness import HASH_KEY, Raw, Worker
 from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, TAKEN, Poison
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +81,7 @@ def test_a_database_that_is_away_costs_the_record_but_not_the_answer(worker: Wor
 def test_a_broadcast_that_is_no_command_is_dropped(worker: Worker, item: bytes) -> None:
     worker.redis.publish(f"{worker.prefix}/0.celery.pidbox", item)
     assert worker.call("hub.ping") == "pong"
-    eventually(lambda: [line[2] for line in worker.refusals()] == ["broadcast"], "a record")
+    eventually(lambda: [line[2] for line in worker.refusals()], "a record", equals=["broadcast"])
 
 
 def test_nobody_stops_a_worker_over_the_broker(worker: Worker) -> None:

@@ -10,8 +10,9 @@ import pytest
 import redis.client
 
 import worker.tasks.process.redaction  # noqa: F401 - connects what is tested here
-from tests.guard.harness import Raw, Worker, eventually
+from tests.guard.harness import Raw, Worker
 from tests.guard.poison import EMBED, SECRET
+from tests.support.waiting import eventually
 
 OPEN = Raw(
     task="probe.hold",
@@ -58,7 +59,7 @@ def test_inspect_shows_no_arguments(worker: Worker, held: str) -> None:
 def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.client.PubSub) -> None:
     worker.push(OPEN.item())
     worker.redis.lpush(f"{worker.prefix}release", 1)
-    sent = _until(events, "task-succeeded", OPEN.id)
+    sent = eventually(events, "task-succeeded")
     assert "task-received" in sent
     assert SECRET not in sent
     assert worker.answer(OPEN.id) == SECRET
@@ -67,7 +68,7 @@ def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.c
 def test_an_error_that_quotes_data_shows_only_its_class(worker: Worker, events: redis.client.PubSub) -> None:
     logged = len(worker.logged())
     task_id = worker.send("probe.fail", SECRET)
-    sent = _until(events, "task-failed", task_id)
+    sent = eventually(events, "task-failed")
     meta = worker.meta(task_id)
     assert meta is not None
     assert meta["result"]["exc_message"] == ["ValueError"]

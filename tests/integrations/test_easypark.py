@@ -1,6 +1,5 @@
 """EasyPark: two ways to put, each falling back on the other; numbers for errors; days written as midnights."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -17,6 +16,7 @@ from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit, Validity
 from tests.conftest import Sandbox
 from tests.integrations.easypark_rights import NAME, Run, copy, put, record, remove, sandboxed
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -125,10 +125,7 @@ def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
     with pytest.raises(UnclearError):
         run(adapter.send(put(replace(permit, plate="WW123AA"), 2)))
     run(adapter.send(remove(permit.reference, 3)))
-    deadline = time.monotonic() + 10
-    while any(request.applied_ms is None for request in sandbox.control.requests(NAME)):
-        assert time.monotonic() < deadline, "it was never applied"
-        time.sleep(0.01)
+    eventually(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
 
     assert sandbox.control.held(NAME) == {}
 

@@ -15,18 +15,8 @@ from integrations.indigo_neo.adapter import IndigoNeo
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit, Validity
 from tests.conftest import Sandbox
-from tests.integrations.indigo_neo_rights import (
-    NAME,
-    Run,
-    copy,
-    put,
-    reach,
-    record,
-    remove,
-    sandboxed,
-    wait_until,
-    ways,
-)
+from tests.integrations.indigo_neo_rights import NAME, Run, copy, put, reach, record, remove, sandboxed, ways
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -135,7 +125,7 @@ def test_a_change_that_arrives_after_the_removal_brings_nothing_back(
     with pytest.raises(UnclearError):
         run(adapter.send(put(replace(permit, plate="WW123AA"), 2)))
     run(adapter.send(remove(permit.reference, 3)))
-    wait_until(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
+    eventually(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
 
     assert sandbox.control.held(NAME) == {}
 
@@ -148,7 +138,7 @@ def test_a_removal_that_arrives_after_a_change_takes_nothing_away(
     with pytest.raises(UnclearError):
         run(adapter.send(remove(permit.reference, 2)))
     run(adapter.send(put(permit, 3)))
-    wait_until(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
+    eventually(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
 
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.city import ADDRESS, City, plate, until
+from tests.support.city import ADDRESS, City, plate
 from tests.support.running_city import COMMAND
+from tests.support.waiting import eventually
 from worker.domain.terms import add_months
 
 CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
@@ -149,7 +150,9 @@ def test_the_periods_of_the_json_add_up_to_its_totals_and_are_those_of_single_da
 
 def test_what_is_decided_by_the_hub_is_no_longer_foretold(city, today, ends_in):
     permit_ids = set(ends_in(20))
-    until(lambda: not permit_ids & {one["permit_id"] for one in on(city, today)["permits"]}, "the hub to decide it")
+    eventually(
+        lambda: not permit_ids & {one["permit_id"] for one in on(city, today)["permits"]}, "the hub to decide it"
+    )
     assert permit_ids <= {one["permit_id"] for one in on(city, today + timedelta(days=13))["permits"]}
 
 

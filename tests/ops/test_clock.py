@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.city import until
+from tests.support.waiting import eventually
 
 TASKS = {f"calendar.{name}" for name in ("sweep", "advance", "remind", "purge", "clear", "watch")}
 
@@ -12,5 +12,5 @@ def test_status_shows_when_the_clock_last_ticked(city):
     def ticked():
         return {tick["task"]: tick["missed"] for tick in city.tells("status", "--wait", "20")["clock"]}
 
-    until(lambda: ticked() == dict.fromkeys(TASKS, False), "all tasks have been started", seconds=100)
+    eventually(lambda: ticked(), "all tasks have been started", equals=dict.fromkeys(TASKS, False), seconds=100)
     assert "last ticks: advance " in city.prints("status", "--wait", "20")

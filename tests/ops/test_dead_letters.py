@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.sandbox.misbehaviour import Kind
-from tests.support.city import ADDRESS, UNKNOWN_PROFILE, UNKNOWN_ZONE, City, Resident, plate, until
+from tests.support.city import ADDRESS, UNKNOWN_PROFILE, UNKNOWN_ZONE, City, Resident, plate
+from tests.support.waiting import eventually
 
 PROVIDER = "paybyphone"
 ELIGIBILITIES = "/eligibilities/"
@@ -28,8 +29,8 @@ def dead(city: City):
 
 def refused(city: City, resident: Resident) -> None:
     city.allow(resident, PROVIDER)
-    until(lambda: city.state(resident, PROVIDER) == "refused", "its refusal")
-    until(lambda: city.confirmed(resident, PROVIDER), "its removal")
+    eventually(lambda: city.state(resident, PROVIDER), "its refusal", equals="refused")
+    eventually(lambda: city.confirmed(resident, PROVIDER), "its removal")
 
 
 def listed(city: City, *choice: object) -> set[tuple[str, str]]:
@@ -72,20 +73,20 @@ def test_a_retry_sends_what_is_true_by_now(city, dead):
     own, sent = resident.permit_id, city.latest(PROVIDER)
     changed = Resident(resident.resident_id, {own: plate()})
     city.applied("permit.change_vehicle", resident, permit_id=own, plate={"raw": changed.plate})
-    until(lambda: put(city, changed) and city.state(changed, PROVIDER) == "refused", "its refusal once more")
+    eventually(lambda: put(city, changed) and city.state(changed, PROVIDER) == "refused", "its refusal once more")
     tried = len(put(city, changed))
 
     assert city.tells("dead-letters", "retry", "--permit", own) == {"dead_letters": 1}
-    until(lambda: len(put(city, changed)) > tried, "PayByPhone to be sent the plate of today")
+    eventually(lambda: len(put(city, changed)) > tried, "PayByPhone to be sent the plate of today")
     assert put(city, resident, after=sent) == put(city, other, after=sent) == []
-    until(lambda: city.state(changed, PROVIDER) == "refused", "its refusal yet again")
+    eventually(lambda: city.state(changed, PROVIDER), "its refusal yet again", equals="refused")
 
 
 def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city):
     resident = city.resident(zone=UNKNOWN_ZONE)
     refused(city, resident)
     city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=["14A"])
-    until(lambda: resident.plate in city.plates(PROVIDER), "PayByPhone to hold it")
+    eventually(lambda: resident.plate in city.plates(PROVIDER), "PayByPhone to hold it")
     assert listed(city, "--permit", resident.permit_id) == set()
 
 
@@ -101,12 +102,14 @@ def test_one_that_may_still_be_held_stays_on_the_list(city):
     own = ("--permit", resident.permit_id)
     city.control.misbehave(PROVIDER, Kind.DOWN, method="DELETE", path=ELIGIBILITIES)
     city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=[UNKNOWN_ZONE])
-    until(lambda: city.tells("dead-letters", "list", *own)["dead_letters"], "its refusal")
+    eventually(lambda: city.tells("dead-letters", "list", *own)["dead_letters"], "its refusal")
     assert city.state(resident, PROVIDER) == "held", "the resident's screen says that nothing is held"
     left = "0 discarded\n1 left: the provider may still hold something of them\n"
     assert city.prints("dead-letters", "discard", *own) == left
     assert re.search(rf"^{resident.permit_id} .* held$", city.prints("dead-letters", "list", *own), re.MULTILINE)
     assert resident.plate in city.plates(PROVIDER)
     city.control.behave(PROVIDER)
-    until(lambda: city.tells("dead-letters", "discard", *own) == {"dead_letters": 1, "left": 0}, "its removal")
+    eventually(
+        lambda: city.tells("dead-letters", "discard", *own), "its removal", equals={"dead_letters": 1, "left": 0}
+    )
     assert resident.plate not in city.plates(PROVIDER)

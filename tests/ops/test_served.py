@@ -21,7 +21,8 @@ from ops import served
 from ops.embedded.child import Program
 from ops.embedded.programs import FOLDER
 from ops.embedded.supervisor import Supervisor
-from tests.support.city import PermitHub, until
+from tests.support.city import PermitHub
+from tests.support.waiting import eventually
 
 QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}
 LONG = 60  # seconds; none of it is spent where workers answer
@@ -120,7 +121,9 @@ def test_a_worker_that_is_busy_is_not_taken_for_none(deployment):
     for busy in process.children():
         busy.send_signal(signal.SIGSTOP)  # longer than any task may be
     try:
-        until(lambda: all(queue["served"] for queue in deployment.asked(10)["queues"]), "all of them", LONG)
+        eventually(
+            lambda: all(queue["served"] for queue in deployment.asked(10)["queues"]), "all of them", seconds=LONG
+        )
         shown = deployment.permit_hub("status", "--wait", "3")
         assert shown.returncode == 0
         assert "yes, busy for 3 s" in shown.stdout

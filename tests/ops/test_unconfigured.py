@@ -19,7 +19,8 @@ from ops.embedded.child import Program
 from ops.embedded.servers import Servers
 from ops.embedded.supervisor import Supervisor
 from tests.conftest import Sandbox, own_database
-from tests.support.city import City, PermitHub, until
+from tests.support.city import City, PermitHub
+from tests.support.waiting import eventually
 
 KEYLESS, UNCERTIFIED, RIGHT = "easypark", "flowbird", "indigo_neo"
 KEY, CERTIFICATE = "PERMIT_HUB_EASYPARK_KEY", "PERMIT_HUB_FLOWBIRD_CERTIFICATE"
@@ -100,7 +101,7 @@ def installation(
 
 def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
     city = installation.city
-    until(lambda: city.plates(RIGHT), "the other to hold it")
+    eventually(lambda: city.plates(RIGHT), "the other to hold it")
     assert NO_KEY in installation.named(KEYLESS)[0]
     assert NO_CERTIFICATE in installation.named(UNCERTIFIED)[0]
 
@@ -120,17 +121,17 @@ def test_it_cannot_be_reconciled_and_that_says_why(installation):
 
 def test_a_file_that_comes_later_is_found_without_a_new_start(installation, running_sandbox):
     city = installation.city
-    until(lambda: len(installation.named(UNCERTIFIED)) == 2, "a wake-up in vain, after the start")
+    eventually(lambda: len(installation.named(UNCERTIFIED)), "a wake-up in vain, after the start", equals=2)
     shutil.copy(running_sandbox.access.client, installation.certificate)
-    until(lambda: city.plates(UNCERTIFIED), "its shares to be delivered")
-    until(lambda: city.told(UNCERTIFIED) == ["provider.unconfigured", "provider.configured"], "the events")
+    eventually(lambda: city.plates(UNCERTIFIED), "its shares to be delivered")
+    eventually(lambda: city.told(UNCERTIFIED), "the events", equals=["provider.unconfigured", "provider.configured"])
     assert len(installation.named(UNCERTIFIED)) == 2  # however often it was woken
 
 
 def test_started_again_with_the_right_setting_all_is_delivered_and_the_mark_is_gone(installation):
     city = installation.city
     installation.start_again()
-    until(lambda: city.plates(KEYLESS), "its shares to be delivered")
+    eventually(lambda: city.plates(KEYLESS), "its shares to be delivered")
     status = city.status(KEYLESS)
     assert (status["unconfigured"], status["consent"]) == (None, 0)
-    until(lambda: city.told(KEYLESS) == ["provider.unconfigured", "provider.configured"], "the events")
+    eventually(lambda: city.told(KEYLESS), "the events", equals=["provider.unconfigured", "provider.configured"])

@@ -3,7 +3,6 @@
 - `folder`: an empty data folder with a short path; removed afterwards, with what it links to.
 - `parent`: starts a Python script as a process of its own, which prints one line of JSON and goes on until it is
   ended; returns the process and what it printed. All are killed after the test.
-- `until(condition, seconds)`: waits for a condition, with a deadline.
 - `gone(pids)`, `listens(port)`: whether none of these processes runs, whether anything serves this port.
 """
 
@@ -13,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,17 +65,6 @@ def parent() -> Iterator[Parent]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture(scope="session")
-def until() -> Callable[..., None]:
-    def wait(condition: Callable[[], object], seconds: float = 15) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "it did not come about in time"
-            time.sleep(0.02)
-
-    return wait
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from ops.embedded.postgres import SERVER_SETTINGS
 from ops.embedded.programs import WORKERS
 from ops.embedded.servers import PROVIDERS
 from tests.stack.composed import COMPOSE, HUB, PROJECT, Local
+from tests.support.waiting import eventually
 
 RESIDENTS = ("personal-space", "stand-ins")  # what residents' browsers meet
 STOP_SECONDS = 30
@@ -43,18 +44,18 @@ def local(tmp_path, hub_environment) -> Local:
     return Local(tmp_path, hub_environment)
 
 
-def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environment, until, listens):
+def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environment, listens):
     assert local.start("migrate").wait(60) == 0
     running = {name: local.start(name) for name in HUB if name != "migrate"}
     try:
         canary = Canary(hub_environment["PERMIT_HUB_REDIS_URL"], local.prefix)
         pings = {name: [canary.send(queue) for queue in queues(HUB[name])] for name in running}
         for name, sent in pings.items():
-            until(lambda sent=sent: all(canary.was_answered(ping) for ping in sent), 60)
+            eventually(lambda sent=sent: all(canary.was_answered(ping) for ping in sent))
             assert running[name].poll() is None, (local.logs / f"{name}.log").read_text()
         canary.close()
-        until(lambda: all(listens(int(port)) for port in local.ports.values()), 30)
-        until(lambda: "beat: Starting" in (local.logs / "beat.log").read_text())
+        eventually(lambda: all(listens(int(port)) for port in local.ports.values()))
+        eventually(lambda: "beat: Starting" in (local.logs / "beat.log").read_text())
         assert [name for name in RESIDENTS if not local.is_healthy(name)] == []
         assert _leads_to(f"http://127.0.0.1:{local.ports['8800']}/connexion").startswith(
             f"http://127.0.0.1:{local.ports['8702']}/monparis/authorize?"

@@ -16,6 +16,7 @@ from ops.embedded import postgres
 from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError, Servers
+from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).parent.parent.parent
 RUN_SERVERS = """
@@ -43,11 +44,11 @@ def test_nothing_is_left_after_the_end(folder, listens):
     assert not listens(port)
 
 
-def test_a_killed_parent_leaves_neither_process_nor_port(folder, parent, gone, listens, until):
+def test_a_killed_parent_leaves_neither_process_nor_port(folder, parent, gone, listens):
     process, told = parent("-c", RUN_SERVERS, str(folder))
     assert listens(told["port"])
     process.kill()
-    until(lambda: gone(told["pids"]))
+    eventually(lambda: gone(told["pids"]))
     assert not listens(told["port"])
 
 
@@ -136,7 +137,7 @@ def test_programs_that_others_cannot_reach_are_copied_not_opened_up(folder):
 
 
 @as_root
-def test_an_ordinary_user_can_run_the_servers(folder, parent, gone, until):
+def test_an_ordinary_user_can_run_the_servers(folder, parent, gone):
     python = _python_for_all()
     os.chown(folder, 65534, 65534)
     process, told = parent(
@@ -153,7 +154,7 @@ def test_an_ordinary_user_can_run_the_servers(folder, parent, gone, until):
     )
     assert all(psutil.Process(pid).uids().real == 65534 for pid in told["pids"])
     process.kill()
-    until(lambda: gone(told["pids"]))
+    eventually(lambda: gone(told["pids"]))
 
 
 def _python_for_all() -> str:

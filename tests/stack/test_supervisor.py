@@ -10,6 +10,7 @@ import pytest
 
 from ops.embedded.child import ChildFailedError, Program
 from ops.embedded.supervisor import Supervisor
+from tests.support.waiting import eventually
 
 NOTES_ITS_END = """
 import pathlib, signal, sys
@@ -81,24 +82,24 @@ def test_a_step_that_fails_is_named(tmp_path, supervisor):
     assert not supervisor.children
 
 
-def test_a_child_that_dies_is_reported_and_started_again(tmp_path, supervisor, until):
+def test_a_child_that_dies_is_reported_and_started_again(tmp_path, supervisor):
     reports: list[str] = []
     supervisor.start(noting(tmp_path, "worker"))
     (first,) = supervisor.children
     supervisor.watch(reports.append)
     os.kill(first.pid, signal.SIGKILL)
-    until(lambda: supervisor.children[0].pid != first.pid)
+    eventually(lambda: supervisor.children[0].pid != first.pid)
     assert len(reports) == 1
     assert reports[0].startswith("worker ended with exit code -9, restarting in 0.5 s")
 
 
-def test_the_children_of_a_child_that_dies_die_with_it(tmp_path, supervisor, gone, until):
+def test_the_children_of_a_child_that_dies_die_with_it(tmp_path, supervisor, gone):
     supervisor.start(program(tmp_path, "worker", HAS_A_CHILD_OF_ITS_OWN, "grandchild"))
     grandchild = int((tmp_path / "grandchild").read_text())
     (child,) = supervisor.children
     supervisor.watch(lambda _: None)
     os.kill(child.pid, signal.SIGKILL)
-    until(lambda: gone([grandchild]))
+    eventually(lambda: gone([grandchild]))
 
 
 RUN_SUPERVISOR = """
@@ -119,7 +120,7 @@ sys.stdin.readline()
 """
 
 
-def test_a_guardian_that_was_killed_is_replaced(tmp_path, parent, gone, until):
+def test_a_guardian_that_was_killed_is_replaced(tmp_path, parent, gone):
     process, children = parent("-c", RUN_SUPERVISOR, str(tmp_path))
     process.kill()
-    until(lambda: gone(children))
+    eventually(lambda: gone(children))

@@ -24,6 +24,7 @@ from integrations.registry import ADAPTERS
 from ops.canary import Canary
 from ops.embedded import running
 from tests.stack.conftest import own_folder
+from tests.support.waiting import eventually
 
 PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "mailbox", "valkey")
 SERVERS = {"postgres", "valkey", "sandbox", "mailbox", "flower", "stand-ins", "personal-space"}
@@ -129,7 +130,7 @@ def test_the_demo_account_has_the_guides_permits(up, place):
         assert hub.space("r-dominique") is None
 
 
-def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up, place, until):
+def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up, place):
     found = running.find(place)
     assert found is not None
     assert found.pid == up.process.pid
@@ -141,7 +142,7 @@ def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack
         pings.append(canary.send("consent"))
         return any(canary.was_answered(ping) for ping in pings)
 
-    until(answers, 60)
+    eventually(answers)
     canary.close()
 
 
@@ -167,8 +168,8 @@ def test_the_web_app_and_what_residents_meet_are_told_nothing_of_the_hubs(again)
         assert not [variable for variable in variables if variable.startswith("PERMIT_HUB_")], name
 
 
-def test_killed_it_leaves_nothing_either(again, gone, listens, until):
+def test_killed_it_leaves_nothing_either(again, gone, listens):
     pids = again.pids
     again.process.kill()
-    until(lambda: gone(pids), 60)
+    eventually(lambda: gone(pids))
     assert not any(map(listens, again.ports))

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
 from ops.screen import APPS
 from schemas.events import ProviderEvent
+from tests.support.waiting import eventually
 from worker.domain.plate_looks import shown
 from worker.domain.plates import parse
 
@@ -30,15 +30,6 @@ ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Pa
 TEXT = {"version": "2026-01", "sha256": "a" * 64}
 UNKNOWN_ZONE = "99999"  # to PayByPhone, and to nobody else
 UNKNOWN_PROFILE = "unknown"
-SECONDS = 30.0
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
 
 
 def plate() -> str:
@@ -161,7 +152,7 @@ class City:
         resident = self.resident(permits)
         self.allow(resident, *providers)
         for name in providers:
-            until(lambda name=name: set(resident.permits.values()) <= self.plates(name), f"{name} to hold it")
+            eventually(lambda name=name: set(resident.permits.values()) <= self.plates(name), f"{name} to hold it")
         return resident
 
     def held(self, provider: str) -> dict[UUID, Record]:

@@ -14,6 +14,7 @@ from schemas.receipts import RefusalCode
 from tests.services.append_only_file import AT_ONCE, File
 from tests.services.kept import DAY, after
 from tests.services.upstream import ANNE, BOB
+from tests.support.waiting import eventually
 from worker.db.clock.leftovers import Problem, read
 from worker.db.engine import transact
 from worker.hub import Hub
@@ -74,9 +75,9 @@ def test_what_was_erased_is_neither_in_redis_nor_in_its_file(upstream, anne, wor
     assert not file.holds(anne)
 
 
-def test_the_file_kept_it_until_then(upstream, anne, word, file, until):
+def test_the_file_kept_it_until_then(upstream, anne, word, file):
     upstream.applied("resident.erase")
-    until(lambda: file.holds(word))  # it is written once a second
+    eventually(lambda: file.holds(word))  # it is written once a second
 
 
 def test_a_history_of_before_an_erasure_goes_with_it(upstream, anne, file, hub, today):
@@ -151,18 +152,18 @@ def test_an_erasure_waits_until_what_was_under_way_has_ended(upstream, anne, evi
     cleared(settle=SETTLE)
 
 
-def test_a_rewrite_comes_once_a_day_though_nothing_was_erased(evidence, cleared, hub, until):
+def test_a_rewrite_comes_once_a_day_though_nothing_was_erased(evidence, cleared, hub):
     def asked_at():
         return evidence.value("SELECT asked_at FROM file_rewrite")
 
-    until(lambda: clear(hub) or asked_at())
+    eventually(lambda: clear(hub) or asked_at())
     before = asked_at()
-    until(lambda: clear(hub) or evidence.value("SELECT redis_run_id FROM file_rewrite") is None)
+    eventually(lambda: clear(hub) or evidence.value("SELECT redis_run_id FROM file_rewrite") is None)
     clear(hub)
     assert asked_at() == before
     with evidence.database.connect() as connection:
         connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
-    until(lambda: clear(hub) or asked_at() >= before)
+    eventually(lambda: clear(hub) or asked_at() >= before)
 
 
 def test_what_a_worker_took_that_died_before_it_asked_waits_for_the_next(
@@ -197,14 +198,14 @@ def test_a_service_that_refuses_is_said_once_and_nothing_waits(upstream, anne, w
     assert not transact(managed.engine, read).is_due
 
 
-def test_what_was_refused_is_done_another_day(upstream, anne, word, evidence, managed, file, until, hub):
+def test_what_was_refused_is_done_another_day(upstream, anne, word, evidence, managed, file, hub):
     upstream.applied("resident.erase")
     clear(managed, AT_ONCE)
     with evidence.database.connect() as connection:
         connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
     clear(hub)
-    until(lambda: not file.holds(word), 60)
-    until(lambda: clear(hub) or transact(hub.engine, read).problem is None, 60)
+    eventually(lambda: not file.holds(word))
+    eventually(lambda: clear(hub) or transact(hub.engine, read).problem is None)
 
 
 def test_what_is_forgotten_in_time_leaves_the_file_too(upstream, evidence, hub, today: date):

@@ -11,6 +11,7 @@ from integrations.memory import InMemory
 from schemas.shared import SharedField
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE
+from tests.support.waiting import eventually
 from worker.domain.sharing import RequestOutcome, Result, Urgency
 from worker.services.sharing.claim import claim, record
 
@@ -59,7 +60,7 @@ def test_what_is_decided_between_a_claims_lock_and_its_reading_counts(
         with other.transaction():
             other.execute("LOCK TABLE plate_assignments IN ACCESS EXCLUSIVE MODE")  # a claim reads it after its locks
             claiming = pool.submit(take)
-            until(lambda: looking.execute(WAITING).fetchone() == (1,))
+            eventually(lambda: looking.execute(WAITING).fetchone(), equals=(1,))
             unlocked = "SELECT FROM shares WHERE provider = %s FOR UPDATE SKIP LOCKED"
             assert looking.execute(unlocked, [PROVIDER]).fetchall() == []
             looking.execute(DECIDED, [ANNE, 9, last, [PROVIDER]])

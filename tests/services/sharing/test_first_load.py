@@ -10,6 +10,7 @@ from integrations.errors import FailureCode, UnclearError
 from integrations.memory import Fault
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE
+from tests.support.waiting import eventually
 from worker.domain.breaker import FAILURES_TO_OPEN
 from worker.domain.sharing import Urgency
 from worker.services.sharing.claim import ROWS_AT_ONCE, claim
@@ -39,7 +40,7 @@ def test_a_thousand_permits_take_about_ten_requests_within_the_limit(
         adapter = registry.adapter(CITY, registry.access(CITY), zone=hub.zone, connections=8)
         lane = lane_of(hub, adapter, *limits)
         try:
-            until(lambda: not runner.run(Drain(lane, hub.today).run()), seconds=60)
+            eventually(lambda: not runner.run(Drain(lane, hub.today).run()))
         finally:
             runner.run(adapter.aclose())
     assert len(sandbox.control.held(CITY)) == PERMITS

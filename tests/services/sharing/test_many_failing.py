@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.support.waiting import eventually
 from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.services.clock.sweep import sweep
@@ -38,7 +39,7 @@ def test_closing_releases_slices_the_most_urgent_first_and_sweeps_do_the_rest(
         assert release_next(hub, PROVIDER)
         assert evidence.value(WAITING) < before
         assert evidence.value(WAITING + " AND urgency = 2") == FAILING // 3
-    until(lambda: sweep(hub, today) or not evidence.value(WAITING))
+    eventually(lambda: sweep(hub, today) or not evidence.value(WAITING))
     assert transact(hub.engine, providers.releasing) == []
 
 

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.services.kept import DAY, after, plates
 from tests.services.upstream import ANNE, BOB, CITY, UNVERIFIED
+from tests.support.waiting import eventually
 from worker.db.clock import retention as rows
 from worker.db.engine import transact
 from worker.services.clock.advance import advance
@@ -53,7 +54,7 @@ def test_what_happens_between_finding_and_forgetting_counts(
         with db.transaction():
             db.execute("SELECT FROM residents FOR UPDATE")
             purging = other.submit(purge, hub, forgetting)
-            until(lambda: evidence.query(waiting))
+            eventually(lambda: evidence.query(waiting))
             db.execute(meanwhile, [pending] if "%s" in meanwhile else [])
         purging.result()
     assert plates(evidence, lapsed) == ["EF-367-QS"]
