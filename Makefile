@@ -1,6 +1,7 @@
 # Everything here needs python3 (3.11 or newer), pip and make. `make` alone lists what there is.
 
 PYTHON ?= python3
+SIDE_BY_SIDE ?= 3
 BIN := .venv/bin
 # Named after the place: a checkout that was moved or copied is set up anew, since environments are not movable.
 PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
@@ -23,9 +24,9 @@ demo: $(READY) ## Set up, play the main job through the real queue, stop everyth
 up: $(READY) ## Run the whole stack until Ctrl-C and print its addresses
 	@$(BIN)/python -m ops.cli up
 
-# Two side by side, as half of the time is spent waiting; one alone takes twice as long.
+# One more side by side than processors, as half of the time is spent waiting.
 test: $(READY) ## Run all tests, or those of T: make test T=tests/services
-	@$(BIN)/python -m pytest -n 2 $(T)
+	@$(BIN)/python -m pytest -n $(SIDE_BY_SIDE) $(T)
 
 # The rules, the messages and the sharing protocol; a test of these that starts a process or opens an address fails.
 test-fast: $(READY) ## Run the tests that need no server, in half a minute
@@ -36,7 +37,7 @@ check: lint test ## Check all that is checked before a change lands
 # Processes that tests start are measured too; what a killed one has seen is lost.
 coverage: $(READY) ## Run all tests, or those of T, and list the lines that none of them runs
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n 2 $(T)
+	@$(BIN)/coverage run -m pytest -n $(SIDE_BY_SIDE) $(T)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -7,6 +7,7 @@ from tests.support.waiting import eventually
 TASKS = {f"calendar.{name}" for name in ("sweep", "advance", "remind", "purge", "clear", "watch")}
 
 
+@pytest.mark.waits_for_the_clock
 @pytest.mark.timeout(240)  # some of them tick once a minute
 def test_status_shows_when_the_clock_last_ticked(city):
     def ticked():

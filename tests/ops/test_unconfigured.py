@@ -71,6 +71,9 @@ class Installation:
         return {worker.name: worker for worker in programs.workers(environment, LANES, canary)}
 
 
+pytestmark = pytest.mark.in_order
+
+
 @pytest.fixture(scope="module")
 def installation(
     servers: Servers,

@@ -79,6 +79,9 @@ def started(folder: Path, **variables: str) -> Iterator[Stack]:
             process.terminate()
 
 
+pytestmark = pytest.mark.in_order
+
+
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     with own_folder() as place:
