@@ -59,7 +59,7 @@ def test_inspect_shows_no_arguments(worker: Worker, held: str) -> None:
 def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.client.PubSub) -> None:
     worker.push(OPEN.item())
     worker.redis.lpush(f"{worker.prefix}release", 1)
-    sent = eventually(events, "task-succeeded")
+    sent = _until(events, "task-succeeded", OPEN.id)
     assert "task-received" in sent
     assert SECRET not in sent
     assert worker.answer(OPEN.id) == SECRET
@@ -68,7 +68,7 @@ def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.c
 def test_an_error_that_quotes_data_shows_only_its_class(worker: Worker, events: redis.client.PubSub) -> None:
     logged = len(worker.logged())
     task_id = worker.send("probe.fail", SECRET)
-    sent = eventually(events, "task-failed")
+    sent = _until(events, "task-failed", task_id)
     meta = worker.meta(task_id)
     assert meta is not None
     assert meta["result"]["exc_message"] == ["ValueError"]
