@@ -5,6 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
+from tests.conftest import Database
 from worker.db.migrate import configuration, migrate
 from worker.db.tables import metadata
 
@@ -22,12 +23,14 @@ _CATALOGUE = text("""
 """)
 
 
-def test_migrations_lead_to_the_declared_tables(database):
+def test_migrations_lead_to_the_declared_tables(database: Database) -> None:
     with _owner(database).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_migrations_lead_to_the_declared_defaults_guards_and_indexes(database, empty_database):
+def test_migrations_lead_to_the_declared_defaults_guards_and_indexes(
+    database: Database, empty_database: Database
+) -> None:
     with _owner(empty_database).begin() as connection:
         connection.exec_driver_sql("CREATE EXTENSION btree_gist")
         metadata.create_all(connection)
@@ -36,7 +39,7 @@ def test_migrations_lead_to_the_declared_defaults_guards_and_indexes(database, e
         assert _catalogue(connection) == declared
 
 
-def test_what_was_migrated_can_be_taken_back_and_made_again(empty_database):
+def test_what_was_migrated_can_be_taken_back_and_made_again(empty_database: Database) -> None:
     migrate(empty_database.owner_url)
     engine = _owner(empty_database)
     with engine.connect() as connection:
@@ -50,7 +53,7 @@ def test_what_was_migrated_can_be_taken_back_and_made_again(empty_database):
         assert _catalogue(connection) == first
 
 
-def test_migrating_twice_changes_nothing(database):
+def test_migrating_twice_changes_nothing(database: Database) -> None:
     engine = _owner(database)
     with engine.connect() as connection:
         before = _catalogue(connection)

@@ -1,6 +1,7 @@
 """Which reminder matters on a day: one at most, never one that is behind, and none that leads to a closed door."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,6 +26,7 @@ from worker.domain.reminders import (
     starts_on,
     windows,
 )
+from worker.domain.tariffs import Tariffs
 from worker.domain.terms import Term
 
 USUAL = Schedule(expiry=(60, 30, 7, 0, -1), payment=(5,))
@@ -37,7 +39,7 @@ OFFSETS = st.sets(st.integers(-40, 90), max_size=6).map(tuple)
 DAYS = st.dates(date(2024, 1, 1), date(2032, 12, 31))
 
 
-def permit(status=Status.ACTIVE, last=LAST, pending=None):
+def permit(status: Status = Status.ACTIVE, last: date = LAST, pending: NewTerm | NewAddress | None = None) -> Permit:
     terms = () if status is Status.AWAITING_PAYMENT else (Term(last - timedelta(days=364), last),)
     return Permit(
         permit_id=PERMIT_ID,
@@ -53,11 +55,13 @@ def permit(status=Status.ACTIVE, last=LAST, pending=None):
     )
 
 
-def reminder(occasion=Occasion.EXPIRY, day=LAST, days_ahead=30):
+def reminder(occasion: Occasion = Occasion.EXPIRY, day: date = LAST, days_ahead: int = 30) -> Reminder:
     return Reminder(UUID(int=2), UUID(int=3), PERMIT_ID, occasion, day, days_ahead)
 
 
-def prepared(one, held, today, contact=ANNE, schedule=USUAL):
+def prepared(
+    one: Reminder, held: Permit | None, today: date, contact: Contact = ANNE, schedule: Schedule = USUAL
+) -> Any:
     return prepare(one, held, contact, today, schedule)
 
 
@@ -77,45 +81,49 @@ def prepared(one, held, today, contact=ANNE, schedule=USUAL):
         (-2 - LAPSED_DAYS, None),
     ],
 )
-def test_the_smallest_offset_that_has_begun_is_the_one_that_matters(days_left, offset):
+def test_the_smallest_offset_that_has_begun_is_the_one_that_matters(days_left: int, offset: int | None) -> None:
     assert offset_for(days_left, USUAL.expiry) == offset
 
 
-def test_without_a_reminder_on_the_last_day_the_one_before_matters_until_it_and_no_longer():
+def test_without_a_reminder_on_the_last_day_the_one_before_matters_until_it_and_no_longer() -> None:
     assert [offset_for(days, (60, 7)) for days in (7, 0, -1)] == [7, 7, None]
     assert [offset_for(days, (60,)) for days in (60, 1, 0, -1)] == [60, 60, 60, None]
 
 
-def test_what_is_far_behind_a_lapse_is_not_reminded_of_though_another_reminder_is_to_come():
+def test_what_is_far_behind_a_lapse_is_not_reminded_of_though_another_reminder_is_to_come() -> None:
     assert [offset_for(days, (-1, -100)) for days in (-1, -31, -32, -99, -100, -130, -131)] == [
         -1, -1, None, None, -100, -100, None,
     ]  # fmt: skip
 
 
-def test_a_reminder_of_another_schedule_is_sent_unless_a_nearer_one_matters_by_now():
+def test_a_reminder_of_another_schedule_is_sent_unless_a_nearer_one_matters_by_now() -> None:
     today = LAST - timedelta(days=40)
     assert isinstance(prepared(reminder(days_ahead=45), permit(), today), Notice)
     assert prepared(reminder(days_ahead=60), permit(), today, schedule=Schedule((45,), ())) is Dropped.SUPERSEDED
 
 
-def test_two_reminders_after_a_lapse_follow_one_another():
+def test_two_reminders_after_a_lapse_follow_one_another() -> None:
     assert [offset_for(days, (0, -1, -15)) for days in (0, -1, -14, -15, -45, -46)] == [0, -1, -1, -15, -15, None]
 
 
 @given(OFFSETS)
-def test_on_each_day_one_reminder_matters_at_most(offsets):
+def test_on_each_day_one_reminder_matters_at_most(offsets: tuple[int, ...]) -> None:
     days = [days for _, least, most in spans(offsets) for days in range(least, most + 1)]
     assert len(days) == len(set(days))
 
 
 @given(OFFSETS, st.integers(-60, 90))
-def test_as_days_go_by_no_reminder_further_ahead_comes_after_a_nearer_one(offsets, days_left):
+def test_as_days_go_by_no_reminder_further_ahead_comes_after_a_nearer_one(
+    offsets: tuple[int, ...], days_left: int
+) -> None:
     now, later = offset_for(days_left, offsets), offset_for(days_left - 1, offsets)
     assert now is None or later is None or later <= now
 
 
 @given(DAYS, OFFSETS, st.integers(-45, 100))
-def test_a_day_is_in_the_window_of_the_offset_that_matters_and_in_no_other(tariffs, today, offsets, days_left):
+def test_a_day_is_in_the_window_of_the_offset_that_matters_and_in_no_other(
+    tariffs: Tariffs, today: date, offsets: tuple[int, ...], days_left: int
+) -> None:
     day = today + timedelta(days=days_left)
     found = [one.days_ahead for one in windows(today, Schedule((), offsets), tariffs) if one.first <= day <= one.last]
     matters = offset_for(days_left, offsets)
@@ -124,20 +132,22 @@ def test_a_day_is_in_the_window_of_the_offset_that_matters_and_in_no_other(tarif
 
 @given(DAYS, st.integers(0, 366))
 @example(today=date(2027, 2, 28), days_left=60)  # renewal of what ends on 28, 29 or 30 April opens on this day
-def test_nobody_is_told_to_renew_what_cannot_be_renewed_yet(tariffs, today, days_left):
+def test_nobody_is_told_to_renew_what_cannot_be_renewed_yet(tariffs: Tariffs, today: date, days_left: int) -> None:
     day = today + timedelta(days=days_left)
     told = [one for one in windows(today, USUAL, tariffs) if one.first <= day <= one.last]
     open_ = permit(last=day).renewal_open(today, tariffs)
     assert bool(told) == (open_ and days_left <= 60)
 
 
-def test_the_first_reminder_of_a_term_that_ends_on_30_march_waits_for_the_day_on_which_renewal_opens(tariffs):
+def test_the_first_reminder_of_a_term_that_ends_on_30_march_waits_for_the_day_on_which_renewal_opens(
+    tariffs: Tariffs,
+) -> None:
     assert starts_on(Occasion.EXPIRY, date(2027, 3, 30), 60, tariffs) == date(2027, 1, 30)
     assert starts_on(Occasion.EXPIRY, date(2027, 3, 30), 30, tariffs) == date(2027, 2, 28)
     assert starts_on(Occasion.PAYMENT, date(2027, 3, 30), 60, tariffs) == date(2027, 1, 29)
 
 
-def test_a_reminder_says_what_the_truth_says_now():
+def test_a_reminder_says_what_the_truth_says_now() -> None:
     notice = prepared(reminder(), permit(), LAST - timedelta(days=12))
     assert isinstance(notice, Notice)
     assert (notice.name, notice.address, notice.language) == ("Élodie Exemple", "elodie@example.fr", Language.FR)
@@ -145,7 +155,7 @@ def test_a_reminder_says_what_the_truth_says_now():
     assert (notice.reminder_id, notice.token) == (UUID(int=2), UUID(int=3))
 
 
-def test_a_renewal_that_is_not_paid_is_named_and_another_bill_is_not():
+def test_a_renewal_that_is_not_paid_is_named_and_another_bill_is_not() -> None:
     today, pay_by = LAST - timedelta(days=12), LAST - timedelta(days=2)
     renewal = prepared(reminder(), permit(pending=NewTerm(1, 4500, pay_by)), today)
     assert (renewal.bill.unpaid, renewal.bill.cents, renewal.bill.pay_by) == (Unpaid.RENEWAL, 4500, pay_by)
@@ -160,7 +170,9 @@ def test_a_renewal_that_is_not_paid_is_named_and_another_bill_is_not():
         (Status.ACTIVE, NewAddress(ADDRESS, ("14A",), 1000, LAST), Unpaid.ADDRESS),
     ],
 )
-def test_a_payment_reminder_says_what_is_to_be_paid(status, pending, unpaid):
+def test_a_payment_reminder_says_what_is_to_be_paid(
+    status: Status, pending: NewTerm | NewAddress, unpaid: Unpaid
+) -> None:
     notice = prepared(reminder(Occasion.PAYMENT, days_ahead=5), permit(status, pending=pending), LAST)
     assert (notice.bill.unpaid, notice.bill.cents, notice.days_left) == (unpaid, pending.price_cents, 0)
 
@@ -181,11 +193,11 @@ RENEWED = permit(last=LAST + timedelta(days=365))
         (reminder(days_ahead=45), permit(), Dropped.SUPERSEDED),
     ],
 )
-def test_what_no_longer_matters_is_not_sent(one, held, why):
+def test_what_no_longer_matters_is_not_sent(one: Reminder, held: Permit | None, why: Dropped) -> None:
     assert prepared(one, held, LAST - timedelta(days=12)) is why
 
 
-def test_what_can_no_longer_be_paid_is_not_reminded_of():
+def test_what_can_no_longer_be_paid_is_not_reminded_of() -> None:
     unpaid = permit(Status.AWAITING_PAYMENT, pending=NewTerm(1, 4500, LAST))
     assert prepared(reminder(Occasion.PAYMENT, days_ahead=5), unpaid, LAST + timedelta(days=1)) is Dropped.SETTLED
 
@@ -195,24 +207,27 @@ def test_what_can_no_longer_be_paid_is_not_reminded_of():
     [
         (Contact(None, "Élodie Exemple", "elodie@example.fr"), Dropped.NOT_WANTED),
         (Contact("email"), Dropped.NO_ADDRESS),
-        (Contact("email", "Élodie Exemple", "elodie@example.fr", None, LAST), Dropped.NO_ADDRESS),
+        (
+            Contact("email", "Élodie Exemple", "elodie@example.fr", None, datetime(2026, 1, 1, tzinfo=UTC)),
+            Dropped.NO_ADDRESS,
+        ),
     ],
 )
-def test_whoever_wants_none_or_cannot_be_reached_is_left_alone(contact, why):
+def test_whoever_wants_none_or_cannot_be_reached_is_left_alone(contact: Contact, why: Dropped) -> None:
     assert prepared(reminder(), permit(), LAST - timedelta(days=12), contact) is why
 
 
-def test_a_resident_without_a_language_is_written_to_in_french():
+def test_a_resident_without_a_language_is_written_to_in_french() -> None:
     contact = Contact("email", "Élodie Exemple", "elodie@example.fr")
     assert prepared(reminder(), permit(), LAST - timedelta(days=12), contact).language is Language.FR
 
 
-def test_a_contact_shows_nobody_in_a_log():
+def test_a_contact_shows_nobody_in_a_log() -> None:
     assert "example" not in repr(ANNE)
     assert "Élodie" not in repr(prepared(reminder(), permit(), LAST - timedelta(days=12)))
 
 
-def test_a_refusal_for_now_is_tried_again_after_a_minute_and_then_ever_more_rarely_within_the_hour():
+def test_a_refusal_for_now_is_tried_again_after_a_minute_and_then_ever_more_rarely_within_the_hour() -> None:
     waits = [again_in(failures, 1.0).total_seconds() for failures in range(10)]
     assert waits[0] == 60
     assert waits == sorted(waits)

@@ -161,7 +161,7 @@ class Stack:
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the database, over a connection of its own."""
         with self.database.connect() as connection:
-            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement, values).fetchall()
 
     def scalar(self, statement: str, *values: object) -> Any:
         """Ask the database for one value."""

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from permit_hub_client import Job, Receipt
@@ -145,7 +146,7 @@ def applied_once(stack: Stack, jobs: Iterable[Job]) -> None:
     assert twice == []
 
 
-def misbehaves(stack: Stack, provider: str, kind: Kind, **order: float) -> None:
+def misbehaves(stack: Stack, provider: str, kind: Kind, **order: Any) -> None:
     """Have a provider go wrong when it is next told something."""
     count = int(order.pop("count", 1))
     stack.control.misbehave(provider, kind, count=count, path=WRITES[provider], **order)

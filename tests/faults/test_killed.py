@@ -1,6 +1,7 @@
 """Workers killed in the middle of things: nobody's help is needed, and everything is applied once."""
 
 from collections.abc import Callable
+from functools import partial
 
 from integrations.sandbox.misbehaviour import Kind
 from tests.faults.harness import Stack, seconds_until
@@ -42,7 +43,7 @@ def test_a_put_that_landed_before_its_drain_was_killed_is_removed_after_a_withdr
     misbehaves(stack, "flowbird", Kind.HANG, delay_ms=1_000, count=100)
     person.does(person.allowance())
     for provider in ("paybyphone", "flowbird"):
-        eventually(lambda provider=provider: was_put(stack, person, provider), "a request without an answer")
+        eventually(partial(was_put, stack, person, provider), "a request without an answer")
     stack.kill_children("deliver-paybyphone")
     stack.kill("deliver-flowbird")
     for provider in EVERYWHERE:

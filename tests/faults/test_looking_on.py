@@ -40,10 +40,10 @@ def test_whoever_inspects_the_workers_sees_tasks_and_no_persons(stack: Stack, on
 def test_the_search_for_persons_finds_them_where_they_are_meant_to_be(stack: Stack) -> None:
     (person,) = people(stack, 1)
     stack.hub.space(person.resident_id)
-    assert tells(stack, stack.redis.get(f"{stack.prefix}space:{person.resident_id}") or b"")
+    assert tells(stack, repr(stack.redis.get(f"{stack.prefix}space:{person.resident_id}")).encode())
     with stack.frozen("jobs"):
         jobs = [stack.hub.send(person.vehicle(letter)) for letter in "BCDE"]
         queued = stack.redis.lrange(f"{stack.prefix}jobs", 0, -1)
     assert queued
-    assert all(tells(stack, item) for item in queued)
+    assert all(tells(stack, repr(item).encode()) for item in queued)
     assert all(stack.hub.receipt(job, wait=20).applied for job in jobs)

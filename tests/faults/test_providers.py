@@ -59,7 +59,7 @@ def test_a_provider_that_is_down_holds_up_no_other_and_follows_alone(stack: Stac
     for one in (alike, person):
         one.shares()
     record_property("all_up_ms", removals(stack, alike, EVERYWHERE))
-    stack.control.misbehave("easypark", "down")
+    stack.control.misbehave("easypark", Kind.DOWN)
     record_property("one_down_ms", removals(stack, person, EVERYWHERE - {"easypark"}))
     assert holders(stack, person.plate()) == {"easypark"}
     space = stack.hub.space(person.resident_id)

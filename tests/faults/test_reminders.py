@@ -56,7 +56,7 @@ def worked_off(stack: Stack, queue: str) -> None:
 
 def state(stack: Stack, person: Person) -> tuple[str, str | None, int] | None:
     found = stack.query(STATE, person.permit_id)
-    return found[0] if found else None  # type: ignore[return-value]
+    return found[0] if found else None
 
 
 def lease_over(stack: Stack, person: Person) -> None:
@@ -79,7 +79,9 @@ def test_a_reminder_finds_its_way_to_the_resident(stack: Stack, post_office: Pos
     reminded(stack, person)
     settled(stack, person, "sent")
     (message,) = post_office.to(person.email)
-    assert person.raw_plate().upper() in message.get_body(("plain",)).get_content()
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert person.raw_plate().upper() in body.get_content()
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
@@ -106,7 +108,7 @@ def test_a_worker_that_is_killed_again_and_again_sends_twice_at_most(stack: Stac
     post_office.held.clear()
     reminded(stack, person)
     for times in (1, 2):
-        eventually(lambda times=times: len(post_office.to(person.email)) == times, "the message taken")
+        eventually(lambda: len(post_office.to(person.email)), "the message taken", equals=times)
         stack.kill(WORKER)
         lease_over(stack, person)
     post_office.held.set()

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import subprocess
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from tests.support.running_city import COMMAND
 from tests.support.waiting import eventually
 from worker.domain.terms import add_months
 
-CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
+CONTACT: dict[str, Any] = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
 NOTHING = {
     "permit_lapses": 0,
     "renewal_takes_over": 0,
@@ -38,7 +39,7 @@ def today() -> date:
 
 
 @pytest.fixture
-def ends_in(city: City, today: date):
+def ends_in(city: City, today: date) -> Callable[..., list[str]]:
     """Take over permits of one resident that end in so many days; return their ids."""
 
     def ends_in(days: int, permits: int = 1) -> list[str]:
@@ -69,7 +70,9 @@ def on(city: City, day: date, *options: object) -> dict[str, Any]:
     return city.tells("calendar", "--as-of", day.isoformat(), *options)
 
 
-def test_what_would_be_done_on_a_day_is_told_with_the_permits_and_the_reason(city, today, ends_in):
+def test_what_would_be_done_on_a_day_is_told_with_the_permits_and_the_reason(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     (permit_id,) = ends_in(FAR)
     last = today + timedelta(days=FAR)
     told = on(city, last + timedelta(days=1))
@@ -84,7 +87,9 @@ def test_what_would_be_done_on_a_day_is_told_with_the_permits_and_the_reason(cit
     assert re.search(rf"^{permit_id} +reminder, 7 days ahead +{last:%d/%m/%Y}$", printed, re.MULTILINE)
 
 
-def test_the_day_on_which_a_permit_is_forgotten_is_told_with_the_last_day_that_it_is_kept(city, today, ends_in):
+def test_the_day_on_which_a_permit_is_forgotten_is_told_with_the_last_day_that_it_is_kept(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     (permit_id,) = ends_in(FAR + 200)
     last = add_months(today + timedelta(days=FAR + 200), 12)
     told = on(city, last + timedelta(days=1))
@@ -105,7 +110,7 @@ def test_the_day_on_which_a_permit_is_forgotten_is_told_with_the_last_day_that_i
     assert re.search(rf"^{monday:%d/%m/%Y} +1$", table, re.MULTILINE)
 
 
-def test_a_list_says_when_it_is_not_all_and_json_is(city, today, ends_in):
+def test_a_list_says_when_it_is_not_all_and_json_is(city: City, today: date, ends_in: Callable[..., list[str]]) -> None:
     permit_ids = ends_in(FAR + 30, permits=5)
     day = today + timedelta(days=FAR + 30)
     printed = city.prints("calendar", "--as-of", day.isoformat(), "--limit", 2)
@@ -115,14 +120,16 @@ def test_a_list_says_when_it_is_not_all_and_json_is(city, today, ends_in):
     assert "more: see" not in city.prints("calendar", "--as-of", day.isoformat(), "--limit", 5)
 
 
-def test_a_day_on_which_nothing_would_be_done_says_so(city, today):
+def test_a_day_on_which_nothing_would_be_done_says_so(city: City, today: date) -> None:
     day = today + timedelta(days=3_000)
     assert on(city, day) == {"day": day.isoformat(), "counts": NOTHING, "permits": []}
     printed = city.prints("calendar", "--as-of", day.isoformat())
     assert printed == f"Nothing would be done on {day:%d/%m/%Y}.\n"
 
 
-def test_the_calendar_has_days_or_weeks_with_totals_and_fits_80_columns(city, today, ends_in):
+def test_the_calendar_has_days_or_weeks_with_totals_and_fits_80_columns(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     ends_in(3, permits=2)
     for days, heading, width in ((20, "day", 14), (90, "week of", 10)):
         printed = city.prints("calendar", "--days", days)
@@ -138,7 +145,9 @@ def test_the_calendar_has_days_or_weeks_with_totals_and_fits_80_columns(city, to
         assert len(reminded) == 7
 
 
-def test_the_periods_of_the_json_add_up_to_its_totals_and_are_those_of_single_days(city, today, ends_in):
+def test_the_periods_of_the_json_add_up_to_its_totals_and_are_those_of_single_days(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     ends_in(4)
     day = today + timedelta(days=5)
     told = city.tells("calendar", "--days", 20)
@@ -148,7 +157,9 @@ def test_the_periods_of_the_json_add_up_to_its_totals_and_are_those_of_single_da
     assert shown == {"first_day": str(day), "last_day": str(day), "overdue": False} | on(city, day)["counts"]
 
 
-def test_what_is_decided_by_the_hub_is_no_longer_foretold(city, today, ends_in):
+def test_what_is_decided_by_the_hub_is_no_longer_foretold(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     permit_ids = set(ends_in(20))
     eventually(
         lambda: not permit_ids & {one["permit_id"] for one in on(city, today)["permits"]}, "the hub to decide it"
@@ -156,7 +167,9 @@ def test_what_is_decided_by_the_hub_is_no_longer_foretold(city, today, ends_in):
     assert permit_ids <= {one["permit_id"] for one in on(city, today + timedelta(days=13))["permits"]}
 
 
-def test_nothing_of_a_resident_but_the_ids_of_permits_is_shown(city, today, ends_in):
+def test_nothing_of_a_resident_but_the_ids_of_permits_is_shown(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     (permit_id,) = ends_in(FAR + 60)
     day = (today + timedelta(days=FAR + 61)).isoformat()
     for printed in (city.prints("calendar", "--as-of", day), str(on(city, date.fromisoformat(day)))):
@@ -165,7 +178,9 @@ def test_nothing_of_a_resident_but_the_ids_of_permits_is_shown(city, today, ends
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_in_a_terminal_each_row_has_a_bar_of_its_parts(city, today, ends_in, columns):
+def test_in_a_terminal_each_row_has_a_bar_of_its_parts(
+    city: City, today: date, ends_in: Callable[..., list[str]], columns: int
+) -> None:
     ends_in(3)
     shown = in_terminal(city, columns, "calendar", "--days", 20)
     assert all(len(line) <= columns for line in shown.splitlines())

@@ -1,6 +1,7 @@
 """`permit-hub dead-letters` list, show, retry and discard, of what PayByPhone refuses for good."""
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 @pytest.fixture(scope="module")
-def dead(city: City):
+def dead(city: City) -> Iterator[list[Resident]]:
     """Have PayByPhone refuse two permits for their zone, and one for its profile; return the residents."""
     found = [city.resident(zone=UNKNOWN_ZONE) for _ in range(2)]
     found.append(city.resident(profile=UNKNOWN_PROFILE))
@@ -45,7 +46,7 @@ def put(city: City, resident: Resident, after: int = 0) -> list[str]:
     return [one for request in sent for one in resident.permits.values() if one.replace("-", "") in request.body]
 
 
-def test_they_are_listed_by_provider_code_and_time(city, dead):
+def test_they_are_listed_by_provider_code_and_time(city: City, dead: list[Resident]) -> None:
     by_zone = {(str(resident.permit_id), "zone_unknown") for resident in dead[:2]}
     by_profile = {(str(dead[2].permit_id), "profile_unknown")}
     now = datetime.now(PARIS).replace(tzinfo=None)
@@ -59,7 +60,7 @@ def test_they_are_listed_by_provider_code_and_time(city, dead):
     assert printed.rstrip().endswith("1 more: see --limit")
 
 
-def test_one_is_shown_with_its_requests_and_nothing_of_what_was_in_them(city, dead):
+def test_one_is_shown_with_its_requests_and_nothing_of_what_was_in_them(city: City, dead: list[Resident]) -> None:
     resident = dead[0]
     printed = city.prints("dead-letters", "show", resident.permit_id, PROVIDER)
     assert printed.startswith(f"{PROVIDER} refused it: zone_unknown; it holds nothing of this permit\n")
@@ -68,7 +69,7 @@ def test_one_is_shown_with_its_requests_and_nothing_of_what_was_in_them(city, de
     assert resident.plate not in printed
 
 
-def test_a_retry_sends_what_is_true_by_now(city, dead):
+def test_a_retry_sends_what_is_true_by_now(city: City, dead: list[Resident]) -> None:
     resident, other = dead[:2]
     own, sent = resident.permit_id, city.latest(PROVIDER)
     changed = Resident(resident.resident_id, {own: plate()})
@@ -82,7 +83,7 @@ def test_a_retry_sends_what_is_true_by_now(city, dead):
     eventually(lambda: city.state(changed, PROVIDER), "its refusal yet again", equals="refused")
 
 
-def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city):
+def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city: City) -> None:
     resident = city.resident(zone=UNKNOWN_ZONE)
     refused(city, resident)
     city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=["14A"])
@@ -90,14 +91,14 @@ def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city):
     assert listed(city, "--permit", resident.permit_id) == set()
 
 
-def test_a_discarded_one_is_off_the_list_and_nothing_is_sent(city, dead):
+def test_a_discarded_one_is_off_the_list_and_nothing_is_sent(city: City, dead: list[Resident]) -> None:
     sent = city.latest(PROVIDER)
     assert city.prints("dead-letters", "discard", "--code", "profile_unknown") == "1 discarded\n"
     assert {code for _, code in listed(city)} == {"zone_unknown"}
     assert [request.method for request in city.control.requests(PROVIDER, after=sent)] == []
 
 
-def test_one_that_may_still_be_held_stays_on_the_list(city):
+def test_one_that_may_still_be_held_stays_on_the_list(city: City) -> None:
     resident = city.shared(PROVIDER)
     own = ("--permit", resident.permit_id)
     city.control.misbehave(PROVIDER, Kind.DOWN, method="DELETE", path=ELIGIBILITIES)

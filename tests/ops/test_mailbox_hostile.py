@@ -7,10 +7,12 @@ import pty
 import smtplib
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.ops.mailboxes import ELSEWHERE, HERE, letter
+from tests.ops.mailboxes import ELSEWHERE, HERE, Mailbox, letter
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\x9b31m"
 
@@ -51,7 +53,9 @@ HOSTILE = {
 }
 
 
-def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(mailbox, read_mailbox):
+def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(
+    mailbox: Mailbox, read_mailbox: Callable[..., str]
+) -> None:
     mailbox.send(*HOSTILE.values(), letter("La dernière"))
 
     listed = read_mailbox()
@@ -64,7 +68,7 @@ def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(mai
     assert "Bonjour" in read_mailbox("show", len(HOSTILE) + 1)
 
 
-def test_what_can_be_read_of_a_broken_message_is_read(mailbox, read_mailbox):
+def test_what_can_be_read_of_a_broken_message_is_read(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     mailbox.send(HOSTILE["no such charset"], HOSTILE["half of an encoded letter"], HOSTILE["an attachment alone"])
     assert "body" in read_mailbox("show", 1)
     assert json.loads(read_mailbox("show", 2, "--json"))["subject"] == "é \N{REPLACEMENT CHARACTER} é"
@@ -72,7 +76,7 @@ def test_what_can_be_read_of_a_broken_message_is_read(mailbox, read_mailbox):
     assert read_mailbox("show", 3, "--html", code=1) == "It has no HTML part.\n"
 
 
-def test_a_recipient_cannot_add_to_the_envelope(mailbox, read_mailbox):
+def test_a_recipient_cannot_add_to_the_envelope(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     with mailbox.connected() as connection:
         connection.mail("hub@city.example")
         connection.send(b'RCPT TO:<"a\rDelivered-To: x"@b.example>\r\n')
@@ -85,7 +89,7 @@ def test_a_recipient_cannot_add_to_the_envelope(mailbox, read_mailbox):
     assert not [one for one in listed["to"] if "\r" in one]
 
 
-def test_in_a_terminal_even_the_source_cannot_steer_it(mailbox, tmp_path):
+def test_in_a_terminal_even_the_source_cannot_steer_it(mailbox: Mailbox, tmp_path: Path) -> None:
     mailbox.send(HOSTILE["subject of escapes"])
     for arguments in ((), ("show", "1", "--source")):
         shown = in_terminal("--data", str(tmp_path), *arguments)
@@ -114,7 +118,7 @@ def in_terminal(*arguments: str) -> str:
     return written.decode()
 
 
-def test_the_log_holds_nothing_of_what_was_sent_or_of_who_sent(mailbox):
+def test_the_log_holds_nothing_of_what_was_sent_or_of_who_sent(mailbox: Mailbox) -> None:
     mailbox.send(*HOSTILE.values(), to=(HERE, ELSEWHERE))
     with pytest.raises(smtplib.SMTPAuthenticationError), mailbox.connected("wrong-password"):
         pass
@@ -122,9 +126,11 @@ def test_the_log_holds_nothing_of_what_was_sent_or_of_who_sent(mailbox):
         connection.docmd("MAIL", "FROM:<@@@residents.example>")
         connection.docmd("VRFY", HERE)
         connection.docmd("residents.example", "x")
+        assert connection.sock is not None
         connection.sock.close()
     with smtplib.SMTP("127.0.0.1", mailbox.port) as connection:
         connection.docmd("STARTTLS")
+        assert connection.sock is not None
         connection.sock.send(b"residents.example\r\n" * 100)  # no handshake
     mailbox.process.terminate()
     assert mailbox.process.wait(10) == 0

@@ -4,13 +4,15 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from integrations.sandbox.misbehaviour import Kind
+from integrations.sandbox.records import Record
 from ops.commands.status import span
 from tests.support.city import City, as_shown, plate
 from tests.support.waiting import eventually
@@ -25,7 +27,7 @@ SLOW_MS = 500
 
 
 @pytest.fixture
-def drifted(city: City):
+def drifted(city: City) -> Iterator[dict[UUID, Record]]:
     """Have EasyPark lose a copy, change one, and hold two that the hub never made; return what it held before."""
     for _ in range(3):
         city.shared(EASYPARK)
@@ -43,7 +45,9 @@ def figures(printed: str) -> list[tuple[str, int]]:
     return [(row[0], int(row[1])) for row in map(str.split, printed.splitlines()[2:])]
 
 
-def test_a_dry_run_finds_the_drift_and_changes_nothing_then_it_is_mended(city, drifted):
+def test_a_dry_run_finds_the_drift_and_changes_nothing_then_it_is_mended(
+    city: City, drifted: dict[UUID, Record]
+) -> None:
     different, events, sent = city.held(EASYPARK), city.told(EASYPARK), city.latest(EASYPARK)
     found = city.tells("reconcile", EASYPARK, "--dry-run")
     drift = {name: found[name] for name in ("differing", "missing", "orphans", "foreign_copies", "drift")}
@@ -62,7 +66,7 @@ def test_a_dry_run_finds_the_drift_and_changes_nothing_then_it_is_mended(city, d
 
 
 @pytest.fixture
-def endless(city: City):
+def endless(city: City) -> Iterator[None]:
     """Have Indigo Neo list a great many rights, slowly."""
     city.control.hold_many(INDIGO, MANY)
     city.control.misbehave(INDIGO, Kind.SLOW, method="GET", delay_ms=SLOW_MS)
@@ -70,7 +74,7 @@ def endless(city: City):
     city.control.reset(INDIGO)
 
 
-def test_one_that_was_left_is_gone_on_with_and_can_be_watched_again(city, endless):
+def test_one_that_was_left_is_gone_on_with_and_can_be_watched_again(city: City, endless: None) -> None:
     sent = city.latest(INDIGO)
     command = [sys.executable, "-m", "ops.cli", "reconcile", INDIGO, "--dry-run", "--data", str(city.folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
@@ -88,7 +92,7 @@ def test_one_that_was_left_is_gone_on_with_and_can_be_watched_again(city, endles
     assert (found["code"], found["orphans"]) == (None, MANY)
 
 
-def test_what_was_confirmed_since_a_moment_is_sent_again_to_one_that_cannot_list(city):
+def test_what_was_confirmed_since_a_moment_is_sent_again_to_one_that_cannot_list(city: City) -> None:
     early, gone = city.shared(PAYBYPHONE), city.shared(PAYBYPHONE)
     eventually(lambda: city.state(early, PAYBYPHONE) == city.state(gone, PAYBYPHONE) == "held", "their confirmation")
     since = datetime.now(ZoneInfo("Europe/Paris")).replace(tzinfo=None)  # as an operator types it
@@ -108,7 +112,7 @@ def test_what_was_confirmed_since_a_moment_is_sent_again_to_one_that_cannot_list
     assert city.told(PAYBYPHONE)[-1] == "provider.reaffirmed"
 
 
-def test_a_pause_keeps_withdrawals_back_until_it_ends(city):
+def test_a_pause_keeps_withdrawals_back_until_it_ends(city: City) -> None:
     resident = city.shared(EASYPARK, INDIGO)
     assert city.tells("pause", EASYPARK) == {"provider": EASYPARK, "paused": True, "changed": True}
     sent = city.latest(EASYPARK)
@@ -125,7 +129,7 @@ def test_a_pause_keeps_withdrawals_back_until_it_ends(city):
     eventually(lambda: city.told(EASYPARK)[-2:], "the events", equals=["provider.paused", "provider.resumed"])
 
 
-def test_a_breaker_and_a_hold_are_shown_and_what_waited_goes_out_when_the_breaker_closes(city):
+def test_a_breaker_and_a_hold_are_shown_and_what_waited_goes_out_when_the_breaker_closes(city: City) -> None:
     resident = city.shared(EASYPARK, FLOWBIRD, permits=PERMITS)
     told = len(city.told(EASYPARK))
     city.control.misbehave(EASYPARK, Kind.DOWN, path=RIGHTS)
@@ -146,5 +150,5 @@ def test_a_breaker_and_a_hold_are_shown_and_what_waited_goes_out_when_the_breake
     ("seconds", "shown"),
     [(0.04, "0.0 s"), (119.9, "119.9 s"), (120, "2 min"), (7_199, "119 min"), (7_200, "2 h"), (400_000, "4 d")],
 )
-def test_how_long_something_has_waited_is_one_figure(seconds, shown):
+def test_how_long_something_has_waited_is_one_figure(seconds: float | int, shown: str) -> None:
     assert span(seconds) == shown

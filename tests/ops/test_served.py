@@ -44,7 +44,7 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(hub_environment, permit_hub, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(hub_environment: dict[str, str], permit_hub: PermitHub, tmp_path: Path) -> Iterator[Deployment]:
     worker = (sys.executable, "-m", "celery", "--app", "worker.app", "worker", "--concurrency=1")
     program = Program("worker", (*worker, f"--queues={','.join(QUEUES)}"), os.environ | hub_environment, FOLDER, bool)
     supervisor = Supervisor(tmp_path)
@@ -58,7 +58,9 @@ def waiting(hub_environment: dict[str, str], queue: str) -> int:
         return int(client.llen(hub_environment["PERMIT_HUB_REDIS_PREFIX"] + queue))
 
 
-def test_queues_without_a_worker_are_named_with_what_waits_there(permit_hub, hub_environment):
+def test_queues_without_a_worker_are_named_with_what_waits_there(
+    permit_hub: PermitHub, hub_environment: dict[str, str]
+) -> None:
     url, prefix = (hub_environment[f"PERMIT_HUB_REDIS_{name}"] for name in ("URL", "PREFIX"))
     with Hub(url, source="test", prefix=prefix) as hub, pytest.raises(ReceiptTimeout):
         hub.submit(
@@ -102,19 +104,19 @@ def body(of: object) -> bytes:
     ],
     ids=range(12),
 )
-def test_whatever_lies_in_a_queue_is_counted(redis_url, redis_prefix, message):
+def test_whatever_lies_in_a_queue_is_counted(redis_url: str, redis_prefix: str, message: Any) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.lpush(f"{redis_prefix}jobs", message)
     assert served.ask(["jobs"], redis_url, redis_prefix, 0) == [served.QueueStatus("jobs", 1, None, False, False)]
 
 
-def test_a_worker_that_is_starting_is_waited_for(deployment):
+def test_a_worker_that_is_starting_is_waited_for(deployment: Deployment) -> None:
     queues = deployment.asked(LONG)["queues"]
     assert {queue["queue"] for queue in queues} >= QUEUES
     assert all(queue["served"] and queue["answered"] for queue in queues)
 
 
-def test_a_worker_that_is_busy_is_not_taken_for_none(deployment):
+def test_a_worker_that_is_busy_is_not_taken_for_none(deployment: Deployment) -> None:
     deployment.asked(LONG)
     (child,) = deployment.supervisor.children
     process = psutil.Process(child.pid)

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from ops.commands.status import STUCK
+from tests.conftest import Database
+from tests.support.city import City, PermitHub
 from worker.db.clock.stuck import Kind
 
 PARKED = """
@@ -16,18 +18,22 @@ PARKED = """
 
 
 @pytest.fixture
-def dead_letter(database):
+def dead_letter(database: Database) -> None:
     with database.connect() as connection:
         connection.execute(PARKED)
 
 
-def test_what_is_stuck_is_told_with_its_kind_number_and_age(permit_hub, hub_environment, dead_letter):
+def test_what_is_stuck_is_told_with_its_kind_number_and_age(
+    permit_hub: PermitHub, hub_environment: dict[str, str], dead_letter: None
+) -> None:
     (told,) = json.loads(permit_hub("status", "--json", "--wait", "0.2", **hub_environment).stdout)["stuck"]
     assert told.pop("oldest_seconds") == pytest.approx(50 * 3_600, abs=60)
     assert told == {"kind": "dead_letters", "provider": "easypark", "count": 1, "more": False}
 
 
-def test_what_is_stuck_is_shown_in_red(permit_hub, hub_environment, dead_letter):
+def test_what_is_stuck_is_shown_in_red(
+    permit_hub: PermitHub, hub_environment: dict[str, str], dead_letter: None
+) -> None:
     shown = permit_hub("status", "--wait", "0.2", **hub_environment, FORCE_COLOR="1", NO_COLOR="").stdout
     (line,) = [line for line in shown.splitlines() if "dead letters for a day" in line]
     assert "\x1b[31m" in line
@@ -35,17 +41,19 @@ def test_what_is_stuck_is_shown_in_red(permit_hub, hub_environment, dead_letter)
     assert "2 d" in line
 
 
-def test_where_nothing_is_stuck_that_is_said(city):
+def test_where_nothing_is_stuck_that_is_said(city: City) -> None:
     assert "nothing is stuck" in city.prints("status", "--wait", "30")
 
 
-def test_where_no_worker_runs_nothing_is_said_to_be_well(permit_hub, hub_environment):
+def test_where_no_worker_runs_nothing_is_said_to_be_well(
+    permit_hub: PermitHub, hub_environment: dict[str, str]
+) -> None:
     ended = permit_hub("status", "--wait", "0.2", **hub_environment)
     assert ended.returncode == 1
     assert "nothing is stuck" not in ended.stdout
 
 
-def test_every_kind_is_put_into_words():
+def test_every_kind_is_put_into_words() -> None:
     assert STUCK.keys() == set(Kind)
 
 
@@ -59,8 +67,8 @@ def test_every_kind_is_put_into_words():
     ids=["none", "refused", "failed"],
 )
 def test_why_the_append_only_file_still_keeps_what_was_erased_is_said(
-    permit_hub, hub_environment, database, problem, words
-):
+    permit_hub: PermitHub, hub_environment: dict[str, str], database: Database, problem: str, words: str
+) -> None:
     with database.connect() as connection:
         connection.execute(f"UPDATE file_rewrite SET problem = {problem}")
     assert words in permit_hub("status", "--wait", "0.2", **hub_environment).stdout

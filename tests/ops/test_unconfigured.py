@@ -102,7 +102,7 @@ def installation(
             made.stop()
 
 
-def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
+def test_it_is_named_and_shown_and_waits_while_the_others_run(installation: Installation) -> None:
     city = installation.city
     eventually(lambda: city.plates(RIGHT), "the other to hold it")
     assert NO_KEY in installation.named(KEYLESS)[0]
@@ -116,13 +116,15 @@ def test_it_is_named_and_shown_and_waits_while_the_others_run(installation):
     assert city.plates(KEYLESS) == city.plates(UNCERTIFIED) == set()
 
 
-def test_it_cannot_be_reconciled_and_that_says_why(installation):
+def test_it_cannot_be_reconciled_and_that_says_why(installation: Installation) -> None:
     ended = installation.city.permit_hub("reconcile", KEYLESS)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"{KEYLESS} is not configured: {NO_KEY}.\n"
 
 
-def test_a_file_that_comes_later_is_found_without_a_new_start(installation, running_sandbox):
+def test_a_file_that_comes_later_is_found_without_a_new_start(
+    installation: Installation, running_sandbox: Sandbox
+) -> None:
     city = installation.city
     eventually(lambda: len(installation.named(UNCERTIFIED)), "a wake-up in vain, after the start", equals=2)
     shutil.copy(running_sandbox.access.client, installation.certificate)
@@ -131,7 +133,7 @@ def test_a_file_that_comes_later_is_found_without_a_new_start(installation, runn
     assert len(installation.named(UNCERTIFIED)) == 2  # however often it was woken
 
 
-def test_started_again_with_the_right_setting_all_is_delivered_and_the_mark_is_gone(installation):
+def test_started_again_with_the_right_setting_all_is_delivered_and_the_mark_is_gone(installation: Installation) -> None:
     city = installation.city
     installation.start_again()
     eventually(lambda: city.plates(KEYLESS), "its shares to be delivered")

@@ -26,7 +26,7 @@ def country_of(code: str) -> str:
 @pytest.mark.parametrize(
     "code", ["FR", "DE", "GB", "GR", "XK", "TW", "MA", "UA", "HK", "PS", "BQ", "SX", "AX", "BV", "HM"]
 )
-def test_a_country_that_exists_keeps_its_code(code):
+def test_a_country_that_exists_keeps_its_code(code: str) -> None:
     assert country_of(code) == code
 
 
@@ -44,21 +44,21 @@ def test_a_country_that_exists_keeps_its_code(code):
         ("RE", "FR"),
     ],
 )
-def test_another_spelling_is_read_as_the_country(code, expected):
+def test_another_spelling_is_read_as_the_country(code: str, expected: str) -> None:
     assert country_of(code) == expected
 
 
 @pytest.mark.parametrize("code", UNREAL)
-def test_what_is_no_country_is_refused(code):
+def test_what_is_no_country_is_refused(code: str) -> None:
     with pytest.raises(InvalidJobError) as caught:
         country_of(code)
     assert (caught.value.code, caught.value.field) == (RefusalCode.INVALID_VALUE, "plate.country")
 
 
-def test_there_are_as_many_countries_as_iso_has_and_kosovo():
+def test_there_are_as_many_countries_as_iso_has_and_kosovo() -> None:
     assert len(CODES) == 249 + 1
 
 
-def test_no_other_spelling_takes_a_countrys_own_code_but_those_of_the_french_register():
+def test_no_other_spelling_takes_a_countrys_own_code_but_those_of_the_french_register() -> None:
     assert ALIASES.keys() & CODES == {"GF", "GP", "MQ", "RE", "YT"}
     assert set(ALIASES.values()) <= CODES

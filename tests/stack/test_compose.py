@@ -11,7 +11,9 @@ import tomllib
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,18 +42,21 @@ def queues(service: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def local(tmp_path, hub_environment) -> Local:
+def local(tmp_path: Path, hub_environment: dict[str, str]) -> Local:
     return Local(tmp_path, hub_environment)
 
 
-def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environment, listens):
+def test_every_service_starts_becomes_ready_and_stops_cleanly(
+    local: Local, hub_environment: dict[str, str], listens: Callable[[int], bool]
+) -> None:
     assert local.start("migrate").wait(60) == 0
     running = {name: local.start(name) for name in HUB if name != "migrate"}
     try:
         canary = Canary(hub_environment["PERMIT_HUB_REDIS_URL"], local.prefix)
         pings = {name: [canary.send(queue) for queue in queues(HUB[name])] for name in running}
         for name, sent in pings.items():
-            eventually(lambda sent=sent: all(canary.was_answered(ping) for ping in sent))
+            for ping in sent:
+                eventually(partial(canary.was_answered, ping), f"an answer of {name}")
             assert running[name].poll() is None, (local.logs / f"{name}.log").read_text()
         canary.close()
         eventually(lambda: all(listens(int(port)) for port in local.ports.values()))
@@ -78,7 +83,7 @@ def secrets_of(provider: str) -> set[str]:
     return {f"permit_hub_{provider}_{setting}" for setting in stand_in.secrets} | certificates
 
 
-def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
+def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all() -> None:
     access = {name: secrets_of(name) for name in PROVIDERS}
     everything = set().union(*access.values())
     mail = {"permit_hub_email_password", "email_authority"}
@@ -92,7 +97,7 @@ def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
             assert set(service["secrets"]) == hub | expected, name
 
 
-def test_what_residents_meet_has_no_secret_of_the_hubs():
+def test_what_residents_meet_has_no_secret_of_the_hubs() -> None:
     for name in RESIDENTS:
         assert all(secret.startswith("personal_space_") for secret in HUB[name]["secrets"]), name
     shared = {secret: Path(COMPOSE["secrets"][secret]["file"]).name for secret in HUB["personal-space"]["secrets"]}
@@ -100,7 +105,7 @@ def test_what_residents_meet_has_no_secret_of_the_hubs():
     assert hubs == {"personal_space_redis_url": "permit_hub_redis_url"}
 
 
-def test_browsers_and_containers_reach_them_at_the_same_addresses():
+def test_browsers_and_containers_reach_them_at_the_same_addresses() -> None:
     for name, variable in (("personal-space", "PERSONAL_SPACE_URL"), ("stand-ins", "PERSONAL_SPACE_ISSUER")):
         address = urlsplit(HUB["personal-space"]["environment"][variable])
         assert address.hostname in HUB[name]["networks"]["default"]["aliases"]
@@ -109,7 +114,9 @@ def test_browsers_and_containers_reach_them_at_the_same_addresses():
         assert f"--port={address.port}" in HUB[name]["command"]
 
 
-def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkeypatch):
+def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in local.environment("worker-remind").items():
         monkeypatch.setenv(name, value)
     hub = settings.read("email", EmailSettings)
@@ -129,7 +136,7 @@ def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkey
         shake_hands(certificate, hub.authority, "mail.example")
 
 
-def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_path):
+def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_path: Path) -> None:
     mail, residents = (HUB[name]["environment"] for name in ("worker-remind", "personal-space"))
     embedded = mailbox.prepare(tmp_path).environment(residents["PERSONAL_SPACE_URL"])
     assert set(embedded) - set(mail) == {"PERMIT_HUB_EMAIL_PASSWORD"}
@@ -137,7 +144,7 @@ def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_pat
         assert mail[f"PERMIT_HUB_EMAIL_{setting}"] == embedded[f"PERMIT_HUB_EMAIL_{setting}"]
 
 
-def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environment):
+def test_the_health_check_of_a_queue_that_nobody_serves_fails(local: Local, hub_environment: dict[str, str]) -> None:
     environment = os.environ | hub_environment
     command = [
         sys.executable,
@@ -151,7 +158,7 @@ def test_the_health_check_of_a_queue_that_nobody_serves_fails(local, hub_environ
         assert client.llen(f"{local.prefix}jobs") == 1
 
 
-def test_every_queue_is_served_by_one_service_and_watched():
+def test_every_queue_is_served_by_one_service_and_watched() -> None:
     served = [queue for service in HUB.values() for queue in queues(service)]
     lanes = [f"deliver.{name}" for name in PROVIDERS]
     assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", "upkeep", *lanes])
@@ -160,13 +167,13 @@ def test_every_queue_is_served_by_one_service_and_watched():
             assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]
 
 
-def test_sweeps_have_room_beside_what_a_night_brings_about():
+def test_sweeps_have_room_beside_what_a_night_brings_about() -> None:
     (embedded,) = (at_once for _, served, at_once in WORKERS if "calendar" in served)
     (option,) = (word for word in HUB["worker-calendar"]["command"] if word.startswith("--concurrency="))
     assert int(option.removeprefix("--concurrency=")) >= embedded >= 2
 
 
-def test_every_secret_is_made_kept_and_readable_in_containers_only(tmp_path):
+def test_every_secret_is_made_kept_and_readable_in_containers_only(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     make_secrets(folder)
     first = {file.name: file.read_text() for file in folder.iterdir()}
@@ -176,7 +183,7 @@ def test_every_secret_is_made_kept_and_readable_in_containers_only(tmp_path):
     assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_the_database_logs_no_values_in_either_shape():
+def test_the_database_logs_no_values_in_either_shape() -> None:
     options = dict(word[2:].split("=") for word in COMPOSE["services"]["postgres"]["command"] if word.startswith("-c"))
     assert {
         name: value for name, value in SERVER_SETTINGS.items() if name.startswith("log_m")
@@ -184,7 +191,7 @@ def test_the_database_logs_no_values_in_either_shape():
     assert options.items() <= SERVER_SETTINGS.items()
 
 
-def test_redis_keeps_no_commands_in_either_shape(redis_url):
+def test_redis_keeps_no_commands_in_either_shape(redis_url: str) -> None:
     words = COMPOSE["services"]["valkey"]["command"][2:]
     options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
@@ -195,7 +202,7 @@ def test_redis_keeps_no_commands_in_either_shape(redis_url):
         assert embedded[name] == options[name] == value
 
 
-def test_the_image_holds_every_package_that_the_distribution_has():
+def test_the_image_holds_every_package_that_the_distribution_has() -> None:
     copied = set(re.findall(r"^COPY (\S+) ", (PROJECT / "Dockerfile").read_text(), re.MULTILINE))
     wheel = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert (

@@ -16,7 +16,7 @@ STARTING = {
 
 
 @pytest.mark.parametrize("started", STARTING)
-def test_a_fast_test_that_starts_something_fails(started, tmp_path):
+def test_a_fast_test_that_starts_something_fails(started: str, tmp_path: Path) -> None:
     tried = tmp_path / "test_tried.py"
     tried.write_text(f"def test_it():\n    {STARTING[started]}\n\ndef test_nothing():\n    pass\n")
     command = [sys.executable, "-m", "pytest", "-p", "tests.support.no_process", "-c", "/dev/null", str(tried)]
@@ -26,6 +26,6 @@ def test_a_fast_test_that_starts_something_fails(started, tmp_path):
     assert "a fast test may neither start a process nor open an address" in ended.stdout
 
 
-def test_make_runs_the_fast_tests_so():
+def test_make_runs_the_fast_tests_so() -> None:
     (recipe,) = [line for line in (PROJECT / "Makefile").read_text().splitlines() if "no_process" in line]
     assert "pytest -n 0 -p tests.support.no_process" in recipe

@@ -11,6 +11,7 @@ import pytest
 
 from ops.embedded.folders import MARK, UnusableFolderError, data_folder
 from ops.embedded.servers import Servers
+from tests.support.city import PermitHub
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 NOBODY = 65534
@@ -108,7 +109,7 @@ def everything(below: Path) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("make", FOREIGN, ids=lambda make: make.__name__)
-def test_what_is_not_ours_is_refused_and_stays_as_it_was(folder, make):
+def test_what_is_not_ours_is_refused_and_stays_as_it_was(folder: Path, make: Callable[[Path], Path]) -> None:
     path = make(folder / "given")
     before = everything(folder)
     with pytest.raises(UnusableFolderError, match=FOREIGN[make]) as refused:
@@ -119,7 +120,7 @@ def test_what_is_not_ours_is_refused_and_stays_as_it_was(folder, make):
 
 
 @pytest.mark.parametrize("command", ["up", "demo", "sandbox"])
-def test_commands_say_so_in_one_line(permit_hub, folder, command):
+def test_commands_say_so_in_one_line(permit_hub: PermitHub, folder: Path, command: str) -> None:
     path = holding(folder / "given")
     ended = permit_hub(command, "--data", path)
     assert ended.returncode == 1
@@ -128,7 +129,7 @@ def test_commands_say_so_in_one_line(permit_hub, folder, command):
     assert (mode(path), [one.name for one in path.iterdir()]) == (0o500, ["thesis.txt"])
 
 
-def test_a_new_folder_is_made_and_found_again(folder):
+def test_a_new_folder_is_made_and_found_again(folder: Path) -> None:
     made = data_folder(folder / "a" / "b")
     assert mode(made) == 0o711
     (made / "kept").touch()
@@ -137,17 +138,17 @@ def test_a_new_folder_is_made_and_found_again(folder):
     assert mode(made) == 0o750
 
 
-def test_an_empty_one_is_taken_with_its_mode(folder):
+def test_an_empty_one_is_taken_with_its_mode(folder: Path) -> None:
     (folder / "mine").mkdir(mode=0o700)
     assert mode(data_folder(folder / "mine")) == 0o700
 
 
-def test_the_mark_says_what_the_folder_is(folder):
+def test_the_mark_says_what_the_folder_is(folder: Path) -> None:
     data_folder(folder)
     assert (folder / MARK).read_text().startswith("permit-hub keeps the data of a stack in this folder")
 
 
-def test_a_parent_may_be_a_link(folder):
+def test_a_parent_may_be_a_link(folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "link").symlink_to(folder / "real")
     assert data_folder(folder / "link" / "data") == folder.resolve() / "real" / "data"
@@ -164,13 +165,13 @@ def read_only(folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", [".", "new"])
-def test_a_mount_that_is_read_only_is_refused(read_only, name):
+def test_a_mount_that_is_read_only_is_refused(read_only: Path, name: str) -> None:
     with pytest.raises(UnusableFolderError, match="cannot be used: Read-only file system"):
         data_folder(read_only / name)
 
 
 @as_root
-def test_another_users_is_refused(folder):
+def test_another_users_is_refused(folder: Path) -> None:
     (folder / "theirs").mkdir()
     os.chown(folder / "theirs", NOBODY, NOBODY)
     with pytest.raises(UnusableFolderError, match="belongs to another user"):
@@ -179,7 +180,7 @@ def test_another_users_is_refused(folder):
 
 @as_root
 @pytest.mark.parametrize("parents", [0o711, 0o700])
-def test_another_user_is_told_in_one_line_too(folder, parents):
+def test_another_user_is_told_in_one_line_too(folder: Path, parents: int) -> None:
     (folder / "roots").mkdir()
     data_folder(folder / "roots")
     folder.chmod(parents)
@@ -189,7 +190,7 @@ def test_another_user_is_told_in_one_line_too(folder, parents):
 
 
 @as_root
-def test_an_ordinary_user_needs_to_be_able_to_write(folder):
+def test_an_ordinary_user_needs_to_be_able_to_write(folder: Path) -> None:
     theirs = folder / "theirs"
     theirs.mkdir()
     os.chown(theirs, NOBODY, NOBODY)
@@ -200,7 +201,7 @@ def test_an_ordinary_user_needs_to_be_able_to_write(folder):
     assert mode(theirs) == 0o500
 
 
-def test_secrets_that_are_damaged_are_named(folder):
+def test_secrets_that_are_damaged_are_named(folder: Path) -> None:
     data_folder(folder)
     (folder / "secrets.json").write_text('{"hash_key": ')
     with pytest.raises(UnusableFolderError, match=r"secrets\.json is damaged"):
@@ -217,7 +218,9 @@ STACKLESS = (["status"], ["space", "r-1"], ["migrate"], ["calendar"], ["requests
 
 @pytest.mark.parametrize("command", STACKLESS, ids=lambda command: command[0])
 @pytest.mark.parametrize("make", [file, below_a_file, holding, broken_link], ids=lambda make: make.__name__)
-def test_where_no_stack_is_every_command_says_so(permit_hub, folder, command, make):
+def test_where_no_stack_is_every_command_says_so(
+    permit_hub: PermitHub, folder: Path, command: list[str], make: Callable[[Path], Path]
+) -> None:
     path = make(folder / "given")
     ended = permit_hub(*command, given='{"kind": "permit.renew"}', PERMIT_HUB_DATA=str(path))
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -235,7 +238,7 @@ main()
 
 @as_root
 @pytest.mark.parametrize("command", [["status"], ["mailbox"]], ids=lambda command: command[0])
-def test_another_users_stack_cannot_be_read(folder, command):
+def test_another_users_stack_cannot_be_read(folder: Path, command: list[str]) -> None:
     data_folder(folder)
     (folder / "lock").touch(mode=0o600)
     (folder / "mailbox").mkdir(mode=0o700)

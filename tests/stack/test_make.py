@@ -50,14 +50,13 @@ def older(tmp_path: Path) -> str:
     ids=["missing", "nothing", "a folder", "too old", "no Python", "a shell", "a device"],
 )
 @pytest.mark.parametrize("where", ["environment", "argument"])
-def test_what_is_no_python_is_named(make, tmp_path, named, where):
+def test_what_is_no_python_is_named(make: Make, tmp_path: Path, named: Callable[[Path], str], where: str) -> None:
     python = named(tmp_path)
-    given = ((f"PYTHON={python}",), {}) if where == "argument" else ((), {"PYTHON": python})
-    code, last = make(*given[0], **given[1])
+    code, last = make(f"PYTHON={python}") if where == "argument" else make(PYTHON=python)
     assert (code, last) == (2, NO_PYTHON.format(python))
 
 
-def test_a_python_without_ensurepip_is_named(make, tmp_path):
+def test_a_python_without_ensurepip_is_named(make: Make, tmp_path: Path) -> None:
     (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError")  # as Debian has it without python3-venv
     code, last = make(PYTHON=sys.executable, PYTHONPATH=str(tmp_path))
     assert code == 2
@@ -65,7 +64,7 @@ def test_a_python_without_ensurepip_is_named(make, tmp_path):
 
 
 @pytest.mark.timeout(600)  # an environment is made for real, on a machine that may be busy
-def test_a_registry_out_of_reach_is_named_and_nothing_counts_as_done(make, tmp_path):
+def test_a_registry_out_of_reach_is_named_and_nothing_counts_as_done(make: Make, tmp_path: Path) -> None:
     code, last = make(PYTHON=sys.executable, PIP_INDEX_URL="http://127.0.0.1:1/simple", PIP_RETRIES="0")
     assert code == 2
     assert last.startswith("pip could not install the packages. Can it reach pypi.org?")

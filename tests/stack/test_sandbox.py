@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from integrations.sandbox.control import Control
+from tests.stack.conftest import Parent
 
 SANDBOX = (sys.executable, "-m", "ops.cli", "sandbox", "--data")
 SEND = """
@@ -27,7 +29,7 @@ asyncio.run(send())
 """
 
 
-def test_what_it_prints_leads_a_hub_to_it(folder, parent, listens):
+def test_what_it_prints_leads_a_hub_to_it(folder: Path, parent: Parent, listens: Callable[[int], bool]) -> None:
     process, told = parent(*SANDBOX, str(folder), "--json")
 
     subprocess.run([sys.executable, "-c", SEND], env=os.environ | told["environment"], check=True)
@@ -41,7 +43,7 @@ def test_what_it_prints_leads_a_hub_to_it(folder, parent, listens):
     assert not listens(int(told["addresses"]["sandbox"].rpartition(":")[2]))
 
 
-def test_its_settings_are_the_same_at_its_next_start(folder, parent):
+def test_its_settings_are_the_same_at_its_next_start(folder: Path, parent: Parent) -> None:
     settings = []
     for _ in range(2):
         process, told = parent(*SANDBOX, str(folder), "--json")
@@ -52,7 +54,7 @@ def test_its_settings_are_the_same_at_its_next_start(folder, parent):
     assert settings[0] == settings[1]
 
 
-def test_a_shell_can_take_its_settings_over(folder):
+def test_a_shell_can_take_its_settings_over(folder: Path) -> None:
     with subprocess.Popen(
         (*SANDBOX, str(folder)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -69,7 +71,7 @@ def test_a_shell_can_take_its_settings_over(folder):
     assert len(exported["PERMIT_HUB_EASYPARK_KEY"]) > 32
 
 
-def test_a_port_that_is_taken_is_named_in_one_line(folder, parent):
+def test_a_port_that_is_taken_is_named_in_one_line(folder: Path, parent: Parent) -> None:
     _, told = parent(*SANDBOX, str(folder), "--json")
     port = told["addresses"]["sandbox"].rpartition(":")[2]
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from ops.embedded import postgres
 from ops.embedded.child import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError, Servers
+from tests.stack.conftest import Parent
 from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -35,7 +37,7 @@ with Servers(Path(sys.argv[1])) as servers:
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def test_nothing_is_left_after_the_end(folder, listens):
+def test_nothing_is_left_after_the_end(folder: Path, listens: Callable[[int], bool]) -> None:
     before = psutil.Process().children(recursive=True)
     with Servers(folder) as servers:
         port = servers.valkey.port
@@ -44,7 +46,9 @@ def test_nothing_is_left_after_the_end(folder, listens):
     assert not listens(port)
 
 
-def test_a_killed_parent_leaves_neither_process_nor_port(folder, parent, gone, listens):
+def test_a_killed_parent_leaves_neither_process_nor_port(
+    folder: Path, parent: Parent, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
+) -> None:
     process, told = parent("-c", RUN_SERVERS, str(folder))
     assert listens(told["port"])
     process.kill()
@@ -52,7 +56,7 @@ def test_a_killed_parent_leaves_neither_process_nor_port(folder, parent, gone, l
     assert not listens(told["port"])
 
 
-def test_the_folder_of_a_killed_parent_can_be_used_at_once(folder, parent):
+def test_the_folder_of_a_killed_parent_can_be_used_at_once(folder: Path, parent: Parent) -> None:
     process, _ = parent("-c", RUN_SERVERS, str(folder))
     with Servers(folder.parent / f"{folder.name}-never-used"):
         pass
@@ -62,14 +66,14 @@ def test_the_folder_of_a_killed_parent_can_be_used_at_once(folder, parent):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_ctrl_c_ends_the_servers(folder, parent, gone):
+def test_ctrl_c_ends_the_servers(folder: Path, parent: Parent, gone: Callable[[Iterable[int]], bool]) -> None:
     process, told = parent("-c", RUN_SERVERS, str(folder))
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert gone(told["pids"])
 
 
-def test_what_was_committed_and_queued_is_there_after_a_restart(folder):
+def test_what_was_committed_and_queued_is_there_after_a_restart(folder: Path) -> None:
     with Servers(folder) as servers:
         with servers.postgres.connect("permit_hub") as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -79,18 +83,18 @@ def test_what_was_committed_and_queued_is_there_after_a_restart(folder):
         assert servers.secrets == secrets
 
 
-def test_a_second_stack_on_the_same_folder_is_refused(folder, monkeypatch):
+def test_a_second_stack_on_the_same_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Servers(folder), pytest.raises(AlreadyRunningError, match=str(folder)):
         Servers(folder, lock_seconds=0.1).start()
 
 
-def test_a_port_that_is_taken_is_named_in_the_servers_own_words(folder, servers):
+def test_a_port_that_is_taken_is_named_in_the_servers_own_words(folder: Path, servers: Servers) -> None:
     with pytest.raises(ChildFailedError, match=r"(?s)valkey ended with exit code 1.*in use"):
         Servers(folder, redis_port=servers.valkey.port).start()
     assert not [child for child in psutil.Process().children() if str(folder) in " ".join(child.cmdline())]
 
 
-def test_secrets_are_for_their_owner_only(folder):
+def test_secrets_are_for_their_owner_only(folder: Path) -> None:
     with Servers(folder) as servers:
         assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
         assert servers.secrets.hash_key not in repr(servers.secrets)
@@ -99,18 +103,18 @@ def test_secrets_are_for_their_owner_only(folder):
             assert servers.secrets.redis_password not in arguments
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(folder):
+def test_a_path_too_long_for_a_socket_is_no_obstacle(folder: Path) -> None:
     with Servers(folder / ("long-" * 20) / "er") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_name_with_spaces_and_accents_is_no_obstacle(folder):
+def test_a_name_with_spaces_and_accents_is_no_obstacle(folder: Path) -> None:
     with Servers(folder / "données à garder") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 @as_root
-def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder):
+def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder: Path) -> None:
     private = folder / "home"
     private.mkdir(mode=0o700)
     with Servers(private / "data") as servers:
@@ -124,7 +128,7 @@ def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder):
 
 
 @as_root
-def test_programs_that_others_cannot_reach_are_copied_not_opened_up(folder):
+def test_programs_that_others_cannot_reach_are_copied_not_opened_up(folder: Path) -> None:
     private = folder / "home"
     private.mkdir(mode=0o700)
     for part in (postgres.PROGRAMS, *postgres.LIBRARIES):
@@ -137,7 +141,9 @@ def test_programs_that_others_cannot_reach_are_copied_not_opened_up(folder):
 
 
 @as_root
-def test_an_ordinary_user_can_run_the_servers(folder, parent, gone):
+def test_an_ordinary_user_can_run_the_servers(
+    folder: Path, parent: Parent, gone: Callable[[Iterable[int]], bool]
+) -> None:
     python = _python_for_all()
     os.chown(folder, 65534, 65534)
     process, told = parent(

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def port(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def hub_on(folder) -> Hub:
+def hub_on(folder: Path) -> Hub:
     found = running.find(folder)
     assert found is not None
     return Hub(
@@ -98,7 +98,11 @@ def up(place: Path) -> Iterator[Stack]:
 def decided(up: Stack, place: Path) -> Space:
     """Have the demo account decide something; return what its resident sees then."""
     with hub_on(place) as hub:
-        decision = {"choice": "refuse", "providers": ["easypark"], "text": {"version": "1", "sha256": "a" * 64}}
+        decision: dict[str, Any] = {
+            "choice": "refuse",
+            "providers": ["easypark"],
+            "text": {"version": "1", "sha256": "a" * 64},
+        }
         assert hub.submit("consent.decide", resident_id=DEMO, decided_at=datetime.now(UTC), **decision).applied
         space = hub.space(DEMO)
     assert space is not None
@@ -121,19 +125,21 @@ def again(ended: list[int], place: Path) -> Iterator[Stack]:
         yield stack
 
 
-def test_all_its_processes_run_and_its_ports_answer(up, listens):
+def test_all_its_processes_run_and_its_ports_answer(up: Stack, listens: Callable[[int], bool]) -> None:
     assert set(up.told["processes"]) == SERVERS | WORKERS
     assert all(map(listens, up.ports))
 
 
-def test_the_demo_account_has_the_guides_permits(up, place):
+def test_the_demo_account_has_the_guides_permits(up: Stack, place: Path) -> None:
     assert up.told["account"] == {"email": "camille@example.org", "password": "demo"}
     with hub_on(place) as hub:
-        assert [card["plate"] for card in hub.space(DEMO)["cards"]] == PLATES
+        space = hub.space(DEMO)
+        assert space is not None
+        assert [card["plate"] for card in space["cards"]] == PLATES
         assert hub.space("r-dominique") is None
 
 
-def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up, place):
+def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up: Stack, place: Path) -> None:
     found = running.find(place)
     assert found is not None
     assert found.pid == up.process.pid
@@ -149,7 +155,9 @@ def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack
     canary.close()
 
 
-def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(up, ended, place, gone, listens):
+def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(
+    up: Stack, ended: list[int], place: Path, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
+) -> None:
     assert up.process.returncode == 0
     assert gone(ended)
     assert not any(map(listens, up.ports))
@@ -159,19 +167,22 @@ def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(up, ended, place, gone,
         assert "Cold shutdown" not in log.read_text()
 
 
-def test_a_second_start_leaves_what_became_of_the_demo_account(decided, again, place):
+def test_a_second_start_leaves_what_became_of_the_demo_account(decided: Space, again: Stack, place: Path) -> None:
     with hub_on(place) as hub:
         after = hub.space(DEMO)
+    assert after is not None
     assert (after["cards"], after["consent"]["version"]) == (decided["cards"], decided["consent"]["version"])
 
 
-def test_the_web_app_and_what_residents_meet_are_told_nothing_of_the_hubs(again):
+def test_the_web_app_and_what_residents_meet_are_told_nothing_of_the_hubs(again: Stack) -> None:
     for name in ("personal-space", "stand-ins"):
         variables = psutil.Process(again.told["processes"][name]).environ()
         assert not [variable for variable in variables if variable.startswith("PERMIT_HUB_")], name
 
 
-def test_killed_it_leaves_nothing_either(again, gone, listens):
+def test_killed_it_leaves_nothing_either(
+    again: Stack, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
+) -> None:
     pids = again.pids
     again.process.kill()
     eventually(lambda: gone(pids))

@@ -34,8 +34,8 @@ UNKNOWN_PROFILE = "unknown"
 
 def plate() -> str:
     """Return an ordinary plate that nobody has, as it is shown."""
-    letters = choices("ABCDEFGHJKLMNPQRTVXYZ", k=4)
-    return "{}{}-{:03}-{}{}".format(*letters[:2], randint(1, 999), *letters[2:])
+    letters = "".join(choices("ABCDEFGHJKLMNPQRTVXYZ", k=4))
+    return f"{letters[:2]}-{randint(1, 999):03}-{letters[2:]}"
 
 
 def as_shown(record: Record) -> str:
@@ -142,7 +142,7 @@ class City:
         """Have the resident withdraw all consent."""
         self._decide(resident, "refuse", APPS)
 
-    def applied(self, kind: str, resident: Resident, **fields: object) -> None:
+    def applied(self, kind: str, resident: Resident, **fields: Any) -> None:
         """Have a job about a resident applied."""
         receipt = self.hub.submit(kind, resident_id=resident.resident_id, **fields)
         assert receipt.applied, receipt
@@ -151,8 +151,8 @@ class City:
         """Return a new resident whose permits these providers hold."""
         resident = self.resident(permits)
         self.allow(resident, *providers)
-        for name in providers:
-            eventually(lambda name=name: set(resident.permits.values()) <= self.plates(name), f"{name} to hold it")
+        plates = set(resident.permits.values())
+        eventually(lambda: [name for name in providers if not plates <= self.plates(name)], "all to hold it", equals=[])
         return resident
 
     def held(self, provider: str) -> dict[UUID, Record]:

@@ -90,7 +90,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep together what shares a stack, and hand it out in the order in which it was collected."""
     from xdist.scheduler import LoadFileScheduling  # whoever runs all tests in one process can do without it
 
-    class Whole(LoadFileScheduling):
+    class Whole(LoadFileScheduling):  # type: ignore[misc] # it has no types
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
             turn = _turn(config.rootpath / file)

@@ -8,35 +8,31 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.005
 
-T = TypeVar("T")
 _TRUE = object()
 
 
 def eventually(
-    look: Callable[[], T], what: str = "", *, equals: object = _TRUE, seconds: float = PATIENCE_SECONDS
-) -> T:
-    """Return what `look` sees once that is true, or equals the value; fail with what was awaited and last seen."""
+    look: Callable[[], object], what: str = "", *, equals: object = _TRUE, seconds: float = PATIENCE_SECONDS
+) -> None:
+    """Wait until what `look` sees is true, or equals the value; fail with what was awaited and last seen."""
     deadline = time.monotonic() + seconds
     while not _is_there(seen := look(), equals):
         assert time.monotonic() < deadline, _complaint(look, what, equals, seen, seconds)
         time.sleep(PAUSE_SECONDS)
-    return seen
 
 
 async def eventually_in_loop(
-    look: Callable[[], T], what: str = "", *, equals: object = _TRUE, seconds: float = PATIENCE_SECONDS
-) -> T:
+    look: Callable[[], object], what: str = "", *, equals: object = _TRUE, seconds: float = PATIENCE_SECONDS
+) -> None:
     """Wait as `eventually` does, and let other tasks run meanwhile."""
     deadline = time.monotonic() + seconds
     while not _is_there(seen := look(), equals):
         assert time.monotonic() < deadline, _complaint(look, what, equals, seen, seconds)
         await asyncio.sleep(PAUSE_SECONDS)
-    return seen
 
 
 def stays_true_for(seconds: float, condition: Callable[[], object], what: str) -> None:
