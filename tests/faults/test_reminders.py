@@ -12,7 +12,7 @@ from tests.support.post_office import PostOffice
 from tests.support.waiting import eventually
 
 WORKER = "remind"
-STATE = "SELECT state, code, doubts FROM reminders WHERE permit_id = %s"
+STATE = "SELECT state, code, maybe_sent FROM reminders WHERE permit_id = %s"
 LEASED = "SELECT count(*) FROM reminders WHERE permit_id = %s AND lease_id IS NOT NULL"
 SWEPT = "SELECT tick FROM ticks WHERE task = 'calendar.sweep'"
 MISSED = "SELECT ticked_at < now() - make_interval(secs => seconds + 1) FROM ticks WHERE task = 'calendar.remind'"

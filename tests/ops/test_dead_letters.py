@@ -16,6 +16,9 @@ ELIGIBILITIES = "/eligibilities/"
 PARIS = ZoneInfo("Europe/Paris")
 
 
+pytestmark = pytest.mark.in_order  # a retry and a discarding change what is listed before
+
+
 @pytest.fixture(scope="module")
 def dead(city: City) -> Iterator[list[Resident]]:
     """Have PayByPhone refuse two permits for their zone, and one for its profile; return the residents."""
