@@ -1,4 +1,4 @@
-# Everything here needs python3 (3.11 or newer), pip and make. `make` alone lists what there is.
+# Everything here needs python3 (3.11.2 to 3.14), pip and make. `make` alone lists what there is.
 
 PYTHON ?= python3
 SIDE_BY_SIDE ?= 3
@@ -7,6 +7,12 @@ BIN := .venv/bin
 PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
 PINNED := .venv/pinned-$(PLACE)
 READY := .venv/ready-$(PLACE)
+# A Python that is named, and is another than that of .venv, gets an environment of its own in its place.
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(BIN)/python -V 2>/dev/null),$(shell "$(PYTHON)" -V 2>/dev/null))
+$(shell rm -f $(PINNED))
+endif
+endif
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate
 
@@ -50,8 +56,9 @@ lint: $(READY) ## Check style, formatting, types and who imports whom
 bench: $(READY) ## Measure speed and memory
 	@$(BIN)/python -m bench
 
-schemas: $(READY) ## Generate again what is generated below docs/: the schemas, and what providers support
+schemas: $(READY) ## Generate again the schemas, the client's types and what providers support
 	@$(BIN)/python -m schemas.documents
+	@$(BIN)/datamodel-codegen
 	@$(BIN)/python -m integrations.documents
 
 images: $(READY) ## Take the pictures below docs/images/ again, while the tests of the web app's pages run
@@ -59,12 +66,14 @@ images: $(READY) ## Take the pictures below docs/images/ again, while the tests 
 
 pins: $(READY) ## Make requirements/*.txt again from requirements/*.in
 	$(COMPILE) --upgrade requirements/runtime.in --output-file requirements/runtime.txt
-	$(COMPILE) --upgrade requirements/dev.in --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	$(COMPILE) --upgrade requirements/personal_space.in --constraints requirements/runtime.txt --output-file requirements/personal_space.txt
+	$(COMPILE) --upgrade requirements/stack.in --constraints requirements/runtime.txt --constraints requirements/personal_space.txt --output-file requirements/stack.txt
+	$(COMPILE) --upgrade requirements/dev.in --constraints requirements/stack.txt --output-file requirements/dev.txt
 
 # A command that fails here says in its last line what to do.
 $(PINNED): requirements/dev.txt
-	@test "$$("$(PYTHON)" -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)" = True || { \
-		echo 'This needs Python 3.11 or newer, and "$(PYTHON)" is not. Install it, or name it: make PYTHON=python3.12' >&2; exit 1; }
+	@test "$$("$(PYTHON)" -c 'import sys; print((3, 11, 2) <= sys.version_info < (3, 15))' 2>/dev/null)" = True || { \
+		echo 'This needs Python 3.11.2 to 3.14, and "$(PYTHON)" is none. Install one, or name it: make PYTHON=python3.13' >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo '"$(PYTHON)" lacks venv or ensurepip. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	@echo "Setting up .venv (once, about a minute)" >&2

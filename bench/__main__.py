@@ -1,4 +1,4 @@
-"""`python -m bench [names…]`: measure the hub, all of it or what is named."""
+"""`python -m bench [names…]`: measure the hub, by all measures or those named."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from ops.embedded.stack import Stack
 
 
 class Measure(Protocol):
-    """Something that can be measured on a running stack."""
+    """A measure of a running stack."""
 
     def __call__(self, ground: Ground, *, quick: bool) -> list[Figure]: ...
 

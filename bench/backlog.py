@@ -1,10 +1,10 @@
-"""A backlog for the lanes: many permits, put straight into the tables, with shares to be made due at will."""
+"""A backlog for the lanes: many permits, written straight into the tables, with shares that can be made due."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from bench.ground import TEXT, Ground
-from ops.screen import APPS
+from ops.shown.space import APPS
 
 FIRST = UUID("00000000-0000-4000-8000-000000000000").int
 SEED = (
@@ -55,7 +55,7 @@ NOT_DUE = "UPDATE shares SET wanted_version = confirmed_version WHERE urgency = 
 
 
 def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS) -> int:
-    """Make that many shares due, and the permits if they are not there; return how many were not due already."""
+    """Make that many shares due, with their permits if needed; return how many were not yet due."""
     permits = shares // len(providers)
     known = ground.scalar("SELECT count(*) FROM residents WHERE resident_id LIKE 'backlog-%'")
     if known < permits:
@@ -67,7 +67,7 @@ def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS) -> in
     return ground.database.execute(DUE, [UUID(int=FIRST), last, list(providers)]).rowcount
 
 
-def forget_due(ground: Ground) -> None:
-    """Take back what is left of a backlog, for what is measured next."""
+def drop_due(ground: Ground) -> None:
+    """Drop the rest of a backlog, for the next measure."""
     ground.database.execute(NOT_DUE)
     ground.settle()

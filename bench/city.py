@@ -1,4 +1,4 @@
-"""A city of many permits, put straight into the tables: terms that end evenly over two years, and who is reminded."""
+"""A city of many permits, written straight into the tables: their terms end evenly over two years."""
 
 from bench.ground import Ground
 
@@ -28,10 +28,10 @@ SEED = (
     """,
     "ANALYZE",
 )
-# Each provider holds what it was told of a term that ended yesterday, and nobody has acted on that end.
+# Each provider holds a permit whose term ended yesterday, and the end is not yet applied.
 END = """
     WITH ended AS (
-        UPDATE terms SET first_day = %(today)s::date - 365, last_day = %(today)s::date - 1, noted = false
+        UPDATE terms SET first_day = %(today)s::date - 365, last_day = %(today)s::date - 1, end_applied = false
         WHERE permit_id IN (
             SELECT permit_id FROM permits WHERE resident_id LIKE 'city-%%' ORDER BY permit_id DESC LIMIT %(ends)s)
         RETURNING permit_id
@@ -43,20 +43,20 @@ END = """
 """
 
 
-def settle_in(ground: Ground, permits: int) -> None:
-    """Have so many residents with one permit each, whose terms end from tomorrow on."""
+def fill_city(ground: Ground, permits: int) -> None:
+    """Write that many residents with one permit each; their terms end from tomorrow on."""
     parameters = {"permits": permits, "today": ground.today, "spread": SPREAD_DAYS}
     for statement in SEED:
         ground.database.execute(statement, parameters if "%" in statement else None)
 
 
 def end_terms(ground: Ground, ends: int, providers: list[str]) -> None:
-    """Let so many terms have ended yesterday, of permits that these providers hold."""
+    """Make that many terms end yesterday, of permits that these providers hold."""
     ground.database.execute(END, {"today": ground.today, "ends": ends, "providers": providers})
 
 
-def call_off(ground: Ground) -> None:
-    """Have nobody act on what is left of those ends, for what is measured next."""
+def apply_remaining_ends(ground: Ground) -> None:
+    """Mark the remaining ends as applied, for the next measure."""
     ground.database.execute(
         "UPDATE terms SET end_applied = true WHERE NOT end_applied AND last_day < %s", [ground.today]
     )

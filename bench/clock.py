@@ -1,6 +1,6 @@
-"""The calendar over a million permits: finding, deciding and sending reminders, and a night in which many terms end.
+"""The clock over a million permits: finding, deciding and sending reminders, and a night in which many terms end.
 
-The clock stands still while something is measured that it would start by itself.
+The clock is stopped while work is measured that it would start by itself.
 """
 
 import logging
@@ -13,12 +13,13 @@ from datetime import timedelta
 
 import psutil
 import structlog
+from permit_hub_client import RESUMED
 
-from bench.city import call_off, end_terms, settle_in
+from bench.city import apply_remaining_ends, end_terms, fill_city
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
 from bench.withdrawals import withdraw
-from ops.screen import APPS, METERS
+from ops.shown.space import APPS, METERS
 from worker.db.clock import ended
 from worker.db.engine import transact
 from worker.hub import Hub, make_hub
@@ -46,7 +47,7 @@ def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     """Measure a day's reminders, then a night's ends."""
     permits = QUICK_PERMITS if quick else PERMITS
     with _clock_stopped(ground):
-        settle_in(ground, permits)
+        fill_city(ground, permits)
         hub = _hub(ground)
         figures = [*_deciding(hub, permits), *_finding(hub, permits)]
         hub.engine.dispose()
@@ -56,7 +57,7 @@ def measure(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def _deciding(hub: Hub, permits: int) -> list[Figure]:
-    """Decide all that matters today, slice after slice; the first city ever to be reminded has a pile of it."""
+    """Decide all reminders of today, slice by slice; on a city's first day they are many."""
     process = psutil.Process()
     before, slices, planned, seconds = process.memory_info().rss, 0, 0, 0.0
     while True:
@@ -81,7 +82,7 @@ def _deciding(hub: Hub, permits: int) -> list[Figure]:
 
 
 def _finding(hub: Hub, permits: int) -> list[Figure]:
-    """Look for what is due while nothing is: what the clock does again and again, all day."""
+    """Find due work when there is none, as the clock does all day."""
     today, month = hub.today(), timedelta(days=30)
     named: dict[str, Callable[[], object]] = {
         "reminders": lambda: decide(hub, today),
@@ -107,7 +108,7 @@ def _milliseconds(what: Callable[[], object]) -> float:
 
 
 def _sending(ground: Ground) -> Figure:
-    """Let the worker of reminders send what is due to the mailbox's server."""
+    """Let the worker of reminders send the due ones to the mailbox's server."""
     each: list[float] = []
     left, at = int(ground.scalar(DUE)), time.perf_counter()
     while left:
@@ -120,7 +121,7 @@ def _sending(ground: Ground) -> Figure:
 
 
 def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
-    """Let many terms be over at once; meanwhile residents withdraw consent and change vehicles, one at a time."""
+    """End many terms at once; meanwhile residents withdraw consent and change vehicles, one at a time."""
     inhabitants = ground.sharing(400 if ends == ENDS else 60)
     with _clock_stopped(ground):
         end_terms(ground, ends, [*APPS, METERS])
@@ -128,13 +129,13 @@ def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
     started, before = time.perf_counter(), _left(ground)
     withdrawn: list[float] = []
     changed: list[float] = []
-    for one, other in zip(inhabitants[::2], inhabitants[1::2], strict=True):
+    for inhabitant, other in zip(inhabitants[::2], inhabitants[1::2], strict=True):
         if not _left(ground):
             break
-        withdrawn += withdraw(ground, [one])[0]
+        withdrawn += withdraw(ground, [inhabitant])[0]
         changed.append(_change_vehicle(ground, other))
     rate = (before - _left(ground)) / (time.perf_counter() - started)
-    call_off(ground)
+    apply_remaining_ends(ground)
     night = f"in a night of {ends:,} ends"
     return [
         Figure(f"ends acted on meanwhile, of {ends:,} among {permits:,} permits", rate, "/s"),
@@ -147,20 +148,23 @@ def _left(ground: Ground) -> int:
     return int(ground.scalar(LEFT, ground.today))
 
 
-def _change_vehicle(ground: Ground, one: Inhabitant) -> float:
-    """Change a permit's vehicle; return the milliseconds until every app has confirmed to hold the new plate."""
+def _change_vehicle(ground: Ground, inhabitant: Inhabitant) -> float:
+    """Change a permit's vehicle; return the milliseconds until every app has confirmed the new plate."""
     job = ground.hub.job(
-        "permit.change_vehicle", resident_id=one.resident_id, permit_id=one.permit_id, plate=ground.plate()
+        "permit.change_vehicle",
+        resident_id=inhabitant.resident_id,
+        permit_id=inhabitant.permit_id,
+        plate=ground.plate(),
     )
-    with ground.hub.watch(one.resident_id) as watch:
+    with ground.hub.watch(inhabitant.resident_id) as watch:
         started = time.perf_counter()
         assert ground.hub.submit(job, wait=RECEIPT_SECONDS).applied
         waiting = set(APPS)
         while waiting:
             event = watch.next(RECEIPT_SECONDS)
-            if event is None:
+            if event is None or event["type"] == RESUMED:
                 raise TimeoutError(f"no confirmation from {sorted(waiting)}")
-            waiting -= {share["provider"] for share in event["data"].get("shares", ()) if share["held"]}
+            waiting -= {share["provider"] for share in event["data"]["shares"] if share["held"]}
         return (time.perf_counter() - started) * 1000
 
 

@@ -1,4 +1,4 @@
-"""A measured figure, beside what is aimed at, and how figures are shown."""
+"""A measured figure with its target, and how figures are shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ WIDTH = 120  # in a file
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: `low` and `high` say how much the single measurements spread; `at_most` says which way is good."""
+    """One figure: `low` and `high` are the spread of the measurements; `at_most` says that lower is better."""
 
     name: str
     value: float
@@ -27,13 +27,13 @@ class Figure:
 
     @property
     def verdict(self) -> Literal["met", "missed", ""]:
-        """Tell whether the target is met."""
+        """Return whether the target is met; empty without a target."""
         if self.target is None:
             return ""
         return "met" if (self.value <= self.target if self.at_most else self.value >= self.target) else "missed"
 
     def as_json(self) -> dict[str, object]:
-        """Return it for machines."""
+        """Return it as JSON values."""
         return {
             "name": self.name,
             "value": round(self.value, 4),
@@ -49,7 +49,7 @@ class Figure:
 def times(
     name: str, taken_ms: Sequence[float], *, median_target: float | None, p99_target: float | None
 ) -> list[Figure]:
-    """Return median (spread: the middle half) and 99th percentile (spread: 95th percentile and most) of many times."""
+    """Return the median (spread: the middle half) and the 99th percentile (spread: 95th to maximum) of many times."""
     ordered = sorted(taken_ms)
     number = len(ordered)
     return [
@@ -84,7 +84,7 @@ def show(figures: Sequence[Figure]) -> None:
 
 
 def _part(ordered: Sequence[float], part: float) -> float:
-    """Return the smallest measurement that at least this part of all does not exceed."""
+    """Return the smallest measurement that at least this part of all measurements does not exceed."""
     return ordered[ceil(part * len(ordered)) - 1]
 
 

@@ -1,4 +1,4 @@
-"""What the machine itself takes: the other figures cannot be below these."""
+"""The time that the machine itself takes: no other figure can be below these."""
 
 import time
 

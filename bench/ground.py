@@ -1,4 +1,4 @@
-"""The running stack that is measured, and the residents that live on it."""
+"""The running stack that is measured, and its residents."""
 
 import os
 import time
@@ -19,13 +19,13 @@ from permit_hub_client import Hub, Job
 from integrations.sandbox.control import Control
 from ops.embedded.postgres import DATABASE
 from ops.embedded.stack import Stack
-from ops.screen import APPS
+from ops.shown.space import APPS
 from worker.settings import Settings
 
 RECEIPT_SECONDS = 60.0
 PATIENCE_SECONDS = 180.0
 CITY = ZoneInfo(Settings.model_fields["time_zone"].default)
-ROWS = 1_000  # permits in one import job, the most that one takes
+ROWS = 1_000  # permits in one import job, the maximum
 TEXT = {"version": "bench", "sha256": "0" * 64}
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 
@@ -42,7 +42,7 @@ class Inhabitant:
 
 @dataclass
 class Ground:
-    """A stack, and every way to reach it."""
+    """A stack, and the connections to it."""
 
     stack: Stack
     hub: Hub
@@ -53,7 +53,7 @@ class Ground:
 
     @classmethod
     def on(cls, stack: Stack) -> "Ground":
-        """Reach a running stack."""
+        """Connect to a running stack."""
         return cls(
             stack,
             Hub(stack.servers.valkey.url, source="bench"),
@@ -78,7 +78,7 @@ class Ground:
         """Poll until the check holds.
 
         Raises:
-            TimeoutError: it did not.
+            TimeoutError: it did not hold in time.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not check():
@@ -87,21 +87,21 @@ class Ground:
             time.sleep(0.01)
 
     def settle(self) -> None:
-        """Wait until nothing is left to do."""
+        """Wait until every share is confirmed."""
         self.until(lambda: self.scalar(PENDING, list(APPS)) == 0, "every share confirmed by the apps")
 
     def plate(self) -> dict[str, str]:
-        """Return a plate that nobody has."""
+        """Return a plate that is free."""
         return {"raw": f"QZ-{next(self.numbers):06d}-X"}
 
     def import_of(self, number: int) -> tuple[Job, list[Inhabitant]]:
-        """Write out an import of new residents, each with an active permit."""
+        """Return an import job of new residents, each with an active permit."""
         today = datetime.now(UTC).date()
         made = [Inhabitant(f"r-{uuid4().hex}", uuid4()) for _ in range(number)]
         rows = [
             {
-                "resident_id": one.resident_id,
-                "permit_id": one.permit_id,
+                "resident_id": inhabitant.resident_id,
+                "permit_id": inhabitant.permit_id,
                 "status": "active",
                 "requested_on": today,
                 "plate": self.plate(),
@@ -110,7 +110,7 @@ class Ground:
                 "zones": ["14A", "14B"],
                 "terms": [{"first_day": today - timedelta(days=10), "last_day": today + timedelta(days=300)}],
             }
-            for one in made
+            for inhabitant in made
         ]
         return self.hub.job("permit.import", permits=rows), made
 
@@ -126,18 +126,18 @@ class Ground:
         return found
 
     def sharing(self, number: int) -> list[Inhabitant]:
-        """Import new residents who share with all providers, and wait until those hold everything."""
+        """Import new residents who share with all providers, and wait until each share is confirmed."""
         found = self.inhabitants(number)
-        for job in [self.hub.send(self.consent(one, "allow", 0)) for one in found]:
+        for job in [self.hub.send(self.consent(inhabitant, "allow", 0)) for inhabitant in found]:
             assert self.hub.receipt(job, wait=RECEIPT_SECONDS).applied
         self.settle()
         return found
 
-    def consent(self, one: Inhabitant, choice: str, version: int | None = None) -> Job:
-        """Write out a decision for all providers."""
+    def consent(self, inhabitant: Inhabitant, choice: str, version: int | None = None) -> Job:
+        """Return a decision job for all providers."""
         return self.hub.job(
             "consent.decide",
-            resident_id=one.resident_id,
+            resident_id=inhabitant.resident_id,
             choice=choice,
             providers=APPS,
             consent_version=version,
@@ -156,7 +156,7 @@ class Ground:
 
 
 def cpu_seconds(ground: Ground) -> float:
-    """Return the processor time that all of the stack's processes have used so far, whatever else the machine does."""
+    """Return the processor time that the stack's processes have used so far."""
     used = 0.0
     for pid in ground.stack.process_ids.values():
         main = psutil.Process(pid)
@@ -168,5 +168,5 @@ def cpu_seconds(ground: Ground) -> float:
 
 
 def cores() -> int:
-    """Return how many cores everything shares."""
+    """Return how many cores all processes share."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Jobs: how long one takes, how many go through the queue, how fast permits are taken over."""
+"""Jobs: how long one takes, how many go through the queue, how fast permits are imported."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def measure_receipt(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure jobs through the queue against `hub.ping` through the same queue, worker and result backend, in turn."""
+    """Measure jobs through the queue, in turn with `hub.ping` through the same queue, worker and result backend."""
     rounds, number = (2, 300) if quick else (5, 800)
     ping_rates: list[float] = []
     job_rates: list[float] = []
@@ -61,7 +61,7 @@ def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def measure_import(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure imports of a thousand permits each, a few of them queued at once."""
+    """Measure imports of a thousand permits each, with a few queued at once."""
     rounds, at_once = (2, 2) if quick else (5, 4)
     each = []
     for _ in range(rounds):
@@ -76,37 +76,46 @@ def measure_import(ground: Ground, *, quick: bool) -> list[Figure]:
 
 
 def _mixed(ground: Ground, number: int) -> list[Job]:
-    """Write out jobs of several kinds, each about a resident of its own."""
+    """Return jobs of several kinds, each about its own resident."""
     kinds: Sequence[Callable[[Ground, Inhabitant], Job]] = (_contact, _vehicle, _address, _request, _allow)
-    return [kinds[place % len(kinds)](ground, one) for place, one in enumerate(ground.inhabitants(number))]
+    return [
+        kinds[place % len(kinds)](ground, inhabitant) for place, inhabitant in enumerate(ground.inhabitants(number))
+    ]
 
 
 def _queued(ground: Ground, number: int) -> list[Job]:
-    return [kind(ground, one) for one in ground.inhabitants(number) for kind in (_contact, _vehicle)]
+    return [kind(ground, inhabitant) for inhabitant in ground.inhabitants(number) for kind in (_contact, _vehicle)]
 
 
-def _contact(ground: Ground, one: Inhabitant) -> Job:
+def _contact(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
-        "resident.update_contact", resident_id=one.resident_id, name="Élodie Exemple", email="elodie@example.fr"
+        "resident.update_contact", resident_id=inhabitant.resident_id, name="Élodie Exemple", email="elodie@example.fr"
     )
 
 
-def _vehicle(ground: Ground, one: Inhabitant) -> Job:
+def _vehicle(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
-        "permit.change_vehicle", resident_id=one.resident_id, permit_id=one.permit_id, plate=ground.plate()
+        "permit.change_vehicle",
+        resident_id=inhabitant.resident_id,
+        permit_id=inhabitant.permit_id,
+        plate=ground.plate(),
     )
 
 
-def _address(ground: Ground, one: Inhabitant) -> Job:
+def _address(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
-        "permit.change_address", resident_id=one.resident_id, permit_id=one.permit_id, address=ADDRESS, zones=["14C"]
+        "permit.change_address",
+        resident_id=inhabitant.resident_id,
+        permit_id=inhabitant.permit_id,
+        address=ADDRESS,
+        zones=["14C"],
     )
 
 
-def _request(ground: Ground, one: Inhabitant) -> Job:
+def _request(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.hub.job(
         "permit.request",
-        resident_id=one.resident_id,
+        resident_id=inhabitant.resident_id,
         permit_id=uuid4(),
         plate=ground.plate(),
         profile="standard",
@@ -117,8 +126,8 @@ def _request(ground: Ground, one: Inhabitant) -> Job:
     )
 
 
-def _allow(ground: Ground, one: Inhabitant) -> Job:
-    return ground.consent(one, "allow", 0)
+def _allow(ground: Ground, inhabitant: Inhabitant) -> Job:
+    return ground.consent(inhabitant, "allow", 0)
 
 
 def _wired(job: Job) -> tuple[UUID, str]:
@@ -126,7 +135,7 @@ def _wired(job: Job) -> tuple[UUID, str]:
 
 
 def _ping() -> tuple[UUID, str]:
-    """Write out a no-op: the client's own message, without an argument."""
+    """Return a no-op: the client's own message, without an argument."""
     task_id = uuid4()
     item = json.loads(list_item("hub.ping", task_id, "", "jobs", "bench"))
     item["body"] = base64.b64encode(json.dumps([[], {}, EMBED]).encode()).decode()
@@ -134,7 +143,7 @@ def _ping() -> tuple[UUID, str]:
 
 
 def _drained(ground: Ground, wired: Sequence[tuple[UUID, str]]) -> float:
-    """Put all messages on the queue at once; return how many results a second came of them."""
+    """Put all messages on the queue at once; return the results per second."""
     prefix = ground.stack.environment["PERMIT_HUB_REDIS_PREFIX"]
     names = [prefix + result_name(task_id) for task_id, _ in wired]
     started = time.perf_counter()

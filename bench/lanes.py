@@ -1,9 +1,9 @@
-"""Single lanes: how many changes a second one process brings to one provider, and what a hanging one costs others."""
+"""Single lanes: how many changes a second one process sends to one provider, and how a hanging one slows others."""
 
 import time
 from collections.abc import Sequence
 
-from bench.backlog import forget_due, make_due
+from bench.backlog import drop_due, make_due
 from bench.figures import Figure, rates
 from bench.ground import Ground
 from integrations.sandbox.misbehaviour import Kind
@@ -12,13 +12,13 @@ SINGLE, BATCHED = "easypark", "flowbird"
 SINGLE_RATE, LATE_RATE, BATCHED_RATE, LEFT = 1_200.0, 500.0, 5_000.0, 0.9
 LATENCY_MS = 50.0
 SAMPLE_SECONDS = 1.0
-ENDS = 0.1  # of the backlog at either end, where the lane is starting up or runs dry
+ENDS = 0.1  # of the backlog at either end, while the lane starts or runs dry
 HANGING = "indigo_neo"
 OTHERS = ("paybyphone", SINGLE)
 
 
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure lanes one by one, nothing else to do."""
+    """Measure lanes one by one, without other work."""
     part = 1 if quick else 4
     figures = [rates(f"one lane, single changes ({SINGLE})", _rate(ground, 6_000 * part, [SINGLE]), "/s", SINGLE_RATE)]
     ground.control.misbehave(SINGLE, Kind.SLOW, delay_ms=LATENCY_MS)
@@ -38,13 +38,13 @@ def measure_hanging(ground: Ground, *, quick: bool) -> list[Figure]:
     make_due(ground, number // 2, [HANGING])
     beside = rates("the same beside a provider that hangs", _rate(ground, number, OTHERS), "/s")
     ground.control.behave(HANGING)
-    forget_due(ground)
+    drop_due(ground)
     left = Figure("part of the speed that is left", beside.value / alone.value, "", target=LEFT, at_most=False)
     return [alone, beside, left]
 
 
 def _rate(ground: Ground, shares: int, providers: Sequence[str]) -> list[float]:
-    """Make a backlog due and return how many changes its providers have confirmed, second by second."""
+    """Make a backlog due; return the confirmed changes per second, sampled each second."""
     backlog = make_due(ground, shares, providers)
     each: list[float] = []
     left, at = _left(ground, providers), time.perf_counter()

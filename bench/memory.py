@@ -1,4 +1,4 @@
-"""Memory: what the workers' processes take when all else has been measured."""
+"""Memory: the size of the workers' processes after all other measures."""
 
 import psutil
 

@@ -1,4 +1,4 @@
-"""The residents' web app: views a second, how soon open pages hear of a change, how soon a click shows the decision."""
+"""The residents' web app: views per second, the delay of events in open pages, the delay of a click."""
 
 import asyncio
 import base64
@@ -47,8 +47,8 @@ def measure_events(ground: Ground, *, quick: bool) -> list[Figure]:
 
 def measure_click(ground: Ground, *, quick: bool) -> list[Figure]:
     """Measure from the click on « Valider mon choix » until the page shows the decision."""
-    (one,) = ground.sharing(1)
-    taken = asyncio.run(_clicks(ground, one, 20 if quick else 100))
+    (inhabitant,) = ground.sharing(1)
+    taken = asyncio.run(_clicks(ground, inhabitant, 20 if quick else 100))
     return times("a click to the decision shown", taken, median_target=CLICK_MEDIAN_MS, p99_target=None)
 
 
@@ -72,20 +72,26 @@ async def _views(ground: Ground, inhabitants: Sequence[Inhabitant], rounds: int,
 
 
 async def _events(ground: Ground, inhabitants: Sequence[Inhabitant], number: int) -> list[float]:
-    heard: dict[str, asyncio.Queue[float]] = {one.resident_id: asyncio.Queue() for one in inhabitants}
+    heard: dict[str, asyncio.Queue[float]] = {inhabitant.resident_id: asyncio.Queue() for inhabitant in inhabitants}
     taken = []
     async with _session(ground) as session, asyncio.TaskGroup() as pages:
-        listening = [pages.create_task(_listen(ground, session, one, heard[one.resident_id])) for one in inhabitants]
+        listening = [
+            pages.create_task(_listen(ground, session, inhabitant, heard[inhabitant.resident_id]))
+            for inhabitant in inhabitants
+        ]
         for queue in heard.values():
             await asyncio.wait_for(queue.get(), PATIENCE_SECONDS)
         for _ in range(number):
-            one = random.choice(inhabitants)
+            inhabitant = random.choice(inhabitants)
             job = ground.hub.job(
-                "resident.update_contact", resident_id=one.resident_id, name="Élodie Exemple", email="elodie@example.fr"
+                "resident.update_contact",
+                resident_id=inhabitant.resident_id,
+                name="Élodie Exemple",
+                email="elodie@example.fr",
             )
             started = time.perf_counter()
             receipt = asyncio.create_task(asyncio.to_thread(ground.hub.submit, job, wait=RECEIPT_SECONDS))
-            at = await asyncio.wait_for(heard[one.resident_id].get(), PATIENCE_SECONDS)
+            at = await asyncio.wait_for(heard[inhabitant.resident_id].get(), PATIENCE_SECONDS)
             taken.append((at - started) * 1000)
             assert (await receipt).applied
         for task in listening:
@@ -93,20 +99,22 @@ async def _events(ground: Ground, inhabitants: Sequence[Inhabitant], number: int
     return taken
 
 
-async def _listen(ground: Ground, session: aiohttp.ClientSession, one: Inhabitant, heard: asyncio.Queue[float]) -> None:
-    while True:  # as a browser does, where the hub had no time yet to make 300 spaces at once
-        async with session.get("/evenements", headers=_cookie(ground, one)) as answer:
+async def _listen(
+    ground: Ground, session: aiohttp.ClientSession, inhabitant: Inhabitant, heard: asyncio.Queue[float]
+) -> None:
+    while True:  # as a browser does, when the hub has no time yet to make 300 spaces at once
+        async with session.get("/evenements", headers=_cookie(ground, inhabitant)) as answer:
             async for line in answer.content:
                 if line.startswith(b"data:"):
                     heard.put_nowait(time.perf_counter())
 
 
-async def _clicks(ground: Ground, one: Inhabitant, number: int) -> list[float]:
+async def _clicks(ground: Ground, inhabitant: Inhabitant, number: int) -> list[float]:
     taken = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         context = await browser.new_context(extra_http_headers={}, locale="fr-FR")
-        (cookie,) = SimpleCookie(_cookie(ground, one)["Cookie"]).values()
+        (cookie,) = SimpleCookie(_cookie(ground, inhabitant)["Cookie"]).values()
         await context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": _url(ground)}])
         page = await context.new_page()
         await page.goto(f"{_url(ground)}/espace")
@@ -134,9 +142,9 @@ def _url(ground: Ground) -> str:
     return ground.stack.web_app.url
 
 
-def _cookie(ground: Ground, one: Inhabitant) -> dict[str, str]:
-    """Return the header of a resident who is signed in, as the app itself would have signed it."""
-    resident = {"resident_id": one.resident_id, "name": "", "residence_verified": True, "vehicle_verified": True}
+def _cookie(ground: Ground, inhabitant: Inhabitant) -> dict[str, str]:
+    """Return the cookie of a signed-in resident, signed as the app itself does."""
+    resident = {"resident_id": inhabitant.resident_id, "name": "", "residence_verified": True, "vehicle_verified": True}
     session = base64.b64encode(
         json.dumps({"resident": resident, "since": int(time.time()), "seen": int(time.time())}).encode()
     )

@@ -1,4 +1,4 @@
-"""Pushes: how many requests a second four providers are sent from a backlog."""
+"""Pushes: how many requests per second four providers are sent from a backlog."""
 
 import time
 
@@ -8,11 +8,11 @@ from bench.ground import Ground, cpu_seconds
 
 RATE = 2_000.0
 SAMPLE_SECONDS = 1.0
-ENDS = 0.1  # of the backlog at either end, where lanes are starting up or run dry
+ENDS = 0.1  # of the backlog at either end, while lanes start or run dry
 
 
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Make a backlog due and count what all providers receive, second by second."""
+    """Make a backlog due and count the requests that providers receive, second by second."""
     before = ground.received()
     backlog = make_due(ground, 8_000 if quick else 24_000)
     ground.until(lambda: ground.received() - before > backlog * ENDS, "the backlog being pushed")

@@ -1,4 +1,4 @@
-"""Reconciliation of many copies: how long it takes, and how much memory its worker has."""
+"""Reconciliation of many copies: how long it takes, and how much memory its worker uses."""
 
 import time
 

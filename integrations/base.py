@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import NewType, Protocol, TypeVar
@@ -143,9 +143,9 @@ def needed(provider: str, value: Value | None) -> Value:
     """Return a field that the provider declared to need.
 
     Raises:
-        RejectedError: it is not there; a right is never sent with a part left out.
+        RejectedError: it is not there, or is a list of nothing; a right is never sent with a part left out.
     """
-    if value is None:
+    if value is None or value == ():
         raise RejectedError(provider, FailureCode.FIELD_MISSING)
     return value
 
@@ -180,3 +180,10 @@ def instants(validity: Validity, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the first instant of a validity and the first one after it, in the city's time zone."""
     after = validity.last_day + timedelta(days=1)
     return datetime.combine(validity.first_day, time(), zone), datetime.combine(after, time(), zone)
+
+
+def written(instant: datetime) -> str:
+    """Return an instant in RFC 3339, with its own offset if that is of whole minutes, else in UTC."""
+    # Paris was 9 minutes and 21 seconds ahead until 1911, and RFC 3339 has no seconds in an offset.
+    whole_minutes = (instant.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta()
+    return (instant if whole_minutes else instant.astimezone(UTC)).isoformat()

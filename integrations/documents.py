@@ -16,6 +16,7 @@ from schemas.shared import SharedField
 
 DOCS = FOLDER.parent / "docs"
 FILE = "providers.md"
+_YES_OR_NO = {True: "yes", False: "no"}
 FOR_ALL_ALIKE = "development"  # a setting of every provider that is said once
 
 HEAD = """\
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _received(field: SharedField) -> Cell:
-    return lambda one: _said(one, _yes_or_no(field in one.capabilities.fields), getattr(one.contract.support, field))
+    return lambda one: _said(one, _YES_OR_NO[field in one.capabilities.fields], getattr(one.contract.support, field))
 
 
 def _authorisation(one: Provider) -> str:
@@ -124,15 +125,15 @@ def _changes(one: Provider) -> str:
 
 
 def _acknowledges(one: Provider) -> str:
-    return _said(one, _yes_or_no(one.capabilities.acknowledges_later), one.contract.support.acknowledgement)
+    return _said(one, _YES_OR_NO[one.capabilities.acknowledges_later], one.contract.support.acknowledgement)
 
 
 def _lists(one: Provider) -> str:
-    return _said(one, _yes_or_no(one.capabilities.lists), one.contract.support.list)
+    return _said(one, _YES_OR_NO[one.capabilities.lists], one.contract.support.list)
 
 
 def _fences(one: Provider) -> str:
-    return _said(one, _yes_or_no(one.capabilities.fences), one.contract.support.fencing)
+    return _said(one, _YES_OR_NO[one.capabilities.fences], one.contract.support.fencing)
 
 
 def _limits(one: Provider) -> str:
@@ -167,10 +168,6 @@ FEATURES: Mapping[str, Cell] = MappingProxyType(
     }
 )
 """The rows of the matrix."""
-
-
-def _yes_or_no(is_so: bool) -> str:
-    return "yes" if is_so else "no"
 
 
 def _said(one: Provider, answer: str, ground: Ground) -> str:

@@ -5,8 +5,8 @@ import re
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 from urllib.parse import urlencode
 
@@ -21,10 +21,22 @@ from integrations.retry_after import retry_after
 from integrations.settings import ProviderSettings
 from integrations.transport import TIMEOUT, AddressRefusedError, BodyError, Transport
 
-TOO_EARLY = frozenset({408, 425})  # 4xx in number, but the request was not looked at
 # In TLS 1.3 a server refuses our certificate after our side of the handshake, in place of the first answer.
 CERTIFICATE_ALERT = re.compile(r"ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 MANY = "Too many headers"  # how aiohttp says so; it has no type of its own for that
+
+Failure = tuple[type[NotSentError | UnclearError], FailureCode]
+FAILURES: Mapping[int, Failure] = MappingProxyType(
+    {
+        401: (NotSentError, FailureCode.UNAUTHORISED),
+        403: (NotSentError, FailureCode.UNAUTHORISED),
+        408: (NotSentError, FailureCode.UNAVAILABLE),  # as with 425, the request was not looked at
+        425: (NotSentError, FailureCode.UNAVAILABLE),
+        429: (NotSentError, FailureCode.THROTTLED),
+        503: (UnclearError, FailureCode.UNAVAILABLE),  # a gateway also says so after its back end took the request
+        504: (UnclearError, FailureCode.TIMED_OUT),  # a gateway has waited for its back end, as we wait ourselves
+    }
+)
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -171,20 +183,8 @@ class ProviderClient:
         """Name what happened when no answer came."""
         # The transport calls every broken connection a connect time-out; only aiohttp's own error tells them apart.
         cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-        match _origin(cause):
-            case DeadlinePassedError(begun=False):
-                return NotSentError(self._provider, FailureCode.DEADLINE_PASSED)
-            case DeadlinePassedError():
-                return UnclearError(self._provider, FailureCode.TIMED_OUT)
-            case AddressRefusedError():
-                return NotSentError(self._provider, FailureCode.ADDRESS_REFUSED)
-            case OccupiedError():
-                return NotSentError(self._provider, FailureCode.NOT_CONNECTED)
-            case LineTooLong():
-                return UnclearError(self._provider, FailureCode.HEAD_TOO_LARGE)
-            case HttpProcessingError() as unread:
-                code = FailureCode.HEAD_TOO_LARGE if MANY in unread.message else FailureCode.HEAD_UNREADABLE
-                return UnclearError(self._provider, code)
+        if (known := self._broken_by(_origin(cause))) is not None:
+            return known
         if _handshake_failed(cause):
             return NotSentError(self._provider, FailureCode.CERTIFICATE_WRONG)
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
@@ -197,6 +197,24 @@ class ProviderClient:
             timed_out = isinstance(error, httpx.TimeoutException | TimeoutError)
         return UnclearError(self._provider, FailureCode.TIMED_OUT if timed_out else FailureCode.CONNECTION_LOST)
 
+    def _broken_by(self, origin: BaseException) -> ProviderError | None:
+        """Name what happened if its origin is an error of this package, or a head that cannot be read."""
+        match origin:
+            case DeadlinePassedError(begun=False):
+                return NotSentError(self._provider, FailureCode.DEADLINE_PASSED)
+            case DeadlinePassedError():
+                return UnclearError(self._provider, FailureCode.TIMED_OUT)
+            case AddressRefusedError():
+                return NotSentError(self._provider, FailureCode.ADDRESS_REFUSED)
+            case OccupiedError():
+                return NotSentError(self._provider, FailureCode.NOT_CONNECTED)
+            case LineTooLong():
+                return UnclearError(self._provider, FailureCode.HEAD_TOO_LARGE)
+            case HttpProcessingError():
+                code = FailureCode.HEAD_TOO_LARGE if MANY in origin.message else FailureCode.HEAD_UNREADABLE
+                return UnclearError(self._provider, code)
+        return None
+
     def _failed(
         self, response: httpx.Response, data: object, problem: FailureCode | None, accept: Collection[int]
     ) -> ProviderError | None:
@@ -204,26 +222,9 @@ class ProviderClient:
         if response.is_success and problem is None:
             return None
         status = response.status_code
-        not_sent, unclear = (
-            partial(kind, self._provider, status=status, retry_after=retry_after(response.headers))
-            for kind in (NotSentError, UnclearError)
-        )
-        if status == 429:
-            return not_sent(FailureCode.THROTTLED)
-        if status == 503:  # a gateway also says so after its back end took the request
-            return unclear(FailureCode.UNAVAILABLE)
-        if status in {401, 403}:
-            return not_sent(FailureCode.UNAUTHORISED)
-        if status in TOO_EARLY:
-            return not_sent(FailureCode.UNAVAILABLE)
-        if status == 504:  # a gateway has waited for what stands behind it: as when we wait ourselves
-            return unclear(FailureCode.TIMED_OUT)
-        if status >= 500:
-            return unclear(FailureCode.SERVER_ERROR)
-        if 300 <= status < 400:
-            return unclear(FailureCode.REDIRECTED)
-        if status < 200:
-            return unclear(FailureCode.ANSWER_UNREADABLE)
+        if (failed := _failure(status)) is not None:
+            kind, code = failed
+            return kind(self._provider, code, status=status, retry_after=retry_after(response.headers))
         if problem is not None:
             # Also for a 4xx: not the provider's own words, so somebody in between speaks. A wrong page at their address
             # must neither park a permit for good nor pass for "we hold nothing of that reference".
@@ -231,6 +232,17 @@ class ProviderClient:
         if status >= 400 and status not in accept:
             return RejectedError(self._provider, self._refusal(data), status=status)
         return None
+
+
+def _failure(status: int) -> Failure | None:
+    """Return the failure that a status means, or None if the body decides."""
+    if status in FAILURES:
+        return FAILURES[status]
+    if status >= 500:
+        return UnclearError, FailureCode.SERVER_ERROR
+    if 300 <= status < 400:
+        return UnclearError, FailureCode.REDIRECTED
+    return (UnclearError, FailureCode.ANSWER_UNREADABLE) if status < 200 else None
 
 
 def _origin(error: BaseException) -> BaseException:

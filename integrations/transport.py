@@ -204,7 +204,7 @@ def _open(trust: ssl.SSLContext, connections: int, access: ProviderSettings) -> 
         )
         # aiohttp sends a PUT or DELETE again by itself when a kept connection breaks. What may have been applied must
         # be reported instead; there is no public switch (its own test client sets this one).
-        made._retry_connection = False
+        made._retry_connection = False  # noqa: SLF001 - tests/guard/test_private_names.py
         return made
 
     return AiohttpTransport(verify=trust, client=session)

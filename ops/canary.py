@@ -1,6 +1,6 @@
-"""Ask workers whether they work: a `hub.ping` goes through the queue, and its answer comes back.
+"""Ask workers whether they work: send `hub.ping` through the queue and wait for its answer.
 
-`python -m ops.canary QUEUE` is a container's health check: a worker can be alive and no longer take messages.
+`python -m ops.canary QUEUE` is a container's health check: a worker can be alive and still take no messages.
 """
 
 import json
@@ -16,19 +16,19 @@ from worker.settings import settings
 
 PING = "hub.ping"
 ANSWER_SECONDS = 60
-HEALTHY_SECONDS = 27  # the longest task may take 25
+HEALTHY_SECONDS = 27  # longer than the longest task, which may take 25
 POLL_SECONDS = 0.05
 RESULT_KEY = "celery-task-meta-"  # Celery's name for it
 
 
-class _HeardEnough(Exception):  # noqa: N818 - it ends the waiting, and is no error
+class _HeardEnough(Exception):  # noqa: N818 - it ends a wait, and is no error
     pass
 
 
 class Canary:
-    """Sends pings with a Celery of its own, bound to no process-wide settings, and looks for the answers itself.
+    """Sends pings with its own Celery app, without process-wide settings, and polls for the answers.
 
-    Celery's results would subscribe to them, and hang on to a server that is being stopped.
+    Celery's own results would subscribe to Redis, and block if the server is being stopped.
     """
 
     def __init__(self, redis_url: str, prefix: str) -> None:
@@ -38,7 +38,7 @@ class Canary:
         self._prefix = prefix
 
     def answers_on(self, queue: str) -> Callable[[int], bool]:
-        """Return a check that sends one ping to the queue and says, at each call, whether it was answered."""
+        """Return a check that sends one ping to the queue, and returns at each call whether it was answered."""
         sent: list[str] = []
 
         def answered(_pid: int) -> bool:
@@ -54,9 +54,9 @@ class Canary:
         return str(sent.id)
 
     def served(self, queues: Collection[str], seconds: float) -> set[str]:
-        """Return the queues that workers take from, as those say that answer a broadcast in time.
+        """Broadcast a question, and return the queues that the answering workers take from.
 
-        It returns sooner once each of `queues` is among them.
+        It returns early once each of `queues` is among them.
         """
         heard: set[str] = set()
 
@@ -71,7 +71,7 @@ class Canary:
         return heard
 
     def was_answered(self, ping: str) -> bool:
-        """Say whether a worker has run the ping of this id."""
+        """Return whether a worker has run the ping with this id."""
         try:
             result = self._redis.get(f"{self._prefix}{RESULT_KEY}{ping}")
         except RedisError:
@@ -85,7 +85,7 @@ class Canary:
 
 
 def check(queue: str, seconds: float = HEALTHY_SECONDS) -> int:
-    """Ping one queue of the hub that the environment names; the exit status is 0 when a worker answered in time."""
+    """Ping a queue of the hub that the environment names; return the exit status: 0 if a worker answered in time."""
     canary = Canary(settings().redis_address, settings().redis_prefix)
     ping = canary.send(queue)
     deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Files of jobs: one job, a list of jobs, or a job a line, in UTF-8."""
+"""Files of jobs in UTF-8: one job, a list of jobs, or one job on each line."""
 
 import codecs
 import json
@@ -10,19 +10,19 @@ _OTHER_ENCODINGS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_L
 
 
 class UnreadableError(Exception):
-    """Something in a file is no job; the message says where and why, and shows nothing of it."""
+    """A part of a file is no job; the message says where and why, without its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRead:
-    """A job of a file, by its place there (`job 2` of a list, `line 2`)."""
+    """A job of a file with its place there: `job 2` of a list, or `line 2`."""
 
     place: str
     fields: dict[str, Any]
 
 
 def read_jobs(content: bytes) -> list[JobRead | UnreadableError]:
-    """Return the jobs that a file holds, and in its place what is none.
+    """Return the jobs of a file in their order, with an error in place of each part that is no job.
 
     Raises:
         UnreadableError: the file as a whole cannot be read, or is empty.
@@ -41,9 +41,9 @@ def read_jobs(content: bytes) -> list[JobRead | UnreadableError]:
 
 
 def _lines(content: bytes) -> Iterator[JobRead | UnreadableError]:
-    """Read line by line. Only a line feed ends a line: the other ends may stand within a string of JSON."""
+    """Read line by line. Only a line feed ends a line: a string of JSON may hold the other line ends."""
     for number, marked in enumerate(content.split(b"\n"), 1):
-        if (line := marked.removeprefix(codecs.BOM_UTF8)).strip():  # files that were joined have more than one mark
+        if (line := marked.removeprefix(codecs.BOM_UTF8)).strip():  # joined files have several byte order marks
             place = f"line {number}"
             try:
                 yield _job(place, _parsed(line))
@@ -54,7 +54,7 @@ def _lines(content: bytes) -> Iterator[JobRead | UnreadableError]:
 def _list(content: bytes) -> list[object]:
     try:
         parsed = _parsed(content)
-    except json.JSONDecodeError as error:  # to read its lines one by one could send a part of what was meant
+    except json.JSONDecodeError as error:  # reading its lines one by one could send a part of the list
         raise UnreadableError(f"the list is not JSON at line {error.lineno}") from None
     except ValueError as error:
         raise UnreadableError(f"the list {_reason(error)}") from None

@@ -1,7 +1,7 @@
-"""Which queues workers take messages from, and what waits in those that none takes from.
+"""Find which queues workers take messages from, and how many messages wait in each.
 
-Two questions: a broadcast, which each worker answers at once, even one whose processes are all busy; and a ping through
-the queue, which comes to its turn behind all that waits there.
+There are two questions. Each worker answers a broadcast at once, even if all of its processes are busy. A ping goes
+through the queue, behind all messages that wait there.
 """
 
 import base64
@@ -15,7 +15,7 @@ import redis
 
 from ops.canary import Canary
 
-FIRST_ROUND_SECONDS = 1.0  # a broadcast is heard by those who listen at that moment, so it is repeated
+FIRST_ROUND_SECONDS = 1.0  # only workers that listen at this moment hear a broadcast, so it is repeated
 POLL_SECONDS = 0.01
 REDIS_SECONDS = 3.0
 
@@ -24,7 +24,7 @@ REDIS_SECONDS = 3.0
 class QueueStatus:
     """A queue: what waits, whether a worker takes from it, and whether one ran a ping in time.
 
-    `oldest_submitted_at` is known of jobs only, and is what their source says.
+    `oldest_submitted_at` is known for jobs only, and comes from their source.
     """
 
     queue: str
@@ -35,7 +35,7 @@ class QueueStatus:
 
 
 def ask(names: Sequence[str], redis_url: str, prefix: str, wait: float) -> list[QueueStatus]:
-    """Ask all workers which of these queues they take from, then ping those queues; each takes `wait` s at most.
+    """Ask all workers which of these queues they take from, then ping those; each takes `wait` seconds at most.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -60,7 +60,7 @@ def _served(canary: Canary, names: Sequence[str], wait: float) -> set[str]:
     served: set[str] = set()
     while not served >= set(names) and (left := deadline - time.monotonic()) > 0:
         served |= canary.served(names, min(seconds, left))
-        seconds *= 2  # for workers that answer slowly, as a late answer does not count
+        seconds *= 2  # a late answer does not count, so slow workers get longer rounds
     return served
 
 
@@ -75,11 +75,11 @@ def _answered(canary: Canary, names: Sequence[str], wait: float) -> set[str]:
 
 
 def _oldest(client: redis.Redis, key: str) -> datetime | None:
-    """Return when the job at the head of a queue was submitted, if it is a job that says so."""
+    """Return when the job at the head of a queue was submitted, or None if its message does not say."""
     try:
         message = json.loads(client.lindex(key, -1) or "")
         ((job,), *_) = json.loads(base64.b64decode(message["body"]))
         at = datetime.fromisoformat(json.loads(job)["submitted_at"])
-    except (ValueError, TypeError, KeyError, RecursionError):  # anything may lie in a queue
+    except (ValueError, TypeError, KeyError, RecursionError):  # a queue may hold any message
         return None
     return at if at.tzinfo is not None else None

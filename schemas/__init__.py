@@ -1,1 +1,1 @@
-"""What crosses a process boundary: jobs, receipts, events, the personal space and what a provider may hold."""
+"""All that crosses a process boundary: jobs, receipts, events, the personal space, and what a provider may hold."""

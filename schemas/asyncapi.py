@@ -1,4 +1,4 @@
-"""The hub's messages as one AsyncAPI 3 document: which queue takes what, and what comes back where."""
+"""The hub's messages as one AsyncAPI 3 document: the queues with their messages, and the answers with their places."""
 
 from pydantic import JsonValue
 
@@ -18,18 +18,18 @@ PREFIX = "permit-hub:"  # the default of PERMIT_HUB_REDIS_PREFIX
 
 _LARGEST = ", ".join(f"{most:,} on `{queue}`" for queue, most in LARGEST_JOB.items())
 _DESCRIPTION = f"""\
-Web apps enqueue jobs; the hub decides and records them, answers each with a receipt, and tells whoever watches.
+Web apps enqueue jobs; the hub decides and records them, answers each with a receipt, and publishes events.
 
 A job is one Celery message (protocol 2, JSON) on the default exchange: the header `task` is its kind, the header `id`
-is its `job_id`, and its one positional argument is the job as a JSON string of so many bytes in UTF-8 at most:
+is its `job_id`, and its one positional argument is the job as a JSON string. Its size in bytes of UTF-8 is limited:
 {_LARGEST}. On Redis a queue is a list: a message is pushed at its left end, inside the envelope that `x-list-item`
-of the channel describes. Keys begin with the installation's prefix, `{PREFIX}` unless it says otherwise.
+of the channel describes. All keys begin with the installation's prefix, by default `{PREFIX}`.
 
-To show a resident's personal space, GET the key of the channel `space`; when nothing is there, push the task
+To show a resident's personal space, GET the key of the channel `space`. If the key is missing, push the task
 `{PUBLISH_SPACE}`, wait for its result, and GET again. The channels `history`, `catalogue` and `plate` are read in the
-same way, by `{MAKE_HISTORY}`, `{MAKE_CATALOGUE}` and `{READ_PLATE}`. To follow a resident, subscribe to
-`watch` first, then read the space, and read it again after each event. To follow everybody, read the stream `events`
-from where one left off.
+same way, by `{MAKE_HISTORY}`, `{MAKE_CATALOGUE}` and `{READ_PLATE}`. To follow one resident, subscribe to `watch`
+first, then read the space, and read it again after each event. To follow all residents, read the stream `events` from
+the last entry read.
 
 Bad input is answered with a receipt that refuses it by a stable code; it is never retried. A job without a receipt
 can be sent again with the same `job_id` and is applied once."""
@@ -45,7 +45,7 @@ _PUBLISHED = {
     "export": ("export",),
 }
 _QUEUE_WORDS = {
-    Queue.CONSENT: "Consent decisions and erasure, which never wait behind anything.",
+    Queue.CONSENT: "Consent decisions and erasure, which never wait behind other jobs.",
     Queue.JOBS: "The other jobs, and the requests for documents.",
     Queue.BULK: "Long work: imports and exports.",
 }
@@ -92,7 +92,7 @@ def _answers() -> dict[str, JsonValue]:
             "address": PREFIX + "celery-task-meta-{job_id}",
             "description": (
                 "A key, and a pub/sub channel of the same name: the Celery result of the job, with the receipt in it. "
-                "It is kept for a short time only; the same job sent again brings it back."
+                "It expires after a short time; the same job sent again brings it back."
             ),
             "parameters": {"job_id": {"description": "The job's id."}},
             "messages": {"receipt": {"$ref": "#/components/messages/receipt"}},
@@ -125,7 +125,7 @@ def _documents() -> dict[str, JsonValue]:
         "space": {
             "address": PREFIX + "space:{resident_id}",
             "description": (
-                "A key: the resident's personal space as it is now. It may be gone at any moment, at midnight always: "
+                "A key: the resident's personal space as it is now. It may expire at any moment, and does at midnight: "
                 f"send `{PUBLISH_SPACE}`, wait for its result, read again."
             ),
             "parameters": {"resident_id": {"description": "The resident's opaque id."}},
@@ -134,8 +134,8 @@ def _documents() -> dict[str, JsonValue]:
         "history": {
             "address": PREFIX + "history:{task_id}",
             "description": (
-                f"A key: what the task `{MAKE_HISTORY}` of this id gathered. It is there before the result is, for "
-                "half a minute: take it away with GETDEL, and ask anew to read it anew."
+                f"A key: the result of the task `{MAKE_HISTORY}` with this id. It is there before the task's result "
+                "is, for half a minute: read it with GETDEL, and send a new task to read it again."
             ),
             "parameters": {"task_id": {"description": "The id that the task was sent under."}},
             "messages": {"history": {"$ref": "#/components/messages/history"}},
@@ -144,15 +144,15 @@ def _documents() -> dict[str, JsonValue]:
             "address": PREFIX + "catalogue",
             "description": (
                 "A key: the tariffs and providers of this installation. It is there for a few minutes after "
-                f"`{MAKE_CATALOGUE}`; when it is gone, ask again."
+                f"`{MAKE_CATALOGUE}`; once it has expired, send the task again."
             ),
             "messages": {"catalogue": {"$ref": "#/components/messages/catalogue"}},
         },
         "plate": {
             "address": PREFIX + "plate:{task_id}",
             "description": (
-                f"A key: what the task `{READ_PLATE}` of this id read. It is there before the result is, for half a "
-                "minute: take it away with GETDEL."
+                f"A key: the result of the task `{READ_PLATE}` with this id. It is there before the task's result is, "
+                "for half a minute: read it with GETDEL."
             ),
             "parameters": {"task_id": {"description": "The id that the task was sent under."}},
             "messages": {"plate": {"$ref": "#/components/messages/plate"}},
@@ -160,8 +160,8 @@ def _documents() -> dict[str, JsonValue]:
         "export": {
             "address": PREFIX + "export:{job_id}",
             "description": (
-                "A key: what the job `resident.export` of this id gathered. It is there before the receipt is, for a "
-                "quarter of an hour or until the resident is erased; the same job sent again gathers anew."
+                "A key: the result of the job `resident.export` with this id. It is there before the receipt is, for a "
+                "quarter of an hour or until the resident is erased; the same job sent again makes it again."
             ),
             "parameters": {"job_id": {"description": "The job's id."}},
             "messages": {"export": {"$ref": "#/components/messages/export"}},

@@ -14,6 +14,7 @@ from schemas.examples import (
     EXPORT,
     HISTORY,
     JOB_ID,
+    MADE,
     PLATE_READ,
     PROVIDER_EVENT,
     PUBLISHED,
@@ -31,12 +32,12 @@ MAKE_HISTORY = "space.history"
 MAKE_CATALOGUE = "space.catalogue"
 READ_PLATE = "space.plate"
 ASKED: dict[str, str] = {
-    PUBLISH_SPACE: "Publish a resident's personal space anew, for a reader who did not find it.",
-    MAKE_HISTORY: "Gather what became of a resident's permits and data, for them to read once.",
-    MAKE_CATALOGUE: "Write down what permits cost and who may receive data, for a reader who did not find it.",
-    READ_PLATE: "Read a plate as it will be known, for a page that shows it before it sends a job.",
+    PUBLISH_SPACE: "Publish a resident's personal space again, for a reader who did not find it.",
+    MAKE_HISTORY: "Make the history of a resident's permits and data, to be read once.",
+    MAKE_CATALOGUE: "Publish prices and providers, for a reader who did not find them.",
+    READ_PLATE: "Read a plate as the hub spells it, for a page that shows it before it sends a job.",
 }
-"""The tasks that make a document for whoever asks, which are no jobs: they change nothing."""
+"""The tasks that make a document on request. They are no jobs: they change nothing."""
 
 _TYPED = {"raw": "bno 1234", "country": "DE"}
 
@@ -51,19 +52,19 @@ def messages() -> dict[str, JsonValue]:
     return tasks | {
         "receipt": _answer(first_line(Receipt), "Result", _result(RECEIPT)),
         "published": _answer(
-            "The version that the document shows; null when no such resident is known.",
+            "The version that the document shows; null for an unknown resident.",
             "Published",
             _result(PUBLISHED),
             _result(None),
         ),
-        "made": _answer("The document can be read; null when there is none.", "Made", _result(True), _result(None)),
+        "made": _answer("The document can be read; null if there is none.", "Made", _result(MADE), _result(None)),
         "event": _answer(first_line(Event), "Event", EVENT),
         "provider_event": _answer(first_line(ProviderEvent), "ProviderEvent", PROVIDER_EVENT),
         "space": _answer(first_line(Space), "Space", SPACE),
         "history": _answer(first_line(History), "History", HISTORY),
         "plate": _answer(first_line(PlateRead), "PlateRead", PLATE_READ),
         "catalogue": _answer(first_line(Catalogue), "Catalogue", CATALOGUE),
-        "export": _answer("Everything that is held about a resident.", "Export", EXPORT),
+        "export": _answer("All data held about a resident.", "Export", EXPORT),
     }
 
 
@@ -84,7 +85,7 @@ def schemas() -> dict[str, JsonValue]:
 
 
 def first_line(model: type[BaseModel]) -> str:
-    """Return what a model's docstring says first."""
+    """Return the first line of a model's docstring."""
     return (model.__doc__ or "").partition("\n")[0]
 
 
@@ -102,7 +103,7 @@ def _in_json(model: type[BaseModel]) -> JsonValue:
 
 
 def _task(name: str, summary: str, argument: JsonValue = None, example: str | None = None) -> JsonValue:
-    """Return the message of one task, of no argument or one: the headers and the decoded body of a Celery message."""
+    """Return the message of one task, with one argument or none: the headers and decoded body of a Celery message."""
     count = 0 if argument is None else 1
     arguments: dict[str, JsonValue] = {"type": "array", "minItems": count, "maxItems": count}
     if argument is not None:
@@ -114,15 +115,15 @@ def _task(name: str, summary: str, argument: JsonValue = None, example: str | No
             "type": "object",
             "required": ["lang", "task", "id"],
             "properties": {
-                "lang": {"type": "string", "description": "The sender's language, which the hub does not look at."},
+                "lang": {"type": "string", "description": "The sender's language, which the hub ignores."},
                 "task": {"const": name},
-                "id": {"type": "string", "format": "uuid", "description": "The `job_id`; of a task, a fresh one."},
-                "argsrepr": {"type": "string", "description": "What tools may show of the arguments; no data."},
+                "id": {"type": "string", "format": "uuid", "description": "The `job_id`; for a task, a new id."},
+                "argsrepr": {"type": "string", "description": "The arguments as tools may show them; no data."},
             },
         },
         "payload": {
             "type": "array",
-            "description": "Positional arguments, keyword arguments, and what Celery embeds.",
+            "description": "Positional arguments, keyword arguments, and Celery's embedded parts.",
             "minItems": 3,
             "maxItems": 3,
             "items": [
@@ -155,7 +156,7 @@ def _result(value: JsonValue) -> JsonValue:
 def _celery_result(value: JsonValue) -> JsonValue:
     return {
         "type": "object",
-        "description": "A Celery result; other fields may stand beside these.",
+        "description": "A Celery result; it may have other fields, too.",
         "required": ["status", "result", "task_id"],
         "properties": {
             "status": {"const": "SUCCESS"},
@@ -174,7 +175,7 @@ _PUBLISHED_VERSION: JsonValue = {
 
 _EXPORT: JsonValue = {
     "type": "object",
-    "description": "For the resident to read; times are UTC, and what is held decides which fields there are.",
+    "description": "For the resident to read. Times are UTC; the fields depend on the data held.",
     "required": list(EXPORT),
     "properties": {
         "resident_id": {"type": "string"},
@@ -222,7 +223,7 @@ _LIST_ITEM: JsonValue = {
                     },
                 },
                 "delivery_mode": {"const": 2},
-                "delivery_tag": {"type": "string", "format": "uuid", "description": "Fresh for each message."},
+                "delivery_tag": {"type": "string", "format": "uuid", "description": "New for each message."},
                 "priority": {"const": 0},
             },
         },

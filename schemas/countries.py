@@ -1,4 +1,4 @@
-"""Countries of registration: ISO 3166-1 alpha-2, and the spellings that are read as one of them."""
+"""Countries of registration: ISO 3166-1 alpha-2, and the other spellings that are accepted."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,15 +9,15 @@ from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 # Every ISO code that has a time zone, from the Unicode CLDR: none is reserved, withdrawn or a group of countries.
-# BV and HM have no inhabitants and therefore no zone. XK is no ISO code, but everyone uses it for Kosovo.
+# BV and HM have no inhabitants and so no zone. XK is no ISO code, but it is commonly used for Kosovo.
 CODES = frozenset({code for code in get_global("zone_territories").values() if code.isalpha()} - {"ZZ"}) | {
     "BV",
     "HM",
     "XK",
 }
 
-_OTHER_CODES = {"UK": "GB", "EL": "GR"}  # the European Union's, and the sign of British cars
-_SIGNS = {  # of vehicles from Europe (UNECE), where no ISO code of another country is spelt like that
+_OTHER_CODES = {"UK": "GB", "EL": "GR"}  # the sign of British cars, and the European Union's code
+_SIGNS = {  # of vehicles from Europe (UNECE), unless the sign is another country's ISO code
     "A": "AT",
     "AND": "AD",
     "B": "BE",
@@ -49,11 +49,11 @@ _SIGNS = {  # of vehicles from Europe (UNECE), where no ISO code of another coun
 # ISO has codes for these départements; their vehicles are in the French register, under French plates.
 _FRENCH_REGISTER = dict.fromkeys(("GF", "GP", "MQ", "RE", "YT"), "FR")
 ALIASES: Mapping[str, str] = MappingProxyType(_OTHER_CODES | _SIGNS | _FRENCH_REGISTER)
-"""Other spellings of a country, and its code here."""
+"""Other spellings of a country, with its code."""
 
 
 def _country(code: str) -> str:
-    """Return the one code of a country.
+    """Return the code of a country.
 
     Raises:
         PydanticCustomError: there is no such country.

@@ -44,7 +44,7 @@ def documents() -> dict[str, str]:
 
 
 def stale(docs: Path = DOCS) -> list[str]:
-    """Return the paths below `docs/` that are missing, differ from the models or belong to none of them."""
+    """Return the paths below `docs/` that are missing, differ from the models or belong to none."""
     wanted = documents()
     present = {f"schemas/{path.name}" for path in (docs / "schemas").glob("*.json")}
     wrong = {path for path, text in wanted.items() if _read(docs / path) != text}
@@ -52,7 +52,7 @@ def stale(docs: Path = DOCS) -> list[str]:
 
 
 def write(docs: Path = DOCS) -> None:
-    """Bring the documents up to date and remove those that belong to no model any more."""
+    """Write the documents that are not current, and remove those that belong to no model."""
     wanted = documents()
     for path in stale(docs):
         target = docs / path
@@ -64,7 +64,7 @@ def write(docs: Path = DOCS) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the documents, or with `--check` name those that are not current and return 1."""
+    """Write the documents, or with `--check` list those that are not current and return 1."""
     parser = argparse.ArgumentParser(prog="python -m schemas.documents", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a document is not current")
     if not parser.parse_args(arguments).check:

@@ -1,4 +1,4 @@
-"""What happened, for whoever watches: CloudEvents 1.0 in shape, ids instead of data."""
+"""Events, for consumers and live pages: CloudEvents 1.0 in shape, with ids instead of data."""
 
 from enum import StrEnum
 from typing import Literal
@@ -8,7 +8,7 @@ from schemas.base import Message, Moment, ProviderName, ResidentId
 
 
 class EventType(StrEnum):
-    """Every kind of event the hub publishes."""
+    """The events about a resident that the hub publishes."""
 
     PERMIT_REQUESTED = "permit.requested"
     PERMIT_APPROVED = "permit.approved"
@@ -24,10 +24,10 @@ class EventType(StrEnum):
     PERMIT_IMPORTED = "permit.imported"
     PERMIT_LAPSED = "permit.lapsed"
     PERMIT_ENDED = "permit.ended"
-    PERMIT_ANONYMISED = "permit.anonymised"  # it was over for so long that nothing personal is kept of it
+    PERMIT_ANONYMISED = "permit.anonymised"  # retention is over: none of its personal data is kept
     CONSENT_ALLOWED = "consent.allowed"
     CONSENT_REFUSED = "consent.refused"
-    CONTACT_UPDATED = "resident.contact_updated"  # told anew, or forgotten as nothing is left that needs it
+    CONTACT_UPDATED = "resident.contact_updated"  # set, or deleted as no remaining permit needs it
     REMINDERS_CHOSEN = "resident.reminders_chosen"
     EMAIL_REFUSED = "resident.email_refused"
     RESIDENT_ERASED = "resident.erased"
@@ -35,7 +35,7 @@ class EventType(StrEnum):
 
 
 class ShareConfirmation(Message):
-    """A provider holds a permit's data, or nothing any more; told once nothing can undo it."""
+    """A provider holds a permit's data, or holds none any more; published once nothing can undo it."""
 
     permit_id: UUID
     provider: str
@@ -43,7 +43,7 @@ class ShareConfirmation(Message):
 
 
 class EventData(Message):
-    """Which permits and shares an event is about, and which job led to it."""
+    """The permits and shares that an event is about, and the job that led to it."""
 
     job_id: UUID | None = None
     permit_ids: tuple[UUID, ...] = ()
@@ -51,7 +51,7 @@ class EventData(Message):
 
 
 class Event(Message):
-    """One event; `sequence` counts a resident's events without a gap and is the space version it led to."""
+    """One event about a resident, in the shape of a CloudEvent."""
 
     specversion: Literal["1.0"] = "1.0"
     id: UUID
@@ -60,12 +60,13 @@ class Event(Message):
     subject: ResidentId
     time: Moment
     sequence: int
+    """Counts a resident's events without a gap: the version of the space that this event led to."""
     datacontenttype: Literal["application/json"] = "application/json"
     data: EventData
 
 
 class ProviderEventType(StrEnum):
-    """Every kind of event about a provider as a whole."""
+    """The events about a provider as a whole."""
 
     BREAKER_OPENED = "provider.breaker_opened"
     BREAKER_CLOSED = "provider.breaker_closed"
@@ -76,11 +77,11 @@ class ProviderEventType(StrEnum):
     REAFFIRMED = "provider.reaffirmed"
     RECONCILED = "provider.reconciled"
     RECONCILIATION_FAILED = "provider.reconciliation_failed"  # it was given up; `status` has the code
-    STORE_REPLACED = "provider.store_replaced"  # its copies lie in another place than before; a reconciliation follows
+    STORE_REPLACED = "provider.store_replaced"  # its copies are in another store than before; a reconciliation follows
 
 
 class ProviderEvent(Message):
-    """One event about a provider; `sequence` counts a provider's events without a gap."""
+    """One event about a provider, in the shape of a CloudEvent."""
 
     specversion: Literal["1.0"] = "1.0"
     id: UUID
@@ -89,3 +90,4 @@ class ProviderEvent(Message):
     subject: ProviderName
     time: Moment
     sequence: int
+    """Counts a provider's events without a gap."""

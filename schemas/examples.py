@@ -1,4 +1,4 @@
-"""One valid message of each kind, as it stands on the wire: for the documents and the tests."""
+"""One valid message of each kind, in its form on the wire: for the documents and the tests."""
 
 from pydantic import JsonValue
 
@@ -224,6 +224,9 @@ CATALOGUE: dict[str, JsonValue] = {
 }
 
 PUBLISHED: dict[str, JsonValue] = {"version": 8}
+
+MADE = True
+"""The answer to a task that has made a document."""
 
 EXPORT: dict[str, JsonValue] = {
     "resident_id": "r-1001",

@@ -1,4 +1,4 @@
-"""What became of a resident's permits and data: what their own screen shows when they ask for all of it."""
+"""A resident's history: their permits, payments, decisions, and who held their data."""
 
 from datetime import date
 from enum import StrEnum
@@ -10,7 +10,7 @@ from schemas.jobs import ConsentChoice
 
 
 class PlateSince(Message):
-    """A plate that a permit has, or had, and since when."""
+    """A plate of a permit, and since when it has had it."""
 
     plate: str
     country: str
@@ -25,30 +25,33 @@ class ValidTerm(Message):
 
 
 class PendingKind(StrEnum):
-    """What can wait for a decision or a payment."""
+    """The changes that can wait for a decision or a payment."""
 
     NEW_TERM = "new_term"
     NEW_ADDRESS = "new_address"
 
 
 class PendingChange(Message):
-    """What waits: `years` of a new term, `address` of a new address; no `pay_by` while it is under review.
-
-    `debt_id` names what is to be paid: a payment's reference has to come from it, as a price and a day may come again.
-    """
+    """What waits for a decision or a payment."""
 
     kind: PendingKind
     debt_id: UUID
+    """What is to be paid: a payment's reference has to come from it, as a price and a day may come again."""
     years: int | None
+    """Of a new term."""
     address: str | None
+    """The words of a new address."""
     price_cents: int
+    """In cents of a euro."""
     pay_by: date | None
+    """The last day to pay; null while the change is under review."""
 
 
 class Payment(Message):
-    """A payment that was confirmed, in cents of a euro."""
+    """A payment that was confirmed."""
 
     amount_cents: int
+    """In cents of a euro."""
     paid_at: Moment
 
 
@@ -60,10 +63,11 @@ class Step(Message):
 
 
 class PermitHistory(Message):
-    """One permit: its plates (the last one is today's), terms and payments, and what happened, oldest first."""
+    """What happened to one permit, oldest first."""
 
     permit_id: UUID
     plates: tuple[PlateSince, ...]
+    """The last one is today's."""
     terms: tuple[ValidTerm, ...]
     pending: PendingChange | None
     payments: tuple[Payment, ...]
@@ -83,35 +87,33 @@ class DecisionMade(Message):
 
 
 class Holding(Message):
-    """A stretch in which a provider held, or may have held, data about one permit under one plate.
-
-    `until` is the moment at which its end was confirmed; `consent_version` is the decision that allowed what was sent
-    last, None for a public task.
-    """
+    """A time during which a provider held, or may have held, data about one permit under one plate."""
 
     permit_id: UUID
     plate: str | None
     since: Moment
     until: Moment | None
+    """When its end was confirmed; null if it was not."""
     consent_version: int | None
+    """The decision that allowed the last thing sent; null for a public task."""
 
 
 class Recipient(Message):
-    """What one provider has received, oldest first; a public task needs no consent."""
+    """What one provider has received, oldest first."""
 
     provider: str
     public_task: bool
+    """Whether it needs no consent."""
     holdings: tuple[Holding, ...]
 
 
 class History(Message):
-    """Everything that became of one resident's permits and data, as of a version of their personal space.
-
-    Permits are in the order of the space's cards.
-    """
+    """Everything that happened to one resident's permits and data."""
 
     resident_id: ResidentId
     version: int
+    """The version of the personal space that it goes with."""
     permits: tuple[PermitHistory, ...]
+    """In the order of the space's cards."""
     decisions: tuple[DecisionMade, ...]
     recipients: tuple[Recipient, ...]

@@ -1,4 +1,4 @@
-"""What upstream may ask for: one model for each kind of job."""
+"""The jobs that upstream may send: one model for each kind."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -27,15 +27,15 @@ MAX_JOB_BYTES = 1_000_000  # an import of 1,000 full rows is about 600 kB
 MAX_IMPORT_ROWS = 1_000
 MAX_VERSION = 2**31 - 1  # the database's integer
 
-# FailFast: the first fault is all that a refusal names, and a megabyte can hold 300,000 of them.
+# FailFast: a refusal names only the first fault, and a megabyte can hold 300,000.
 Zones = Annotated[tuple[Zone, ...], FailFast(), Field(min_length=1, max_length=8)]
 Years = Annotated[int, Field(ge=1, le=10, strict=True)]
 
 
 class Queue(StrEnum):
-    """The queues that take jobs, and why each stands alone."""
+    """The queues that take jobs, each with the reason to be one of its own."""
 
-    CONSENT = "consent"  # must never wait behind anything
+    CONSENT = "consent"  # never waits behind other jobs
     JOBS = "jobs"
     BULK = "bulk"  # long work
 
@@ -43,7 +43,7 @@ class Queue(StrEnum):
 class Plate(Message):
     """A registration as the resident typed it, and its country: an ISO 3166-1 code, or a vehicle's sign such as `D`.
 
-    At most 20 letters and digits count, but separators and invisible characters come on top of these.
+    At most 20 letters and digits; separators and invisible characters do not count.
     """
 
     raw: Annotated[Copied, StringConstraints(min_length=1, max_length=100)]
@@ -51,21 +51,21 @@ class Plate(Message):
 
 
 class Address(Message):
-    """A main address: its identifier in the national address base, and its words."""
+    """A main address: its identifier in the national address base, and its text."""
 
     ban_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,40}$")]
     label: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
 
 
 class Verified(Message):
-    """What upstream has verified with the resident signed in."""
+    """What upstream has verified, with the resident signed in."""
 
     residence: bool
     vehicle: bool
 
 
 class ConsentText(Message):
-    """The exact text that the resident saw: its version and the SHA-256 of its UTF-8 bytes."""
+    """The exact text that the resident saw: its version, and the SHA-256 of its UTF-8 bytes."""
 
     version: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
     sha256: Sha256
@@ -74,7 +74,7 @@ class ConsentText(Message):
 class Job(Message):
     """The envelope of every job; `job_id` is the idempotency key."""
 
-    schema_version: Annotated[int, Field(ge=1, le=1, strict=True)] = 1  # a Literal would take true for 1
+    schema_version: Annotated[int, Field(ge=1, le=1, strict=True)] = 1  # a Literal would accept true for 1
     job_id: UUID
     source: SourceName
     submitted_at: Moment
@@ -93,7 +93,7 @@ class PermitJob(ResidentJob):
 
 
 class RequestPermit(PermitJob):
-    """Ask for a permit; upstream chooses its `permit_id`."""
+    """Request a permit; upstream chooses its `permit_id`."""
 
     plate: Plate
     profile: Profile
@@ -104,14 +104,14 @@ class RequestPermit(PermitJob):
 
 
 class Decision(StrEnum):
-    """What a city agent decides."""
+    """A city agent's decision."""
 
     APPROVE = "approve"
     REJECT = "reject"
 
 
 class DecidePermit(PermitJob):
-    """Approve or reject a permit under review; a rejection says why."""
+    """Approve or reject a permit under review; a rejection has a reason."""
 
     decision: Decision
     reason: Annotated[Paragraphs, StringConstraints(min_length=1, max_length=500)] | None = None
@@ -120,8 +120,8 @@ class DecidePermit(PermitJob):
 class ConfirmPayment(PermitJob):
     """Confirm one payment, by its reference at the payment service; the amount is in cents of a euro.
 
-    `debt_id` names the pending change that was paid, as the resident's history has it: the payment counts for nothing
-    else. Without it, the payment is for what awaits one.
+    `debt_id` names the pending change that was paid, as in the resident's history: the payment counts for no other.
+    Without it, the payment is for the permit's pending change.
     """
 
     payment_reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -130,7 +130,7 @@ class ConfirmPayment(PermitJob):
 
 
 class RenewPermit(PermitJob):
-    """Ask for a further term."""
+    """Request a further term."""
 
     years: Years
 
@@ -153,7 +153,7 @@ class CancelPermit(PermitJob):
 
 
 class ConsentChoice(StrEnum):
-    """What a resident chooses."""
+    """A resident's choice."""
 
     ALLOW = "allow"
     REFUSE = "refuse"
@@ -162,8 +162,8 @@ class ConsentChoice(StrEnum):
 class DecideConsent(ResidentJob):
     """Allow or refuse the transmission of the resident's data to the named providers.
 
-    An allowance names the consent version that the resident saw (0: none yet) and is refused as stale if that has
-    moved on; a refusal takes effect on receipt, always.
+    An allowance names the consent version that the resident saw (0: none yet), and is refused as stale if there is a
+    newer one. A refusal always takes effect on receipt.
     """
 
     choice: ConsentChoice
@@ -174,14 +174,14 @@ class DecideConsent(ResidentJob):
 
 
 class Language(StrEnum):
-    """The languages that residents are written to in."""
+    """The languages of messages to residents."""
 
     FR = "fr"
     EN = "en"
 
 
 class UpdateContact(ResidentJob):
-    """Set how the resident is addressed and reached."""
+    """Set the resident's name, e-mail address and language."""
 
     name: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     email: EmailStr
@@ -189,34 +189,34 @@ class UpdateContact(ResidentJob):
 
 
 class ReminderChannel(StrEnum):
-    """How residents can be reminded of what expires; a new one is a file in `integrations/channels/`."""
+    """How residents can be reminded of what expires."""
 
-    EMAIL = "email"
+    EMAIL = "email"  # a new channel is a file in `integrations/channels/`
     NONE = "none"
 
 
 class ChooseReminders(ResidentJob):
-    """Choose how to be reminded; choosing e-mail also gives an address that was refused another try."""
+    """Choose the channel for reminders; choosing e-mail also tries a refused address again."""
 
     channel: ReminderChannel
 
 
 class StopReminders(Job):
-    """Want no more reminders, as whoever holds one may say by its token; who that is, the hub knows."""
+    """Stop a resident's reminders, by the token in any of them; the hub knows whose it is."""
 
     token: UUID
 
 
 class ExportResident(ResidentJob):
-    """Gather everything that is held about a resident, for them to read."""
+    """Make an export of all data held about a resident, for them to read."""
 
 
 class EraseResident(ResidentJob):
-    """Forget a resident: end the permits, remove the copies that providers hold, delete the personal data."""
+    """Erase a resident: end the permits, remove the copies that providers hold, delete the personal data."""
 
 
 class ImportedStatus(StrEnum):
-    """The states in which an existing permit can be taken over."""
+    """The states in which an existing permit can be imported."""
 
     ACTIVE = "active"
     REJECTED = "rejected"
@@ -239,7 +239,7 @@ class ImportedTerm(Message):
 
 
 class ImportedPermit(Message):
-    """One existing permit, as the city's former system knew it."""
+    """One existing permit, as in the city's former system."""
 
     resident_id: ResidentId
     permit_id: UUID
@@ -253,7 +253,7 @@ class ImportedPermit(Message):
 
 
 class ImportPermits(Job):
-    """Take over existing permits; the receipt has a result for each row."""
+    """Import existing permits; the receipt has a result for each row."""
 
     permits: Annotated[tuple[ImportedPermit, ...], FailFast(), Field(min_length=1, max_length=MAX_IMPORT_ROWS)]
 
@@ -284,4 +284,4 @@ QUEUES: dict[str, Queue] = dict.fromkeys(KINDS, Queue.JOBS) | {
 }
 
 LARGEST_JOB: dict[str, int] = {Queue.CONSENT: 4_096, Queue.JOBS: 8_192, Queue.BULK: MAX_JOB_BYTES}
-"""The most bytes that a job on a queue may have: what every field at its longest takes, and some white space."""
+"""The most bytes that a job on a queue may have: every field at its longest, and some white space."""

@@ -4,11 +4,9 @@ from schemas.base import Message
 
 
 class PlateRead(Message):
-    """A plate as it will be known; `unusual` if it is odd for its country, or was typed so that it may be one of two.
-
-    Nothing is refused for being unusual: it asks for a second look.
-    """
+    """A plate as it will be known."""
 
     plate: str
     country: str
     unusual: bool
+    """Whether it is odd for its country, or may be one of two: worth a second look, but not refused."""

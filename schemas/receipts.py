@@ -10,7 +10,7 @@ from schemas.base import Message
 
 
 class Outcome(StrEnum):
-    """What became of a job."""
+    """The outcome of a job."""
 
     APPLIED = "applied"
     REFUSED = "refused"
@@ -52,7 +52,7 @@ class RefusalCode(StrEnum):
 
 
 class RowResult(Message):
-    """What became of one row of an import."""
+    """The result of one row of an import."""
 
     permit_id: UUID
     outcome: Outcome
@@ -61,7 +61,7 @@ class RowResult(Message):
 
 
 class Receipt(Message):
-    """What became of a job; `version` is the personal space's version that it led to."""
+    """The result of a job; `version` is the first version of the personal space that shows it."""
 
     job_id: UUID
     kind: str

@@ -1,4 +1,4 @@
-"""What a provider may hold about one permit: nothing that is not here can leave the hub."""
+"""The data that a provider may hold about one permit: nothing else can leave the hub."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,7 @@ class SharedField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """A period of civil days in the city's time zone, both included."""
+    """A period of civil days in the city's time zone, both days included."""
 
     first_day: date
     last_day: date
@@ -44,7 +44,7 @@ class SharedPermit:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What a provider says that it holds under one reference; what cannot be read, or is not its field, is None."""
+    """A copy as a provider lists it, under one reference; a field that is unreadable or not its own is None."""
 
     reference: UUID
     plate: str | None = None

@@ -1,4 +1,4 @@
-"""The personal space: what the resident's own screen shows, and nothing else."""
+"""The personal space: the content of the resident's own screen, and nothing else."""
 
 from datetime import date
 from enum import StrEnum
@@ -32,18 +32,15 @@ class ActionName(StrEnum):
 
 
 class Action(Message):
-    """A button of a card; the price in cents of a euro, 0 when free, None when no price is named."""
+    """A button of a card."""
 
     name: ActionName
     price_cents: int | None = None
+    """In cents of a euro: 0 if it is free, null if no price is named."""
 
 
 class Card(Message):
-    """One permit on the screen; days are civil days in the city's time zone, the last one included.
-
-    `valid_from` to `valid_until` is today's term, else the next, with those that follow it without a gap; when all are
-    over, the last.
-    """
+    """One permit on the screen; days are civil days in the city's time zone."""
 
     permit_id: UUID
     plate: str
@@ -51,7 +48,9 @@ class Card(Message):
     status: CardStatus
     requested_on: date
     valid_from: date | None
+    """First day of today's term, or else of the next one; when all are over, of the last one."""
     valid_until: date | None
+    """Last day, included, of that term and of those that follow it without a gap."""
     profile: str
     zones: tuple[str, ...]
     address: str
@@ -60,9 +59,9 @@ class Card(Message):
 
 
 class HeldState(StrEnum):
-    """Where a provider stands between what is wanted and what it confirmed."""
+    """The state of a provider between what is wanted and what it confirmed."""
 
-    NOTHING = "nothing"  # nothing was ever sent
+    NOTHING = "nothing"  # no data was ever sent
     SENDING = "sending"
     HELD = "held"
     REMOVING = "removing"
@@ -71,7 +70,7 @@ class HeldState(StrEnum):
 
 
 class ProviderState(Message):
-    """What one provider holds of this resident, over all permits."""
+    """What one provider holds about this resident, over all permits."""
 
     provider: str
     allowed: bool
@@ -80,35 +79,36 @@ class ProviderState(Message):
 
 
 class Consent(Message):
-    """The resident's choice (« dernière mise à jour le » is `updated_at`); version 0 means none was made yet.
-
-    `providers` are those that it decides on.
-    """
+    """The resident's choice."""
 
     version: int
+    """0 if none was made yet."""
     updated_at: Moment | None
+    """« Dernière mise à jour le » on the screen."""
     providers: tuple[ProviderState, ...]
+    """Those that the choice decides on."""
 
 
 class Reminders(Message):
-    """How the resident is reminded, and whether their e-mail address is known.
-
-    Since when that address is known to take nothing; None while it may, and where none is known.
-    """
+    """How the resident is reminded."""
 
     channel: ReminderChannel = ReminderChannel.EMAIL
     email_known: bool = False
+    """Whether the hub has an e-mail address."""
     email_refused_at: Moment | None = None
+    """Since when that address takes no mail; null if it may take mail, or if there is none."""
 
 
 class Space(Message):
-    """One resident's personal space; newer is a higher epoch, then a higher version."""
+    """One resident's personal space; a higher epoch is newer, then a higher version."""
 
     resident_id: ResidentId
     epoch: int
     version: int
-    as_of: date  # the civil day for which the actions hold
+    as_of: date
+    """The civil day for which the actions hold."""
     cards: tuple[Card, ...]
     consent: Consent
     reminders: Reminders
-    public_task: tuple[ProviderState, ...]  # the city's own meters and enforcement, whatever the consent
+    public_task: tuple[ProviderState, ...]
+    """The city's own meters and enforcement, which need no consent."""

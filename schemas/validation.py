@@ -1,4 +1,4 @@
-"""From the text of a job to the job itself, or to a refusal that names the field and never a value."""
+"""Read the text of a job, or refuse it with the field at fault and never a value."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ _CODES = {
 }
 _ANY_UUID = TypeAdapter(UUID)
 
-# A key that is not in here is the sender's own text, which may be anything, so refusals do not repeat it.
+# A key that is not one of these is the sender's own text, which may be anything, so refusals do not repeat it.
 _OUR_FIELDS = frozenset(
     field
     for model in vars(jobs).values()
@@ -38,11 +38,11 @@ _OUR_FIELDS = frozenset(
     for field in model.model_fields
 )
 _FOREIGN_FIELD = "*"
-_MOST_FIELDS = 50  # of one object: no model has half of them, and a megabyte of extra fields would take a second
+_MOST_FIELDS = 50  # of one object: no model has half of them, and checking a megabyte of extra ones takes a second
 
 
 class InvalidJobError(Exception):
-    """A text that is no valid job: a stable code, the field where one is at fault, the job's id where it was readable.
+    """A text that is no valid job: a stable code, the field at fault and the job's id, if they are known.
 
     `field` is a path such as `plate.raw` or `permits.3.zones.0`; `*` stands for a field that no job has.
     """
@@ -58,10 +58,10 @@ def parse_job(kind: str, raw: str) -> Job:
     """Read the text of a job of one kind.
 
     The text is one JSON object (RFC 8259) of at most `MAX_JOB_BYTES` in UTF-8. Types are strict: no number in quotes,
-    no 1 for true. A key that stands twice is refused, since readers of JSON differ on which of the two counts.
+    no 1 for true. A repeated key is refused, since JSON readers differ on which of the two counts.
 
     Raises:
-        InvalidJobError: the first fault, in the order of the model's fields whatever the order of the keys.
+        InvalidJobError: the first fault, in the order of the model's fields, not of the keys.
     """
     if _is_too_large(raw):
         raise InvalidJobError(RefusalCode.TOO_LARGE)
@@ -81,7 +81,7 @@ def parse_job(kind: str, raw: str) -> Job:
 
 
 def explain(error: ValidationError) -> tuple[RefusalCode, str | None]:
-    """Return the code and the field of a validation's first error; no value, and no key that is not ours."""
+    """Return the code and the field of a validation's first error; no value, and no key of the sender's own."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     kind = first["type"]
     path = [str(step) for step in first["loc"]]

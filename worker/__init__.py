@@ -1,1 +1,1 @@
-"""The hub's own side of the queue: it validates, decides, records, publishes and shares."""
+"""The hub's side of the queue: it validates, decides, records, publishes and shares."""

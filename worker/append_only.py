@@ -1,4 +1,4 @@
-"""Redis' append-only file: it keeps every write, also of what was deleted since, until it is rewritten."""
+"""Redis' append-only file: until it is rewritten it keeps every write, also of deleted data."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from redis.exceptions import NoPermissionError
 
 @dataclass(frozen=True, slots=True)
 class AppendOnly:
-    """The file of the Redis process that answers, and how far its rewrite has come."""
+    """The append-only file of a Redis process, and the state of its rewrite."""
 
     run_id: str
     is_kept: bool
@@ -17,31 +17,33 @@ class AppendOnly:
     last_failed: bool
 
 
-class Asked(StrEnum):
+class RewriteAnswer(StrEnum):
     """Redis' answer to a request for a rewrite."""
 
     BEGUN = "begun"
-    NOT_NOW = "not_now"  # another one is under way, or no process could be started
-    REFUSED = "refused"  # by a service that sees to its files itself, or for want of rights
+    NOT_NOW = "not_now"  # another rewrite is under way, or no process could be started
+    REFUSED = "refused"  # by a service that manages its own files, or for want of rights
 
 
-def look(client: redis.Redis) -> AppendOnly:
+def read_state(client: redis.Redis) -> AppendOnly:
     """Return the state of the file."""
-    server, told = client.info("server"), client.info("persistence")
+    server, persistence = client.info("server"), client.info("persistence")
     return AppendOnly(
         run_id=str(server["run_id"]),
-        is_kept=bool(int(told.get("aof_enabled", 0))),
-        is_being_rewritten=any(int(told.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled")),
-        last_failed=told.get("aof_last_bgrewrite_status") == "err",
+        is_kept=bool(int(persistence.get("aof_enabled", 0))),
+        is_being_rewritten=any(
+            int(persistence.get(name, 0)) for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+        ),
+        last_failed=persistence.get("aof_last_bgrewrite_status") == "err",
     )
 
 
-def rewrite(client: redis.Redis) -> Asked:
-    """Have the file rewritten; it goes on in the background."""
+def rewrite(client: redis.Redis) -> RewriteAnswer:
+    """Start a rewrite of the file in the background."""
     try:
         client.bgrewriteaof()
     except NoPermissionError:
-        return Asked.REFUSED
+        return RewriteAnswer.REFUSED
     except redis.ResponseError as error:
-        return Asked.REFUSED if "unknown command" in str(error).lower() else Asked.NOT_NOW
-    return Asked.BEGUN
+        return RewriteAnswer.REFUSED if "unknown command" in str(error).lower() else RewriteAnswer.NOT_NOW
+    return RewriteAnswer.BEGUN

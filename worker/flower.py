@@ -1,8 +1,8 @@
 """The Celery application as Flower runs it: `celery --app=worker.flower flower`."""
 
 from worker.app import app
-from worker.tasks.broker.flower_transport import look_on
+from worker.tasks.broker.flower_transport import use_flower_transport
 
 __all__ = ["app"]
 
-look_on()
+use_flower_transport()

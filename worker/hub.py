@@ -1,4 +1,4 @@
-"""Everything a process of the hub works with, wired once."""
+"""All that a process of the hub works with, wired once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ from worker.settings import Settings
 log = structlog.get_logger()
 
 UNAVAILABLE = (*DATABASE_UNAVAILABLE, *REDIS_UNAVAILABLE)
-"""What is raised while the database or Redis is unavailable; the same may succeed later."""
+"""The errors while the database or Redis is unavailable; a retry may succeed."""
 ENDED = (*UNAVAILABLE, SoftTimeLimitExceeded)
-"""What ends a task wherever it is: nobody's affairs are wrong because of it."""
+"""The errors that end a task at any point. They do not mean that a resident's data is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Hub:
     def public_task(self) -> frozenset[str]:
         """Return the providers that need no consent."""
         basis = LegalBasis.PUBLIC_TASK
-        return frozenset(name for name, one in self.capabilities.items() if one.legal_basis is basis)
+        return frozenset(name for name, declared in self.capabilities.items() if declared.legal_basis is basis)
 
     @property
     def schedule(self) -> Schedule:
@@ -56,21 +56,21 @@ class Hub:
         return Schedule(self.settings.reminder_days, self.settings.payment_reminder_days)
 
     def today(self) -> date:
-        """Return the civil day in the city, for the entry points; everything below takes it as an argument."""
+        """Return the civil day in the city. Only entry points call it; all else takes the day as an argument."""
         return datetime.now(self.zone).date()
 
     def wake(self, providers: Iterable[str]) -> None:
-        """Wake the drains of these providers, unless they are being woken already; others have none."""
+        """Wake the lanes of these providers, unless they are being woken; providers without a lane are skipped."""
         for provider in self.live.wake_ups.begin([name for name in providers if name in self.capabilities]):
             try:
                 self.send_wake_up(provider)
-            except ConnectionError:  # what was committed stands; the sweep wakes the lane
+            except ConnectionError:  # the commit stands; the sweep wakes the lane
                 self.live.wake_ups.end(provider)
                 log.warning("wake_up.not_sent", provider=provider)
 
 
 def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
-    """Wire a hub; connections are opened when they are first used.
+    """Wire a hub; connections open at their first use.
 
     Raises:
         integrations.registry.UnknownProviderError: a configured provider has no adapter.

@@ -1,11 +1,11 @@
 """How many requests a provider may be sent now: one count for all workers, kept in Redis.
 
-GCRA (the generic cell rate algorithm): for each limit one number, the time at which all that was taken is paid off. A
-tenth of a limit may go at once and the rest is spread, so that no span of the limit's length ever sees more than the
-limit. Half of that tenth is kept for what is most urgent.
+GCRA (the generic cell rate algorithm): for each limit one number, the time at which all requests taken are paid off. A
+tenth of a limit may go at once and the rest is spread, so that no span of the limit's length sees more than the limit.
+Half of that tenth is kept for urgent requests.
 
-The limiters at hand give all of a number or nothing of it; a claim wants as many as there are, of several limits, in
-one round trip, and gives back what it found no use for.
+Existing limiters grant a number whole or not at all. A claim takes as many as there are, under several limits, in one
+round trip, and gives back those that it does not use.
 """
 
 import time
@@ -21,9 +21,9 @@ from integrations.base import Limit
 log = structlog.get_logger()
 
 AT_ONCE = 0.1  # the part of a limit that may go in one burst
-KEPT = 0.5  # the part of the burst that is kept for what is urgent
-ALONE = 0.1  # the part of a limit that a process takes when Redis is unavailable: ten lanes at once keep within it
-ALONE_SECONDS = 5.0  # until Redis is asked again
+KEPT = 0.5  # the part of the burst that is kept for urgent requests
+ALONE = 0.1  # the part of a limit for one process while Redis is unavailable: ten processes keep within the limit
+ALONE_SECONDS = 5.0  # until Redis is tried again
 REDIS_SECONDS = 0.2  # for an answer, while requests to the provider wait
 
 _TAKE = """
@@ -53,10 +53,10 @@ end
 
 
 def spread(limit: Limit, part: float = 1.0) -> tuple[float, float]:
-    """Return the seconds between two requests and how many may go at once, for a part of a limit."""
+    """Return the seconds between two requests, and how many may go at once, for a part of a limit."""
     count = limit.count * part
     burst = max(1.0, count * AT_ONCE)
-    # Alone, a single request in a span may have to stand for the whole limit.
+    # A part may be less than one request in a span: the interval is then longer than the span.
     return limit.seconds / max(count - burst, min(count, 1.0)), burst
 
 
@@ -78,7 +78,7 @@ class Limiter:
         self._alone_until = 0.0
 
     def take(self, wanted: int, *, urgent: bool) -> int:
-        """Take up to so many requests; return how many may be sent now."""
+        """Take up to `wanted` requests; return how many may be sent now."""
         if not self._keys:
             return wanted
         kept = 0.0 if urgent else KEPT
@@ -94,7 +94,7 @@ class Limiter:
             return self._take_alone(wanted, kept)
 
     def give_back(self, unused: int) -> None:
-        """Give back what was taken and is not going to be sent."""
+        """Give back requests that were taken and will not be sent."""
         if not self._keys or unused == 0:
             return
         if time.monotonic() < self._alone_until:
@@ -116,7 +116,7 @@ class Limiter:
 
     def _go_alone(self, error: redis.RedisError) -> None:
         self._alone_until = time.monotonic() + ALONE_SECONDS
-        log.warning("limiter.alone", provider=self._provider, error=type(error).__name__)
+        log.warning("limiter.redis_unavailable", provider=self._provider, error=type(error).__name__)
 
 
 def _burst(burst: float, kept: float) -> float:

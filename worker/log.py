@@ -1,7 +1,7 @@
-"""One chain for every log line, ours and the libraries': events with fields, and no data from anybody's message.
+"""One chain for every log line, ours and the libraries': events with fields, without data from messages.
 
-Texts of exceptions and values from frames can hold anything, so of an error only its class and the places that it
-passed through are logged, and of what Celery says about a task little more than its name and id.
+Exception texts and frame values can hold anything. So an error is logged as its class and the places it passed through,
+and Celery's lines about a task keep little more than its name and id.
 """
 
 import logging
@@ -36,7 +36,7 @@ def configure() -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_tell_no_values)
+    handler.addFilter(_hide_values)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -50,7 +50,7 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings().log_level)
-    for chatty in _TWO_LINES_A_TASK:  # ours says what became of it
+    for chatty in _TWO_LINES_A_TASK:  # our own lines report the outcome
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -73,8 +73,8 @@ def errors_without_values(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _tell_no_values(record: logging.LogRecord) -> bool:
-    """Take out of a library's log record what may come from a message: errors' texts, arguments, results."""
+def _hide_values(record: logging.LogRecord) -> bool:
+    """Remove data of messages from a library's log record: error texts, arguments, results."""
     if hasattr(record, "_from_structlog") or isinstance(record.msg, dict):
         return True
     if isinstance(record.args, Mapping):

@@ -1,19 +1,19 @@
-"""The event loop of a worker's process, whose time goes on while the machine is suspended."""
+"""The event loop of a worker process; its time includes the time that the machine is suspended."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
-CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # elsewhere than on Linux the latter counts it, too
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # outside of Linux the latter includes suspension
 
 
 def clock() -> float:
-    """Return seconds that are counted while the machine is suspended, as the database's are."""
+    """Return seconds that also count while the machine is suspended, as the database's do."""
     return time.clock_gettime(CLOCK)
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Deadlines and time-outs that a suspended machine cannot stretch: leases end meanwhile, too."""
+    """A loop whose deadlines a suspended machine cannot stretch: leases end meanwhile, too."""
 
     def __init__(self, now: Callable[[], float] = clock) -> None:
         """Take a clock."""
@@ -21,5 +21,5 @@ class Loop(asyncio.SelectorEventLoop):
         super().__init__()
 
     def time(self) -> float:
-        """Return the time that deadlines are counted in."""
+        """Return the time in which deadlines are counted."""
         return self._now()

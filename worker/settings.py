@@ -1,4 +1,4 @@
-"""Everything that differs from one installation to the next, read from `PERMIT_HUB_…`."""
+"""The settings of one installation, read from `PERMIT_HUB_…`."""
 
 import json
 import re
@@ -17,8 +17,8 @@ from integrations.settings import LEAST_IN_FLIGHT, MOST_IN_FLIGHT
 
 DEFAULT_TARIFFS = Path(__file__).parent / "domain" / "tariffs.toml"
 MOST_DAYS = 366
-REST = 4  # what is not urgent may take a quarter of a lane's slots at least
-LONGEST_REQUEST = 3.5  # seconds: a drain claims for 3.5, and has 1 left to record of the 8 that a task may take
+REST = 4  # requests that are not urgent get at least a quarter of a lane's slots
+LONGEST_REQUEST = 3.5  # seconds: a task has 8; a drain claims for 3.5, and the last second is for recording
 REDIS_FORM = "redis://[[user]:password@]host[:port][/number], or rediss:// for TLS"
 NO_ZONE = "not a time zone of the IANA database"
 
@@ -64,23 +64,23 @@ class Settings(BaseSettings):
     redis_url: RedisUrl
     redis_authority: FilePath | None = None  # for rediss://, beside the system's authorities
     redis_prefix: str = Field(default="permit-hub:", pattern=r"^[a-z0-9:_-]{1,40}$")
-    hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; changing it orphans plate keys
+    hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; a change orphans plate keys
     time_zone: TimeZone = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
-    providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; one without a contract leaves it
+    providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; leave out one without a contract
     reminder_days: Annotated[tuple[int, ...], NoDecode] = (60, 30, 7, 0, -1)  # ahead of a term's last day; -1: after it
     payment_reminder_days: Annotated[tuple[int, ...], NoDecode] = (5,)  # ahead of the last day to pay
-    # How long what is over is kept; the same date so many months later is the last day.
+    # How long closed records are kept; the last day has the same date so many months later.
     permits_kept_months: int = Field(default=12, ge=1, le=120)  # and replaced plates
     jobs_kept_months: int = Field(default=13, ge=1, le=120)  # and refused messages, and reminders
     disclosures_kept_months: int = Field(default=36, ge=12, le=120)
-    # How many listed copies that the hub does not know it takes for its own, beside a tenth of those that there should
-    # be. After a restore from a backup they may be more: then an operator raises it for a while.
+    # How many unknown copies in a list count as the hub's own, beside a tenth of the copies expected. After a restore
+    # from a backup there may be more: then an operator raises it for a while.
     orphan_margin: int = Field(default=100, ge=0)
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=LONGEST_REQUEST)  # its deadline, from before its claim
     in_flight: int = Field(default=32, ge=LEAST_IN_FLIGHT, le=MOST_IN_FLIGHT)  # requests at once, for each drain
-    urgent_slots: int = Field(default=4, ge=1, validate_default=True)  # of those, kept for urgency 0
+    urgent_slots: int = Field(default=4, ge=1, validate_default=True)  # of `in_flight`, kept for urgency 0
     log_format: str = Field(default="console", pattern=r"^(console|json)$")
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -110,28 +110,28 @@ class Settings(BaseSettings):
     @classmethod
     def _before(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if any(days < 0 for days in value):
-            raise ValueError("after the last day to pay nothing is left to be paid")
+            raise ValueError("a payment reminder cannot come after the last day to pay")
         return value
 
     @field_validator("urgent_slots")
     @classmethod
-    def _leave_a_quarter(cls, value: int, others: ValidationInfo) -> int:
-        """Refuse to keep so many slots that what is not urgent would never be sent."""
-        in_flight = others.data.get("in_flight")  # missing when it is wrong itself
+    def _leave_a_quarter(cls, value: int, info: ValidationInfo) -> int:
+        """Refuse to keep so many slots that other requests would never be sent."""
+        in_flight = info.data.get("in_flight")  # missing if it is wrong itself
         if in_flight is not None and in_flight - value < max(1, in_flight // REST):
-            raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to the rest")
+            raise ValueError(f"leaves less than a quarter of {in_flight} requests at once to others")
         return value
 
     @field_validator("redis_authority")
     @classmethod
-    def _of_use(cls, value: Path | None, others: ValidationInfo) -> Path | None:
-        if value is not None and not others.data.get("redis_url", "rediss://").startswith("rediss://"):
+    def _of_use(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and not info.data.get("redis_url", "rediss://").startswith("rediss://"):
             raise ValueError("without TLS there is no certificate to check: PERMIT_HUB_REDIS_URL begins with redis://")
         return value
 
     @property
     def redis_address(self) -> str:
-        """Return Redis' URL with what redis-py, kombu and Celery each read from it: how its certificate is checked."""
+        """Return Redis' URL with how its certificate is checked, as redis-py, kombu and Celery read it."""
         if not self.redis_url.startswith("rediss://"):
             return self.redis_url
         checked = {"ssl_cert_reqs": "required"}
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         return f"{self.redis_url}?{urlencode(checked, quote_via=quote)}"
 
     def slots_kept(self, in_flight: int) -> int:
-        """Return how many of a lane's slots are kept for urgency 0; at least one goes to the rest."""
+        """Return how many of a lane's slots are kept for urgency 0; at least one is left for others."""
         return min(self.urgent_slots, in_flight - max(1, in_flight // REST))
 
     @property
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
 
 
 class SettingsError(SystemExit):
-    """Settings are missing or wrong. A process that lets this pass prints which, never a value, and exits with 1."""
+    """Settings are missing or wrong. Uncaught, it prints which, never a value, and exits with 1."""
 
 
 @cache
@@ -164,7 +164,7 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
-        raise SettingsError("\n".join(f"{_variable(one)} is {_problem(one)}" for one in errors)) from None
+        raise SettingsError("\n".join(f"{_variable(fault)} is {_problem(fault)}" for fault in errors)) from None
 
 
 def _variable(error: ErrorDetails) -> str:

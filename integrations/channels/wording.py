@@ -29,7 +29,6 @@ PAYMENTS: Mapping[Unpaid, str] = MappingProxyType(
         Unpaid.ADDRESS: "payment_address",
     }
 )
-KINDS = ("expiry_ahead", "expiry_today", "expiry_lapsed", "expiry_to_pay", *PAYMENTS.values())
 
 LOCALES: Mapping[Language, str] = MappingProxyType({Language.FR: "fr_FR", Language.EN: "en_GB"})
 CURRENCY = "EUR"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import days_of, instants, needed, reference_of
+from integrations.base import days_of, instants, needed, reference_of, written
 from integrations.errors import FailureCode
 from schemas.shared import Copy, SharedPermit, Validity
 
@@ -120,7 +120,7 @@ class Words:
     def document(self, permit: SharedPermit) -> Document:
         """Return a permit for the active series, in force up to the first instant after its last day."""
         start, end = instants(needed(self.provider, permit.validity), self.zone)
-        span = {"start_time": start.isoformat(), "end_time": end.isoformat()}
+        span = {"start_time": written(start), "end_time": written(end)}
         return {
             "domain": self.domain,
             "external_id": str(permit.reference),

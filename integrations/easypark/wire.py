@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from integrations.base import days_of, instants, needed, reference_of
+from integrations.base import days_of, instants, needed, reference_of, written
 from integrations.errors import FailureCode
 from schemas.shared import Copy, SharedPermit
 
@@ -66,7 +65,7 @@ def right(provider: str, permit: SharedPermit, zone: ZoneInfo) -> Document:
         RejectedError: a field is not there.
     """
     start, end = instants(needed(provider, permit.validity), zone)
-    locations = needed(provider, permit.zones or None)
+    locations = needed(provider, permit.zones)
     return {
         "externalReferenceId": str(permit.reference),
         "licensePlate": needed(provider, permit.plate),
@@ -74,8 +73,8 @@ def right(provider: str, permit: SharedPermit, zone: ZoneInfo) -> Document:
         "locationCode": locations[0],
         "enforcementLocations": locations,
         "profile": needed(provider, permit.profile),
-        "startDate": _written(start),
-        "endDate": _written(end),
+        "startDate": written(start),
+        "endDate": written(end),
     }
 
 
@@ -129,12 +128,6 @@ def _numbers(data: object) -> list[int]:
     entries = data.get("errors")
     found = [entry.get("code") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     return [number for number in (*found, data.get("code")) if isinstance(number, int)]
-
-
-def _written(instant: datetime) -> str:
-    # Paris was 9 minutes and 21 seconds ahead until 1911, and RFC 3339 has no seconds in an offset.
-    whole_minutes = (instant.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta()
-    return (instant if whole_minutes else instant.astimezone(UTC)).isoformat()
 
 
 def _locations(first: object, every: object) -> tuple[str, ...] | None:

@@ -1,14 +1,13 @@
 """Flowbird's JSON and words; contract.yaml says which are verified."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from integrations.base import Change, days_of, instants, needed, reference_of
+from integrations.base import Change, days_of, instants, needed, reference_of, written
 from integrations.errors import FailureCode
 from schemas.shared import Copy, Validity
 
@@ -58,7 +57,7 @@ def row(provider: str, change: Change, zone: ZoneInfo) -> Document:
     start, end = _period(needed(provider, permit.validity), zone)
     right = {
         "plate": needed(provider, permit.plate),
-        "zones": [{"code": code} for code in needed(provider, permit.zones or None)],
+        "zones": [{"code": code} for code in needed(provider, permit.zones)],
         "product": needed(provider, permit.profile),
         "from": start,
         "until": end,
@@ -137,13 +136,7 @@ def _outcome(result: Document | None, sent: Document) -> FailureCode | None:
 @lru_cache(maxsize=PERIODS)
 def _period(validity: Validity, zone: ZoneInfo) -> tuple[str, str]:
     start, end = instants(validity, zone)
-    return _written(start), _written(end)
-
-
-def _written(instant: datetime) -> str:
-    # Paris was 9 minutes and 21 seconds ahead until 1911, and RFC 3339 has no seconds in an offset.
-    whole_minutes = (instant.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta()
-    return (instant if whole_minutes else instant.astimezone(UTC)).isoformat()
+    return written(start), written(end)
 
 
 def _codes(found: object) -> tuple[str, ...] | None:

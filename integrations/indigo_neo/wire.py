@@ -90,7 +90,7 @@ def assigned_right(provider: str, permit: SharedPermit, version: int, zone: Zone
         RejectedError: a field is not there.
     """
     start, end = (_written(instant) for instant in instants(needed(provider, permit.validity), zone))
-    profile, zones = needed(provider, permit.profile), needed(provider, permit.zones or None)
+    profile, zones = needed(provider, permit.profile), needed(provider, permit.zones)
     country, plate = needed(provider, permit.country), needed(provider, permit.plate)
     return {
         "id": str(permit.reference),

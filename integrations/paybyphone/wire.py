@@ -58,7 +58,7 @@ def eligibility(provider: str, permit: SharedPermit) -> dict[str, object]:
             "licensePlate": needed(provider, permit.plate),
             "countryCode": needed(provider, permit.country),
         },
-        "locations": needed(provider, permit.zones or None),
+        "locations": needed(provider, permit.zones),
         "eligibilityType": needed(provider, permit.profile),
         "validFrom": validity.first_day.isoformat(),
         "validTo": validity.last_day.isoformat(),

@@ -1,23 +1,21 @@
-"""What a hub needs to reach the sandboxes: secrets and certificates, invented once and kept in a folder.
+"""The way into the sandboxes: secrets and certificates in a folder.
 
-The folder holds a file a secret, named as a container's secrets are, and four PEM files. Nothing in it is a real
+The folder holds a file for each secret, named as a container's secrets are, and four PEM files. None of them is a real
 provider's.
 """
 
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import trustme
-
+from integrations.private_files import kept_secret, make_folder
+from integrations.sandbox.certificates import keep_certificates
 from integrations.sandbox.provider import Provider
 
 AUTHORITY, SERVER, EXPIRED, CLIENT = (f"sandbox_{name}.pem" for name in ("authority", "server", "expired", "client"))
 HOSTS = ("localhost", "127.0.0.1", "sandbox")
-SECRET_BYTES = 24
+NAME = "permit-hub"  # of the client in its certificate
 FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)  # of the expired certificate
 
 
@@ -61,11 +59,19 @@ class Access:
 
 
 def load_or_make(folder: Path, servers: Mapping[str, type[Provider]]) -> Access:
-    """Read what the folder holds; invent and keep what is missing, for the eyes of this user alone."""
-    folder = folder.resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not all((folder / name).exists() for name in (AUTHORITY, SERVER, EXPIRED, CLIENT)):
-        _make_certificates(folder)
+    """Read the secrets and certificates of a folder; invent and keep those that are missing."""
+    folder = make_folder(folder)
+    keep_certificates(
+        folder,
+        "permit-hub sandbox",
+        AUTHORITY,
+        {
+            SERVER: lambda authority: authority.issue_cert(*HOSTS),
+            EXPIRED: lambda authority: authority.issue_cert(*HOSTS, not_before=FROM, not_after=UNTIL),
+            # With an alternative name, too: without one, Python refuses it from 3.13 on.
+            CLIENT: lambda authority: authority.issue_cert(NAME, common_name=NAME),
+        },
+    )
     kept = {
         name: {setting: kept_secret(folder / _variable(name, setting).lower()) for setting in server.secrets}
         for name, server in servers.items()
@@ -75,31 +81,3 @@ def load_or_make(folder: Path, servers: Mapping[str, type[Provider]]) -> Access:
 
 def _variable(provider: str, setting: str) -> str:
     return f"PERMIT_HUB_{provider.upper()}_{setting.upper()}"
-
-
-def kept_secret(file: Path) -> str:
-    """Read a secret; invent and keep it where there is none."""
-    if not file.exists():
-        write_private(file, secrets.token_hex(SECRET_BYTES).encode())
-    return file.read_text().strip()
-
-
-def _make_certificates(folder: Path) -> None:
-    """Make all of them anew: the authority's key is not kept."""
-    authority = trustme.CA(organization_name="permit-hub sandbox")
-    write_private(folder / AUTHORITY, authority.cert_pem.bytes())
-    write_private(folder / SERVER, authority.issue_cert(*HOSTS).private_key_and_cert_chain_pem.bytes())
-    expired = authority.issue_cert(*HOSTS, not_before=FROM, not_after=UNTIL)
-    write_private(folder / EXPIRED, expired.private_key_and_cert_chain_pem.bytes())
-    write_private(
-        folder / CLIENT, authority.issue_cert(common_name="permit-hub").private_key_and_cert_chain_pem.bytes()
-    )
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Write a private file whole or not at all."""
-    aside = file.with_suffix(f"{file.suffix}.new")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(content)
-    aside.rename(file)

@@ -36,7 +36,27 @@ def response(answer: Answer) -> web.Response:
 
 
 async def misbehave(order: Misbehaviour, answer: Answer, request: web.BaseRequest) -> web.Response | None:
-    """Answer as ordered; None when there is no answer and the connection is gone."""
+    """Answer as ordered, or return None once the connection is gone without an answer."""
+    if (replaced := _replaced(order, answer)) is not None:
+        return replaced
+    match order.kind:
+        case Kind.SLOW:
+            await asyncio.sleep(delay_ms(order) / 1000)
+        case Kind.TRICKLE:
+            await _trickle(request, answer, delay_ms(order))
+            return None
+        case Kind.HANG:
+            while request.transport is not None:  # noqa: ASYNC110 - the server has no event for a client that leaves
+                await asyncio.sleep(GONE_POLL_SECONDS)
+            return None
+        case Kind.RESET_BEFORE | Kind.RESET_AFTER:
+            _reset(request)
+            return None
+    return response(answer)  # the provider itself may have misbehaved in it
+
+
+def _replaced(order: Misbehaviour, answer: Answer) -> web.Response | None:
+    """Return the answer that is ordered in place of the right one, if any."""
     match order.kind:
         case Kind.DOWN:
             headers = {} if order.retry_after is None else {"Retry-After": order.retry_after}
@@ -56,21 +76,7 @@ async def misbehave(order: Misbehaviour, answer: Answer, request: web.BaseReques
             return response(Answer(200, {"filler": "x" * LARGE_BYTES}))
         case Kind.REDIRECT:
             return response(Answer(307, None, {"Location": "http://elsewhere.invalid/"}))
-        case Kind.SLOW:
-            await asyncio.sleep(delay_ms(order) / 1000)
-            return response(answer)
-        case Kind.TRICKLE:
-            await _trickle(request, answer, delay_ms(order))
-            return None
-        case Kind.HANG:
-            while request.transport is not None:  # noqa: ASYNC110 - the server has no event for a client that leaves
-                await asyncio.sleep(GONE_POLL_SECONDS)
-            return None
-        case Kind.RESET_BEFORE | Kind.RESET_AFTER:
-            _reset(request)
-            return None
-        case _:  # the provider itself has misbehaved
-            return response(answer)
+    return None
 
 
 async def _trickle(request: web.BaseRequest, answer: Answer, milliseconds: float) -> None:

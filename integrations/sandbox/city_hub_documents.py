@@ -81,8 +81,8 @@ def permit(found: Permit, *, as_stored: bool) -> Document:
         "id": found.id,
         "series": found.series,
         "external_id": found.external_id,
-        "subjects": [_item(item, "registration_number", as_stored) for item in found.subjects],
-        "areas": [_item(item, "area", as_stored) for item in found.areas],
+        "subjects": [_item(item, "registration_number", as_stored=as_stored) for item in found.subjects],
+        "areas": [_item(item, "area", as_stored=as_stored) for item in found.areas],
         "properties": None,
         "domain": found.domain,
     }
@@ -176,7 +176,7 @@ def _series(value: object) -> str | None:
     return None
 
 
-def _item(item: Item, name: str, as_stored: bool) -> Mapping[str, str]:
+def _item(item: Item, name: str, *, as_stored: bool) -> Mapping[str, str]:
     times = {"start_time": item.start, "end_time": item.end}
     if not as_stored:
         return {**times, name: item.name}

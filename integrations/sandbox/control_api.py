@@ -41,34 +41,51 @@ async def handle(
         return web.json_response({})
     if name not in providers:
         return _wrong(404, "no such provider")
-    one = providers[name]
     try:
-        match request.method, verb:
-            case "GET", "held":
-                return web.json_response(_held(one.provider.held, request.query.get("reference")))
-            case "GET", "counts":
-                return web.json_response(_counts(one))
-            case "GET", "requests":
-                return web.json_response(_requests(request, one))
-            case "POST", "misbehave":
-                order = misbehaviour.parse(json.loads(await request.read()), time.monotonic())
-                _check(one.provider, order)
-                one.state.misbehave(order)
-                if order.kind is Kind.EXPIRED_CERTIFICATE:
-                    expire()
-            case "POST", "behave":
-                one.state.behave()
-            case "POST", "reset":
-                one.reset()
-            case "POST", "hold":
-                _hold(one.provider, json.loads(await request.read()))
-            case "POST", "drop":
-                one.provider.drop(json.loads(await request.read())["reference"])
+        match request.method:
+            case "GET":
+                found = _shown(request, providers[name], verb)
+            case "POST":
+                found = _done(providers[name], verb, await request.read(), expire)
             case _:
-                return _wrong(404, "no such control")
+                found = None
     except (ValueError, KeyError, TypeError) as error:
         return _wrong(400, str(error))
-    return web.json_response({})
+    return _wrong(404, "no such control") if found is None else web.json_response(found)
+
+
+def _shown(request: web.BaseRequest, one: Controlled, verb: str) -> object:
+    """Return the answer to a question, or None if there is no such question."""
+    match verb:
+        case "held":
+            return _held(one.provider.held, request.query.get("reference"))
+        case "counts":
+            return _counts(one)
+        case "requests":
+            return _requests(request, one)
+    return None
+
+
+def _done(one: Controlled, verb: str, body: bytes, expire: Callable[[], None]) -> dict[str, object] | None:
+    """Carry out an order and return an empty answer, or None if there is no such order."""
+    match verb:
+        case "misbehave":
+            order = misbehaviour.parse(json.loads(body), time.monotonic())
+            _check(one.provider, order)
+            one.state.misbehave(order)
+            if order.kind is Kind.EXPIRED_CERTIFICATE:
+                expire()
+        case "behave":
+            one.state.behave()
+        case "reset":
+            one.reset()
+        case "hold":
+            _hold(one.provider, json.loads(body))
+        case "drop":
+            one.provider.drop(json.loads(body)["reference"])
+        case _:
+            return None
+    return {}
 
 
 def _wrong(status: int, problem: str) -> web.Response:

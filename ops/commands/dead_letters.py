@@ -1,32 +1,25 @@
 """`permit-hub dead-letters list | show | retry | discard`: shares that a provider refused for good."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, tzinfo
+from datetime import datetime
 from functools import partial
-from itertools import groupby
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ops.commands.operated import Provider, known_provider, moment, operated, read_moment, tally
-from ops.commands.options import AsJson, complain
-from ops.commands.printed import print_json, table, to_the_minute, to_the_second
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, reach
+from ops.shown.dead_letters import print_list, print_one
+from ops.shown.terminal import complain, print_json
 from worker.db.engine import transact
 from worker.db.sharing import dead_letters as rows
-from worker.db.sharing.dead_letters import Attempt, Choice, DeadLetter, Group
+from worker.db.sharing.dead_letters import Choice
 from worker.hub import Hub
 from worker.services.sharing import dead_letters as service
 
 LISTED = 20
-STILL = {
-    "held": "its removal is not confirmed yet",
-    "kept": "it keeps what it held of the same person and plate",
-}
 
 app = typer.Typer(
     name="dead-letters",
@@ -69,7 +62,7 @@ def list_(
     if as_json:
         print_json({"dead_letters": list(map(asdict, found)), "counts": list(map(asdict, groups))})
         return
-    _print_list(found, groups, hub)
+    print_list(found, groups, hub.zone)
 
 
 @app.command()
@@ -92,7 +85,7 @@ def show(
     if as_json:
         print_json(asdict(letter) | {"attempts": [asdict(attempt) for attempt in attempts]})
         return
-    _print_one(letter, attempts, hub)
+    print_one(letter, attempts, hub.zone)
 
 
 @app.command()
@@ -164,58 +157,3 @@ def _demanded(choice: Choice, *, everything: bool) -> Choice:
         complain("Say which (--provider, --code, --since, --until, --permit), or --all.")
         raise typer.Exit(2)
     return choice
-
-
-def grouped(groups: Sequence[Group], zone: tzinfo) -> Table:
-    """Return a table of dead letters by provider and code."""
-    made = table("Dead letters", "provider", "code", "count", "since", "last", right=frozenset({"count"}))
-    for one in groups:
-        moments = (to_the_minute(at, zone) for at in (one.first_failure, one.last_failure))
-        made.add_row(one.provider, one.code, f"{one.count:,}", *moments)
-    return made
-
-
-def _print_list(found: Sequence[DeadLetter], groups: Sequence[Group], hub: Hub) -> None:
-    console = Console(highlight=False)
-    if not found:
-        console.print("No dead letters.")
-        return
-    console.print(grouped(groups, hub.zone))
-    console.print()
-    for (provider, code), group in groupby(sorted(found, key=_kind), key=_kind):
-        made = table(f"{provider}, {code}", "permit", "first failure", "last failure", "")
-        for letter in group:
-            moments = (to_the_minute(at, hub.zone) for at in (letter.first_failure, letter.last_failure))
-            made.add_row(str(letter.permit_id), *moments, _still(letter))
-        console.print(made)
-        console.print()
-    for word, meaning in STILL.items():
-        if any(_still(letter) == word for letter in found):
-            console.print(f"{word}: {meaning}", style="dim")
-    console.print("all of a kind again: permit-hub dead-letters retry --provider NAME --code CODE", style="dim")
-    left = sum(group.count for group in groups) - len(found)
-    if left > 0:
-        console.print(f"{left:,} more: see --limit", style="dim")
-
-
-def _still(letter: DeadLetter) -> str:
-    return "held" if letter.removing else "kept" if letter.kept else ""
-
-
-def _print_one(letter: DeadLetter, attempts: Sequence[Attempt], hub: Hub) -> None:
-    console = Console(highlight=False)
-    there = STILL.get(_still(letter), "it holds nothing of this permit")
-    console.print(f"{letter.provider} refused it: {letter.code}; {there}")
-    console.print(f"failing since {to_the_second(letter.first_failure, hub.zone)}")
-    console.print()
-    made = table("The latest requests about it", "sent at", "what", "on decision", "ended", "code")
-    for attempt in attempts:
-        decision = "–" if attempt.consent_version is None else str(attempt.consent_version)
-        what = "removal" if attempt.removal else "put"
-        sent_at = to_the_second(attempt.sent_at, hub.zone)
-        made.add_row(sent_at, what, decision, attempt.outcome or "–", attempt.code or "–")
-    console.print(made)
-
-
-def _kind(letter: DeadLetter) -> tuple[str, str]:
-    return letter.provider, letter.code

@@ -1,11 +1,8 @@
 """`permit-hub migrate`: bring the database to the current revision."""
 
-import json
-
-import typer
-
-from ops.commands.options import AsJson, messages
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, reach
+from ops.shown.terminal import print_json, say
 from worker.db.migrate import migrate as upgrade
 from worker.db.migrate import owner
 
@@ -20,6 +17,6 @@ def migrate(data: RunningOn = None, as_json: AsJson = False) -> None:
         settings = owner()
         revision = upgrade(settings.migration_database_url, settings.time_zone)
     if as_json:
-        typer.echo(json.dumps({"revision": revision}))
+        print_json({"revision": revision})
     else:
-        messages.print(f"The database is at revision {revision}.", highlight=False)
+        say(f"The database is at revision {revision}.")

@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.options import complain, messages
+from ops.shown.terminal import complain, messages
 from worker import log
 from worker.domain.tariffs import TariffsError
 from worker.hub import Hub, make_hub
 from worker.settings import SettingsError, settings
 
-INTERRUPTED = 130  # the exit code of whatever Ctrl-C has ended
+INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended
 
 Provider = Annotated[str, typer.Argument(metavar="PROVIDER", help="The provider's name, as `status` shows it.")]
 
 
 @contextmanager
 def operated() -> Iterator[Hub]:
-    """Wire the hub that the environment names; what a command makes due, the workers' sweep finds within seconds.
+    """Wire the hub that the environment names. The workers' sweep finds within seconds what a command makes due.
 
     Raises:
         SettingsError: its settings are missing or wrong.
@@ -38,10 +38,10 @@ def operated() -> Iterator[Hub]:
 
 
 def known_provider(hub: Hub, name: str) -> str:
-    """Return the name of a provider of this installation.
+    """Return the name if it is a provider of this installation.
 
     Raises:
-        typer.Exit: it is none.
+        typer.Exit: it is not.
     """
     if name not in hub.capabilities:
         complain(f"{name} is not a provider here. There are: {', '.join(hub.capabilities)}.")
@@ -53,7 +53,7 @@ def read_moment(text: str) -> datetime:
     """Read a time from the command line.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: it is not a time.
     """
     try:
         return datetime.fromisoformat(text)
@@ -62,15 +62,15 @@ def read_moment(text: str) -> datetime:
 
 
 def moment(hub: Hub, value: datetime | None) -> datetime | None:
-    """Return a moment with its time zone: the city's, unless one was given."""
+    """Return a moment with a time zone: its own, or else the city's."""
     return value if value is None or value.tzinfo is not None else value.replace(tzinfo=hub.zone)
 
 
 def tally(slices: Iterable[int], doing: str) -> int:
-    """Do something slice by slice, show how far it has come, and return how many it was about.
+    """Work through slices, show the progress, and return the total count.
 
     Raises:
-        typer.Exit: it was interrupted; what is done stays done.
+        typer.Exit: it was interrupted; the slices before that stay done.
     """
     count = 0
     try:

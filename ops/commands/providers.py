@@ -1,4 +1,4 @@
-"""`permit-hub pause | resume | reaffirm PROVIDER`: what an operator does about a provider as a whole."""
+"""`permit-hub pause | resume | reaffirm PROVIDER`: stop, continue or repeat what is sent to a provider."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ops.commands.operated import Provider, known_provider, moment, operated, read_moment, tally
-from ops.commands.options import AsJson, complain
-from ops.commands.printed import print_json
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, reach
+from ops.shown.terminal import complain, print_json
 from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.services.sharing import invalidate
@@ -21,7 +21,7 @@ def pause(provider: Provider, data: RunningOn = None, as_json: AsJson = False) -
     with asking(), operated() as hub:
         is_new = transact(hub.engine, partial(providers.pause, provider=known_provider(hub, provider)))
     paused = f"{'' if is_new else 'already '}paused; withdrawals wait, too. To go on: permit-hub resume {provider}"
-    _answer(as_json, provider, {"paused": True, "changed": is_new}, paused)
+    _answer(provider, {"paused": True, "changed": is_new}, paused, as_json=as_json)
 
 
 def resume(provider: Provider, data: RunningOn = None, as_json: AsJson = False) -> None:
@@ -29,7 +29,8 @@ def resume(provider: Provider, data: RunningOn = None, as_json: AsJson = False) 
     reach(data)
     with asking(), operated() as hub:
         is_new = transact(hub.engine, partial(providers.resume, provider=known_provider(hub, provider)))
-    _answer(as_json, provider, {"paused": False, "changed": is_new}, "resumed" if is_new else "was not paused")
+    words = "resumed" if is_new else "was not paused"
+    _answer(provider, {"paused": False, "changed": is_new}, words, as_json=as_json)
 
 
 def reaffirm(
@@ -39,7 +40,7 @@ def reaffirm(
         typer.Option(
             parser=read_moment,
             metavar="TIME",
-            help="Since when what it confirmed is in doubt: 2026-09-16T03:00, in the city's time unless it says so.",
+            help="Since when its confirmations are not true: 2026-09-16T03:00, in the city's time unless it says so.",
         ),
     ],
     data: RunningOn = None,
@@ -54,10 +55,10 @@ def reaffirm(
             complain(f"{start.isoformat()} is yet to come: nothing was confirmed since.")
             raise typer.Exit(2)
         count = tally(invalidate.reaffirm(hub, name, start), "invalidating")
-    _answer(as_json, provider, {"shares": count}, f"{count:,} to be sent again")
+    _answer(provider, {"shares": count}, f"{count:,} to be sent again", as_json=as_json)
 
 
-def _answer(as_json: bool, provider: str, answer: dict[str, object], words: str) -> None:
+def _answer(provider: str, answer: dict[str, object], words: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"provider": provider} | answer)
     else:

@@ -1,4 +1,4 @@
-"""Which hub a command is about: the stack that runs on a data folder, or the hub that the environment names."""
+"""Find the hub of a command: the stack that runs on a data folder, or the hub that the environment names."""
 
 import os
 from collections.abc import Iterator
@@ -12,8 +12,9 @@ from permit_hub_client import Hub, HubError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from ops.commands.options import DEFAULT_DATA, SOURCE, complain
-from ops.embedded import running
+from ops import running
+from ops.commands.options import DEFAULT_DATA, SOURCE
+from ops.shown.terminal import complain
 from worker.settings import Settings
 
 PREFIX = "PERMIT_HUB_"
@@ -32,7 +33,7 @@ RunningOn = Annotated[
 
 
 def reach(data: Path | None) -> None:
-    """Make the process's environment name the hub that the command is about.
+    """Set the process's environment variables for the hub of the command.
 
     Raises:
         typer.Exit: no stack runs there.
@@ -56,7 +57,7 @@ def reach(data: Path | None) -> None:
 
 
 def hub_client(configured: Settings) -> Hub:
-    """Return a client of the hub, as an operator's."""
+    """Return a client that sends jobs as the operator."""
     return Hub(
         configured.redis_url, source=SOURCE, prefix=configured.redis_prefix, authority=configured.redis_authority
     )
@@ -64,7 +65,7 @@ def hub_client(configured: Settings) -> Hub:
 
 @contextmanager
 def asking() -> Iterator[None]:
-    """Turn a server that does not answer into one line and exit code 1; what it said is not shown."""
+    """Turn a server that does not answer into one line and exit code 1, without the server's own words."""
     try:
         yield
     except HubError as error:

@@ -7,15 +7,14 @@ from uuid import UUID
 
 import typer
 from permit_hub_client import HubFailed, ReceiptTimeout
-from rich.console import Console
 from sqlalchemy import Connection
 
-from ops import receipts
 from ops.commands.operated import operated
-from ops.commands.options import AsJson, complain
-from ops.commands.printed import print_json
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, hub_client, reach
-from ops.requests import SHORTEST, document, print_list, print_one
+from ops.shown import receipts
+from ops.shown.requests import SHORTEST, document, print_list, print_one
+from ops.shown.terminal import complain, print_json, results
 from schemas.jobs import Decision
 from schemas.validation import InvalidJobError, parse_job
 from worker.db.engine import snapshot, transact
@@ -109,7 +108,7 @@ def _decide(
             about = {"resident_id": request.permit.resident_id, "permit_id": request.permit.permit_id}
             job = client.job("permit.decide", **about, decision=decision.value, reason=reason)
             try:
-                parse_job(job.kind, job.text)  # what cannot be right is not sent
+                parse_job(job.kind, job.text)  # a job that is surely wrong is not sent
                 receipt = client.submit(job, wait=wait)
             except InvalidJobError as invalid:
                 words = f"Not sent: {receipts.reason(invalid.code.value, invalid.field)}."
@@ -119,16 +118,16 @@ def _decide(
     if as_json:
         print_json(receipts.document(receipt))
     else:
-        Console(soft_wrap=True).print(receipts.line(receipt), highlight=False)
+        results().print(receipts.line(receipt), soft_wrap=True)
     if receipt.refused:
         raise typer.Exit(1)
 
 
 def _span(typed: str, *, as_json: bool) -> tuple[UUID, UUID]:
-    """Return the first and the last id that begin as was typed.
+    """Return the first and the last id with the typed beginning.
 
     Raises:
-        typer.Exit: no id begins so, or too many do.
+        typer.Exit: no id can begin so, or it is too short.
     """
     digits = typed.strip().lower().replace("-", "")
     if not _DIGITS.fullmatch(digits):
@@ -140,10 +139,10 @@ def _span(typed: str, *, as_json: bool) -> tuple[UUID, UUID]:
 
 
 def _under_review(hub: Hub, first: UUID, last: UUID, *, as_json: bool) -> Request:
-    """Return the one request that is meant.
+    """Return the one request with an id in this range.
 
     Raises:
-        typer.Exit: there is none, it is no longer under review, or two permits' ids begin so.
+        typer.Exit: there is none, it is no longer under review, or there are several.
     """
 
     def read(db: Connection) -> tuple[Sequence[tuple[UUID, Status]], Request | None]:
@@ -164,7 +163,7 @@ def _under_review(hub: Hub, first: UUID, last: UUID, *, as_json: bool) -> Reques
 
 
 def _fail(code: str, words: str, *, as_json: bool, exit_code: int = 1) -> NoReturn:
-    """Say what cannot be done: as one JSON object where that is read, else in one line."""
+    """Print an error, as JSON or in one line, and exit."""
     if as_json:
         print_json({"error": code, "message": words})
     else:

@@ -4,13 +4,14 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from ops.commands.options import AsJson, complain
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, hub_client, reach
-from ops.screen import WIDEST, day, show_cards, show_consent
+from ops.shown.space import WIDEST, show_cards, show_consent
+from ops.shown.terminal import complain, results
+from ops.shown.times import day
 from schemas.space import Space
 from worker.settings import settings
 
@@ -31,7 +32,7 @@ def space(
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
-    shown, console = Space.model_validate(found), Console()
+    shown, console = Space.model_validate(found), results()
     width = min(console.width, WIDEST)
     console.print(Text(f"{shown.resident_id}: as of {day(shown.as_of)}, version {shown.version}", style="dim"))
     for part in (show_cards(shown.cards), show_consent(shown, configured.zone)):

@@ -1,16 +1,15 @@
 """`permit-hub submit FILE`: send jobs from a file, one after the other, and print the receipts."""
 
-import json
 from typing import Annotated, BinaryIO
 
 import typer
 from permit_hub_client import Hub, HubFailed, InvalidJob, Receipt, ReceiptTimeout
-from rich.console import Console
 
-from ops import receipts
-from ops.commands.options import AsJson, complain
+from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, hub_client, reach
 from ops.job_files import JobRead, UnreadableError, read_jobs
+from ops.shown import receipts
+from ops.shown.terminal import complain, print_json, results
 from worker.settings import settings
 
 
@@ -34,7 +33,7 @@ def submit(
     """
     jobs = _read(file)
     reach(data)
-    configured, console = settings(), Console(soft_wrap=True)
+    configured, console = settings(), results()
     applied = True
     documents: list[dict[str, object]] = []
     with asking(), hub_client(configured) as hub:
@@ -55,9 +54,9 @@ def submit(
             applied = applied and receipts.fully_applied(receipt)
             documents.append(receipts.document(receipt))
             if not as_json:
-                console.print(receipts.line(receipt), highlight=False)
+                console.print(receipts.line(receipt), soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps({"receipts": documents}))
+        print_json({"receipts": documents})
     if not applied:
         raise typer.Exit(1)
 

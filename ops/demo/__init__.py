@@ -1,1 +1,1 @@
-"""The main job, end to end, played on a stack of its own through nothing but the queue, and checked as it goes."""
+"""The main job from end to end: played through the real queue on its own stack, and checked at each step."""

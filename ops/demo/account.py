@@ -1,11 +1,11 @@
-"""The account that the demo plays: the one that the residents' guide shows, with dates counted from today."""
+"""The demo's account: that of the residents' guide, with dates relative to today."""
 
 import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
-from ops.screen import ALLOWED, APPS, PROVIDERS, REFUSED
+from ops.shown.space import ALLOWED, APPS, PROVIDERS, REFUSED
 from worker.domain.terms import add_months
 
 RESIDENT = "r-demo"
@@ -41,14 +41,14 @@ def existing_permits(today: date, resident_id: str = RESIDENT) -> list[dict[str,
 
 
 def ending_in(days: int, today: date) -> dict[str, object]:
-    """Return one more permit, of which so many days are left."""
+    """Return one more permit, with this many days left."""
     last = today + timedelta(days=days)
     first = add_months(last, -12)
     return {"resident_id": RESIDENT, **_existing(ENDING, ENDING_PLATE, "active", first, (first, last))}
 
 
 def consent(choice: str) -> dict[str, object]:
-    """Return the fields of a decision about all four apps, with the exact text that the resident was shown."""
+    """Return the fields of a decision about all four apps, with the hash of the text on the screen."""
     shown = (ALLOWED if choice == "allow" else REFUSED).format(", ".join(PROVIDERS[name] for name in APPS))
     return {
         "resident_id": RESIDENT,

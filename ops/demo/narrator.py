@@ -1,4 +1,4 @@
-"""What the demo says to whoever watches: what was asked, the receipt, and what can be seen then."""
+"""The demo's own words: each job, its receipt, and the result on the screen."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
@@ -11,8 +11,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ops.receipts import reason
-from ops.screen import ALLOWED, APPS, PROVIDERS, REFUSED, WIDEST, day, show_cards, state
+from ops.shown.receipts import reason
+from ops.shown.space import ALLOWED, APPS, PROVIDERS, REFUSED, WIDEST, show_cards, state
+from ops.shown.times import day
 from schemas.space import Card, Consent, Space
 
 KIND_WIDTH = 25
@@ -29,7 +30,7 @@ class Narrator:
         self._scenes = 0
 
     def scene(self, title: str, words: str) -> None:
-        """Begin a step: its name, and what it is about."""
+        """Begin a scene with its title and an explanation."""
         self._scenes += 1
         heading = Text(f"{self._scenes} · {title}", style="bold")
         self._console.print()
@@ -37,15 +38,15 @@ class Narrator:
         self.say(words)
 
     def say(self, words: str) -> None:
-        """Explain."""
+        """Print a sentence."""
         self._print(Text(words))
 
     def asked(self, kind: str, words: str) -> None:
-        """Tell of a job that is being sent."""
+        """Print a job that is being sent."""
         self._print(Text.assemble(("→ ", "blue"), (f"{kind:<{KIND_WIDTH}}", "bold"), words), above=1)
 
     def answered(self, receipt: Receipt, visible_ms: float | None) -> None:
-        """Tell of its receipt, and how long it was until the change could be read on the screen."""
+        """Print its receipt, and the time until the screen showed the change."""
         if receipt.applied:
             words = "" if receipt.version is None else f"space version {receipt.version}"
             if receipt.rows is not None:
@@ -71,7 +72,7 @@ class Narrator:
             self.note(f"Dernière mise à jour le {day(consent.updated_at.astimezone(self._zone))}")
 
     def providers(self, space: Space, headings: Sequence[str], rows: Mapping[str, Sequence[RenderableType]]) -> None:
-        """Show where each provider stands on the resident's screen, and beside it what else is known."""
+        """Show the state at each provider on the resident's screen, beside further columns."""
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("provider")
         table.add_column("on the screen")
@@ -88,11 +89,11 @@ class Narrator:
         self._print(Panel(Group(top, Text(), Text(text.strip())), border_style="dim", expand=False), above=1)
 
     def checked(self, words: str) -> None:
-        """Tell of an expectation that was met."""
+        """Print an expectation that was met."""
         self._print(Text.assemble(("✓ ", "green"), words), above=1)
 
     def note(self, words: str) -> None:
-        """Say something in passing."""
+        """Print a side note."""
         self._print(Text(words, style="dim"))
 
     def figures(self, title: str, rows: Sequence[tuple[str, str]]) -> None:

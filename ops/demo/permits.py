@@ -5,12 +5,12 @@ from uuid import UUID
 
 from ops.demo import account
 from ops.demo.stage import Stage, expect
-from ops.screen import button
+from ops.shown.space import button
 from schemas.space import Card, CardStatus
 
 
 def the_account(stage: Stage) -> list[Card]:
-    """Take over the three permits of the residents' guide, and find its screen."""
+    """Import the three permits of the residents' guide, and check that the screen is the guide's."""
     stage.tell.scene(
         "The resident's screen",
         "The city's former system hands over the three permits of one resident, and the hub works out what each card "
@@ -72,7 +72,7 @@ def a_new_request(stage: Stage) -> None:
 
 
 def the_renewal(stage: Stage) -> None:
-    """Renew the permit that ended yesterday; it counts once it is paid."""
+    """Renew the permit that ended yesterday, and pay: only then is it valid again."""
     stage.tell.scene(
         "The renewal", "PO-456-VB ended yesterday. It is renewed for a year, and active once that is paid."
     )

@@ -1,4 +1,4 @@
-"""The demo from the first scene to the last, and what it came to."""
+"""The demo from the first scene to the last, and its figures."""
 
 from ops.demo.permits import a_new_request, the_account, the_renewal
 from ops.demo.reminder import a_reminder

@@ -1,4 +1,4 @@
-"""The last scene: a permit that will end, and the resident who is told in time."""
+"""The last scene: a permit ends soon, and its resident gets a reminder."""
 
 from ops.demo import account
 from ops.demo.stage import Stage, expect
@@ -8,7 +8,7 @@ DAYS = 30
 
 
 def a_reminder(stage: Stage) -> float:
-    """Take over a permit that ends in a month, and find the reminder in the mailbox; return the seconds it took."""
+    """Import a permit that ends in a month, and return the seconds until its reminder is in the mailbox."""
     stage.tell.scene(
         "A reminder",
         f"One more permit comes from the city's former system, and ends in {DAYS} days. The hub finds it by itself and "

@@ -11,7 +11,7 @@ from integrations.sandbox.misbehaviour import Kind
 from ops.demo import account
 from ops.demo.permits import expect_card, show
 from ops.demo.stage import Followed, Stage, expect
-from ops.screen import APPS, METERS, PROVIDERS
+from ops.shown.space import APPS, METERS, PROVIDERS
 from schemas.space import CardStatus, HeldState
 
 SHARED = {account.ACTIVE, account.LAPSED, account.REQUESTED}
@@ -63,7 +63,7 @@ def a_change_of_vehicle(stage: Stage) -> None:
 
 
 def consent_withdrawn(stage: Stage) -> dict[str, float]:
-    """Withdraw consent; return the milliseconds until each provider had confirmed to hold nothing."""
+    """Withdraw consent; return the milliseconds until each provider confirmed the removal."""
     stage.tell.scene(
         "Consent withdrawn",
         "« Toute modification prend effet immédiatement. » The resident withdraws, and each of the four must confirm "
@@ -91,7 +91,7 @@ def consent_withdrawn(stage: Stage) -> dict[str, float]:
 
 
 def one_provider_down(stage: Stage) -> float:
-    """Withdraw while a provider is down; return the seconds from its return until it holds nothing, confirmed."""
+    """Withdraw while a provider is down; return the seconds from its return to its confirmed removal."""
     title = PROVIDERS[DOWN]
     stage.tell.scene(
         "A provider is down",
@@ -146,7 +146,7 @@ def _decide(stage: Stage, choice: str, following: set[str], **fields: object) ->
 
 
 def _show_held(stage: Stage, followed: Followed, expected: Mapping[str, list[str]]) -> None:
-    """Show what each provider holds and when it confirmed so, and check it."""
+    """Show and check what each provider holds, and show when it confirmed that."""
     space, held = stage.space(), stage.plates_held()
     rows = {
         name: (
@@ -172,7 +172,7 @@ def _expect_states(stage: Stage, expected: Mapping[str, HeldState]) -> None:
 
 
 def _states(stage: Stage) -> dict[str, HeldState]:
-    """Return where each provider stands on the resident's screen."""
+    """Return the state at each provider on the resident's screen."""
     space = stage.space()
     every = (*space.consent.providers, *space.public_task)
     return {one.provider: one.state for one in every if one.provider in PROVIDERS}

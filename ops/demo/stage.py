@@ -1,4 +1,4 @@
-"""Where the demo is played: jobs go out through the client, and what comes of them is measured and checked."""
+"""The demo's stage: it sends jobs through the client, then measures and checks the results."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,14 +7,14 @@ from datetime import date
 from statistics import median
 from uuid import UUID
 
-from permit_hub_client import Hub, Job, Receipt
+from permit_hub_client import RESUMED, Hub, Job, Receipt
 
 from integrations.sandbox.control import Control
-from ops import receipts
 from ops.demo import account
 from ops.demo.narrator import Narrator
 from ops.mailbox.store import Store
-from ops.screen import METERS, PROVIDERS
+from ops.shown import receipts
+from ops.shown.space import METERS, PROVIDERS
 from schemas.space import Card, Space
 
 PATIENCE_SECONDS = 20.0
@@ -37,20 +37,20 @@ def expect(met: object, what: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One job of the demo and what became of it; milliseconds from sending it."""
+    """A job of the demo with its receipt; milliseconds count from sending it."""
 
     receipt: Receipt
     receipt_ms: float
     visible_ms: float | None
 
     def document(self) -> dict[str, object]:
-        """Return it for the JSON object."""
+        """Return it as a JSON object."""
         return receipts.document(self.receipt) | {"receipt_ms": self.receipt_ms, "visible_ms": self.visible_ms}
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A consent decision and when each provider had confirmed to have followed it, in milliseconds from sending it."""
+    """A consent decision and when each provider confirmed it, in milliseconds from sending it."""
 
     receipt: Receipt
     started_ms: float
@@ -59,7 +59,7 @@ class Followed:
 
 @dataclass(slots=True)
 class Stage:
-    """One run of the demo: the upstream side, the providers' sandboxes, the mailbox, and who tells of it."""
+    """One run of the demo: the upstream client, the providers' sandboxes, the mailbox, and the narrator."""
 
     hub: Hub
     control: Control
@@ -79,18 +79,18 @@ class Stage:
         return next(card for card in self.space().cards if card.permit_id == permit_id)
 
     def job(self, kind: str, **fields: object) -> Job:
-        """Write out a job."""
+        """Prepare a job."""
         return self.hub.job(kind, **fields)
 
     def submit(self, job: str | Job, words: str, **fields: object) -> Receipt:
-        """Send a job that is to be applied, and see its change on the screen."""
+        """Send a job, and check that it is applied and that the screen shows it."""
         receipt = self._send(job, words, fields)
         reason = receipts.reason(receipt.code, receipt.field)
         expect(receipt.applied, f"{receipt.kind} is applied, not refused as {reason}")
         return receipt
 
     def be_refused(self, kind: str, words: str, code: str, at: str | None, **fields: object) -> None:
-        """Send a job that is to be refused with a code and the field at fault, and see that nothing has changed."""
+        """Send a job, and check that it is refused with this code and field, and that nothing has changed."""
         before = self.space()
         receipt = self._send(kind, words, fields)
         wanted, found = receipts.reason(code, at), receipts.reason(receipt.code, receipt.field)
@@ -112,7 +112,7 @@ class Stage:
                 event = watch.next(remaining) if remaining > 0 else None
                 missing = ", ".join(left.keys() - confirmed.keys())
                 expect(event is not None, f"a confirmation comes within {PATIENCE_SECONDS:g} s from {missing}")
-                for share in event["data"]["shares"] if event and "data" in event else ():
+                for share in event["data"]["shares"] if event and event["type"] != RESUMED else ():
                     provider = share["provider"]
                     if share["held"] == holds and provider in left:
                         left[provider].discard(UUID(share["permit_id"]))
@@ -125,14 +125,14 @@ class Stage:
         return {name: sorted(record.plate for record in self.control.held(name).values()) for name in PROVIDERS}
 
     def plates_in_apps(self) -> dict[str, list[str]]:
-        """Ask those whom the consent is about."""
+        """Ask the providers that need consent."""
         return {name: plates for name, plates in self.plates_held().items() if name != METERS}
 
     def until(self, met: Callable[[], object], what: str) -> float:
-        """Wait for something to come about; return how many seconds that took.
+        """Wait until a condition is met; return the seconds that took.
 
         Raises:
-            UnexpectedError: it did not, in time.
+            UnexpectedError: it was not met in time.
         """
         started = time.monotonic()
         while not met():
@@ -141,7 +141,7 @@ class Stage:
         return time.monotonic() - started
 
     def visible_ms(self) -> float:
-        """Return the median over all jobs that changed the screen."""
+        """Return the median time until the screen showed a change."""
         return median(one.visible_ms for one in self.sent if one.visible_ms is not None)
 
     def _send(self, job: str | Job, words: str, fields: Mapping[str, object]) -> Receipt:

@@ -1,4 +1,4 @@
-"""The scenes of an upstream that sends something twice, or something wrong."""
+"""The scenes of wrong input: a web app sends a job twice, or malformed."""
 
 from ops.demo import account
 from ops.demo.permits import show
@@ -8,7 +8,7 @@ TOO_LONG = 300
 
 
 def the_same_job_twice(stage: Stage) -> None:
-    """Send one job twice, as a web app does that got no answer in time."""
+    """Send one job twice, as a web app does after it got no answer in time."""
     stage.tell.scene(
         "The same job twice",
         "A web app that got no answer sends the very same job again: same job_id, applied once, same receipt.",
@@ -31,7 +31,7 @@ def the_same_job_twice(stage: Stage) -> None:
 
 
 def malformed_jobs(stage: Stage) -> None:
-    """Send jobs that are wrong, and have each refused with its reason."""
+    """Send malformed jobs, and check that each is refused with its reason."""
     stage.tell.scene(
         "Malformed jobs",
         "Whatever is wrong is refused with a stable code and the field at fault, and nothing on the screen moves.",

@@ -1,1 +1,1 @@
-"""What the production shape needs beside its images."""
+"""The files that Compose needs beside its images."""

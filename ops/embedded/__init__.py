@@ -1,1 +1,1 @@
-"""The whole hub on one machine, with nothing but Python: real servers and the hub's processes as children."""
+"""The whole hub on one machine that has only Python: real servers and the hub's processes as children."""

@@ -1,4 +1,4 @@
-"""The account that PostgreSQL runs as: it refuses to run as root."""
+"""The account for PostgreSQL, which refuses to run as root."""
 
 import os
 import pwd
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SERVICE_ACCOUNT = "permit-hub"
-FALLBACK_ACCOUNT = "nobody"  # where no account can be added: macOS, or a read-only /etc
+FALLBACK_ACCOUNT = "nobody"  # if no account can be added: on macOS, or with a read-only /etc
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A system account, by its numbers."""
+    """A system account."""
 
     uid: int
     gid: int
 
     def can_enter(self, folder: Path) -> bool:
-        """Say whether this account may pass through a folder and all of its parents."""
+        """Return whether this account may enter a folder and all of its parents."""
         return self._may("-x", folder)
 
     def can_read(self, file: Path) -> bool:
-        """Say whether this account may read a file, where it stands."""
+        """Return whether this account may read a file, and enter its folders."""
         return self._may("-r", file)
 
     def _may(self, permission: str, path: Path) -> bool:
         if self.uid == os.geteuid():
             return os.access(path, os.X_OK if permission == "-x" else os.R_OK)
-        # Asked of the system as that account: mode bits alone do not tell (groups, ACLs, mount options).
+        # A process of that account asks: mode bits alone are not enough (groups, ACLs, mount options).
         answer = subprocess.run(
             ["/bin/sh", "-c", 'test "$1" "$2"', "sh", permission, str(path)],
             user=self.uid,
@@ -42,7 +42,7 @@ class Account:
 
 
 def server_account() -> Account:
-    """Return one's own account, or a system account of the hub's (added when missing) if one is root."""
+    """Return this user's account; for root, a system account of the hub's, which is added if missing."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
     return _named(SERVICE_ACCOUNT) or _added(SERVICE_ACCOUNT) or _named(FALLBACK_ACCOUNT) or Account(65534, 65534)
@@ -62,6 +62,6 @@ def _added(name: str) -> Account | None:
     subprocess.run(
         ["useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name],
         capture_output=True,
-        check=False,  # another start may have added it meanwhile; the look-up below tells
+        check=False,  # another start may have just added it, and then the look-up below finds it
     )
     return _named(name)

@@ -1,4 +1,4 @@
-"""Folders for the servers' data: private, and where the account that needs them can reach them."""
+"""Private folders for the servers' data, in places that the servers' account can reach."""
 
 import errno
 import os
@@ -9,24 +9,24 @@ from pathlib import Path
 
 from ops.embedded.account import Account
 
-ELSEWHERE = Path("/var/lib")  # root's place for a server's data; unlike /var/tmp nothing there is cleaned by age
+ELSEWHERE = Path("/var/lib")  # root's place for servers' data; unlike /var/tmp, it is not cleaned by age
 
-MARK = "permit-hub.txt"  # tells a data folder from any other
+MARK = "permit-hub.txt"  # a file that only data folders have
 MARKED = "permit-hub keeps the data of a stack in this folder. Once the stack has stopped, the folder can be removed.\n"
 ANOTHER = "Name another folder with --data"
 
 
 class UnusableFolderError(RuntimeError):
-    """A folder cannot be used, and the message says which and why."""
+    """A folder cannot be used; the message says which and why."""
 
 
 def data_folder(path: Path) -> Path:
-    """Return the data folder: one of ours, an empty one, or a new one that others may pass through but not list.
+    """Return a data folder: one of ours, an empty one, or a new one, which others may enter but not list.
 
-    The mode of a folder that was there already stays as it is.
+    An existing folder keeps its mode.
 
     Raises:
-        UnusableFolderError: it is no such folder, or cannot be written to.
+        UnusableFolderError: it holds something else, or cannot be written to.
     """
     try:
         return _ours(path)
@@ -70,9 +70,9 @@ def private_folder(path: Path, account: Account) -> Path:
 
 
 def server_home(data: Path, name: str, account: Account) -> Path:
-    """Return the folder in which a server of that account keeps its data: `data/name`, or what it links to.
+    """Return the folder for a server's data: `data/name`, or the folder that it links to.
 
-    A link stands there when the account cannot reach the data folder, as in a checkout below a private home.
+    It is a link if the server's account cannot reach the data folder, as in a checkout below a private home.
     """
     home = data / name
     if home.is_symlink():
@@ -93,7 +93,7 @@ def server_home(data: Path, name: str, account: Account) -> Path:
 
 
 def remove_data(data: Path) -> None:
-    """Remove a data folder whose servers have stopped, with what it links to."""
+    """Remove a data folder whose servers have stopped, and the folders that it links to."""
     if data.is_dir():
         for entry in data.iterdir():
             if entry.is_symlink():

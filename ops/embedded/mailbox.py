@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.programs import python
 from ops.embedded.servers import free_port
 from ops.mailbox.access import MESSAGES, USER, Access, load_or_make
@@ -24,11 +24,11 @@ class Mailbox:
 
     @property
     def address(self) -> str:
-        """Return where it takes messages."""
+        """Return its address."""
         return f"127.0.0.1:{self.port}"
 
     def environment(self, personal_space_url: str) -> dict[str, str]:
-        """Return the variables that lead a hub's reminders here, and from these to the residents' web app."""
+        """Return the variables that send a hub's reminders here, with links to the residents' web app."""
         return {
             f"{PREFIX}HOST": "127.0.0.1",
             f"{PREFIX}PORT": str(self.port),
@@ -48,16 +48,16 @@ class Mailbox:
 
 
 def messages_below(data: Path) -> Path:
-    """Return where the messages are that a stack on a data folder has taken, whether or not it runs."""
+    """Return the folder of the messages below a data folder, whether or not its stack runs."""
     return data / FOLDER / MESSAGES
 
 
-def prepare(data: Path, *, port: int | None = None, anew: bool = False) -> Mailbox:
+def prepare(data: Path, *, port: int | None = None, fresh: bool = False) -> Mailbox:
     """Read or make the access below a data folder, and choose a free port unless one is given.
 
-    `anew` drops the messages of earlier runs.
+    `fresh` drops the messages of earlier runs.
     """
     access = load_or_make(data / FOLDER)
-    if anew and access.messages.exists():
+    if fresh and access.messages.exists():
         shutil.rmtree(access.messages)
     return Mailbox(access, port or free_port())

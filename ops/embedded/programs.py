@@ -1,4 +1,4 @@
-"""The hub's own processes: which there are, what each takes from the queues, and how one knows that it is ready."""
+"""The hub's own processes: their commands, their queues, and when they are ready."""
 
 import socket
 import sys
@@ -9,20 +9,20 @@ import psutil
 
 import ops
 from ops.canary import Canary
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 
 FOLDER = Path(ops.__file__).resolve().parent.parent
-WORKER_STOP_SECONDS = 25  # a task ends within 10 s, or 25 where mail is sent
+WORKER_STOP_SECONDS = 25  # a task ends within 10 s, or 25 s if it sends mail
 CONNECT_SECONDS = 0.2
 
-# Name, queues and how many tasks at once; a lane for each provider is added.
+# Name, queues, concurrency. A worker for each provider's lane is added.
 WORKERS = (
     ("consent", ("consent",), 1),
     ("jobs", ("jobs",), 2),
     ("bulk", ("bulk", "calendar", "upkeep"), 2),
     ("remind", ("remind",), 1),
 )
-LANE_CONCURRENCY = 1  # a second drain would take the cores of the first, here where all share two
+LANE_CONCURRENCY = 1  # a second drain gains nothing while all processes share two cores
 
 
 def migration(environment: Mapping[str, str]) -> Program:
@@ -71,7 +71,7 @@ def python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str]
 
 
 def _listens(pid: int, port: int) -> bool:
-    """Say whether that very process serves the port: somebody else's server on it does not count."""
+    """Return whether this process serves the port; another process's server does not count."""
     try:
         with socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS):
             pass

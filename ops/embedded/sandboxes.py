@@ -6,7 +6,7 @@ from pathlib import Path
 
 from integrations.sandbox import server
 from integrations.sandbox.access import Access, load_or_make
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.programs import python
 from ops.embedded.servers import free_port
 
@@ -23,24 +23,24 @@ class Sandboxes:
 
     @property
     def url(self) -> str:
-        """Return where it is reached, and where its control is."""
+        """Return its address, which also serves its control."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def tls_url(self) -> str:
-        """Return where the providers are that ask for a client's certificate."""
+        """Return the address of the providers that demand a client's certificate."""
         return f"https://127.0.0.1:{self.tls_port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the `PERMIT_HUB_<NAME>_…` variables that lead a hub here; a provider without a stand-in has none."""
+        """Return the `PERMIT_HUB_<NAME>_…` variables that lead a hub here, for each provider with a stand-in."""
         return self.access.environment(self.url, self.tls_url)
 
     def program(self, environment: Mapping[str, str]) -> Program:
         """Return the server as a program to run in the foreground."""
         ports = ("--port", str(self.port), "--tls-port", str(self.tls_port))
         command = ("-m", "integrations.sandbox", "--folder", str(self.access.folder), *ports)
-        return python("sandbox", command, environment, port=self.tls_port)  # the second that it listens on
+        return python("sandbox", command, environment, port=self.tls_port)  # it listens on this one last
 
 
 def access(data: Path) -> Access:

@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey alone: what tests and benchmarks stand on, and the stack's first wave."""
+"""PostgreSQL and Valkey alone: for tests and benchmarks, and as the first wave of the stack."""
 
 import fcntl
 import os
@@ -10,8 +10,8 @@ from typing import Self
 from ephemeral_port_reserve import reserve
 
 from ops.embedded import postgres, secrets, valkey
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.folders import UnusableFolderError, data_folder
-from ops.embedded.supervisor import Supervisor
 from worker.settings import Settings
 
 LOCK_SECONDS = 10.0  # a killed stack's guardian needs a moment to end the servers
@@ -26,17 +26,17 @@ class AlreadyRunningError(RuntimeError):
 class Servers:
     """A PostgreSQL with the hub's empty database and a Valkey, below a data folder, while the context lasts.
 
-    Whatever ends this process ends them too. One at a time may use a data folder.
+    They end with this process, also if it is killed. A data folder has one user at a time.
     """
 
     def __init__(
-        self, data: Path, *, redis_port: int | None = None, anew: bool = False, lock_seconds: float = LOCK_SECONDS
+        self, data: Path, *, redis_port: int | None = None, fresh: bool = False, lock_seconds: float = LOCK_SECONDS
     ) -> None:
-        """Name the data folder, a port if a free one will not do, and how long to wait for another stack's end.
+        """Set the data folder, Valkey's port if it shall not be a free one, and how long to wait for another stack.
 
-        `anew` forgets what an earlier run left in both servers; their files stay, which makes for a quick start.
+        `fresh` empties both servers of an earlier run's data, and keeps their files for a quick start.
         """
-        self._wanted, self._redis_port, self._anew, self._lock_seconds = data, redis_port, anew, lock_seconds
+        self._wanted, self._redis_port, self._fresh, self._lock_seconds = data, redis_port, fresh, lock_seconds
         self._lock: int | None = None
 
     def start(self) -> None:
@@ -44,7 +44,7 @@ class Servers:
 
         Raises:
             AlreadyRunningError: the data folder is in use.
-            ops.embedded.child.ChildFailedError: one of them did not start.
+            ops.embedded.children.start.ChildFailedError: one of them did not start.
             ops.embedded.folders.UnusableFolderError: the data folder cannot be used.
         """
         self.data = data_folder(self._wanted)
@@ -55,13 +55,13 @@ class Servers:
             self._prepare()
         except BaseException as error:
             self._unlock()
-            if isinstance(error, OSError):  # a full disk, or a mode that somebody changed
+            if isinstance(error, OSError):  # such as a full disk, or a changed mode
                 raise UnusableFolderError(f"{error.filename or self.data} cannot be used: {error.strerror}") from None
             raise
         self.supervisor = Supervisor(self.logs, keep_open=(lock,))
         try:
             self.supervisor.start(self.postgres.program(), self.valkey.program())
-            if self._anew:
+            if self._fresh:
                 self.postgres.drop_database()
                 self.valkey.forget()
             self.postgres.ensure_database()
@@ -77,7 +77,7 @@ class Servers:
         )
 
     def stop(self) -> None:
-        """End both, and whatever else the supervisor has started since."""
+        """End both, and all that the supervisor has started since."""
         self.supervisor.stop()
         self._unlock()
 
@@ -107,7 +107,7 @@ class Servers:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nothing uses, and that nobody else is given for a minute."""
+    """Return a free port of the loopback interface, which the system gives to no other process for a minute."""
     port: int = reserve()
     return port
 

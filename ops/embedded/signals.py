@@ -1,18 +1,18 @@
-"""How the process that starts a stack takes signals, independent of what its parent left it."""
+"""The signals of the process that starts a stack, independent of those that its parent ignored or blocked."""
 
 import os
 import signal
 from types import FrameType
 
-# A script's `command &` begins with SIGINT and SIGQUIT ignored. With SIGCHLD ignored, no child's exit code is known.
+# A script's `command &` starts with SIGINT and SIGQUIT ignored. With SIGCHLD ignored, exit codes are lost.
 RESET = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def begin_afresh() -> None:
-    """Take back ignored and blocked signals and closed standard streams, all of which children would inherit.
+    """Undo ignored and blocked signals and closed standard streams: children would inherit them.
 
-    SIGHUP stays ignored where it is: `nohup` asks for that.
+    SIGHUP stays ignored if it was, as under `nohup`.
     """
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in RESET:
@@ -24,10 +24,10 @@ def begin_afresh() -> None:
 
 
 def end_when_asked() -> None:
-    """Raise KeyboardInterrupt at the first signal that asks the process to end; let later ones pass.
+    """Raise KeyboardInterrupt at the first signal that asks the process to end; ignore later ones.
 
-    A hangup does not count if it was ignored. The handlers are functions, never SIG_IGN, so that children get the
-    system's default.
+    SIGHUP stays ignored if it was. The handlers are functions, never SIG_IGN, so that children get the system's
+    default.
     """
     begin_afresh()
     under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -1,4 +1,4 @@
-"""The whole hub as children of this process."""
+"""The whole stack as children of this process."""
 
 import os
 from collections.abc import Callable
@@ -6,8 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ops import running
 from ops.canary import Canary
-from ops.embedded import mailbox, programs, running, sandboxes, web_app
+from ops.embedded import mailbox, programs, sandboxes, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 
@@ -19,8 +20,8 @@ Report = Callable[[str], None]
 class Stack:
     """Servers, migrated database, stand-ins, workers, beat, Flower and the residents' web app, while the context lasts.
 
-    Ports are free ones unless given. A child that dies is reported and started again; whatever ends this process,
-    `kill -9` included, ends them all.
+    Ports are free ones unless given. A child that dies is reported and started again. All children end with this
+    process, also after `kill -9`.
     """
 
     def __init__(
@@ -35,27 +36,27 @@ class Stack:
         personal_space_port: int | None = None,
         stand_ins_port: int | None = None,
         with_web_app: bool = True,
-        anew: bool = False,
+        fresh: bool = False,
         report: Report | None = None,
     ) -> None:
-        """Name the data folder; `report` is told, from another thread, of children that died.
+        """Set the data folder; `report` is called from another thread for each child that died.
 
-        Whoever is the web app themselves does `with_web_app=False`, which makes for a quicker start.
-        `anew` begins with an empty database, an empty Valkey and an empty mailbox, whatever an earlier run left there.
+        A caller that is the web app itself sets `with_web_app=False`, for a quicker start.
+        `fresh` empties the database, Valkey and the mailbox of an earlier run.
         """
-        self.servers = Servers(data, redis_port=redis_port, anew=anew)
+        self.servers = Servers(data, redis_port=redis_port, fresh=fresh)
         self._sandbox_port, self._sandbox_tls_port = sandbox_port, sandbox_tls_port
-        self._smtp_port, self._flower_port, self._anew = smtp_port, flower_port, anew
+        self._smtp_port, self._flower_port, self._fresh = smtp_port, flower_port, fresh
         self._personal_space_port, self._stand_ins_port = personal_space_port, stand_ins_port
         self._with_web_app = with_web_app
         self._report: Report = report or (lambda _: None)
 
     def start(self, progress: Report = lambda _: None) -> None:
-        """Start everything and wait until each worker answers; `progress` is told what is being waited for.
+        """Start everything and wait until each worker answers; `progress` is called with each step.
 
         Raises:
             ops.embedded.servers.AlreadyRunningError: another stack uses the data folder.
-            ops.embedded.child.ChildFailedError: a process did not start; the message shows the end of its log.
+            ops.embedded.children.start.ChildFailedError: a process did not start; the message shows the end of its log.
             ops.embedded.folders.UnusableFolderError: the data folder cannot be used.
         """
         progress("starting PostgreSQL and Valkey")
@@ -65,7 +66,7 @@ class Stack:
             self.sandboxes = sandboxes.prepare(
                 self.servers.data, port=self._sandbox_port, tls_port=self._sandbox_tls_port
             )
-            self.mailbox = mailbox.prepare(self.servers.data, port=self._smtp_port, anew=self._anew)
+            self.mailbox = mailbox.prepare(self.servers.data, port=self._smtp_port, fresh=self._fresh)
             self.web_app = web_app.prepare(
                 self.servers.secrets,
                 redis_url=self.servers.valkey.url,
@@ -123,7 +124,7 @@ class Stack:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Return where things are, for a person to look at; no secrets."""
+        """Return the addresses and folders of all parts, without secrets."""
         web_app = {"personal_space": self.web_app.url, "monparis": self.web_app.issuer}
         return (web_app if self._with_web_app else {}) | {
             "flower": f"http://127.0.0.1:{self._flower_port}",

@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from ops.embedded.account import Account
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.folders import private_folder
 
 
@@ -66,7 +66,7 @@ def prepare(data: Path, *, port: int, password: str) -> Valkey:
                 "appendfsync everysec",
                 'save ""',  # the append-only file is the one copy
                 "maxmemory-policy noeviction",  # eviction would drop queues
-                # Logs of slow and of large commands keep what these said; a crash report does, too.
+                # Logs of slow and of large commands keep the arguments of these; so does a crash report.
                 "commandlog-execution-slower-than -1",
                 "commandlog-request-larger-than -1",
                 "commandlog-reply-larger-than -1",

@@ -1,4 +1,4 @@
-"""The residents' web app and what stands in for the city around it: their secrets, their ports and their processes."""
+"""The residents' web app and the stand-ins for the city's services: secrets, ports and processes."""
 
 import os
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from pathlib import Path
 from personal_space.stand_ins import accounts
 from personal_space.stand_ins.accounts import Account
 
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
 from ops.embedded.programs import python
 from ops.embedded.secrets import Secrets
 from ops.embedded.servers import free_port
 
 PREFIX = "PERSONAL_SPACE_"
-ACCOUNTS = f"{PREFIX}ACCOUNTS"  # may name a file of other accounts than those that ship
-CLIENT_ID = "personal-space"  # what MonParis knows the app by
+ACCOUNTS = f"{PREFIX}ACCOUNTS"  # may name a file with other accounts
+CLIENT_ID = "personal-space"  # the app's name at MonParis
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class WebApp:
 
     @property
     def url(self) -> str:
-        """Return where residents' browsers find the app."""
+        """Return the app's address for browsers."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def issuer(self) -> str:
-        """Return where residents sign in."""
+        """Return the address of MonParis, where residents sign in."""
         return f"http://127.0.0.1:{self.stand_ins_port}/monparis"
 
     @property
@@ -74,11 +74,11 @@ def prepare(
 
 
 def demo_account() -> Account:
-    """Return the account to try things with: the first of those that can sign in.
+    """Return the first account that can sign in.
 
     Raises:
-        OSError: there is no such file as `PERSONAL_SPACE_ACCOUNTS` names.
-        ValueError: it is not what it should be.
+        OSError: the file that `PERSONAL_SPACE_ACCOUNTS` names cannot be read.
+        ValueError: it holds no accounts.
     """
     named = os.environ.get(ACCOUNTS)
     return accounts.read(Path(named) if named else accounts.SHIPPED)[0]
@@ -89,6 +89,6 @@ def _program(name: str, module: str, port: int, variables: Mapping[str, str]) ->
 
 
 def _own(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a process that knows the hub by its Redis alone."""
+    """Return the variables of a process that knows only the hub's Redis."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PERMIT_HUB_")}
     return inherited | dict(variables) | {"PYTHONUNBUFFERED": "1"}

@@ -1,1 +1,1 @@
-"""A mail server that delivers nothing: what is sent through it stays here, to be read."""
+"""A mail server that delivers nothing: it keeps all messages for reading."""

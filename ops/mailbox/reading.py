@@ -1,4 +1,4 @@
-"""What a message says. It may have been made to break whoever reads it: what cannot be read is shown as it is."""
+"""Read messages, also hostile ones: a part that cannot be decoded is returned as it is."""
 
 import re
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from itertools import takewhile
 
 from ops.mailbox.store import DELIVERED_TO
 
-LONGEST_HEADER = 2_000  # characters that are looked at
+LONGEST_HEADER = 2_000  # characters; the rest is cut off
 _WORD = r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?="
-ENCODED = re.compile(rf"{_WORD}(?:\s+{_WORD})*")  # what stands between may hold letters that the library would lose
+ENCODED = re.compile(rf"{_WORD}(?:\s+{_WORD})*")  # word by word, since the library can lose letters between them
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Whom a message was delivered to, and its headers as they are meant to be read."""
+    """The recipients of a message, and its decoded headers."""
 
     recipients: tuple[str, ...] = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
@@ -37,17 +37,17 @@ class Body:
 
 
 def head(raw: bytes) -> Head:
-    """Read the envelope and the headers of a message, or of how it begins."""
+    """Read the recipients and the headers of a message, or of its beginning."""
     headers = [(name, _decoded(str(value))) for name, value in BytesHeaderParser().parsebytes(raw).raw_items()]
     recipients = [value for _, value in takewhile(lambda header: header[0] == DELIVERED_TO, headers)]
     return Head(tuple(recipients), tuple(headers[len(recipients) :]))
 
 
 def body(raw: bytes) -> Body:
-    """Read the parts that are text."""
+    """Read the first text part and the first HTML part."""
     try:
         parts = list(_parts(BytesParser().parsebytes(raw)))
-    except Exception:  # the parser fails in many ways, from too deep a nesting on
+    except Exception:  # the parser fails in many ways, such as at deep nesting
         return Body()
     return Body(*(next((text for kind, text in parts if kind == wanted), None) for wanted in ("plain", "html")))
 
@@ -63,12 +63,12 @@ def _parts(message: Message) -> Iterator[tuple[str, str]]:
 def _text(payload: bytes, charset: str) -> str:
     try:
         return payload.decode(charset, "replace")
-    except (LookupError, ValueError):  # no such charset, or one that cannot replace
+    except (LookupError, ValueError):  # an unknown charset, or one that cannot replace
         return payload.decode("utf-8", "replace")
 
 
 def _decoded(value: str) -> str:
-    """Return a header unfolded and decoded; as it stands where it is wrong."""
+    """Return a header unfolded and decoded; malformed words stay as they are."""
     unfolded = "".join(value.encode("ascii", "surrogateescape").decode("utf-8", "replace").splitlines())
     shown = unfolded[:LONGEST_HEADER]
     return ENCODED.sub(lambda words: _meant(words[0]), shown)

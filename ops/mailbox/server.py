@@ -1,4 +1,4 @@
-"""The mail server: encrypted and with a password, it takes whatever is sent and delivers it nowhere."""
+"""The mail server: encrypted and with a password, it takes every message and delivers none."""
 
 import asyncio
 import hmac
@@ -23,24 +23,24 @@ log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """What the server does with what arrives."""
+    """The handler of logins and messages."""
 
     def __init__(self, access: Access, store: Store, writer: ThreadPoolExecutor) -> None:
-        """Take those who know the password; write one message at a time, beside the event loop."""
+        """Accept the access's password; write one message at a time, in a thread."""
         self._known = (USER.encode(), access.password.encode())
         self._store, self._writer = store, writer
 
     def authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: LoginPassword
     ) -> AuthResult:
-        """Compare what somebody gives with the one name and password."""
+        """Compare a name and password with the right ones."""
         known = [hmac.compare_digest(one, other) for one, other in zip(given, self._known, strict=True)]
         return AuthResult(success=all(known), handled=False)
 
     async def handle_RCPT(  # noqa: N802 (the library finds its hooks by such names)
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take a recipient, whoever it is."""
+        """Take any recipient."""
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         envelope.rcpt_tos.append(address)
@@ -48,7 +48,7 @@ class Keeper:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Answer that a message is taken once it is on disk."""
+        """Confirm a message once it is on disk."""
         assert isinstance(envelope.content, bytes)
         written = (envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
         try:
@@ -59,7 +59,7 @@ class Keeper:
         return "250 2.0.0 Kept"
 
     async def handle_exception(self, error: Exception) -> str:
-        """Say what kind of failure a session ended in; its text may quote what was sent."""
+        """Log the class of a session's failure; its text may quote the message."""
         log.error("a session failed: %s", type(error).__name__)
         return "451 4.3.0 It failed"
 
@@ -71,7 +71,7 @@ async def listening(access: Access, *, host: str, port: int) -> AsyncIterator[st
     Raises:
         OSError: it cannot be listened on, or the messages cannot be kept.
     """
-    logging.getLogger("mail.log").disabled = True  # the library's, which writes addresses
+    logging.getLogger("mail.log").disabled = True  # the library's log, which writes addresses
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_tell_kind)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -98,11 +98,11 @@ async def listening(access: Access, *, host: str, port: int) -> AsyncIterator[st
         try:
             yield f"{host}:{server.sockets[0].getsockname()[1]}"
         finally:
-            server.close()  # whoever is connected still is cut off when the loop ends
+            server.close()  # open connections are cut when the loop ends
 
 
 async def serve(access: Access, ready: Callable[[str], None], *, host: str, port: int) -> None:
-    """Serve a port until the process is asked to end; `ready` is told the address.
+    """Serve a port until the process is asked to end; `ready` is called with the address.
 
     Raises:
         OSError: it cannot be listened on, or the messages cannot be kept.
@@ -116,7 +116,7 @@ async def serve(access: Access, ready: Callable[[str], None], *, host: str, port
 
 
 def _tell_kind(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Say what kind of error a connection's task ended in, and no more."""
+    """Log only the class of the error that ended a connection's task."""
     error = context.get("exception")
-    if not isinstance(error, ConnectionError):  # that somebody hangs up is no failure
+    if not isinstance(error, ConnectionError):  # a client that hangs up is no failure
         log.error("a connection failed: %s", type(error).__name__)

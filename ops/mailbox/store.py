@@ -1,4 +1,4 @@
-"""The messages on disk: a Maildir, in which a message is there as a whole or not at all."""
+"""The messages on disk: a Maildir, in which each message is complete."""
 
 import os
 import re
@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from mailbox import Maildir
 from pathlib import Path
 
-DELIVERED_TO, RETURN_PATH = "Delivered-To", "Return-Path"  # written above each message, the latter last
+DELIVERED_TO, RETURN_PATH = "Delivered-To", "Return-Path"  # written above each message, in this order
 _ARRIVAL = re.compile(r"(\d+)\.M(\d+)P\d+Q(\d+)\.", re.ASCII)  # in the name that the Maildir gives a message
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message's place: the first that arrived has the number 1."""
+    """A message's place in the store; the number of the first is 1."""
 
     number: int
     arrived_at: datetime
@@ -23,19 +23,19 @@ class Stored:
 
 
 class Store:
-    """The messages below a folder; nothing is ever taken away."""
+    """The messages below a folder; none is ever removed."""
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         """Open the folder, or make it.
 
         Raises:
-            mailbox.NoSuchMailboxError: it is not there, and not to be made.
+            mailbox.NoSuchMailboxError: it is missing, and `create` is not set.
         """
         self._maildir = Maildir(folder, create=create)
         self._new = folder / "new"
 
     def keep(self, sender: str, recipients: Sequence[str], content: bytes) -> None:
-        """Write a message below its envelope; once this returns, it outlives a crash of the machine."""
+        """Write a message with its envelope above it; it survives a crash once this returns."""
         envelope = [(DELIVERED_TO, recipient) for recipient in recipients] + [(RETURN_PATH, f"<{sender}>")]
         written = b"".join(f"{name}: ".encode() + _plain(address) + b"\r\n" for name, address in envelope)
         self._maildir.add(written + content)
@@ -54,10 +54,10 @@ class Store:
         ]
 
     def read(self, message: Stored, size: int = -1) -> bytes:
-        """Return a message with its envelope above it, or how it begins.
+        """Return a message with its envelope above it, or only its first `size` bytes.
 
         Raises:
-            KeyError: it is gone, as when a stack begins anew.
+            KeyError: it is gone, as after a fresh start of the stack.
         """
         with self._maildir.get_file(message.key) as file:
             found: bytes = file.read(size)
@@ -65,10 +65,10 @@ class Store:
 
 
 def _plain(address: str) -> bytes:
-    """Return an address as one line: what is sent as an address may be anything."""
+    """Return an address on one line: a client may send any bytes as an address."""
     return _CONTROL.sub(b"?", address.encode(errors="surrogateescape"))
 
 
 def _arrival(key: str) -> tuple[int, int, int]:
     found = _ARRIVAL.match(key)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)  # put there by another hand
+    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)  # the mailbox did not write it

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 import redis
-from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError
+from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError, Resumed
 
 from ops.embedded.programs import FOLDER
 
@@ -73,11 +73,11 @@ class AwaitedWatch:
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._watch.__aexit__(None, None, None))
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[Event | Resumed]:
         while True:
             yield self._runner.run(self._watch.__anext__())
 
-    def next(self, timeout: float) -> Event | None:
+    def next(self, timeout: float) -> Event | Resumed | None:
         return self._runner.run(self._watch.next(timeout))
 
 

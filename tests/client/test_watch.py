@@ -13,7 +13,7 @@ def test_a_watch_gets_what_happens_after_it_began(either: Hub, toy: ToyHub) -> N
         for sequence in range(3):
             assert toy.redis.publish(channel, json.dumps({"sequence": sequence})) == 1
         events = iter(watch)
-        assert [next(events)["sequence"] for _ in range(3)] == [0, 1, 2]
+        assert [next(events) for _ in range(3)] == [{"sequence": 0}, {"sequence": 1}, {"sequence": 2}]
         assert watch.next(timeout=0.01) is None
     assert either.space("r-nobody") is None  # a web app's event loop goes on
     assert toy.redis.publish(channel, "{}") == 0

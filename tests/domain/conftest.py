@@ -1,4 +1,4 @@
-"""The tariffs that ship, and permits to start from."""
+"""The shipped tariffs, and permits to start from."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ from worker.domain.tariffs import Tariffs
 from worker.settings import DEFAULT_TARIFFS
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")  # a busy machine is no failure
+settings.load_profile("busy")  # a slow machine is not a failure
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def tariffs() -> Tariffs:
 
 @pytest.fixture(scope="session")
 def make_permit() -> Callable[..., Permit]:
-    """Make a permit that is active from 16/09/2024 to 16/09/2025, but for what is given."""
+    """Make a permit that is active from 16/09/2024 to 16/09/2025, except for the values given."""
     permit = Permit(
         permit_id=UUID(int=1),
         resident_id="resident-1",

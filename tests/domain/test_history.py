@@ -1,4 +1,4 @@
-"""Who held a resident's data, and when, by what the log of disclosures says: what is not known reads as held."""
+"""Who held a resident's data, and when, according to the log of disclosures: what is unknown reads as held."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -55,26 +55,26 @@ def held(*disclosed: Disclosed, had: Sequence[PlateSince] = ONE_PLATE) -> list[S
 
 
 @pytest.mark.parametrize("outcome", [CONFIRMED, ACCEPTED, UNCLEAR, LOST, REJECTED])
-def test_whatever_may_have_reached_the_provider_begins_a_holding(outcome: RequestOutcome) -> None:
+def test_a_request_that_may_have_arrived_begins_a_holding(outcome: RequestOutcome) -> None:
     assert held(put(1, (outcome, 2))) == [(OLD, 1, None, 1)]
 
 
-def test_what_is_still_on_its_way_begins_a_holding() -> None:
+def test_a_request_under_way_begins_a_holding() -> None:
     assert held(put(1)) == [(OLD, 1, None, 1)]
 
 
-def test_what_was_certainly_not_sent_begins_none() -> None:
+def test_a_request_that_was_not_sent_begins_no_holding() -> None:
     assert held(put(1, (NOT_SENT, 2))) == []
-    assert held(put(1, (UNCLEAR, 5), (NOT_SENT, 6))) == []  # its sender came late, but knows
+    assert held(put(1, (UNCLEAR, 5), (NOT_SENT, 6))) == []  # its sender came late, but knows that it was not applied
     assert held(put(1, (NOT_SENT, 2)), put(3, (CONFIRMED, 4))) == [(OLD, 3, None, 1)]
 
 
-def test_a_removal_alone_makes_none() -> None:
+def test_a_removal_without_a_put_makes_no_holding() -> None:
     assert held(removal(1, (CONFIRMED, 2))) == []
     assert held(put(1, (NOT_SENT, 2)), removal(3, (CONFIRMED, 4))) == []
 
 
-def test_nothing_that_was_disclosed_makes_nothing() -> None:
+def test_no_disclosure_makes_no_holding() -> None:
     assert held() == []
 
 
@@ -85,52 +85,52 @@ def test_a_removal_ends_a_holding_only_when_it_is_confirmed(outcome: RequestOutc
     assert held(*tried, removal(6, (CONFIRMED, 7)), removal(8, (CONFIRMED, 9))) == [(OLD, 1, 7, 1)]
 
 
-def test_a_removal_that_is_acknowledged_later_ends_a_holding_then() -> None:
+def test_a_removal_acknowledged_later_ends_the_holding_at_that_time() -> None:
     assert held(put(1, (ACCEPTED, 2), (CONFIRMED, 4)), removal(5, (ACCEPTED, 6), (CONFIRMED, 9))) == [(OLD, 1, 9, 1)]
 
 
-def test_withdrawn_and_allowed_again_is_two_holdings() -> None:
+def test_allowing_again_after_a_withdrawal_begins_a_second_holding() -> None:
     disclosed = [put(1, (CONFIRMED, 2)), removal(3, (CONFIRMED, 4)), put(5, (CONFIRMED, 6), decision=3)]
     assert held(*disclosed) == [(OLD, 1, 4, 1), (OLD, 5, None, 3)]
 
 
-def test_more_about_the_same_plate_goes_on_with_a_holding_on_the_latest_decision() -> None:
+def test_a_further_put_of_the_same_plate_extends_the_holding_under_its_latest_decision() -> None:
     assert held(put(1, (CONFIRMED, 2)), put(3, (CONFIRMED, 4), decision=5)) == [(OLD, 1, None, 5)]
 
 
-def test_a_change_of_plate_ends_a_holding_when_it_is_confirmed_and_begins_the_next_when_it_leaves() -> None:
+def test_a_change_of_plate_begins_a_holding_when_sent_and_ends_the_other_when_confirmed() -> None:
     first = put(1, (CONFIRMED, 2))
     assert held(first, put(11, (CONFIRMED, 12)), had=TWO_PLATES) == [(OLD, 1, 12, 1), (NEW, 11, None, 1)]
     assert held(first, put(11, (UNCLEAR, 12)), had=TWO_PLATES) == [(OLD, 1, None, 1), (NEW, 11, None, 1)]
     assert held(first, put(11, (NOT_SENT, 12)), had=TWO_PLATES) == [(OLD, 1, None, 1)]
 
 
-def test_a_removal_ends_whatever_may_be_held() -> None:
+def test_a_removal_ends_every_holding() -> None:
     disclosed = [put(1, (CONFIRMED, 2)), put(11, (REJECTED, 12)), removal(13, (CONFIRMED, 14))]
     assert held(*disclosed, had=TWO_PLATES) == [(OLD, 1, 14, 1), (NEW, 11, 14, 1)]
 
 
-def test_a_plate_that_comes_back_begins_a_holding_of_its_own() -> None:
+def test_a_plate_that_returns_begins_a_new_holding() -> None:
     had = plates((OLD, -1), (NEW, 10), (OLD, 20))
     disclosed = [put(1, (CONFIRMED, 2)), put(11, (CONFIRMED, 12)), put(21, (CONFIRMED, 22))]
     assert held(*disclosed, had=had) == [(OLD, 1, 12, 1), (NEW, 11, 22, 1), (OLD, 21, None, 1)]
 
 
-def test_a_forgotten_plate_is_not_told() -> None:
+def test_a_deleted_plate_is_not_shown() -> None:
     assert held(put(1, (CONFIRMED, 2)), removal(3, (CONFIRMED, 4)), had=[]) == [(None, 1, 4, 1)]
 
 
-def test_a_put_whose_sender_comes_late_is_held_until_it_was_removed_once_more() -> None:
+def test_a_late_put_is_held_until_it_is_removed_again() -> None:
     late = put(1, (UNCLEAR, 3), (CONFIRMED, 6))  # its lease expired: the removal took the share over
     assert held(late, removal(3, (CONFIRMED, 4))) == [(OLD, 1, None, 1)]
     assert held(late, removal(3, (CONFIRMED, 4)), removal(7, (CONFIRMED, 8))) == [(OLD, 1, 8, 1)]
 
 
-def test_a_put_whose_sender_comes_late_and_knows_it_was_not_applied_needs_no_second_removal() -> None:
+def test_a_late_put_known_to_be_unapplied_needs_no_second_removal() -> None:
     assert held(put(1, (UNCLEAR, 3), (REJECTED, 6)), removal(3, (CONFIRMED, 4))) == [(OLD, 1, 4, 1)]
 
 
-def test_a_removal_that_is_confirmed_late_ends_nothing_that_began_meanwhile() -> None:
+def test_a_late_removal_ends_no_holding_that_began_after_it() -> None:
     late = removal(3, (UNCLEAR, 5), (CONFIRMED, 8))
     disclosed = [put(1, (CONFIRMED, 2)), late, put(5, (CONFIRMED, 6), decision=3)]
     assert held(*disclosed) == [(OLD, 1, None, 3)]
@@ -171,14 +171,14 @@ def recipients(found: History) -> list[tuple[str, bool, list[int | None]]]:
     ]
 
 
-def test_every_provider_of_the_installation_is_a_recipient_then_those_that_left_with_something() -> None:
+def test_recipients_are_the_installations_providers_then_former_ones_that_held_data() -> None:
     allowed = decided(1, ConsentChoice.ALLOW)
     sent = [put(1, provider=LEFT), put(2, provider=EASYPARK), put(3, (NOT_SENT, 4), provider="never")]
     found = recipients(history(*sent, decisions=[allowed]))
     assert found == [(EASYPARK, False, [1]), (CITY, True, []), (LEFT, False, [1])]
 
 
-def test_no_decision_allows_a_public_task_not_even_a_refusal_that_names_it() -> None:
+def test_a_public_task_holding_names_no_decision_even_if_a_refusal_names_the_provider() -> None:
     refused = decided(4, ConsentChoice.REFUSE)
     sent = [put(1, provider=CITY, decision=4), put(2, provider=LEFT, decision=4)]
     found = recipients(history(*sent, decisions=[refused]))

@@ -1,4 +1,4 @@
-"""Whatever the sharing protocol does, a provider that holds something is told to hold it, under that plate."""
+"""In every run of the sharing protocol, the history shows each holding of a provider, under its plate."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -43,10 +43,10 @@ OUTCOMES = {
 
 @dataclass
 class World:
-    """One share, its provider, and what a hub would write about the two.
+    """One share, its provider, and the hub's records about the two.
 
-    A request is applied when its exchange ends, not at all, or late, within the time that it may linger; its end may be
-    recorded long after its lease.
+    A request is applied when its exchange ends, never, or late within the settling time. Its outcome may be recorded
+    long after its lease.
     """
 
     now: datetime = START
@@ -57,7 +57,7 @@ class World:
     open: list[UUID] = field(default_factory=list)
     words: dict[UUID, dict[RequestOutcome, datetime]] = field(default_factory=lambda: defaultdict(dict))
     plates: list[PlateSince] = field(default_factory=list)
-    strays: list[tuple[datetime, str]] = field(default_factory=list)  # until when they may be applied
+    strays: list[tuple[datetime, str]] = field(default_factory=list)  # with the time until which they may be applied
     seen: list[tuple[datetime, str]] = field(default_factory=list)
 
     def do(self, step: str, what: str | None) -> None:
@@ -101,7 +101,7 @@ class World:
         lease = self.open.pop(0)
         _, what = self.requests[lease]
         if how == "rejected" and not what:
-            how = "not_sent"  # no provider refuses to forget for good
+            how = "not_sent"  # no provider refuses a removal for good
         if how in ("confirmed", "applied_unclear"):
             self.held = what
         if how == "late_unclear":
@@ -138,7 +138,7 @@ OVERTAKEN = [
 
 @example(OVERTAKEN)
 @given(st.lists(STEPS, min_size=20, max_size=60))
-def test_what_is_held_is_always_told(steps: list[tuple[str, str | None]]) -> None:
+def test_every_holding_is_in_the_history(steps: list[tuple[str, str | None]]) -> None:
     world = World()
     for step, what in steps:
         world.do(step, what)
@@ -151,7 +151,7 @@ def test_what_is_held_is_always_told(steps: list[tuple[str, str | None]]) -> Non
 
 
 @given(st.lists(STEPS, min_size=20, max_size=60))
-def test_what_was_removed_in_the_end_is_told_to_be_removed(steps: list[tuple[str, str | None]]) -> None:
+def test_a_final_removal_is_in_the_history(steps: list[tuple[str, str | None]]) -> None:
     world = World()
     for step, what in [*steps, ("want", "")]:
         world.do(step, what)

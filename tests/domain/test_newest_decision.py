@@ -13,18 +13,18 @@ INSTANT, MINUTE = timedelta(microseconds=1), timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("decided_at", [NOON, NOON - INSTANT, NOON - timedelta(days=400)])
-def test_an_allowance_that_is_no_newer_than_a_refusal_is_stale(decided_at: datetime) -> None:
+def test_an_allowance_not_newer_than_a_refusal_is_stale(decided_at: datetime) -> None:
     with pytest.raises(JobRefusedError) as refused:
         check_newer(decided_at, NOON, NOON + MINUTE)
     assert (refused.value.code, refused.value.field) == (RefusalCode.CONSENT_STALE, "decided_at")
 
 
 @pytest.mark.parametrize("refused_at", [None, NOON - INSTANT, NOON - timedelta(days=400)])
-def test_a_newer_allowance_counts(refused_at: datetime | None) -> None:
+def test_an_allowance_newer_than_the_refusal_counts(refused_at: datetime | None) -> None:
     check_newer(NOON, refused_at, NOON + MINUTE)
 
 
-def test_an_allowance_from_a_clock_that_is_a_little_ahead_counts_as_made_now() -> None:
+def test_an_allowance_from_a_clock_slightly_ahead_counts_as_made_now() -> None:
     check_newer(NOON + CLOCKS_APART, NOON - INSTANT, NOON)
     with pytest.raises(JobRefusedError) as refused:
         check_newer(NOON + CLOCKS_APART, NOON, NOON)

@@ -1,4 +1,4 @@
-"""What a card offers is exactly what its transitions accept, at the price it shows, whatever its life was."""
+"""A card offers exactly the transitions that are accepted, at the price that they have."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -96,7 +96,9 @@ def check_invariants(before: Permit, after: Permit) -> None:
 
 @settings(max_examples=300)
 @given(profiles, st.booleans(), st.lists(st.tuples(waits, attempts), max_size=25))
-def test_over_any_life(tariffs: Tariffs, profile: str, verified: bool, steps: list[tuple[int, Attempt]]) -> None:
+def test_a_card_offers_exactly_the_transitions_that_are_accepted(
+    tariffs: Tariffs, profile: str, verified: bool, steps: list[tuple[int, Attempt]]
+) -> None:
     today = START
     permit = life.request(
         permit_id=UUID(int=1),

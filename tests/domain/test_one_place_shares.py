@@ -1,4 +1,4 @@
-"""Whatever an adapter accepts was made from consent: one module makes it."""
+"""Only one module makes what adapters accept, and it makes it from consent."""
 
 import ast
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def modules() -> Iterator[Path]:
 
 
 def makes_shared_permits(source: str) -> bool:
-    """Say whether a module calls the class, by whatever name."""
+    """Return whether a module calls the class, under any name."""
     tree = list(ast.walk(ast.parse(source)))
     names = {NAME} | {
         alias.asname or alias.name
@@ -44,7 +44,7 @@ def _named(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
 
 
-def test_only_consent_makes_what_adapters_accept() -> None:
+def test_only_the_consent_module_makes_shared_permits() -> None:
     found = list(modules())
     assert {Path("schemas/shared.py"), Path("integrations/base.py"), Path("celeryconfig.py")} <= set(found)
     assert [place for place in found if makes_shared_permits((PROJECT / place).read_text("utf-8"))] == [MAKES_THEM]
@@ -60,6 +60,6 @@ def test_only_consent_makes_what_adapters_accept() -> None:
     ],
     ids=["by its name", "by another name", "through its module", "through a variable"],
 )
-def test_a_call_is_found_however_it_is_written(source: str) -> None:
+def test_the_search_finds_every_spelling_of_a_constructor_call(source: str) -> None:
     assert makes_shared_permits(source)
     assert not makes_shared_permits(f"from schemas.shared import {NAME}\ndef send(shared: {NAME}) -> None: ...")

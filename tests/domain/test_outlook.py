@@ -1,4 +1,4 @@
-"""Each day on which something begins to matter is found, once; days are shown as days, or as weeks."""
+"""Each reminder begins to matter on one day; the outlook shows days, or weeks."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.channels.base import Occasion
-from worker.domain.outlook import Doing, Foretold, What, acted_on, opening, periods, totals
+from worker.domain.outlook import Doing, Upcoming, What, acted_on, opening, periods, totals
 from worker.domain.reminders import Schedule, Window, windows
 from worker.domain.tariffs import load
 from worker.settings import DEFAULT_TARIFFS
@@ -31,7 +31,7 @@ def covered(found: Iterable[Window]) -> set[tuple[Occasion, int, date]]:
 
 
 @given(DAYS, OFFSETS, OFFSETS, MONTHS, st.integers(1, 20))
-def test_day_by_day_all_that_matters_by_a_day_has_begun_to_matter_once(
+def test_each_reminder_begins_to_matter_on_exactly_one_day(
     today: date, expiry: tuple[int, ...], payment: tuple[int, ...], months: int, count: int
 ) -> None:
     schedule, tariffs = Schedule(expiry, payment), TARIFFS.model_copy(update={"renewal_opens_months": months})
@@ -42,7 +42,7 @@ def test_day_by_day_all_that_matters_by_a_day_has_begun_to_matter_once(
 
 
 @given(DAYS, OFFSETS, OFFSETS, MONTHS, st.integers(0, 20))
-def test_what_begins_to_matter_on_a_day_is_counted_on_that_day(
+def test_a_reminder_is_counted_on_the_day_it_begins_to_matter(
     today: date, expiry: tuple[int, ...], payment: tuple[int, ...], months: int, ahead: int
 ) -> None:
     schedule, tariffs = Schedule(expiry, payment), TARIFFS.model_copy(update={"renewal_opens_months": months})
@@ -50,18 +50,18 @@ def test_what_begins_to_matter_on_a_day_is_counted_on_that_day(
     doings = {Occasion.EXPIRY: Doing.EXPIRY, Occasion.PAYMENT: Doing.PAYMENT}
     on_it = covered(opening(day, today, schedule, tariffs))
     for occasion, offset, about in covered(windows(today, schedule, tariffs, day)):
-        one = Foretold(What(doings[occasion], offset), about, 1)
+        one = Upcoming(What(doings[occasion], offset), about, 1)
         assert (acted_on(one, today, schedule, tariffs) == day) == ((occasion, offset, about) in on_it)
 
 
 @pytest.mark.parametrize("last", [date(2028, 2, 28), date(2028, 2, 29), date(2027, 3, 28), date(2027, 10, 31)])
-def test_a_term_that_ends_is_acted_on_the_day_after_over_leap_days_and_changes_of_the_clock(last: date) -> None:
+def test_an_ended_term_is_acted_on_the_next_day_over_leap_days_and_clock_changes(last: date) -> None:
     for doing in (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE):
-        on = acted_on(Foretold(What(doing), last, 1), WEDNESDAY, Schedule((), ()), TARIFFS)
+        on = acted_on(Upcoming(What(doing), last, 1), WEDNESDAY, Schedule((), ()), TARIFFS)
         assert on == last + timedelta(days=1)
 
 
-def test_up_to_31_days_are_shown_one_by_one_and_more_as_weeks_from_monday_to_sunday() -> None:
+def test_up_to_31_days_are_shown_singly_and_more_as_weeks_from_monday_to_sunday() -> None:
     days = [(WEDNESDAY + timedelta(days=day), LAPSE, 1) for day in range(40)]
     single = periods(days, WEDNESDAY, WEDNESDAY + timedelta(days=30))
     assert [one.first for one in single] == [day for day, *_ in days[:31]]
@@ -75,7 +75,7 @@ def test_up_to_31_days_are_shown_one_by_one_and_more_as_weeks_from_monday_to_sun
     ]
 
 
-def test_what_is_overdue_comes_first_and_days_with_nothing_and_beyond_the_last_are_left_out() -> None:
+def test_overdue_actions_come_first_and_empty_days_are_left_out() -> None:
     found = [(WEDNESDAY + timedelta(days=day), LAPSE, 2) for day in (3, -1, -400, 11)]
     shown = periods(found, WEDNESDAY, WEDNESDAY + timedelta(days=9))
     assert [(one.first, one.counts) for one in shown] == [

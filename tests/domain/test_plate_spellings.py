@@ -1,4 +1,4 @@
-"""One vehicle, one key however its plate is typed; two vehicles, two keys."""
+"""One vehicle has one key for all spellings of its plate; two vehicles have two keys."""
 
 import unicodedata
 from uuid import UUID
@@ -39,7 +39,7 @@ SMALL_CAPITALS = dict(zip("ABCDEGHIJKLMNOPRSTUVWYZ", "ᴀʙᴄᴅᴇɢʜɪᴊᴋ
 
 
 def forms(character: str) -> list[str]:
-    """Return what looks like a letter or a digit, or has its value."""
+    """Return characters that look like a letter or digit, or have its value."""
     if character in DIGITS:
         return [chr(ord(zero) + int(character)) for zero in ZEROS] + [
             "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(character)],
@@ -66,25 +66,23 @@ one_gap = st.tuples(unseen, st.text(SEPARATORS, min_size=1, max_size=2), unseen)
 
 @st.composite
 def typed(draw: st.DrawFn, plate: str) -> str:
-    """Type a plate in any letters and digits that look like it."""
+    """Spell a plate in letters and digits that look like its own."""
     return "".join(draw(unseen) + draw(st.sampled_from(forms(character))) for character in plate) + draw(unseen)
 
 
 @given(plates, countries, st.data())
-def test_no_decoration_of_a_plate_without_a_division_changes_its_key(
-    plate: str, country: str, data: st.DataObject
-) -> None:
+def test_decorating_an_undivided_plate_does_not_change_its_key(plate: str, country: str, data: st.DataObject) -> None:
     assert key(data.draw(typed(plate)), country) == key(plate, country)
 
 
 @given(plates, st.sampled_from(["FR", "SE", "UA", "MA", "GB"]), st.data())
-def test_separators_change_no_key_where_they_mean_nothing(plate: str, country: str, data: st.DataObject) -> None:
+def test_separators_without_meaning_do_not_change_the_key(plate: str, country: str, data: st.DataObject) -> None:
     separated = "".join(data.draw(anything) + data.draw(typed(character)) for character in plate)
     assert key(separated + data.draw(anything), country) == key(plate, country)
 
 
 @pytest.mark.parametrize("character", INVISIBLE, ids=lambda c: f"U+{ord(c):04X}")
-def test_what_nobody_sees_is_dropped(character: str) -> None:
+def test_invisible_characters_are_dropped(character: str) -> None:
     assert parse(f"{character}AB-1{character}23{character}-CD{character}", "FR").normalised == "AB123CD"
 
 
@@ -104,7 +102,7 @@ numbers = st.integers(1, 9999)
 
 
 @given(districts, own_letters, numbers, st.sampled_from(["", "E", "H"]), st.data())
-def test_a_german_division_counts_however_it_is_typed(
+def test_a_german_division_counts_with_any_separator(
     district: str, own: str, number: int, suffix: str, data: st.DataObject
 ) -> None:
     first = data.draw(st.sampled_from([district, district.lower(), unicodedata.normalize("NFD", district)]))
@@ -119,7 +117,7 @@ def test_a_german_division_counts_however_it_is_typed(
 
 
 @given(plates, st.integers(0, MAX_LENGTH - 1), st.sampled_from(LETTERS + DIGITS + "ÄÖÜÅÆØБДЖب"))
-def test_one_other_letter_or_digit_is_another_plate(plate: str, place: int, other: str) -> None:
+def test_one_different_letter_or_digit_makes_another_plate(plate: str, place: int, other: str) -> None:
     place %= len(plate)
     assume(plate[place] != other)
     changed = plate[:place] + other + plate[place + 1 :]
@@ -132,7 +130,7 @@ def test_one_other_letter_or_digit_is_another_plate(plate: str, place: int, othe
 @example("٧٧٧٨١-ب-٩", "MA")
 @example("N-O-A 1", "DE")
 @example("1234 AB 2A", "FR")
-def test_a_plate_as_it_is_shown_reads_as_the_same_plate(raw: str, country: str) -> None:
+def test_a_shown_plate_reads_as_the_same_plate(raw: str, country: str) -> None:
     try:
         plate = parse(raw, country)
     except JobRefusedError:
@@ -191,7 +189,7 @@ def test_letters_that_look_alike_are_one(one: str, other: str, country: str) -> 
         ("W-UAB 1", "WU-AB 1", "AT"),
     ],
 )
-def test_what_differs_stays_apart(one: str, other: str, country: str) -> None:
+def test_different_plates_have_different_keys(one: str, other: str, country: str) -> None:
     assert key(one, country) != key(other, country)
 
 
@@ -209,7 +207,7 @@ def test_what_differs_stays_apart(one: str, other: str, country: str) -> None:
         ("A-B 1234", "FR", 0),
     ],
 )
-def test_a_division_counts_where_it_tells_two_plates_apart(raw: str, country: str, expected: int) -> None:
+def test_a_division_counts_where_it_distinguishes_two_plates(raw: str, country: str, expected: int) -> None:
     assert division(parse(raw, country)) == expected
 
 
@@ -247,7 +245,7 @@ def test_a_plate_is_shown_as_it_is_written(raw: str, country: str, written: str)
         ("AA-12-BB", "PT"), ("AA 1234 BB", "UA"), ("77781-ب-9", "MA"),
     ],
 )  # fmt: skip
-def test_an_ordinary_plate_is_not_asked_about(raw: str, country: str) -> None:
+def test_an_ordinary_plate_is_not_unusual(raw: str, country: str) -> None:
     assert not is_unusual(parse(raw, country))
 
 
@@ -263,7 +261,7 @@ def test_an_ordinary_plate_is_not_asked_about(raw: str, country: str) -> None:
         ("ABC", "SE"),
     ],
 )
-def test_a_plate_that_is_odd_for_its_country_or_may_be_two_is_asked_about(raw: str, country: str) -> None:
+def test_a_plate_that_is_odd_or_ambiguous_is_unusual(raw: str, country: str) -> None:
     assert is_unusual(parse(raw, country))
 
 

@@ -1,4 +1,4 @@
-"""Plates: one spelling, one key, a kind, and no refusal for a look."""
+"""Plates: one spelling, one key, a kind, and no refusal because of a look."""
 
 import unicodedata
 from uuid import UUID
@@ -33,7 +33,7 @@ def parse_or_none(raw: str) -> Plate | None:
 @given(st.text(max_size=20) | st.text(st.characters(categories=("L", "Nd", "Zs", "Pd")), max_size=20))
 @example("ᄀ-ᅡ-ᆨ 1")
 @example("ß-ŉ")
-def test_any_text_is_read_or_refused_and_reading_again_changes_nothing(raw: str) -> None:
+def test_any_text_is_read_or_refused_and_reading_is_idempotent(raw: str) -> None:
     plate = parse_or_none(raw)
     if plate is None:
         return
@@ -54,7 +54,7 @@ def test_case_width_and_separators_make_no_difference(spelling: str, data: st.Da
 
 
 @given(spellings, spellings, countries, countries)
-def test_two_keys_are_equal_if_and_only_if_country_and_spelling_are(
+def test_keys_are_equal_if_and_only_if_country_and_spelling_are(
     one: str, other: str, one_country: str, other_country: str
 ) -> None:
     same = (one, one_country) == (other, other_country)
@@ -62,7 +62,7 @@ def test_two_keys_are_equal_if_and_only_if_country_and_spelling_are(
     assert (keys[0] == keys[1]) is same
 
 
-def test_a_key_does_not_depend_on_how_a_plate_was_typed_but_on_the_secret() -> None:
+def test_a_key_depends_on_the_secret_and_not_on_the_typing() -> None:
     typed = [plate_key(parse(raw, "FR"), KEY) for raw in ("EF-367-QS", "ef 367 qs", "EF367QS", "ef.367–qs")]
     assert set(typed) == {UUID("a85a4282-5f84-04c4-6d59-3e539aeff471")}
     assert plate_key(parse("EF-367-QS", "FR"), b"x" * 32) not in typed
@@ -95,7 +95,7 @@ def test_the_former_series_is_known_in_every_department(department: str) -> None
 @pytest.mark.parametrize(
     "raw", ["1234 AB 00", "1234 AB 96", "1234 AB 2C", "1234 AB 979", "12345 AB 75", "0 AB 75", "12 ABCD 75"]
 )
-def test_the_former_series_knows_no_other_department_or_shape(raw: str) -> None:
+def test_the_former_series_has_no_other_department_or_shape(raw: str) -> None:
     assert kind(parse(raw, "FR")) is PlateKind.OTHER
 
 
@@ -150,7 +150,7 @@ def test_plates_are_classified_and_never_refused_for_their_look(raw: str, countr
         "ﷺ" * 3,
     ],
 )
-def test_what_no_plate_can_have_is_refused(raw: str) -> None:
+def test_a_character_that_no_plate_can_have_is_refused(raw: str) -> None:
     assert parse_or_none(raw) is None
 
 

@@ -1,4 +1,4 @@
-"""Which reminder matters on a day: one at most, never one that is behind, and none that leads to a closed door."""
+"""Which reminder matters on a day: one at most, none that is past, and none before the resident can act."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -85,18 +85,18 @@ def test_the_smallest_offset_that_has_begun_is_the_one_that_matters(days_left: i
     assert offset_for(days_left, USUAL.expiry) == offset
 
 
-def test_without_a_reminder_on_the_last_day_the_one_before_matters_until_it_and_no_longer() -> None:
+def test_without_a_reminder_on_the_last_day_the_previous_one_matters_until_then() -> None:
     assert [offset_for(days, (60, 7)) for days in (7, 0, -1)] == [7, 7, None]
     assert [offset_for(days, (60,)) for days in (60, 1, 0, -1)] == [60, 60, 60, None]
 
 
-def test_what_is_far_behind_a_lapse_is_not_reminded_of_though_another_reminder_is_to_come() -> None:
+def test_long_after_a_lapse_there_is_no_reminder_even_if_a_later_offset_exists() -> None:
     assert [offset_for(days, (-1, -100)) for days in (-1, -31, -32, -99, -100, -130, -131)] == [
         -1, -1, None, None, -100, -100, None,
     ]  # fmt: skip
 
 
-def test_a_reminder_of_another_schedule_is_sent_unless_a_nearer_one_matters_by_now() -> None:
+def test_a_reminder_of_an_earlier_schedule_is_sent_unless_a_nearer_one_matters() -> None:
     today = LAST - timedelta(days=40)
     assert isinstance(prepared(reminder(days_ahead=45), permit(), today), Notice)
     assert prepared(reminder(days_ahead=60), permit(), today, schedule=Schedule((45,), ())) is Dropped.SUPERSEDED
@@ -113,9 +113,7 @@ def test_on_each_day_one_reminder_matters_at_most(offsets: tuple[int, ...]) -> N
 
 
 @given(OFFSETS, st.integers(-60, 90))
-def test_as_days_go_by_no_reminder_further_ahead_comes_after_a_nearer_one(
-    offsets: tuple[int, ...], days_left: int
-) -> None:
+def test_reminders_come_in_the_order_of_their_offsets(offsets: tuple[int, ...], days_left: int) -> None:
     now, later = offset_for(days_left, offsets), offset_for(days_left - 1, offsets)
     assert now is None or later is None or later <= now
 
@@ -131,23 +129,21 @@ def test_a_day_is_in_the_window_of_the_offset_that_matters_and_in_no_other(
 
 
 @given(DAYS, st.integers(0, 366))
-@example(today=date(2027, 2, 28), days_left=60)  # renewal of what ends on 28, 29 or 30 April opens on this day
-def test_nobody_is_told_to_renew_what_cannot_be_renewed_yet(tariffs: Tariffs, today: date, days_left: int) -> None:
+@example(today=date(2027, 2, 28), days_left=60)  # the renewal of terms that end on 28, 29 or 30 April opens on this day
+def test_no_expiry_reminder_comes_before_renewal_opens(tariffs: Tariffs, today: date, days_left: int) -> None:
     day = today + timedelta(days=days_left)
     told = [one for one in windows(today, USUAL, tariffs) if one.first <= day <= one.last]
     open_ = permit(last=day).renewal_open(today, tariffs)
     assert bool(told) == (open_ and days_left <= 60)
 
 
-def test_the_first_reminder_of_a_term_that_ends_on_30_march_waits_for_the_day_on_which_renewal_opens(
-    tariffs: Tariffs,
-) -> None:
+def test_the_first_reminder_of_a_term_ending_on_30_march_waits_for_renewal_to_open(tariffs: Tariffs) -> None:
     assert starts_on(Occasion.EXPIRY, date(2027, 3, 30), 60, tariffs) == date(2027, 1, 30)
     assert starts_on(Occasion.EXPIRY, date(2027, 3, 30), 30, tariffs) == date(2027, 2, 28)
     assert starts_on(Occasion.PAYMENT, date(2027, 3, 30), 60, tariffs) == date(2027, 1, 29)
 
 
-def test_a_reminder_says_what_the_truth_says_now() -> None:
+def test_a_reminder_is_written_from_the_truth_when_it_is_sent() -> None:
     notice = prepared(reminder(), permit(), LAST - timedelta(days=12))
     assert isinstance(notice, Notice)
     assert (notice.name, notice.address, notice.language) == ("Élodie Exemple", "elodie@example.fr", Language.FR)
@@ -155,7 +151,7 @@ def test_a_reminder_says_what_the_truth_says_now() -> None:
     assert (notice.reminder_id, notice.token) == (UUID(int=2), UUID(int=3))
 
 
-def test_a_renewal_that_is_not_paid_is_named_and_another_bill_is_not() -> None:
+def test_an_expiry_reminder_names_an_unpaid_renewal_and_no_other_bill() -> None:
     today, pay_by = LAST - timedelta(days=12), LAST - timedelta(days=2)
     renewal = prepared(reminder(), permit(pending=NewTerm(1, 4500, pay_by)), today)
     assert (renewal.bill.unpaid, renewal.bill.cents, renewal.bill.pay_by) == (Unpaid.RENEWAL, 4500, pay_by)
@@ -170,9 +166,7 @@ def test_a_renewal_that_is_not_paid_is_named_and_another_bill_is_not() -> None:
         (Status.ACTIVE, NewAddress(ADDRESS, ("14A",), 1000, LAST), Unpaid.ADDRESS),
     ],
 )
-def test_a_payment_reminder_says_what_is_to_be_paid(
-    status: Status, pending: NewTerm | NewAddress, unpaid: Unpaid
-) -> None:
+def test_a_payment_reminder_names_the_bill(status: Status, pending: NewTerm | NewAddress, unpaid: Unpaid) -> None:
     notice = prepared(reminder(Occasion.PAYMENT, days_ahead=5), permit(status, pending=pending), LAST)
     assert (notice.bill.unpaid, notice.bill.cents, notice.days_left) == (unpaid, pending.price_cents, 0)
 
@@ -193,11 +187,11 @@ RENEWED = permit(last=LAST + timedelta(days=365))
         (reminder(days_ahead=45), permit(), Dropped.SUPERSEDED),
     ],
 )
-def test_what_no_longer_matters_is_not_sent(one: Reminder, held: Permit | None, why: Dropped) -> None:
+def test_a_reminder_that_no_longer_matters_is_not_sent(one: Reminder, held: Permit | None, why: Dropped) -> None:
     assert prepared(one, held, LAST - timedelta(days=12)) is why
 
 
-def test_what_can_no_longer_be_paid_is_not_reminded_of() -> None:
+def test_a_payment_that_is_too_late_has_no_reminder() -> None:
     unpaid = permit(Status.AWAITING_PAYMENT, pending=NewTerm(1, 4500, LAST))
     assert prepared(reminder(Occasion.PAYMENT, days_ahead=5), unpaid, LAST + timedelta(days=1)) is Dropped.SETTLED
 
@@ -213,21 +207,21 @@ def test_what_can_no_longer_be_paid_is_not_reminded_of() -> None:
         ),
     ],
 )
-def test_whoever_wants_none_or_cannot_be_reached_is_left_alone(contact: Contact, why: Dropped) -> None:
+def test_a_resident_who_wants_no_reminders_or_has_no_address_gets_none(contact: Contact, why: Dropped) -> None:
     assert prepared(reminder(), permit(), LAST - timedelta(days=12), contact) is why
 
 
-def test_a_resident_without_a_language_is_written_to_in_french() -> None:
+def test_a_resident_without_a_language_gets_french() -> None:
     contact = Contact("email", "Élodie Exemple", "elodie@example.fr")
     assert prepared(reminder(), permit(), LAST - timedelta(days=12), contact).language is Language.FR
 
 
-def test_a_contact_shows_nobody_in_a_log() -> None:
+def test_the_repr_of_a_contact_shows_no_personal_data() -> None:
     assert "example" not in repr(ANNE)
     assert "Élodie" not in repr(prepared(reminder(), permit(), LAST - timedelta(days=12)))
 
 
-def test_a_refusal_for_now_is_tried_again_after_a_minute_and_then_ever_more_rarely_within_the_hour() -> None:
+def test_a_temporary_refusal_is_retried_after_a_minute_then_up_to_an_hour_later() -> None:
     waits = [again_in(failures, 1.0).total_seconds() for failures in range(10)]
     assert waits[0] == 60
     assert waits == sorted(waits)

@@ -1,4 +1,4 @@
-"""How permits come to be: by request, or taken over from the former system."""
+"""New permits: by request, or imported from the former system."""
 
 from datetime import date
 from uuid import UUID
@@ -71,7 +71,7 @@ def test_a_verified_request_awaits_its_payment(tariffs: Tariffs) -> None:
 
 
 @pytest.mark.parametrize("profile", ["low_emission", "non_taxable"])
-def test_a_verified_request_that_costs_nothing_is_active_at_once(tariffs: Tariffs, profile: str) -> None:
+def test_a_free_verified_request_is_active_at_once(tariffs: Tariffs, profile: str) -> None:
     change = request(tariffs, profile=profile)
     assert (change.permit.status, change.event) == (Status.ACTIVE, EventType.PERMIT_ACTIVATED)
     assert change.permit.terms == (Term(TODAY, date(2025, 9, 16)),)
@@ -129,7 +129,7 @@ def test_import_keeps_the_status(status: ImportedStatus) -> None:
         "too early",
     ],
 )
-def test_import_refuses_terms_that_cannot_be(terms: tuple[Term, ...]) -> None:
+def test_import_refuses_impossible_terms(terms: tuple[Term, ...]) -> None:
     with pytest.raises(JobRefusedError) as caught:
         imported(*terms)
     assert (caught.value.code, caught.value.field) == (RefusalCode.INVALID_DATE, "terms")
@@ -142,7 +142,7 @@ def test_import_refuses_an_active_permit_without_a_term() -> None:
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
-def test_import_refuses_a_request_of_another_age(day: date) -> None:
+def test_import_refuses_a_request_date_before_1900_or_after_2200(day: date) -> None:
     with pytest.raises(JobRefusedError) as caught:
         imported(year(2024), requested_on=day)
     assert (caught.value.code, caught.value.field) == (RefusalCode.INVALID_DATE, "requested_on")

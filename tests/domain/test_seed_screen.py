@@ -66,7 +66,7 @@ def test_ef_367_qs_requested_and_paid_today_is_active_for_a_year(tariffs: Tariff
     ]
 
 
-def test_po_456_vb_over_since_yesterday_is_still_active_and_can_be_renewed(tariffs: Tariffs) -> None:
+def test_po_456_vb_expired_yesterday_is_still_active_and_can_be_renewed(tariffs: Tariffs) -> None:
     card = imported("PO-456-VB", ImportedStatus.ACTIVE, Term(date(2023, 9, 15), date(2024, 9, 15)))
 
     assert (card.status, card.requested_on, card.last_day) == (Status.ACTIVE, TODAY, date(2024, 9, 15))
@@ -77,7 +77,7 @@ def test_po_456_vb_over_since_yesterday_is_still_active_and_can_be_renewed(tarif
     ]
 
 
-def test_aa_111_aa_cancelled_by_the_resident_offers_its_details_alone(tariffs: Tariffs) -> None:
+def test_aa_111_aa_cancelled_by_the_resident_offers_only_its_details(tariffs: Tariffs) -> None:
     card = imported("AA-111-AA", ImportedStatus.CANCELLED_BY_RESIDENT)
 
     assert (card.status, card.requested_on, card.last_day) == (Status.CANCELLED_BY_RESIDENT, TODAY, None)
@@ -103,7 +103,7 @@ def test_a_request_under_review_offers_to_cancel(tariffs: Tariffs) -> None:
     assert buttons(card, tariffs) == [(ActionName.CANCEL, UNPRICED), (ActionName.DETAILS, UNPRICED)]
 
 
-def test_an_active_permit_with_something_to_pay_offers_nothing_else_to_change(tariffs: Tariffs) -> None:
+def test_an_active_permit_with_an_unpaid_change_offers_no_other_change(tariffs: Tariffs) -> None:
     lapsed = imported("PO-456-VB", ImportedStatus.ACTIVE, Term(date(2023, 9, 15), date(2024, 9, 15)))
     renewing = life.renew(lapsed, 3, TODAY, tariffs).permit
     moving = life.change_address(lapsed, ELSEWHERE, ("20A",), TODAY, tariffs).permit
@@ -128,7 +128,7 @@ def test_renewal_opens_two_months_before_the_last_day(tariffs: Tariffs) -> None:
     ]
 
 
-def test_a_profile_that_the_tariffs_no_longer_know_is_not_offered_a_renewal(tariffs: Tariffs) -> None:
+def test_a_profile_without_a_tariff_is_not_offered_a_renewal(tariffs: Tariffs) -> None:
     without = tariffs.model_copy(update={"profiles": {"two_wheeler": {1: 2250}}})
     lapsed = imported("PO-456-VB", ImportedStatus.ACTIVE, Term(date(2023, 9, 15), date(2024, 9, 15)))
 

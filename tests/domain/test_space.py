@@ -1,4 +1,4 @@
-"""What a card says of a permit's validity: the period in which one may park, not the latest term."""
+"""A card's validity is the period in which the resident may park, not the latest term."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ RENEWED = Term(date(2024, 9, 17), date(2025, 9, 16))
     ],
     ids=["in a term before a gap", "in the gap", "renewed early", "in the renewed term", "when all are over"],
 )
-def test_a_card_shows_todays_term_or_the_next_with_what_follows_without_a_gap(
+def test_a_card_shows_todays_or_the_next_term_joined_with_those_that_follow(
     make_permit: Callable[..., Permit], tariffs: Tariffs, today: date, valid_from: date, valid_until: date
 ) -> None:
     card = _card(make_permit(terms=(BEFORE, FIRST, RENEWED)), today, tariffs)
@@ -63,7 +63,7 @@ PARKED_BUT_NOT_YET_REMOVED = replace(PARKED, wanted_version=3, holds=None)
         ([PARKED_BUT_NOT_YET_REMOVED], HeldState.HELD, HeldState.REMOVING),
     ],
 )
-def test_a_provider_is_said_to_hold_nothing_only_where_that_is_certain(
+def test_a_provider_shows_as_holding_nothing_only_when_that_is_certain(
     make_permit: Callable[..., Permit],
     tariffs: Tariffs,
     shares: list[Share],

@@ -32,7 +32,7 @@ def at(seconds: float) -> datetime:
 
 
 def send(share: Share, wanted: bytes, outcome: RequestOutcome, seconds: float) -> Share:
-    """Want something, claim it and record how it ended, all at one moment."""
+    """Want a version, claim it and record its outcome, all at one moment."""
     lease = uuid4()
     claimed = claim(want(share, Urgency.CONSENT, at(seconds)), wanted, lease, at(seconds), TIMING)
     assert claimed.lease_id == lease
@@ -65,14 +65,14 @@ def test_a_put_after_any_stray_is_provisional_for_t(held: Share, stray: Any) -> 
     assert send(astray, PUT, RequestOutcome.CONFIRMED, 60).holds is True
 
 
-def test_a_put_within_t_of_a_removal_that_is_settled_is_provisional(held: Share) -> None:
+def test_a_put_within_t_of_a_settled_removal_is_provisional(held: Share) -> None:
     removed = send(send(held, NOTHING, RequestOutcome.UNCLEAR, 0), NOTHING, RequestOutcome.CONFIRMED, 1)
     share = send(removed, PUT, RequestOutcome.CONFIRMED, 2)
     assert (share.holds, share.due_at) == (None, at(60))
     assert send(share, PUT, RequestOutcome.CONFIRMED, 60).holds is True
 
 
-def test_what_is_known_to_be_removed_is_not_removed_again_beside_a_stray_removal(held: Share) -> None:
+def test_a_known_removal_is_not_repeated_beside_a_stray_removal(held: Share) -> None:
     removed = send(send(held, NOTHING, RequestOutcome.UNCLEAR, 0), NOTHING, RequestOutcome.CONFIRMED, 1)
     again = claim(want(removed, Urgency.CONSENT, at(2)), NOTHING, lease := uuid4(), at(2), TIMING)
     assert again.lease_id != lease
@@ -80,7 +80,7 @@ def test_what_is_known_to_be_removed_is_not_removed_again_beside_a_stray_removal
     assert again.unsettled_until == at(60)
 
 
-def test_unclear_removals_neither_shorten_nor_lengthen_the_time_of_a_put_before_them(held: Share) -> None:
+def test_unclear_removals_do_not_change_the_settling_time_of_an_earlier_put(held: Share) -> None:
     share = send(held, b"another", RequestOutcome.UNCLEAR, 0)
     for seconds in range(10, 60, 10):
         share = send(share, NOTHING, RequestOutcome.UNCLEAR, seconds)
@@ -90,14 +90,14 @@ def test_unclear_removals_neither_shorten_nor_lengthen_the_time_of_a_put_before_
 
 
 @pytest.mark.parametrize(("lost", "settled"), [(NOTHING, False), (PUT, None)])
-def test_a_lease_that_expires_leaves_behind_what_it_was_for(lost: Any, settled: bool | None) -> None:
+def test_an_expired_lease_leaves_a_stray_of_its_own_kind(lost: Any, settled: bool | None) -> None:
     claimed = claim(Share(due_at=NOW, wanted_version=1, confirmed_hash=None), lost, uuid4(), NOW, TIMING)
     assert send(claimed, NOTHING, RequestOutcome.CONFIRMED, 7).holds is settled
     assert send(claimed, b"another", RequestOutcome.CONFIRMED, 7).holds is None
 
 
 @pytest.mark.parametrize(("kind", "settled"), [(NOTHING, False), (PUT, None)])
-def test_an_operation_that_is_overdue_leaves_behind_what_it_was_for(kind: Any, settled: bool | None) -> None:
+def test_an_overdue_operation_leaves_a_stray_of_its_own_kind(kind: Any, settled: bool | None) -> None:
     share = claim(Share(due_at=NOW, wanted_version=1, confirmed_hash=None), kind, lease := uuid4(), NOW, TIMING)
     share = record(share, lease, Result(RequestOutcome.ACCEPTED, operation="an operation"), NOW, TIMING)
     share = claim(want(share, Urgency.CONSENT, at(61)), NOTHING, lease := uuid4(), at(61), TIMING)
@@ -106,7 +106,7 @@ def test_an_operation_that_is_overdue_leaves_behind_what_it_was_for(kind: Any, s
     assert send(share, NOTHING, RequestOutcome.CONFIRMED, 62).holds is settled
 
 
-def test_the_removal_of_what_is_parked_is_one(held: Share) -> None:
+def test_the_removal_of_a_parked_share_is_a_removal(held: Share) -> None:
     parked = send(held, b"another", RequestOutcome.REJECTED, 0)
     assert parked.parked
     share = claim(parked, b"another", lease := uuid4(), at(1), TIMING)
@@ -131,8 +131,8 @@ def test_invalidating_makes_a_removal_under_way_provisional(held: Share) -> None
 
 
 @pytest.mark.parametrize("astray", [False, True])
-def test_a_doubt_with_nothing_under_way_leaves_the_next_confirmation_final(held: Share, astray: bool) -> None:
-    if astray:  # a removal, which is still on its way
+def test_invalidating_an_idle_share_leaves_the_next_confirmation_final(held: Share, astray: bool) -> None:
+    if astray:  # a removal that may still be applied
         held = send(held, NOTHING, RequestOutcome.UNCLEAR, 0)
     removed = send(held, NOTHING, RequestOutcome.CONFIRMED, 1)
     invalidated = invalidate(removed, at(2), TIMING)
@@ -140,7 +140,7 @@ def test_a_doubt_with_nothing_under_way_leaves_the_next_confirmation_final(held:
     assert send(invalidated, NOTHING, RequestOutcome.CONFIRMED, 3).holds is False
 
 
-def test_a_shorter_t_does_not_shorten_the_time_of_what_is_astray(held: Share) -> None:
+def test_a_shorter_t_does_not_shorten_the_time_of_existing_strays(held: Share) -> None:
     astray = send(held, b"another", RequestOutcome.UNCLEAR, 0)
     shorter = replace(TIMING, settle=timedelta(seconds=10))
     share = claim(want(astray, Urgency.CONSENT, at(1)), b"a third", lease := uuid4(), at(1), shorter)

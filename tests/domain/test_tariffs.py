@@ -1,4 +1,4 @@
-"""Tariffs: the file that ships, and the errors of a file that is wrong."""
+"""Tariffs: the shipped file, and the errors of a wrong file."""
 
 from pathlib import Path
 
@@ -21,12 +21,12 @@ SHIPPED = DEFAULT_TARIFFS.read_text(encoding="utf-8")
         ("non_taxable", {1: 0, 3: 0}),
     ],
 )
-def test_the_tariffs_that_ship(tariffs: Tariffs, profile: str, prices: dict[int, int]) -> None:
+def test_the_shipped_tariffs_have_these_prices(tariffs: Tariffs, profile: str, prices: dict[int, int]) -> None:
     assert {years: tariffs.price_cents(profile, years) for years in prices} == prices
     assert set(tariffs.profiles[profile]) == set(prices)
 
 
-def test_the_windows_that_ship(tariffs: Tariffs) -> None:
+def test_the_shipped_tariffs_have_these_periods(tariffs: Tariffs) -> None:
     assert (tariffs.renewal_opens_months, tariffs.address_change_cents, tariffs.unpaid_lapses_after_days) == (
         2,
         1000,
@@ -64,7 +64,7 @@ def test_an_unknown_tariff_is_refused_by_its_field(tariffs: Tariffs, profile: st
         ("1 = 4500", "1 = 4500, 1 = 1", "at line"),
     ],
 )
-def test_a_wrong_file_is_refused_and_the_entry_named(tmp_path: Path, old: str, new: str, named: str) -> None:
+def test_a_wrong_file_is_refused_with_the_entry_at_fault(tmp_path: Path, old: str, new: str, named: str) -> None:
     path = tmp_path / "tariffs.toml"
     assert old in SHIPPED
     path.write_text(SHIPPED.replace(old, new, 1), encoding="utf-8")
@@ -84,6 +84,6 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(latin)
 
 
-def test_tariffs_do_not_change(tariffs: Tariffs) -> None:
+def test_tariffs_are_immutable(tariffs: Tariffs) -> None:
     with pytest.raises(ValueError, match="frozen"):
         tariffs.address_change_cents = 0  # type: ignore[misc]

@@ -27,12 +27,12 @@ DAY = timedelta(days=1)
         (date(2096, 2, 29), 48, date(2100, 2, 28)),
     ],
 )
-def test_the_same_date_some_months_away(day: date, months: int, expected: date) -> None:
+def test_adding_months_keeps_the_date(day: date, months: int, expected: date) -> None:
     assert add_months(day, months) == expected
 
 
 @given(days, st.integers(-24, 120))
-def test_months_count_as_calendars_do(day: date, months: int) -> None:
+def test_months_are_added_as_calendars_do(day: date, months: int) -> None:
     moved = add_months(day, months)
     assert (moved.year * 12 + moved.month) - (day.year * 12 + day.month) == months
     assert moved.day == day.day or (moved.day < day.day and (moved + DAY).day == 1)
@@ -44,9 +44,7 @@ def test_a_first_term_runs_from_today_to_the_same_date(today: date, length: int)
 
 
 @given(days, years, years, st.integers(0, 400))
-def test_a_term_taken_up_in_time_leaves_no_gap_and_no_overlap(
-    start: date, length: int, more: int, days_left: int
-) -> None:
+def test_a_renewal_in_time_leaves_no_gap_and_no_overlap(start: date, length: int, more: int, days_left: int) -> None:
     first = next_term((), length, start)
     today = first.last_day - timedelta(days=days_left)
     renewed = next_term((first,), more, today)
@@ -59,7 +57,7 @@ def test_a_term_taken_up_in_time_leaves_no_gap_and_no_overlap(
 
 
 @given(days, years, years, st.integers(1, 4000))
-def test_a_term_taken_up_after_a_lapse_starts_on_that_day(start: date, length: int, more: int, late: int) -> None:
+def test_a_term_bought_after_a_lapse_starts_on_that_day(start: date, length: int, more: int, late: int) -> None:
     first = next_term((), length, start)
     today = first.last_day + timedelta(days=late)
     assert next_term((first,), more, today) == Term(today, add_months(today, 12 * more))
@@ -75,7 +73,7 @@ def test_terms_stay_in_order_over_a_whole_life(start: date, renewals: list[tuple
         assert (terms[-1].first_day - terms[-2].last_day).days == max(1, offset)
 
 
-def test_a_run_is_todays_term_or_the_next_with_all_that_follow_it_without_a_gap() -> None:
+def test_a_run_joins_todays_or_the_next_term_with_those_that_follow() -> None:
     over, now, next_year = (Term(date(year, 3, 1), date(year + 1, 2, 28)) for year in (2020, 2024, 2025))
     later = Term(date(2026, 3, 2), date(2027, 3, 1))  # a day after the gap of 1 March 2026
     terms = (over, now, next_year, later)

@@ -1,4 +1,4 @@
-"""Every transition from every state: what it leads to, or that it is refused."""
+"""Every transition from every state: its result, or its refusal."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -103,7 +103,7 @@ def refusal(call: Callable[[], object]) -> tuple[RefusalCode, str | None]:
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("transition", TRANSITIONS)
-def test_each_transition_from_each_state(
+def test_each_state_accepts_exactly_its_transitions(
     state: str, transition: str, make_permit: MakePermit, tariffs: Tariffs
 ) -> None:
     permit = make_permit(**STATES[state])
@@ -120,7 +120,7 @@ def test_each_transition_from_each_state(
         assert change.permit.is_open or change.permit.pending is None
 
 
-def test_each_status_stands_in_the_table() -> None:
+def test_the_table_covers_each_status() -> None:
     assert {Status(str(state.get("status", Status.ACTIVE))) for state in STATES.values()} == set(Status)
 
 
@@ -128,7 +128,7 @@ def test_a_card_knows_each_status() -> None:
     assert {status.value for status in Status} == {status.value for status in CardStatus}
 
 
-def test_a_new_address_stands_only_once_it_is_paid(make_permit: MakePermit, tariffs: Tariffs) -> None:
+def test_a_new_address_takes_effect_once_it_is_paid(make_permit: MakePermit, tariffs: Tariffs) -> None:
     permit = make_permit(terms=TO_RENEW)
     moving = life.change_address(permit, NEW_HOME, ("20A", "20B", "20A"), TODAY, tariffs).permit
     moved = life.confirm_payment(moving, 1000, TODAY).permit
@@ -138,7 +138,9 @@ def test_a_new_address_stands_only_once_it_is_paid(make_permit: MakePermit, tari
     assert life.cancel(moving).permit == permit
 
 
-def test_a_change_of_vehicle_stands_at_once_and_touches_nothing_else(make_permit: MakePermit, tariffs: Tariffs) -> None:
+def test_a_change_of_vehicle_takes_effect_at_once_and_changes_only_the_plate(
+    make_permit: MakePermit, tariffs: Tariffs
+) -> None:
     permit = make_permit()
     plate = parse("GH-789-JK", "FR")
     assert life.change_vehicle(permit, plate, TODAY, tariffs).permit == make_permit(plate=plate)
@@ -158,14 +160,14 @@ def test_a_second_payment_is_refused(make_permit: MakePermit) -> None:
 
 
 @pytest.mark.parametrize("state", ["awaiting_payment", "renewing", "moving"])
-def test_nothing_lapses_before_its_last_day_to_pay_is_over(state: str, make_permit: MakePermit) -> None:
+def test_an_unpaid_change_lapses_only_after_its_last_day_to_pay(state: str, make_permit: MakePermit) -> None:
     permit = make_permit(**STATES[state])
     assert refusal(lambda: life.expire_unpaid(permit, PAY_BY)) == (RefusalCode.ACTION_NOT_OFFERED, None)
     assert life.confirm_payment(permit, PRICE, PAY_BY).permit.pending is None
 
 
 @pytest.mark.parametrize("reason", [None, "", " \t\n"])
-def test_a_rejection_says_why(reason: str | None, make_permit: MakePermit) -> None:
+def test_a_rejection_needs_a_reason(reason: str | None, make_permit: MakePermit) -> None:
     permit = make_permit(**STATES["submitted"])
     assert refusal(lambda: life.reject(permit, reason)) == (RefusalCode.REASON_REQUIRED, "reason")
     assert life.reject(permit, " no proof ").permit.reason == "no proof"
@@ -179,7 +181,7 @@ def test_a_renewal_without_a_tariff_is_refused(
     assert refusal(lambda: life.renew(permit, years, TODAY, tariffs)) == (RefusalCode.UNKNOWN_TARIFF, field)
 
 
-def test_a_price_stands_from_the_day_it_is_asked_until_it_lapses(make_permit: MakePermit, tariffs: Tariffs) -> None:
+def test_a_price_is_fixed_from_the_request_until_it_lapses(make_permit: MakePermit, tariffs: Tariffs) -> None:
     permit = make_permit(**STATES["submitted"])
     dearer = tariffs.model_copy(update={"profiles": {"standard": {1: 99_999}}})
     assert life.approve(permit, TODAY, dearer).permit.pending == NewTerm(1, PRICE, PAY_BY)

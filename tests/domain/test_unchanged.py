@@ -1,4 +1,4 @@
-"""Changing to what one has changes nothing and costs nothing; what is new about the same place is free."""
+"""A change to the same value is refused; new details of the same place are free."""
 
 from collections.abc import Callable
 from datetime import date
@@ -36,7 +36,7 @@ def moved(make_permit: Callable[..., Permit], tariffs: Tariffs, address: Address
         "10 rue de l'œuvre Cæsar 75014 PARIS",
     ],
 )
-def test_the_address_that_a_permit_has_is_refused(
+def test_a_change_to_the_same_address_is_refused(
     make_permit: Callable[..., Permit], tariffs: Tariffs, label: str
 ) -> None:
     with pytest.raises(JobRefusedError) as refused:
@@ -52,7 +52,7 @@ def test_the_address_that_a_permit_has_is_refused(
         (Address("75114_1834_99999", HERE.label), ZONES),
     ],
 )
-def test_what_is_new_about_the_same_place_is_taken_over_at_once_for_nothing(
+def test_new_details_of_the_same_place_apply_at_once_for_free(
     make_permit: Callable[..., Permit], tariffs: Tariffs, address: Address, zones: tuple[str, ...]
 ) -> None:
     change = moved(make_permit, tariffs, address, zones)
@@ -79,7 +79,7 @@ def test_another_place_has_its_price(
     st.sampled_from((HERE, Address("x", HERE.label), Address(HERE.ban_id, "y"), Address("x", "y"))),
     st.sampled_from((ZONES, ("14C",))),
 )
-def test_a_place_is_another_only_if_identifier_and_words_or_zones_are(new: Address, zones: tuple[str, ...]) -> None:
+def test_a_place_differs_only_if_identifier_and_words_or_zones_differ(new: Address, zones: tuple[str, ...]) -> None:
     assert difference((HERE, ZONES), (HERE, ZONES)) is Difference.NONE
     same_id, same_words = new.ban_id == HERE.ban_id, (new.label, zones) == (HERE.label, ZONES)
     found = difference((HERE, ZONES), (new, zones))
@@ -96,7 +96,7 @@ def test_a_place_is_another_only_if_identifier_and_words_or_zones_are(new: Addre
         ("АА 1234 ВВ", "AA 1234 BB", "UA"),
     ],
 )
-def test_the_vehicle_that_a_permit_has_is_refused(
+def test_a_change_to_the_same_vehicle_is_refused(
     make_permit: Callable[..., Permit], tariffs: Tariffs, known: str, typed: str, country: str
 ) -> None:
     permit = make_permit(plate=parse(known, country))
@@ -106,7 +106,7 @@ def test_the_vehicle_that_a_permit_has_is_refused(
 
 
 @pytest.mark.parametrize(("known", "typed"), [("BNO 1234", "B-NO 1234"), ("B-NO 1234", "B NO 1234")])
-def test_the_same_vehicle_can_be_shown_otherwise(
+def test_the_same_vehicle_can_be_given_another_spelling(
     make_permit: Callable[..., Permit], tariffs: Tariffs, known: str, typed: str
 ) -> None:
     plate = parse(typed, "DE")

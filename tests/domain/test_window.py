@@ -1,4 +1,4 @@
-"""How many requests may be under way: halved by a time-out, once for all that were under way, and slowly widened."""
+"""The number of requests under way: halved by a time-out, once for all that were under way, and slowly widened."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ def test_a_time_out_halves_the_window_once_for_all_that_were_under_way() -> None
     assert window.routine == 7
 
 
-def test_it_grows_back_slowly_and_only_while_it_is_used() -> None:
+def test_the_window_grows_back_slowly_and_only_while_used() -> None:
     window = Window(32, kept=4)
     window.note_time_out(sent_at=1.0, now=4.0)
     for _ in range(1_000):
@@ -34,7 +34,7 @@ def test_it_grows_back_slowly_and_only_while_it_is_used() -> None:
 
 
 @given(st.integers(2, 512), st.data(), st.lists(st.booleans(), max_size=60))
-def test_slots_for_what_is_urgent_and_one_for_the_rest_are_always_there(
+def test_urgent_slots_and_one_routine_slot_always_remain(
     in_flight: int, data: st.DataObject, answers: list[bool]
 ) -> None:
     kept = data.draw(st.integers(1, in_flight - 1))

@@ -1,1 +1,1 @@
-"""What goes wrong around the hub, done to real processes: a package, so that they end with its last test."""
+"""Faults around the hub, on real processes. A package, so that they end with its last test."""

@@ -1,4 +1,4 @@
-"""One hub for all of these tests, and a look at all that it wrote after each."""
+"""One hub for all of these tests, and a search through all that it wrote after each."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ HANG = """
 import re, signal
 signal.signal(signal.SIGRTMIN, lambda *_: re.match("((((((.+)+)+)+)+)+)+!", "a" * 40))
 """
-"""What every process of the hub runs here when it starts: a signal hangs its loop, as a sender's pattern once did."""
+"""Runs in every process of the hub when it starts: a signal makes its loop hang, as a sender's pattern once did."""
 
 
 @pytest.fixture(scope="package")

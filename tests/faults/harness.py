@@ -1,4 +1,4 @@
-"""A whole hub of the tests' own, as processes that can be killed, frozen, ended and cut off."""
+"""A whole hub for these tests, as processes that can be killed, frozen, ended and cut off."""
 
 import os
 import signal
@@ -17,15 +17,17 @@ from permit_hub_client import Hub
 from integrations.sandbox.control import Control
 from ops.canary import Canary
 from ops.embedded import programs
-from ops.embedded.child import Child
+from ops.embedded.children.start import Child
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.sandboxes import Sandboxes
 from ops.embedded.servers import PROVIDERS, free_port
-from ops.embedded.supervisor import Supervisor
 from ops.embedded.valkey import Valkey
 from tests.conftest import Database
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-PAUSE_SECONDS = 20.0  # ends by itself, for the sake of the tests that follow a failure
+SECONDS = 45.0
+PAUSE_SECONDS = 20.0  # it ends by itself, for the sake of the tests after a failed one
+POLL_SECONDS = 0.01
 SETTLE_SECONDS = 3.0
 REQUEST_SECONDS = 1.5
 LEASE_SECONDS = REQUEST_SECONDS + 4.0
@@ -40,7 +42,7 @@ def seconds_until(look: Callable[[], object], what: str, *, equals: object, seco
 
 @dataclass
 class Stack:
-    """Valkey, sandboxes, workers, beat and Flower; a process that dies is started again, Valkey apart."""
+    """Valkey, sandboxes, workers, beat and Flower; processes that die are started again, except Valkey."""
 
     folder: Path
     database: Database
@@ -58,7 +60,7 @@ class Stack:
         self._supervisor = Supervisor(self.folder)
 
     def start(self) -> None:
-        """Start everything and wait until every worker answers."""
+        """Start all processes and wait until every worker answers."""
         self.start_valkey()
         canary = Canary(self.valkey.url, self.prefix)
         self._supervisor.start(
@@ -71,7 +73,7 @@ class Stack:
         self._supervisor.watch(lambda _: None)
 
     def stop(self) -> None:
-        """End everything."""
+        """End all processes."""
         self.hub.close()
         self.control.close()
         self.redis.close()
@@ -108,7 +110,7 @@ class Stack:
         return self._child(name).pid
 
     def kill(self, name: str) -> None:
-        """Kill a worker's main process and its children, all at once, and wait until Valkey has seen them go.
+        """Kill a worker's main process and its children at once, and wait until Valkey has noticed.
 
         Before that, it might still hand one of them a message.
         """
@@ -127,7 +129,7 @@ class Stack:
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
-        """Stop the clock for whole workers."""
+        """Freeze whole workers."""
         pids = [self.process(name) for name in names]
         for pid in pids:
             os.killpg(pid, signal.SIGSTOP)
@@ -138,15 +140,15 @@ class Stack:
                 os.killpg(pid, signal.SIGCONT)
 
     def pause_writes(self) -> None:
-        """Have Valkey keep every write waiting, scripts included; one whose sender dies meanwhile is forgotten."""
+        """Have Valkey hold every write, scripts included; a write whose sender dies meanwhile is dropped."""
         self.redis.client_pause(int(PAUSE_SECONDS * 1000), all=False)
 
     def resume_writes(self) -> None:
-        """Have Valkey carry out what waits."""
+        """Have Valkey carry out the writes that it holds."""
         self.redis.client_unpause()
 
     def publishing(self) -> bool:
-        """Tell whether a script is kept waiting, other than those with which workers look for messages."""
+        """Return whether a script is held, other than those that look for messages."""
         looking = set[int]()
         for child in self._supervisor.children:
             with suppress(psutil.NoSuchProcess):
@@ -159,23 +161,23 @@ class Stack:
         )
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the database, over a connection of its own."""
+        """Query the database over a connection of its own."""
         with self.database.connect() as connection:
             return connection.execute(statement, values).fetchall()
 
     def scalar(self, statement: str, *values: object) -> Any:
-        """Ask the database for one value."""
+        """Query the database for one value."""
         return self.query(statement, *values)[0][0]
 
     @contextmanager
     def locked(self, resident_id: str) -> Iterator[None]:
-        """Hold a resident's row, so that a job about them stays in the middle of its transaction."""
+        """Lock a resident's row, so that a job about them stays in the middle of its transaction."""
         with self.database.connect() as connection, connection.transaction():
             connection.execute("SELECT FROM residents WHERE resident_id = %s FOR UPDATE", [resident_id])
             yield
 
     def waiting_for_locks(self) -> int:
-        """Return how many of the workers' transactions wait for a lock."""
+        """Return how many transactions of workers wait for a lock."""
         return int(
             self.scalar(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -183,11 +185,11 @@ class Stack:
         )
 
     def pending(self) -> int:
-        """Return how many shares some provider has yet to confirm."""
+        """Return how many shares are not yet confirmed."""
         return int(self.scalar("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"))
 
-    def converges(self, seconds: float = PATIENCE_SECONDS) -> float:
-        """Wait until every provider has confirmed what is wanted; return how many seconds that took."""
+    def converges(self, seconds: float = SECONDS) -> float:
+        """Wait until every share is confirmed; return how many seconds that took."""
         return seconds_until(lambda: self.pending(), "every share confirmed", equals=0, seconds=seconds)
 
     def _child(self, name: str) -> Child:

@@ -1,4 +1,4 @@
-"""Residents with a permit each, what upstream asks for them, and who was told about them."""
+"""Residents with a permit each, their jobs, and the plates that providers hold or were sent."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from uuid import UUID, uuid4
 from permit_hub_client import Job, Receipt
 
 from integrations.sandbox.misbehaviour import Kind
-from ops.screen import APPS
+from ops.shown.space import APPS
 from tests.faults.harness import Stack
 from tests.support.waiting import eventually
 
-MARK = "zwxqv"  # stands in everything personal, and in nothing else
+MARK = "zwxqv"  # stands in all personal data, and in nothing else
 TEXT = {"version": "2024-09", "sha256": hashlib.sha256(b"the text that was shown").hexdigest()}
 EVERYWHERE = frozenset(APPS)
 NOWHERE: frozenset[str] = frozenset()
 WRITES = {"paybyphone": "/eligibilities", "flowbird": "/hub/", "easypark": "/parking", "indigo_neo": "/rights"}
-"""Where each takes what changes something; tokens are got elsewhere."""
+"""Each provider's addresses for changes; tokens come from elsewhere."""
 
 
 @dataclass
@@ -36,15 +36,15 @@ class Person:
         self.email = f"{MARK}{self.number}@example.fr"
 
     def plate(self, letter: str = "A") -> str:
-        """Return one of the person's plates, as providers are to hold it."""
+        """Return one of the person's plates, in the form that providers hold."""
         return f"{MARK}{self.number}{letter}".upper()
 
     def raw_plate(self, letter: str = "A") -> str:
-        """Return one of the person's plates as it was typed."""
+        """Return one of the person's plates as typed."""
         return f"{MARK}-{self.number}-{letter}"
 
     def contact(self) -> Job:
-        """Return a change of name and e-mail to what they are now."""
+        """Return a contact job without a change."""
         return self._job("resident.update_contact", name=f"{MARK.title()} Exemple", email=self.email)
 
     def vehicle(self, letter: str) -> Job:
@@ -63,7 +63,7 @@ class Person:
         return self._consent("refuse", None)
 
     def does(self, job: Job, wait: float = 20.0) -> Receipt:
-        """Submit a job that is to be applied."""
+        """Submit a job that must be applied."""
         receipt = self.stack.hub.submit(job, wait=wait)
         assert receipt.applied, receipt
         return receipt
@@ -75,7 +75,7 @@ class Person:
         self.stack.converges()
 
     def imported(self) -> dict[str, object]:
-        """Return the row that takes over the person's permit."""
+        """Return the import row of the person's permit."""
         today = datetime.now(UTC).date()
         return {
             "resident_id": self.resident_id,
@@ -135,7 +135,7 @@ def held_plates(stack: Stack, provider: str) -> set[str]:
 
 
 def applied_once(stack: Stack, jobs: Iterable[Job]) -> None:
-    """Hold that each job was applied, and none twice."""
+    """Check that each job was applied, and none twice."""
     listed = list(jobs)
     assert applied(stack, listed) == len(listed)
     twice = stack.query(
@@ -147,16 +147,16 @@ def applied_once(stack: Stack, jobs: Iterable[Job]) -> None:
 
 
 def misbehaves(stack: Stack, provider: str, kind: Kind, **order: Any) -> None:
-    """Have a provider go wrong when it is next told something."""
+    """Make a provider misbehave at its next change."""
     count = int(order.pop("count", 1))
     stack.control.misbehave(provider, kind, count=count, path=WRITES[provider], **order)
 
 
 def was_put(stack: Stack, person: Person, provider: str, letter: str = "A") -> bool:
-    """Tell whether a provider was sent a plate, whatever it made of that."""
+    """Return whether a provider was sent a plate, with any outcome."""
     return any(person.plate(letter) in request.body for request in stack.control.requests(provider))
 
 
 def was_applied(stack: Stack, person: Person, provider: str) -> bool:
-    """Tell whether a provider has applied a request with a plate."""
+    """Return whether a provider has applied a request with a plate."""
     return any(one.applied_ms and person.plate() in one.body for one in stack.control.requests(provider))

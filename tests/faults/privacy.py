@@ -1,4 +1,4 @@
-"""Personal data and secrets, looked for in everything that the hub's processes wrote and show."""
+"""Search for personal data and secrets in all that the hub's processes wrote and show."""
 
 import urllib.request
 from base64 import b64encode
@@ -8,17 +8,17 @@ from ops.embedded.servers import Servers
 from tests.faults.harness import Stack
 from tests.faults.people import MARK
 
-MEANT_FOR_IT = ("space:", "export:", "taken")  # the resident's own screen and export, and jobs on their way
+MEANT_FOR_IT = ("space:", "export:", "taken")  # the resident's own space and export, and jobs on their way
 
 
 def nothing_personal_shows(stack: Stack, servers: Servers) -> None:
-    """Hold that no log, no key of Redis but those meant for it, and no page of Flower tells of a person or a secret."""
+    """Check that no log, page of Flower or key of Redis (but those meant for it) shows personal data or a secret."""
     seen = {**_logs(stack, servers), **dict(_redis(stack)), **_flower(stack)}
     assert [name for name, text in seen.items() if tells(stack, text)] == []
 
 
 def tells(stack: Stack, text: bytes) -> bool:
-    """Tell whether a person or a secret shows in a text, as it is or in base64."""
+    """Return whether a text shows personal data or a secret, plain or in base64."""
     secrets = {value for name, value in stack.environment.items() if name.startswith("PERMIT_HUB_") and "_KEY" in name}
     secrets.add(stack.valkey.url.split(":")[2].split("@")[0])
     lower = text.lower()
@@ -26,9 +26,9 @@ def tells(stack: Stack, text: bytes) -> bool:
 
 
 def _disguises(word: str) -> frozenset[bytes]:
-    """Return a word as it is and as its spellings show in base64, all in lower case as what is searched is."""
+    """Return a word and its spellings in base64, all in lower case, as the searched text is."""
     spelt = [word.encode(), word.upper().encode(), word.title().encode()]
-    # Where it begins within a group of three bytes decides how it is written; the ends depend on its neighbours.
+    # Its position in a group of three bytes decides its spelling; the ends depend on the bytes around it.
     coded = [
         b64encode(b" " * shift + text).rstrip(b"=")[shift + (shift > 0) : -1] for text in spelt for shift in (0, 1, 2)
     ]

@@ -1,4 +1,4 @@
-"""A database that is unavailable for some seconds: jobs wait for it, and nothing is lost."""
+"""A database that is unavailable for some seconds: jobs wait for it, and none is lost."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Note = Callable[[str, object], None]
 AWAY_SECONDS = 3.0
 
 
-def test_jobs_wait_for_a_database_that_is_away_and_none_is_lost(stack: Stack, record_property: Note) -> None:
+def test_jobs_wait_for_an_unavailable_database_and_none_is_lost(stack: Stack, record_property: Note) -> None:
     town = people(stack, 20)
     allow_everything(stack, town)
     refusing, moving = town[:10], town[10:]

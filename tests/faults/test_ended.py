@@ -1,4 +1,4 @@
-"""Workers that are asked to end, as by each deployment: they finish what they have and leave nothing behind."""
+"""Workers that are ended, as by each deployment: they finish their work and leave nothing behind."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ WORKERS = ("consent", "jobs", "deliver-paybyphone", "deliver-flowbird")
 LEASED = "SELECT count(*) FROM shares WHERE lease_id IS NOT NULL"
 
 
-def test_workers_that_are_ended_in_a_burst_lose_nothing_and_hold_nothing(stack: Stack, record_property: Note) -> None:
+def test_workers_ended_in_a_burst_lose_no_job_and_keep_no_lease(stack: Stack, record_property: Note) -> None:
     town = people(stack, 40)
     allow_everything(stack, town)
     before = {name: stack.process(name) for name in WORKERS}

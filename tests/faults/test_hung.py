@@ -1,4 +1,4 @@
-"""A worker whose main loop hangs ends by itself and is started again; one that waits for Redis is left alone."""
+"""A worker whose main loop hangs is ended and started again; one that waits for Redis is left alone."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ Note = Callable[[str, object], None]
 AWAY_SECONDS = Limits().computing + 10  # longer than a loop may compute
 
 
-def test_a_withdrawal_sent_to_a_worker_that_hangs_is_applied_by_the_one_that_follows(
+def test_a_withdrawal_taken_by_a_hanging_worker_is_applied_by_its_replacement(
     stack: Stack, record_property: Note
 ) -> None:
     (person,) = people(stack, 1)
@@ -32,10 +32,10 @@ def test_a_withdrawal_sent_to_a_worker_that_hangs_is_applied_by_the_one_that_fol
     assert not [each for each in pool if each.is_running()]
     log = (stack.folder / "consent.log").read_text()
     assert "worker.hung" in log
-    assert "sitecustomize.py" in log  # where it was
+    assert "sitecustomize.py" in log  # where it hung
 
 
-def test_workers_wait_for_a_redis_that_does_not_answer(stack: Stack) -> None:
+def test_workers_survive_a_redis_that_does_not_answer(stack: Stack) -> None:
     (person,) = people(stack, 1)
     names = ("consent", "jobs", "bulk", "remind")
     before = [stack.process(name) for name in names]

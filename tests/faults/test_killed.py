@@ -1,4 +1,4 @@
-"""Workers killed in the middle of things: nobody's help is needed, and everything is applied once."""
+"""Workers killed in the middle of their work: the hub recovers by itself and applies each job once."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,9 +12,7 @@ Note = Callable[[str, object], None]
 REDELIVERED_SECONDS = 45.0
 
 
-def test_a_refusal_that_a_killed_worker_had_taken_is_in_effect_within_45_seconds(
-    stack: Stack, record_property: Note
-) -> None:
+def test_a_refusal_taken_by_a_killed_worker_is_applied_within_45_seconds(stack: Stack, record_property: Note) -> None:
     taken, waiting = people(stack, 2)
     for person in (taken, waiting):
         person.shares()
@@ -34,11 +32,11 @@ def test_a_refusal_that_a_killed_worker_had_taken_is_in_effect_within_45_seconds
     applied_once(stack, jobs)
 
 
-def test_a_put_that_landed_before_its_drain_was_killed_is_removed_after_a_withdrawal(
+def test_a_withdrawal_removes_a_put_whose_drain_was_killed_before_recording(
     stack: Stack, record_property: Note
 ) -> None:
     (person,) = people(stack, 1)
-    # One lane loses its pool, after its provider has applied; another its whole worker, before its provider does.
+    # One lane loses its pool after its provider has applied the put; another its whole worker, before that.
     misbehaves(stack, "paybyphone", Kind.HANG, delay_ms=0, count=100)
     misbehaves(stack, "flowbird", Kind.HANG, delay_ms=1_000, count=100)
     person.does(person.allowance())
@@ -57,13 +55,13 @@ def test_a_put_that_landed_before_its_drain_was_killed_is_removed_after_a_withdr
         assert person.plate() not in applied[-1].body, provider  # a removal
 
 
-def test_a_receipt_never_comes_before_the_space_that_shows_it(stack: Stack) -> None:
+def test_a_receipt_comes_after_the_space_that_shows_its_change(stack: Stack) -> None:
     (person,) = people(stack, 1)
     stack.converges()  # a confirmation would drop the document that is compared
     before = stack.hub.space(person.resident_id)
     assert before is not None
     job = person.vehicle("B")
-    with stack.frozen("bulk"):  # so that no sweep publishes what is committed
+    with stack.frozen("bulk"):  # so that no sweep publishes the commit
         with stack.locked(person.resident_id):
             stack.hub.send(job)
             eventually(lambda: stack.waiting_for_locks(), "the job in the middle of its transaction", equals=1)

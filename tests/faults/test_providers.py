@@ -1,7 +1,8 @@
-"""Providers that fail, lie or lag end up with what the truth says, and hold up nobody else."""
+"""Providers that fail, lie or lag end up holding the truth, and delay no other provider."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from integrations.sandbox.misbehaviour import Kind
 from tests.faults.harness import SETTLE_SECONDS, Stack
@@ -12,7 +13,7 @@ Note = Callable[[str, object], None]
 
 
 def removals(stack: Stack, person: Person, wanted: frozenset[str], seconds: float = 20.0) -> dict[str, float]:
-    """Withdraw consent and return when each provider confirmed to hold nothing, in milliseconds from the submission."""
+    """Withdraw consent; return when each provider confirmed the removal, in milliseconds from the submission."""
     confirmed: dict[str, float] = {}
     with stack.hub.watch(person.resident_id) as watch:
         started = time.perf_counter()
@@ -20,13 +21,14 @@ def removals(stack: Stack, person: Person, wanted: frozenset[str], seconds: floa
         while not confirmed.keys() >= wanted:
             event = watch.next(seconds)
             assert event is not None, f"confirmed by {sorted(confirmed)} alone"
-            for share in event.get("data", {}).get("shares", ()):
+            told: Any = event
+            for share in told.get("data", {}).get("shares", ()):
                 if not share["held"]:
                     confirmed.setdefault(share["provider"], round((time.perf_counter() - started) * 1000, 1))
     return confirmed
 
 
-def test_a_to_b_with_a_lost_answer_and_back_ends_with_a(stack: Stack) -> None:
+def test_changing_the_plate_forth_and_back_over_a_lost_answer_ends_with_the_first_plate(stack: Stack) -> None:
     (person,) = people(stack, 1)
     person.shares()
     for provider in EVERYWHERE:
@@ -40,7 +42,7 @@ def test_a_to_b_with_a_lost_answer_and_back_ends_with_a(stack: Stack) -> None:
     assert holders(stack, person.plate("B")) == NOWHERE
 
 
-def test_nobody_is_told_removed_before_what_is_applied_late_was_removed_again(stack: Stack) -> None:
+def test_no_removal_is_published_before_a_late_put_is_removed_again(stack: Stack) -> None:
     (person,) = people(stack, 1)
     for provider in EVERYWHERE:
         misbehaves(stack, provider, Kind.LATE, delay_ms=SETTLE_SECONDS * 700)
@@ -48,13 +50,13 @@ def test_nobody_is_told_removed_before_what_is_applied_late_was_removed_again(st
     eventually(lambda: all(was_put(stack, person, name) for name in EVERYWHERE), "a request to each")
     removals(stack, person, EVERYWHERE, seconds=60.0)
     assert holders(stack, person.plate()) == NOWHERE
-    # One that fences too: what it was never told of it cannot delete, so it has seen no later version.
+    # A provider that fences, too: it cannot delete what it was never sent, so it has seen no later version.
     assert all(was_applied(stack, person, name) for name in EVERYWHERE)
     stack.converges()
     assert holders(stack, person.plate()) == NOWHERE
 
 
-def test_a_provider_that_is_down_holds_up_no_other_and_follows_alone(stack: Stack, record_property: Note) -> None:
+def test_a_provider_that_is_down_delays_no_other_and_recovers_by_itself(stack: Stack, record_property: Note) -> None:
     alike, person = people(stack, 2)
     for one in (alike, person):
         one.shares()

@@ -1,4 +1,4 @@
-"""Redis that loses everything, or is unavailable: the database has it all, and readers never see a change undone."""
+"""Redis loses all data or is unavailable: the database has it all, and readers never see a change undone."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ PLATE = "SELECT normalised FROM plate_assignments WHERE permit_id = %s AND now()
 
 @contextmanager
 def reader(stack: Stack, watched: Iterable[Person]) -> Iterator[list[str]]:
-    """Read spaces all the time, as pages do, and gather what went back."""
+    """Read spaces all the time, as pages do, and collect versions that went back."""
     keys = [f"{stack.prefix}space:{person.resident_id}" for person in watched]
     stopped, went_back, seen = threading.Event(), [], dict.fromkeys(keys, (0, 0))
 
@@ -55,7 +55,7 @@ def reader(stack: Stack, watched: Iterable[Person]) -> Iterator[list[str]]:
 
 
 def lost(stack: Stack, jobs: Iterable[Job], wait: float) -> list[Job]:
-    """Return the jobs that no receipt has come for."""
+    """Return the jobs without a receipt."""
     without, deadline = [], time.monotonic() + wait
     for job in jobs:
         try:
@@ -65,13 +65,13 @@ def lost(stack: Stack, jobs: Iterable[Job], wait: float) -> list[Job]:
     return without
 
 
-def test_a_redis_flushed_in_the_middle_of_a_run_loses_nothing_but_time(stack: Stack, record_property: Note) -> None:
+def test_a_redis_flushed_during_a_run_loses_no_change(stack: Stack, record_property: Note) -> None:
     town = people(stack, 24)
     allow_everything(stack, town)
     refusing, moving = town[:12], town[12:]
     epoch = int(stack.redis.get(f"{stack.prefix}epoch") or 0)
     with reader(stack, town) as went_back:
-        with stack.frozen("consent"):  # so that some of what is queued is surely lost
+        with stack.frozen("consent"):  # so that some queued jobs are surely lost
             refusals = [stack.hub.send(person.refusal()) for person in refusing]
             first = [stack.hub.send(job) for person in town for job in (person.vehicle("B"), person.contact())]
             eventually(lambda: applied(stack, first) > len(first) // 3, "a third of the run")
@@ -94,12 +94,12 @@ def test_a_redis_flushed_in_the_middle_of_a_run_loses_nothing_but_time(stack: St
     assert went_back == []
     applied_once(stack, jobs)
     ours = {person.plate(letter) for person in town for letter in "ABC"}
-    final = {stack.scalar(PLATE, person.permit_id) for person in moving}  # B sent again may have come after C
+    final = {stack.scalar(PLATE, person.permit_id) for person in moving}  # B sent again may come after C
     for provider in EVERYWHERE:
         assert held_plates(stack, provider) & ours == final
 
 
-def test_workers_go_on_with_a_redis_that_was_stopped_and_started_again(stack: Stack, record_property: Note) -> None:
+def test_workers_resume_after_redis_was_stopped_and_started(stack: Stack, record_property: Note) -> None:
     taken, queued, later = town = people(stack, 3)
     allow_everything(stack, town)
     stack.converges()

@@ -1,4 +1,4 @@
-"""Reminders through a mail server that is unavailable, slow or puts off, and from workers that are killed."""
+"""Reminders through a mail server that is unavailable, slow or greylists, and from workers that are killed."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,7 +25,7 @@ DAYS_LATER = """
 
 @pytest.fixture
 def post_office(stack: Stack) -> Iterator[PostOffice]:
-    """Return the mail server that the stack's settings name, open."""
+    """Return the mail server that the stack's settings name, started."""
     office = PostOffice(int(stack.environment["PERMIT_HUB_EMAIL_PORT"]))
     office.open()
     yield office
@@ -33,7 +33,7 @@ def post_office(stack: Stack) -> Iterator[PostOffice]:
 
 
 def reminded(stack: Stack, person: Person) -> None:
-    """Have a permit end in 30 days, and its resident reached by e-mail; the hub does the rest."""
+    """Make a permit end in 30 days, with a resident who can be mailed; the hub does the rest."""
     stack.query(
         "UPDATE terms SET last_day = (now() AT TIME ZONE 'Europe/Paris')::date + 30 WHERE permit_id = %s RETURNING 1",
         person.permit_id,
@@ -42,12 +42,12 @@ def reminded(stack: Stack, person: Person) -> None:
 
 
 def days_later(stack: Stack, person: Person, days: int) -> None:
-    """Make of a decided reminder one that was decided days ago, and waits."""
+    """Turn a decided reminder into one that was decided days ago and waits."""
     stack.query(DAYS_LATER, days, person.permit_id, days)
 
 
 def worked_off(stack: Stack, queue: str) -> None:
-    """Wait until all that was on a queue has been taken from it and done."""
+    """Wait until all messages on a queue have been taken and done."""
     with closing(Canary(stack.valkey.url, stack.prefix)) as canary:
         ping = canary.send(queue)
         eventually(lambda: canary.was_answered(ping), "the queue's last message taken")
@@ -60,7 +60,7 @@ def state(stack: Stack, person: Person) -> tuple[str, str | None, int] | None:
 
 
 def lease_over(stack: Stack, person: Person) -> None:
-    """Let the time pass that a lease lasts, or that a reminder waits."""
+    """Let a lease, or a reminder's wait, run out."""
     stack.query(
         "UPDATE reminders SET due_at = now() WHERE permit_id = %s AND state = 'due' RETURNING 1", person.permit_id
     )
@@ -74,7 +74,7 @@ def settled(stack: Stack, person: Person, expected: str) -> None:
     eventually(is_settled, f"the reminder {expected}")
 
 
-def test_a_reminder_finds_its_way_to_the_resident(stack: Stack, post_office: PostOffice) -> None:
+def test_a_due_reminder_reaches_the_resident(stack: Stack, post_office: PostOffice) -> None:
     (person,) = people(stack, 1)
     reminded(stack, person)
     settled(stack, person, "sent")
@@ -85,7 +85,7 @@ def test_a_reminder_finds_its_way_to_the_resident(stack: Stack, post_office: Pos
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-def test_a_worker_killed_after_sending_and_before_recording_costs_one_duplicate_with_the_same_id(
+def test_a_worker_killed_between_sending_and_recording_costs_one_duplicate_with_the_same_id(
     stack: Stack, post_office: PostOffice
 ) -> None:
     (person,) = people(stack, 1)
@@ -103,7 +103,9 @@ def test_a_worker_killed_after_sending_and_before_recording_costs_one_duplicate_
     assert first["Message-ID"] == second["Message-ID"]
 
 
-def test_a_worker_that_is_killed_again_and_again_sends_twice_at_most(stack: Stack, post_office: PostOffice) -> None:
+def test_a_reminder_is_sent_twice_at_most_when_workers_are_killed_repeatedly(
+    stack: Stack, post_office: PostOffice
+) -> None:
     (person,) = people(stack, 1)
     post_office.held.clear()
     reminded(stack, person)
@@ -116,9 +118,7 @@ def test_a_worker_that_is_killed_again_and_again_sends_twice_at_most(stack: Stac
     assert len(post_office.to(person.email)) == 2
 
 
-def test_a_mail_server_that_is_away_costs_nobody_their_reminder_and_none_a_second(
-    stack: Stack, post_office: PostOffice
-) -> None:
+def test_an_unavailable_mail_server_loses_and_duplicates_no_reminder(stack: Stack, post_office: PostOffice) -> None:
     post_office.close()
     (person,) = people(stack, 1)
     reminded(stack, person)
@@ -135,9 +135,7 @@ def test_a_mail_server_that_is_away_costs_nobody_their_reminder_and_none_a_secon
     eventually(lambda: stack.scalar("SELECT problem FROM channels") is None, "the channel known to work")
 
 
-def test_what_matters_by_the_time_the_mail_server_is_back_is_sent_and_not_what_is_behind(
-    stack: Stack, post_office: PostOffice
-) -> None:
+def test_after_a_mail_outage_only_the_reminder_that_matters_now_is_sent(stack: Stack, post_office: PostOffice) -> None:
     post_office.close()
     (person,) = people(stack, 1)
     reminded(stack, person)
@@ -157,7 +155,7 @@ def test_what_matters_by_the_time_the_mail_server_is_back_is_sent_and_not_what_i
     assert len(post_office.to(person.email)) == 1
 
 
-def test_a_greylist_is_waited_out(stack: Stack, post_office: PostOffice) -> None:
+def test_a_greylisted_reminder_is_sent_later(stack: Stack, post_office: PostOffice) -> None:
     (person,) = people(stack, 1)
     post_office.on_recipient = lambda _: "450 4.2.0 greylisted, come back later"
     reminded(stack, person)
@@ -169,7 +167,7 @@ def test_a_greylist_is_waited_out(stack: Stack, post_office: PostOffice) -> None
     assert len(post_office.to(person.email)) == 1
 
 
-def test_an_address_that_is_refused_shows_in_the_space_and_another_gets_the_reminder(
+def test_a_refused_address_shows_in_the_space_and_a_new_one_gets_the_reminder(
     stack: Stack, post_office: PostOffice
 ) -> None:
     (person,) = people(stack, 1)
@@ -192,7 +190,7 @@ def test_an_address_that_is_refused_shows_in_the_space_and_another_gets_the_remi
     assert space["reminders"]["email_refused_at"] is None
 
 
-def test_a_slow_mail_server_holds_up_no_withdrawal_and_no_sweep(stack: Stack, post_office: PostOffice) -> None:
+def test_a_slow_mail_server_delays_no_withdrawal_and_no_sweep(stack: Stack, post_office: PostOffice) -> None:
     slow, other = people(stack, 2)
     other.shares()
     post_office.held.clear()
@@ -207,7 +205,7 @@ def test_a_slow_mail_server_holds_up_no_withdrawal_and_no_sweep(stack: Stack, po
     settled(stack, slow, "sent")
 
 
-def test_a_beat_that_stands_still_and_comes_back_decides_one(stack: Stack, post_office: PostOffice) -> None:
+def test_a_beat_that_was_stopped_decides_one_reminder(stack: Stack, post_office: PostOffice) -> None:
     (person,) = people(stack, 1)
     eventually(lambda: stack.query(MISSED), "the first tick")
     with stack.frozen("beat"):

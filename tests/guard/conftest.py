@@ -1,4 +1,4 @@
-"""One Valkey and one real worker for all that is thrown at it."""
+"""One Valkey, one database and one real worker for all hostile messages."""
 
 import os
 import subprocess
@@ -9,16 +9,30 @@ import pytest
 import redis
 from celery import Celery
 
-from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker
+from ops.embedded.servers import Servers
+from tests.conftest import Database, own_database
+from tests.guard.harness import (
+    HASH_KEY,
+    HERE,
+    PREFIX,
+    ROOT,
+    Worker,
+)
 from tests.guard.poison import SECRET
 from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="session")
-def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+def guarded_database(servers: Servers, migrated_template: str) -> Iterator[Database]:
+    with own_database(servers.postgres, migrated_template) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def worker(redis_url: str, guarded_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     folder = tmp_path_factory.mktemp("guard")
     environment = os.environ | {
-        "PERMIT_HUB_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/nothing",
+        "PERMIT_HUB_DATABASE_URL": guarded_database.worker_url,
         "PERMIT_HUB_REDIS_URL": redis_url,
         "PERMIT_HUB_REDIS_PREFIX": PREFIX,
         "PERMIT_HUB_HASH_KEY": HASH_KEY,
@@ -46,7 +60,7 @@ def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with log.open("wb") as output, redis.Redis.from_url(redis_url) as client:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
         try:
-            running = Worker(process, log, client, app, environment)
+            running = Worker(process, log, client, app, environment, guarded_database)
             assert running.call("hub.ping", seconds=90) == "pong"
             yield running
         finally:
@@ -57,10 +71,10 @@ def worker(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def held(worker: Worker) -> Iterator[str]:
-    """A task that runs for as long as the test does."""
+    """A task that runs as long as the test does."""
     task_id = worker.send("probe.hold", SECRET)
     eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
     yield task_id
     worker.redis.lpush(f"{worker.prefix}release", 1)
     assert worker.answer(task_id) == SECRET
-    worker.redis.delete(f"{worker.prefix}release")  # the test may have let it go already
+    worker.redis.delete(f"{worker.prefix}release")  # the test may have released it already

@@ -1,4 +1,4 @@
-"""A consumer to be killed, and a relay between it and Valkey that kills it when the server's answer goes by."""
+"""A consumer that is killed, and a relay to Valkey that kills it when the server's answer passes."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ OPTIONS = {"global_keyprefix": PREFIX, "visibility_timeout": 3_600, "unacked_res
 
 
 class OpenGate:
-    """Lets everything in."""
+    """A gate that admits every message."""
 
     def admit(self, item: bytes, queue: str) -> dict[str, Any]:
         admitted: dict[str, Any] = json.loads(item)
@@ -62,7 +62,7 @@ def consume(url: str, direct_url: str, *, in_event_loop: bool) -> None:
 
 @dataclass
 class Blow:
-    """When a consumer is to be killed: at which answer with a message in it, before it arrives or so long after."""
+    """When to kill a consumer: at which answer that carries a message, before it arrives or how long after."""
 
     pid: int
     answer: int
@@ -73,7 +73,7 @@ class Blow:
 
 
 class Relay:
-    """Hands bytes on, and kills as it is told."""
+    """Passes bytes on, and kills the consumer as planned."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -111,7 +111,7 @@ class Relay:
 
 @contextmanager
 def relay(target: int) -> Iterator[tuple[int, Relay]]:
-    """Run a relay in a thread while the context lasts; give its port and itself."""
+    """Run a relay in a thread while the context lasts; yield its port and the relay."""
     made = Relay(target)
     with serving(made.meet) as port:
         yield port, made

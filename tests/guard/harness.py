@@ -1,28 +1,39 @@
-"""What the guard's tests have in hand: messages to bend out of shape, and the worker under fire."""
+"""The tools of the guard's tests: messages to deform, and the worker under attack."""
 
 import base64
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psutil
 import redis
 from celery import Celery
+from psycopg import sql
+from psycopg.rows import class_row
 
+from tests.conftest import Database
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PREFIX = "guard-test:"
 HASH_KEY = "k" * 32
+SECONDS = 10.0
+_REFUSALS = """
+    SELECT refused_message_id, code, field, queue, task_id, kind, size FROM refused_messages
+    WHERE refused_message_id > %s ORDER BY refused_message_id
+"""
+_DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
 @dataclass
 class Raw:
-    """A message as Celery's clients put it on the list, to be bent out of shape."""
+    """A message as Celery's clients put it on the list, to be deformed."""
 
     task: Any = "permit.cancel"
     id: Any = field(default_factory=lambda: str(uuid4()))
@@ -50,29 +61,57 @@ class Raw:
         return json.dumps(envelope).encode()
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A refused message as the database records it."""
+
+    refused_message_id: int
+    code: str
+    field: str | None
+    queue: str
+    task_id: UUID | None
+    kind: str | None
+    size: int
+
+
 @dataclass
 class Worker:
-    """The worker under fire, seen from outside."""
+    """The worker under attack, seen from outside."""
 
     process: subprocess.Popen[bytes]
     log: Path
     redis: redis.Redis
     app: Celery
     environment: dict[str, str]
+    database: Database
     prefix: str = PREFIX
+    last_refusal: int = 0
 
     def push(self, item: bytes, queue: str = "jobs") -> None:
         self.redis.lpush(self.prefix + queue, item)
 
-    def refusals(self) -> list[list[str]]:
-        """Return what was recorded since last asked, oldest first."""
-        recorded = []
-        while (line := self.redis.rpop(f"{self.prefix}recorded")) is not None:
-            recorded.append(line.decode().split("|"))
-        return recorded
+    def refusals(self) -> list[Refusal]:
+        """Return the refusals that were recorded since the last call, oldest first."""
+        with self.database.connect() as connection, connection.cursor(row_factory=class_row(Refusal)) as cursor:
+            found = cursor.execute(_REFUSALS, [self.last_refusal]).fetchall()
+        self.last_refusal = max((one.refused_message_id for one in found), default=self.last_refusal)
+        return found
+
+    @contextmanager
+    def without_database(self) -> Iterator[None]:
+        """Have the database refuse connections, and end those that there are."""
+        name = sql.Identifier(self.database.name)
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        with self.database.server.connect() as connection:
+            connection.execute(allow.format(name, sql.Literal(False)))
+            try:
+                connection.execute(_DISCONNECT, [self.database.name])
+                yield
+            finally:
+                connection.execute(allow.format(name, sql.Literal(True)))
 
     def pids(self) -> frozenset[int]:
-        """Return the worker's process and its pool's."""
+        """Return the process ids of the worker and its pool."""
         main = psutil.Process(self.process.pid)
         return frozenset([main.pid, *(child.pid for child in main.children())])
 
@@ -80,10 +119,9 @@ class Worker:
         return self.log.read_text(errors="replace")
 
     def is_drained(self) -> bool:
-        """Tell whether nothing waits and nothing is taken."""
-        # Other tests share the server: a small count would take seconds to go through all that they have there.
-        lists = self.redis.scan_iter(f"{self.prefix}*", count=10_000, _type="list")
-        waiting = [key for key in lists if key != f"{self.prefix}recorded".encode()]
+        """Return whether no message waits and none is taken."""
+        # Other tests share the server: with a small count, a scan through all their keys would take seconds.
+        waiting = any(self.redis.scan_iter(f"{self.prefix}*", count=10_000, _type="list"))
         return not waiting and not self.redis.hlen(f"{self.prefix}taken")
 
     def send(self, task: str, *args: Any, queue: str = "jobs") -> str:
@@ -93,7 +131,7 @@ class Worker:
         return task_id
 
     def meta(self, task_id: str) -> dict[str, Any] | None:
-        """Return what the result backend holds of a task."""
+        """Return the result of a task in the result backend."""
         stored = self.redis.get(f"{self.prefix}celery-task-meta-{task_id}")
         return None if stored is None else json.loads(stored)
 

@@ -1,20 +1,20 @@
-"""How large an honest job can be: each field at its longest, each character written as wastefully as JSON allows."""
+"""The size of the largest honest job: each field at its longest, each character in JSON's longest spelling."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-ESCAPED = 12  # bytes of one character beyond the basic plane, as Python and others write it unless told otherwise
+ESCAPED = 12  # bytes of one character beyond the basic plane, in the default spelling of Python and others
 LONGEST = {"uuid": 36, "date": 10, "date-time": 35, "email": 254}  # of an address: RFC 5321 without its brackets
-COUNTED = re.compile(r"\](?:\{(?:\d+,)?(\d+)\})\$$")  # a pattern of ASCII that says how often
-WHITE_SPACE = 4  # bytes around each name and value, as pretty printers with a sense of measure put them
+COUNTED = re.compile(r"\](?:\{(?:\d+,)?(\d+)\})\$$")  # a pattern of ASCII with a count
+WHITE_SPACE = 4  # bytes around each name and value, as pretty printers write them
 
 
 def largest(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> int:
     """Return the bytes of the longest text that is valid by a JSON schema as pydantic makes it.
 
     Raises:
-        LookupError: something has no bound.
+        LookupError: a field has no bound.
     """
     if "$ref" in schema:
         return largest(defined[schema["$ref"].rpartition("/")[2]], defined)
@@ -41,5 +41,5 @@ def _characters(schema: Mapping[str, Any]) -> int:
     if "format" in schema:
         return LONGEST[schema["format"]] * (ESCAPED if schema["format"] == "email" else 1)
     if counted := COUNTED.search(schema.get("pattern", "")):
-        return int(counted[1]) + 1  # and perhaps a first one that has a class of its own
+        return int(counted[1]) + 1  # and perhaps a first character with its own class
     return int(schema["maxLength"]) * ESCAPED

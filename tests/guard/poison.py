@@ -1,4 +1,4 @@
-"""Messages that no Celery client would send, and what each is refused for."""
+"""Messages that no Celery client would send, with the code that each is refused with."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.guard.harness import Raw
 
-SECRET = "ZZ-987-ZZ"  # stands for a plate; it may show nowhere
+SECRET = "ZZ-987-ZZ"  # stands for a plate; it must show nowhere
 DEEP = 200_000
 FIVE_MB = "x" * 5_000_000
 EMBED: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
@@ -15,7 +15,7 @@ SIGNATURE = {"task": "permit.cancel", "args": [SECRET], "kwargs": {}, "options":
 
 @dataclass(frozen=True)
 class Poison:
-    """A list item, the code and the field it is refused with, and the task id to be answered, if it shows one."""
+    """A list item, its refusal's code and field, and the task id to answer, if it has one."""
 
     label: str
     item: bytes
@@ -157,14 +157,14 @@ HARMLESS = {
     "priority is text": Raw(properties={"priority": "high"}),
     "priority is an object": Raw(properties={"priority": {"a": 1}}),
     "reply_to is an object": Raw(properties={"reply_to": {"a": SECRET}}),
-    "correlation_id is somebody": Raw(properties={"correlation_id": SECRET}),
+    "correlation_id is a name": Raw(properties={"correlation_id": SECRET}),
     "delivery goes elsewhere": Raw(properties={"delivery_info": {"exchange": SECRET, "routing_key": [SECRET]}}),
     "readable arguments": Raw(headers={"argsrepr": SECRET, "kwargsrepr": SECRET, "shadow": SECRET, "origin": SECRET}),
     "relatives": Raw(headers={"root_id": SECRET, "parent_id": {"a": SECRET}, "group_id": SECRET}),
-    "headers of nobody": Raw(headers={"x-trace": SECRET, "redelivered": SECRET, "ignore_result": "maybe"}),
+    "unknown headers": Raw(headers={"x-trace": SECRET, "redelivered": SECRET, "ignore_result": "maybe"}),
     "a limit of its own": Raw(headers={"timelimit": [0.001, 0.001]}),
 }
-"""Messages with something odd in a place that is not read: they are served."""
+"""Messages with an odd value that the gate ignores: they run."""
 
 TAKEN = (
     b"",
@@ -177,7 +177,7 @@ TAKEN = (
     json.dumps([{"body": SECRET}, "", "jobs"]).encode(),
     b"[" * 100_000,
 )
-"""What does not belong in the hash of messages that are taken."""
+"""Items that do not belong in the hash of taken messages."""
 
 BROADCASTS = tuple(
     item if isinstance(item, bytes) else json.dumps(item).encode()
@@ -193,4 +193,4 @@ BROADCASTS = tuple(
         {"body": "e30=", "properties": {"delivery_tag": "1", "body_encoding": "base64"}, "headers": [SECRET]},
     )
 )
-"""What is no remote control command, on the channel for these."""
+"""Broadcasts that are not remote control commands."""

@@ -1,4 +1,4 @@
-"""A worker with tasks that do what tests need, started as `celery -A probe worker` with this folder on the path."""
+"""A worker with tasks for the tests, started as `celery -A probe worker` with this folder on the path."""
 
 import os
 import signal
@@ -10,32 +10,20 @@ from celery.exceptions import Ignore
 
 import worker.log  # noqa: F401 - answers Celery's signal to set up logging
 from worker.settings import settings
-from worker.tasks import hub
 
 app = Celery("probe", task_cls="worker.tasks.process.base:HubTask")
 app.config_from_object("celeryconfig")
-app.conf.imports = tuple(name for name in app.conf.imports if name != "worker.tasks.jobs")  # it has no database
+app.conf.imports = tuple(name for name in app.conf.imports if name != "worker.tasks.jobs")  # `echo` stands in its place
 app.conf.task_routes = {"probe.*": {"queue": "jobs"}} | app.conf.task_routes
 
 store = redis.Redis.from_url(settings().redis_url, socket_timeout=None)
-RECORDED = f"{settings().redis_prefix}recorded"
 RUN = f"{settings().redis_prefix}run"
 RELEASE = f"{settings().redis_prefix}release"
 
 
-def record(*, code: str, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str):
-    """Stand in for the database."""
-    if field == "headers.chain":
-        raise ConnectionError("no database")
-    store.lpush(RECORDED, "|".join(map(str, (code, field, queue, task_id, kind, size, digest))))
-
-
-hub.record_with(record)
-
-
 @app.task(name="permit.cancel", ignore_result=False)
 def echo(job: str) -> int:
-    """Say how long the job was, under the name of a real kind."""
+    """Return the length of the job, under the name of a real kind."""
     store.incr(RUN)
     return len(job)
 
@@ -47,7 +35,7 @@ def pid() -> int:
 
 @app.task(name="probe.hold", ignore_result=False)
 def hold(job: str) -> str:
-    """Run until the test lets go, and answer with what was given."""
+    """Run until the test releases it, and answer with the arguments."""
     store.lpush(RUN + ".held", 1)
     store.blpop(RELEASE, timeout=8)
     return job
@@ -73,7 +61,7 @@ def fail(job: str) -> None:
 
 @app.task(name="probe.die")
 def die(job: str) -> None:
-    """Take the process down, as memory running out would."""
+    """Kill the process, as running out of memory would."""
     store.incr(RUN + ".died")
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(5)

@@ -2,8 +2,8 @@
 
 from probe import app
 
-from worker.tasks.broker.flower_transport import look_on
+from worker.tasks.broker.flower_transport import use_flower_transport
 
 __all__ = ["app"]
 
-look_on()
+use_flower_transport()

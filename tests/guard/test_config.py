@@ -1,4 +1,4 @@
-"""celeryconfig says what it means: a setting with a typing error would be ignored without a word."""
+"""Celery knows every setting of celeryconfig: it would ignore a misspelt one silently."""
 
 import json
 import subprocess
@@ -44,17 +44,17 @@ def config(worker: Worker) -> dict[str, Any]:
     return read
 
 
-def test_every_setting_is_one_of_celery(config: dict[str, Any]) -> None:
-    assert NAMESPACES["worker"]["consumer"]  # the names are looked up in the right place
+def test_celery_knows_every_setting(config: dict[str, Any]) -> None:
+    assert NAMESPACES["worker"]["consumer"]  # the names are read from the right place
     assert [name for name in config["names"] if name not in SETTING_KEYS] == []
 
 
-def test_every_transport_option_is_one_of_kombu(config: dict[str, Any]) -> None:
+def test_kombu_knows_every_transport_option(config: dict[str, Any]) -> None:
     assert [name for name in config["broker"] if name not in Channel.from_transport_options] == []
     assert config["results"].keys() <= {"global_keyprefix", "visibility_timeout", "retry_policy"}
 
 
-def test_what_must_agree_agrees(config: dict[str, Any]) -> None:
+def test_settings_that_depend_on_each_other_agree(config: dict[str, Any]) -> None:
     for option in ("visibility_timeout", "global_keyprefix"):
         assert config["broker"][option] == config["results"][option]
     time_limit, reserved = config["limits"]
@@ -77,7 +77,7 @@ def test_every_kind_has_its_queue(config: dict[str, Any]) -> None:
     assert {config["routes"][task] for task in ASKED} == {"jobs"}
 
 
-def test_the_sweep_ticks_and_does_not_pile_up(config: dict[str, Any]) -> None:
+def test_sweep_ticks_expire_before_the_next(config: dict[str, Any]) -> None:
     entry, queue = config["sweep"]
     assert entry["schedule"] == entry["options"]["expires"] == 2.0
     assert queue == "calendar"

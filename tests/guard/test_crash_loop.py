@@ -1,11 +1,11 @@
-"""A message whose task takes its process down runs a few times more, and then no more."""
+"""A message whose task kills its process runs a few times more, then never again."""
 
 from tests.guard.harness import Worker
 from tests.guard.poison import SECRET
 from tests.support.waiting import eventually
 
 
-def test_a_task_that_kills_its_process_is_not_tried_for_ever(worker: Worker) -> None:
+def test_a_message_that_kills_its_process_is_tried_a_few_times_only(worker: Worker) -> None:
     main = worker.process.pid
     worker.refusals()
     task_id = worker.send("probe.die", SECRET)

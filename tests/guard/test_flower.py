@@ -1,4 +1,4 @@
-"""Flower shows what the hub's workers send, rebuilt from a white list, and nothing else; nor does its log."""
+"""Flower and its log show events of the hub's workers, rebuilt from a white list, and nothing else."""
 
 import base64
 import json
@@ -33,13 +33,13 @@ NINES = b"9" * 4_300
 
 @dataclass
 class Flower:
-    """Flower at work."""
+    """A running Flower."""
 
     port: int
     log: Path
 
     def page(self, path: str) -> str:
-        """Return a page, empty when there is none."""
+        """Return a page; empty if there is none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
@@ -47,7 +47,7 @@ class Flower:
             return ""
 
     def shown(self, task: str | None = None) -> dict[str, str]:
-        """Return what it shows of workers and tasks, page by page."""
+        """Return its pages about workers and tasks."""
         paths = [
             "/api/workers?refresh=true",
             "/api/tasks",
@@ -92,7 +92,7 @@ def test_flower_shows_no_arguments(worker: Worker, flower: Flower, held: str) ->
     sent: list[str] = []
 
     def knows_one() -> str | None:
-        """Send until one is seen: Flower misses what happens before it listens."""
+        """Send until one is seen: Flower misses events from before it listens."""
         sent.append(worker.send("permit.cancel", SECRET))
         worker.answer(sent[-1])
         return next((each for each in sent if '"SUCCESS"' in flower.page(f"/api/task/info/{each}")), None)
@@ -144,7 +144,7 @@ BOASTFUL = dict.fromkeys(
 
 
 @pytest.mark.parametrize("kind", SHOWN)
-def test_an_event_shows_ids_numbers_and_our_own_words(kind: str) -> None:
+def test_an_event_shows_only_ids_numbers_and_the_hubs_words(kind: str) -> None:
     told = event(kind, **BOASTFUL)
     (shown,) = rebuilt(message(told))
     ids = {"uuid": told["uuid"]} if kind.startswith("task-") else {}
@@ -152,7 +152,7 @@ def test_an_event_shows_ids_numbers_and_our_own_words(kind: str) -> None:
     assert shown == kept | ids | dict.fromkeys(HIDDEN.get(kind, ()), REDACTED)
 
 
-def test_an_honest_event_keeps_what_an_operator_looks_at() -> None:
+def test_a_workers_event_keeps_the_fields_that_operators_read() -> None:
     beat = event("worker-heartbeat", freq=2.0, active=1, processed=7, loadavg=[0.5, 1, 2.25], sw_ident="py-celery")
     beat |= {"sw_ver": "5.7.0", "sw_sys": "Linux"}
     own_id = str(uuid4())
@@ -192,12 +192,12 @@ NOT_SHOWN = {
 
 
 @pytest.mark.parametrize("data", RUBBISH.values(), ids=RUBBISH.keys())
-def test_what_no_worker_sends_is_dropped(data: bytes) -> None:
+def test_an_event_that_no_worker_sends_is_dropped(data: bytes) -> None:
     assert rebuild(data, KEY, TASKS) is None
 
 
 @pytest.mark.parametrize("told", NOT_SHOWN.values(), ids=NOT_SHOWN.keys())
-def test_what_no_worker_tells_is_left_out(told: dict[str, Any]) -> None:
+def test_a_field_that_no_worker_sends_is_left_out(told: dict[str, Any]) -> None:
     assert rebuilt(message(told)) == []
 
 
@@ -211,7 +211,7 @@ FIELDS = st.sampled_from(
 
 
 @given(st.sampled_from([*SHOWN]), st.dictionaries(FIELDS, ANYTHING))
-def test_no_text_of_a_senders_own_gets_through(kind: str, fields: dict[str, Any]) -> None:
+def test_no_text_of_the_sender_gets_through(kind: str, fields: dict[str, Any]) -> None:
     ours = {kind, NODE, REDACTED, "permit.cancel", "py-celery", "Linux", "Darwin"}
     for shown in rebuilt(message(event(kind, **fields))):
         texts = {name: value for name, value in shown.items() if isinstance(value, str) and value not in ours}
@@ -219,7 +219,7 @@ def test_no_text_of_a_senders_own_gets_through(kind: str, fields: dict[str, Any]
         assert all(set(text) <= set("0123456789abcdefghijklmnopqrstuvwxyz.-") for text in texts.values())
 
 
-def test_flower_and_its_log_show_nothing_of_what_anybody_sends(worker: Worker, flower: Flower) -> None:
+def test_flower_and_its_log_show_no_text_of_a_sender(worker: Worker, flower: Flower) -> None:
     for data in (*RUBBISH.values(), *map(message, NOT_SHOWN.values()), message(event("task-failed", **BOASTFUL))):
         for key in ("task.multi", "worker.heartbeat", "task.sent"):
             worker.redis.publish(worker.prefix + CHANNEL.format(key), data)
@@ -235,7 +235,7 @@ def test_flower_and_its_log_show_nothing_of_what_anybody_sends(worker: Worker, f
     assert "Traceback" not in log
 
 
-def test_what_a_web_apps_own_celery_tells_of_its_sending_is_not_shown(worker: Worker, flower: Flower) -> None:
+def test_task_sent_events_of_a_web_app_are_not_shown(worker: Worker, flower: Flower) -> None:
     app = Celery("web-app", broker=worker.environment["PERMIT_HUB_REDIS_URL"], set_as_current=False)
     app.conf.update(broker_transport_options={"global_keyprefix": worker.prefix}, task_send_sent_event=True)
     refused = str(uuid4())
@@ -251,7 +251,7 @@ def test_what_a_web_apps_own_celery_tells_of_its_sending_is_not_shown(worker: Wo
     worker.refusals()
 
 
-def test_a_clock_that_cannot_be_printed_does_not_stop_flower_asking(worker: Worker, flower: Flower) -> None:
+def test_an_unprintable_clock_does_not_stop_flowers_inspection(worker: Worker, flower: Flower) -> None:
     for queue in worker.redis.scan_iter(f"{worker.prefix}_kombu.binding.reply.*"):
         for binding in worker.redis.smembers(queue):
             name = binding.split(b"\x06\x16")[-1].decode()

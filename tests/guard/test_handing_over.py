@@ -1,4 +1,4 @@
-"""A worker killed in the instant in which it is handed a message: the message is not lost, and runs once."""
+"""A worker killed while it is handed a message: the message is not lost, and runs once."""
 
 import multiprocessing
 import re
@@ -16,7 +16,8 @@ from tests.guard.handing_over import HANDLED, PREFIX, QUEUE, Blow, draining, loo
 from tests.guard.harness import Raw, Worker
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-KILLS = 50  # in each of four instants
+KILLS = 50  # at each of four points
+SECONDS = 60.0
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload([handing_over.__name__])  # a consumer then starts within milliseconds
@@ -42,7 +43,7 @@ def consumer(run: Callable[..., None], *urls: str) -> Iterator[BaseProcess]:
 
 @pytest.mark.parametrize("answer", [1, 2], ids=["told of a message", "handed a message"])
 @pytest.mark.parametrize("arrives", [False, True], ids=["before it hears", "after it heard"])
-def test_nothing_is_lost_or_done_twice(
+def test_a_worker_killed_while_taking_a_message_loses_none_and_repeats_none(
     store: redis.Redis, redis_url: str, answer: int, arrives: bool, record_property: Any
 ) -> None:
     target = int(re.findall(r":(\d+)/", redis_url)[0])
@@ -59,14 +60,14 @@ def test_nothing_is_lost_or_done_twice(
                 assert process.exitcode == -9
     record_property("noted_as_taken", noted := store.zcard(f"{PREFIX}taken_index"))
     if answer == 2 and not arrives:
-        assert noted == KILLS  # the blows landed in the window
+        assert noted == KILLS  # the kills hit the point
     for tag in store.zrange(f"{PREFIX}taken_index", 0, -1):
-        store.zadd(f"{PREFIX}taken_index", {tag: 1})  # their workers have long been gone
+        store.zadd(f"{PREFIX}taken_index", {tag: 1})  # their workers are long dead
     with consumer(looping, redis_url, redis_url):
         eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == {raw.id.encode() for raw in sent}, "all done")
         eventually(lambda: not store.exists(PREFIX + QUEUE, f"{PREFIX}taken"), "nothing left")
     times = Counter(store.lrange(HANDLED, 0, -1))
-    most = 2 if arrives else 1  # killed after it was done and before that was acknowledged, it runs once more
+    most = 2 if arrives else 1  # killed between its end and its acknowledgement, it runs once more
     assert max(times.values()) <= most
 
 
@@ -76,7 +77,7 @@ RIGHTS = (
 )
 
 
-def test_these_rights_are_enough_to_take_messages_and_put_them_back(store: redis.Redis, redis_url: str) -> None:
+def test_the_documented_redis_rights_suffice_to_take_and_put_back_messages(store: redis.Redis, redis_url: str) -> None:
     taken, waiting = Raw(), Raw()
     store.hset(f"{PREFIX}taken", "left", f"{QUEUE}\n".encode() + taken.item())
     store.zadd(f"{PREFIX}taken_index", {"left": 1})

@@ -1,12 +1,17 @@
-"""The hub's own tasks come on the hub's own queues alone, and with values that they know."""
+"""The hub's own tasks are admitted only on the hub's own queues, and with known values."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from schemas.jobs import Queue
-from tests.guard.harness import Raw, Worker
+from tests.guard.harness import (
+    Raw,
+    Refusal,
+    Worker,
+)
 from tests.guard.poison import EMBED, POISON, SECRET
 from tests.support.waiting import eventually
 from worker.tasks.broker.arguments import PARTS
@@ -32,7 +37,7 @@ INTERNAL: dict[str, tuple[list[Any], str]] = {
 
 
 def poisoned(worker: Worker, task: str, args: list[Any], queue: str) -> tuple[str, str]:
-    """Send something that is refused; return the code and the field."""
+    """Send a message that is refused; return the code and the field."""
     logged = len(worker.logged())
     raw = Raw(task=task, body=[args, {}, EMBED])
     worker.push(raw.item(), queue)
@@ -49,12 +54,12 @@ def poisoned(worker: Worker, task: str, args: list[Any], queue: str) -> tuple[st
 
 @pytest.mark.parametrize("queue", WRITTEN_BY_WEB_APPS)
 @pytest.mark.parametrize("task", INTERNAL)
-def test_no_web_app_can_have_the_hubs_own_work_done(worker: Worker, task: str, queue: str) -> None:
+def test_the_hubs_own_tasks_are_refused_on_web_app_queues(worker: Worker, task: str, queue: str) -> None:
     assert poisoned(worker, task, INTERNAL[task][0], queue) == ("malformed_message", "queue")
 
 
 @pytest.mark.parametrize("task", INTERNAL)
-def test_each_has_one_queue(worker: Worker, task: str) -> None:
+def test_each_internal_task_has_one_queue(worker: Worker, task: str) -> None:
     args, own = INTERNAL[task]
     others = {"calendar", "remind", "upkeep", "deliver.easypark"} - {own}
     for queue in sorted(others):
@@ -62,13 +67,13 @@ def test_each_has_one_queue(worker: Worker, task: str) -> None:
 
 
 @pytest.mark.parametrize("queue", ["calendar", "remind", "upkeep", "deliver.easypark"])
-def test_a_job_does_not_come_on_the_hubs_own_queues(worker: Worker, queue: str) -> None:
+def test_a_job_is_refused_on_the_hubs_own_queues(worker: Worker, queue: str) -> None:
     assert poisoned(worker, "permit.cancel", ["{}"], queue) == ("malformed_message", "queue")
     assert poisoned(worker, "space.publish", ["r-1001"], queue) == ("malformed_message", "queue")
 
 
 @pytest.mark.parametrize("queue", ["consent", "bulk"])
-def test_a_document_is_asked_for_on_the_queue_of_most_jobs_alone(worker: Worker, queue: str) -> None:
+def test_a_document_request_is_admitted_on_the_jobs_queue_only(worker: Worker, queue: str) -> None:
     assert poisoned(worker, "space.publish", ["r-1001"], queue) == ("malformed_message", "queue")
 
 
@@ -88,7 +93,7 @@ def test_a_document_is_asked_for_on_the_queue_of_most_jobs_alone(worker: Worker,
         ("calendar.sweep", [1], "malformed_message", "args"),
     ],
 )
-def test_a_name_that_the_hub_does_not_know_is_refused(
+def test_an_unknown_provider_or_channel_name_is_refused(
     worker: Worker, task: str, args: list[Any], code: str, field: str
 ) -> None:
     assert poisoned(worker, task, args, INTERNAL[task][1]) == (code, field)
@@ -117,21 +122,22 @@ def test_a_name_that_the_hub_does_not_know_is_refused(
         ("digest", "zz" * 32, "invalid_value"),
     ],
 )
-def test_a_record_of_a_refusal_holds_the_hubs_own_words_alone(
-    worker: Worker, name: str, value: object, code: str
-) -> None:
+def test_a_refusal_record_with_foreign_words_is_refused(worker: Worker, name: str, value: object, code: str) -> None:
     values = REFUSAL | {name: value}
     field = f"args.{[*REFUSAL].index(name)}"
     assert poisoned(worker, "hub.record_refusal", [*values.values()], "upkeep") == (code, field)
 
 
-def test_a_true_record_is_taken(worker: Worker) -> None:
+def test_a_valid_refusal_record_is_admitted(worker: Worker) -> None:
     worker.refusals()
     worker.push(Raw(task="hub.record_refusal", body=[[*REFUSAL.values()], {}, EMBED]).item(), "upkeep")
-    recorded: list[list[str]] = []
+    recorded: list[Refusal] = []
     eventually(lambda: recorded.extend(worker.refusals()) or recorded, "a record")
-    assert recorded == [[str(value) for value in REFUSAL.values()]]
+    (one,) = recorded
+    assert {name: str(value) for name, value in asdict(one).items() if name in REFUSAL} == {
+        name: str(value) for name, value in REFUSAL.items() if name != "digest"
+    }
 
 
-def test_the_gate_names_no_part_that_its_record_does_not_know() -> None:
+def test_every_field_that_the_gate_names_can_be_recorded() -> None:
     assert {poison.field for poison in POISON} - {None} <= PARTS

@@ -1,4 +1,4 @@
-"""Whatever is logged, by whom ever: no text of an error, no argument, no result."""
+"""No log line shows the text of an error, an argument or a result."""
 
 import json
 import os
@@ -44,12 +44,12 @@ def spoken(request: pytest.FixtureRequest) -> str:
     return done.stderr
 
 
-def test_no_line_shows_data(spoken: str) -> None:
+def test_no_log_line_shows_data(spoken: str) -> None:
     assert SECRET not in spoken
     assert len(spoken.splitlines()) == 8
 
 
-def test_lines_say_what_happened_and_where(spoken: str) -> None:
+def test_log_lines_name_the_event_and_the_place(spoken: str) -> None:
     assert "Task permit.cancel[17] succeeded in 1.5s" in spoken
     assert "Could not do this: 'ValueError'" in spoken
     if spoken.startswith("{"):

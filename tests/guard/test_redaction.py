@@ -1,4 +1,4 @@
-"""What a task was given, answers or raises shows to nobody who looks on."""
+"""Arguments, answers and errors of a task show nowhere."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ OPEN = Raw(
     body=[[SECRET], {}, EMBED],
     headers={"argsrepr": SECRET, "kwargsrepr": SECRET, "shadow": SECRET, "origin": SECRET, "root_id": SECRET},
 )
-"""A message whose sender shows everything in every header that could."""
+"""A message with the secret in every header that could show it."""
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def events(worker: Worker) -> Iterator[redis.client.PubSub]:
 
 
 def _until(events: redis.client.PubSub, kind: str, task_id: str) -> str:
-    """Return all that was sent as events up to this one, decoded."""
+    """Return all events sent up to this one, decoded."""
     seen: list[str] = []
 
     def arrived() -> bool:
@@ -65,7 +65,7 @@ def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.c
     assert worker.answer(OPEN.id) == SECRET
 
 
-def test_an_error_that_quotes_data_shows_only_its_class(worker: Worker, events: redis.client.PubSub) -> None:
+def test_an_error_with_data_in_its_text_shows_only_its_class(worker: Worker, events: redis.client.PubSub) -> None:
     logged = len(worker.logged())
     task_id = worker.send("probe.fail", SECRET)
     sent = _until(events, "task-failed", task_id)
@@ -86,7 +86,7 @@ def test_logs_show_neither_arguments_nor_results(worker: Worker) -> None:
     assert SECRET not in worker.logged()
 
 
-def test_what_the_hub_sends_carries_no_readable_copy_of_its_arguments(worker: Worker) -> None:
+def test_messages_of_the_hub_carry_no_readable_copy_of_their_arguments(worker: Worker) -> None:
     task_id = worker.send("probe.hold", SECRET, queue="nobody")
     sent = json.loads(worker.redis.rpop(f"{worker.prefix}nobody"))
     assert sent["headers"]["id"] == task_id

@@ -1,4 +1,4 @@
-"""A broadcast reaches kombu as a command built from a white list, or not at all."""
+"""A broadcast reaches kombu as a command rebuilt from a white list, or not at all."""
 
 import base64
 import json
@@ -10,7 +10,10 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.guard.harness import Worker
+from tests.guard.harness import (
+    Refusal,
+    Worker,
+)
 from tests.guard.poison import SECRET
 from tests.support.waiting import eventually
 from worker.tasks.broker import remote_control
@@ -18,7 +21,7 @@ from worker.tasks.broker.remote_control import COMMANDS, Allowance, rebuild
 
 CHANNEL = "/0.celery.pidbox"
 CATASTROPHE = "^((((((.+)+)+)+)+)+)+!$"  # kombu matches it against a worker's name for hours
-NINES = "9" * 4_300  # the longest number that Python reads; one more is too long for it to print
+NINES = "9" * 4_300  # the longest number that Python reads; with one digit more it cannot print it
 REPLY_TO = {"exchange": remote_control.REPLIES, "routing_key": str(uuid4())}
 DEEP: Any = "x"
 for _ in range(60):
@@ -91,7 +94,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
-def test_what_is_not_in_the_white_list_is_dropped(data: bytes) -> None:
+def test_a_command_that_is_not_in_the_white_list_is_dropped(data: bytes) -> None:
     assert rebuild(data) is None
 
 
@@ -108,7 +111,7 @@ COMMAND = st.fixed_dictionaries({"method": st.sampled_from([*COMMANDS])}) | st.d
     | ANYTHING.map(lambda value: json.dumps(value).encode())
     | COMMAND.map(lambda fields: envelope(json.dumps(fields).encode()))
 )
-def test_nothing_raises_and_nothing_but_the_white_list_gets_through(data: bytes) -> None:
+def test_any_broadcast_is_rebuilt_or_dropped_without_raising(data: bytes) -> None:
     built = rebuild(data)
     if built is None:
         return
@@ -117,14 +120,14 @@ def test_nothing_raises_and_nothing_but_the_white_list_gets_through(data: bytes)
     assert read["arguments"].keys() <= COMMANDS[read["method"]].keys()
 
 
-def test_headers_and_properties_of_the_sender_are_gone() -> None:
+def test_the_senders_headers_and_properties_are_removed() -> None:
     data = item(headers={"clock": 7, "expires": 1, "x": SECRET})
     built = json.loads(rebuild(data) or b"")
     assert built["headers"] == {}
     assert built["properties"]["delivery_tag"] != json.loads(data)["properties"]["delivery_tag"]
 
 
-def test_what_celerys_own_clients_ask_gets_through_unchanged() -> None:
+def test_commands_of_celerys_own_clients_get_through_unchanged() -> None:
     sent: list[dict[str, Any]] = []
     app = Celery(broker="memory://", set_as_current=False)
     mailbox = app.control.mailbox
@@ -154,7 +157,7 @@ def test_what_celerys_own_clients_ask_gets_through_unchanged() -> None:
         assert command(item(**each, **answered)) == each | answered
 
 
-def test_an_allowance_is_used_up_and_comes_back() -> None:
+def test_an_allowance_runs_out_and_refills_with_time() -> None:
     now = [0.0]
     allowance = Allowance(3, 2.0, clock=lambda: now[0])
     assert [allowance.take() for _ in range(4)] == [True, True, True, False]
@@ -164,7 +167,7 @@ def test_an_allowance_is_used_up_and_comes_back() -> None:
     assert [allowance.take() for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_worker_goes_on_answering_whatever_is_broadcast(worker: Worker) -> None:
+def test_a_worker_answers_pings_during_hostile_broadcasts(worker: Worker) -> None:
     pids = worker.pids()
     for data in HOSTILE.values():
         worker.redis.publish(worker.prefix + CHANNEL, data)
@@ -173,15 +176,15 @@ def test_a_worker_goes_on_answering_whatever_is_broadcast(worker: Worker) -> Non
     )
     assert worker.app.control.inspect(timeout=5, limit=1).ping() == {"guard@test": {"ok": "pong"}}
     assert worker.call("hub.ping") == "pong"
-    recorded: list[list[str]] = []
+    recorded: list[Refusal] = []
     eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) >= len(HOSTILE), "the records")
-    assert {(line[0], line[2]) for line in recorded} == {("malformed_message", "broadcast")}
+    assert {(one.code, one.queue) for one in recorded} == {("malformed_message", "broadcast")}
     eventually(worker.is_drained, "no answer on any queue")
     assert worker.pids() == pids
     assert SECRET not in worker.logged()
 
 
-def test_a_flood_of_broadcasts_holds_up_no_job(worker: Worker) -> None:
+def test_a_flood_of_broadcasts_delays_no_job(worker: Worker) -> None:
     with worker.redis.pipeline(transaction=False) as pipeline:
         for _ in range(20_000):
             pipeline.publish(worker.prefix + CHANNEL, item())

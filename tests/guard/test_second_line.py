@@ -1,4 +1,4 @@
-"""What Celery's consumer cannot make sense of is dropped without being shown, should it ever pass the gate."""
+"""A message that passes the gate and that Celery cannot read is dropped without being shown."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ ID = "5d2f1c58-7a57-4a86-9a5f-3b0f0a1c2d3e"
 
 
 class Gate:
-    """Notes what it is told."""
+    """Notes the refusals reported to it."""
 
     def __init__(self) -> None:
         self.refused: list[tuple[bytes, str, RefusalCode, str | None]] = []
@@ -26,7 +26,7 @@ class Gate:
 
 
 class Channel:
-    """Notes what was acknowledged."""
+    """Notes acknowledgements."""
 
     no_ack_consumers = None
 
@@ -72,7 +72,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("on_decode_error", lambda message: (message, ValueError(SECRET)), RefusalCode.NOT_JSON),
     ],
 )
-def test_it_is_rejected_recorded_and_not_logged(
+def test_a_message_past_the_gate_is_rejected_recorded_and_not_logged(
     consumer: Any,
     channel: Channel,
     message: Message,
@@ -88,10 +88,8 @@ def test_it_is_rejected_recorded_and_not_logged(
     assert SECRET not in caplog.text
 
 
-def test_an_error_in_celerys_own_handler_costs_the_message_only(
-    consumer: Any, channel: Channel, message: Message
-) -> None:
-    # A strategy that fails as Celery's does over a time limit that is no list.
+def test_an_error_in_celerys_handler_drops_only_its_message(consumer: Any, channel: Channel, message: Message) -> None:
+    # The strategy fails as Celery's does over a time limit that is not a list.
     def strategy(*_: object) -> None:
         raise TypeError(SECRET)
 
@@ -104,7 +102,7 @@ def test_an_error_in_celerys_own_handler_costs_the_message_only(
     assert consumer.gate.refused == [(SECRET.encode(), "jobs", RefusalCode.MALFORMED_MESSAGE, ID)]
 
 
-def test_events_of_a_request_show_neither_its_result_nor_its_error() -> None:
+def test_request_events_show_neither_result_nor_error() -> None:
     sent: list[dict[str, object]] = []
 
     class Eventer:

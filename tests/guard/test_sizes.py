@@ -1,4 +1,4 @@
-"""What is large for no honest reason is refused unread, and what is honest is not."""
+"""Messages that are too large are refused unread; the largest honest ones are admitted."""
 
 import base64
 import json
@@ -17,8 +17,8 @@ from worker.tasks.broker.arguments import accepts
 from worker.tasks.broker.wire import CALL_BYTES, ENVELOPE_BYTES, largest_message
 
 KIND = {Queue.CONSENT: "consent.decide", Queue.JOBS: "permit.cancel", Queue.BULK: "permit.import"}
-WORST = "😀"  # takes most bytes: 12 once escaped, 14 escaped again
-SHOWN = "(" + "'{[é" * 256 + ")"  # what Celery's clients show of arguments, unless told otherwise
+WORST = "😀"  # the character with the most bytes: 12 once escaped, 14 escaped again
+SHOWN = "(" + "'{[é" * 256 + ")"  # arguments as Celery's clients show them by default
 
 
 def run(job: str) -> None:
@@ -37,7 +37,7 @@ def refusal(admission: Admission, item: bytes, queue: str) -> tuple[str, str | N
 
 
 @pytest.mark.parametrize("queue", [Queue.CONSENT, Queue.JOBS])
-def test_the_most_bytes_of_a_job_are_what_its_fields_take_and_little_more(queue: Queue) -> None:
+def test_a_queues_largest_job_is_little_more_than_its_fields_need(queue: Queue) -> None:
     schemas = [KINDS[kind].model_json_schema() for kind, own in QUEUES.items() if own is queue]
     longest = max(largest(schema, schema.get("$defs", {})) for schema in schemas)
     assert longest <= LARGEST_JOB[queue] < 2 * longest
@@ -45,7 +45,7 @@ def test_the_most_bytes_of_a_job_are_what_its_fields_take_and_little_more(queue:
 
 @pytest.mark.parametrize("queue", [*Queue])
 @pytest.mark.parametrize("ascii_only", [True, False], ids=["escaped", "plain"])
-def test_the_largest_job_is_let_in_however_it_is_written(admission: Admission, queue: Queue, ascii_only: bool) -> None:
+def test_the_largest_job_is_admitted_in_any_json_spelling(admission: Admission, queue: Queue, ascii_only: bool) -> None:
     character = json.dumps(WORST, ensure_ascii=ascii_only)[1:-1]
     job = character * (LARGEST_JOB[queue] // len(character.encode()))
     raw = Raw(task=KIND[queue], body=[[job], {}, EMBED], headers={"argsrepr": SHOWN, "kwargsrepr": SHOWN})
@@ -53,14 +53,14 @@ def test_the_largest_job_is_let_in_however_it_is_written(admission: Admission, q
 
 
 @pytest.mark.parametrize("queue", [*Queue])
-def test_one_byte_more_is_refused_and_its_sender_told(admission: Admission, queue: Queue) -> None:
+def test_a_job_one_byte_too_large_is_refused_and_answered(admission: Admission, queue: Queue) -> None:
     raw = Raw(task=KIND[queue], body=[["x" * (LARGEST_JOB[queue] + 1)], {}, EMBED])
     assert refusal(admission, raw.item(), queue.value) == ("too_large", "args.0", raw.id)
 
 
 @pytest.mark.parametrize("queue", [*Queue, "upkeep", "deliver.easypark"])
 @pytest.mark.parametrize("first", ["body", "headers"])
-def test_whoever_sends_too_much_is_told_where_the_id_stands_at_either_end(
+def test_a_message_too_large_to_read_is_answered_by_the_id_near_either_end(
     admission: Admission, queue: str, first: str
 ) -> None:
     raw = Raw(task="permit.import", body=[["x" * largest_message(queue)], {}, EMBED])
@@ -92,7 +92,7 @@ SPELLINGS: dict[str, Callable[[Raw], bytes]] = {
 
 
 @pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS.keys())
-def test_a_long_message_is_read_however_it_is_spelt(admission: Admission, spell: Callable[[Raw], bytes]) -> None:
+def test_a_long_message_is_read_in_any_json_spelling(admission: Admission, spell: Callable[[Raw], bytes]) -> None:
     raw = Raw(task="permit.import", body=[[LONG], {}, EMBED])
     item = spell(raw)
     assert len(item) > ENVELOPE_BYTES
@@ -113,18 +113,18 @@ def test_a_long_message_is_read_however_it_is_spelt(admission: Admission, spell:
     ],
     ids=["elsewhere", "beside much", "cut off", "without an end", "with a wrong escape"],
 )
-def test_a_long_body_is_taken_from_its_place_alone(
+def test_a_long_body_is_read_from_the_body_field_only(
     admission: Admission, item: Callable[[Raw], bytes], code: str, field: str | None
 ) -> None:
     raw = Raw(task="permit.import", body=[[LONG], {}, EMBED])
     assert refusal(admission, item(raw), "bulk")[:2] == (code, field)
 
 
-def test_a_job_has_no_more_parts_than_an_import_can_need(admission: Admission) -> None:
+def test_a_job_with_more_parts_than_the_largest_import_is_refused(admission: Admission) -> None:
     job = "[" + "{}," * MAX_CONTAINERS + "{}]"
     raw = Raw(task="permit.import", body=[[job], {}, EMBED])
     assert refusal(admission, raw.item(), "bulk") == ("too_large", "args.0", raw.id)
-    # A term is the smallest part that an import is full of.
+    # A term is the smallest part of an import.
     assert MAX_JOB_BYTES // len('{"first_day":"2024-01-01","last_day":"2024-12-31"},') < MAX_CONTAINERS
 
 
@@ -155,7 +155,7 @@ def poisoned(shape: bytes, layer: str) -> bytes:
         return json.dumps(empty | {"headers": "H"}).encode().replace(b'"H"', headers[:-1] + b', "x": ' + shape + b"}")
     bodies = {"argument": b"[[" + shape + b"], {}, {}]", "beside the job": b'[["{}", ' + shape + b"], {}, {}]"}
     body = ({"body": shape} | bodies).get(layer)
-    body = body and body[:2_950_000]  # what is larger is refused for its size
+    body = body and body[:2_950_000]  # a larger one is refused for its size
     if body is None:
         body = json.dumps([[shape[:990_000].decode()], {}, {}]).encode()
     return Raw(task="permit.import", envelope={"body": base64.b64encode(body).decode()}).item()
@@ -163,7 +163,7 @@ def poisoned(shape: bytes, layer: str) -> bytes:
 
 @pytest.mark.parametrize("layer", ["envelope", "headers", "body", "argument", "beside the job", "job"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_poison_costs_little_on_the_queue_of_long_work_and_nothing_on_the_others(
+def test_refusing_poison_takes_little_processor_time_on_each_queue(
     admission: Admission, shape: str, layer: str, record_property: Callable[[str, object], None]
 ) -> None:
     item = poisoned(SHAPES[shape], layer)
@@ -174,10 +174,10 @@ def test_poison_costs_little_on_the_queue_of_long_work_and_nothing_on_the_others
             admission.admit(item, queue)
             spent.append(time.process_time() - started)
         record_property(queue, min(spent))
-        assert min(spent) < most  # processor time, the least of three: a busy machine does not show in it
+        assert min(spent) < most  # processor time, the least of three, so that a busy machine does not matter
 
 
-def test_what_is_beside_the_two_long_strings_is_small() -> None:
+def test_size_limits_grow_from_the_body_to_each_queues_message() -> None:
     assert (
         CALL_BYTES < ENVELOPE_BYTES < largest_message("upkeep") < largest_message("consent") < largest_message("jobs")
     )

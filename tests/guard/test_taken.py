@@ -1,4 +1,4 @@
-"""Messages that are taken: whatever they are and whatever fails half way, each is in one place, byte for byte."""
+"""Taken messages: after any failure half way, each is in exactly one place, byte for byte."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ ENTRIES, INDEX = "taken", "taken_index"
 
 
 class Place:
-    """One prefix of a Valkey, as a worker and as the test see it."""
+    """One prefix of a Valkey, as the worker and the test see it."""
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self.client = client
@@ -30,7 +30,7 @@ class Place:
         self.client.lpush(self.prefix + queue, *items)
 
     def waiting(self, queue: str = "jobs") -> list[bytes]:
-        """Return what waits, the next first."""
+        """Return the waiting items, the next first."""
         return self.client.lrange(self.prefix + queue, 0, -1)[::-1]
 
     def noted(self) -> dict[bytes, bytes]:
@@ -53,7 +53,7 @@ def _empty(place: Place) -> Iterator[None]:
 
 
 @given(items=st.lists(st.binary(max_size=40), min_size=1, max_size=4))
-def test_what_is_put_back_is_what_was_taken_in_its_old_order(place: Place, items: list[bytes]) -> None:
+def test_messages_put_back_keep_their_bytes_and_order(place: Place, items: list[bytes]) -> None:
     place.push(*items)
     taken = {next(place.tags): number for number in range(len(items))}
     assert [place.taken.take(tag, number, [JOBS]) for tag, number in taken.items()] == [("jobs", it) for it in items]
@@ -64,7 +64,7 @@ def test_what_is_put_back_is_what_was_taken_in_its_old_order(place: Place, items
     place.client.delete(place.prefix + "jobs")
 
 
-def test_lists_are_looked_at_in_the_order_given_and_an_empty_one_is_passed_over(place: Place) -> None:
+def test_lists_are_taken_from_in_the_order_given_skipping_empty_ones(place: Place) -> None:
     assert place.taken.take("tag", 1, [CONSENT, JOBS]) is None
     assert place.noted() == {}
     place.push(b"one")
@@ -73,7 +73,7 @@ def test_lists_are_looked_at_in_the_order_given_and_an_empty_one_is_passed_over(
     assert place.taken.take("second", 1, [CONSENT, JOBS]) == ("jobs", b"one")
 
 
-def test_a_take_whose_answer_was_lost_takes_no_second_message(place: Place) -> None:
+def test_a_repeated_take_returns_the_same_message(place: Place) -> None:
     place.push(b"one", b"two")
     assert place.taken.take("tag", 1, [JOBS]) == place.taken.take("tag", 1, [JOBS]) == ("jobs", b"one")
     assert place.waiting() == [b"two"]
@@ -81,7 +81,7 @@ def test_a_take_whose_answer_was_lost_takes_no_second_message(place: Place) -> N
 
 
 @pytest.mark.parametrize("broken", [ENTRIES, INDEX])
-def test_what_cannot_be_noted_is_not_taken(place: Place, broken: str) -> None:
+def test_a_message_that_cannot_be_noted_is_not_taken(place: Place, broken: str) -> None:
     place.push(b"one")
     place.client.set(place.prefix + broken, "no such thing")
     with pytest.raises(ResponseError):
@@ -89,7 +89,7 @@ def test_what_cannot_be_noted_is_not_taken(place: Place, broken: str) -> None:
     assert place.waiting() == [b"one"]
 
 
-def test_what_cannot_be_put_back_stays_noted(place: Place) -> None:
+def test_a_message_that_cannot_be_put_back_stays_noted(place: Place) -> None:
     place.push(b"one")
     place.taken.take("tag", 1, [JOBS])
     place.client.set(place.prefix + "jobs", "no list")
@@ -98,7 +98,7 @@ def test_what_cannot_be_put_back_stays_noted(place: Place) -> None:
     assert place.noted() == {b"tag": b"jobs\none"}
 
 
-def test_what_was_put_back_or_forgotten_is_not_put_back_again(place: Place) -> None:
+def test_a_message_put_back_or_dropped_is_not_put_back_again(place: Place) -> None:
     place.push(b"one", b"two")
     place.taken.take("one", 1, [JOBS])
     place.taken.take("two", 1, [JOBS])
@@ -108,28 +108,28 @@ def test_what_was_put_back_or_forgotten_is_not_put_back_again(place: Place) -> N
     assert (place.waiting(), place.noted()) == ([b"one"], {})
 
 
-def test_one_that_cost_a_process_goes_behind_the_others(place: Place) -> None:
+def test_a_message_that_killed_a_process_goes_last_on_its_queue(place: Place) -> None:
     place.push(b"one", b"two")
     place.taken.take("tag", 1, [JOBS])
     assert place.taken.put_back_last("tag", b"one, again") is None
     assert (place.waiting(), place.noted()) == ([b"two", b"one, again"], {})
 
 
-def test_one_whose_queue_cannot_be_read_is_shown_and_left(place: Place) -> None:
+def test_an_entry_with_an_unreadable_queue_is_returned_and_left(place: Place) -> None:
     place.client.hset(place.prefix + ENTRIES, "tag", b"\xff\n{}")
     place.client.zadd(place.prefix + INDEX, {"tag": 1})
     assert place.taken.put_back_first("tag") == b"\xff\n{}"
     assert place.noted() == {b"tag": b"\xff\n{}"}
 
 
-def test_what_was_taken_lately_is_left(place: Place) -> None:
+def test_messages_taken_recently_are_not_restored(place: Place) -> None:
     place.push(b"one", b"two")
     place.taken.take("old", 10, [JOBS])
     place.taken.take("new", 20, [JOBS])
     assert place.taken.since_before(15) == [b"old"]
 
 
-def test_a_server_that_has_forgotten_the_scripts_is_told_them_again(place: Place) -> None:
+def test_scripts_are_loaded_again_after_a_script_flush(place: Place) -> None:
     place.push(b"one")
     place.client.script_flush()
     assert place.taken.take("tag", 1, [JOBS]) == ("jobs", b"one")
@@ -138,7 +138,7 @@ def test_a_server_that_has_forgotten_the_scripts_is_told_them_again(place: Place
     assert place.waiting() == [b"one"]
 
 
-def test_a_full_server_gives_its_messages_away_and_takes_them_back(place: Place) -> None:
+def test_messages_of_a_full_server_can_be_taken_and_put_back(place: Place) -> None:
     place.push(b"one", b"two")
     place.client.config_set("maxmemory", 1)
     try:

@@ -1,4 +1,4 @@
-"""What ends when its loop no longer turns, and what does not."""
+"""The watchdog kills a worker whose loop hangs, and no other."""
 
 import json
 import signal
@@ -73,7 +73,7 @@ def running(folder: Path, inside: str = "pass", outside: str = "pass") -> Iterat
 
 
 @pytest.mark.parametrize("hang", ["compute", "wait"])
-def test_a_loop_that_hangs_ends_with_its_pool_and_says_where(tmp_path: Path, hang: str) -> None:
+def test_a_hanging_loop_is_killed_with_its_pool_and_says_where(tmp_path: Path, hang: str) -> None:
     with running(tmp_path, inside=f"{hang}()") as (process, log):
         family = process.children(recursive=True)
         assert len(family) == len(["pool", "watchdog"])
@@ -95,14 +95,14 @@ def test_a_loop_that_hangs_ends_with_its_pool_and_says_where(tmp_path: Path, han
     ],
     ids=["idle", "letting its tasks end", "waiting for Redis"],
 )
-def test_what_does_not_hang_goes_on(tmp_path: Path, inside: str, outside: str) -> None:
+def test_a_worker_that_does_not_hang_is_left_alone(tmp_path: Path, inside: str, outside: str) -> None:
     with running(tmp_path, inside, outside) as (process, log):
         assert process.stdout.readline() == "done\n"
         assert process.wait(10) == 0
     assert log.read_text() == ""
 
 
-def test_what_was_frozen_gets_its_whole_time_again(tmp_path: Path) -> None:
+def test_a_worker_that_was_frozen_gets_its_whole_time_again(tmp_path: Path) -> None:
     with running(tmp_path, inside="turn(3)") as (process, log):
         process.send_signal(signal.SIGSTOP)
         with pytest.raises(psutil.TimeoutExpired):
@@ -132,5 +132,5 @@ def test_a_watchdog_ends_with_its_worker(tmp_path: Path) -> None:
     ("seconds", "processor", "hangs"),
     [(19, 19.0, False), (20, 20.0, True), (20, 5.0, True), (20, 4.9, False), (89, 0.0, False), (90, 0.0, True)],
 )
-def test_waiting_is_given_longer_than_computing(seconds: int, processor: float, hangs: bool) -> None:
+def test_a_waiting_loop_is_given_longer_than_a_computing_one(seconds: int, processor: float, hangs: bool) -> None:
     assert Silence(seconds, processor).is_too_long(Limits()) is hangs

@@ -35,7 +35,7 @@ class Authority:
 
     def client(self, name: str, *, expired: bool = False) -> bytes:
         """Return a certificate and its key for a client."""
-        made = self._made.issue_cert(common_name=name, not_after=PAST if expired else None)
+        made = self._made.issue_cert(name, common_name=name, not_after=PAST if expired else None)
         return made.private_key_and_cert_chain_pem.bytes()
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from integrations.base import Acknowledging, Adapter, Batching, Change, Listing, Operation
+from integrations.base import Acknowledging, Adapter, Batching, Change, Listing, Operation, Page
 from integrations.errors import LostError, NotSentError, ProviderError, RejectedError, StaleError, UnclearError
 from schemas.shared import Copy, SharedPermit
 from tests.support.waiting import PATIENCE_SECONDS
 
-ATTEMPTS = 12  # until a change is done, whatever went wrong before
+ATTEMPTS = 60  # until a change is done: a storm spoils two requests of five, and one attempt may take several
 
 
 class Hub:
@@ -75,12 +75,12 @@ class Hub:
 
     async def list_all(self) -> tuple[list[Copy], int]:
         """Read every page; return the copies and how many others there were."""
-        copies: list[Copy] = []
-        foreign, cursor = 0, None
-        while True:
-            page = await cast(Listing, self.adapter).page(cursor)
-            copies += page.copies
-            foreign += page.foreign
-            cursor = page.next_page
-            if cursor is None:
-                return copies, foreign
+        pages = await self.pages()
+        return [copy for page in pages for copy in page.copies], sum(page.foreign for page in pages)
+
+    async def pages(self) -> list[Page]:
+        """Read every page."""
+        pages = [await cast(Listing, self.adapter).page(None)]
+        while (cursor := pages[-1].next_page) is not None:
+            pages.append(await cast(Listing, self.adapter).page(cursor))
+        return pages

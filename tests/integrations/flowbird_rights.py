@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from integrations.base import Change
 from integrations.errors import ProviderError
 from integrations.flowbird.adapter import Access, Flowbird
 from integrations.sandbox.control import Request
 from integrations.sandbox.records import Record
-from schemas.shared import Copy, SharedPermit, Validity
+from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
+from tests.integrations.rights import record
 from tests.integrations.scripted import KEY
 
 NAME = "flowbird"
@@ -64,14 +65,6 @@ def sandboxed(sandbox: Sandbox, run: Run, **other: object) -> Iterator[Flowbird]
         run(found.aclose())
 
 
-def put(permit: SharedPermit, version: int = 1) -> Change:
-    return Change(permit.reference, version, permit)
-
-
-def remove(reference: UUID, version: int = 2) -> Change:
-    return Change(reference, version, None)
-
-
 def many(permit: SharedPermit, count: int) -> list[SharedPermit]:
     """Return as many permits, each with a reference and a plate of its own."""
     return [
@@ -80,23 +73,8 @@ def many(permit: SharedPermit, count: int) -> list[SharedPermit]:
     ]
 
 
-def record(permit: SharedPermit) -> Record:
-    """Return what the sandbox is to hold."""
-    assert permit.plate is not None
-    assert permit.zones is not None
-    assert permit.validity is not None
-    days = permit.validity.first_day, permit.validity.last_day
-    return Record(permit.plate, None, permit.zones, permit.profile, *days)
-
-
 def records(*permits: SharedPermit) -> dict[UUID, Record]:
-    return {permit.reference: record(permit) for permit in permits}
-
-
-def copy(permit: SharedPermit) -> Copy:
-    """Return what the adapter is to list."""
-    validity: Validity | None = permit.validity
-    return Copy(permit.reference, permit.plate, None, permit.zones, permit.profile, validity)
+    return {permit.reference: record(replace(permit, country=None)) for permit in permits}
 
 
 def ended(error: ProviderError | None) -> Ended:

@@ -4,15 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
 from integrations.base import Change, Operation
 from integrations.paybyphone.adapter import Access, PayByPhone
-from integrations.sandbox.records import Record
-from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -48,20 +45,3 @@ async def finish(adapter: PayByPhone, operation: Operation | None) -> None:
 async def carry_out(adapter: PayByPhone, change: Change) -> None:
     """Send a change, and ask until it has been carried out."""
     await finish(adapter, await adapter.send(change))
-
-
-def put(permit: SharedPermit, version: int = 1) -> Change:
-    return Change(permit.reference, version, permit)
-
-
-def remove(reference: UUID, version: int = 2) -> Change:
-    return Change(reference, version, None)
-
-
-def record(permit: SharedPermit) -> Record:
-    """Return what the sandbox is to hold."""
-    assert permit.plate is not None
-    assert permit.zones is not None
-    assert permit.validity is not None
-    days = permit.validity.first_day, permit.validity.last_day
-    return Record(permit.plate, permit.country, permit.zones, permit.profile, *days)

@@ -47,7 +47,7 @@ SETTINGS = {
     "PERMIT_HUB_HASH_KEY": "k" * 32,
     "PERMIT_HUB_DEVELOPMENT": "true",
 }
-FOR_EVERY_PROVIDER = ("test_registry.py", "test_rooms.py", "test_documents.py")
+FOR_EVERY_PROVIDER = ("test_registry.py", "test_rooms.py", "test_documents.py", "test_quality_scale.py")
 RESIDENT = "r-1001"
 TEXT = {"version": "2026-01", "sha256": "a" * 64}
 START_SECONDS = 60.0  # of a worker, on a busy machine

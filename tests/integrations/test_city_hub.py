@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
+from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
 from integrations.sandbox.misbehaviour import Kind
 from integrations.sandbox.records import Record
 from tests.conftest import Sandbox
@@ -19,19 +19,6 @@ from tests.integrations.conftest import Run
 def hub(sandbox: Sandbox) -> Iterator[Hub]:
     with Hub(sandbox) as found:
         yield found
-
-
-def test_what_is_put_is_held_and_listed_as_it_was(hub: Hub, run: Run) -> None:
-    wanted = permit()
-
-    async def scenario() -> None:
-        async with hub.worker() as adapter:
-            await adapter.send(put(wanted, 1))
-
-            assert hub.held() == {wanted.reference: record(wanted)}
-            assert await list_all(adapter) == ([copy(wanted)], 0)
-
-    run(scenario())
 
 
 def test_a_permit_that_they_have_takes_one_request(hub: Hub, run: Run) -> None:
@@ -47,21 +34,6 @@ def test_a_permit_that_they_have_takes_one_request(hub: Hub, run: Run) -> None:
             assert hub.held()[wanted.reference].plate == "WW123AA"
 
     run(scenario())
-
-
-def test_removing_what_is_not_there_is_success_even_without_any_series(hub: Hub, run: Run) -> None:
-    wanted = permit()
-
-    async def scenario() -> None:
-        async with hub.worker() as adapter:
-            await adapter.send(removal(wanted, 1))
-            await adapter.send(put(wanted, 2))
-            await adapter.send(removal(wanted, 3))
-            await adapter.send(removal(wanted, 4))
-
-    run(scenario())
-    assert hub.held() == {}
-    assert [request.status for request in hub.log() if request.method == "DELETE"] == [204]
 
 
 @pytest.mark.parametrize("active", [True, False], ids=["beside a copy that counts", "where nothing counts any more"])
@@ -173,30 +145,6 @@ def test_a_creation_that_is_applied_late_is_replaced_by_the_next_attempt(hub: Hu
 
     run(scenario())
     assert hub.held()[wanted.reference].plate == "WW123AA"
-
-
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        pytest.param({"zones": ("75014_A", "14:A")}, FailureCode.ZONE_UNKNOWN, id="a zone that is none of the city's"),
-        pytest.param({"plate": "A" * 21}, FailureCode.PLATE_REFUSED, id="a plate that is too long"),
-        pytest.param({"plate": None}, FailureCode.FIELD_MISSING, id="no plate"),
-        pytest.param({"validity": None}, FailureCode.FIELD_MISSING, id="no validity"),
-    ],
-)
-def test_a_permit_that_they_cannot_hold_is_rejected(
-    hub: Hub, run: Run, fields: dict[str, object], code: FailureCode
-) -> None:
-    hub.make_series()
-
-    async def scenario() -> ProviderError:
-        async with hub.worker() as adapter:
-            with pytest.raises(RejectedError) as caught:
-                await adapter.send(put(permit(**fields), 1))
-            return caught.value
-
-    assert run(scenario()).code == code
-    assert hub.held() == {}
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -36,21 +36,6 @@ def test_new_permits_are_created_in_one_request(hub: Hub, run: Run) -> None:
     assert hub.held() == {each.reference: record(each) for each in new}
 
 
-def test_a_batch_of_all_kinds_ends_each_change_in_its_own_way(hub: Hub, run: Run) -> None:
-    new, changed, gone, wrong = permit(), permit(), permit(), permit(zones=("no:zone",))
-
-    async def scenario() -> None:
-        async with hub.worker() as adapter:
-            await adapter.send_all([put(changed, 1), put(gone, 1)])
-            ended = await adapter.send_all(
-                [put(new, 1), put(wrong, 2), put(replace(changed, plate="WW123AA"), 2), removal(gone, 2)]
-            )
-            assert [type(error) for error in ended] == [type(None), RejectedError, type(None), type(None)]
-
-    run(scenario())
-    assert hub.held() == {new.reference: record(new), changed.reference: record(replace(changed, plate="WW123AA"))}
-
-
 def test_rows_at_fault_are_rejected_and_the_others_created_without_them(hub: Hub, run: Run) -> None:
     unknown, too_long, absent = permit(zones=("14:A",)), permit(plate="A" * 21), permit(plate=None)
 

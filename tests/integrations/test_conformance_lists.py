@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import cast
+from dataclasses import replace
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from integrations.base import Listing
 from integrations.errors import ProviderError
 from integrations.sandbox import records
 from integrations.sandbox.misbehaviour import Kind
-from schemas.shared import Copy, SharedPermit
+from schemas.shared import Copy, SharedField, SharedPermit
 from tests.integrations.conftest import Run
 from tests.integrations.engine import Hub
 from tests.integrations.subjects import (
@@ -20,6 +21,7 @@ from tests.integrations.subjects import (
     Remote,
     Subject,
     another,
+    capabilities,
     changed,
     copy_of,
     declared,
@@ -31,6 +33,9 @@ from tests.integrations.subjects import (
 LISTING = who(lambda its: its.lists)
 IN_SANDBOX = in_sandbox(lambda its: its.lists)
 MANY = 2_300  # more than two pages of every provider
+PAGES = {"city_hub": 100, "easypark": 1_000, "flowbird": 1_000, "indigo_neo": 500}
+NOT_OURS = ("HC-1559569233498", str(uuid4()).upper(), uuid4().hex)  # no reference that we would write like that
+LOWEST, HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 
 listing = pytest.mark.parametrize("provider", LISTING)
 
@@ -54,6 +59,83 @@ def test_what_was_put_is_listed_as_it_was_put(subject: Subject, hub: Hub, permit
     assert len(copies) == len(permits)
     assert foreign == 0
     assert subject.held() == {copy.reference: copy for copy in copies}
+
+
+@listing
+def test_what_was_removed_and_put_again_is_listed_once(
+    subject: Subject, hub: Hub, permit: SharedPermit, run: Run
+) -> None:
+    for wanted in (permit, None, permit):
+        run(hub.carry_out(hub.change(permit.reference, wanted)))
+        run(hub.list_all())
+
+    assert run(hub.list_all()) == ([expected(subject, permit)], 0)
+
+
+@pytest.mark.parametrize("provider", IN_SANDBOX)
+@pytest.mark.parametrize("pages", [0, 1, 2])
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_each_right_is_on_one_page_of_the_length_that_they_have(
+    subject: Remote, hub: Hub, run: Run, pages: int, beyond: int
+) -> None:
+    length = PAGES[subject.name]
+    subject.control.hold_many(subject.name, pages * length + beyond)
+
+    found = run(hub.pages())
+
+    lengths = [length] * pages + [beyond] * beyond
+    assert sorted(filter(None, (len(page.copies) for page in found))) == sorted(lengths)
+    assert {copy.reference for page in found for copy in page.copies} == subject.held().keys()
+
+
+@pytest.mark.parametrize("provider", IN_SANDBOX)
+def test_rights_under_other_references_are_counted_only(
+    subject: Remote, hub: Hub, permit: SharedPermit, run: Run
+) -> None:
+    run(hub.put(permit))
+    for reference in NOT_OURS:
+        subject.control.hold(subject.name, reference, records.numbered(1)[1])
+
+    assert run(hub.list_all()) == ([expected(subject, permit)], len(NOT_OURS))
+
+
+@pytest.mark.parametrize("provider", IN_SANDBOX)
+def test_a_page_that_ends_with_anothers_right_leads_on(
+    subject: Remote, hub: Hub, permit: SharedPermit, run: Run
+) -> None:
+    subject.control.hold_many(subject.name, PAGES[subject.name] - 1)
+    for reference in ("000000-another-s", "zzz"):
+        subject.control.hold(subject.name, reference, records.numbered(1)[1])
+    run(hub.put(replace(permit, reference=HIGHEST)))
+
+    copies, foreign = run(hub.list_all())
+
+    assert (len(copies), foreign) == (PAGES[subject.name], 2)
+    assert {copy.reference for copy in copies} == subject.held().keys()
+
+
+@pytest.mark.parametrize(
+    ("provider", "field"),
+    [
+        (name, field)
+        for name in IN_SANDBOX
+        for field in (SharedField.COUNTRY, SharedField.PROFILE)
+        if field in capabilities(name).fields
+    ],
+)
+def test_what_somebody_else_has_emptied_differs_from_what_was_put(
+    subject: Remote, hub: Hub, permit: SharedPermit, run: Run, field: str
+) -> None:
+    run(hub.put(permit))
+    whole = subject.control.held(subject.name)[permit.reference]
+    emptied: dict[str, Any] = {field: None}
+    subject.control.hold(subject.name, permit.reference, whole._replace(**emptied))
+
+    ((copy,), _) = run(hub.list_all())
+
+    assert copy.reference == permit.reference
+    assert getattr(copy, field) is None
+    assert copy != expected(subject, permit)
 
 
 @pytest.mark.parametrize("provider", IN_SANDBOX)
@@ -99,6 +181,7 @@ def test_a_listing_survives_what_changes_between_its_pages(
     subject.control.hold_many(subject.name, MANY)
     references = list(subject.held())
     removed, altered = references[5::100], references[6::100]
+    untouched = set(references).difference(removed, altered)
     theirs = records.numbered(1)[1]._replace(plate="ZZ999ZZ")
     changes = zip(removed, altered, strict=False)
 
@@ -111,6 +194,11 @@ def test_a_listing_survives_what_changes_between_its_pages(
             cursor = page.next_page
             if cursor is None:
                 return copies
+            for last in page.copies[-1:]:  # where the next page begins
+                if last.reference in untouched:
+                    subject.control.drop(subject.name, last.reference)
+            for outermost in (LOWEST, HIGHEST):
+                await hub.put(replace(permit, reference=outermost))
             for gone, other in list(_some(changes, 10)):
                 subject.control.drop(subject.name, gone)
                 subject.control.hold(subject.name, other, theirs)

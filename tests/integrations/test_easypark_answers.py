@@ -9,7 +9,8 @@ import pytest
 from integrations.base import Change
 from integrations.errors import FailureCode, ProviderError, RejectedError, UnclearError
 from schemas.shared import SharedPermit
-from tests.integrations.easypark_rights import Run, put, reach, remove
+from tests.integrations.easypark_rights import Run, reach
+from tests.integrations.rights import put, remove
 from tests.integrations.scripted import KEY, answering, reply
 
 Scripted = tuple[str, object]

@@ -65,12 +65,6 @@ def test_a_wrong_right_is_refused(http: httpx.Client, sandbox: Sandbox, change: 
     assert sandbox.control.counts(NAME).held == 0
 
 
-def test_a_right_lacks_nothing(http: httpx.Client) -> None:
-    for name in RIGHT:
-        answer = http.post("/parking/register", json={key: value for key, value in RIGHT.items() if key != name})
-        assert (answer.status_code, number(answer)) == (400, 2), name
-
-
 def test_the_reference_in_a_right_is_that_of_its_address(http: httpx.Client) -> None:
     http.post("/parking/register", json=RIGHT)
 

@@ -4,14 +4,19 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from integrations.errors import FailureCode, NotSentError, ProviderError, RejectedError, UnclearError
-from schemas.shared import SharedPermit
+from integrations.flowbird import wire
+from schemas.shared import Copy, SharedPermit, Validity
 from tests.integrations.certificates import Authority
-from tests.integrations.flowbird_rights import Ended, Run, ended, many, put, reach, remove
+from tests.integrations.flowbird_rights import PARIS, Ended, Run, ended, many, reach
+from tests.integrations.rights import put, remove
 from tests.integrations.scripted import answering, reply
 
 Scripted = tuple[str, object]
@@ -227,3 +232,46 @@ def test_a_request_that_is_wrong_itself_refuses_nobody(
     not_sent = (NotSentError, FailureCode.REQUEST_REFUSED, int(status[:3]))
 
     assert answers_to(run, certificate, many(permit, 2), (status, KO)) == ([not_sent] * 2, 1)
+
+
+DAYS = Validity(date(2024, 3, 31), date(2024, 10, 27))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ({}, {}),
+        ({"from": "2024-03-30T23:00:00Z", "until": "2024-10-27T23:00:00.000Z"}, {}),
+        ({"from": "2024-03-31T01:00:00+02:00"}, {}),
+        ({"owner": "city"}, {}),
+        ({"plate": None}, {"plate": None}),
+        ({"zones": None}, {"zones": None}),
+        ({"zones": []}, {"zones": None}),
+        ({"zones": ["75014_A"]}, {"zones": None}),
+        ({"zones": [{"code": "75014_A"}, {"code": 7}]}, {"zones": None}),
+        ({"product": 7}, {"profile": None}),
+        ({"from": "2024-03-31T00:00:00"}, {"validity": None}),
+        ({"from": "2024-03-30T23:00:00"}, {"validity": None}),
+        ({"from": "2024-03-31T00:30:00+01:00"}, {"validity": None}),
+        ({"from": "2024-10-28T00:00:00+01:00"}, {"validity": None}),
+        ({"from": "0001-01-01T00:00:00+14:00"}, {"validity": None}),
+        ({"until": None}, {"validity": None}),
+        ({"until": "tomorrow"}, {"validity": None}),
+    ],
+    ids=str,
+)
+def test_a_right_is_read_by_meaning_as_far_as_it_can_be(other: dict[str, object], expected: dict[str, None]) -> None:
+    reference = uuid4()
+    right: dict[str, object] = {
+        "reference": str(reference),
+        "plate": "EF367QS",
+        "zones": [{"code": "75014_B", "name": "Plaisance"}, {"code": "75014_A"}],
+        "product": "resident",
+        "from": "2024-03-31T00:00:00+01:00",
+        "until": "2024-10-28T00:00:00+01:00",
+    }
+
+    found = wire.copy(right | other, PARIS)
+
+    whole = Copy(reference, "EF367QS", None, ("75014_B", "75014_A"), "resident", DAYS)
+    assert found == replace(whole, **expected)  # type: ignore[arg-type]

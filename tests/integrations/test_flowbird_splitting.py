@@ -16,19 +16,8 @@ from integrations.flowbird.splitting import send_in_parts
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.flowbird_rights import (
-    BATCH,
-    NAME,
-    NINE_ZONES,
-    Run,
-    batches,
-    ended,
-    many,
-    put,
-    records,
-    remove,
-    sandboxed,
-)
+from tests.integrations.flowbird_rights import BATCH, NAME, NINE_ZONES, Run, batches, ended, many, records, sandboxed
+from tests.integrations.rights import put, remove
 
 LIMIT = 500
 DEADLINE_SECONDS = 3.0  # as the engine's

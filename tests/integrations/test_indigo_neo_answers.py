@@ -9,7 +9,8 @@ import pytest
 from integrations.base import Change, Page
 from integrations.errors import FailureCode, ProviderError, RejectedError, StaleError, UnclearError
 from schemas.shared import Copy, SharedPermit
-from tests.integrations.indigo_neo_rights import Run, copy, put, reach, remove
+from tests.integrations.indigo_neo_rights import Run, reach
+from tests.integrations.rights import copy, put, remove
 from tests.integrations.scripted import KEY, answering, reply
 
 Scripted = tuple[str, object]

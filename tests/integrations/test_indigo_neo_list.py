@@ -11,7 +11,8 @@ from integrations.indigo_neo.adapter import IndigoNeo
 from integrations.sandbox import records
 from schemas.shared import Copy, SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.indigo_neo_rights import NAME, Run, copy, pages, put, record, remove, sandboxed
+from tests.integrations.indigo_neo_rights import NAME, Run, pages, sandboxed
+from tests.integrations.rights import copy, put, record, remove
 
 PAGE = 500
 
@@ -28,35 +29,6 @@ def references(adapter: IndigoNeo, run: Run, begin: str | None = None) -> list[U
 
 def numbered(count: int) -> list[UUID]:
     return [UUID(records.numbered(number)[0]) for number in range(1, count + 1)]
-
-
-@pytest.mark.parametrize(
-    ("held", "lengths"), [(0, [0]), (PAGE, [PAGE]), (PAGE + 1, [PAGE, 1]), (2 * PAGE + 1, [PAGE, PAGE, 1])]
-)
-def test_each_right_is_on_one_page(
-    adapter: IndigoNeo, sandbox: Sandbox, run: Run, held: int, lengths: list[int]
-) -> None:
-    sandbox.control.hold_many(NAME, held)
-
-    found = pages(adapter, run)
-
-    assert [len(page.copies) for page in found] == lengths
-    assert sorted(one.reference for page in found for one in page.copies) == sorted(numbered(held))
-
-
-def test_what_stays_is_listed_once_whatever_comes_and_goes_meanwhile(
-    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    sandbox.control.hold_many(NAME, 3 * PAGE)
-    first = run(adapter.page(None))
-    gone = [*numbered(3)[1:], *numbered(2 * PAGE)[-2:]]  # before and behind what was read
-    for reference in gone:
-        run(adapter.send(remove(reference)))
-    run(adapter.send(put(permit)))
-    rest = references(adapter, run, first.next_page)
-
-    assert len(rest) == len(set(rest))
-    assert set(rest) == set(numbered(3 * PAGE)) - set(numbered(PAGE)) - set(gone)
 
 
 def test_what_changes_meanwhile_is_listed_as_it_is_now(
@@ -122,18 +94,6 @@ def test_a_listing_that_they_no_longer_keep_is_refused(adapter: IndigoNeo, sandb
 
     with pytest.raises(RejectedError):
         run(adapter.page(first.next_page))
-
-
-def test_rights_under_other_references_are_counted_only(
-    adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    run(adapter.send(put(permit)))
-    for reference in ("SP0001", str(uuid4()).upper(), uuid4().hex):
-        sandbox.control.hold(NAME, reference, record(permit))
-
-    page = run(adapter.page(None))
-
-    assert (page.copies, page.foreign) == ([copy(permit)], 3)
 
 
 @pytest.mark.parametrize("emptied", ["country", "profile"])

@@ -113,12 +113,6 @@ def test_a_wrong_right_is_refused(http: httpx.Client, sandbox: Sandbox, change: 
     assert sandbox.control.counts(NAME).held == 0
 
 
-def test_a_right_lacks_nothing(http: httpx.Client) -> None:
-    for name in RIGHT:
-        answer = http.post(RIGHTS, json={key: value for key, value in RIGHT.items() if key != name})
-        assert said(answer) == (400, MISSING), name
-
-
 @pytest.mark.parametrize(
     ("method", "path", "kwargs", "expected"),
     [

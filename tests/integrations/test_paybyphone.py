@@ -2,30 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from integrations.base import Operation
-from integrations.errors import FailureCode, LostError, NotSentError, RejectedError
+from integrations.errors import FailureCode, LostError, RejectedError
 from integrations.paybyphone.adapter import PayByPhone
 from integrations.sandbox.misbehaviour import Kind
-from schemas.shared import SharedPermit, Validity
+from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.paybyphone_eligibilities import (
-    NAME,
-    Run,
-    carry_out,
-    finish,
-    put,
-    record,
-    remove,
-    sandboxed,
-)
+from tests.integrations.paybyphone_eligibilities import NAME, Run, carry_out, finish, sandboxed
+from tests.integrations.rights import put, record, remove
 
 LATE_MS = 150.0
 FAR_TOO_LATE_MS = 3_600_000.0
@@ -42,49 +31,6 @@ def adapter(sandbox: Sandbox, run: Run) -> Iterator[PayByPhone]:
 def writes(sandbox: Sandbox) -> list[tuple[str, int | None]]:
     requests = sandbox.control.requests(NAME)
     return [(request.method, request.status) for request in requests if request.path.startswith("/eligibilities/")]
-
-
-@st.composite
-def permits(draw: st.DrawFn) -> SharedPermit:
-    days = sorted(draw(st.tuples(*[st.dates(date(1900, 1, 1), date(2200, 12, 31))] * 2)))
-    return SharedPermit(
-        reference=draw(st.uuids(version=4)),
-        plate=draw(st.text("ABCXYZ0189ÄØЖЩΩאبกあ京٣", min_size=1, max_size=20)),
-        country=draw(st.text("AFZ", min_size=2, max_size=2)),
-        zones=tuple(draw(st.lists(st.text("aZ0_-", min_size=1, max_size=10), min_size=1, max_size=8, unique=True))),
-        profile=draw(st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True)),
-        validity=Validity(*days),
-    )
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
-@given(permit=permits())
-def test_whatever_is_put_is_held_as_it_was(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    sandbox.control.reset(NAME)
-    run(carry_out(adapter, put(permit)))
-
-    assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
-
-
-def test_what_is_taken_is_not_held_before_its_workflow_has_ended(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    sandbox.control.misbehave(NAME, Kind.LATE_OPERATION, count=1, delay_ms=FAR_TOO_LATE_MS)
-    operation = run(adapter.send(put(permit)))
-
-    assert [run(adapter.ask(operation)) for _ in range(2)] == [False, False]
-    assert sandbox.control.held(NAME) == {}
-
-
-def test_a_workflow_that_has_ended_stays_so(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    operation = run(adapter.send(put(permit)))
-    run(finish(adapter, operation))
-
-    assert run(adapter.ask(operation))
 
 
 def test_a_put_replaces_what_is_there_in_one_request(
@@ -161,31 +107,6 @@ def test_two_removals_at_once_are_both_carried_out(
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"plate": "qj817xk"}, FailureCode.PLATE_REFUSED),
-        ({"plate": "QJ-817-XK"}, FailureCode.PLATE_REFUSED),
-        ({"country": "fr"}, FailureCode.COUNTRY_REFUSED),
-        ({"zones": ("75014 A",)}, FailureCode.ZONE_UNKNOWN),
-        ({"zones": ("75014_A", "75014_A")}, FailureCode.ZONE_UNKNOWN),
-        ({"profile": "Resident"}, FailureCode.PROFILE_UNKNOWN),
-        ({"validity": Validity(date(2024, 9, 17), date(2024, 9, 16))}, FailureCode.VALIDITY_REFUSED),
-        ({"validity": Validity(date(2024, 9, 17), date(2201, 1, 1))}, FailureCode.VALIDITY_REFUSED),
-        ({"zones": tuple(f"7500{number}" for number in range(9))}, FailureCode.REQUEST_REFUSED),
-    ],
-    ids=lambda value: "" if isinstance(value, dict) else value.value,
-)
-def test_most_refusals_come_at_once(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit, change: dict[str, Any], code: FailureCode
-) -> None:
-    with pytest.raises(RejectedError) as caught:
-        run(adapter.send(put(replace(permit, **change))))
-
-    assert (caught.value.code, caught.value.status) == (code, 400)
-    assert sandbox.control.held(NAME) == {}
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
         ({"zones": ("75014_A", "99999")}, FailureCode.ZONE_UNKNOWN),
         ({"profile": "unknown"}, FailureCode.PROFILE_UNKNOWN),
     ],
@@ -203,61 +124,9 @@ def test_a_refusal_that_comes_in_the_end_is_named_alike_and_changes_nothing(
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 
 
-@pytest.mark.parametrize("zones", [(), None])
-def test_a_permit_without_zones_is_not_sent(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit, zones: tuple[str, ...] | None
-) -> None:
-    with pytest.raises(RejectedError) as caught:
-        run(adapter.send(put(replace(permit, zones=zones))))
-
-    assert caught.value.code == FailureCode.FIELD_MISSING
-    assert writes(sandbox) == []
-
-
-def test_a_lost_workflow_is_told_as_lost_though_it_is_carried_out(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    sandbox.control.misbehave(NAME, Kind.LOST_OPERATION, count=1)
-    lost = run(adapter.send(put(permit)))
-    with pytest.raises(LostError) as caught:
-        run(adapter.ask(lost))
-    run(carry_out(adapter, put(permit, 2)))
-
-    assert (caught.value.code, caught.value.status) == (FailureCode.OPERATION_LOST, 404)
-    assert sandbox.control.counts(NAME).applied == 2
-    assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
-
-
 def test_a_workflow_that_they_never_had_is_lost(adapter: PayByPhone, run: Run) -> None:
     with pytest.raises(LostError):
         run(adapter.ask(Operation(str(uuid4()))))
-
-
-def test_removals_and_questions_carry_nothing_but_ids(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    run(carry_out(adapter, put(permit)))
-    run(carry_out(adapter, remove(permit.reference)))
-    bare = [request for request in sandbox.control.requests(NAME) if request.method in {"DELETE", "GET"}]
-
-    assert {(request.method, request.body, "?" in request.path) for request in bare} == {
-        ("DELETE", "", False),
-        ("GET", "", False),
-    }
-    assert not any(str(permit.plate) in f"{request.path} {request.headers}" for request in bare)
-
-
-def test_one_token_serves_many_requests_each_of_which_names_the_version(
-    adapter: PayByPhone, sandbox: Sandbox, run: Run, permit: SharedPermit
-) -> None:
-    for version in (1, 2, 3):
-        run(carry_out(adapter, put(permit, version)))
-    token, *others = sandbox.control.requests(NAME)
-
-    assert (token.method, token.path, token.body) == ("POST", TOKEN, "grant_type=client_credentials")
-    assert {request.path for request in others}.isdisjoint({TOKEN})
-    shown = [{name.lower(): value for name, value in request.headers.items()} for request in others]
-    assert {(each["x-pbp-version"], each["authorization"]) for each in shown} == {("2", "Bearer [a token]")}
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])
@@ -275,16 +144,3 @@ def test_an_expired_token_is_renewed_and_the_request_sent_again(
     assert [request.method for request in requests[refused : refused + 3]] == [method, "POST", method]
     assert sandbox.control.counts(NAME).applied == 2
     assert sandbox.control.held(NAME) == {permit.reference: record(changed)}
-
-
-@pytest.mark.parametrize("setting", ["client_id", "client_secret"])
-def test_wrong_access_is_not_a_refusal_of_the_permit_and_is_not_shown(
-    sandbox: Sandbox, run: Run, permit: SharedPermit, setting: str
-) -> None:
-    wrong = "none-that-they-have-given"
-    with sandboxed(sandbox, run, **{setting: wrong}) as adapter, pytest.raises(NotSentError) as caught:
-        run(adapter.send(put(permit)))
-
-    assert (caught.value.code, caught.value.status) == (FailureCode.UNAUTHORISED, 401)
-    assert wrong not in repr(caught.value)
-    assert writes(sandbox) == []

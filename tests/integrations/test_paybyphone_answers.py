@@ -10,7 +10,8 @@ from integrations.base import Operation
 from integrations.errors import FailureCode, LostError, NotSentError, ProviderError, RejectedError, UnclearError
 from integrations.paybyphone.adapter import PayByPhone
 from schemas.shared import SharedPermit
-from tests.integrations.paybyphone_eligibilities import Run, put, reach, remove
+from tests.integrations.paybyphone_eligibilities import Run, reach
+from tests.integrations.rights import put, remove
 from tests.integrations.scripted import KEY, answering, reply
 
 TOKEN = reply("200 OK", b'{"access_token": "a-token", "token_type": "bearer", "expires_in": 1209599}')

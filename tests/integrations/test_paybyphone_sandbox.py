@@ -84,12 +84,6 @@ def test_a_wrong_eligibility_is_refused(
     assert sandbox.control.counts(NAME).applied == 0
 
 
-def test_an_eligibility_lacks_nothing(http: httpx.Client) -> None:
-    for name in ELIGIBILITY:
-        answer = http.put(PATH, json={key: value for key, value in ELIGIBILITY.items() if key != name})
-        assert told(answer) == (400, "InvalidRequest"), name
-
-
 @pytest.mark.parametrize(
     ("method", "path", "kwargs", "expected"),
     [

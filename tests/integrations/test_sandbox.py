@@ -167,7 +167,7 @@ def test_a_provider_is_told_whether_a_certificate_was_shown(toys: Served, certif
 
 
 def test_a_certificate_of_another_authority_ends_the_connection(toys: Served, tmp_path: Path) -> None:
-    stranger = trustme.CA().issue_cert(common_name="permit-hub")
+    stranger = trustme.CA().issue_cert("permit-hub", common_name="permit-hub")
     stranger.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
     context = toys.client_context(certificate=False)
     context.load_cert_chain(tmp_path / "client.pem")

@@ -1,10 +1,10 @@
-"""What the tests of the command line run it on, beside `permit_hub` and `city` (`tests.support.running_city`).
+"""Fixtures of the command line's tests, beside `permit_hub` and `city` (`tests.support.running_city`).
 
 - `folder` (module): an empty data folder with a short path, removed afterwards; the demo is played on it.
 - `running`: the data folder of the city's stack.
 - `mailbox`: a running mail server on an empty folder.
-- `read_mailbox(*arguments)`: runs `permit-hub mailbox` on it in this process and returns what it prints, which steers
-  no terminal; `subjects()`: the subjects of what has arrived.
+- `read_mailbox(*arguments)`: runs `permit-hub mailbox` on it in this process, checks that the output cannot steer a
+  terminal, and returns it; `subjects()`: the subjects of the messages.
 """
 
 import json
@@ -45,7 +45,7 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def read_mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Run the command on the mailbox, in this process; return what it prints, which steers no terminal."""
+    """Run the command in this process, check that its output cannot steer a terminal, and return it."""
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments: object, code: int = 0) -> str:

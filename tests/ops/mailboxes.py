@@ -1,4 +1,4 @@
-"""A mailbox in a process of its own, and what is sent to it."""
+"""A mailbox in its own process, and messages to it."""
 
 import smtplib
 import ssl
@@ -34,7 +34,7 @@ class Mailbox:
             yield connection
 
     def send(self, *contents: bytes, to: tuple[str, ...] = (HERE,)) -> None:
-        """Send messages as they stand."""
+        """Send messages unchanged."""
         with self.connected() as connection:
             for content in contents:
                 assert connection.sendmail("hub@city.example", to, content) == {}

@@ -1,4 +1,4 @@
-"""The clock as an operator sees it."""
+"""The clock in `permit-hub status`."""
 
 import pytest
 

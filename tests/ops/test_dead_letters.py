@@ -1,4 +1,4 @@
-"""`permit-hub dead-letters` list, show, retry and discard, of what PayByPhone refuses for good."""
+"""`permit-hub dead-letters` list, show, retry and discard, after PayByPhone has refused shares for good."""
 
 import re
 from collections.abc import Iterator
@@ -44,12 +44,12 @@ def listed(city: City, *choice: object) -> set[tuple[str, str]]:
 
 
 def put(city: City, resident: Resident, after: int = 0) -> list[str]:
-    """Return which plates PayByPhone was sent for a resident's permit, by the plates that the resident has had."""
+    """Return the plates that PayByPhone was sent for a resident's permit, among those that the resident has had."""
     sent = [request for request in city.control.requests(PROVIDER, after=after) if request.method == "PUT"]
     return [one for request in sent for one in resident.permits.values() if one.replace("-", "") in request.body]
 
 
-def test_they_are_listed_by_provider_code_and_time(city: City, dead: list[Resident]) -> None:
+def test_dead_letters_are_listed_by_provider_code_and_time(city: City, dead: list[Resident]) -> None:
     by_zone = {(str(resident.permit_id), "zone_unknown") for resident in dead[:2]}
     by_profile = {(str(dead[2].permit_id), "profile_unknown")}
     now = datetime.now(PARIS).replace(tzinfo=None)
@@ -63,7 +63,7 @@ def test_they_are_listed_by_provider_code_and_time(city: City, dead: list[Reside
     assert printed.rstrip().endswith("1 more: see --limit")
 
 
-def test_one_is_shown_with_its_requests_and_nothing_of_what_was_in_them(city: City, dead: list[Resident]) -> None:
+def test_a_dead_letter_is_shown_with_its_requests_but_not_their_content(city: City, dead: list[Resident]) -> None:
     resident = dead[0]
     printed = city.prints("dead-letters", "show", resident.permit_id, PROVIDER)
     assert printed.startswith(f"{PROVIDER} refused it: zone_unknown; it holds nothing of this permit\n")
@@ -72,7 +72,7 @@ def test_one_is_shown_with_its_requests_and_nothing_of_what_was_in_them(city: Ci
     assert resident.plate not in printed
 
 
-def test_a_retry_sends_what_is_true_by_now(city: City, dead: list[Resident]) -> None:
+def test_a_retry_sends_the_current_truth(city: City, dead: list[Resident]) -> None:
     resident, other = dead[:2]
     own, sent = resident.permit_id, city.latest(PROVIDER)
     changed = Resident(resident.resident_id, {own: plate()})
@@ -86,7 +86,7 @@ def test_a_retry_sends_what_is_true_by_now(city: City, dead: list[Resident]) -> 
     eventually(lambda: city.state(changed, PROVIDER), "its refusal yet again", equals="refused")
 
 
-def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city: City) -> None:
+def test_a_change_by_the_resident_ends_a_dead_letter(city: City) -> None:
     resident = city.resident(zone=UNKNOWN_ZONE)
     refused(city, resident)
     city.applied("permit.change_address", resident, permit_id=resident.permit_id, address=ADDRESS, zones=["14A"])
@@ -94,14 +94,14 @@ def test_what_the_resident_sets_right_is_no_dead_letter_any_more(city: City) -> 
     assert listed(city, "--permit", resident.permit_id) == set()
 
 
-def test_a_discarded_one_is_off_the_list_and_nothing_is_sent(city: City, dead: list[Resident]) -> None:
+def test_a_discarded_dead_letter_leaves_the_list_and_nothing_is_sent(city: City, dead: list[Resident]) -> None:
     sent = city.latest(PROVIDER)
     assert city.prints("dead-letters", "discard", "--code", "profile_unknown") == "1 discarded\n"
     assert {code for _, code in listed(city)} == {"zone_unknown"}
     assert [request.method for request in city.control.requests(PROVIDER, after=sent)] == []
 
 
-def test_one_that_may_still_be_held_stays_on_the_list(city: City) -> None:
+def test_a_dead_letter_that_the_provider_may_still_hold_is_not_discarded(city: City) -> None:
     resident = city.shared(PROVIDER)
     own = ("--permit", resident.permit_id)
     city.control.misbehave(PROVIDER, Kind.DOWN, method="DELETE", path=ELIGIBILITIES)

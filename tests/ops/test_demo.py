@@ -26,7 +26,7 @@ def played(permit_hub: PermitHub, folder: Path) -> tuple[subprocess.CompletedPro
     return ended, json.loads(ended.stdout)
 
 
-def test_the_screen_shows_the_guides_three_cards(
+def test_the_demo_begins_with_the_three_cards_of_the_guide(
     played: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
 ) -> None:
     _, told = played
@@ -50,7 +50,7 @@ def test_the_screen_shows_the_guides_three_cards(
     assert [action["name"] for action in cancelled["actions"]] == ["details"]
 
 
-def test_every_job_has_its_receipt(played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]) -> None:
+def test_every_job_of_the_demo_has_its_receipt(played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]) -> None:
     _, told = played
     jobs = told["jobs"]
     assert {job["kind"] for job in jobs} >= {
@@ -76,7 +76,9 @@ def test_every_job_has_its_receipt(played: tuple[subprocess.CompletedProcess[str
     assert 0 < told["visible_ms"] < 20_000
 
 
-def test_what_was_withdrawn_is_gone_everywhere(played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]) -> None:
+def test_after_the_demo_no_app_holds_a_withdrawn_permit(
+    played: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
+) -> None:
     _, told = played
     assert told["withdrawal_ms"].keys() == PROVIDERS
     assert all(milliseconds > 0 for milliseconds in told["withdrawal_ms"].values())
@@ -84,7 +86,7 @@ def test_what_was_withdrawn_is_gone_everywhere(played: tuple[subprocess.Complete
     assert 0 < told["converged_after_outage_s"] < 20
 
 
-def test_it_ends_with_a_reminder_in_the_mailbox(
+def test_the_demo_ends_with_a_reminder_in_the_mailbox(
     permit_hub: PermitHub, folder: Path, played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]
 ) -> None:
     _, told = played
@@ -95,7 +97,9 @@ def test_it_ends_with_a_reminder_in_the_mailbox(
     ]
 
 
-def test_a_newcomer_can_follow_it(played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]) -> None:
+def test_the_demo_shows_the_residents_screen_in_80_columns(
+    played: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
+) -> None:
     ended, _ = played
     for words in (
         "Bonjour Élodie Exemple",
@@ -110,7 +114,7 @@ def test_a_newcomer_can_follow_it(played: tuple[subprocess.CompletedProcess[str]
     assert "Traceback" not in ended.stderr
 
 
-def test_a_wrong_price_fails_it_with_the_reason(
+def test_the_demo_fails_at_a_wrong_price_and_says_why(
     permit_hub: PermitHub, folder: Path, played: tuple[subprocess.CompletedProcess[str], dict[str, Any]], tmp_path: Path
 ) -> None:
     dearer = tmp_path / "tariffs.toml"
@@ -123,7 +127,7 @@ def test_a_wrong_price_fails_it_with_the_reason(
     assert "Traceback" not in ended.stderr
 
 
-def test_ctrl_c_in_the_middle_ends_it_all_without_a_word_too_many(
+def test_ctrl_c_ends_the_demo_in_one_line_and_leaves_no_process(
     folder: Path, played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]
 ) -> None:
     command = [sys.executable, "-u", "-m", "ops.cli", "demo", "--data", str(folder)]

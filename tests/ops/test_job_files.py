@@ -1,4 +1,4 @@
-"""Files of jobs as programs and editors write them: what is a job is read, what is none is named by its place."""
+"""Files of jobs as programs and editors write them: jobs are read, other content is named by its place."""
 
 import json
 
@@ -23,7 +23,7 @@ def told(content: bytes) -> list[dict[str, object] | str]:
         b"\xef\xbb\xbf[" + RENEW + b"]", b'{\n  "kind": "permit.renew"\n}\n', RENEW + b"\r\n",
     ],
 )  # fmt: skip
-def test_one_job_is_read_however_it_lies_there(content: bytes) -> None:
+def test_a_single_job_is_read_in_every_layout(content: bytes) -> None:
     assert told(content) == [JOB]
 
 
@@ -35,7 +35,7 @@ def test_one_job_is_read_however_it_lies_there(content: bytes) -> None:
         b"\xef\xbb\xbf" + RENEW + b"\n\xef\xbb\xbf" + RENEW + b"\n\xef\xbb\xbf",
     ],
 )  # fmt: skip
-def test_a_job_a_line_is_read_whatever_ends_the_last_one(content: bytes) -> None:
+def test_one_job_on_each_line_is_read_with_any_end_of_the_last_line(content: bytes) -> None:
     assert told(content) == [JOB, JOB]
 
 
@@ -65,7 +65,7 @@ def test_only_a_line_feed_ends_a_line(mark: str) -> None:
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else "",
 )
-def test_a_line_that_is_no_job_is_named_and_the_others_are_read(line: bytes, complaint: str) -> None:
+def test_a_line_that_is_no_job_gets_an_error_and_the_others_are_read(line: bytes, complaint: str) -> None:
     assert told(b"\n".join([RENEW, line, RENEW])) == [JOB, complaint, JOB]
 
 
@@ -84,17 +84,17 @@ def test_a_line_that_is_no_job_is_named_and_the_others_are_read(line: bytes, com
         (b"[" * 100_000, "the list is nested too deep"),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_read_as_a_whole_is_refused(content: bytes, complaint: str) -> None:
+def test_an_unreadable_file_is_refused(content: bytes, complaint: str) -> None:
     with pytest.raises(UnreadableError, match=f"^{complaint}$"):
         read_jobs(content)
 
 
-def test_in_a_list_what_is_no_job_is_named_by_its_number() -> None:
+def test_an_item_of_a_list_that_is_no_job_is_named_by_its_number() -> None:
     assert told(b"[" + RENEW + b", 17]") == [JOB, "job 2 is not an object with a kind"]
 
 
 @given(content=st.binary() | st.lists(st.sampled_from([RENEW, b"\n", b"[", b"]", b"\r", b"\x00", b"{"])).map(b"".join))
-def test_whatever_a_file_holds_it_is_jobs_or_said_to_be_none(content: bytes) -> None:
+def test_any_bytes_give_jobs_or_an_unreadable_error(content: bytes) -> None:
     try:
         found = read_jobs(content)
     except UnreadableError:

@@ -1,4 +1,4 @@
-"""The mailbox: a mail server in a process of its own, and `permit-hub mailbox`, which reads what it has taken."""
+"""The mailbox: a mail server in its own process, and `permit-hub mailbox`, which reads its messages."""
 
 import json
 import smtplib
@@ -17,7 +17,7 @@ from tests.ops.mailboxes import ELSEWHERE, HERE, Mailbox, letter, serving
 from tests.support.city import PermitHub
 
 
-def test_what_is_sent_is_listed_the_newest_last_and_reads_as_it_was_written(
+def test_messages_are_listed_the_newest_last_and_shown_as_they_were_written(
     mailbox: Mailbox, read_mailbox: Callable[..., str]
 ) -> None:
     text = "Votre droit arrive à échéance.\n\nLe renouveler coûte 10\xa0€.\n"
@@ -38,7 +38,7 @@ def test_what_is_sent_is_listed_the_newest_last_and_reads_as_it_was_written(
     assert read_mailbox("show", 2, "--html") == "<p>Échéance</p>\n\n"
 
 
-def test_the_same_as_json(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
+def test_messages_are_listed_and_shown_as_json(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     mailbox.send(letter("Échéance", "à lire\n", "<p>à voir</p>\n"), to=(HERE, ELSEWHERE))
 
     (listed,) = json.loads(read_mailbox("--json"))["messages"]
@@ -52,7 +52,7 @@ def test_the_same_as_json(mailbox: Mailbox, read_mailbox: Callable[..., str]) ->
     assert json.loads(read_mailbox("--json", "show", 1)) == told  # wherever it is said
 
 
-def test_the_source_is_every_byte_that_was_sent_below_its_envelope(
+def test_the_source_has_the_envelope_and_then_every_byte_of_the_message(
     mailbox: Mailbox, permit_hub: PermitHub, tmp_path: Path
 ) -> None:
     mailbox.send(b"Subject: \xe9\x1b\r\n\r\n.one\r\n\xff\r\n", to=(HERE, ELSEWHERE))
@@ -77,7 +77,7 @@ def test_addresses_and_headers_may_be_in_any_script(mailbox: Mailbox, read_mailb
     assert "rené@résidents.example" in read_mailbox()
 
 
-def test_nothing_is_taken_from_whoever_is_not_encrypted_or_gives_another_password(
+def test_the_mailbox_takes_nothing_without_tls_or_with_a_wrong_password(
     mailbox: Mailbox, subjects: Callable[[], list[str | None]]
 ) -> None:
     with smtplib.SMTP("127.0.0.1", mailbox.port) as connection:
@@ -99,7 +99,7 @@ def test_nothing_is_taken_from_whoever_is_not_encrypted_or_gives_another_passwor
     assert subjects() == []
 
 
-def test_what_was_taken_survives_a_kill_and_is_there_at_the_next_start(
+def test_messages_survive_a_kill_of_the_mailbox(
     mailbox: Mailbox, tmp_path: Path, subjects: Callable[[], list[str | None]]
 ) -> None:
     mailbox.send(letter("avant"))
@@ -115,7 +115,7 @@ def test_what_was_taken_survives_a_kill_and_is_there_at_the_next_start(
     assert subjects() == ["avant", "juste avant", "après"]
 
 
-def test_a_message_that_was_cut_off_is_not_there(mailbox: Mailbox, subjects: Callable[[], list[str | None]]) -> None:
+def test_a_message_that_was_cut_off_is_not_kept(mailbox: Mailbox, subjects: Callable[[], list[str | None]]) -> None:
     with mailbox.connected() as connection:
         connection.mail("hub@city.example")
         connection.rcpt(HERE)
@@ -126,7 +126,7 @@ def test_a_message_that_was_cut_off_is_not_there(mailbox: Mailbox, subjects: Cal
     assert subjects() == ["entier"]
 
 
-def test_beginning_anew_drops_the_messages_and_keeps_the_access(
+def test_a_fresh_start_drops_the_messages_and_keeps_the_password(
     mailbox: Mailbox, tmp_path: Path, subjects: Callable[[], list[str | None]]
 ) -> None:
     mailbox.send(letter())
@@ -134,7 +134,7 @@ def test_beginning_anew_drops_the_messages_and_keeps_the_access(
     assert mailbox.process.wait(10) == 0
     assert prepare(tmp_path).access == mailbox.access
     assert subjects() == ["Rappel"]
-    assert prepare(tmp_path, anew=True).access == mailbox.access
+    assert prepare(tmp_path, fresh=True).access == mailbox.access
     assert not messages_below(tmp_path).exists()
     with serving(tmp_path) as again:
         assert subjects() == []
@@ -142,7 +142,7 @@ def test_beginning_anew_drops_the_messages_and_keeps_the_access(
     assert subjects() == ["anew"]
 
 
-def test_a_message_may_be_large_and_not_larger(
+def test_a_message_has_a_largest_size(
     mailbox: Mailbox, read_mailbox: Callable[..., str], subjects: Callable[[], list[str | None]]
 ) -> None:
     line = b"x" * 900 + b"\r\n"
@@ -158,7 +158,7 @@ def test_a_message_may_be_large_and_not_larger(
     assert len(read_mailbox("show", 1)) > 9_000_000
 
 
-def test_a_message_has_so_many_recipients_and_no_more(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
+def test_the_number_of_recipients_is_limited(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     with mailbox.connected() as connection:
         connection.mail("hub@city.example")
         codes = [connection.rcpt(f"r-{number}@residents.example")[0] for number in range(MOST_RECIPIENTS + 1)]
@@ -168,14 +168,14 @@ def test_a_message_has_so_many_recipients_and_no_more(mailbox: Mailbox, read_mai
     assert len(listed["to"]) == MOST_RECIPIENTS
 
 
-def test_a_list_has_an_end(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
+def test_the_list_is_limited_and_says_so(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     mailbox.send(*(letter(f"Rappel {number}") for number in range(5)))
     listed = read_mailbox("--limit", 2)
     assert [number for number in range(5) if f"Rappel {number}" in listed] == [3, 4]
     assert "3 earlier ones: see --limit" in listed
 
 
-def test_what_is_not_there_is_said_in_one_line(
+def test_a_missing_message_or_mailbox_is_named_in_one_line(
     mailbox: Mailbox, read_mailbox: Callable[..., str], tmp_path: Path
 ) -> None:
     mailbox.send(letter())
@@ -187,7 +187,7 @@ def test_what_is_not_there_is_said_in_one_line(
         assert read_mailbox(*arguments, code=1).startswith(f"No stack has had a mailbox on {tmp_path / 'elsewhere'}.")
 
 
-def test_a_message_that_cannot_be_kept_is_put_off_and_the_next_one_taken(
+def test_a_message_that_cannot_be_written_is_deferred_and_the_next_one_is_kept(
     mailbox: Mailbox, subjects: Callable[[], list[str | None]]
 ) -> None:
     new, aside = mailbox.access.messages / "new", mailbox.access.messages / "aside"
@@ -200,7 +200,7 @@ def test_a_message_that_cannot_be_kept_is_put_off_and_the_next_one_taken(
     assert "could not be kept: No such file or directory" in mailbox.log.read_text()
 
 
-def test_its_files_are_for_the_eyes_of_this_user_alone(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_only_this_user_can_read_the_mailboxs_files(mailbox: Mailbox, tmp_path: Path) -> None:
     mailbox.send(letter())
     assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
     assert mailbox.access.messages.stat().st_mode & 0o077 == 0

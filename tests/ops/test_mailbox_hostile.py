@@ -1,11 +1,8 @@
-"""Messages and clients that are made to break the mailbox, whoever reads it, or the terminal."""
+"""Messages and clients that try to break the mailbox, its reader or the terminal."""
 
 import base64
 import json
-import os
-import pty
 import smtplib
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.ops.mailboxes import ELSEWHERE, HERE, Mailbox, letter
+from tests.support.terminal import in_terminal
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\x9b31m"
 
@@ -68,7 +66,7 @@ def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(
     assert "Bonjour" in read_mailbox("show", len(HOSTILE) + 1)
 
 
-def test_what_can_be_read_of_a_broken_message_is_read(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
+def test_the_readable_parts_of_a_broken_message_are_read(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     mailbox.send(HOSTILE["no such charset"], HOSTILE["half of an encoded letter"], HOSTILE["an attachment alone"])
     assert "body" in read_mailbox("show", 1)
     assert json.loads(read_mailbox("show", 2, "--json"))["subject"] == "é \N{REPLACEMENT CHARACTER} é"
@@ -89,36 +87,16 @@ def test_a_recipient_cannot_add_to_the_envelope(mailbox: Mailbox, read_mailbox: 
     assert not [one for one in listed["to"] if "\r" in one]
 
 
-def test_in_a_terminal_even_the_source_cannot_steer_it(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_the_source_of_a_message_cannot_steer_a_terminal(mailbox: Mailbox, tmp_path: Path) -> None:
     mailbox.send(HOSTILE["subject of escapes"])
     for arguments in ((), ("show", "1", "--source")):
-        shown = in_terminal("--data", str(tmp_path), *arguments)
+        shown = in_terminal([sys.executable, "-m", "ops.cli", "mailbox", "--data", str(tmp_path), *arguments])
         rest = shown.replace("\x1b[2m", "").replace("\x1b[1m", "").replace("\x1b[0m", "")  # dim, bold, and their end
         assert "gnp.exe" in rest
         assert all(character.isprintable() or character in "\r\n\t" for character in rest), arguments
 
 
-def in_terminal(*arguments: str) -> str:
-    """Return what the command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    variables = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", "mailbox", *arguments], stdin=theirs, stdout=theirs, env=variables
-    ) as process:
-        os.close(theirs)
-        written = b""
-        try:
-            while chunk := os.read(ours, 65_536):
-                written += chunk
-        except OSError:  # it has ended
-            pass
-        finally:
-            os.close(ours)
-    assert process.returncode == 0
-    return written.decode()
-
-
-def test_the_log_holds_nothing_of_what_was_sent_or_of_who_sent(mailbox: Mailbox) -> None:
+def test_the_mailboxs_log_holds_no_address_and_no_content(mailbox: Mailbox) -> None:
     mailbox.send(*HOSTILE.values(), to=(HERE, ELSEWHERE))
     with pytest.raises(smtplib.SMTPAuthenticationError), mailbox.connected("wrong-password"):
         pass

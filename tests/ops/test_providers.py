@@ -1,4 +1,4 @@
-"""`permit-hub` reconcile, reaffirm, pause and resume, and what `status` and the stream tell of providers in trouble."""
+"""`permit-hub` reconcile, reaffirm, pause and resume; `status` and the stream about providers in trouble."""
 
 import re
 import signal
@@ -13,8 +13,12 @@ import pytest
 
 from integrations.sandbox.misbehaviour import Kind
 from integrations.sandbox.records import Record
-from ops.commands.status import span
-from tests.support.city import City, as_shown, plate
+from ops.shown.times import span
+from tests.support.city import (
+    City,
+    as_shown,
+    plate,
+)
 from tests.support.waiting import eventually
 
 EASYPARK, FLOWBIRD, INDIGO, PAYBYPHONE = "easypark", "flowbird", "indigo_neo", "paybyphone"
@@ -45,9 +49,7 @@ def figures(printed: str) -> list[tuple[str, int]]:
     return [(row[0], int(row[1])) for row in map(str.split, printed.splitlines()[2:])]
 
 
-def test_a_dry_run_finds_the_drift_and_changes_nothing_then_it_is_mended(
-    city: City, drifted: dict[UUID, Record]
-) -> None:
+def test_a_dry_run_only_counts_the_drift_and_a_reconciliation_mends_it(city: City, drifted: dict[UUID, Record]) -> None:
     different, events, sent = city.held(EASYPARK), city.told(EASYPARK), city.latest(EASYPARK)
     found = city.tells("reconcile", EASYPARK, "--dry-run")
     drift = {name: found[name] for name in ("differing", "missing", "orphans", "foreign_copies", "drift")}
@@ -74,7 +76,7 @@ def endless(city: City) -> Iterator[None]:
     city.control.reset(INDIGO)
 
 
-def test_one_that_was_left_is_gone_on_with_and_can_be_watched_again(city: City, endless: None) -> None:
+def test_a_reconciliation_goes_on_after_ctrl_c_and_can_be_watched_again(city: City, endless: None) -> None:
     sent = city.latest(INDIGO)
     command = [sys.executable, "-m", "ops.cli", "reconcile", INDIGO, "--dry-run", "--data", str(city.folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
@@ -92,7 +94,7 @@ def test_one_that_was_left_is_gone_on_with_and_can_be_watched_again(city: City, 
     assert (found["code"], found["orphans"]) == (None, MANY)
 
 
-def test_what_was_confirmed_since_a_moment_is_sent_again_to_one_that_cannot_list(city: City) -> None:
+def test_reaffirm_sends_again_what_was_confirmed_since_a_moment(city: City) -> None:
     early, gone = city.shared(PAYBYPHONE), city.shared(PAYBYPHONE)
     eventually(lambda: city.state(early, PAYBYPHONE) == city.state(gone, PAYBYPHONE) == "held", "their confirmation")
     since = datetime.now(ZoneInfo("Europe/Paris")).replace(tzinfo=None)  # as an operator types it
@@ -150,5 +152,5 @@ def test_a_breaker_and_a_hold_are_shown_and_what_waited_goes_out_when_the_breake
     ("seconds", "shown"),
     [(0.04, "0.0 s"), (119.9, "119.9 s"), (120, "2 min"), (7_199, "119 min"), (7_200, "2 h"), (400_000, "4 d")],
 )
-def test_how_long_something_has_waited_is_one_figure(seconds: float | int, shown: str) -> None:
+def test_a_duration_is_written_as_one_figure(seconds: float | int, shown: str) -> None:
     assert span(seconds) == shown

@@ -1,4 +1,4 @@
-"""The README's example against a running stack: the way that the README names, and the code that it prints."""
+"""The README's example on a running stack, run as the README says."""
 
 import os
 import re
@@ -15,7 +15,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 (REACHING,) = re.findall(r"`(BROKER=[^`]*)`", README)
 
 
-def test_the_example_runs_on_the_stack_as_it_is_printed(city: City, tmp_path: Path) -> None:
+def test_the_readmes_example_runs_as_it_is_printed(city: City, tmp_path: Path) -> None:
     (tmp_path / ".data").symlink_to(city.folder)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
@@ -37,6 +37,6 @@ def test_the_example_runs_on_the_stack_as_it_is_printed(city: City, tmp_path: Pa
     assert refused >= {"paybyphone", "easypark"}
 
 
-def test_only_its_user_reads_the_brokers_url(city: City) -> None:
+def test_only_the_stacks_user_can_read_the_brokers_url(city: City) -> None:
     assert stat.S_IMODE((city.folder / "broker-url").stat().st_mode) == 0o600
     assert (city.folder / "broker-url").read_text() == city.environment["PERMIT_HUB_REDIS_URL"] + "\n"

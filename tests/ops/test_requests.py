@@ -1,4 +1,4 @@
-"""`permit-hub requests` list, show, approve and reject, on a running stack; other tests' requests may be there, too."""
+"""`permit-hub requests` list, show, approve and reject, on a running stack with other tests' requests."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ REASON = "Le justificatif est illisible."
 
 @pytest.fixture
 def asked(city: City) -> Callable[..., dict[str, Any]]:
-    """Have somebody ask for a permit; what is not verified leaves it to an agent."""
+    """Request a permit with unverified documents, so that an agent must decide."""
 
     def asked(**fields: Any) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -68,14 +68,14 @@ def test_requests_under_review_are_listed_oldest_first_with_what_is_not_verified
     assert printed.index(str(first["permit_id"])[:8]) < printed.index(str(second["permit_id"])[:8])
 
 
-def test_a_list_says_when_it_is_not_all(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_a_shortened_list_of_requests_says_so(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     asked()
     asked()
     count = city.tells("requests", "list", "--limit", "1")["count"]
     assert city.prints("requests", "list", "--limit", "1").endswith(f"{count - 1:,} more: see --limit\n")
 
 
-def test_one_is_shown_in_full(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_a_request_is_shown_in_full(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked(years=3, verified={"residence": False, "vehicle": False})
     printed = city.prints("requests", "show", request["permit_id"])
     for words in (
@@ -93,9 +93,7 @@ def test_one_is_shown_in_full(city: City, asked: Callable[..., dict[str, Any]]) 
     assert told["verified"] == {"residence": False, "vehicle": False}
 
 
-def test_an_agent_is_shown_a_plate_as_it_is_written_whatever_was_typed(
-    city: City, asked: Callable[..., dict[str, Any]]
-) -> None:
+def test_an_agent_sees_a_plate_in_its_usual_spelling(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     known = plate()
     request = asked(plate={"raw": "\u202e" + known.lower().replace("-", "*")})
     assert f"{known} (FR)" in city.prints("requests", "show", request["permit_id"])
@@ -103,12 +101,12 @@ def test_an_agent_is_shown_a_plate_as_it_is_written_whatever_was_typed(
     assert row(city.prints("requests", "list", "--limit", "100"), request)[3] == known
 
 
-def test_what_people_typed_is_shown_as_it_is(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_markup_in_typed_text_is_printed_as_typed(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked(address={"ban_id": "75114_1834_00010", "label": "[bold]1 rue :car: [/]"})
     assert "[bold]1 rue :car: [/]" in city.prints("requests", "show", request["permit_id"])
 
 
-def test_an_approval_makes_it_payable(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_an_approved_request_can_be_paid(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked()
     printed = city.prints("requests", "approve", request["permit_id"])
     assert re.fullmatch(r"applied permit\.decide [0-9a-f-]{36} space version \d+\n", printed)
@@ -116,14 +114,16 @@ def test_an_approval_makes_it_payable(city: City, asked: Callable[..., dict[str,
     assert str(request["permit_id"]) not in str(city.tells("requests", "list"))
 
 
-def test_a_rejection_shows_the_resident_why(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_the_resident_sees_the_reason_of_a_rejection(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked()
     receipt = city.tells("requests", "reject", request["permit_id"], "--reason", REASON)
     assert (receipt["kind"], receipt["outcome"]) == ("permit.decide", "applied")
     assert (card(city, request)["status"], card(city, request)["reason"]) == ("rejected", REASON)
 
 
-def test_the_hub_records_that_it_came_from_the_command_line(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_a_decision_is_recorded_with_the_command_line_as_its_source(
+    city: City, asked: Callable[..., dict[str, Any]]
+) -> None:
     request = asked()
     receipt = city.tells("requests", "approve", request["permit_id"])
     with_source = "SELECT source FROM jobs WHERE job_id = :job_id"
@@ -131,7 +131,7 @@ def test_the_hub_records_that_it_came_from_the_command_line(city: City, asked: C
 
 
 @pytest.mark.parametrize("typed", [lambda full: full[:8], lambda full: full[:13], lambda full: full.upper()])
-def test_the_beginning_of_an_id_is_enough(
+def test_the_beginning_of_a_permits_id_is_enough(
     city: City, asked: Callable[..., dict[str, Any]], typed: Callable[[str], str]
 ) -> None:
     request = asked()
@@ -139,7 +139,7 @@ def test_the_beginning_of_an_id_is_enough(
     assert told["permit_id"] == str(request["permit_id"])
 
 
-def test_a_beginning_that_two_share_is_refused(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_a_beginning_of_two_permits_ids_is_refused(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     begins = uuid4().hex[:8]
     two = [asked(permit_id=UUID(begins + uuid4().hex[8:])) for _ in range(2)]
     ambiguous = "More than one permit's id begins so: type more of it."
@@ -151,7 +151,7 @@ def test_a_beginning_that_two_share_is_refused(city: City, asked: Callable[..., 
     assert len({*rows}) == len(rows) == 2  # written out until they differ
 
 
-def test_one_that_also_begins_a_decided_permits_id_is_not_decided_by_mistake(
+def test_a_beginning_that_also_fits_a_decided_permit_is_refused(
     city: City, asked: Callable[..., dict[str, Any]]
 ) -> None:
     begins = uuid4().hex[:8]
@@ -162,7 +162,7 @@ def test_one_that_also_begins_a_decided_permits_id_is_not_decided_by_mistake(
 
 
 @pytest.mark.parametrize("command", [("show",), ("approve",), ("reject", "--reason", REASON)], ids=lambda c: c[0])
-def test_what_is_not_under_review_is_neither_shown_nor_decided(
+def test_a_permit_that_is_not_under_review_is_neither_shown_nor_decided(
     city: City, asked: Callable[..., dict[str, Any]], command: Any
 ) -> None:
     active = city.resident()
@@ -175,7 +175,7 @@ def test_what_is_not_under_review_is_neither_shown_nor_decided(
     assert failing(city, name, uuid4(), *options) == "There is no such permit.\n"
 
 
-def test_a_second_decision_is_not_sent(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+def test_a_second_decision_on_a_request_is_not_sent(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked()
     city.prints("requests", "reject", request["permit_id"], "--reason", REASON)
     assert failing(city, "approve", request["permit_id"]).endswith("is not under review: it is rejected.\n")
@@ -191,7 +191,7 @@ def test_a_second_decision_is_not_sent(city: City, asked: Callable[..., dict[str
     ],
     ids=["none", "blank", "too long", "a control character"],
 )
-def test_a_reason_that_no_resident_could_read_is_not_sent(
+def test_an_empty_or_malformed_reason_is_not_sent(
     city: City, asked: Callable[..., dict[str, Any]], reason: str, error: str, words: str
 ) -> None:
     request = asked()
@@ -202,7 +202,7 @@ def test_a_reason_that_no_resident_could_read_is_not_sent(
 
 
 def failing(city: City, *arguments: object, code: int = 1) -> str:
-    """Return what a command that cannot be done says on standard error; it prints nothing."""
+    """Run a command that fails; return its message on standard error, and check that it prints nothing else."""
     ended = city.permit_hub("requests", *arguments)
     assert (ended.returncode, ended.stdout) == (code, "")
     assert "Traceback" not in ended.stderr

@@ -1,4 +1,4 @@
-"""Which queues have a worker, as `permit-hub status` tells it: none too few, and no false alarm."""
+"""Which queues have a worker in `permit-hub status`: each missing worker is named, without a false alarm."""
 
 import base64
 import json
@@ -18,10 +18,12 @@ from permit_hub_client import Hub, ReceiptTimeout
 
 from integrations.registry import ADAPTERS
 from ops import served
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.programs import FOLDER
-from ops.embedded.supervisor import Supervisor
-from tests.support.city import PermitHub
+from tests.support.city import (
+    PermitHub,
+)
 from tests.support.waiting import eventually
 
 QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}
@@ -31,7 +33,7 @@ SHORT = 0.5
 
 @dataclass
 class Deployment:
-    """One worker that takes from all queues, and what `status` says of it."""
+    """One worker that takes from all queues, and its lines in `status`."""
 
     permit_hub: PermitHub
     supervisor: Supervisor
@@ -58,7 +60,7 @@ def waiting(hub_environment: dict[str, str], queue: str) -> int:
         return int(client.llen(hub_environment["PERMIT_HUB_REDIS_PREFIX"] + queue))
 
 
-def test_queues_without_a_worker_are_named_with_what_waits_there(
+def test_status_names_queues_without_a_worker_and_counts_their_messages(
     permit_hub: PermitHub, hub_environment: dict[str, str]
 ) -> None:
     url, prefix = (hub_environment[f"PERMIT_HUB_REDIS_{name}"] for name in ("URL", "PREFIX"))
@@ -104,19 +106,19 @@ def body(of: object) -> bytes:
     ],
     ids=range(12),
 )
-def test_whatever_lies_in_a_queue_is_counted(redis_url: str, redis_prefix: str, message: Any) -> None:
+def test_any_message_in_a_queue_is_counted(redis_url: str, redis_prefix: str, message: Any) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.lpush(f"{redis_prefix}jobs", message)
     assert served.ask(["jobs"], redis_url, redis_prefix, 0) == [served.QueueStatus("jobs", 1, None, False, False)]
 
 
-def test_a_worker_that_is_starting_is_waited_for(deployment: Deployment) -> None:
+def test_status_waits_for_a_worker_that_is_starting(deployment: Deployment) -> None:
     queues = deployment.asked(LONG)["queues"]
     assert {queue["queue"] for queue in queues} >= QUEUES
     assert all(queue["served"] and queue["answered"] for queue in queues)
 
 
-def test_a_worker_that_is_busy_is_not_taken_for_none(deployment: Deployment) -> None:
+def test_a_busy_worker_counts_as_a_worker(deployment: Deployment) -> None:
     deployment.asked(LONG)
     (child,) = deployment.supervisor.children
     process = psutil.Process(child.pid)

@@ -1,10 +1,10 @@
-"""What waits longer than it should, as `permit-hub status` tells it."""
+"""What is stuck, in `permit-hub status`."""
 
 import json
 
 import pytest
 
-from ops.commands.status import STUCK
+from ops.shown.status import STUCK
 from tests.conftest import Database
 from tests.support.city import City, PermitHub
 from worker.db.clock.stuck import Kind
@@ -23,7 +23,7 @@ def dead_letter(database: Database) -> None:
         connection.execute(PARKED)
 
 
-def test_what_is_stuck_is_told_with_its_kind_number_and_age(
+def test_status_has_kind_number_and_age_of_what_is_stuck(
     permit_hub: PermitHub, hub_environment: dict[str, str], dead_letter: None
 ) -> None:
     (told,) = json.loads(permit_hub("status", "--json", "--wait", "0.2", **hub_environment).stdout)["stuck"]
@@ -31,7 +31,7 @@ def test_what_is_stuck_is_told_with_its_kind_number_and_age(
     assert told == {"kind": "dead_letters", "provider": "easypark", "count": 1, "more": False}
 
 
-def test_what_is_stuck_is_shown_in_red(
+def test_status_shows_what_is_stuck_in_red(
     permit_hub: PermitHub, hub_environment: dict[str, str], dead_letter: None
 ) -> None:
     shown = permit_hub("status", "--wait", "0.2", **hub_environment, FORCE_COLOR="1", NO_COLOR="").stdout
@@ -41,11 +41,11 @@ def test_what_is_stuck_is_shown_in_red(
     assert "2 d" in line
 
 
-def test_where_nothing_is_stuck_that_is_said(city: City) -> None:
+def test_status_says_that_nothing_is_stuck(city: City) -> None:
     assert "nothing is stuck" in city.prints("status", "--wait", "30")
 
 
-def test_where_no_worker_runs_nothing_is_said_to_be_well(
+def test_without_workers_status_does_not_say_that_nothing_is_stuck(
     permit_hub: PermitHub, hub_environment: dict[str, str]
 ) -> None:
     ended = permit_hub("status", "--wait", "0.2", **hub_environment)
@@ -53,7 +53,7 @@ def test_where_no_worker_runs_nothing_is_said_to_be_well(
     assert "nothing is stuck" not in ended.stdout
 
 
-def test_every_kind_is_put_into_words() -> None:
+def test_every_kind_of_stuck_has_words() -> None:
     assert STUCK.keys() == set(Kind)
 
 
@@ -66,7 +66,7 @@ def test_every_kind_is_put_into_words() -> None:
     ],
     ids=["none", "refused", "failed"],
 )
-def test_why_the_append_only_file_still_keeps_what_was_erased_is_said(
+def test_status_says_why_the_append_only_file_was_not_rewritten(
     permit_hub: PermitHub, hub_environment: dict[str, str], database: Database, problem: str, words: str
 ) -> None:
     with database.connect() as connection:

@@ -1,4 +1,4 @@
-"""Providers whose settings are missing or wrong when the workers start: named and shown, while the others run."""
+"""Providers with missing or wrong settings at the start: they are named and shown, and the others run."""
 
 import json
 import os
@@ -15,9 +15,9 @@ import pytest
 
 from ops.canary import Canary
 from ops.embedded import programs
-from ops.embedded.child import Program
+from ops.embedded.children.program import Program
+from ops.embedded.children.supervise import Supervisor
 from ops.embedded.servers import Servers
-from ops.embedded.supervisor import Supervisor
 from tests.conftest import Sandbox, own_database
 from tests.support.city import City, PermitHub
 from tests.support.waiting import eventually
@@ -43,7 +43,7 @@ class Installation:
         self._others = Supervisor(self.logs)
 
     def start(self) -> None:
-        """Start with the one setting missing, and the other wrong."""
+        """Start with one provider's setting missing, and another's wrong."""
         wrong = {name: value for name, value in self.environment.items() if name != KEY}
         workers = self._workers(wrong)
         self._keyless.launch(workers.pop(LANES[KEYLESS]))
@@ -51,7 +51,7 @@ class Installation:
         self._keyless.wait_until_ready()
 
     def start_again(self) -> None:
-        """Start the lane again whose setting was missing, with it."""
+        """Start the lane with the missing setting again, now with it."""
         self._keyless.stop()
         self._keyless = Supervisor(self.logs)
         self._keyless.start(self._workers(self.environment)[LANES[KEYLESS]])
@@ -62,7 +62,7 @@ class Installation:
             list(both.map(Supervisor.stop, (self._keyless, self._others)))
 
     def named(self, lane: str) -> list[str]:
-        """Return the lines of a lane's log that name what is wrong with its settings."""
+        """Return the lines of a lane's log about its settings."""
         lines = (self.logs / f"{LANES[lane]}.log").read_text().splitlines()
         return [line for line in lines if "provider.unconfigured" in line]
 
@@ -102,7 +102,7 @@ def installation(
             made.stop()
 
 
-def test_it_is_named_and_shown_and_waits_while_the_others_run(installation: Installation) -> None:
+def test_an_unconfigured_provider_is_named_and_waits_while_the_others_run(installation: Installation) -> None:
     city = installation.city
     eventually(lambda: city.plates(RIGHT), "the other to hold it")
     assert NO_KEY in installation.named(KEYLESS)[0]
@@ -116,13 +116,13 @@ def test_it_is_named_and_shown_and_waits_while_the_others_run(installation: Inst
     assert city.plates(KEYLESS) == city.plates(UNCERTIFIED) == set()
 
 
-def test_it_cannot_be_reconciled_and_that_says_why(installation: Installation) -> None:
+def test_reconcile_says_why_a_provider_is_not_configured(installation: Installation) -> None:
     ended = installation.city.permit_hub("reconcile", KEYLESS)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"{KEYLESS} is not configured: {NO_KEY}.\n"
 
 
-def test_a_file_that_comes_later_is_found_without_a_new_start(
+def test_a_settings_file_that_comes_later_needs_no_restart(
     installation: Installation, running_sandbox: Sandbox
 ) -> None:
     city = installation.city
@@ -133,7 +133,7 @@ def test_a_file_that_comes_later_is_found_without_a_new_start(
     assert len(installation.named(UNCERTIFIED)) == 2  # however often it was woken
 
 
-def test_started_again_with_the_right_setting_all_is_delivered_and_the_mark_is_gone(installation: Installation) -> None:
+def test_after_a_restart_with_the_right_setting_the_provider_gets_everything(installation: Installation) -> None:
     city = installation.city
     installation.start_again()
     eventually(lambda: city.plates(KEYLESS), "its shares to be delivered")

@@ -1,4 +1,4 @@
-"""What commands say to what cannot be done; none of this reaches a server."""
+"""Commands with wrong input: they say so, and reach no server."""
 
 import json
 import os
@@ -35,7 +35,7 @@ NO_TIME = "'yesterday' is not a time such as 2026-09-16T03:00"
 
 @pytest.fixture(scope="module")
 def typed() -> Iterator[Callable[..., tuple[int, str, str]]]:
-    """Run commands one after the other in a process of their own: a new one for each would mostly be importing."""
+    """Run commands one after the other in one process, since each new process would spend its time on imports."""
     command, environment = [sys.executable, "-c", TYPED], os.environ | HUB | {"COLUMNS": "200"}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -76,13 +76,13 @@ def typed() -> Iterator[Callable[..., tuple[int, str, str]]]:
             ("reaffirm", "paybyphone", "--since", "2999-01-01"),
             "2999-01-01T00:00:00+01:00 is yet to come: nothing was confirmed since.\n",
         ),
-        (("calendar", "--as-of", "2020-01-01"), "2020-01-01 is past: nothing is done then.\n"),
-        (("calendar", "--as-of", "2999-01-01", "--json"), "2999-01-01 is more than ten years ahead.\n"),
-        (("calendar", "--as-of", "2999-01-01", "--days", "9"), "--as-of is of one day: it goes without --days.\n"),
+        (("outlook", "--as-of", "2020-01-01"), "2020-01-01 is past: nothing is done then.\n"),
+        (("outlook", "--as-of", "2999-01-01", "--json"), "2999-01-01 is more than ten years ahead.\n"),
+        (("outlook", "--as-of", "2999-01-01", "--days", "9"), "--as-of is of one day: it goes without --days.\n"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
-def test_what_cannot_be_done_is_said_in_one_line(
+def test_commands_say_in_one_line_what_they_cannot_do(
     typed: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], complaint: str
 ) -> None:
     assert typed(*arguments) == (2, "", complaint)
@@ -98,18 +98,18 @@ def test_what_cannot_be_done_is_said_in_one_line(
         (("dead-letters", "retry", "--permit", "17"), "--permit"),
         (("dead-letters", "show", "17", "easypark"), "PERMIT"),
         (("requests", "reject", PERMIT), "Missing option '--reason'"),
-        (("calendar", "--as-of", "tomorrow"), "'tomorrow' is not a day such as 2026-09-16."),
-        (("calendar", "--as-of", "2027-02-29"), "'2027-02-29' is not a day such as 2026-09-16."),
-        (("calendar", "--days", "0"), "--days"),
-        (("calendar", "--days", "4000"), "--days"),
-        (("calendar", "--days", "many"), "--days"),
+        (("outlook", "--as-of", "tomorrow"), "'tomorrow' is not a day such as 2026-09-16."),
+        (("outlook", "--as-of", "2027-02-29"), "'2027-02-29' is not a day such as 2026-09-16."),
+        (("outlook", "--days", "0"), "--days"),
+        (("outlook", "--days", "4000"), "--days"),
+        (("outlook", "--days", "many"), "--days"),
         (("up", "--redis-port", "65536"), "--redis-port"),
         (("up", "--smtp-port", "-1"), "--smtp-port"),
         (("status", "--wait", "-1"), "--wait"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
-def test_what_cannot_be_read_is_named(
+def test_commands_name_an_argument_that_they_cannot_read(
     typed: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], part: str
 ) -> None:
     code, printed, complaint = typed(*arguments)
@@ -120,9 +120,9 @@ def test_what_cannot_be_read_is_named(
 
 @pytest.mark.parametrize(
     "command",
-    [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list"), ("calendar",)],
+    [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list"), ("outlook",)],
 )
-def test_servers_that_do_not_answer_are_named(
+def test_commands_name_servers_that_do_not_answer(
     typed: Callable[..., tuple[int, str, str]], command: tuple[str, str] | tuple[str]
 ) -> None:
     code, printed, complaint = typed(*command)
@@ -130,13 +130,15 @@ def test_servers_that_do_not_answer_are_named(
     assert complaint == "The database does not answer: OperationalError. Is its URL right, and is it migrated?\n"
 
 
-def test_a_folder_on_which_nothing_runs_is_named(typed: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_commands_name_a_data_folder_without_a_stack(
+    typed: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     code, printed, complaint = typed("pause", "easypark", "--data", str(tmp_path))
     assert (code, printed) == (1, "")
     assert complaint.startswith(f"No stack runs on {tmp_path}. Start one with `permit-hub up`, ")
 
 
-def test_tariffs_that_cannot_be_read_are_named(permit_hub: PermitHub) -> None:
+def test_commands_name_unreadable_tariffs(permit_hub: PermitHub) -> None:
     ended = permit_hub("pause", "easypark", **HUB, PERMIT_HUB_TARIFFS="/nowhere/tariffs.toml")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "PERMIT_HUB_TARIFFS is wrong: No such file or directory\n"

@@ -9,7 +9,7 @@ import pytest
 import redis
 from playwright.sync_api import Page, Request, expect
 
-from ops.embedded import running as stacks
+from ops import running as stacks
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, provider, stayed, stays
 from tests.support.city import ADDRESS, APPS, City, Resident, plate
 from tests.support.waiting import eventually

@@ -1,4 +1,4 @@
-"""A job names a country that exists, in one of the spellings that are read as it."""
+"""A job names an existing country, in one of its accepted spellings."""
 
 import json
 
@@ -26,7 +26,7 @@ def country_of(code: str) -> str:
 @pytest.mark.parametrize(
     "code", ["FR", "DE", "GB", "GR", "XK", "TW", "MA", "UA", "HK", "PS", "BQ", "SX", "AX", "BV", "HM"]
 )
-def test_a_country_that_exists_keeps_its_code(code: str) -> None:
+def test_a_known_country_keeps_its_code(code: str) -> None:
     assert country_of(code) == code
 
 
@@ -49,16 +49,16 @@ def test_another_spelling_is_read_as_the_country(code: str, expected: str) -> No
 
 
 @pytest.mark.parametrize("code", UNREAL)
-def test_what_is_no_country_is_refused(code: str) -> None:
+def test_an_unknown_country_is_refused(code: str) -> None:
     with pytest.raises(InvalidJobError) as caught:
         country_of(code)
     assert (caught.value.code, caught.value.field) == (RefusalCode.INVALID_VALUE, "plate.country")
 
 
-def test_there_are_as_many_countries_as_iso_has_and_kosovo() -> None:
+def test_the_countries_are_those_of_iso_and_kosovo() -> None:
     assert len(CODES) == 249 + 1
 
 
-def test_no_other_spelling_takes_a_countrys_own_code_but_those_of_the_french_register() -> None:
+def test_only_the_french_register_turns_a_countrys_own_code_into_another() -> None:
     assert ALIASES.keys() & CODES == {"GF", "GP", "MQ", "RE", "YT"}
     assert set(ALIASES.values()) <= CODES

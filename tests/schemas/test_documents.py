@@ -1,4 +1,4 @@
-"""The generated documents are current, sound, and true to the examples."""
+"""The generated documents are current and valid, and match the examples."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_the_committed_documents_are_current() -> None:
     assert documents.stale() == []
 
 
-def test_check_tells_what_is_stale_and_writing_mends_it(tmp_path: Path) -> None:
+def test_check_lists_stale_documents_and_write_updates_them(tmp_path: Path) -> None:
     documents.write(tmp_path)
     assert documents.stale(tmp_path) == []
     (tmp_path / "schemas/receipt.json").write_text("{}")
@@ -42,13 +42,13 @@ def test_check_tells_what_is_stale_and_writing_mends_it(tmp_path: Path) -> None:
     assert documents.stale(tmp_path) == []
 
 
-def test_each_text_is_sorted_and_ends_with_a_line_end() -> None:
+def test_each_document_is_sorted_and_ends_with_a_line_end() -> None:
     for text in _TEXTS.values():
         assert text == json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("path", _SCHEMAS)
-def test_each_schema_is_valid_and_takes_its_example(path: str) -> None:
+def test_each_schema_is_valid_and_accepts_its_example(path: str) -> None:
     schema = json.loads(_TEXTS[path])
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, format_checker=FormatChecker())
@@ -58,13 +58,28 @@ def test_each_schema_is_valid_and_takes_its_example(path: str) -> None:
         assert not validator.is_valid({})
 
 
+def _objects(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, list):
+        return [found for value in node for found in _objects(value)]
+    if not isinstance(node, dict):
+        return []
+    return ([node] if "properties" in node else []) + [found for value in node.values() for found in _objects(value)]
+
+
+@pytest.mark.parametrize("name", ["event", "provider_event", "space", "history", "catalogue", "plate_read"])
+def test_a_schema_of_what_the_hub_writes_says_that_no_field_is_missing(name: str) -> None:
+    found = _objects(json.loads(_TEXTS[f"schemas/{name}.json"]))
+    assert found
+    assert all(set(each["required"]) == set(each["properties"]) for each in found)
+
+
 def test_every_kind_has_a_schema_and_an_example() -> None:
     assert set(EXAMPLES) == set(KINDS) == set(QUEUES)
     documented = [*KINDS, "receipt", "event", "provider_event", "space", "history", "catalogue", "plate_read"]
     assert sorted(f"schemas/{name}.json" for name in documented) == _SCHEMAS
 
 
-def test_the_examples_of_what_the_hub_sends_are_what_it_would_write() -> None:
+def test_examples_of_the_hubs_messages_are_as_it_writes_them() -> None:
     documents = ((Event, EVENT), (Space, SPACE), (History, HISTORY), (Catalogue, CATALOGUE), (PlateRead, PLATE_READ))
     for model, example in documents:
         assert model.model_validate_json(json.dumps(example)).model_dump(mode="json") == example
@@ -86,7 +101,7 @@ def _references(node: Any) -> list[str]:
     return [found for value in node for found in _references(value)] if isinstance(node, list) else []
 
 
-def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+def test_every_reference_of_the_asyncapi_document_resolves() -> None:
     document = asyncapi_document()
     for reference in _references(document):
         assert _pointed_at(document, reference)
@@ -118,14 +133,14 @@ def test_each_kind_is_received_on_its_queue_and_answered_with_a_receipt(kind: st
 
 
 @pytest.mark.parametrize("task", ASKED)
-def test_what_is_missing_can_be_asked_for(task: str) -> None:
+def test_every_document_has_a_task_that_makes_it(task: str) -> None:
     document: Any = asyncapi_document()
     operation = document["operations"][task]
     assert _pointed_at(document, operation["channel"]["$ref"])["address"] == "permit-hub:jobs"
     assert operation["reply"]["channel"] == {"$ref": "#/channels/published"}
 
 
-def test_every_message_that_is_read_has_an_operation_that_writes_it() -> None:
+def test_every_message_to_read_has_an_operation_that_sends_it() -> None:
     document: Any = asyncapi_document()
     sent = {each["channel"]["$ref"] for each in document["operations"].values() if each["action"] == "send"}
     assert sent == {
@@ -142,7 +157,7 @@ def test_the_examples_use_a_profile_that_has_a_price() -> None:
 
 
 @pytest.mark.parametrize("name", messages())
-def test_each_message_takes_its_examples(name: str) -> None:
+def test_each_message_accepts_its_examples(name: str) -> None:
     document: Any = asyncapi_document()
     registry: Registry[Any] = Registry().with_resource("urn:doc", DRAFT7.create_resource(document))
     message = document["components"]["messages"][name]

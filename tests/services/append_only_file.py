@@ -1,4 +1,4 @@
-"""All that Redis holds, in memory and in its folder."""
+"""All data that Redis holds, in memory and in its folder."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ from pathlib import Path
 import redis
 
 AT_ONCE = timedelta(0)
-"""What an erasure waits before the file is rewritten, in these tests."""
+"""How long an erasure waits before the file is rewritten, in these tests."""
 
 
 @dataclass(frozen=True)
 class File:
-    """Redis' append-only file, and all that Redis holds."""
+    """Redis' append-only file, and all data that Redis holds."""
 
     client: redis.Redis
     folder: Path
 
     def holds(self, word: str) -> bool:
-        """Say whether a word is anywhere in the folder."""
+        """Return whether a word is anywhere in the folder."""
         for file in [one for one in self.folder.rglob("*") if one.is_file()]:
             try:
                 if word.encode() in file.read_bytes():
                     return True
-            except FileNotFoundError:  # a rewrite has just ended
+            except FileNotFoundError:  # a rewrite has just removed it
                 return self.holds(word)
         return False
 
     def shown(self, words: Iterable[str]) -> list[str]:
-        """Return which of these words any key of Redis tells."""
+        """Return which of these words the keys of Redis contain."""
         told = b"\n".join(self._value(key) for key in self.client.scan_iter("*", count=1_000))
         return [word for word in words if word.encode() in told]
 
@@ -41,7 +41,7 @@ class File:
             b"list": lambda key: self.client.lrange(key, 0, -1),
             b"zset": lambda key: self.client.zrange(key, 0, -1),
             b"stream": self.client.xrange,
-            b"none": lambda _: b"",  # it has just ended
+            b"none": lambda _: b"",  # it has just expired
         }
         value = read[self.client.type(key)](key)
         return key + (value if isinstance(value, bytes) else repr(value).encode())

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:
-    """Make calls from threads of their own that start together; return what they returned, in order."""
+    """Make calls from threads that start together; return their results, in order."""
     start = Barrier(len(calls), timeout=10)
 
     def one(call: Callable[[], T]) -> T:

@@ -3,7 +3,8 @@
 - `hub`: wired for this test's database and key prefix; `wake_ups` lists the wake-ups that it sent.
 - `today`: the civil day on which a test plays; real, since the database's clock is.
 - `upstream`: makes jobs and hands them to `hub`; `evidence` reads database and Redis around the hub's code.
-- `street`: permits in every state that matters to the calendar, once it is settled.
+- `until(condition)`: waits for a condition, with a deadline.
+- `street`: permits in every state that matters to the clock, once it is settled.
 - `dying`: an upstream whose worker dies after each commit, before it publishes.
 - `word`: a name that is found again in a file; `cleared()` rewrites Redis' file until nothing waits for it.
 - `twins`: a provider in memory for each; `deliver()` drains to them, under the short time-outs of `quick`.
@@ -38,7 +39,7 @@ from worker.settings import Settings
 
 @pytest.fixture(autouse=True, scope="session")
 def plain_tracebacks() -> None:
-    """Spare a drain the second that it takes to draw a traceback with the values of all frames."""
+    """Save a drain the second that it takes to print a traceback with all local values."""
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])
 
@@ -51,9 +52,9 @@ def kept_database(servers: Servers, migrated_template: str) -> Iterator[Database
 
 @pytest.fixture
 def database(kept_database: Database) -> Database:
-    """Return one database for all of these tests, emptied before each: making one takes longer than most of them."""
+    """Return one database for all of these tests, emptied before each: making one takes longer than most tests."""
     with kept_database.connect() as connection, connection.transaction():
-        connection.execute("SET LOCAL session_replication_role = replica")  # in any order
+        connection.execute("SET LOCAL session_replication_role = replica")  # so that tables can be emptied in any order
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
         for (table,) in connection.execute(tables, [["alembic_version", "hub_state", "file_rewrite"]]).fetchall():
             connection.execute(f"DELETE FROM {table}")
@@ -113,7 +114,7 @@ def twins(hub: Hub) -> dict[str, InMemory]:
 
 @pytest.fixture
 def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
-    """Drain one provider, or all; return whether any ran out of time before it ran out of work."""
+    """Drain one provider, or all; return whether any may have work left."""
 
     def deliver(*names: str) -> bool:
         drains = [Drain(lane_of(quick, twins[name]), quick.today) for name in names or twins]
@@ -133,7 +134,7 @@ def dying(hub: Hub, today: date) -> Upstream:
 
 @pytest.fixture
 def word() -> str:
-    """Return a name that nobody else has."""
+    """Return a unique name."""
     return f"Distinctive{uuid4().hex}"
 
 

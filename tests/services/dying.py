@@ -1,4 +1,4 @@
-"""A worker that dies between its commit and what follows."""
+"""A worker that dies between its commit and its publishing."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from worker.live.spaces import Publication, PublishOutcome, Spaces
 
 
 class DiedError(Exception):
-    """A worker is gone between its commit and what follows."""
+    """The worker died between its commit and its publishing."""
 
 
 class Dying(Spaces):
-    """Redis as a worker sees it that dies before it publishes; what it would have published is kept."""
+    """Redis for a worker that dies before it publishes; the publications are kept."""
 
     def publish(self, publications: Sequence[Publication]) -> list[PublishOutcome]:
         self.unsent = publications

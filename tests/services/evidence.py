@@ -1,4 +1,4 @@
-"""What can be seen of the hub from outside: the database, Redis, and what providers were asked."""
+"""The hub seen from outside: the database, Redis, and the requests that providers received."""
 
 import json
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from tests.services.upstream import CITY
 from worker.hub import Hub
 from worker.services.publishing.publish import republish
 
-RECORDS_OF_JOBS = ("jobs", "refused_messages", "leftovers")  # and of what they said in Redis
+RECORDS_OF_JOBS = ("jobs", "refused_messages", "leftovers")  # and of their data in Redis
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One test's database and Redis, read around the hub's own code."""
+    """One test's database and Redis, read without the hub's code."""
 
     database: Database
     hub: Hub
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the database, as superuser."""
+        """Query the database as superuser."""
         with self.database.connect() as connection:
             return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
 
     def value(self, statement: str, *values: object) -> Any:
-        """Ask the database for one value."""
+        """Query the database for one value."""
         ((found,),) = self.query(statement, *values)
         return found
 
     def truth(self) -> dict[str, list[str]]:
-        """Return every row of every table, but for the records of jobs and of what was published."""
+        """Return every row of every table, except the records of jobs and of publications."""
         return {
             table: sorted(
                 row for (row,) in self.query(f"SELECT (to_jsonb(t) - 'published_version')::text FROM {table} t")
@@ -49,7 +49,7 @@ class Evidence:
         return None if document is None else Space.model_validate_json(document)
 
     def screen(self, resident: str) -> Space:
-        """Read a personal space as the client does: where there is none, it is asked for."""
+        """Read a personal space as the client does: a missing one is requested."""
         if self.space(resident) is None:
             republish(self.hub, [resident], self.hub.today())
         space = self.space(resident)
@@ -63,7 +63,7 @@ class Evidence:
         return next(card for card in space.cards if card.permit_id == permit_id)
 
     def told(self, resident: str | None = None) -> list[Event]:
-        """Return what the stream of events carries, of one resident or of all."""
+        """Return the events in the stream, of one resident or of all."""
         entries = self.hub.live.client.xrange(self.hub.live.key("events"))
         events = [Event.model_validate_json(fields[b"event"]) for _, fields in entries]
         return [event for event in events if resident in (None, event.subject)]
@@ -73,29 +73,29 @@ class Evidence:
         return self.query("SELECT sequence, type FROM events WHERE resident_id = %s ORDER BY sequence", resident)
 
     def shares(self, permit_id: UUID) -> dict[str, dict[str, Any]]:
-        """Return a permit's shares by provider, but for the city's own hub: most tests are about consent."""
+        """Return a permit's shares by provider, without the city's own hub: most tests are about consent."""
         rows = self.query(
             "SELECT provider, to_jsonb(s) FROM shares s WHERE permit_id = %s AND provider <> %s", permit_id, CITY
         )
         return dict(rows)
 
     def pending(self) -> int:
-        """Return how many shares are not yet as they should be, but for the city's own hub."""
+        """Return how many shares are not yet confirmed, without the city's own hub."""
         return int(
             self.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version AND provider <> %s", CITY)
         )
 
     def job(self, job_id: object) -> dict[str, Any] | None:
-        """Return what is recorded of a job."""
+        """Return the record of a job."""
         rows = self.query("SELECT to_jsonb(j) FROM jobs j WHERE job_id = %s", job_id)
         return rows[0][0] if rows else None
 
     def refused_messages(self) -> list[dict[str, Any]]:
-        """Return what is recorded of messages that are no jobs."""
+        """Return the records of refused messages."""
         return [row for (row,) in self.query("SELECT to_jsonb(m) FROM refused_messages m ORDER BY refused_message_id")]
 
     def everything_stored(self) -> str:
-        """Return all that the database and Redis hold, as one text."""
+        """Return all data in the database and Redis, as one text."""
         parts = [
             row for (table,) in self.query(_TABLES) for (row,) in self.query(f"SELECT to_jsonb(t)::text FROM {table} t")
         ]

@@ -11,7 +11,7 @@ from worker.settings import Settings
 
 
 def read_settings(environment: Mapping[str, str], **changed: object) -> Settings:
-    """Return the settings that a process with these variables would have, but for what is changed."""
+    """Return the settings of a process with these variables, except for the changes."""
     names = {name.removeprefix("PERMIT_HUB_").lower(): value for name, value in environment.items()}
     known = {name: value for name, value in names.items() if name in Settings.model_fields}
     return Settings(**known | changed)  # type: ignore[arg-type]
@@ -29,6 +29,6 @@ def running_hub(settings: Settings, send_wake_up: Callable[[str], None]) -> Iter
 
 
 def lane_of(hub: Hub, adapter: Adapter, *limits: Limit) -> Lane:
-    """Return a way to a provider, as a process keeps one."""
+    """Return a lane to a provider, as a process keeps one."""
     configured = hub.settings
     return Lane(hub, adapter, Limiter(configured.redis_url, configured.redis_prefix, adapter.name, limits))

@@ -1,4 +1,4 @@
-"""What is kept of permits, and the day on which that is purged."""
+"""The plates kept for permits, and the day of their purge."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -10,11 +10,11 @@ DAY = timedelta(days=1)
 
 
 def after(day: date, months: int) -> date:
-    """Return the day on which what is kept for so many months from a day is purged."""
+    """Return the day on which data kept for so many months from `day` is purged."""
     return add_months(day, months) + DAY
 
 
 def plates(evidence: Evidence, permit_id: UUID) -> list[str]:
-    """Return the plates that are kept of a permit, oldest first."""
+    """Return the plates kept for a permit, oldest first."""
     rows = "SELECT raw FROM plate_assignments WHERE permit_id = %s ORDER BY assigned_at"
     return [raw for (raw,) in evidence.query(rows, permit_id)]

@@ -1,4 +1,4 @@
-"""A channel in memory with the real interface: what was sent through it, and how it is made to fail."""
+"""A channel in memory with the real interface: it keeps the notices sent, and can be made to fail."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from worker.services.reminders.send import Sender
 
 @dataclass
 class Outbox:
-    """Keeps every notice; `failure` is asked before each whether to raise something instead."""
+    """Keeps every notice; `failure` is called before each and may return an error to raise."""
 
     name: str = "email"
     at_once: int = 4
     limits: tuple[Limit, ...] = ()
     sent: list[Notice] = field(default_factory=list)
     failure: Callable[[Notice], BaseException | None] = lambda _: None
-    late: bool = False  # it fails once it has sent
+    late: bool = False  # it fails only after sending
 
     async def send(self, notice: Notice, deadline: float) -> None:
         failure = self.failure(notice)
@@ -29,7 +29,7 @@ class Outbox:
             raise failure
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     @property
     def offsets(self) -> list[int]:
@@ -38,7 +38,7 @@ class Outbox:
 
 
 def sender_of(hub: Hub, outbox: Outbox) -> Sender:
-    """Return a way to a channel, as a process keeps one."""
+    """Return a sender for a channel, as a process keeps one."""
     configured = hub.settings
     return Sender(hub, outbox, Limiter(configured.redis_url, configured.redis_prefix, outbox.name, outbox.limits))
 

@@ -1,4 +1,4 @@
-"""A street whose permits are in every state that matters to the calendar: what is foretold of it, and what is done."""
+"""A street whose permits are in every state that matters to the calendar: their outlook, and what the hub does."""
 
 from collections import Counter
 from datetime import timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 from tests.services.upstream import Upstream
 from worker.domain.outlook import Doing, What
 from worker.services.clock.advance import advance
-from worker.services.clock.outlook import foretell_day
+from worker.services.clock.outlook import read_day
 from worker.services.clock.retention import purge
 from worker.services.reminders.decide import decide
 
@@ -106,10 +106,10 @@ class Street:
         self.ends_in(name, last, since=min(first, 0), terms=terms)
 
 
-def foretold(hub, day, today, limit=None):
-    """Return what is foretold of a day: the counts, and each permit with its reason."""
+def outlook_of_day(hub, day, today, limit=None):
+    """Return the outlook of a day: the counts, and each permit with its action."""
     found = []
-    foretell_day(hub, day, today, lambda counts, each: found.append((counts, list(each))), limit)
+    read_day(hub, day, today, lambda counts, each: found.append((counts, list(each))), limit)
     ((counts, concerned),) = found
     return counts, concerned
 

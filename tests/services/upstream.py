@@ -28,27 +28,27 @@ _MOMENT = "2024-09-16T10:42:03+02:00"
 
 @dataclass
 class Upstream:
-    """Whoever submits jobs, on a given day."""
+    """A sender of jobs, on a given day."""
 
     hub: Hub
     today: date
 
     def envelope(self, **fields: Any) -> dict[str, Any]:
-        """Return a job as it is before it becomes text."""
+        """Return a job before it becomes text."""
         base = {"job_id": str(uuid4()), "source": "personal-space", "submitted_at": _MOMENT}
         return base | {name: _plain(value) for name, value in fields.items()}
 
     def send(self, kind: str, job: Mapping[str, Any] | str) -> Receipt:
-        """Hand in a job, or any other text."""
+        """Submit a job, or any other text."""
         raw = job if isinstance(job, str) else json.dumps(job)
         return handle(self.hub, kind, raw, uuid4(), self.today)
 
     def submit(self, kind: str, resident: str = ANNE, **fields: Any) -> Receipt:
-        """Hand in a job about a resident."""
+        """Submit a job about a resident."""
         return self.send(kind, self.envelope(resident_id=resident, **fields))
 
     def applied(self, kind: str, resident: str = ANNE, **fields: Any) -> Receipt:
-        """Hand in a job that is to be applied."""
+        """Submit a job that must be applied."""
         receipt = self.submit(kind, resident, **fields)
         assert receipt.outcome is Outcome.APPLIED, receipt
         return receipt
@@ -58,7 +58,7 @@ class Upstream:
         return f"AB-{next(_NUMBERS):03}-CD"
 
     def request(self, resident: str = ANNE, **fields: Any) -> UUID:
-        """Ask for a permit that is to be paid, but for what is given; return its id."""
+        """Request a permit with a price, except for the values given; return its id."""
         permit_id = uuid4()
         self.applied("permit.request", resident, **self.wish(permit_id) | fields)
         return permit_id
@@ -76,11 +76,11 @@ class Upstream:
         }
 
     def active(self, resident: str = ANNE, **fields: Any) -> UUID:
-        """Ask for a permit that costs nothing and is active at once; return its id."""
+        """Request a permit that is free and active at once; return its id."""
         return self.request(resident, **{"profile": "low_emission"} | fields)
 
     def row(self, resident: str = ANNE, **fields: Any) -> dict[str, Any]:
-        """Return a row of an import: a permit in force for another half year, but for what is given."""
+        """Return an import row: a permit in force for another half year, except for the values given."""
         wish = self.wish(uuid4())
         return {
             "resident_id": resident,

@@ -1,4 +1,4 @@
-"""What the tests of the sharing protocol share."""
+"""Fixtures of the sharing protocol's tests."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
-"""Whether, from every world, all that can happen once faults stop ends at rest.
+"""Whether every world comes to rest once faults stop, in every order of events.
 
-A fair continuation leaves out faults, and strays: they land within T or never, and wherever the last of them leads is
-a world from which this holds as well. It may dawdle, but neither for ever nor past a lease.
+A fair continuation has no faults and no strays: a stray lands within T or never, and the world after the last one
+comes to rest as well. A continuation may take detours, but neither for ever nor past a lease.
 """
 
 from collections.abc import Sequence
@@ -14,27 +14,20 @@ from tests.sharing.world import World
 
 @dataclass
 class _Fate:
-    """A world as a fair continuation sees it; `number` is the first world that looks like this."""
+    """A world in a fair continuation; `number` is the first world that looks like this."""
 
     number: int
     before: list["_Fate"] = field(default_factory=list)
-    open: int = 0  # continuations not yet known to end at rest
+    open: int = 0  # continuations not yet known to come to rest
     ends: bool = False
 
 
 def first_stranded(worlds: Sequence[World], play: Play) -> tuple[int, str] | None:
-    """Return the number of a world that may never come to rest, with how it goes on; the nearest stuck one if any."""
+    """Return the number of a world that may never come to rest, with its continuation; the nearest stuck one if any."""
     fates: dict[World, _Fate] = {}
     for number, world in enumerate(worlds):
         fates.setdefault(_as_seen(world), _Fate(number))
-    for world, fate in fates.items():
-        for step, after in play.steps(world):
-            if is_fault(step, world):
-                continue
-            next_fate = fates[_as_seen(after)]
-            if next_fate is not fate:
-                next_fate.before.append(fate)
-                fate.open += 1
+    _link(fates, play)
     ended = [fate for world, fate in fates.items() if not fate.open and is_at_rest(world, play.row(world))]
     for fate in ended:  # the list grows while it is read
         fate.ends = True
@@ -49,6 +42,18 @@ def first_stranded(worlds: Sequence[World], play: Play) -> tuple[int, str] | Non
     if endless:
         return min(endless), "3: it goes on without end"
     return None
+
+
+def _link(fates: dict[World, _Fate], play: Play) -> None:
+    """Note for each world which worlds it can follow without a fault, and how many can follow it."""
+    for world, fate in fates.items():
+        for step, after in play.steps(world):
+            if is_fault(step, world):
+                continue
+            next_fate = fates[_as_seen(after)]
+            if next_fate is not fate:
+                next_fate.before.append(fate)
+                fate.open += 1
 
 
 def _as_seen(world: World) -> World:

@@ -1,4 +1,4 @@
-"""Every world that can be reached, and the shortest way to one, if any, that breaks a promise."""
+"""Every reachable world, and the shortest way to one that breaks a promise, if there is one."""
 
 import gc
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from tests.sharing.world import Step, World
 
 
 class Broken(NamedTuple):
-    """A promise, the number of the world in which it breaks, and the step from there that breaks it, if one does."""
+    """A broken promise, the number of the world, and the step from there that breaks it, if it is a step."""
 
     promise: str
     number: int
@@ -23,7 +23,7 @@ class Broken(NamedTuple):
 
 @dataclass
 class Exploration:
-    """The worlds met, nearest first, each with the step that first led to it."""
+    """The worlds found, nearest first, each with the step that first led to it."""
 
     rows: Rows
     play: Play
@@ -32,7 +32,7 @@ class Exploration:
     broken: Broken | None = None
 
     def schedule(self, number: int, last: Step | None = None) -> list[tuple[Step, World]]:
-        """Return the shortest way to a world, and one step further; each drain keeps its number all the way."""
+        """Return the shortest way to a world, and one step further; each drain keeps its number throughout."""
         steps = [] if last is None else [last]
         while number:
             number, step = self.came_by[number]
@@ -47,7 +47,7 @@ class Exploration:
         return schedule
 
     def counterexample(self) -> str:
-        """Tell step by step how the promise is broken; empty when it is not."""
+        """Return step by step how the promise is broken; empty if it is not."""
         if self.broken is None:
             return ""
         schedule = self.schedule(self.broken.number, self.broken.last)
@@ -60,7 +60,7 @@ class Exploration:
 
 def explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
     """Visit every world, breadth first; stop at the first that breaks a promise."""
-    gc.disable()  # no cycle is made here, and to look for one among millions of tuples takes as long as all else
+    gc.disable()  # no cycles are made here, and the search for them would double the time
     try:
         return _explore(rules, ticks, scope)
     finally:
@@ -92,7 +92,7 @@ def _explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
 
 
 def canonical(world: World, rows: Rows) -> World:
-    """Return the world that stands for this one and its mirror image; note in it a removal confirmed for good."""
+    """Return the world that stands for this one and its mirror image, with a removal confirmed for good noted in it."""
     first, second = world.drains
     if second < first:
         world = world._replace(drains=(second, first))

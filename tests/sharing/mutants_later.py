@@ -1,4 +1,4 @@
-"""Ways in which waiting for operations, invalidating and parking could be wrong, each by one thought."""
+"""Wrong ways to wait for operations, invalidate and park, each wrong in one point."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,14 +14,14 @@ Invalidate = Callable[[Share, datetime, Timing], Share]
 def sent_while_an_operation_is_under_way(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
-    """What is wanted by now is sent, whatever the provider has still to carry out."""
+    """The current truth is sent even while the provider has an operation under way."""
     return REAL.claim(replace(share, operation=None, operation_until=None), wanted, lease_id, now, timing)
 
 
-def asking_forgets_what_was_claimed(
+def asking_replaces_the_claimed_version(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
-    """Who asks takes the operation for one about what is wanted by now."""
+    """A question takes the operation for one of the current truth."""
     claimed = REAL.claim(share, wanted, lease_id, now, timing)
     if share.operation is None:
         return claimed
@@ -31,7 +31,7 @@ def asking_forgets_what_was_claimed(
 def settled_by_the_time_of_the_question(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
-    """An operation counts once the strays are gone, though it may have been carried out before they were."""
+    """An operation is final once the strays are over, though it may have been carried out before that."""
     claimed = REAL.claim(share, wanted, lease_id, now, timing)
     if share.unsettled_until is not None and share.unsettled_until <= now:
         return replace(claimed, unsettled_until=None, stray_put_until=None)
@@ -39,38 +39,38 @@ def settled_by_the_time_of_the_question(
 
 
 def parked_share_keeps_its_put(share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing) -> Share:
-    """What was refused for good is sent again."""
+    """A put refused for good is sent again."""
     return replace(REAL.claim(replace(share, parked=None), wanted, lease_id, now, timing), parked=share.parked)
 
 
 def parked_share_is_left_alone(share: Share, now: datetime) -> bool:
-    """What was refused for good leaves in place what was there before."""
+    """A put refused for good leaves the old data in place."""
     return share.parked is None and REAL.is_due(share, now)
 
 
-def keeps_whatever_is_held(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """What a provider holds is kept, whoever's it is and on whichever plate."""
+def keeps_data_of_any_subject(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
+    """Held data is kept for any person and plate."""
     return REAL.record(replace(share, held_subject=share.claimed_subject), lease_id, result, now, timing)
 
 
-def forgets_whose_an_unclear_put_was(
+def unclear_put_keeps_the_old_subject(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """A put that may have been applied says nothing of whose data is held."""
+    """A put that may have been applied does not change the subject."""
     after = REAL.record(share, lease_id, result, now, timing)
     return replace(after, held_subject=share.held_subject) if result.outcome is RequestOutcome.UNCLEAR else after
 
 
-def forgets_whose_a_lost_lease_was(
+def lost_lease_keeps_the_old_subject(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing, subject: bytes | None
 ) -> Share:
-    """A drain that died is taken to have put nothing of anybody's."""
+    """A dead drain's put does not change the subject."""
     after = REAL.claim(share, wanted, lease_id, now, timing, subject)
     return replace(after, held_subject=share.held_subject) if share.lease_id is not None else after
 
 
 def accepted_counts_as_confirmed(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """What a provider has taken is taken for done."""
+    """An accepted request counts as done."""
     if result.outcome is RequestOutcome.ACCEPTED:
         result = replace(result, outcome=RequestOutcome.CONFIRMED)
     return REAL.record(share, lease_id, result, now, timing)
@@ -79,28 +79,28 @@ def accepted_counts_as_confirmed(share: Share, lease_id: UUID, result: Result, n
 def operation_without_its_time_limit(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """An operation is waited for however long it takes."""
+    """An operation is waited for without end."""
     return replace(REAL.record(share, lease_id, result, now, timing), operation_until=None)
 
 
 def each_question_extends_the_time_limit(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """An operation's time begins anew whenever it is said to be under way."""
+    """An operation's time begins again at each answer that it is under way."""
     if share.operation is not None and share.lease_id == lease_id:
         share = replace(share, operation_until=now + timing.settle)
     return REAL.record(share, lease_id, result, now, timing)
 
 
 def lost_operation_is_kept(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """An operation is asked about until there is an answer, though the provider knows nothing of it."""
+    """A lost operation is asked about without end."""
     if result.outcome is RequestOutcome.LOST and share.operation is not None and share.lease_id == lease_id:
         return replace(share, lease_id=None, lease_until=None, due_at=now + result.retry_in)
     return REAL.record(share, lease_id, result, now, timing)
 
 
 def lost_counts_as_not_sent(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """What the provider does not know of is taken for never carried out."""
+    """A lost operation counts as never carried out."""
     after = REAL.record(share, lease_id, result, now, timing)
     return (
         replace(after, unsettled_until=share.unsettled_until, stray_put_until=share.stray_put_until)
@@ -112,7 +112,7 @@ def lost_counts_as_not_sent(share: Share, lease_id: UUID, result: Result, now: d
 def failed_question_forgets_the_operation(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """Where a question fails, the request is made again as if it had not been taken."""
+    """After a failed question the request is sent again, as if it had not been accepted."""
     failed = result.outcome in (RequestOutcome.NOT_SENT, RequestOutcome.UNCLEAR)
     if share.operation is not None and share.lease_id == lease_id and failed:
         share = replace(share, operation=None, operation_until=None)
@@ -120,39 +120,39 @@ def failed_question_forgets_the_operation(
     return REAL.record(share, lease_id, result, now, timing)
 
 
-def operation_settles_what_was_before_it(
+def operation_settles_earlier_strays(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """An operation that was carried out counts at once, whatever was in the air before it."""
+    """An operation that was carried out is final at once, despite earlier strays."""
     if share.operation is not None and share.lease_id == lease_id:
         share = replace(share, unsettled_until=None, stray_put_until=None)
     return REAL.record(share, lease_id, result, now, timing)
 
 
 def stale_acceptance_ignored(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """Whoever comes late with a request that was only taken is not listened to."""
+    """A late record of an accepted request is ignored."""
     if result.outcome is RequestOutcome.ACCEPTED and share.lease_id != lease_id:
         return share
     return REAL.record(share, lease_id, result, now, timing)
 
 
 def new_truth_forgets_the_operation(share: Share, urgency: Urgency, now: datetime) -> Share:
-    """What the provider has taken no longer matters once something else is wanted."""
+    """An accepted request is forgotten once the truth changes."""
     return replace(REAL.want(share, urgency, now), operation=None, operation_until=None)
 
 
-def invalidate_keeps_what_was_confirmed(share: Share, now: datetime, timing: Timing) -> Share:
-    """The share is due, but the provider is still taken to hold what it confirmed."""
+def invalidate_keeps_the_confirmed_hash(share: Share, now: datetime, timing: Timing) -> Share:
+    """An invalidated share is due, but its confirmation still counts as held."""
     return replace(REAL.invalidate(share, now, timing), confirmed_hash=share.confirmed_hash)
 
 
 def invalidate_wants_nothing(share: Share, now: datetime, timing: Timing) -> Share:
-    """What the provider holds is unknown, and nobody is to find out."""
+    """An invalidated share is unknown, but not due."""
     return replace(REAL.invalidate(share, now, timing), wanted_version=share.wanted_version)
 
 
-def invalidate_leaves_what_is_under_way_settled(share: Share, now: datetime, timing: Timing) -> Share:
-    """A request that was applied before the copy changed is taken to have mended it."""
+def invalidate_leaves_the_request_under_way_settled(share: Share, now: datetime, timing: Timing) -> Share:
+    """A request applied before the copy changed counts as having corrected it."""
     return replace(
         REAL.invalidate(share, now, timing),
         unsettled_until=share.unsettled_until,
@@ -161,7 +161,7 @@ def invalidate_leaves_what_is_under_way_settled(share: Share, now: datetime, tim
 
 
 def invalidate_looks_at_leases_alone(share: Share, now: datetime, timing: Timing) -> Share:
-    """An operation that nobody is asking about counts as nothing under way."""
+    """An operation without a current question counts as nothing under way."""
     after = REAL.invalidate(share, now, timing)
     return (
         after

@@ -1,4 +1,4 @@
-"""Ways in which stray puts and stray removals could be told apart wrongly, each by one thought."""
+"""Wrong ways to tell stray puts from stray removals, each wrong in one point."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -9,20 +9,20 @@ from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing
 
 
 def stray_removal_is_forgotten_when_a_put_is_wanted(share: Share, urgency: Urgency, now: datetime) -> Share:
-    """Once data is wanted again, a removal that may still be applied is not waited for."""
+    """A stray removal is not waited for once data is wanted again."""
     return replace(REAL.want(share, urgency, now), unsettled_until=share.stray_put_until)
 
 
 def confirmed_removal_ends_the_stray_ones(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """Once a removal is confirmed, the ones before it count as gone."""
+    """A confirmed removal ends all strays before it."""
     after = REAL.record(share, lease_id, result, now, timing)
     return replace(after, unsettled_until=None) if after.holds is False else after
 
 
 def stray_removal_does_not_matter(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """A put is provisional after a stray put alone."""
+    """A put is provisional only after a stray put."""
     if result.outcome is RequestOutcome.CONFIRMED and share.lease_id == lease_id and share.claimed_hash != NOTHING:
         share = replace(share, unsettled_until=share.stray_put_until)
     return REAL.record(share, lease_id, result, now, timing)
@@ -31,13 +31,13 @@ def stray_removal_does_not_matter(share: Share, lease_id: UUID, result: Result, 
 def unclear_put_counts_as_a_removal(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """Whatever is unclear can bring nothing back."""
+    """An unclear request never counts as a stray put."""
     after = REAL.record(share, lease_id, result, now, timing)
     return replace(after, stray_put_until=share.stray_put_until) if result.outcome is RequestOutcome.UNCLEAR else after
 
 
 def lost_put_counts_as_a_removal(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """What the provider does not know of can bring nothing back."""
+    """A lost operation never counts as a stray put."""
     after = REAL.record(share, lease_id, result, now, timing)
     return replace(after, stray_put_until=share.stray_put_until) if result.outcome is RequestOutcome.LOST else after
 
@@ -45,15 +45,15 @@ def lost_put_counts_as_a_removal(share: Share, lease_id: UUID, result: Result, n
 def lost_lease_counts_as_a_removals(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
-    """A drain that died is taken to have put nothing."""
+    """A dead drain never leaves a stray put."""
     after = REAL.claim(share, wanted, lease_id, now, timing)
     return replace(after, stray_put_until=share.stray_put_until) if share.lease_id is not None else after
 
 
-def lost_lease_counts_for_what_is_wanted_by_now(
+def lost_lease_counts_as_one_of_the_current_truth(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
-    """A drain that died is taken to have sent what the next one is to send."""
+    """A dead drain leaves a stray of the next claim's kind."""
     if share.lease_id is not None and share.operation is None:
         share = replace(share, claimed_hash=wanted)
     return REAL.claim(share, wanted, lease_id, now, timing)
@@ -62,7 +62,7 @@ def lost_lease_counts_for_what_is_wanted_by_now(
 def later_unclear_removal_shortens_the_puts_time(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """The last request that was unclear says what is astray."""
+    """Only the last unclear request counts as a stray."""
     after = REAL.record(share, lease_id, result, now, timing)
     unclear = result.outcome is RequestOutcome.UNCLEAR and share.lease_id == lease_id
     return replace(after, stray_put_until=None) if unclear and share.claimed_hash == NOTHING else after
@@ -71,7 +71,7 @@ def later_unclear_removal_shortens_the_puts_time(
 def later_lost_removal_shortens_the_puts_time(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
-    """The last lease that expired says what is astray."""
+    """Only the last expired lease counts as a stray."""
     after = REAL.claim(share, wanted, lease_id, now, timing)
     lost = share.lease_id is not None and share.claimed_hash == NOTHING
     return replace(after, stray_put_until=None) if lost and after.lease_id == lease_id else after
@@ -80,7 +80,7 @@ def later_lost_removal_shortens_the_puts_time(
 def claimed_removal_ends_the_stray_puts(
     share: Share, wanted: bytes, lease_id: UUID, now: datetime, timing: Timing
 ) -> Share:
-    """Once data is to be removed, what may still be put is not waited for."""
+    """A stray put is not waited for once data is to be removed."""
     after = REAL.claim(share, wanted, lease_id, now, timing)
     return replace(after, stray_put_until=None) if after.claimed_hash == NOTHING else after
 
@@ -88,12 +88,12 @@ def claimed_removal_ends_the_stray_puts(
 def stale_record_counts_as_a_removals(
     share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing
 ) -> Share:
-    """Whoever comes late is taken to have put nothing."""
+    """A late record never counts as a stray put."""
     after = REAL.record(share, lease_id, result, now, timing)
     return after if share.lease_id == lease_id else replace(after, stray_put_until=share.stray_put_until)
 
 
-def invalidate_counts_as_what_is_under_way(share: Share, now: datetime, timing: Timing) -> Share:
+def invalidate_leaves_a_stray_of_the_kind_under_way(share: Share, now: datetime, timing: Timing) -> Share:
     """A removal under way counts as sent after the invalidation, though it left before."""
     after = REAL.invalidate(share, now, timing)
     return replace(after, stray_put_until=share.stray_put_until) if share.claimed_hash == NOTHING else after

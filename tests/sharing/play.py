@@ -1,10 +1,10 @@
-"""What can happen next in a world, faults included, and which of it is a fault."""
+"""The steps that can happen next in a world, with faults, and which steps are faults."""
 
 from collections.abc import Iterator
 
 from tests.sharing.rows import NONE, PAYLOADS, B, Row, Rows
 from tests.sharing.turns import Move, Scope, Turn
-from tests.sharing.world import ASKING, CLAIMED, NOBODY, SENT, Act, Drain, Operation, Step, Strays, World
+from tests.sharing.world import ASKING, CLAIMED, IDLE_DRAIN, SENT, Act, Drain, Operation, Step, Strays, World
 
 TICK = Step(Act.TICK)
 INVALIDATE = Step(Act.INVALIDATE)
@@ -32,7 +32,7 @@ class Play:
             invalidations=self._scope.invalidations,
             removed=True,
             drifted=False,
-            drains=(NOBODY, NOBODY),
+            drains=(IDLE_DRAIN, IDLE_DRAIN),
             strays=(0, 0, 0),
             operation=None,
         )
@@ -41,7 +41,7 @@ class Play:
         return self._rows.rows[world.row]
 
     def steps(self, world: World) -> Iterator[tuple[Step, World]]:
-        """Yield whatever can happen next, faults included."""
+        """Yield all steps that can happen next, with faults."""
         row, truth, held, decisions, invalidations, removed, drifted, drains, strays, operation = world
         first, second = drains
         if decisions:
@@ -86,7 +86,7 @@ class Play:
         _, _, held, decisions, invalidations, removed, drifted, drains, _, _ = world
         row, strays, operation = self._left(self._rows.want(world.row), world)
         first = decisions == self._scope.decisions
-        for step in DECIDE[:B] if first else DECIDE:  # as long as nothing was decided, A and B are mirror images
+        for step in DECIDE[:B] if first else DECIDE:  # before any decision, A and B are mirror images
             kept = removed and step.payload == NONE
             yield (
                 step,
@@ -94,7 +94,7 @@ class Play:
             )
 
     def _invalidations(self, world: World) -> Iterator[tuple[Step, World]]:
-        """Have the provider's copy change behind the hub's back, or have someone invalidate it."""
+        """Have the provider's copy change without the hub, or invalidate it."""
         row, strays, operation = self._left(self._rows.invalidate(world.row), world)
         invalidated = world._replace(row=row, strays=strays, operation=operation)
         if world.drifted:
@@ -111,7 +111,7 @@ class Play:
                 )
 
     def _left(self, row: int, world: World) -> tuple[int, Strays, Operation | None]:
-        """Return another row with the strays and the operation; one that it does not wait for is a stray."""
+        """Return a row with these strays and operation; an operation that it does not wait for is a stray."""
         operation = world.operation
         if operation is None or self._rows.rows[row].asks:
             return row, world.strays, operation
@@ -130,10 +130,10 @@ class Play:
 
 
 def is_fault(step: Step, world: World) -> bool:
-    """Tell whether a step is one that stops once all is well.
+    """Return whether a step stops once faults stop.
 
-    Then no one decides, crashes or loses anything; every drain ends its work within its lease, or sees that it is late;
-    the provider carries out in time what it still can, and says how it is. What drifted is invalidated.
+    Then nothing is decided, crashes or is lost. Every drain ends within its lease, or sees that it is late. The
+    provider carries out in time what it still can, and answers. Drift is invalidated.
     """
     act, operation = step.act, world.operation
     if act is Act.TICK:
@@ -160,7 +160,7 @@ def _fair_answer(operation: Operation | None) -> Act:
 
 
 def _with_stray(strays: Strays, payload: int, ticks: int) -> Strays:
-    """Leave a request in the air beside those that are."""
+    """Add a request to those that may still be applied."""
     if strays[payload] >= ticks:
         return strays
     longest = list(strays)

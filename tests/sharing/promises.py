@@ -1,11 +1,11 @@
-"""What must hold in every world, and of every step. Each check returns the broken promise, or None."""
+"""The promises of every world and step. Each check returns the broken promise, or None."""
 
 from tests.sharing.rows import NONE, Row
 from tests.sharing.world import APPLIED, IDLE, SENT, Act, Step, World
 
 
 def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
-    """Check that what was removed stays removed, and that where nothing is pending the provider holds the truth.
+    """Check that removed data stays removed, and that the provider holds the truth when nothing is pending.
 
     A stalled sender may undo both until it records, and drift until it is noticed.
     """
@@ -25,7 +25,7 @@ def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
 
 
 def broken_by_step(before: World, row: Row, step: Step, row_after: Row) -> str | None:
-    """Check who may claim and who may confirm, and that nothing of the latest truth is given up untried."""
+    """Check who may claim and confirm, and that the latest truth is not given up untried."""
     act, payload, number = step
     if act is Act.CLAIM or act is Act.ASK:
         if any(drain.lease for drain in before.drains):
@@ -52,12 +52,12 @@ def _is_refused(step: Step, before: World) -> bool:
 
 
 def wanted(world: World, row: Row) -> int:
-    """Return what the provider is to hold: nothing where it refused the truth for good, unless it keeps what it has."""
+    """Return what the provider is to hold: nothing if it refused the truth for good, unless it keeps what it has."""
     return NONE if row.parked and world.truth not in row.keeps else world.truth
 
 
 def unsound(world: World, row: Row, *, stalls: bool) -> str | None:
-    """Check what a row says of itself and of the provider at any time; the promises rest on it."""
+    """Check what a row says of itself and of the provider at any time; the promises depend on it."""
     if row.parked and not (row.share.failing_since and row.share.failed_at):
         return "it is parked, and since when is not known"
     if row.payload is None:
@@ -74,7 +74,7 @@ def unsound(world: World, row: Row, *, stalls: bool) -> str | None:
 
 
 def is_at_rest(world: World, row: Row) -> bool:
-    """Tell whether all is done: the provider holds what it is to hold and is known to, and what is parked was a put."""
+    """Return whether all is done: the provider holds what it is to hold, as the row knows, and only puts are parked."""
     if world.drifted or any(drain.phase != IDLE for drain in world.drains):
         return False
     if row.pending or (row.parked and world.truth == NONE):
@@ -83,7 +83,7 @@ def is_at_rest(world: World, row: Row) -> bool:
 
 
 def _may_be_held(world: World) -> bool:
-    """Tell whether the provider holds data, unless behind the hub's back, or may come to within T."""
+    """Return whether the provider holds data the hub knows of, or may come to within T."""
     _, *of_puts = world.strays
     in_the_air = any(drain.payload != NONE and drain.phase == SENT and drain.air for drain in world.drains)
     under_way = world.operation is not None and world.operation.payload != NONE and world.operation.air > 0
@@ -91,7 +91,7 @@ def _may_be_held(world: World) -> bool:
 
 
 def _may_be_held_of(world: World) -> set[int]:
-    """Return which data the provider holds, or may come to within T."""
+    """Return the data that the provider holds, or may come to hold within T."""
     strays = {payload for payload, ticks in enumerate(world.strays) if ticks}
     return ({world.held} | strays) - {NONE}
 

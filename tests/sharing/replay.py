@@ -1,4 +1,4 @@
-"""Schedules played on the stage, a step of each at a time, and compared with what the model says, row by row."""
+"""Schedules played on the stage, one step of each at a time, and compared with the model row by row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,30 +14,30 @@ from worker.services.sharing.claim import ClaimedShare
 
 @dataclass
 class Player:
-    """One schedule on the stage: how far it is, what its drains have claimed, and the row that must be there."""
+    """One schedule on the stage: its position, its drains' claims, and the expected row."""
 
     schedule: Schedule
     world: World
     prediction: Prediction
     at: int = 0
     claims: dict[int, ClaimedShare] = field(default_factory=dict)  # by drain
-    sent: dict[int, ClaimedShare] = field(default_factory=dict)  # by payload: what a stray of it is
+    sent: dict[int, ClaimedShare] = field(default_factory=dict)  # by payload: the request of a stray
     disclosed: list[tuple[UUID, int]] = field(default_factory=list)  # lease and payload
     hashes: dict[int, bytes] = field(default_factory=lambda: {NONE: HASHES[NONE]})  # by payload, as the hub makes them
 
     @property
     def step(self) -> Step | None:
-        """Return what comes next."""
+        """Return the next step."""
         played = self.schedule.played
         return played[self.at][0] if self.at < len(played) else None
 
     def advance(self) -> None:
-        """Go on to the world that the step leads to."""
+        """Go to the world that the step leads to."""
         self.world = self.schedule.played[self.at][1]
         self.at += 1
 
     def expected(self, stored: Share) -> Share:
-        """Return the row that must be there; which hash the hub makes of a payload is learnt when it is first seen."""
+        """Return the expected row; the hash of a payload is learnt from the hub at first sight."""
         share = self.prediction.share
         if share.claimed_hash and stored.claimed_hash:
             self.hashes.setdefault(HASHES.index(share.claimed_hash), stored.claimed_hash)
@@ -49,7 +49,7 @@ class Player:
         return replace(share, confirmed_hash=real(share.confirmed_hash), claimed_hash=real(share.claimed_hash))
 
     def told(self) -> str:
-        """Tell the schedule as far as it was played."""
+        """Return the schedule as far as it was played."""
         return f"after step {self.at} of\n{self.schedule}"
 
 
@@ -57,14 +57,14 @@ def replay(schedules: Sequence[Schedule], stage: Stage, provider: Provider, rows
     """Play all schedules to their end.
 
     Raises:
-        AssertionError: the database or the provider is not as the model says; the schedule is told with it.
+        AssertionError: database or provider differ from the model; the message has the schedule.
     """
     players = [
         Player(schedule, schedule.start, Prediction(timing, Urgency.CONSENT, Share(due_at=NOW)))
         for schedule in schedules
     ]
     while playing := {number: player for number, player in enumerate(players) if player.step}:
-        _claim(playing, stage, rows)  # first, while every other row is still as it was
+        _claim(playing, stage, rows)  # first, while every other row is still unchanged
         _decide(playing, stage)
         _drift(playing, stage, provider)
         _invalidate(playing, stage)
@@ -107,7 +107,7 @@ def _invalidate(playing: dict[int, Player], stage: Stage) -> None:
 
 
 def _claim(playing: dict[int, Player], stage: Stage, rows: Rows) -> None:
-    """Claim all that is due and whose drain's turn it is; what the model says is not due is left for it to find."""
+    """Claim all due rows whose drain has its turn; rows not due by the model must not be found."""
     claiming = _doing(playing, Act.CLAIM, Act.ASK, Act.SKIP)
     aside = [number for number, player in playing.items() if number not in claiming and rows.rows[player.world.row].due]
     claims = stage.claim(aside)

@@ -1,8 +1,8 @@
-"""Every row that a share can become, told apart only as far as the protocol can tell.
+"""Every row that a share can become, distinguished only as far as the protocol can.
 
-Time is relative to now and stops at zero, versions are ranks, leases are "the row's" or none: so the rows are few, and
-the real transitions are called once for each of them. What the protocol only keeps for others to read (failures,
-acknowledgement time, urgency, how many requests there were) is left out.
+Time is relative to now and stops at zero, versions are ranks, and a lease is "the row's" or none. So the rows are few,
+and the real transitions are called once for each. Fields that the protocol only keeps for other readers are left out
+(failures, acknowledgement time, urgency, number of requests).
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ TAKEN = UUID(int=3)
 OPERATION = "an operation"
 
 NONE, A, B = PAYLOADS = range(3)
-"""What the truth may want a provider to hold."""
+"""The payloads that the truth may want a provider to hold."""
 
 NAMES = ("nothing", "A", "B")
 HASHES = (NOTHING, b"A", b"B")
@@ -50,11 +50,11 @@ class Ticks:
 
 @dataclass(frozen=True)
 class Row:
-    """What the explorer needs to know about a row.
+    """The part of a row that the explorer needs.
 
-    `payload` is what the provider is known to hold, `claimed` what the last claim was for; `asks` tells that the next
-    one is to ask about an operation. `told_removed`: the screen says that the provider holds nothing.
-    `kept`: it was refused, and the provider is left what it holds; that is of the subject of the payloads in `keeps`.
+    `payload` is what the provider is known to hold, `claimed` what the last claim was for; `asks`: the next claim asks
+    about an operation. `told_removed`: the space says that the provider holds nothing. `kept`: the put was refused, and
+    the provider keeps what it holds; that is of the subject of the payloads in `keeps`.
     """
 
     share: Share
@@ -88,7 +88,7 @@ class Row:
 
 
 class Rows:
-    """The rows met so far and their transitions, by number; row 0 is a share never wanted."""
+    """The rows found and their transitions, by number; row 0 is a share that was never wanted."""
 
     def __init__(self, rules: Rules, ticks: Ticks, subjects: Subjects = NOBODYS) -> None:
         self._rules = rules
@@ -173,7 +173,7 @@ _OUTCOMES = tuple(RequestOutcome)
 
 def canonical(share: Share) -> Share:
     """Return the one row that stands for all that behave like this one from now on."""
-    if share.claimed_hash is None:  # nothing is under way that the version could be of
+    if share.claimed_hash is None:  # no request is under way that the version could belong to
         share = replace(share, claimed_version=share.confirmed_version)
     ranks = sorted({share.confirmed_version, share.claimed_version, share.wanted_version})
     parked = share.parked is not None
@@ -182,7 +182,7 @@ def canonical(share: Share) -> Share:
         confirmed_version=ranks.index(share.confirmed_version),
         claimed_version=ranks.index(share.claimed_version),
         wanted_version=ranks.index(share.wanted_version),
-        due_at=max(NOW + ceil((share.due_at - NOW) / TICK) * TICK, NOW),  # it is looked at once a tick
+        due_at=max(NOW + ceil((share.due_at - NOW) / TICK) * TICK, NOW),  # it is checked once a tick
         lease_id=None if share.lease_id is None else HELD,
         lease_until=share.lease_until and max(share.lease_until, NOW),
         claimed_by=share.claimed_by and HELD,
@@ -201,14 +201,14 @@ def canonical(share: Share) -> Share:
 
 
 def _as_it_matters(until: datetime | None, share: Share) -> datetime | None:
-    """Return a stray's time; once it is over, it matters for what was claimed before alone."""
+    """Return a stray's time; once over, it matters only for earlier claims."""
     if until is None or (until <= NOW and share.claimed_hash is None):
         return None
     return max(until, NOW)
 
 
 def a_tick_later(share: Share) -> Share:
-    """Return the row as it looks from the next tick."""
+    """Return the row one tick later."""
     return replace(
         share,
         due_at=share.due_at - TICK,

@@ -1,6 +1,6 @@
-"""Schedules out of an exploration, told exactly: what to play on real servers, and the row that must be there.
+"""Schedules from an exploration: the steps to play on real servers, each with the expected row.
 
-Together they cross every transition of every row that the exploration met.
+Together they cross every transition of every row that the exploration found.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from tests.sharing.world import Act, Step, World
 from worker.domain.sharing import RequestOutcome, Result, Share, Timing, Urgency
 
 RETRY = TICK
-ENOUGH = 40  # steps, before a schedule makes for its end
+ENOUGH = 40  # steps, then a schedule heads for its end
 CODES = {
-    # The breaker opens on any other failure of several in a row.
+    # The breaker opens on any other run of failures.
     RequestOutcome.NOT_SENT: FailureCode.THROTTLED,
     RequestOutcome.UNCLEAR: FailureCode.THROTTLED,
     RequestOutcome.LOST: FailureCode.THROTTLED,
@@ -28,7 +28,7 @@ CODES = {
 }
 
 Crossing = tuple[int, str, int]
-"""A transition, by what it is and the rows that it leads from and to."""
+"""A transition: its name, and the rows that it leads from and to."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Schedule:
 
 
 def result_of(act: Act) -> Result:
-    """Return what a recording act records."""
+    """Return the result that a recording step records."""
     operation = OPERATION if act.outcome is RequestOutcome.ACCEPTED else None
     return Result(act.outcome, retry_in=RETRY, code=CODES.get(act.outcome), operation=operation)
 
 
 def sample(exploration: Exploration, count: int, seed: int) -> list[Schedule]:
-    """Return `count` schedules, the same ones every time, or as many more as it takes to cross every transition."""
+    """Return `count` schedules, always the same ones, or as many more as cross every transition."""
     schedules: list[Schedule] = []
     crossed: set[Crossing] = set()
     by_distance = sorted(_nearest(exploration).items(), key=lambda found: found[1], reverse=True)
@@ -79,7 +79,7 @@ def _nearest(exploration: Exploration) -> dict[Crossing, tuple[int, Step]]:
 
 
 def _crossing(step: Step, before: World, after: World) -> Crossing | None:
-    """Return which transition the protocol is asked for in a step; None where it is not."""
+    """Return the protocol's transition in a step, or None."""
     act = step.act
     if act is Act.DECIDE:
         return before.row, "want", after.row
@@ -93,7 +93,7 @@ def _crossing(step: Step, before: World, after: World) -> Crossing | None:
 
 
 def _finished(exploration: Exploration, number: int, last: Step | None, crossed: set[Crossing]) -> Schedule:
-    """Go to a world, and on until all is at rest: without a fault, but for those that cross where none has crossed."""
+    """Go to a world, and on until all is at rest; without faults, except for transitions not yet crossed."""
     start, play = exploration.worlds[0], exploration.play
     played, before = exploration.schedule(number, last), start
     for step, after in played:
@@ -125,7 +125,7 @@ def _cross(crossing: Crossing | None, crossed: set[Crossing]) -> None:
 
 @dataclass
 class Prediction:
-    """The row of one schedule, as the transitions make it; times are relative to a `NOW` that stands still."""
+    """The row of one schedule, as the transitions make it; times are relative to a `NOW` that never moves."""
 
     timing: Timing
     urgency: Urgency
@@ -138,7 +138,7 @@ class Prediction:
         self.share = REAL.invalidate(self.share, NOW, self.timing)
 
     def claim(self, truth: int, lease_id: UUID) -> bool:
-        """Claim; return whether there is something to send or to ask about."""
+        """Claim; return whether there is a request to send or to ask about."""
         self.share = REAL.claim(self.share, HASHES[truth], lease_id, NOW, self.timing)
         return self.share.lease_id == lease_id
 
@@ -149,5 +149,5 @@ class Prediction:
         self.share = a_tick_later(self.share)
 
     def is_explored_as(self, explored: Share) -> bool:
-        """Tell whether the exploration has seen this row for what it is."""
+        """Return whether the exploration has found this row."""
         return canonical(self.share) == explored

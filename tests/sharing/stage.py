@@ -1,7 +1,7 @@
-"""Where schedules are played for real: PostgreSQL, the hub's own decisions, claims and records, a provider's sandbox.
+"""The stage for schedules: PostgreSQL, the hub's own decisions, claims and records, and a provider's sandbox.
 
-Many are played side by side, each with a permit and a resident of its own, known by the schedule's number. Time passes
-by moving the rows' times back.
+Many schedules run side by side, each with its own permit and resident, named by the schedule's number. Time passes by
+moving the rows' times back.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ TODAY = date(2026, 1, 15)
 ZONES: dict[int, tuple[str, ...]] = {A: ("75014_A",), B: ("75014_B",)}
 HELD_IN = {zones: payload for payload, zones in ZONES.items()}
 ASIDE = timedelta(days=1_000)
-PART_OF_TICK = TICK / 12  # the repeats of a provisional removal are due at parts of T
+PART_OF_TICK = TICK / 12  # a provisional removal is repeated at parts of T
 REQUESTS_AT_ONCE = 32
-MOST_AT_ONCE = 1_000  # permits that one import takes
+MOST_AT_ONCE = 1_000  # permits in one import, at most
 
 _PASS = text("""
     UPDATE shares SET due_at = due_at - :time, lease_until = lease_until - :time,
@@ -54,23 +54,23 @@ _DISCLOSURES = text("SELECT permit_id, disclosure_id, fields_hash FROM disclosur
 
 
 def with_timing(hub: Hub, ticks: Ticks) -> Hub:
-    """Return the hub with the time-outs that schedules are made for."""
+    """Return the hub with the time-outs that schedules assume."""
     lease, settle = ticks.timing.lease.total_seconds(), ticks.timing.settle.total_seconds()
-    # Longer than any installation may ask for, so that the real clock plays no part.
+    # Longer than any installation may set, so that the real clock does not matter.
     slow = {"request_seconds": lease - RECORD_SECONDS, "settle_seconds": settle}
     return replace(hub, settings=hub.settings.model_copy(update=slow))
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What stands in the database about a share: times rounded to ticks from `NOW`."""
+    """A share's stored values, with times rounded to ticks from `NOW`."""
 
     share: Share
     reference: UUID
 
 
 class Stage:
-    """The database, and every share in it by its schedule's number."""
+    """The database, with every share by its schedule's number."""
 
     def __init__(self, lane: Lane, count: int) -> None:
         """Make a permit for each schedule, with a share that was never wanted."""
@@ -81,7 +81,7 @@ class Stage:
         transact(hub.engine, self._settle_in)
 
     def decide(self, payloads: Mapping[int, int]) -> None:
-        """Change the truth, as a job would, for each of these schedules."""
+        """Change the truth of these schedules, as a job would."""
 
         def work(db: Connection) -> None:
             locked = residents.lock(db, [_resident(number) for number in payloads])
@@ -99,19 +99,19 @@ class Stage:
         transact(self._hub.engine, lambda db: shares.upsert(db, by_key))
 
     def claim_first(self, limit: int, least_urgent: Urgency) -> list[int]:
-        """Claim a few; return whose they are."""
+        """Claim a few; return their schedules."""
         claims, _ = claim(self._lane, limit, least_urgent, TODAY)
         return [self._numbers[claimed.key.permit_id] for claimed in claims]
 
     def claim(self, keep_aside: Collection[int]) -> dict[int, ClaimedShare]:
-        """Claim whatever is due, but for those kept aside."""
+        """Claim all due shares, except those kept aside."""
         self._execute(_MOVE_DUE, keep_aside, ASIDE)
         claims, _ = claim(self._lane, len(self._permits), Urgency.ROUTINE, TODAY)
         self._execute(_MOVE_DUE, keep_aside, -ASIDE)
         return {self._numbers[claimed.key.permit_id]: claimed for claimed in claims}
 
     def invalidate(self, numbers: Collection[int]) -> None:
-        """Invalidate what the provider confirmed of these schedules."""
+        """Invalidate what the provider confirmed for these schedules."""
         permit_ids = [self._permits[number] for number in numbers]
         transact(self._hub.engine, lambda db: invalidate.invalidate(self._hub, db, PROVIDER, permit_ids))
 
@@ -139,7 +139,7 @@ class Stage:
         return transact(self._hub.engine, work)
 
     def disclosures(self) -> dict[int, list[tuple[UUID, bytes]]]:
-        """Read what was said to be about to leave: lease and hash, in order."""
+        """Read the logged disclosures: lease and hash, in order."""
         listed: dict[int, list[tuple[UUID, bytes]]] = {number: [] for number in range(len(self._permits))}
         with self._hub.engine.connect() as db:
             for permit_id, lease_id, fields_hash in db.execute(_DISCLOSURES):
@@ -171,11 +171,11 @@ class Provider:
         self._run(self._send(requests))
 
     def held(self) -> dict[UUID, int]:
-        """Ask the provider which payload it holds under which reference."""
+        """Return the payload that the provider holds under each reference."""
         return {reference: HELD_IN[record.zones] for reference, record in self._control.held(PROVIDER).items()}
 
     def drift(self, payloads: Mapping[UUID, int]) -> None:
-        """Change what the provider holds under these references behind the hub's back."""
+        """Change the provider's data under these references without the hub."""
         for reference, payload in payloads.items():
             if payload == NONE:
                 self._control.drop(PROVIDER, reference)

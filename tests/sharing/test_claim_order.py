@@ -1,4 +1,4 @@
-"""The order of claims is in the database: a change of consent overtakes any backlog."""
+"""The order of claims is in the database: a consent decision is claimed before any backlog."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from worker.hub import Hub
 BACKLOG = 50
 WITHDRAWN = BACKLOG
 AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
-UNKNOWN = Share(due_at=AN_HOUR_AGO, confirmed_hash=None, holds=None)  # to be removed, whatever the truth was
+UNKNOWN = Share(due_at=AN_HOUR_AGO, confirmed_hash=None, holds=None)  # to be removed, whatever was wanted
 
 Want = Callable[[Share, Urgency, datetime], Share]
 
@@ -27,30 +27,30 @@ def stage(hub: Hub) -> Stage:
 
 
 def put_backlog_and_withdrawal(stage: Stage, want: Want) -> None:
-    """Have old routine work wait, and a new withdrawal that a routine change of the same permit has followed."""
+    """Make old routine work wait, and a new withdrawal followed by a routine change of the same permit."""
     backlog = {number: want(UNKNOWN, Urgency.ROUTINE, AN_HOUR_AGO) for number in range(BACKLOG)}
     minutes_ago = [AN_HOUR_AGO + timedelta(minutes=passed) for passed in (50, 51)]
     withdrawn = want(want(UNKNOWN, Urgency.CONSENT, minutes_ago[0]), Urgency.ROUTINE, minutes_ago[1])
     stage.put({**backlog, WITHDRAWN: withdrawn})
 
 
-def test_a_withdrawal_overtakes_older_routine_work(stage: Stage) -> None:
+def test_a_withdrawal_is_claimed_before_older_routine_shares(stage: Stage) -> None:
     put_backlog_and_withdrawal(stage, REAL.want)
     assert stage.claim_first(1, Urgency.ROUTINE) == [WITHDRAWN]
 
 
-def test_slots_kept_for_consent_take_nothing_else(stage: Stage) -> None:
+def test_slots_kept_for_consent_claim_no_other_shares(stage: Stage) -> None:
     put_backlog_and_withdrawal(stage, REAL.want)
     assert stage.claim_first(BACKLOG, Urgency.CONSENT) == [WITHDRAWN]
 
 
-def test_a_withdrawal_whose_urgency_is_ignored_is_seen_to_wait(stage: Stage) -> None:
+def test_a_claim_order_without_urgency_is_detected(stage: Stage) -> None:
     put_backlog_and_withdrawal(stage, urgency_ignored)
     assert WITHDRAWN not in stage.claim_first(BACKLOG, Urgency.ROUTINE)
     assert not stage.claim_first(1, Urgency.CONSENT)
 
 
-def test_of_equal_urgency_the_oldest_is_first(stage: Stage) -> None:
+def test_shares_of_equal_urgency_are_claimed_oldest_first(stage: Stage) -> None:
     stage.put(
         {
             number: REAL.want(UNKNOWN, Urgency.CHANGE, AN_HOUR_AGO + timedelta(minutes=minutes))

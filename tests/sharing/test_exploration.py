@@ -1,4 +1,4 @@
-"""The whole space of the sharing protocol, in parts: in each two drains, and any fault at any moment, however often."""
+"""The whole space of the sharing protocol, in parts: each with two drains, and any fault at any moment."""
 
 import pytest
 
@@ -21,8 +21,8 @@ PARTS = {
     "one decision, operations, longer times": (Ticks(), Scope(decisions=1, later=True)),
     "one decision, operations, senders that stall": (SHORT, Scope(decisions=1, later=True, stalls=True)),
     "two decisions, one drift or invalidate": (SHORT, Scope(decisions=2, invalidations=1)),
-    "two decisions on one plate, what is refused is kept": (SHORT, Scope(decisions=2, subjects=ONE_PLATE)),
-    "two decisions on two plates, what is refused is kept": (SHORT, Scope(decisions=2, subjects=TWO_PLATES)),
+    "two decisions on one plate, refused data is kept": (SHORT, Scope(decisions=2, subjects=ONE_PLATE)),
+    "two decisions on two plates, refused data is kept": (SHORT, Scope(decisions=2, subjects=TWO_PLATES)),
     "one decision, operations, an invalidation, kept": (
         SHORT,
         Scope(decisions=1, invalidations=1, later=True, subjects=ONE_PLATE),
@@ -32,7 +32,7 @@ PARTS = {
 
 
 def assert_kept(exploration: Exploration, *, stalls: bool = False) -> None:
-    """Check that no promise breaks, and that rows never claim to know what they cannot."""
+    """Check that no promise breaks, and that rows never claim knowledge that they cannot have."""
     assert not exploration.broken, exploration.counterexample()
     looks = set()
     for number, world in enumerate(exploration.worlds):
@@ -56,20 +56,20 @@ def test_no_order_of_operations_and_invalidations_breaks_a_promise(waiting: Expl
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_no_order_of_events_breaks_a_promise_with(part: str) -> None:
+def test_no_order_of_events_breaks_a_promise_in_this_variant(part: str) -> None:
     ticks, scope = PARTS[part]
     assert_kept(explore(REAL, ticks, scope), stalls=scope.stalls)
 
 
-def test_the_whole_space_was_seen(exploration: Exploration, waiting: Exploration) -> None:
+def test_the_exploration_covers_the_whole_space(exploration: Exploration, waiting: Exploration) -> None:
     worlds = exploration.worlds
     assert len(worlds) > 250_000
     assert any(not world.decisions and all(world.strays) for world in worlds)
-    # An operation that is carried out later leads nowhere that one carried out before its answer does not lead.
+    # An operation carried out later leads to no world that one carried out before its answer does not lead to.
     assert acts_in(exploration) | acts_in(waiting) | {Act.CARRY_OUT} == set(Act)
 
 
-def test_a_removal_is_told_beside_a_stray_removal_and_no_put_beside_any_stray(
+def test_a_removal_is_final_beside_a_stray_removal_and_a_put_is_provisional_beside_any_stray(
     exploration: Exploration, waiting: Exploration
 ) -> None:
     rows = [row for explored in (exploration, waiting) for row in explored.rows.rows]
@@ -85,11 +85,11 @@ def test_a_removal_is_told_beside_a_stray_removal_and_no_put_beside_any_stray(
     assert any(put < unsettled for put, unsettled in later)
 
 
-def test_every_fate_of_an_operation_was_seen(waiting: Exploration) -> None:
+def test_the_exploration_covers_every_outcome_of_an_operation(waiting: Exploration) -> None:
     operations = {world.operation for world in waiting.worlds if world.operation}
     assert {(bool(operation.air), operation.done) for operation in operations} == {
         (True, False),  # under way
         (False, True),  # carried out
-        (False, False),  # it never will be
+        (False, False),  # never carried out
     }
     assert any(world.operation and any(world.strays) and world.drifted for world in waiting.worlds)

@@ -1,4 +1,4 @@
-"""What the exploration is worth: it tells every wrong protocol from the right one, and shows how it fails."""
+"""The exploration finds every mutant, and shows how it fails."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_a_mutant_is_caught(name: str) -> None:
     assert counterexample.startswith(f"promise {promise}:"), counterexample
 
 
-def test_a_counterexample_tells_the_whole_way() -> None:
+def test_a_counterexample_shows_every_step() -> None:
     rules, _, scope = MUTANTS["no settling"]
     lines = explore(rules, Ticks(), scope).counterexample().splitlines()
     assert (

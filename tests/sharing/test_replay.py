@@ -1,4 +1,4 @@
-"""The model is true to the code: explored schedules are played with the real claim, record and invalidate."""
+"""The model matches the code: explored schedules run with the real claim, record and invalidate."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ SEED = 20_240_916
 
 
 @pytest.mark.parametrize("explored", ["exploration", "waiting"])
-def test_a_thousand_schedules_end_in_the_database_and_at_the_provider_as_explored(
+def test_a_thousand_explored_schedules_replay_with_the_same_end(
     explored: str, hub: Hub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     for name, value in sandbox.environment.items():

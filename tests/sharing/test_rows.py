@@ -1,4 +1,4 @@
-"""What the exploration leaves out of a row, checked for every row that it has met."""
+"""Fields that the exploration leaves out of a row, checked for every row that it found."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +29,7 @@ def claims(share: Share) -> list[Share]:
     return [claim(share, wanted, TAKEN, NOW, TIMING) for wanted in HASHES]
 
 
-def test_every_request_has_a_later_version_than_those_before_it(due: list[Share]) -> None:
+def test_every_request_has_a_later_version_than_the_one_before(due: list[Share]) -> None:
     for share in due:
         for claimed in claims(share):
             sends = claimed.lease_id == TAKEN and claimed.operation is None
@@ -37,7 +37,7 @@ def test_every_request_has_a_later_version_than_those_before_it(due: list[Share]
 
 
 @pytest.mark.parametrize("outcome", RequestOutcome)
-def test_no_record_goes_back_to_an_earlier_version(held: list[Share], outcome: RequestOutcome) -> None:
+def test_no_record_lowers_a_version(held: list[Share], outcome: RequestOutcome) -> None:
     for share in held:
         for lease_id in (HELD, TAKEN):
             assert record(share, lease_id, Result(outcome), NOW, TIMING).requests == share.requests
@@ -52,7 +52,7 @@ def test_a_request_after_a_stale_one_has_a_later_version_than_the_provider(held:
             assert record(ahead, HELD, stale, NOW, TIMING).requests == THEIRS + 1
 
 
-def test_who_asks_takes_the_lease_and_changes_nothing_else(due: list[Share]) -> None:
+def test_asking_about_an_operation_changes_only_the_lease(due: list[Share]) -> None:
     waiting = [share for share in due if share.operation is not None]
     assert waiting
     for share in waiting:
@@ -60,7 +60,7 @@ def test_who_asks_takes_the_lease_and_changes_nothing_else(due: list[Share]) -> 
             assert replace(asking, lease_id=share.lease_id, lease_until=share.lease_until) == share
 
 
-def test_what_is_sent_bears_the_id_of_its_disclosure_until_it_has_ended(due: list[Share], held: list[Share]) -> None:
+def test_a_request_keeps_its_disclosure_id_until_it_ends(due: list[Share], held: list[Share]) -> None:
     for share in due:
         for claimed in claims(share):
             if claimed.operation is None and claimed.lease_id == TAKEN:
@@ -73,7 +73,7 @@ def test_what_is_sent_bears_the_id_of_its_disclosure_until_it_has_ended(due: lis
 
 @pytest.mark.parametrize("first", Urgency)
 @pytest.mark.parametrize("second", Urgency)
-def test_what_waits_keeps_the_higher_urgency(first: Urgency, second: Urgency) -> None:
+def test_a_waiting_share_keeps_its_higher_urgency(first: Urgency, second: Urgency) -> None:
     waiting = want(Share(due_at=NOW), first, NOW)
     assert want(waiting, second, NOW).urgency == min(first, second)
     assert invalidate(waiting, NOW, TIMING).urgency is first
@@ -81,7 +81,7 @@ def test_what_waits_keeps_the_higher_urgency(first: Urgency, second: Urgency) ->
 
 @pytest.mark.parametrize("first", Urgency)
 @pytest.mark.parametrize("second", Urgency)
-def test_what_is_done_leaves_its_urgency_behind(first: Urgency, second: Urgency) -> None:
+def test_a_confirmed_share_takes_the_urgency_of_its_next_change(first: Urgency, second: Urgency) -> None:
     waiting = want(Share(due_at=NOW), first, NOW)
     done = replace(waiting, confirmed_version=waiting.wanted_version)
     assert want(done, second, NOW).urgency is second

@@ -1,23 +1,22 @@
-"""What one drain can do next: claim, send or ask, be answered, record, or die."""
+"""The next steps of one drain: claim, send or ask, be answered, record, or die."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tests.sharing.rows import NOBODYS, Rows, Subjects
-from tests.sharing.world import APPLIED, ASKING, CLAIMED, IDLE, NOBODY, SENT, Act, Drain, Operation, Step
+from tests.sharing.world import APPLIED, ASKING, CLAIMED, IDLE, IDLE_DRAIN, SENT, Act, Drain, Operation, Step
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is to be explored: how many decisions and invalidations, and what the provider and the drains may do.
+    """The scope of an exploration: decisions and invalidations, and what the provider and the drains may do.
 
     With `later`, the provider may answer any request with an operation.
-    With `stalls`, a drain that has checked its deadline may send however long after. What it then leaves behind is
-    beyond what the protocol can know of, unless it records: so it may not crash.
+    With `stalls`, a drain that has checked its deadline may send any time after. The protocol cannot know of the
+    request it then leaves behind, unless the drain records: so it may not crash.
 
-    `subjects` says for each payload of which person and plate it is, for a provider that keeps what it holds when it
-    refuses a change.
+    `subjects` has the person and plate of each payload, for a provider that keeps its data when it refuses a change.
     """
 
     decisions: int = 3
@@ -28,7 +27,7 @@ class Scope:
 
 
 class Move(NamedTuple):
-    """What a drain can do: the row, the drain and the operation after it, and what becomes of its request."""
+    """A drain's step: the row, drain and operation after it, and the end of its request."""
 
     step: Step
     row: int
@@ -40,7 +39,7 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True)
 class Turn:
-    """A drain, by its number, beside a row and the operation that the row waits for."""
+    """A drain, by its number, with a row and the operation that the row waits for."""
 
     rows: Rows
     scope: Scope
@@ -51,14 +50,14 @@ class Turn:
     operation: Operation | None
 
     def moves(self) -> Iterator[Move]:
-        """Yield whatever the drain can do."""
+        """Yield all steps of the drain."""
         phase, lease = self.drain.phase, self.drain.lease
         if phase == IDLE:
             if self.rows.rows[self.row].due:
                 yield self._claim()
             return
         if not self.scope.stalls or phase in (CLAIMED, ASKING) or lease:
-            yield self._move(Act.CRASH, NOBODY, left_behind=self.drain.air)
+            yield self._move(Act.CRASH, IDLE_DRAIN, left_behind=self.drain.air)
         if phase == CLAIMED:
             if lease or self.scope.stalls:
                 yield self._move(Act.SEND, self.drain._replace(phase=SENT, air=self.rows.ticks.settle))
@@ -78,7 +77,7 @@ class Turn:
         claimed, taken = self.rows.claim(self.row, self.truth)
         after, lease = self.rows.rows[claimed], self.rows.ticks.lease
         if not taken:
-            return Move(Step(Act.SKIP, self.truth, self.number), claimed, NOBODY, self.operation)
+            return Move(Step(Act.SKIP, self.truth, self.number), claimed, IDLE_DRAIN, self.operation)
         if after.asks and self.operation is not None:
             payload = self.operation.payload
             asking = Drain(ASKING, payload, holds_row=True, lease=lease)
@@ -95,9 +94,9 @@ class Turn:
         yield self._record(Act.UNCLEAR, left_behind=self.drain.air)
 
     def _taken(self) -> Iterator[Move]:
-        """Record that the provider has taken a request, whether it has carried it out by now or not.
+        """Record that the provider has accepted the request, whether it is already carried out or not.
 
-        A drain may have asked about it already, and been told that it is not known.
+        A drain may have asked about it before, and been told that it is unknown.
         """
         yield self._record(Act.LOST, left_behind=self.drain.air)
         for act in (Act.ACCEPTED, Act.ACCEPTED_UNSEEN):
@@ -108,10 +107,10 @@ class Turn:
                 yield self._record(act, left_behind=self.drain.air)
 
     def _answers(self) -> Iterator[Move]:
-        """Record what a question came to.
+        """Record the answer to a question.
 
-        It is one with its answer: what the provider said still holds by then, or it might as well not have been asked.
-        What it says of an operation that is no longer the row's is open.
+        Question and answer are one step: an answer that no longer holds is as good as no answer. An answer about an
+        operation that is no longer the row's can be anything.
         """
         operation = self.operation if self.drain.holds_row else None
         yield self._record(Act.NOT_SENT)
@@ -131,7 +130,7 @@ class Turn:
 
     def _record(self, act: Act, *, left_behind: int = 0) -> Move:
         recorded = self.rows.record(self.row, self.drain.holds_row, act.outcome)
-        after = NOBODY
+        after = IDLE_DRAIN
         if act is Act.CONFIRMED_UNSEEN:
             after = self.drain._replace(holds_row=False, lease=0)
         elif act is Act.ACCEPTED_UNSEEN:

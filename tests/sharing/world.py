@@ -1,10 +1,10 @@
-"""The world around one share: what is wanted, what the provider holds, two drains, and requests still in the air.
+"""The world around one share: the truth, the provider's data, two drains, and requests that may still be applied.
 
 A drain that fails leaves its request behind: until T after it was sent, a *stray* may be applied at any moment, any
 number of times, or never. Faults are not counted: any drain may crash, stall, lose an answer or be refused at any time.
 
 A provider that acknowledges later answers with an *operation*: until T after it was sent it may be carried out at any
-moment, once, or never. One that the hub does not know of, or no longer, is a stray like any other.
+moment, once, or never. An operation that the hub does not know of is a stray like any other.
 """
 
 from enum import StrEnum
@@ -14,11 +14,11 @@ from tests.sharing.rows import NAMES, NONE
 from worker.domain.sharing import RequestOutcome
 
 IDLE, CLAIMED, SENT, APPLIED, ASKING = range(5)
-"""What a drain is at. Plain numbers, since worlds are hashed millions of times."""
+"""The state of a drain. Plain numbers, since worlds are hashed millions of times."""
 
 
 class Act(StrEnum):
-    """What can happen next."""
+    """The kinds of step."""
 
     DECIDE = "the truth becomes"
     DRIFT = "behind the hub's back the provider comes to hold"
@@ -43,17 +43,17 @@ class Act(StrEnum):
 
     @property
     def outcome(self) -> RequestOutcome:
-        """Return what a recording act records."""
+        """Return the result that a recording step records."""
         return _OUTCOMES[self]
 
     @property
     def is_record(self) -> bool:
-        """Tell whether a drain records by this."""
+        """Return whether a drain records by this step."""
         return self in _OUTCOMES
 
     @property
     def is_seen(self) -> bool:
-        """Tell whether a drain that records by this learns that it has."""
+        """Return whether a drain that records by this step learns that it succeeded."""
         return self not in (Act.CONFIRMED_UNSEEN, Act.ACCEPTED_UNSEEN)
 
 
@@ -70,7 +70,7 @@ _OUTCOMES = {
 
 
 class Step(NamedTuple):
-    """One thing that happens: by which drain (0 or 1), about which payload."""
+    """One step: by which drain (0 or 1), with which payload."""
 
     act: Act
     payload: int = NONE
@@ -79,13 +79,13 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         if self.act in (Act.TICK, Act.INVALIDATE):
             return self.act
-        nobody = (Act.DECIDE, Act.DRIFT, Act.LAND, Act.CARRY_OUT)
-        who = "" if self.act in nobody else f"drain {self.drain + 1} "
+        no_drain = (Act.DECIDE, Act.DRIFT, Act.LAND, Act.CARRY_OUT)
+        who = "" if self.act in no_drain else f"drain {self.drain + 1} "
         return f"{who}{self.act} {NAMES[self.payload]}"
 
 
 class Drain(NamedTuple):
-    """A drain: the payload of its claim, and how long its lease and its request have to live, in ticks."""
+    """A drain: the payload of its claim, and the remaining ticks of its lease and its request."""
 
     phase: int
     payload: int = NONE
@@ -95,9 +95,9 @@ class Drain(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """A request that the provider has taken, and that the hub knows of: how long it may still be carried out, in ticks.
+    """An accepted request that the hub knows of, with the remaining ticks in which it may be carried out.
 
-    Once it is done it stays done. It may also be `forgotten`: then the provider has no word on it, whatever it does.
+    Once done it stays done. It may also be `forgotten`: then the provider does not know it when asked.
     """
 
     payload: int
@@ -110,10 +110,10 @@ Strays = tuple[int, int, int]
 
 
 class World(NamedTuple):
-    """Everything that matters from now on.
+    """All that matters from now on.
 
     `removed`: a removal was confirmed for good, and nothing was allowed since.
-    `drifted`: the provider's copy was changed behind the hub's back, and nothing has been invalidated since.
+    `drifted`: the provider's copy was changed without the hub, and nothing was invalidated since.
     `strays`: for each payload, for how many ticks a stray of it may still be applied.
     """
 
@@ -129,4 +129,4 @@ class World(NamedTuple):
     operation: Operation | None
 
 
-NOBODY = Drain(IDLE)
+IDLE_DRAIN = Drain(IDLE)

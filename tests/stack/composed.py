@@ -1,77 +1,127 @@
-"""The services of docker-compose.yml, run without Docker: their own commands and environments, on this machine."""
+"""The services of docker-compose.yml and compose.sandbox.yml, run without Docker.
+
+Each has its own command and environment, the code that its image has, and the packages that its image installs.
+"""
 
 import os
 import re
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ops.deployment.make_secrets import make_secrets
 from ops.embedded.servers import free_port
+from ops.stand_ins import make_all
+from tests.stack.image import PROJECT
+from tests.stack.installed import Image
 
-PROJECT = Path(__file__).parent.parent.parent
-COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
-HUB = {
-    name: service
-    for name, service in COMPOSE["services"].items()
-    if service.get("image") == "permit-hub" and "profiles" not in service
-}
+Document = dict[str, Any]
+REPLACED = {"command", "entrypoint", "test"}  # lists that are one thing; all others are added to
+
+
+def read(name: str) -> Document:
+    """Return a Compose file as it is written, with its anchors resolved."""
+    document: Document = yaml.safe_load((PROJECT / name).read_text())
+    return document
+
+
+def merged(base: Any, over: Any, key: str = "") -> Any:
+    """Return what Compose makes of a file and another that is laid over it."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        shared = {name: merged(base[name], over[name], name) for name in base.keys() & over.keys()}
+        return base | over | shared
+    if isinstance(base, list) and isinstance(over, list) and key not in REPLACED:
+        kept = [one for one in base if key != "volumes" or _place(one) not in map(_place, over)]
+        return kept + [one for one in over if one not in kept]
+    return over
+
+
+def _place(volume: str) -> str:
+    return volume.split(":")[1]
+
+
+def queues(service: Document) -> list[str]:
+    """Return the queues that a service's worker takes from."""
+    return [name for word in service["command"] if word.startswith("--queues=") for name in word[9:].split(",")]
+
+
+def ours(project: Document) -> dict[str, Document]:
+    """Return the services that go on running and are made of our own code."""
+    return {
+        name: service
+        for name, service in project["services"].items()
+        if "build" in service and service["restart"] == "unless-stopped"
+    }
+
+
+PRODUCTION = read("docker-compose.yml")
+SANDBOX = merged(PRODUCTION, read("compose.sandbox.yml"))
 
 
 class Local:
-    """Runs services as processes of this machine: other hosts and ports, the same commands and variables."""
+    """Runs the sandbox's services as processes of this machine: other hosts and ports, same commands and variables."""
 
-    def __init__(self, folder: Path, hub_environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, hub_environment: dict[str, str], image: Callable[[str], Image]) -> None:
         self.secrets = folder / "secrets"
-        make_secrets(self.secrets)
-        self.mounted = folder / "mounted"
+        make_all(self.secrets)
         self.servers = {name.lower(): value for name, value in hub_environment.items()}
         self.prefix = hub_environment["PERMIT_HUB_REDIS_PREFIX"]
         self.ports = {port: str(free_port()) for port in ("8700", "8743", "5555", "8800", "8702")}
-        self.logs = folder
+        self.folder = folder
+        self._image = image
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
-        service = HUB[name]
-        mounted = self._mount(name)
-        program, *arguments = (self._moved(word, mounted) for word in service["command"])
-        command = (sys.executable, *arguments) if program == "python" else (sys.executable, "-m", program, *arguments)
-        with (self.logs / f"{name}.log").open("wb") as log:
-            environment = self._environment(service, mounted)
-            return subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
+        image = self._image_of(name)
+        self._mounted(name).mkdir(parents=True)
+        for secret in SANDBOX["services"][name]["secrets"]:
+            (self._mounted(name) / secret).symlink_to(self.file(secret))
+        with self.log(name).open("wb") as log:
+            command = self._command(name, SANDBOX["services"][name]["command"])
+            return subprocess.Popen(command, env=self.environment(name), cwd=image.app, stdout=log, stderr=log)
 
-    def environment(self, name: str) -> dict[str, str]:
-        """Return what a service that is not to be started would be told."""
-        return self._environment(HUB[name], self._mount(name))
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
-    def _mount(self, name: str) -> Path:
-        mounted = self.mounted / name
-        mounted.mkdir(parents=True)
-        for secret in HUB[name]["secrets"]:
-            (mounted / secret).symlink_to(self.secrets / Path(COMPOSE["secrets"][secret]["file"]).name)
-        return mounted
-
-    def _environment(self, service: dict[str, Any], mounted: Path) -> dict[str, str]:
-        """Return the service's variables, its secrets as the variables that they stand for, and nothing else."""
-        given = {name: self._moved(value, mounted) for name, value in service.get("environment", {}).items()}
-        for secret in service["secrets"]:
-            if secret.startswith(("permit_hub_", "personal_space_")):
-                file = Path(COMPOSE["secrets"][secret]["file"]).name
-                given[secret.upper()] = self.servers.get(file) or (mounted / secret).read_text()
-        prefixes = {f"{app}_REDIS_PREFIX": self.prefix for app in ("PERMIT_HUB", "PERSONAL_SPACE")}
-        return given | prefixes | {"PATH": os.environ["PATH"]}
-
-    def _moved(self, text: str, mounted: Path) -> str:
-        for port, free in self.ports.items():
-            text = re.sub(rf"\b{port}\b", free, text)
-        text = text.replace("/run/secrets", str(mounted))
-        for host in ("sandbox", "city.localhost", "parking.localhost"):
-            text = text.replace(f"//{host}:", "//127.0.0.1:")
-        return text.replace("0.0.0.0", "127.0.0.1")
+    def file(self, secret: str) -> Path:
+        """Return the file of a secret."""
+        return self.secrets / Path(SANDBOX["secrets"][secret]["file"]).name
 
     def is_healthy(self, name: str) -> bool:
         """Run a service's own health check."""
-        _, _, *arguments = (self._moved(word, self.mounted / name) for word in HUB[name]["healthcheck"]["test"])
-        return subprocess.run((sys.executable, *arguments), capture_output=True, check=False).returncode == 0
+        how, *words = SANDBOX["services"][name]["healthcheck"]["test"]
+        command = ["sh", "-c", self._moved(name, words[0])] if how == "CMD-SHELL" else self._command(name, words)
+        image, environment = self._image_of(name), self.environment(name)
+        check = subprocess.run(command, env=environment, cwd=image.app, capture_output=True, check=False)
+        return check.returncode == 0
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return a service's variables, its secrets as the variables that they stand for, and what its image sets."""
+        service = SANDBOX["services"][name]
+        variables = service.get("environment", {}).items()
+        given = {variable: self._moved(name, value) for variable, value in variables if value is not None}
+        for secret in service["secrets"]:
+            if secret.startswith(("permit_hub_", "personal_space_")):
+                file = self.file(secret)
+                given[secret.upper()] = self.servers.get(file.name) or file.read_text()
+        prefixes = {f"{app}_REDIS_PREFIX": self.prefix for app in ("PERMIT_HUB", "PERSONAL_SPACE")}
+        return given | prefixes | {"PATH": os.environ["PATH"], "PYTHONPATH": str(self._image_of(name).app)}
+
+    def _image_of(self, name: str) -> Image:
+        return self._image(SANDBOX["services"][name]["build"]["target"])
+
+    def _command(self, name: str, words: list[str]) -> list[str]:
+        program, *arguments = (self._moved(name, word) for word in words)
+        return [str(self._image_of(name).python), *([] if program == "python" else ["-m", program]), *arguments]
+
+    def _mounted(self, name: str) -> Path:
+        return self.folder / "mounted" / name
+
+    def _moved(self, name: str, text: str) -> str:
+        for port, free in self.ports.items():
+            text = re.sub(rf"\b{port}\b", free, text)
+        text = text.replace("/tmp/", f"{self.folder}/").replace("/run/secrets", str(self._mounted(name)))
+        for host in ("sandbox", "city.localhost", "parking.localhost"):
+            text = text.replace(f"//{host}:", "//127.0.0.1:")
+        return text.replace("0.0.0.0", "127.0.0.1")

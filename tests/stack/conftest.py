@@ -1,8 +1,10 @@
-"""Folders and processes of the tests' own.
+"""Folders and processes for each test.
 
 - `folder`: an empty data folder with a short path; removed afterwards, with what it links to.
 - `parent`: starts a Python script as a process of its own, which prints one line of JSON and goes on until it is
   ended; returns the process and what it printed. All are killed after the test.
+- `until(condition, seconds)`: waits for a condition, with a deadline.
+- `image(target)`: what an image of the Dockerfile holds, with a Python that has its packages alone; made once.
 - `gone(pids)`, `listens(port)`: whether none of these processes runs, whether anything serves this port.
 """
 
@@ -14,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ import psutil
 import pytest
 
 from ops.embedded.folders import remove_data
+from tests.stack.installed import Image, build
 
 Parent = Callable[..., tuple[subprocess.Popen[str], Any]]
 
@@ -65,6 +69,11 @@ def parent() -> Iterator[Parent]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Image]:
+    return cache(lambda target: build(target, tmp_path_factory.mktemp(target)))
 
 
 @pytest.fixture(scope="session")

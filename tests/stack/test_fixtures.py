@@ -1,4 +1,4 @@
-"""The fixtures that all other tests stand on."""
+"""The fixtures that all other tests use."""
 
 import redis
 
@@ -6,20 +6,20 @@ from ops.embedded.servers import Servers
 from tests.conftest import Database
 
 
-def test_a_test_sees_a_migrated_database_of_its_own(database: Database) -> None:
+def test_each_test_has_its_own_migrated_database(database: Database) -> None:
     with database.connect() as connection:
         tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
     assert tables is not None
     assert tables != (0,)
 
 
-def test_the_server_is_as_durable_as_in_production(servers: Servers) -> None:
+def test_the_database_server_is_as_durable_as_in_production(servers: Servers) -> None:
     with servers.postgres.connect() as connection:
         for setting in ("fsync", "synchronous_commit"):
             assert connection.execute(f"SHOW {setting}").fetchone() == ("on",)
 
 
-def test_neither_values_nor_statements_reach_the_servers_log(servers: Servers, empty_database: Database) -> None:
+def test_the_database_servers_log_has_no_values_and_no_statements(servers: Servers, empty_database: Database) -> None:
     with empty_database.connect() as connection:
         connection.execute("CREATE TABLE seen (plate text PRIMARY KEY, at date)")
         connection.execute("INSERT INTO seen VALUES ('XX-999-XX', now())")
@@ -45,7 +45,7 @@ def test_the_hubs_variables_lead_to_both_servers(hub_environment: dict[str, str]
         }
 
 
-def test_valkey_refuses_whoever_has_no_password(servers: Servers) -> None:
+def test_valkey_refuses_clients_without_the_password(servers: Servers) -> None:
     with redis.Redis(port=servers.valkey.port) as client:
         try:
             client.ping()

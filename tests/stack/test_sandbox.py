@@ -1,4 +1,4 @@
-"""`permit-hub sandbox`: the stand-ins for the providers alone, for whoever writes a hub or an adapter."""
+"""`permit-hub sandbox`: the stand-ins for the providers alone, for authors of adapters."""
 
 import json
 import os
@@ -29,7 +29,9 @@ asyncio.run(send())
 """
 
 
-def test_what_it_prints_leads_a_hub_to_it(folder: Path, parent: Parent, listens: Callable[[int], bool]) -> None:
+def test_the_sandboxs_printed_settings_lead_a_hub_to_it(
+    folder: Path, parent: Parent, listens: Callable[[int], bool]
+) -> None:
     process, told = parent(*SANDBOX, str(folder), "--json")
 
     subprocess.run([sys.executable, "-c", SEND], env=os.environ | told["environment"], check=True)
@@ -43,7 +45,7 @@ def test_what_it_prints_leads_a_hub_to_it(folder: Path, parent: Parent, listens:
     assert not listens(int(told["addresses"]["sandbox"].rpartition(":")[2]))
 
 
-def test_its_settings_are_the_same_at_its_next_start(folder: Path, parent: Parent) -> None:
+def test_the_sandboxs_settings_are_the_same_at_the_next_start(folder: Path, parent: Parent) -> None:
     settings = []
     for _ in range(2):
         process, told = parent(*SANDBOX, str(folder), "--json")
@@ -54,7 +56,7 @@ def test_its_settings_are_the_same_at_its_next_start(folder: Path, parent: Paren
     assert settings[0] == settings[1]
 
 
-def test_a_shell_can_take_its_settings_over(folder: Path) -> None:
+def test_a_shell_can_read_the_sandboxs_settings(folder: Path) -> None:
     with subprocess.Popen(
         (*SANDBOX, str(folder)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -71,7 +73,7 @@ def test_a_shell_can_take_its_settings_over(folder: Path) -> None:
     assert len(exported["PERMIT_HUB_EASYPARK_KEY"]) > 32
 
 
-def test_a_port_that_is_taken_is_named_in_one_line(folder: Path, parent: Parent) -> None:
+def test_the_sandbox_names_a_taken_port_in_one_line(folder: Path, parent: Parent) -> None:
     _, told = parent(*SANDBOX, str(folder), "--json")
     port = told["addresses"]["sandbox"].rpartition(":")[2]
 

@@ -1,4 +1,4 @@
-"""The embedded servers: where their data goes, and that nothing of them stays behind."""
+"""The embedded servers: where their data is, and that no process stays behind."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from ops.embedded import postgres
-from ops.embedded.child import ChildFailedError
+from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError, Servers
 from tests.stack.conftest import Parent
@@ -24,12 +24,12 @@ PROJECT = Path(__file__).parent.parent.parent
 RUN_SERVERS = """
 import json, sys
 from pathlib import Path
+import psutil
 from ops.embedded.servers import Servers
 with Servers(Path(sys.argv[1])) as servers:
     with servers.postgres.connect("permit_hub") as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
-    supervisor = servers.supervisor
-    pids = [child.pid for child in supervisor.children] + [supervisor.guardian_pid]
+    pids = [child.pid for child in psutil.Process().children()]
     print(json.dumps({"pids": pids, "port": servers.valkey.port}), flush=True)
     sys.stdin.read()
 """
@@ -37,7 +37,7 @@ with Servers(Path(sys.argv[1])) as servers:
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def test_nothing_is_left_after_the_end(folder: Path, listens: Callable[[int], bool]) -> None:
+def test_stopped_servers_leave_no_process_and_no_port(folder: Path, listens: Callable[[int], bool]) -> None:
     before = psutil.Process().children(recursive=True)
     with Servers(folder) as servers:
         port = servers.valkey.port
@@ -73,7 +73,7 @@ def test_ctrl_c_ends_the_servers(folder: Path, parent: Parent, gone: Callable[[I
     assert gone(told["pids"])
 
 
-def test_what_was_committed_and_queued_is_there_after_a_restart(folder: Path) -> None:
+def test_committed_rows_and_queued_messages_survive_a_restart(folder: Path) -> None:
     with Servers(folder) as servers:
         with servers.postgres.connect("permit_hub") as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -88,13 +88,13 @@ def test_a_second_stack_on_the_same_folder_is_refused(folder: Path, monkeypatch:
         Servers(folder, lock_seconds=0.1).start()
 
 
-def test_a_port_that_is_taken_is_named_in_the_servers_own_words(folder: Path, servers: Servers) -> None:
+def test_the_error_of_a_taken_port_has_valkeys_own_words(folder: Path, servers: Servers) -> None:
     with pytest.raises(ChildFailedError, match=r"(?s)valkey ended with exit code 1.*in use"):
         Servers(folder, redis_port=servers.valkey.port).start()
     assert not [child for child in psutil.Process().children() if str(folder) in " ".join(child.cmdline())]
 
 
-def test_secrets_are_for_their_owner_only(folder: Path) -> None:
+def test_only_their_owner_can_read_the_stacks_secrets(folder: Path) -> None:
     with Servers(folder) as servers:
         assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
         assert servers.secrets.hash_key not in repr(servers.secrets)
@@ -103,18 +103,18 @@ def test_secrets_are_for_their_owner_only(folder: Path) -> None:
             assert servers.secrets.redis_password not in arguments
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(folder: Path) -> None:
+def test_the_servers_run_below_a_path_that_is_too_long_for_a_socket(folder: Path) -> None:
     with Servers(folder / ("long-" * 20) / "er") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_name_with_spaces_and_accents_is_no_obstacle(folder: Path) -> None:
+def test_the_servers_run_below_a_path_with_spaces_and_accents(folder: Path) -> None:
     with Servers(folder / "données à garder") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 @as_root
-def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder: Path) -> None:
+def test_a_private_folder_stays_closed_to_other_users(folder: Path) -> None:
     private = folder / "home"
     private.mkdir(mode=0o700)
     with Servers(private / "data") as servers:
@@ -128,7 +128,7 @@ def test_a_folder_that_others_cannot_reach_stays_closed_to_them(folder: Path) ->
 
 
 @as_root
-def test_programs_that_others_cannot_reach_are_copied_not_opened_up(folder: Path) -> None:
+def test_programs_in_a_private_folder_are_copied_and_the_folder_stays_private(folder: Path) -> None:
     private = folder / "home"
     private.mkdir(mode=0o700)
     for part in (postgres.PROGRAMS, *postgres.LIBRARIES):
@@ -164,7 +164,7 @@ def test_an_ordinary_user_can_run_the_servers(
 
 
 def _python_for_all() -> str:
-    """Return a Python of this version that every user may run, together with this environment's packages."""
+    """Return a Python of this version that every user may run, with this environment's packages."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         try:

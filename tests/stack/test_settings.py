@@ -104,7 +104,7 @@ def test_a_worker_does_not_start_without_what_it_needs(changes: dict[str, str], 
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else given.split()[-1],
 )
-def test_a_lane_whose_provider_cannot_be_reached_names_the_reason_and_starts(
+def test_a_lane_with_wrong_provider_settings_names_them_and_starts(
     changes: dict[str, None] | dict[str, str], problem: str
 ) -> None:
     given = REDIS | DATABASE | HASH_KEY | LANE | changes
@@ -126,7 +126,7 @@ def test_a_lane_whose_provider_cannot_be_reached_names_the_reason_and_starts(
 
 
 @pytest.mark.parametrize("command", ["status", "submit", "space"])
-def test_the_command_line_says_it_in_one_line(command: str, tmp_path: Path) -> None:
+def test_commands_name_a_wrong_setting_in_one_line(command: str, tmp_path: Path) -> None:
     jobs = tmp_path / "jobs.json"
     jobs.write_text('{"kind": "permit.cancel"}')
     argument = {"status": [], "submit": [str(jobs)], "space": ["r-1"]}[command]
@@ -137,20 +137,20 @@ def test_the_command_line_says_it_in_one_line(command: str, tmp_path: Path) -> N
     assert "hunter2" not in ended.stderr
 
 
-def test_migrations_name_their_url() -> None:
+def test_migrations_name_a_missing_or_wrong_url() -> None:
     ended = run(["worker.db.migrate"], {})
     assert ended.returncode == 1
     assert ended.stderr.startswith("PERMIT_HUB_MIGRATION_DATABASE_URL is missing or wrong")
 
 
-def test_migrations_name_their_time_zone() -> None:
+def test_migrations_name_a_wrong_time_zone() -> None:
     url = {"PERMIT_HUB_MIGRATION_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/hub"}
     ended = run(["worker.db.migrate"], url | {"PERMIT_HUB_TIME_ZONE": "Mars/hunter2"})
     assert ended.returncode == 1
     assert ended.stderr.strip() == "PERMIT_HUB_TIME_ZONE is wrong: not a time zone of the IANA database"
 
 
-def test_the_sandbox_names_its_time_zone(tmp_path: Path) -> None:
+def test_the_sandbox_names_a_wrong_time_zone(tmp_path: Path) -> None:
     ended = run(
         ["integrations.sandbox", "--folder", str(tmp_path), "--port", "0", "--tls-port", "0"],
         {"PERMIT_HUB_TIME_ZONE": "Mars/hunter2"},

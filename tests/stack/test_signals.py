@@ -1,4 +1,4 @@
-"""However a stack is started, it ends when it is asked to, and its children begin with no signal ignored or blocked."""
+"""A stack ends when asked, however it was started, and its children ignore and block no signal."""
 
 import os
 import signal
@@ -38,12 +38,12 @@ PYTHONS_OWN = {signal.SIGPIPE, signal.SIGXFSZ}
 
 
 def inheriting(*command: str, ignored: str) -> tuple[str, ...]:
-    """Return a command that ignores these signals and blocks others when it begins."""
+    """Return a command that starts with these signals ignored and others blocked."""
     return (sys.executable, "-c", INHERITING, ignored, *command)
 
 
 def ignored_or_blocked(status: str) -> set[int]:
-    """Return which signals a process ignores or blocks, but for the two that the C library keeps to itself."""
+    """Return the signals that a process ignores or blocks, without the two that belong to the C library."""
     lines = status.splitlines()
     masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigIgn:", "SigBlk:"))]
     return {number for number in signal.valid_signals() if any(mask >> (number - 1) & 1 for mask in masks)}
@@ -51,7 +51,9 @@ def ignored_or_blocked(status: str) -> set[int]:
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 @pytest.mark.parametrize("ignored", [*NAMES, ",".join(NAMES)])
-def test_it_ends_when_asked_and_its_children_begin_afresh(parent: Parent, ignored: str, asked: signal.Signals) -> None:
+def test_a_stack_ends_when_asked_and_its_children_ignore_no_signals(
+    parent: Parent, ignored: str, asked: signal.Signals
+) -> None:
     process, (code, masks) = parent(*inheriting(sys.executable, "-c", ENDS, ignored=ignored))
     assert code == 3
     assert ignored_or_blocked(masks) == set()
@@ -59,7 +61,7 @@ def test_it_ends_when_asked_and_its_children_begin_afresh(parent: Parent, ignore
     assert process.wait(20) == 7
 
 
-def test_under_nohup_a_hangup_does_not_end_it(parent: Parent) -> None:
+def test_under_nohup_a_hangup_does_not_end_the_stack(parent: Parent) -> None:
     process, (_, masks) = parent(*inheriting(sys.executable, "-c", ENDS, ignored="HUP"))
     assert ignored_or_blocked(masks) == set()
     process.send_signal(signal.SIGHUP)
@@ -69,7 +71,7 @@ def test_under_nohup_a_hangup_does_not_end_it(parent: Parent) -> None:
     assert process.wait(20) == 7
 
 
-def test_a_second_signal_does_not_disturb_the_end(parent: Parent) -> None:
+def test_a_second_signal_does_not_disturb_the_stop(parent: Parent) -> None:
     script = ENDS.replace("sys.exit(7)", "signal.raise_signal(2); signal.raise_signal(15); sys.exit(7)")
     process, _ = parent("-c", script)
     process.send_signal(signal.SIGINT)

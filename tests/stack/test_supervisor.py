@@ -1,4 +1,4 @@
-"""What the supervisor promises about any program."""
+"""The supervisor, with any program."""
 
 import os
 import signal
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ops.embedded.child import ChildFailedError, Program
-from ops.embedded.supervisor import Supervisor
+from ops.embedded.children.program import Program
+from ops.embedded.children.start import ChildFailedError
+from ops.embedded.children.supervise import Supervisor
 from tests.stack.conftest import Parent
 from tests.support.waiting import eventually
 
@@ -49,7 +50,7 @@ def noting(folder: Path, name: str) -> Program:
     return program(folder, name, NOTES_ITS_END, f"{name}.ready", str(folder / "notes"), name)
 
 
-def test_what_starts_later_ends_earlier(tmp_path: Path) -> None:
+def test_the_wave_that_started_last_ends_first(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     supervisor.start(noting(tmp_path, "database"))
     supervisor.start(noting(tmp_path, "worker-1"), noting(tmp_path, "worker-2"))
@@ -59,7 +60,7 @@ def test_what_starts_later_ends_earlier(tmp_path: Path) -> None:
     assert ended[2:] == ["database"]
 
 
-def test_a_program_that_ignores_the_request_is_killed(tmp_path: Path, gone: Callable[[Iterable[int]], bool]) -> None:
+def test_a_child_that_ignores_its_stop_signal_is_killed(tmp_path: Path, gone: Callable[[Iterable[int]], bool]) -> None:
     script = "import signal, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path('up').touch(); signal.pause()"
     supervisor = Supervisor(tmp_path)
     supervisor.start(program(tmp_path, "deaf", script, "up", stop_seconds=0.1))
@@ -68,17 +69,19 @@ def test_a_program_that_ignores_the_request_is_killed(tmp_path: Path, gone: Call
     assert gone([child.pid])
 
 
-def test_a_program_that_cannot_start_is_named_with_the_end_of_its_log(tmp_path: Path, supervisor: Supervisor) -> None:
+def test_the_error_of_a_program_that_does_not_start_shows_the_end_of_its_log(
+    tmp_path: Path, supervisor: Supervisor
+) -> None:
     with pytest.raises(ChildFailedError, match=r"(?s)broken ended with exit code 3.*broken\.log.*no such thing"):
         supervisor.start(program(tmp_path, "broken", "import sys; print('no such thing'); sys.exit(3)", "never"))
 
 
-def test_a_program_that_never_gets_ready_is_named(tmp_path: Path, supervisor: Supervisor) -> None:
+def test_a_program_that_is_never_ready_is_named(tmp_path: Path, supervisor: Supervisor) -> None:
     with pytest.raises(ChildFailedError, match=r"slow was not ready within 0\.1 s"):
         supervisor.start(program(tmp_path, "slow", "import signal; signal.pause()", "never", ready_seconds=0.1))
 
 
-def test_a_step_that_fails_is_named(tmp_path: Path, supervisor: Supervisor) -> None:
+def test_a_program_that_was_to_end_well_and_fails_is_named(tmp_path: Path, supervisor: Supervisor) -> None:
     with pytest.raises(ChildFailedError, match="migrate failed with exit code 1"):
         supervisor.run_to_its_end(program(tmp_path, "migrate", "raise SystemExit(1)", "never"))
     assert not supervisor.children
@@ -95,7 +98,7 @@ def test_a_child_that_dies_is_reported_and_started_again(tmp_path: Path, supervi
     assert reports[0].startswith("worker ended with exit code -9, restarting in 0.5 s")
 
 
-def test_the_children_of_a_child_that_dies_die_with_it(
+def test_when_a_child_dies_its_own_children_are_killed(
     tmp_path: Path, supervisor: Supervisor, gone: Callable[[Iterable[int]], bool]
 ) -> None:
     supervisor.start(program(tmp_path, "worker", HAS_A_CHILD_OF_ITS_OWN, "grandchild"))
@@ -109,15 +112,17 @@ def test_the_children_of_a_child_that_dies_die_with_it(
 RUN_SUPERVISOR = """
 import json, os, signal, sys, time
 from pathlib import Path
-from ops.embedded.child import Program
-from ops.embedded.supervisor import Supervisor
+import psutil
+from ops.embedded.children.program import Program
+from ops.embedded.children.supervise import Supervisor
 supervisor = Supervisor(Path(sys.argv[1]))
 idle = (sys.executable, "-c", "import signal; signal.pause()")
 supervisor.start(*(Program(name, idle, os.environ, Path("/"), ready=lambda _: True) for name in "abc"))
 supervisor.watch(lambda _: None)
-first = supervisor.guardian_pid
-os.kill(first, signal.SIGKILL)
-while supervisor.guardian_pid == first:
+supervised = {child.pid for child in supervisor.children}
+(guardian,) = (child for child in psutil.Process().children() if child.pid not in supervised)
+guardian.kill()
+while not {child.pid for child in psutil.Process().children()} - supervised - {guardian.pid}:
     time.sleep(0.02)
 print(json.dumps([child.pid for child in supervisor.children]), flush=True)
 sys.stdin.readline()

@@ -1,4 +1,4 @@
-"""Redis behind TLS: everything that speaks to it checks its certificate and its name; an authority may be given."""
+"""Redis behind TLS: each of its clients checks its certificate and its name, also with a given authority."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ def url(redis_url: str, authority: Authority) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("of_the_system", [False, True], ids=["an authority of one's own", "the system's authorities"])
-def test_a_worker_a_client_and_the_commands_work(
+def test_a_worker_a_client_and_commands_reach_redis_by_tls(
     url: str, authority: Authority, hub_environment: dict[str, str], of_the_system: bool
 ) -> None:
     trusting = "SSL_CERT_FILE" if of_the_system else "PERMIT_HUB_REDIS_AUTHORITY"
@@ -73,16 +73,14 @@ def calls(hub: Hub) -> list[Callable[[], Any]]:
     return [lambda: hub.send("permit.cancel"), lambda: asyncio.run(awaited())]
 
 
-def test_the_client_reaches_a_server_whose_authority_it_is_given(
-    url: str, authority: Authority, redis_prefix: str
-) -> None:
+def test_the_client_trusts_a_given_authority(url: str, authority: Authority, redis_prefix: str) -> None:
     with Hub(url, source="tests", prefix=redis_prefix, authority=authority.file) as hub:
         for call in calls(hub):
             call()
 
 
 @pytest.mark.parametrize("wrong", ["no authority", "another authority", "another name", "an expired certificate"])
-def test_the_client_speaks_to_nobody_else(
+def test_the_client_refuses_other_certificates_and_names(
     wrong: str, redis_url: str, authority: Authority, tmp_path: Path, redis_prefix: str
 ) -> None:
     (target,) = re.findall(r":(\d+)/", redis_url)
@@ -110,7 +108,7 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("url", WRONG)
-def test_what_is_no_url_of_a_server_is_said_without_showing_it(url: str) -> None:
+def test_a_wrong_redis_url_is_named_but_not_shown(url: str) -> None:
     with pytest.raises(ValueError, match=r"rediss?://") as client:
         Hub(url, source="tests")
     with pytest.raises(ValidationError) as settings:
@@ -121,7 +119,7 @@ def test_what_is_no_url_of_a_server_is_said_without_showing_it(url: str) -> None
 
 
 @pytest.mark.parametrize("url", RIGHT)
-def test_what_is_one_is_taken(url: str) -> None:
+def test_every_form_of_redis_url_is_accepted(url: str) -> None:
     Hub(url, source="tests").close()
     assert Settings(redis_url=url, **REQUIRED).redis_url == url  # type: ignore[arg-type]
 

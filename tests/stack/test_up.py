@@ -1,6 +1,6 @@
 """`permit-hub up`: the whole stack, as an operator runs it: started, ended with Ctrl-C, started again, and killed.
 
-It is started twice for all of these tests, which take its life in this order.
+It starts twice for all of these tests, which depend on their order.
 """
 
 import json
@@ -21,8 +21,8 @@ import pytest
 from permit_hub_client import Hub, Space
 
 from integrations.registry import ADAPTERS
+from ops import running
 from ops.canary import Canary
-from ops.embedded import running
 from tests.stack.conftest import own_folder
 from tests.support.waiting import eventually
 
@@ -47,14 +47,14 @@ def hub_on(folder: Path) -> Hub:
 
 @dataclass(frozen=True)
 class Stack:
-    """The running stack: its process, and what that printed."""
+    """The running stack: its process and its output."""
 
     process: subprocess.Popen[str]
     told: dict[str, Any]
 
     @property
     def pids(self) -> list[int]:
-        """Return the processes that it has started."""
+        """Return the stack's child processes."""
         return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
 
     @property
@@ -96,7 +96,7 @@ def up(place: Path) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def decided(up: Stack, place: Path) -> Space:
-    """Have the demo account decide something; return what its resident sees then."""
+    """Send a decision of the demo account; return its personal space."""
     with hub_on(place) as hub:
         decision: dict[str, Any] = {
             "choice": "refuse",
@@ -111,7 +111,7 @@ def decided(up: Stack, place: Path) -> Space:
 
 @pytest.fixture(scope="module")
 def ended(up: Stack, decided: Space) -> list[int]:
-    """End the stack with Ctrl-C; return which processes it had."""
+    """End the stack with Ctrl-C; return the processes that it had."""
     pids = up.pids
     up.process.send_signal(signal.SIGINT)
     up.process.communicate(timeout=60)
@@ -120,17 +120,17 @@ def ended(up: Stack, decided: Space) -> list[int]:
 
 @pytest.fixture(scope="module")
 def again(ended: list[int], place: Path) -> Iterator[Stack]:
-    """Start it on the same folder again, with another setting."""
+    """Start it again on the same folder, with another setting."""
     with started(place, PERMIT_HUB_SETTLE_SECONDS="50") as stack:
         yield stack
 
 
-def test_all_its_processes_run_and_its_ports_answer(up: Stack, listens: Callable[[int], bool]) -> None:
+def test_all_processes_of_the_stack_run_and_its_ports_answer(up: Stack, listens: Callable[[int], bool]) -> None:
     assert set(up.told["processes"]) == SERVERS | WORKERS
     assert all(map(listens, up.ports))
 
 
-def test_the_demo_account_has_the_guides_permits(up: Stack, place: Path) -> None:
+def test_up_gives_the_demo_account_the_guides_permits(up: Stack, place: Path) -> None:
     assert up.told["account"] == {"email": "camille@example.org", "password": "demo"}
     with hub_on(place) as hub:
         space = hub.space(DEMO)
@@ -155,7 +155,7 @@ def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack
     canary.close()
 
 
-def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(
+def test_ctrl_c_ends_the_stack_in_order_and_leaves_no_process(
     up: Stack, ended: list[int], place: Path, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
 ) -> None:
     assert up.process.returncode == 0
@@ -167,20 +167,20 @@ def test_ctrl_c_ends_it_in_good_order_and_leaves_nothing(
         assert "Cold shutdown" not in log.read_text()
 
 
-def test_a_second_start_leaves_what_became_of_the_demo_account(decided: Space, again: Stack, place: Path) -> None:
+def test_a_second_start_keeps_the_demo_accounts_changes(decided: Space, again: Stack, place: Path) -> None:
     with hub_on(place) as hub:
         after = hub.space(DEMO)
     assert after is not None
     assert (after["cards"], after["consent"]["version"]) == (decided["cards"], decided["consent"]["version"])
 
 
-def test_the_web_app_and_what_residents_meet_are_told_nothing_of_the_hubs(again: Stack) -> None:
+def test_the_web_app_and_the_stand_ins_get_no_variables_of_the_hub(again: Stack) -> None:
     for name in ("personal-space", "stand-ins"):
         variables = psutil.Process(again.told["processes"][name]).environ()
         assert not [variable for variable in variables if variable.startswith("PERMIT_HUB_")], name
 
 
-def test_killed_it_leaves_nothing_either(
+def test_a_killed_stack_leaves_no_process(
     again: Stack, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
 ) -> None:
     pids = again.pids

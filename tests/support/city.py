@@ -18,7 +18,7 @@ from personal_space.stand_ins.accounts import Account
 
 from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
-from ops.screen import APPS
+from ops.shown.space import APPS
 from schemas.events import ProviderEvent
 from tests.support.waiting import eventually
 from worker.domain.plate_looks import shown

@@ -19,7 +19,7 @@ import pytest
 from personal_space.stand_ins.accounts import SHIPPED
 
 from integrations.sandbox.control import Control
-from ops.embedded import running as stacks
+from ops import running as stacks
 from ops.embedded.folders import remove_data
 from tests.support.city import City, PermitHub
 from tests.support.commands import ready_to_fork

@@ -1,4 +1,4 @@
-"""Whether an address is another one: a place is known by its identifier, or by its words and zones together."""
+"""Compare two addresses: a place is known by its identifier, or by its words and zones together."""
 
 import unicodedata
 from collections.abc import Collection
@@ -10,7 +10,7 @@ Home = tuple[Address, Collection[str]]  # with the zones around it
 
 
 class Difference(Enum):
-    """What is new about an address."""
+    """What differs between two addresses."""
 
     NONE = auto()
     DETAILS = auto()  # the same place with other words or zones, or under another identifier
@@ -18,7 +18,7 @@ class Difference(Enum):
 
 
 def difference(before: Home, after: Home) -> Difference:
-    """Tell what is new; capitals, accents and punctuation are not, nor is the order of the zones."""
+    """Return what differs; capitals, accents, punctuation and the order of zones do not count."""
     (old, old_zones), (new, new_zones) = before, after
     same_id = old.ban_id == new.ban_id
     same_words = _spelling(old.label) == _spelling(new.label) and set(old_zones) == set(new_zones)

@@ -1,6 +1,6 @@
-"""What a resident's consent allows, read from the ledger of decisions, and what may therefore be shared.
+"""What a resident's consent allows, read from the ledger of decisions, and what may be shared.
 
-The only place that makes a `SharedPermit`.
+Nothing else makes a `SharedPermit`.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from worker.domain.sharing import NOTHING
 from worker.domain.terms import running
 
 CLOCKS_APART = timedelta(minutes=5)
-"""How far an upstream's clock may run ahead of the hub's for its residents' allowances to count."""
+"""How far an upstream's clock may run ahead of the hub's: an allowance from further ahead is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,21 @@ class ConsentDecision:
 
 
 def decision_on(provider: str, ledger: Iterable[ConsentDecision]) -> ConsentDecision | None:
-    """Return the latest decision that names this provider; one added later inherits nothing."""
+    """Return the latest decision that names this provider. A provider added later inherits no decision."""
     naming = (decision for decision in ledger if provider in decision.providers)
     return max(naming, key=lambda decision: decision.version, default=None)
 
 
 def allows(decision: ConsentDecision | None) -> bool:
-    """Tell whether a provider may hold data on this decision; none at all is a refusal."""
+    """Return whether a provider may hold data on this decision; no decision is a refusal."""
     return decision is not None and decision.choice is ConsentChoice.ALLOW
 
 
 def check_current(seen: int | None, current: int) -> None:
-    """Refuse an allowance given on a consent that has moved on since.
+    """Refuse an allowance that was given on an outdated version of the consent.
 
     Raises:
-        JobRefusedError: `missing_field` when it does not say what was seen, `consent_stale` when that is outdated.
+        JobRefusedError: `missing_field` when the version is not given, `consent_stale` when it is outdated.
     """
     if seen is None:
         raise JobRefusedError(RefusalCode.MISSING_FIELD, "consent_version")
@@ -58,12 +58,12 @@ def check_current(seen: int | None, current: int) -> None:
 
 
 def check_newer(decided_at: datetime, latest_refusal: datetime | None, now: datetime) -> None:
-    """Refuse an allowance that was decided no later than the latest refusal of a provider that it names.
+    """Refuse an allowance that was not decided after the latest refusal of a provider that it names.
 
-    A decision counts as made when it was recorded if it says that it was made later (`counts_from`).
+    A decision dated in the future counts from when it was recorded (`counts_from`).
 
     Raises:
-        JobRefusedError: `invalid_date` for a moment beyond `CLOCKS_APART`, `consent_stale` for an older one.
+        JobRefusedError: `invalid_date` for a date more than `CLOCKS_APART` ahead, `consent_stale` for an older one.
     """
     if decided_at > now + CLOCKS_APART:
         raise JobRefusedError(RefusalCode.INVALID_DATE, "decided_at")
@@ -72,16 +72,16 @@ def check_newer(decided_at: datetime, latest_refusal: datetime | None, now: date
 
 
 def counts_from(decided_at: datetime, recorded_at: datetime) -> datetime:
-    """Return when a decision counts as made: a clock that runs ahead does not put it off."""
+    """Return when a decision counts as made: its date, but no later than when it was recorded."""
     return min(decided_at, recorded_at)
 
 
 def shared_permit(
     permit: Permit, decision: ConsentDecision | None, capabilities: Capabilities, reference: UUID, today: date
 ) -> SharedPermit | None:
-    """Return what a provider is to hold about a permit today, or None when it is to hold nothing.
+    """Return what a provider is to hold about a permit today, or None for nothing.
 
-    Only what the provider declares to need; `decision` is the resident's latest that names this provider.
+    Only fields that the provider declares to need. `decision` is the resident's latest that names this provider.
     """
     if capabilities.legal_basis is LegalBasis.CONSENT and not allows(decision):
         return None
@@ -100,7 +100,7 @@ def shared_permit(
 
 
 def shared_validity(permit: Permit, today: date) -> Validity | None:
-    """Return the period that providers are told: today's or the next term, with all that follow it without a gap."""
+    """Return the period to share: today's or the next term, joined with those that follow it without a gap."""
     run = running(permit.terms, today)
     return None if run is None else Validity(run.first_day, run.last_day)
 
@@ -122,6 +122,6 @@ def fields_hash(shared: SharedPermit | Copy | None, key: bytes) -> bytes:
 
 
 def subject_of(permit: Permit, key: bytes) -> bytes:
-    """Return the keyed hash of the person and the plate that a right is for."""
+    """Return the keyed hash of a permit's person and plate."""
     of = [permit.resident_id, permit.plate.country, permit.plate.normalised]
     return hmac.digest(key, json.dumps(of).encode(), hashlib.sha256)

@@ -1,7 +1,7 @@
-"""A resident's history, made from what was written while it happened: above all, who held their data, and when.
+"""A resident's history, read from the records: above all, who held their data, and when.
 
-A provider counts as holding from the moment before a put left until it has confirmed to hold something else: what is
-not known never reads as not held.
+A provider counts as holding from the moment before a put left until it has confirmed to hold something else. What is
+unknown reads as held.
 """
 
 from collections import defaultdict
@@ -38,7 +38,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """A request to a provider as it stands in the log; a second word on it came late, or from an operation."""
+    """A request to a provider, as logged. It may have two words: the second came late, or from an operation."""
 
     permit_id: UUID
     provider: str
@@ -49,7 +49,7 @@ class Disclosed:
 
     @property
     def may_have_left(self) -> bool:
-        """Say whether it is not certain that nothing was sent."""
+        """Return whether the request may have been sent."""
         return not any(word.outcome is RequestOutcome.NOT_SENT for word in self.words)
 
     @property
@@ -58,7 +58,7 @@ class Disclosed:
         return min((word.at for word in self.words if word.outcome is RequestOutcome.CONFIRMED), default=None)
 
     def settled_at(self, settle: timedelta) -> datetime:
-        """Return the last moment at which it may still have been applied; what is unclear lingers for `settle`."""
+        """Return the last moment at which it may have been applied; an unclear request lingers for `settle`."""
         confirmed = [word.at for word in self.words if word.outcome is RequestOutcome.CONFIRMED]
         if confirmed:
             return max(confirmed)
@@ -69,7 +69,7 @@ class Disclosed:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was written about a resident; everything oldest first."""
+    """What is recorded about a resident; everything oldest first."""
 
     plates: Mapping[UUID, Sequence[PlateSince]]
     payments: Mapping[UUID, Sequence[Payment]]
@@ -89,24 +89,24 @@ def make_history(
     holds: Mapping[tuple[str, UUID], bool | None],
     settle: timedelta,
 ) -> History:
-    """Return a resident's history; `providers` are those of the installation, `permits` are as they are to be listed.
+    """Return a resident's history; `providers` are the installation's, `permits` come in the order to list them.
 
-    `holds` says of a provider and a permit what their share does (None: not known). A request whose end is unclear may
-    be applied for as long as `settle` afterwards.
+    `holds` has, for a provider and a permit, what their share holds (None: unknown). A request with an unclear outcome
+    may be applied for as long as `settle` afterwards.
 
-    Of a permit that is not listed, as its resident was erased, it tells who held it and not under which plate.
+    Permits of an erased resident are not listed: their holdings name the provider and the times, and no plate.
     """
     allowances = {decision.version for decision in past.decisions if decision.choice is ConsentChoice.ALLOW}
     shared: dict[tuple[str, UUID], list[Disclosed]] = defaultdict(list)
     for entry in past.disclosed:
-        # A refusal may name the city's own hub, too; it is not what allowed anything.
+        # A refusal may name the city's own hub, too; it did not allow the disclosure.
         decision = entry.consent_version if entry.consent_version in allowances else None
         shared[entry.provider, entry.permit_id].append(replace(entry, consent_version=decision))
     held: dict[str, list[Holding]] = {name: [] for name in providers}
     for (provider, permit_id), disclosed in sorted(shared.items()):
         if found := holdings(permit_id, disclosed, past.plates.get(permit_id, ()), settle):
             if (provider, permit_id) in holds:
-                found = _as_shown(found, disclosed, holds[provider, permit_id])
+                found = _as_shown(found, disclosed, holds=holds[provider, permit_id])
             held.setdefault(provider, []).extend(found)
     return History(
         resident_id=resident_id,
@@ -126,7 +126,7 @@ def make_history(
 
 @dataclass(slots=True)
 class _Stretch:
-    """A holding while it is being read; `settled_at` is the last moment at which one of its puts may arrive."""
+    """A holding while it is being read; `settled_at` is the last moment at which one of its puts may be applied."""
 
     plate: str | None
     since: datetime
@@ -140,9 +140,9 @@ def holdings(
 ) -> list[Holding]:
     """Return the stretches in which one provider held, or may have held, one permit.
 
-    A put under the same plate goes on with a stretch. What ends one is a removal, or a put under another plate, that
-    was confirmed and had not left before all puts of the stretch were over: whoever comes late with one of those may
-    have undone the removal, and the hub removes again.
+    A put under the same plate extends a stretch. A stretch ends with a confirmed removal, or a confirmed put under
+    another plate, that left after all puts of the stretch were settled. An earlier removal does not end it: a late put
+    may have undone it, and the hub removes again.
     """
     stretches: list[_Stretch] = []
     for at, entry, is_confirmed in _in_time(entry for entry in disclosed if entry.may_have_left):
@@ -171,11 +171,11 @@ def holdings(
     ]
 
 
-def _as_shown(found: Sequence[Holding], disclosed: Iterable[Disclosed], holds: bool | None) -> list[Holding]:
-    """Return holdings that end when the personal space says so, and not before.
+def _as_shown(found: Sequence[Holding], disclosed: Iterable[Disclosed], *, holds: bool | None) -> list[Holding]:
+    """Return holdings that end exactly when the personal space says so.
 
-    A provisional or invalidated removal ends nothing yet. One that is confirmed for good ends everything: what
-    is written about a request may be some milliseconds younger than the moment from which its share was settled.
+    A provisional or invalidated removal ends no holding yet. A removal that is confirmed for good ends all of them: a
+    request may be recorded some milliseconds after its share was settled.
     """
     running = [holding for holding in found if holding.until is None]
     if holds is None and not running:
@@ -192,7 +192,7 @@ def _until(moment: datetime | None, holding: Holding) -> Holding:
 
 
 def _in_time(disclosed: Iterable[Disclosed]) -> Iterator[tuple[datetime, Disclosed, bool]]:
-    """Go through disclosures and their confirmations, as they came."""
+    """Yield disclosures and their confirmations in the order of time."""
     moments: list[tuple[datetime, bool, Disclosed]] = []
     for entry in disclosed:
         moments.append((entry.at, False, entry))
@@ -203,13 +203,13 @@ def _in_time(disclosed: Iterable[Disclosed]) -> Iterator[tuple[datetime, Disclos
 
 
 def _plate_at(plates: Sequence[PlateSince], at: datetime) -> str | None:
-    """Return the plate that a permit had; None when it was forgotten."""
+    """Return the plate that a permit had at that time; None if it is deleted."""
     had = [assigned.plate for assigned in plates if assigned.since <= at]
     return had[-1] if had else None
 
 
 def _needed_no_consent(held: Iterable[Holding]) -> bool:
-    """Say of a provider that has left the settings whether what it received was a public task."""
+    """Return whether all that a provider held was without consent, for a provider no longer in the settings."""
     return all(holding.consent_version is None for holding in held)
 
 

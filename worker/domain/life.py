@@ -1,7 +1,7 @@
 """A permit's life: the transitions from one state to the next, from its request to its end.
 
-Every transition takes the permit as it stands and returns it as it becomes, with the event to tell; it raises
-JobRefusedError when the state does not offer it. Days are civil days in the city's time zone.
+Every transition takes a permit and returns the changed permit with the event to publish. It raises JobRefusedError
+when the state does not offer it. Days are civil days in the city's time zone.
 """
 
 from collections.abc import Iterable
@@ -24,12 +24,12 @@ from worker.domain.refusal import JobRefusedError
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import Term
 
-_IMPORTABLE_YEARS = range(1900, 2201)  # further away, the arithmetic of dates runs out of calendar
+_IMPORTABLE_YEARS = range(1900, 2201)  # beyond, adding terms overflows the calendar
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A permit as it has become, and the event that says so (the furthest step, where one job takes several)."""
+    """The changed permit and its event (of the last step, when one job takes several)."""
 
     permit: Permit
     event: EventType
@@ -48,7 +48,7 @@ def request(
     today: date,
     tariffs: Tariffs,
 ) -> Transition:
-    """Ask for a permit: approved at once when residence and vehicle are verified, else under review.
+    """Request a permit: approved at once if residence and vehicle are verified, else under review.
 
     Raises:
         JobRefusedError: UNKNOWN_TARIFF of `profile` or `years`.
@@ -71,7 +71,7 @@ def request(
 
 
 def approve(permit: Permit, today: date, tariffs: Tariffs) -> Transition:
-    """Approve a permit under review: to be paid, or active at once when it costs nothing."""
+    """Approve a permit under review: it awaits payment, or is active at once when it costs nothing."""
     if permit.status is not Status.SUBMITTED or permit.pending is None:
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     if permit.pending.price_cents == 0:
@@ -81,7 +81,7 @@ def approve(permit: Permit, today: date, tariffs: Tariffs) -> Transition:
 
 
 def reject(permit: Permit, reason: str | None) -> Transition:
-    """Reject a permit under review, and say why.
+    """Reject a permit under review, with a reason.
 
     Raises:
         JobRefusedError: REASON_REQUIRED of `reason` when there is none.
@@ -95,7 +95,7 @@ def reject(permit: Permit, reason: str | None) -> Transition:
 
 
 def confirm_payment(permit: Permit, amount_cents: int, today: date, debt_id: UUID | None = None) -> Transition:
-    """Apply what was waiting for this payment: the debt that it names, or what is owed if it names none.
+    """Confirm a payment of the debt it names, or of the permit's only debt if it names none.
 
     Raises:
         JobRefusedError: NOT_AWAITING_PAYMENT, also after the last day to pay, and of `debt_id` once another debt has
@@ -112,7 +112,7 @@ def confirm_payment(permit: Permit, amount_cents: int, today: date, debt_id: UUI
 
 
 def renew(permit: Permit, years: int, today: date, tariffs: Tariffs) -> Transition:
-    """Ask for a further term; it is added when it is paid, or at once when it costs nothing.
+    """Request a further term: added when it is paid, or at once when it costs nothing.
 
     Raises:
         JobRefusedError: ACTION_NOT_OFFERED, or UNKNOWN_TARIFF of `profile` or `years`.
@@ -127,7 +127,7 @@ def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) 
     """Move a permit to another vehicle, at once.
 
     Raises:
-        JobRefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate`: it would be shown as it is.
+        JobRefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate` if it would look the same on the screen.
     """
     if not permit.can_change or permit.renewal_open(today, tariffs):
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
@@ -137,12 +137,12 @@ def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) 
 
 
 def change_address(permit: Permit, address: Address, zones: Iterable[str], today: date, tariffs: Tariffs) -> Transition:
-    """Move a permit to another address and its zones: at once when free, else when it is paid.
+    """Move a permit to another address and its zones: at once when it is free, else when it is paid.
 
-    What is new about the same address (other zones, a staircase, a new identifier) costs nothing.
+    A change of details at the same place (other zones, a staircase, a new identifier) is free.
 
     Raises:
-        JobRefusedError: ACTION_NOT_OFFERED, or ADDRESS_UNCHANGED of `address`, however it is spelt.
+        JobRefusedError: ACTION_NOT_OFFERED, or ADDRESS_UNCHANGED of `address` (also for another spelling).
     """
     if not permit.can_change:
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
@@ -156,21 +156,21 @@ def change_address(permit: Permit, address: Address, zones: Iterable[str], today
 
 
 def cancel(permit: Permit) -> Transition:
-    """Cancel what is not paid: the request, or the change of an active permit, which stays as it was."""
+    """Cancel an unpaid request, or the unpaid change of an active permit, which stays as it was."""
     if not permit.can_cancel:
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     return _drop_pending(permit, Status.CANCELLED_BY_RESIDENT)
 
 
 def expire_unpaid(permit: Permit, today: date) -> Transition:
-    """Let lapse what was not paid in time: the approved request, or the change of an active permit."""
+    """Cancel a request, or the change of an active permit, that was not paid in time."""
     if not permit.is_late(today):
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     return _drop_pending(permit, Status.CANCELLED_UNPAID)
 
 
 def end(permit: Permit) -> Transition:
-    """End a permit before its time: revoked, or its resident forgotten."""
+    """End a permit before its time: it was revoked, or its resident erased."""
     if not permit.is_open:
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     return Transition(replace(permit, status=Status.ENDED, pending=None), EventType.PERMIT_ENDED)
@@ -188,7 +188,7 @@ def imported(
     zones: Iterable[str],
     terms: Iterable[Term],
 ) -> Transition:
-    """Take over a permit of the city's former system as it comes: a request may be younger than its last day.
+    """Take over a permit of the city's former system as it is: it may be requested after its last day.
 
     Raises:
         JobRefusedError: MISSING_FIELD of `terms` when an active permit has none; INVALID_DATE of `terms` when one ends

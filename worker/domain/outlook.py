@@ -1,8 +1,8 @@
-"""What is to happen when: on which day the hub acts on what is coming, and which days are shown as one.
+"""The outlook: on which day the hub acts, and which days are shown together.
 
-A term's end, what is not paid and what is kept are acted on the day after the last day; a reminder on the first day on
-which it matters. All that is foretold holds if nothing else changes until then, and if providers remove in time what is
-yet to lapse.
+The hub acts on the end of a term, of a payment period or of a retention period on the day after it. It decides a
+reminder on the first day on which it matters. The outlook assumes that nothing else changes, and that providers remove
+lapsed permits in time.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 
 class Doing(StrEnum):
-    """What the calendar brings about."""
+    """An action that the clock leads to."""
 
     LAPSE = "permit_lapses"
     RENEWAL = "renewal_takes_over"  # the next term goes on without a gap, and nobody is told
@@ -33,21 +33,21 @@ class Doing(StrEnum):
 
     @property
     def occasion(self) -> Occasion | None:
-        """Return what a reminder is of; None where it is none."""
+        """Return a reminder's occasion, or None if this is no reminder."""
         return {Doing.EXPIRY: Occasion.EXPIRY, Doing.PAYMENT: Occasion.PAYMENT}.get(self)
 
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What is done; of a reminder, how many days ahead."""
+    """An action; a reminder has its days ahead."""
 
     doing: Doing
     days_ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
-    """How often something is to be done about a day: the last of a term, to pay, or of being kept."""
+class Upcoming:
+    """How often an action follows a last day: of a term, of a payment period or of a retention period."""
 
     what: What
     day: date
@@ -56,7 +56,7 @@ class Foretold:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days that are shown as one; without a first day: all before today, of what is overdue."""
+    """Days that are shown together; without a first day, all days before today (overdue)."""
 
     first: date | None
     last: date
@@ -64,7 +64,7 @@ class Period:
 
 
 def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> list[Window]:
-    """Return of which days a reminder begins to matter on a day; today, also of which one matters already."""
+    """Return the windows of last days for which a reminder begins to matter on a day (today: matters)."""
     found = windows(day, schedule, tariffs)
     if day <= today:
         return found
@@ -73,18 +73,18 @@ def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> lis
     return [one for one in late if one.first <= one.last]
 
 
-def acted_on(foretold: Foretold, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:
-    """Return the day on which it is to be done, before today where it is overdue; None where that never comes."""
-    occasion, ahead = foretold.what.doing.occasion, foretold.what.days_ahead
+def acted_on(upcoming: Upcoming, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:
+    """Return the action's date (past if overdue), or None."""
+    occasion, ahead = upcoming.what.doing.occasion, upcoming.what.days_ahead
     if occasion is None or ahead is None:
-        return foretold.day + _DAY
-    start = max(starts_on(occasion, foretold.day, ahead, tariffs), today)
+        return upcoming.day + _DAY
+    start = max(starts_on(occasion, upcoming.day, ahead, tariffs), today)
     (least,) = (least for offset, least, _ in spans(schedule.of(occasion)) if offset == ahead)
-    return start if start <= foretold.day - timedelta(days=least) else None
+    return start if start <= upcoming.day - timedelta(days=least) else None
 
 
 def periods(found: Iterable[tuple[date, What, int]], today: date, until: date) -> list[Period]:
-    """Return what is to be done from today to a last day in days or weeks, those with nothing left out."""
+    """Return counts per day or week from today to a last day, without empty ones."""
     by_week = (until - today).days >= SINGLE_DAYS
     counts: dict[date | None, Counter[What]] = defaultdict(Counter)
     for day, what, count in found:
@@ -97,7 +97,7 @@ def periods(found: Iterable[tuple[date, What, int]], today: date, until: date) -
 
 
 def totals(parts: Iterable[Mapping[What, int]]) -> Counter[What]:
-    """Return how often each thing is to be done in all."""
+    """Return the counts of all parts together."""
     return sum(map(Counter, parts), Counter())
 
 

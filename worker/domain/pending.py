@@ -1,4 +1,4 @@
-"""What waits for a payment, kept apart from the permit until then."""
+"""A change that waits for a payment, kept apart from the permit until it is paid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class NewTerm:
-    """A first term, or a renewal; its price in cents was fixed when it was asked for.
+    """A first term, or a renewal; its price in cents was fixed when it was requested.
 
-    `pay_by` is the last day on which it can be paid; None while the request is under review. `debt_id` names what is
-    owed for this change alone: no other has the same, not even one of the same price on the same day.
+    `pay_by` is the last day on which it can be paid; None while the request is under review. `debt_id` names the debt
+    of this change alone: no other change has the same, even at the same price on the same day.
     """
 
     years: int
@@ -34,9 +34,9 @@ class NewTerm:
 
 @dataclass(frozen=True, slots=True)
 class NewAddress:
-    """A change of address; its price in cents was fixed when it was asked for, `pay_by` is the last day to pay it.
+    """A change of address; its price in cents was fixed when it was requested. `pay_by` is the last day to pay it.
 
-    `debt_id` is as a new term's.
+    `debt_id` is as in `NewTerm`.
     """
 
     address: Address
@@ -55,7 +55,7 @@ _PENDING: TypeAdapter[Pending] = TypeAdapter(
 
 
 def as_json(pending: Pending) -> dict[str, object]:
-    """Return what waits as plain JSON values, for storing."""
+    """Return a pending change as plain JSON values, for storing."""
     values: dict[str, object] = _PENDING.dump_python(pending, mode="json")
     return values
 

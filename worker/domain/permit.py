@@ -1,4 +1,4 @@
-"""A permit: what it is, where it stands, and what that allows. Days are civil days in the city's time zone."""
+"""A permit: its data, its status, and what that allows. Days are civil days in the city's time zone."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +16,7 @@ __all__ = ["Address", "NewAddress", "NewTerm", "Pending", "Permit", "Status", "T
 
 
 class Status(StrEnum):
-    """Where a permit stands; validity is another matter: an active permit may be over."""
+    """Where a permit stands. Validity is separate: an active permit may be past its last term."""
 
     SUBMITTED = "submitted"
     AWAITING_PAYMENT = "awaiting_payment"
@@ -29,9 +29,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Permit:
-    """One residential parking right, from request to end; `pending` is what waits for a decision or a payment.
+    """One residential parking right, from request to end; `pending` waits for a decision or a payment.
 
-    `verified` is what upstream had verified when it was requested; None for one of the city's former system.
+    `verified` is what upstream had verified at the request; None for a permit of the city's former system.
     """
 
     permit_id: UUID
@@ -57,35 +57,35 @@ class Permit:
 
     @property
     def is_open(self) -> bool:
-        """Say whether anything can still become of it."""
+        """Return whether its status can still change."""
         return self.status in (Status.SUBMITTED, Status.AWAITING_PAYMENT, Status.ACTIVE)
 
     @property
     def unpaid(self) -> Pending | None:
-        """Return what a payment is expected for: the request, or a change of an active permit."""
+        """Return the change that a payment is expected for: the request, or a change of an active permit."""
         return self.pending if self.status in (Status.AWAITING_PAYMENT, Status.ACTIVE) else None
 
     def payable(self, today: date) -> Pending | None:
-        """Return what can still be paid today: a payment after the last day to pay is late."""
+        """Return the change that can still be paid today, or None: after the last day to pay it is too late."""
         unpaid = self.unpaid
         return None if unpaid is None or (unpaid.pay_by is not None and unpaid.pay_by < today) else unpaid
 
     def is_late(self, today: date) -> bool:
-        """Say whether what waits for a payment was not paid by its last day."""
+        """Return whether the pending change was not paid by its last day."""
         return self.unpaid is not None and self.payable(today) is None
 
     @property
     def can_cancel(self) -> bool:
-        """Say whether there is something unpaid to cancel."""
+        """Return whether it has something unpaid to cancel."""
         return self.status is Status.SUBMITTED or self.unpaid is not None
 
     @property
     def can_change(self) -> bool:
-        """Say whether it is active with nothing else on the way."""
+        """Return whether it is active without a pending change."""
         return self.status is Status.ACTIVE and self.pending is None
 
     def renewal_open(self, today: date, tariffs: Tariffs) -> bool:
-        """Say whether its last term is over, or so near its end that it can be renewed."""
+        """Return whether its last term is over, or near enough to its end to be renewed."""
         last_day = self.last_day
         return last_day is None or today >= term_rules.add_months(last_day, -tariffs.renewal_opens_months)
 

@@ -1,4 +1,4 @@
-"""The letters and digits of a plate, however they were typed: what looks the same is one character.
+"""The letters and digits of a plate as typed: letters that look the same are read as one.
 
 `docs/plates.md` has these rules with their reasons.
 """
@@ -10,18 +10,18 @@ from schemas.receipts import RefusalCode
 from worker.domain.refusal import JobRefusedError
 
 GAPS = " -"
-"""What stands for separators in a tidy plate; a dash where one was typed."""
+"""The separators in a tidy plate; a dash where one was typed."""
 
-# Beside the category Cf: what else is default ignorable (DerivedCoreProperties.txt), and the blank of braille.
+# Default ignorable characters outside category Cf (DerivedCoreProperties.txt), and the blank of braille.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
 _SPACES = frozenset({"Zs", "Zl", "Zp"})
-# Beside spaces, dashes, boxes and geometric shapes, and signs that are called like one.
+# Separators besides spaces, dashes, geometric shapes and signs whose Unicode name is one of `_SHAPE`.
 _SEPARATORS = frozenset("\t\n\v\f\r\x85.*|∣_/\\,:'’‘ʼ~+=°")
 _SHAPES = range(0x2500, 0x2600)
 _SHAPE = re.compile(r"\b(?:BULLET|DOT|POINT|STOP|CIRCLE|RING|SQUARE|DIAMOND|STAR|ASTERISK|CROSS|BAR|LINE|MINUS)\b")
-_ARABIC_TATWEEL = "\u0640"  # it only makes the letter before it longer
+_ARABIC_TATWEEL = "\u0640"  # it only lengthens the letter before it
 
 _SCRIPTS = frozenset(
     {
@@ -29,12 +29,12 @@ _SCRIPTS = frozenset(
         *("HANGUL", "THAI", "LAO", "KHMER", "MYANMAR", "DEVANAGARI", "BENGALI", "SINHALA"),
     }
 )
-"""The scripts that plates of some country are written in; the letters of others only imitate these."""
+"""The scripts in which some country writes plates; letters of other scripts only imitate these."""
 
 _SMALL_CAPITAL = re.compile("LATIN (?:CAPITAL )?LETTER SMALL CAPITAL ([A-Z])")
 _LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZÆØĐŁŒÞ")
-_MARKS_COUNT = frozenset({"LATIN", "CYRILLIC"})  # elsewhere they are vowels or accents, which plates leave out
-_MARKS_PART = _MARKS_COUNT | {"GREEK", "ARABIC", "HEBREW"}  # of other scripts, what has a mark is one letter
+_MARKS_COUNT = frozenset({"LATIN", "CYRILLIC"})  # elsewhere marks are vowels or accents, which plates leave out
+_MARKS_PART = _MARKS_COUNT | {"GREEK", "ARABIC", "HEBREW"}  # in other scripts, a letter with a mark is one letter
 
 _TWINS = str.maketrans(
     # Cyrillic, and then Greek, to Latin
@@ -45,18 +45,18 @@ _TWINS = str.maketrans(
     "ΓΠΦ" + "کیىہھە",
     "ГПФ" + "كييههه",
 )
-"""Capitals that look alike: a plate does not tell which script it is in, and people type either."""
+"""Capitals that look alike: a plate does not show its script, and people type either."""
 
 _PLAIN = frozenset(["AD", "BE", "CH", "ES", "FR", "GB", "IE", "IT", "LI", "LU", "MC", "NL", "PL", "PT", "SM", "TR"])
-"""Countries whose plates have no letter but A to Z: there a mark is a slip of the keyboard."""
+"""Countries whose plates have only the letters A to Z: there a mark is a typing error."""
 
 
 def tidy(raw: str, country: str) -> str:
     """Return a plate's letters and digits with one gap where separators were typed: `B-NO 1234`.
 
     Raises:
-        JobRefusedError: INVALID_VALUE of `plate.raw` for what no plate can have: control characters, markup, symbols,
-            emoji, loose marks, letters of scripts that no plate is written in.
+        JobRefusedError: INVALID_VALUE of `plate.raw` for a character that no plate can have: control characters,
+            markup, symbols, emoji, loose marks, letters of scripts that no plate is written in.
     """
     visible = "".join(c for c in raw if unicodedata.category(c) != "Cf" and not _INVISIBLE.match(c))
     found = "".join(_read(c, country) for c in _capitals(visible))

@@ -1,4 +1,4 @@
-"""How a plate is shown, and whether it looks like one of its country."""
+"""How a plate is shown, and whether it looks usual for its country."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from worker.domain.plate_letters import tidy
 from worker.domain.plates import Plate, PlateKind, division, is_divided, kind
 
-# Also those with letters that the series leaves out: no other French plate has this form.
+# Letters that the series leaves out are matched too: no other French plate has this form.
 _SIV_FORM = re.compile("([A-Z]{2})([0-9]{3})([A-Z]{2})|([A-Z]{2})([0-9]{2,3})([A-Z])|(W)([0-9]{3})([A-Z]{2})")
 _FNI_PARTS = re.compile("([0-9]{1,4})([A-Z]{1,3})(2[AB]|[0-9]{2,3})")
 
@@ -28,16 +28,16 @@ _USUAL: Mapping[str, re.Pattern[str]] = MappingProxyType(
         }.items()
     }
 )
-"""What ordinary plates look like without gaps, in the countries that most foreign cars come from; lax on purpose.
+"""Ordinary plates without gaps, for the countries that most foreign cars come from; lax on purpose.
 
-What does not fit is asked about, never refused.
+An unusual plate leads to a question, never to a refusal.
 """
 _SHORTEST = 3
 _A_DIGIT = re.compile("[^0-9]*[0-9].*")
 
 
 def shown(plate: Plate) -> str:
-    """Return a plate as it is written: a French one officially, any other as it was typed, but tidy."""
+    """Return a plate as written: a French one in its official form, any other as typed, but tidy."""
     if plate.country == "FR":
         if found := _SIV_FORM.fullmatch(plate.normalised):
             return "-".join(filter(None, found.groups()))
@@ -47,7 +47,7 @@ def shown(plate: Plate) -> str:
 
 
 def is_unusual(plate: Plate) -> bool:
-    """Tell whether a plate looks odd for its country, so that its holder is asked to look at it again."""
+    """Return whether a plate looks odd for its country, so that its holder is asked to check it."""
     if plate.country == "FR":
         return kind(plate) is PlateKind.OTHER
     if is_divided(plate) and not division(plate):

@@ -1,4 +1,4 @@
-"""Registrations: one spelling for each plate, its kind, and a key that stands in for it.
+"""Registrations: one spelling for each plate, its kind, and the key that stands for it.
 
 `docs/plates.md` has the rules with their reasons.
 """
@@ -17,7 +17,7 @@ from schemas.receipts import RefusalCode
 from worker.domain.plate_letters import GAPS, tidy
 from worker.domain.refusal import JobRefusedError
 
-MAX_LENGTH = 20  # the tightest provider's; separators do not count
+MAX_LENGTH = 20  # the tightest limit of a provider; separators do not count
 
 _SIV_PAIR = "(?!SS)[A-HJ-NP-TV-Z]{2}"
 _SIV = re.compile(f"{_SIV_PAIR}(?!000)[0-9]{{3}}{_SIV_PAIR}")
@@ -30,14 +30,14 @@ _FNI_PROVISIONAL = re.compile(f"[1-9][0-9]{{0,3}}WW{_DEPARTMENT}")
 _GERMAN = re.compile("([A-ZÄÖÜ]{2,})[0-9]+[EH]?")
 _AUSTRIAN = re.compile("([A-Z]{2,})[0-9]+")
 _DIVIDED: Mapping[str, re.Pattern[str]] = MappingProxyType({"DE": _GERMAN, "AT": _AUSTRIAN})
-"""Countries where the first letters are a district's, one to three, and the vehicle's own: B-NO 1 is not BN-O 1.
+"""Countries where the first one to three letters are a district's: B-NO 1 is not BN-O 1.
 
-Elsewhere the lengths are fixed, or digits stand between. Austrian plates that end in letters need no division.
+Elsewhere the lengths are fixed, or digits separate the letters. Austrian plates that end in letters need no division.
 """
 
 
 class PlateKind(StrEnum):
-    """The series a plate belongs to, by its look."""
+    """The series that a plate belongs to, by its look."""
 
     SIV = "siv"  # AA-123-AA, since 2009; AA-123-A for mopeds
     FNI = "fni"  # 1234 AB 75, before
@@ -48,7 +48,7 @@ class PlateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A registration as it was typed, its letters and digits alone, and its country (ISO 3166-1 alpha-2)."""
+    """A registration: as typed, its letters and digits, and its country (ISO 3166-1 alpha-2)."""
 
     raw: str = field(repr=False)
     normalised: str = field(repr=False)
@@ -56,11 +56,11 @@ class Plate:
 
 
 def parse(raw: str, country: str) -> Plate:
-    """Read a plate as it was typed; its look alone never refuses it.
+    """Read a plate as typed; its look alone never refuses it.
 
     Raises:
         JobRefusedError: INVALID_VALUE of `plate.raw` without a letter or digit, or with a character that no plate can
-            have; TOO_LONG of more than 20 letters and digits.
+            have; TOO_LONG for more than 20 letters and digits.
     """
     normalised = _joined(tidy(raw, country))
     if not normalised:
@@ -82,14 +82,14 @@ def kind(plate: Plate) -> PlateKind:
 
 
 def is_divided(plate: Plate) -> bool:
-    """Tell whether a plate is one of those that need the gap between their first letters to be told from others."""
+    """Return whether a plate is ambiguous without the gap between its first letters."""
     return _divisible(plate) is not None
 
 
 def division(plate: Plate) -> int:
-    """Return how many letters stand before the division, where one counts; 0 if none was typed.
+    """Return how many letters stand before the gap, where a division counts; 0 if no gap was typed.
 
-    Two gaps between them are no division that a plate has, and count as none.
+    No plate has two gaps between its letters: that counts as none.
     """
     letters = _divisible(plate)
     if letters is None:
@@ -105,10 +105,10 @@ def division(plate: Plate) -> int:
 
 
 def plate_key(plate: Plate, key: bytes) -> UUID:
-    """Return what stands for one vehicle: the first 16 bytes of HMAC-SHA256 of country and plate, as a UUID.
+    """Return the key of one vehicle: the first 16 bytes of HMAC-SHA256 of country and plate, as a UUID.
 
-    Where a division counts it takes the place of the last byte, so that the database can tell a plate that was typed
-    without one (0) from each that it may be.
+    Where a division counts, it replaces the last byte. So the database finds that a plate without a gap (0) may be
+    any of those with one.
     """
     digest = hmac.digest(key, f"{plate.country}:{plate.normalised}".encode(), hashlib.sha256)[:16]
     return UUID(bytes=digest[:15] + bytes([division(plate)]) if is_divided(plate) else digest)
@@ -121,5 +121,5 @@ def _divisible(plate: Plate) -> str | None:
 
 
 def _joined(spelt: str) -> str:
-    """Return a tidy plate without gaps; Korean letters join once nothing separates them."""
+    """Return a tidy plate without gaps; NFC joins Korean letters that a gap held apart."""
     return unicodedata.normalize("NFC", spelt.translate({ord(gap): None for gap in GAPS}))

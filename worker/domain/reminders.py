@@ -1,7 +1,7 @@
-"""Which reminder matters on a day, and whether one that was decided still does when it is about to go out.
+"""Which reminder matters on a day, and whether a decided reminder still matters when it is sent.
 
-A reminder is level-triggered: on each day exactly one offset of a schedule matters, the smallest that has begun. So
-after days of downtime a resident gets that one, not a pile.
+Reminders are level-triggered: on each day exactly one offset of a schedule matters, the smallest that has begun. So
+after days of downtime a resident gets that one, not all that were missed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,16 +18,16 @@ from worker.domain.plate_looks import shown
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import add_months
 
-LAPSED_DAYS = 30  # so long after a lapse somebody is still told of it; whoever was not has other plans
+LAPSED_DAYS = 30  # after a lapse, reminders stop: a resident who has not renewed has other plans
 
 SECOND_ATTEMPT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
-MOST_MAYBE_SENT = 2  # attempts that may have sent it: at most one duplicate
+MOST_MAYBE_SENT = 2  # attempts with an unclear outcome: at most one duplicate
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How many days ahead of its day each occasion is reminded of; below 0 after it."""
+    """For each occasion, how many days ahead of its day to remind; below 0 for after it."""
 
     expiry: tuple[int, ...]
     payment: tuple[int, ...]
@@ -39,7 +39,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Of which days, first to last, a reminder so many days ahead is the one that matters."""
+    """The days, first to last, for which a reminder so many days ahead is the one that matters."""
 
     occasion: Occasion
     days_ahead: int
@@ -48,24 +48,24 @@ class Window:
 
 
 class State(StrEnum):
-    """What became of a reminder."""
+    """Where a reminder stands."""
 
     DUE = "due"
     SENT = "sent"
     DROPPED = "dropped"  # it no longer mattered
-    REFUSED = "refused"  # for good, because of what is written
-    UNREACHABLE = "unreachable"  # refused because of the address: sent anew to another, or to this one if asked to
+    REFUSED = "refused"  # for good, because of its content
+    UNREACHABLE = "unreachable"  # the address was refused: sent again to a new address, or on request to this one
     UNCLEAR = "unclear"  # it may have been sent, twice at most, and is not sent again
 
 
 class Dropped(StrEnum):
-    """Why a reminder is not sent; it is taken up again if it matters once more."""
+    """Why a reminder is not sent; it is due again if it matters again."""
 
     SETTLED = "settled"  # renewed, paid, cancelled, ended or erased
-    EARLY = "early"  # it was decided by a clock that runs ahead of this one
-    SUPERSEDED = "superseded"  # another one matters by now, or none any more
+    EARLY = "early"  # it was decided by a clock that ran ahead
+    SUPERSEDED = "superseded"  # another one matters now, or none
     NOT_WANTED = "not_wanted"
-    NO_ADDRESS = "no_address"  # none, or one that takes nothing
+    NO_ADDRESS = "no_address"  # none, or one that refuses mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """How a resident is addressed and reached now; `channel` is None where they want no reminders."""
+    """A resident's name, address and language now; `channel` is None if they want no reminders."""
 
     channel: str | None
     name: str | None = field(default=None, repr=False)
@@ -92,14 +92,15 @@ class Contact:
 
     @property
     def address(self) -> str | None:
-        """Return where the resident can be reached, if anywhere."""
+        """Return the address that takes mail, or None."""
         return self.email if self.email_refused_at is None else None
 
 
 def spans(offsets: Iterable[int]) -> Iterator[tuple[int, int, int]]:
     """Yield each offset with the least and the most days left for which it is the one that matters.
 
-    One ahead of its day matters until the next, or until the day itself; one after it, for `LAPSED_DAYS` at most.
+    An offset ahead of the day matters until the next offset, or until the day itself; one after the day for
+    `LAPSED_DAYS` at most.
     """
     nearer: int | None = None
     for offset in sorted(offsets):
@@ -109,12 +110,12 @@ def spans(offsets: Iterable[int]) -> Iterator[tuple[int, int, int]]:
 
 
 def offset_for(days_left: int, offsets: Iterable[int]) -> int | None:
-    """Return the offset that matters so many days ahead, if any does."""
+    """Return the offset that matters when so many days are left, or None."""
     return next((offset for offset, least, most in spans(offsets) if least <= days_left <= most), None)
 
 
 def windows(today: date, schedule: Schedule, tariffs: Tariffs, until: date | None = None) -> list[Window]:
-    """Return what is to be reminded of today, or by a later day; of an expiry not before the permit can be renewed."""
+    """Return the reminders that matter from today to `until`; of an expiry, not before the permit can be renewed."""
     until = until or today
     renewable = _last_renewable(until, tariffs)
     found = []
@@ -127,7 +128,7 @@ def windows(today: date, schedule: Schedule, tariffs: Tariffs, until: date | Non
 
 
 def starts_on(occasion: Occasion, day: date, days_ahead: int, tariffs: Tariffs) -> date:
-    """Return the first day on which a reminder of a day may matter."""
+    """Return the first day on which a reminder may matter; `day` is the last of a term, or to pay."""
     start = day - timedelta(days=days_ahead)
     return max(start, add_months(day, -tariffs.renewal_opens_months)) if occasion is Occasion.EXPIRY else start
 
@@ -135,7 +136,7 @@ def starts_on(occasion: Occasion, day: date, days_ahead: int, tariffs: Tariffs) 
 def prepare(
     reminder: Reminder, permit: Permit | None, contact: Contact, today: date, schedule: Schedule
 ) -> Notice | Dropped:
-    """Write out a reminder from the truth as it stands, or say why it is not to be sent any more."""
+    """Write a reminder from the truth as it stands, or return why it is not sent any more."""
     if permit is None or not _concerns(reminder, permit, today):
         return Dropped.SETTLED
     days_left = (reminder.day - today).days
@@ -165,7 +166,7 @@ def prepare(
 
 
 def again_in(failures: int, jitter: float) -> timedelta:
-    """Return how long to wait after the nth attempt that surely sent nothing: a greylist lets in after minutes."""
+    """Return how long to wait after the nth attempt that sent nothing: a greylist accepts after minutes."""
     full = min(SECOND_ATTEMPT * (1 << min(failures, 6)), LONGEST_WAIT)
     return full * (0.5 + jitter / 2)
 
@@ -191,8 +192,8 @@ def _bill(permit: Permit, today: date) -> Bill | None:
 
 
 def _last_renewable(today: date, tariffs: Tariffs) -> date:
-    """Return the latest day that a term may end on for its renewal to be open today."""
+    """Return the latest day on which a term may end so that its renewal is open today."""
     day = add_months(today, tariffs.renewal_opens_months)
     while add_months(day + timedelta(days=1), -tariffs.renewal_opens_months) <= today:
-        day += timedelta(days=1)  # a month's last days share the one that renewal opens on
+        day += timedelta(days=1)  # the last days of a long month share one day on which renewal opens
     return day

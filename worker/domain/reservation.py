@@ -1,4 +1,4 @@
-"""How long a permit keeps its plate to itself: one plate, one permit at a time."""
+"""How long a permit reserves its plate: one plate, one permit at a time."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ OPEN_ENDED = date.max
 def reserved_until(permit: Permit, today: date) -> date | None:
     """Return the last day on which no other permit may have this plate; None when it is free.
 
-    A plate is reserved from approval, or from the request of a renewal, so that nobody is refused after paying.
+    A plate is reserved from approval, or from the request of a renewal, so that no resident is refused after paying.
     """
     if permit.status is Status.AWAITING_PAYMENT:
         return OPEN_ENDED

@@ -1,25 +1,27 @@
-"""The sharing protocol: what one provider is to hold about one permit, against what it confirmed.
+"""The sharing protocol: what one provider is to hold about one permit, and what it confirmed.
 
-Pure transitions over one row. The database locks and stores the row, a drain sends; both do exactly what is returned
-here. `now` is always the database's clock.
+Pure transitions over one row. The database locks and stores the row, and a drain sends; both do exactly what is
+returned here. `now` is always the database's clock.
 
     want ──▶ due ──claim──▶ leased ──send──▶ record ──▶ confirmed, or due again
                                                └──▶ accepted: due again, to ask what became of the operation
 
-What keeps a withdrawn consent withdrawn:
+How a withdrawn consent stays withdrawn:
 
-* A claim *forgets* the confirmed hash: until a record says so, what the provider holds is unknown, and unknown
-  equals nothing, so neither a put nor a removal is skipped on a guess.
-* Only the holder of the lease records. Whoever comes late with a request that may have been applied makes the share
-  due again.
-* After an expired lease or an unclear outcome a stray request may still be applied: any until `unsettled_until`, a put
+* A claim *forgets* the confirmed hash: until a record, it is unknown what the provider holds. Unknown equals no hash,
+  so neither a put nor a removal is skipped on a guess.
+* Only the holder of the lease records. A late record of a request that may have been applied makes the share due
+  again.
+* After an expired lease or an unclear outcome, a stray request may still be applied: any until `unsettled_until`, a put
   until `stray_put_until`. A confirmation that a stray may undo is *provisional*: what the provider holds stays unknown,
-  nobody is told, and the request is sent once more when the stray can no longer arrive. Any stray may undo a put, only
-  a stray put a removal. A removal is repeated sooner as well (`REPEATS`): a stray put lasts less.
-* While a provider has an operation under way nothing else is sent: it could be overtaken. An operation that is not
-  carried out within T counts as a stray.
-* A put that is refused for good is *parked*: until the truth changes, the provider is to hold nothing instead. One
-  that needs no consent *keeps* what it holds, if all of that is of the same person and plate: a `subject`, see `claim`.
+  no confirmation is published, and the request is sent again when the stray can no longer arrive. Any stray may undo a
+  put; only a stray put may undo a removal. A removal is also repeated earlier (`REPEATS`), so that a stray put lasts
+  less long.
+* While a provider has an operation under way, nothing else is sent: the operation could overtake it. An operation that
+  is not carried out within T counts as a stray.
+* A put that is refused for good is *parked*: until the truth changes, the provider is to hold nothing instead. A
+  provider that needs no consent *keeps* what it holds if all of it is of the same person and plate (`subject`, see
+  `claim`).
 """
 
 from dataclasses import dataclass, replace
@@ -35,7 +37,7 @@ REPEATS = (1 / 12, 1 / 4, 1 / 2)
 
 
 MIXED = b""
-"""The subject of what may be held, where it may be of several."""
+"""The subject of what may be held, when it may be of several persons or plates."""
 
 
 class Urgency(IntEnum):
@@ -43,23 +45,23 @@ class Urgency(IntEnum):
 
     CONSENT = 0  # consent and erasure
     CHANGE = 1  # one person's single change
-    ROUTINE = 2  # calendar, import, reconciliation, replay
+    ROUTINE = 2  # clock, import, reconciliation, replay
 
 
 class RequestOutcome(StrEnum):
-    """What is known of a request once its exchange has ended."""
+    """What is known of a request after its exchange."""
 
     CONFIRMED = "confirmed"
-    ACCEPTED = "accepted"  # the provider carries it out later: it is to be asked
+    ACCEPTED = "accepted"  # the provider applies it later: the hub asks
     NOT_SENT = "not_sent"  # surely not applied
-    UNCLEAR = "unclear"  # may have been applied, or may be later
-    LOST = "lost"  # the provider does not know its operation: as unclear
+    UNCLEAR = "unclear"  # may have been applied, or may still be
+    LOST = "lost"  # the provider does not know the operation: treated as unclear
     REJECTED = "rejected"  # refused for good, not applied
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One (permit, provider): what is wanted, what was confirmed, and who is at it."""
+    """One (permit, provider): what is wanted, what is confirmed, and the request under way."""
 
     due_at: datetime
     wanted_version: int = 0
@@ -72,14 +74,14 @@ class Share:
     lease_until: datetime | None = None
     claimed_version: int = 0
     claimed_hash: bytes | None = None
-    claimed_by: UUID | None = None  # the lease that it was sent under: the id of its disclosure
-    claimed_subject: bytes | None = None  # of the put under way, where the provider keeps what it holds
-    held_subject: bytes | None = None  # of all that may be held there from before; None: nothing that is to be kept
-    requests: int = 0  # made so far: the version that a provider which fences is told
+    claimed_by: UUID | None = None  # the lease that it was sent under, which is the id of its disclosure
+    claimed_subject: bytes | None = None  # subject of the put under way, if the provider keeps what it holds
+    held_subject: bytes | None = None  # subject of all that may be held; None: nothing to keep
+    requests: int = 0  # made so far: the version for a provider that fences
     operation: str | None = None  # what the provider calls the claimed request, while it is under way there
     operation_until: datetime | None = None
     unsettled_until: datetime | None = None  # a stray request may be applied until then
-    stray_put_until: datetime | None = None  # a stray put may be, or one of unknown kind; never later than the former
+    stray_put_until: datetime | None = None  # a stray put, or one of unknown kind; never later than unsettled_until
     failures: int = 0
     failing_since: datetime | None = None
     failed_at: datetime | None = None
@@ -88,7 +90,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long a lease lasts, and how long a stray request may linger (T)."""
+    """How long a lease lasts, and how long a stray request may still be applied (T)."""
 
     lease: timedelta
     settle: timedelta
@@ -98,8 +100,8 @@ class Timing:
 class Result:
     """The outcome of one request; `retry_in` is how long to wait before the next one.
 
-    `operation` is set with `ACCEPTED`; `version` where the provider has a later one than was sent; `hold` where it
-    asked to be left alone.
+    `operation` is set with `ACCEPTED`; `version` if the provider has a later one than was sent; `hold` if it asked to
+    be left alone.
     """
 
     outcome: RequestOutcome
@@ -111,22 +113,22 @@ class Result:
 
 
 def is_pending(share: Share) -> bool:
-    """Tell whether the provider has yet to confirm what is wanted."""
+    """Return whether the provider has yet to confirm what is wanted."""
     return share.confirmed_version < share.wanted_version
 
 
 def is_leased(share: Share, now: datetime) -> bool:
-    """Tell whether a drain holds this share."""
+    """Return whether a drain holds this share."""
     return share.lease_until is not None and now < share.lease_until
 
 
 def is_due(share: Share, now: datetime) -> bool:
-    """Tell whether this share may be claimed."""
+    """Return whether this share may be claimed."""
     return is_pending(share) and share.due_at <= now and not is_leased(share, now)
 
 
 def want(share: Share, urgency: Urgency, now: datetime) -> Share:
-    """Note that the truth has changed: due at once, whatever was waiting or parked."""
+    """Record that the truth has changed: due at once, even if it was waiting or parked."""
     return replace(
         share,
         wanted_version=share.wanted_version + 1,
@@ -140,9 +142,9 @@ def want(share: Share, urgency: Urgency, now: datetime) -> Share:
 
 
 def invalidate(share: Share, now: datetime, timing: Timing) -> Share:
-    """Note that the provider may hold something else than it confirmed: it is sent the truth again."""
+    """Record that the provider may hold something else than it confirmed: the truth is sent again."""
     if share.claimed_hash is not None:
-        # It may have been applied before the copy changed, to whatever it is now: its confirmation is provisional.
+        # The request may have been applied before the copy changed, so its confirmation is provisional.
         share = _unsettled(share, now + timing.settle)
     return replace(
         share,
@@ -162,18 +164,18 @@ def claim(
     timing: Timing,
     subject: bytes | None = None,
 ) -> Share:
-    """Take a due share for sending or asking, or confirm it at once when the provider is known to hold what is wanted.
+    """Take a due share for sending or asking, or confirm it at once when the provider already holds what is wanted.
 
-    `subject` is a keyed hash of the person and the plate, where a refusal for good is to leave what is held of the same
-    in place; None where it is to be removed.
+    `subject` is the keyed hash of the person and the plate. It is set if a refusal for good leaves in place what is
+    held of the same subject, and None if that is removed.
 
-    The caller acts if, and only if, the returned share carries `lease_id`: it asks where there is an operation, else
-    it sends what `claimed_hash` is of (a parked share's removal is not what was wanted).
+    The caller acts if, and only if, the returned share carries `lease_id`. It asks if there is an operation, else it
+    sends what `claimed_hash` stands for (for a parked share that is a removal, not what is wanted).
     """
     if share.operation is not None:
         return replace(share, lease_id=lease_id, lease_until=now + timing.lease)
     if share.parked is not None:
-        if _keeps(share.held_subject, subject):  # invalidated by now: the truth is tried once more
+        if _keeps(share.held_subject, subject):  # invalidated since: the truth is tried again
             share = replace(share, parked=None)
         else:
             wanted_hash, subject = NOTHING, None
@@ -198,12 +200,12 @@ def claim(
 
 
 def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: Timing) -> Share:
-    """Note how a request or a question ended; a record without the lease is evidence of a stale send."""
+    """Record how a request or a question ended; a record without the lease is evidence of a stale send."""
     if share.lease_id != lease_id:
         return _record_stale(share, result.outcome, now, timing)
     released = replace(share, lease_id=None, lease_until=None)
     outcome = result.outcome
-    if share.operation is not None and outcome in STILL_OPEN:  # asked, and told nothing new
+    if share.operation is not None and outcome in STILL_OPEN:  # asked, without news
         if share.operation_until is None or now < share.operation_until:
             return replace(released, due_at=now + result.retry_in)
         outcome = RequestOutcome.UNCLEAR
@@ -222,7 +224,7 @@ def record(share: Share, lease_id: UUID, result: Result, now: datetime, timing: 
 
 
 STILL_OPEN = frozenset({RequestOutcome.ACCEPTED, RequestOutcome.NOT_SENT, RequestOutcome.UNCLEAR})
-"""Outcomes of a question that say nothing of its operation."""
+"""Outcomes of a question that tell nothing about the operation."""
 
 
 def _fail(share: Share, ended: Share, result: Result, now: datetime) -> Share:
@@ -233,7 +235,7 @@ def _fail(share: Share, ended: Share, result: Result, now: datetime) -> Share:
         failing_since=share.failing_since or now,
         failed_at=now,
     )
-    if share.wanted_version > share.claimed_version:  # it moved on meanwhile: due at once, as that left it
+    if share.wanted_version > share.claimed_version:  # the truth changed meanwhile: due at once, failures as they were
         return replace(
             failed,
             failures=share.failures,
@@ -272,7 +274,7 @@ def _confirm(share: Share, ended: Share, now: datetime, timing: Timing) -> Share
 
 
 def _repeat_at(stray_put_until: datetime, now: datetime, timing: Timing) -> datetime:
-    """Return when a provisional removal is to be repeated, counted from when it became provisional."""
+    """Return when to repeat a provisional removal, counted from when it became provisional."""
     arose_at = stray_put_until - timing.settle
     steps = (arose_at + part * timing.settle for part in REPEATS)
     return min((at for at in steps if at > now), default=stray_put_until)
@@ -281,20 +283,20 @@ def _repeat_at(stray_put_until: datetime, now: datetime, timing: Timing) -> date
 def _record_stale(share: Share, outcome: RequestOutcome, now: datetime, timing: Timing) -> Share:
     if outcome in (RequestOutcome.NOT_SENT, RequestOutcome.REJECTED):
         return share
-    # What it was is not known any more, so it may have been a put.
+    # The kind of the stale request is not known any more: it may have been a put.
     return replace(
         _unsettled(share, now if outcome is RequestOutcome.CONFIRMED else now + timing.settle),
         confirmed_hash=None,
         holds=None,
         held_subject=MIXED,
         wanted_version=share.wanted_version + 1,
-        urgency=Urgency.CONSENT,  # what was withdrawn may be held again
+        urgency=Urgency.CONSENT,  # withdrawn data may be held again
         due_at=now,
     )
 
 
 def _left_behind(share: Share, now: datetime, timing: Timing) -> Share:
-    """Note that what was claimed may still be applied; a removal cannot bring anything back."""
+    """Record that the claimed request may still be applied; a removal cannot bring data back."""
     until = now + timing.settle
     if share.claimed_hash == NOTHING:
         return replace(share, unsettled_until=_latest(share.unsettled_until, until))
@@ -302,7 +304,7 @@ def _left_behind(share: Share, now: datetime, timing: Timing) -> Share:
 
 
 def _unsettled(share: Share, until: datetime) -> Share:
-    """Note that until then the provider may come to hold anything."""
+    """Record that the provider may come to hold anything, until `until`."""
     return replace(
         share,
         unsettled_until=_latest(share.unsettled_until, until),
@@ -319,12 +321,12 @@ def _unless_over(until: datetime | None, now: datetime) -> datetime | None:
 
 
 def _joined(held: bytes | None, added: bytes | None) -> bytes | None:
-    """Return the subject of what may be held once something more may be."""
+    """Return the subject of what may be held once `added` may be held too."""
     if added is None or added == held:
         return held
     return added if held is None else MIXED
 
 
 def _keeps(held: bytes | None, subject: bytes | None) -> bool:
-    """Tell whether all that may be held is of the same person and plate as what was refused."""
+    """Return whether all that may be held is of the same person and plate as the refused put."""
     return subject is not None and held == subject

@@ -26,9 +26,9 @@ def make_space(
     today: date,
     tariffs: Tariffs,
 ) -> Space:
-    """Return what the resident's screen shows today.
+    """Return the resident's screen as of today.
 
-    `shares` are theirs, for each provider that may hold something; those of `public_task` need no consent.
+    `shares` are the resident's, for each provider that may hold something; those of `public_task` need no consent.
     """
     cards = [_card(permit, today, tariffs) for permit in on_screen(permits, today)]
     return Space.model_construct(
@@ -52,7 +52,7 @@ def make_space(
 
 
 def on_screen(permits: Iterable[Permit], today: date) -> list[Permit]:
-    """Return permits in the order of the screen: the latest request first, then the longest validity."""
+    """Return permits in the order of the screen: latest request first, then longest validity."""
 
     def order(permit: Permit) -> tuple[date, date]:
         valid = _valid(permit, today)
@@ -88,13 +88,13 @@ def _provider(name: str, shares: Sequence[Share], *, allowed: bool) -> ProviderS
     return ProviderState.model_construct(
         provider=name,
         allowed=allowed,
-        state=_held(allowed, shares),
+        state=_held(shares, allowed=allowed),
         confirmed_at=max(moments, default=None),
     )
 
 
-def _held(allowed: bool, shares: Sequence[Share]) -> HeldState:
-    """Say what all shares together come to; what is unknown counts as held until a removal is confirmed."""
+def _held(shares: Sequence[Share], *, allowed: bool) -> HeldState:
+    """Return the state of all shares together; unknown counts as held until a removal is confirmed."""
     may_hold = any(share.holds is not False for share in shares)
     if allowed and not may_hold and any(share.parked for share in shares):
         return HeldState.REFUSED

@@ -1,4 +1,4 @@
-"""What a permit costs and when it can be renewed: data, read from a TOML file and checked at start."""
+"""What a permit costs and when it can be renewed: data from a TOML file, checked at start."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from schemas.base import Profile
 from schemas.receipts import RefusalCode
 from worker.domain.refusal import JobRefusedError
 
-Cents = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]  # as much as a payment can carry
-Years = Annotated[int, Field(ge=1, le=10)]  # as a job can ask for; a TOML key is text
+Cents = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]  # the most that a payment can carry
+Years = Annotated[int, Field(ge=1, le=10)]  # the most that a job can ask for; a TOML key is text
 
 
 class TariffsError(Exception):
-    """The tariffs cannot be read: what is wrong, and with which entry; neither the file's name nor what it holds."""
+    """The tariffs cannot be read: what is wrong, and which entry; never the file's name or content."""
 
 
 class Tariffs(BaseModel):
-    """Prices in cents of a euro, and the windows that go with them."""
+    """Prices in cents of a euro, and the periods for renewal and payment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,11 +30,11 @@ class Tariffs(BaseModel):
     profiles: Annotated[Mapping[Profile, Annotated[Mapping[Years, Cents], Field(min_length=1)]], Field(min_length=1)]
 
     def knows(self, profile: str) -> bool:
-        """Say whether a profile can take up a term."""
+        """Return whether a permit of this profile can take a new term."""
         return profile in self.profiles
 
     def price_cents(self, profile: str, years: int) -> int:
-        """Return what a term costs.
+        """Return the price of a term.
 
         Raises:
             JobRefusedError: UNKNOWN_TARIFF of `profile` or `years`.

@@ -17,10 +17,10 @@ class Term:
 
 
 def next_term(terms: tuple[Term, ...], years: int, today: date) -> Term:
-    """Return the term that `years` taken up today lead to.
+    """Return the term that starts if `years` are bought today.
 
-    A first term, or one after a lapse, starts today and ends on the same date (16/09/2024 to 16/09/2025). One taken up
-    before the last term is over starts the day after it, so that midnight leaves no gap, and ends on its date.
+    A first term, or one after a lapse, starts today and ends on the same date (16/09/2024 to 16/09/2025). One bought
+    before the last term is over starts the day after it, so that there is no gap, and ends on the last term's date.
     """
     last = last_day(terms)
     if last is None or last < today:
@@ -29,7 +29,7 @@ def next_term(terms: tuple[Term, ...], years: int, today: date) -> Term:
 
 
 def running(terms: tuple[Term, ...], today: date) -> Term | None:
-    """Return today's term, else the next, as one with all that follow it without a gap; None when all are over."""
+    """Return today's term, else the next, joined with those that follow without a gap; None if all are over."""
     left = sorted((term for term in terms if term.last_day >= today), key=lambda term: term.first_day)
     if not left:
         return None
@@ -47,12 +47,12 @@ def last_day(terms: tuple[Term, ...]) -> date | None:
 
 
 def add_months(day: date, months: int) -> date:
-    """Return the same date some months later, or earlier; the month's last where it has no such day (29 February)."""
+    """Return the same date some months later, or earlier; the month's last day if it has no such date (29 February)."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def in_order(terms: tuple[Term, ...]) -> bool:
-    """Say whether each term ends no earlier than it starts, and starts after the one before it."""
+    """Return whether each term ends no earlier than it starts, and starts after the one before it."""
     ends = all(term.first_day <= term.last_day for term in terms)
-    return ends and all(one.last_day < other.first_day for one, other in pairwise(terms))
+    return ends and all(earlier.last_day < later.first_day for earlier, later in pairwise(terms))

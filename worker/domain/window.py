@@ -1,8 +1,8 @@
 """How many requests may be under way at one provider: fewer once it is too slow for them, then slowly more again.
 
-A provider that serves a few at a time queues the rest. A request that waits there too long times out and is sent again:
-more requests then get less done. So a time-out halves the window, once for all requests that were under way
-together, and each window of answers adds a part of a request (additive increase, multiplicative decrease, as in TCP).
+A provider that serves a few at a time queues the others. A request that waits there too long times out and is sent
+again, so more requests get less done. A time-out halves the window, once for all requests that were under way
+together. Each window of answers adds a part of a request (additive increase, multiplicative decrease, as in TCP).
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ GROWTH = 0.25  # of a request, for each window of answers
 
 @dataclass(slots=True)
 class Window:
-    """The slots of one lane: `kept` of `most` are for urgent requests, however narrow the window."""
+    """The slots of one lane: `kept` of `most` are always for urgent requests."""
 
     most: int
     kept: int
@@ -26,16 +26,16 @@ class Window:
 
     @property
     def routine(self) -> int:
-        """How many requests that are not urgent may be under way."""
+        """Return how many requests that are not urgent may be under way."""
         return int(self._size)
 
     def note_answer(self, under_way: int) -> None:
-        """Note an answer in time; a window that is hardly used says nothing of a wider one."""
+        """Note an answer in time; a window that is hardly used does not grow."""
         if 2 * under_way >= self.routine:
             self._size = min(self._size + GROWTH / self._size, self.most - self.kept)
 
     def note_time_out(self, sent_at: float, now: float) -> None:
-        """Note a time-out; those of requests that were under way when the window was last narrowed count once."""
+        """Note a time-out; time-outs of requests from before the last narrowing count once."""
         if sent_at >= self._narrowed_at:
             self._size = max(1.0, self._size / 2)
             self._narrowed_at = now

@@ -1,1 +1,1 @@
-"""Redis beside the queues: spaces, events, wake-ups and documents, all of it made from the database."""
+"""Redis beside the queues: spaces, events, wake-ups and documents, all made from the database."""

@@ -1,4 +1,4 @@
-"""Documents that a client asked for: kept for a short while under the id of the job or task that asked."""
+"""Documents on request: kept for a short while under the id of the job or task that asked."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from worker.live.keyspace import Keyspace
 
 EXPORT_SECONDS = 900
 HISTORY_SECONDS = PLATE_SECONDS = 30  # the client that asked reads it at once
-CATALOGUE_SECONDS = 300  # changed tariffs are shown this much later at most
+CATALOGUE_SECONDS = 300  # a changed tariff is shown this much later at most
 
 
 class Documents:
@@ -42,7 +42,7 @@ class Documents:
         self._keyspace.client.unlink(listed, *(self._keyspace.key(name.decode()) for name in names))
 
     def _put(self, resident_id: str, name: str, document: str, seconds: int) -> None:
-        """Keep a document, and its name for an erasure, together."""
+        """Keep a document, and list its name so that an erasure finds it."""
         listed = self._keyspace.key(f"asked-for:{resident_id}")
         pipeline = self._keyspace.client.pipeline()
         pipeline.set(self._keyspace.key(name), document, ex=seconds)

@@ -1,4 +1,4 @@
-"""The epoch: it changes whenever Redis may have lost data or restored old data."""
+"""The epoch: it changes when Redis may have lost data, or restored old data."""
 
 from worker.live.keyspace import Keyspace
 
@@ -11,7 +11,7 @@ class Epoch:
         self._keyspace = keyspace
 
     def read(self) -> int | None:
-        """Return the epoch that Redis knows; None after a loss."""
+        """Return the epoch in Redis; None after a loss."""
         value = self._keyspace.client.get(self._keyspace.key("epoch"))
         return None if value is None else int(value)
 
@@ -21,5 +21,5 @@ class Epoch:
         self.known = epoch
 
     def run_id(self) -> str:
-        """Return the identity of the running Redis process; a new one may have lost or restored data."""
+        """Return the id of the running Redis process; a new process may have lost or restored data."""
         return str(self._keyspace.client.info("server")["run_id"])

@@ -1,20 +1,20 @@
-"""The stream of events, for consumers that read it as it grows."""
+"""The stream of events, for consumers that follow it."""
 
 from collections.abc import Sequence
 
 from schemas.events import ProviderEvent
 from worker.live.keyspace import Keyspace
 
-STREAM_LENGTH = 100_000  # events kept for consumers that were away; the database has them all
+STREAM_LENGTH = 100_000  # events kept for consumers that were offline; the database has them all
 
 
 class Events:
-    """Events about providers; those about residents are published with their spaces."""
+    """Events about providers; events about residents are published with their spaces."""
 
     def __init__(self, keyspace: Keyspace) -> None:
         self._keyspace = keyspace
 
-    def tell(self, events: Sequence[ProviderEvent]) -> None:
+    def append(self, events: Sequence[ProviderEvent]) -> None:
         """Append events to the stream."""
         pipeline = self._keyspace.client.pipeline(transaction=False)
         for event in events:

@@ -1,16 +1,16 @@
-"""The hub's keys in Redis, and the errors of a Redis that cannot be used now."""
+"""The hub's keys in Redis, and the errors that mean that Redis is unavailable."""
 
 from dataclasses import dataclass
 
 import redis
 
 UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.OutOfMemoryError)
-"""What is raised while Redis is unavailable, failing over or full; the same may succeed later."""
+"""The errors while Redis is unavailable, failing over or full; a retry may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keyspace:
-    """A client, and the prefix that all of the hub's keys have."""
+    """A client, and the prefix of all the hub's keys."""
 
     client: redis.Redis
     prefix: str

@@ -26,7 +26,7 @@ class Live:
 
     @classmethod
     def over(cls, client: redis.Redis, prefix: str, zone: ZoneInfo) -> "Live":
-        """Wire it over a client, without connecting."""
+        """Wire all parts over a client, without connecting."""
         keyspace = Keyspace(client, prefix)
         epoch = Epoch(keyspace)
         return cls(
@@ -40,7 +40,7 @@ class Live:
 
     @property
     def client(self) -> redis.Redis:
-        """Return the client that all of it goes through."""
+        """Return the client of all parts."""
         return self.keyspace.client
 
     def key(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Personal spaces as residents' web apps read them, published together with the events that led to them."""
+"""Personal spaces as residents' web apps read them, published together with their events."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from worker.live.keyspace import UNAVAILABLE, Keyspace
 UNDER_WAY_SECONDS = 60
 DROPPED_AT_ONCE = 5_000
 
-# A document replaces an older one only; events go out once each, in order, or not at all. The epoch stands guard over
-# what Redis itself has forgotten: a writer that does not know the current one has read the truth too long ago.
+# A document replaces only an older one. Each event goes out once, in order, or not at all. The epoch guards against a
+# Redis that has lost data: a writer that does not know the current epoch has read the truth too long ago.
 _PUBLISH = """
 local epoch, version, document, ends, base, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5], tonumber(ARGV[6]),
     tonumber(ARGV[7])
@@ -48,19 +48,19 @@ _UNDER_WAY = (HeldState.SENDING, HeldState.REMOVING)
 
 
 class PublishOutcome(StrEnum):
-    """What became of a publication."""
+    """The outcome of a publication."""
 
     PUBLISHED = "published"
-    EPOCH = "epoch"  # Redis has lost or left the epoch that the document was made in
-    GAP = "gap"  # an earlier change of this resident is committed, but not published yet
+    EPOCH = "epoch"  # Redis is in another epoch than the document
+    GAP = "gap"  # an earlier change of this resident is committed, but not yet published
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One resident's change: the new document (None: drop the old one) and the events that led to it.
+    """One resident's change: the new document (None: drop the old one) and its events.
 
-    `published_version` is what the database knows to be published; events must follow it, or what Redis shows, without
-    a gap.
+    `published_version` is the version published according to the database. Events must follow it, or the version that
+    Redis shows, without a gap.
     """
 
     resident_id: str
@@ -72,7 +72,7 @@ class Publication:
 
 
 class Spaces:
-    """The documents, one a resident, and the versions that consumers were told of."""
+    """One document for each resident, and the versions published to consumers."""
 
     def __init__(self, keyspace: Keyspace, epoch: Epoch, zone: ZoneInfo) -> None:
         self._keyspace = keyspace
@@ -81,31 +81,31 @@ class Spaces:
         self._script = keyspace.client.register_script(_PUBLISH)
 
     def publish(self, publications: Sequence[Publication]) -> list[PublishOutcome]:
-        """Publish changes in one round trip; tried for seconds when Redis is unavailable.
+        """Publish changes in one round trip, with retries for seconds while Redis is unavailable.
 
         Raises:
             redis.RedisError: Redis stayed unavailable.
         """
 
         def once() -> list[PublishOutcome]:
-            if len(publications) == 1:  # a pipeline would ask first whether the script is there
+            if len(publications) == 1:  # a pipeline would first ask whether the script is loaded
                 keys, arguments = self._call(publications[0])
                 return [PublishOutcome(self._script(keys, arguments).decode())]
             pipeline = self._keyspace.client.pipeline(transaction=False)
             for publication in publications:
                 keys, arguments = self._call(publication)
                 self._script(keys, arguments, pipeline)
-            return [PublishOutcome(answer.decode()) for answer in pipeline.execute()]
+            return [PublishOutcome(outcome.decode()) for outcome in pipeline.execute()]
 
         return _patiently()(once)
 
     def drop(self, resident_ids: Collection[str]) -> None:
-        """Drop documents that no longer hold; the next reader has them made anew."""
+        """Drop outdated documents; the next reader has them remade."""
         if resident_ids:
             self._keyspace.client.unlink(*(self._keyspace.key(f"space:{resident_id}") for resident_id in resident_ids))
 
     def drop_other_epochs(self, epoch: int) -> None:
-        """Drop the documents of every other epoch; what is dropped stays dropped if this is interrupted."""
+        """Drop the documents of all other epochs; an interrupted run can be repeated."""
         cursor = None
         while cursor != 0:
             cursor, keys = self._keyspace.client.scan(
@@ -118,14 +118,14 @@ class Spaces:
             if of_others:
                 self._keyspace.client.unlink(*of_others)
 
-    def told_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
-        """Return the versions up to which residents' events were published in this epoch, as far as Redis knows."""
-        told: list[Any] = self._keyspace.client.mget(
+    def published_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
+        """Return the versions up to which residents' events were published in this epoch, according to Redis."""
+        published: list[Any] = self._keyspace.client.mget(
             [self._keyspace.key(f"told:{resident_id}") for resident_id in resident_ids]
         )
         positions = {
             resident_id: tuple(map(int, position.split(b":")))
-            for resident_id, position in zip(resident_ids, told, strict=True)
+            for resident_id, position in zip(resident_ids, published, strict=True)
             if position is not None
         }
         return {
@@ -148,9 +148,9 @@ class Spaces:
         ]
 
     def _end(self, space: Space | None) -> tuple[str, int]:
-        """Return when a document ends: with the day that it holds for, or soon while something is under way.
+        """Return when a document expires: at the end of its day, or soon while a share is under way.
 
-        What is under way may end without an event, and then nothing but the end of the document shows it.
+        A share may settle without an event; then only the expiry updates the document.
         """
         if space is None:
             return "EX", 1

@@ -1,4 +1,4 @@
-"""One job on one resident: what is read under the resident's lock, what the rules change, and how it is written."""
+"""One job on one resident: read under the resident's lock, changed by the rules, written together."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -31,12 +31,12 @@ from worker.hub import Hub
 from worker.live.spaces import Publication
 from worker.services.publishing.publish import space_of
 
-_ANY_REFERENCE = UUID(int=0)  # where the question is only whether anything is to be shared
+_ANY_REFERENCE = UUID(int=0)  # for checking only whether anything is to be shared
 
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """What a transaction does about one resident, whose row is locked."""
+    """The changes of a transaction to one resident, whose row is locked."""
 
     hub: Hub
     db: Connection
@@ -45,15 +45,15 @@ class UnitOfWork:
     permits: dict[UUID, Permit]
     ledger: list[ConsentDecision]
     shares: dict[ShareKey, StoredShare]
-    urgency: Urgency = Urgency.CHANGE  # of what changes a permit
+    urgency: Urgency = Urgency.CHANGE  # of changes to a permit
     to_wake: set[str] = field(default_factory=set)
-    _told: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
+    _events: list[tuple[EventType, tuple[UUID, ...]]] = field(default_factory=list)
 
     @classmethod
     def start(
         cls, hub: Hub, db: Connection, resident: Resident, today: date, urgency: Urgency = Urgency.CHANGE
     ) -> "UnitOfWork":
-        """Read everything about a resident under their lock."""
+        """Read all data of a resident under their lock."""
         (unit,) = cls.start_together(hub, db, [resident], today, urgency)
         return unit
 
@@ -61,7 +61,7 @@ class UnitOfWork:
     def start_together(
         cls, hub: Hub, db: Connection, locked: Collection[Resident], today: date, urgency: Urgency
     ) -> list["UnitOfWork"]:
-        """Read everything about some residents under their locks, for one transaction about all of them."""
+        """Read all data of some residents under their locks, for one transaction."""
         names = [resident.resident_id for resident in locked]
         held, ledgers = permits.of_residents(db, names), consents.in_effect(db, names)
         stored: dict[str | None, dict[ShareKey, StoredShare]] = defaultdict(dict)
@@ -91,7 +91,7 @@ class UnitOfWork:
         """Return one of the resident's permits.
 
         Raises:
-            JobRefusedError: `unknown_permit`, also for a permit of somebody else.
+            JobRefusedError: `unknown_permit`, also for another resident's permit.
         """
         try:
             return self.permits[permit_id]
@@ -109,10 +109,10 @@ class UnitOfWork:
             raise JobRefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
         permits.insert_terms(self.db, ((permit.permit_id, term) for term in permit.terms), self.today)
         self._assign(permit)
-        self._note(change)
+        self._record_change(change)
 
     def change(self, change: Transition) -> None:
-        """Write a permit as it has become.
+        """Write a changed permit.
 
         Raises:
             JobRefusedError: `plate_in_use`.
@@ -122,21 +122,21 @@ class UnitOfWork:
         new = ((after.permit_id, term) for term in after.terms if term not in before.terms)
         permits.insert_terms(self.db, new, self.today)
         self._move_plate(before, after)
-        self._note(change)
+        self._record_change(change)
 
     def tell(self, event: EventType, permit_ids: Iterable[UUID] = ()) -> None:
-        """Note an event about this resident."""
-        self._told.append((event, tuple(permit_ids)))
+        """Add an event about this resident."""
+        self._events.append((event, tuple(permit_ids)))
 
     def remind_by(self, reminders: Reminders) -> None:
-        """Take over how the resident is reminded from now on."""
+        """Set the resident's reminders, as they are written."""
         self.resident = replace(self.resident, reminders=reminders)
 
     def want(self, permit_ids: Iterable[UUID], urgency: Urgency, providers: Iterable[str] | None = None) -> None:
-        """Have every provider concerned brought up to the truth as it now stands.
+        """Make the shares of these permits due, with all providers or those named.
 
-        A share that is there is always looked at again, also one with a provider that has left the settings, and may be
-        back one day; one is made only where something is to be shared.
+        An existing share always becomes due, also with a provider that has left the settings and may come back. A new
+        share is made only if something is to be shared.
         """
         now = self.resident.locked_at
         wanted: dict[ShareKey, Share] = {}
@@ -155,18 +155,18 @@ class UnitOfWork:
             self.to_wake.add(key.provider)
 
     @property
-    def told(self) -> bool:
-        """Say whether anything has happened."""
-        return bool(self._told)
+    def has_events(self) -> bool:
+        """Return whether there are events."""
+        return bool(self._events)
 
     def finish(self, job_id: UUID | None = None) -> Publication:
-        """Write the events, of a job or of the calendar; return what is to be published once all is committed."""
+        """Write the events, of a job or of the clock; return what to publish after the commit."""
         name, version = self.resident.resident_id, self.resident.version
         written = events.append(
             self.db,
             [
                 NewEvent(name, sequence, event, EventData(job_id=job_id, permit_ids=permit_ids))
-                for sequence, (event, permit_ids) in enumerate(self._told, version + 1)
+                for sequence, (event, permit_ids) in enumerate(self._events, version + 1)
             ],
         )
         version += len(written)
@@ -181,7 +181,7 @@ class UnitOfWork:
             events=written,
         )
 
-    def _note(self, change: Transition) -> None:
+    def _record_change(self, change: Transition) -> None:
         permit = change.permit
         self.permits[permit.permit_id] = permit
         self.tell(change.event, [permit.permit_id])
@@ -192,17 +192,17 @@ class UnitOfWork:
             raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
 
     def _move_plate(self, before: Permit, after: Permit) -> None:
-        was, now = reserved_until(before, self.today), reserved_until(after, self.today)
+        old_end, new_end = reserved_until(before, self.today), reserved_until(after, self.today)
         if after.plate != before.plate:
             plates.replace(self.db, after.permit_id)
             self._assign(after)
-        elif was is None and now is not None:
+        elif old_end is None and new_end is not None:
             self._assign(after)
-        elif was is not None and now is None:
+        elif old_end is not None and new_end is None:
             plates.release(self.db, after.permit_id)
-        elif was is not None and now is not None and was != now:
+        elif old_end is not None and new_end is not None and old_end != new_end:
             try:
-                plates.extend(self.db, after.permit_id, end_of(self.hub, now))
+                plates.extend(self.db, after.permit_id, end_of(self.hub, new_end))
             except IntegrityError as error:
                 if constraint_of(error) != "plate_in_use":
                     raise
@@ -210,7 +210,7 @@ class UnitOfWork:
 
 
 def is_shared(hub: Hub, permit: Permit, ledger: Sequence[ConsentDecision], provider: str, today: date) -> bool:
-    """Tell whether a provider of this installation is to hold anything about a permit."""
+    """Return whether a provider of this installation is to hold anything about a permit."""
     capabilities = hub.capabilities.get(provider)
     if capabilities is None:
         return False
@@ -218,7 +218,7 @@ def is_shared(hub: Hub, permit: Permit, ledger: Sequence[ConsentDecision], provi
 
 
 def assignment_of(hub: Hub, permit: Permit, today: date) -> Assignment:
-    """Return the reservation that a permit's plate is to have from now on."""
+    """Return a permit's reservation of its plate from now on."""
     until = reserved_until(permit, today)
     key = plate_key(permit.plate, hub.hash_key)
     end = None if until is None else end_of(hub, until)
@@ -226,7 +226,7 @@ def assignment_of(hub: Hub, permit: Permit, today: date) -> Assignment:
 
 
 def end_of(hub: Hub, last_day: date) -> datetime | None:
-    """Return the midnight that ends a civil day in the city; None for a reservation without end."""
+    """Return the midnight that ends a civil day in the city; None for an open-ended reservation."""
     if last_day == OPEN_ENDED:
         return None
     return datetime.combine(last_day + timedelta(days=1), time(0), hub.zone)

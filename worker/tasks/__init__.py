@@ -1,1 +1,1 @@
-"""What Celery calls: each task translates and hands over to a service."""
+"""The Celery tasks: each translates its arguments and calls a service."""

@@ -1,4 +1,4 @@
-"""What the clock starts."""
+"""The tasks that the clock starts."""
 
 import time
 
@@ -15,15 +15,15 @@ from worker.tasks.process.resources import hub
 from worker.tasks.reconcile import RUN
 from worker.tasks.remind import wake
 
-ADVANCE_SECONDS = 6.0  # a transaction more has to end within a task's time, too
-WORK_SECONDS = 5.0  # and so has a slice
+ADVANCE_SECONDS = 6.0  # one more transaction must end within a task's time
+WORK_SECONDS = 5.0  # and so must a slice
 PURGE_SECONDS = 2.0
-EXPIRES_SECONDS = 600.0  # each sweep asks again: on a queue without a worker they must not stack
+EXPIRES_SECONDS = 600.0  # each sweep sends them again: they must not stack up on a queue without a worker
 
 
 @shared_task(name="calendar.sweep", send_events=False)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Find what was left over."""
+    """Publish, wake and reconcile what was left over."""
     if not _is_new("calendar.sweep"):
         return
     service.sweep(hub(), hub().today())
@@ -33,14 +33,14 @@ def sweep() -> None:
 
 @shared_task(name="calendar.advance", send_events=False)  # type: ignore[untyped-decorator]
 def advance() -> None:
-    """Act on what the days that have passed have brought about; what is not done in time, the next tick does."""
+    """Act on terms and payments that are over; the next tick continues."""
     if _is_new("calendar.advance"):
         act_on_what_ended(hub(), hub().today(), time.monotonic() + ADVANCE_SECONDS, pause=time.sleep)
 
 
 @shared_task(name="calendar.remind", send_events=False)  # type: ignore[untyped-decorator]
 def remind() -> None:
-    """Decide which reminders matter today, and wake the channels through which something is to be sent."""
+    """Decide which reminders matter today, and wake the channels with reminders due."""
     if not _is_new("calendar.remind"):
         return
     until = time.monotonic() + WORK_SECONDS
@@ -52,32 +52,32 @@ def remind() -> None:
 
 @shared_task(name="calendar.purge", send_events=False)  # type: ignore[untyped-decorator]
 def purge() -> None:
-    """Delete what has been kept long enough; what is not done in time, the next tick does."""
+    """Delete data that has been kept long enough; the next tick continues."""
     if _is_new("calendar.purge"):
         retention.purge(hub(), hub().today(), time.monotonic() + PURGE_SECONDS)
 
 
 @shared_task(name="calendar.clear", send_events=False)  # type: ignore[untyped-decorator]
 def clear() -> None:
-    """Have what was erased leave Redis and its append-only file."""
+    """Remove what is left of erased data from Redis and its append-only file."""
     if _is_new("calendar.clear"):
         leftovers.clear(hub())
 
 
 @shared_task(name="calendar.watch", send_events=False)  # type: ignore[untyped-decorator]
 def watch() -> None:
-    """Say in the log what waits longer than it should."""
+    """Warn in the log of work that waits too long."""
     if _is_new("calendar.watch"):
         stuck.watch(hub(), hub().today())
 
 
 @shared_task(name="calendar.reconcile", send_events=False)  # type: ignore[untyped-decorator]
 def reconcile() -> None:
-    """Ask for a reconciliation with every provider that can list; the sweeps start them."""
+    """Request a reconciliation with every provider that can list; the sweeps start them."""
     service.request_reconciliations(hub())
 
 
 def _is_new(task: str) -> bool:
-    """Take this moment's tick, unless another clock's was here before."""
+    """Take the current tick, unless another clock has taken it."""
     seconds = float(current_app.conf.beat_schedule[task]["schedule"])
     return transact(hub().engine, lambda db: ticks.begin(db, task, seconds))

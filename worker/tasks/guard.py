@@ -1,8 +1,8 @@
-"""The consumer that nothing on a queue can stop: it refuses, acknowledges, records and goes on.
+"""The consumer that no message can stop: it refuses, acknowledges, records and continues.
 
-The gate stands in front of Celery's own parsing (`broker.transport`, `broker.admission`). Celery logs a message that it
-cannot read whole, and some messages end the worker. Here Celery's handlers are overridden as a second line, in case a
-later version parses differently from the gate.
+The gate stands in front of Celery's own parsing (`broker.transport`, `broker.admission`). Celery logs an unreadable
+message whole, and some messages end the worker. Celery's handlers are overridden as a second line, in case a later
+version parses differently from the gate.
 """
 
 from dataclasses import asdict
@@ -39,7 +39,7 @@ class AppGate:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        # Celery's own tasks run whatever they are given; built by the app, they too are of our class.
+        # Celery's own tasks run with any arguments; built by the app, they are of our class too.
         ours = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
         self._admission = Admission(
             {name: _accepts(app, name, task) for name, task in ours.items()},
@@ -47,7 +47,7 @@ class AppGate:
         )
 
     def admit(self, item: bytes, queue: str) -> dict[str, Any] | None:
-        """Return the message to deliver, or None when it was refused and recorded."""
+        """Return the message to deliver, or None if it was refused and recorded."""
         admitted = self._admission.admit(item, queue)
         if isinstance(admitted, RefusedMessage):
             self._report(admitted)
@@ -57,20 +57,20 @@ class AppGate:
     def refuse(
         self, item: bytes, queue: str, code: RefusalCode, task_id: str | None = None, kind: str | None = None
     ) -> None:
-        """Record what is no message, or could not be handed to its task."""
+        """Record an item that is no message, or could not be handed to its task."""
         self._report(self._admission.refused(item, queue, code, None, task_id, kind))
 
     def _report(self, refused: RefusedMessage) -> None:
-        """Log a refusal, and let a task record it and tell the sender.
+        """Log a refusal, and have a task record it and answer the sender.
 
-        The database is for the pool's processes alone: whatever it does, this one goes on consuming.
+        Only the pool's processes use the database, so the consumer continues whatever happens there.
         """
         log.warning("message.refused", **asdict(refused))
         if refused.kind == RECORD_TASK:
-            return  # or a refused record would be recorded, and so on
+            return  # else a refused record would be recorded, and so on
         try:
             self._app.send_task(RECORD_TASK, args=list(asdict(refused).values()), retry=False)
-        except Exception as error:  # the log line above then is the record
+        except Exception as error:  # the log line above is then the record
             log.error("message.refusal_not_recorded", digest=refused.digest, error=type(error).__name__)
 
 
@@ -83,9 +83,9 @@ def _accepts(app: Celery, name: str, task: HubTask) -> Accepts:
 
 
 def _queues(app: Celery, name: str) -> frozenset[str]:
-    """Return the queues that a task may come on: the hub's own work on none that a web app may write to."""
+    """Return the queues that a task may come on: the hub's own work never on a queue that web apps write to."""
     every = frozenset(app.amqp.queues)
-    if name == PING_TASK:  # it asks whether a queue is served
+    if name == PING_TASK:  # it tests whether a queue is served
         return every
     if name == DRAIN_TASK:
         return frozenset(queue for queue in every if queue.startswith(LANE))
@@ -93,7 +93,7 @@ def _queues(app: Celery, name: str) -> frozenset[str]:
 
 
 class GuardedConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer behind the gate; without gossip and mingle, which parse what other nodes broadcast."""
+    """Celery's consumer behind the gate; without gossip and mingle, which parse broadcasts of other nodes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for command in Panel.data.keys() - COMMANDS.keys():
@@ -112,7 +112,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
         return connection
 
     def loop(self, *args: Any) -> None:
-        """Run Celery's main loop under the eyes of the watchdog."""
+        """Run Celery's main loop, watched by the watchdog."""
         self.event_dispatcher.headers[SEAL] = seal(self.hostname, settings().hash_key.get_secret_value().encode())
         touching = self.hub.call_repeatedly(TOUCH_SECONDS, self._watchdog.touch)
         try:
@@ -122,7 +122,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
             touching.cancel()
 
     def _flush_events(self) -> None:
-        """Send what Flower is told in a moment, together with what follows: Celery would at each turn of its loop."""
+        """Send a moment's events for Flower together; Celery would send them at each turn of its loop."""
         if not self._flush_is_due:
             self._flush_is_due = True
             self.hub.call_later(FLUSH_SECONDS, self._flush_now)
@@ -132,14 +132,14 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
         super()._flush_events()
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
-        """Return Celery's handler, whose errors cost one message and not the worker."""
+        """Return Celery's handler; an error in it costs one message, not the worker."""
         handle = super().create_task_handler(*args, **kwargs)
 
         def handle_or_refuse(message: Any) -> None:
             try:
                 handle(message)
             except (RedisConnectionError, RedisTimeoutError, OSError):
-                raise  # the broker's trouble, not the message's: the consumer reconnects
+                raise  # a fault of the broker, not of the message: the consumer reconnects
             except Exception as error:
                 log.error("message.not_handled", error=type(error).__name__)
                 self._drop(message)
@@ -147,19 +147,19 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
         return handle_or_refuse
 
     def on_unknown_message(self, _body: Any, message: Any) -> None:
-        """Drop what is no task."""
+        """Drop a message that is no task."""
         self._drop(message)
 
     def on_unknown_task(self, _body: Any, message: Any, _exc: Exception) -> None:
-        """Drop what no task is registered for."""
+        """Drop a message without a registered task."""
         self._drop(message, RefusalCode.UNKNOWN_KIND)
 
     def on_invalid_task(self, _body: Any, message: Any, _exc: Exception) -> None:
-        """Drop what the task's request could not be made from."""
+        """Drop a message from which no request can be made."""
         self._drop(message)
 
     def on_decode_error(self, message: Any, _exc: Exception) -> None:
-        """Drop what could not be decoded."""
+        """Drop a message that cannot be decoded."""
         self._drop(message, RefusalCode.NOT_JSON)
 
     def _drop(self, message: Any, code: RefusalCode = RefusalCode.MALFORMED_MESSAGE) -> None:

@@ -1,6 +1,5 @@
-"""The hub's own small tasks: a sign of life, and the record of what was refused at the gate."""
+"""The hub's own small tasks: a ping, and the record of messages refused at the gate."""
 
-from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -17,35 +16,9 @@ UNKNOWN_KIND = "unknown"
 log = structlog.get_logger()
 
 
-class Recorder(Protocol):
-    """Writes a refused message to the database; raising is allowed, and logged."""
-
-    def __call__(
-        self, *, code: RefusalCode, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int,
-        digest: str,
-    ) -> None: ...  # fmt: skip
-
-
-def _in_database(
-    *, code: RefusalCode, field: str | None, queue: str, task_id: str | None, kind: str | None, size: int, digest: str
-) -> None:
-    del digest  # for the log: it finds the sender's copy again
-    record_message(
-        hub(), code=code, field=field, queue=queue, task_id=UUID(task_id) if task_id else None, kind=kind, size=size
-    )
-
-
-_recorders: list[Recorder] = [_in_database]
-
-
-def record_with(recorder: Recorder) -> None:
-    """Have refused messages recorded by this instead."""
-    _recorders[:] = [recorder]
-
-
 @shared_task(name="hub.ping", send_events=False, ignore_result=False)  # type: ignore[untyped-decorator]
 def ping() -> str:
-    """Answer: a worker takes messages from the queue that this was sent to, and its pool runs them."""
+    """Answer, to show that a worker takes messages from this queue and its pool runs them."""
     return "pong"
 
 
@@ -55,14 +28,11 @@ def record_refusal(
     digest: Digest,
 ) -> None:  # fmt: skip
     """Record a message that was refused at the gate, then answer its sender with a receipt."""
-    refusal = RefusalCode(code)
-    for recorder in _recorders:
-        try:
-            recorder(code=refusal, field=field, queue=queue, task_id=task_id, kind=kind, size=size, digest=digest)
-        except Exception as error:  # the log line of the refusal is then its only record; the sender is answered anyway
-            log.error("message.refusal_not_recorded", digest=digest, error=describe(error))
-    if task_id is not None:
-        receipt = Receipt(
-            job_id=UUID(task_id), kind=kind or UNKNOWN_KIND, outcome=Outcome.REFUSED, code=refusal, field=field
-        )
+    refusal, job_id = RefusalCode(code), UUID(task_id) if task_id else None
+    try:
+        record_message(hub(), code=refusal, field=field, queue=queue, task_id=job_id, kind=kind, size=size)
+    except Exception as error:  # the refusal's log line is then its only record; the sender is answered anyway
+        log.error("message.refusal_not_recorded", digest=digest, error=describe(error))
+    if job_id is not None:
+        receipt = Receipt(job_id=job_id, kind=kind or UNKNOWN_KIND, outcome=Outcome.REFUSED, code=refusal, field=field)
         current_app.backend.store_result(task_id, receipt.model_dump(mode="json", exclude_none=True), states.SUCCESS)

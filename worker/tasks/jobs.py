@@ -1,4 +1,4 @@
-"""One task for each kind of job, by its public name: the job as JSON in, the receipt as the result."""
+"""One task for each kind of job, by its public name: job as JSON in, receipt as the result."""
 
 import time
 from typing import Any
@@ -16,7 +16,7 @@ from worker.tasks.process.resources import hub
 log = structlog.get_logger()
 
 BROKER_UNAVAILABLE = (OperationalError, OSError)
-PAUSE_SECONDS = 1.0  # while the database is unavailable, each worker process asks once a second
+PAUSE_SECONDS = 1.0  # while the database is unavailable, each worker process tries once a second
 
 
 def _handle(self: Any, raw: str) -> dict[str, object]:
@@ -24,14 +24,14 @@ def _handle(self: Any, raw: str) -> dict[str, object]:
     kind: str = self.name
     try:
         receipt = handle(hub(), kind, raw, UUID(self.request.id), hub().today())
-    except (UnavailableError, SoftTimeLimitExceeded) as error:  # a database may also just not answer
+    except (UnavailableError, SoftTimeLimitExceeded) as error:  # a database may also not answer at all
         log.warning("job.put_back", kind=kind, cause=str(error) or type(error).__name__)
         time.sleep(PAUSE_SECONDS)
-        # A new message under the same id, then this one is acknowledged: no retry count, no ETA, nothing to lose.
+        # A new message under the same id, then this one is acknowledged: no retry count, no ETA.
         try:
             self.apply_async((raw,), task_id=self.request.id, queue=QUEUES[kind].value)
         except BROKER_UNAVAILABLE:
-            raise Reject(requeue=True) from None  # it stays unacknowledged, and comes again when Redis does
+            raise Reject(requeue=True) from None  # it stays unacknowledged, and is redelivered once Redis is back
         raise Ignore from None
     return receipt.model_dump(mode="json", exclude_none=True)
 

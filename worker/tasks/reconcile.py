@@ -1,4 +1,4 @@
-"""Reconciliation, slice by slice. Its workers are not the lanes': a withdrawal must not wait for a page."""
+"""Reconciliation, slice by slice. Lanes have other workers, so a withdrawal never waits for a page."""
 
 import structlog
 from celery import current_app, shared_task
@@ -15,12 +15,12 @@ RUN = "reconcile.run"
 
 @shared_task(name=RUN, send_events=False)  # type: ignore[untyped-decorator]
 def reconcile(provider: Provider) -> None:
-    """Go on with a provider's reconciliation for a few seconds, then in a new task if there is more."""
+    """Continue a provider's reconciliation for a few seconds, then in a new task if there is more."""
     try:
-        way = lane(provider)
+        provider_lane = lane(provider)
     except SettingError as error:
         log.warning("provider.unconfigured", provider=provider, problem=str(error))
         service.give_up(hub(), provider, service.UNCONFIGURED)
         return
-    if run(service.reconcile(way)):
-        current_app.send_task(RUN, args=[provider], retry=False)  # if that is lost, the sweep finds it
+    if run(service.reconcile(provider_lane)):
+        current_app.send_task(RUN, args=[provider], retry=False)  # if it is lost, the sweep sends it again

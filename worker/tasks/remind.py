@@ -1,4 +1,4 @@
-"""The wake-up of a channel to residents."""
+"""The wake-up of a reminder channel."""
 
 from functools import cache
 
@@ -18,7 +18,7 @@ SEND = "remind.send"
 SOFT_LIMIT_SECONDS, LIMIT_SECONDS = (
     22,
     25,
-)  # mail servers take their time; still less than the broker's visibility time-out
+)  # mail servers are slow; still below the broker's visibility time-out
 EXPIRES_SECONDS = 60.0
 
 log = structlog.get_logger()
@@ -28,11 +28,11 @@ log = structlog.get_logger()
     name=SEND, send_events=False, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS
 )
 def send(channel: Channel) -> None:
-    """Send what is due through one channel for a few seconds, then go on in a new task if there is more."""
+    """Send one channel's due reminders for a few seconds, then continue in a new task if there is more."""
     hub().live.wake_ups.end(_wake_up(channel))
     try:
         sender = _sender(channel)
-    except SettingError as error:  # the reminders wait; a file that was missing may be there the next time
+    except SettingError as error:  # the reminders wait; a missing file may be there the next time
         log.warning("channel.unconfigured", channel=channel, problem=str(error))
         note_channel(hub(), channel, str(error))
         return
@@ -41,7 +41,7 @@ def send(channel: Channel) -> None:
 
 
 def wake(channel: str) -> None:
-    """Have a worker look for what is due, unless one is being woken already."""
+    """Wake a channel, unless it is being woken already."""
     if hub().live.wake_ups.begin([_wake_up(channel)]):
         try:
             current_app.send_task(SEND, args=[channel], retry=False, expires=EXPIRES_SECONDS)

@@ -1,4 +1,4 @@
-"""What a reader asks for: a personal space that Redis no longer has, a history, the catalogue, a plate as it reads."""
+"""Documents on request: a personal space that Redis no longer has, a history, the catalogue, a plate as it is read."""
 
 from typing import Any
 from uuid import UUID
@@ -14,26 +14,26 @@ from worker.tasks.process.resources import hub
 
 @shared_task(name="space.publish", ignore_result=False)  # type: ignore[untyped-decorator]
 def publish(resident_id: ResidentId) -> dict[str, int] | None:
-    """Publish one resident's personal space anew; answer its version, or null when the resident is not known."""
+    """Publish one resident's personal space again; answer its version, or null for an unknown resident."""
     shown = republish(hub(), [resident_id], hub().today())
     return {"version": shown[resident_id]} if resident_id in shown else None
 
 
 @shared_task(name="space.history", bind=True, ignore_result=False)  # type: ignore[untyped-decorator]
 def history(self: Any, resident_id: ResidentId) -> dict[str, int] | None:
-    """Put one resident's history under this task's id; answer its version, or null when the resident is not known."""
+    """Put one resident's history under this task's id; answer its version, or null for an unknown resident."""
     version = put_history(hub(), resident_id, UUID(self.request.id), hub().today())
     return None if version is None else {"version": version}
 
 
 @shared_task(name="space.plate", bind=True, ignore_result=False)  # type: ignore[untyped-decorator]
 def plate(self: Any, typed: str) -> bool | None:
-    """Put a plate as it will be known under this task's id; answer that it is there, or null when it has none."""
+    """Put a plate as the hub reads it under this task's id; answer true, or null if a job with it would be refused."""
     return put_plate(hub(), typed, UUID(self.request.id)) or None
 
 
 @shared_task(name="space.catalogue", ignore_result=False)  # type: ignore[untyped-decorator]
 def catalogue() -> bool:
-    """Put the catalogue where any web app can read it; answer that it is there."""
+    """Put the catalogue where any web app can read it; answer true."""
     put_catalogue(hub())
     return True

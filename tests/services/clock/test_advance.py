@@ -1,4 +1,4 @@
-"""What time does: terms that end, what is not paid, days of downtime, two clocks at once."""
+"""The clock at work: ended terms, unpaid changes, days of downtime, two clocks at once."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ WANTED = "SELECT provider, wanted_version, urgency FROM shares WHERE permit_id =
 
 @pytest.fixture
 def ending(upstream):
-    """Return a permit whose term ends today, to be held by everyone who may."""
+    """Return a permit whose term ends today, for every provider to hold."""
     row = upstream.row(terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}])
     upstream.take_over(row)
     upstream.allow()
@@ -42,9 +42,7 @@ def types(evidence, resident=ANNE):
     return [event.type for event in evidence.told(resident)]
 
 
-def test_a_term_that_ends_is_looked_at_by_every_lane_the_day_after(
-    hub, upstream, evidence, ending, today, tomorrow, wake_ups
-):
+def test_an_ended_term_makes_every_share_due_the_next_day(hub, upstream, evidence, ending, today, tomorrow, wake_ups):
     before = evidence.query(WANTED, ending)
     wake_ups.clear()
     for name in HOLDERS:
@@ -70,22 +68,20 @@ def test_providers_hold_nothing_once_the_term_is_over(hub, upstream, twins, deli
     assert evidence.query("SELECT count(*) FROM shares WHERE holds IS NOT FALSE") == [(0,)]
 
 
-def test_the_card_of_a_term_that_ended_is_active_with_a_past_date_and_offers_renewal(
-    hub, evidence, ending, today, tomorrow
-):
+def test_the_card_of_an_ended_term_stays_active_and_offers_renewal(hub, evidence, ending, today, tomorrow):
     advance(hub, tomorrow)
     card = evidence.card(ANNE, ending)
     assert (card.status, card.valid_until) == (CardStatus.ACTIVE, today)
     assert ActionName.RENEW in [action.name for action in card.actions]
 
 
-def test_what_only_time_has_changed_is_of_the_least_urgency(hub, deliver, evidence, ending, tomorrow):
+def test_changes_by_the_clock_have_the_lowest_urgency(hub, deliver, evidence, ending, tomorrow):
     deliver()
     advance(hub, tomorrow)
     assert {row[2] for row in evidence.query(WANTED, ending)} == {Urgency.ROUTINE.value}
 
 
-def test_what_is_given_up_unpaid_is_of_the_least_urgency_too(hub, upstream, deliver, evidence, today):
+def test_lapsed_unpaid_changes_have_the_lowest_urgency(hub, upstream, deliver, evidence, today):
     row = upstream.row(terms=[{"first_day": upstream.day(-325), "last_day": upstream.day(40)}])
     upstream.take_over(row)
     upstream.allow()
@@ -97,7 +93,7 @@ def test_what_is_given_up_unpaid_is_of_the_least_urgency_too(hub, upstream, deli
     assert evidence.query(WANTED, row["permit_id"]) == expected
 
 
-def test_a_permit_that_was_renewed_goes_on_over_midnight_and_nobody_is_told(hub, upstream, evidence, ending, tomorrow):
+def test_a_renewed_permit_continues_over_midnight_without_an_event(hub, upstream, evidence, ending, tomorrow):
     upstream.applied("permit.renew", permit_id=ending, years=1)
     upstream.applied("permit.confirm_payment", permit_id=ending, payment_reference="P-1", amount_cents=4500)
     before, told = evidence.query(WANTED, ending), types(evidence)
@@ -113,15 +109,13 @@ def test_a_term_is_acted_on_once_by_many_clocks_after_days_of_downtime(hub, evid
     assert types(evidence).count(EventType.PERMIT_LAPSED) == 1
 
 
-def test_terms_that_were_over_when_they_were_taken_over_are_no_news(hub, upstream, evidence, today):
+def test_an_imported_term_already_over_makes_no_event(hub, upstream, evidence, today):
     upstream.lapsed()
     assert advance(hub, today) == 0
     assert types(evidence) == [EventType.PERMIT_IMPORTED]
 
 
-def test_a_request_that_is_not_paid_is_given_up_the_day_after_its_last_and_its_plate_is_free(
-    hub, upstream, evidence, today
-):
+def test_an_unpaid_request_lapses_the_day_after_its_last_and_frees_its_plate(hub, upstream, evidence, today):
     wanted = upstream.request(plate={"raw": "ZZ-999-ZZ"})
     last = today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)
     assert advance(hub, last) == 0
@@ -133,7 +127,7 @@ def test_a_request_that_is_not_paid_is_given_up_the_day_after_its_last_and_its_p
     assert advance(hub, last + timedelta(days=1)) == 0
 
 
-def test_a_change_that_is_not_paid_is_given_up_and_the_permit_stays(hub, upstream, evidence, today):
+def test_an_unpaid_change_lapses_and_the_permit_stays(hub, upstream, evidence, today):
     permit_id = upstream.lapsed()
     upstream.applied("permit.renew", permit_id=permit_id, years=1)
     assert advance(hub, today + timedelta(days=60)) == 1
@@ -141,9 +135,7 @@ def test_a_change_that_is_not_paid_is_given_up_and_the_permit_stays(hub, upstrea
     assert evidence.card(ANNE, permit_id).status is CardStatus.ACTIVE
 
 
-def test_a_next_term_that_began_after_a_gap_while_no_clock_ticked_is_told_to_providers(
-    hub, upstream, twins, evidence, today
-):
+def test_a_term_that_began_during_downtime_is_sent_to_providers(hub, upstream, twins, evidence, today):
     days = [(-365, 1), (4, 30)]
     terms = [{"first_day": upstream.day(first), "last_day": upstream.day(last)} for first, last in days]
     upstream.take_over(upstream.row(terms=terms))
@@ -156,7 +148,7 @@ def test_a_next_term_that_began_after_a_gap_while_no_clock_ticked_is_told_to_pro
     assert EventType.PERMIT_LAPSED not in types(evidence)
 
 
-def test_an_erased_resident_is_left_alone(hub, upstream, evidence, ending, tomorrow):
+def test_the_clock_leaves_an_erased_resident_alone(hub, upstream, evidence, ending, tomorrow):
     upstream.applied("resident.erase")
     told = types(evidence)
     advance(hub, tomorrow)
@@ -164,7 +156,7 @@ def test_an_erased_resident_is_left_alone(hub, upstream, evidence, ending, tomor
     assert types(evidence) == told
 
 
-def test_after_days_of_downtime_the_earliest_day_comes_first_whatever_was_due(hub, upstream, today):
+def test_after_days_of_downtime_the_earliest_day_comes_first(hub, upstream, today):
     def ended(resident, day):
         terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(day)}]
         Upstream(hub, today + timedelta(days=day)).take_over(upstream.row(resident, terms=terms))
@@ -189,7 +181,7 @@ def test_after_days_of_downtime_the_earliest_day_comes_first_whatever_was_due(hu
 
 
 @pytest.mark.parametrize("found_at_once", [1, 2])
-def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(
+def test_a_failing_resident_does_not_delay_the_next(
     hub, upstream, evidence, ending, tomorrow, monkeypatch, found_at_once
 ):
     monkeypatch.setattr("worker.services.clock.advance.SLICE", found_at_once)
@@ -202,7 +194,7 @@ def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(
     assert types(evidence, BOB)[-1] is EventType.PERMIT_LAPSED
 
 
-def test_one_resident_whom_somebody_else_has_locked_holds_up_nobody(hub, upstream, evidence, ending, tomorrow):
+def test_a_resident_locked_by_a_job_does_not_delay_the_others(hub, upstream, evidence, ending, tomorrow):
     row = upstream.row(BOB, terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}])
     upstream.take_over(row)
     with evidence.database.connect() as connection, connection.transaction():
@@ -213,7 +205,7 @@ def test_one_resident_whom_somebody_else_has_locked_holds_up_nobody(hub, upstrea
     assert types(evidence)[-1] is EventType.PERMIT_LAPSED
 
 
-def test_a_task_whose_time_is_over_ends_rather_than_acts_on_each_alone(hub, upstream, ending, tomorrow, monkeypatch):
+def test_a_task_out_of_time_ends_without_retrying_residents_singly(hub, upstream, ending, tomorrow, monkeypatch):
     upstream.take_over(upstream.row(BOB, terms=[{"first_day": upstream.day(-365), "last_day": upstream.day(0)}]))
     acted = []
 
@@ -227,7 +219,7 @@ def test_a_task_whose_time_is_over_ends_rather_than_acts_on_each_alone(hub, upst
     assert len(acted) == 1
 
 
-def test_half_of_the_time_is_left_to_others_and_none_once_it_is_over(hub, ending, tomorrow):
+def test_advancing_pauses_half_of_the_time_and_not_beyond_its_end(hub, ending, tomorrow):
     paused = []
     began = monotonic()
     advance(hub, tomorrow, until=began + 60, pause=paused.append)

@@ -1,4 +1,4 @@
-"""An erasure of a resident with all that can be held about one leaves none of it, in no table, column, key or file."""
+"""An erasure leaves no trace of the resident's data in any table, column, key or file."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -36,7 +36,7 @@ BLANK_PERMITS = """
 
 
 class Words:
-    """Words that nobody else has, each as what it stands for looks."""
+    """Unique words, each in the form of the data that it stands for."""
 
     def __init__(self) -> None:
         self.all: list[str] = []
@@ -76,7 +76,7 @@ def file(hub, servers: Servers) -> File:
 
 @pytest.fixture
 def stored(evidence, database):
-    """Return all that the database tells, its catalogue and statistics included."""
+    """Return all text in the database, its catalogue and statistics included."""
 
     def stored() -> str:
         def rows() -> Iterator[str]:
@@ -93,7 +93,7 @@ def stored(evidence, database):
 
 @pytest.fixture
 def anne(upstream, words, hub, today, twins, deliver) -> dict[str, UUID]:
-    """Give Anne permits in every state, and all that may be known about her."""
+    """Give Anne permits in every state, and all data that the hub may have about her."""
     upstream.applied("resident.update_contact", name=words.name(), email=f"{words.name()}@example.fr", language="en")
     upstream.allow()
     permits = {
@@ -133,9 +133,7 @@ def anne(upstream, words, hub, today, twins, deliver) -> dict[str, UUID]:
     return permits
 
 
-def test_nothing_of_all_that_was_known_is_found_anywhere(
-    upstream, anne, words, stored, file, evidence, hub, deliver, until
-):
+def test_an_erasure_leaves_no_trace_of_the_residents_data(upstream, anne, words, stored, file, evidence, hub, deliver):
     before = stored()
     known = words.found_in(before)
     assert len(known) > 30
@@ -153,7 +151,7 @@ def test_nothing_of_all_that_was_known_is_found_anywhere(
     assert words.found_in(stored()) == []
 
 
-def test_nothing_of_what_time_does_later_brings_it_back(upstream, anne, words, stored, file, hub, today):
+def test_later_work_of_the_clock_restores_no_erased_data(upstream, anne, words, stored, file, hub, today):
     upstream.applied("resident.erase")
     for day in (today, today + timedelta(days=40), today + timedelta(days=500)):
         advance(hub, day)
@@ -166,8 +164,8 @@ def test_nothing_of_what_time_does_later_brings_it_back(upstream, anne, words, s
     assert file.shown(words.all) == []
 
 
-def test_refused_jobs_leave_nothing_of_what_they_said(upstream, anne, words, stored):
-    """What only a refused job said is nowhere, also of a resident who stays."""
+def test_refused_jobs_leave_no_trace_of_their_data(upstream, anne, words, stored):
+    """The data of a refused job is found nowhere, also for a resident who stays."""
     before = len(words.all)
     for _ in range(2):
         upstream.submit("permit.change_vehicle", BOB, permit_id=uuid4(), plate={"raw": words.plate()})

@@ -1,4 +1,4 @@
-"""An erasure waits for a rewrite of Redis' file that fails, is under way, or has nothing to write."""
+"""An erasure waits while the rewrite of Redis' file fails or is under way, and not if there is no file."""
 
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from worker.services.publishing.publish import follow_redis
 
 @pytest.fixture(scope="module")
 def own_servers() -> Iterator[Servers]:
-    """Run a Redis of our own, whose file may come to harm."""
+    """Run a separate Redis, whose file may be damaged."""
     with tempfile.TemporaryDirectory(prefix="hub-") as folder, Servers(Path(folder)) as servers:
         yield servers
 
@@ -34,7 +34,7 @@ def own_hub(settings, own_servers, wake_ups) -> Iterator[Hub]:
         yield hub
 
 
-def test_a_rewrite_that_fails_is_said_once_and_asked_for_again(own_hub, own_servers, evidence, word, today, cleared):
+def test_a_failed_rewrite_is_logged_once_and_requested_again(own_hub, own_servers, evidence, word, today, cleared):
     upstream, file = Upstream(own_hub, today), File(own_hub.live.client, own_servers.data / "valkey")
     upstream.applied("resident.update_contact", name=word, email="anne@example.fr")
     upstream.active(address={"ban_id": "b", "label": word})
@@ -45,7 +45,7 @@ def test_a_rewrite_that_fails_is_said_once_and_asked_for_again(own_hub, own_serv
     with capture_logs() as logs:
         for _ in range(3):
             clear(own_hub, AT_ONCE)
-            eventually(lambda: not append_only.look(own_hub.live.client).is_being_rewritten)
+            eventually(lambda: not append_only.read_state(own_hub.live.client).is_being_rewritten)
     assert [entry["event"] for entry in logs] == ["append_only.failed"]
     assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
     in_the_way.unlink()
@@ -62,14 +62,14 @@ def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_server
     upstream.active()
     upstream.applied("resident.erase")
     client.mset({f"filler:{number}": number for number in range(300)})
-    client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, for a rewrite that can be looked at
+    client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, so that the rewrite can be observed
     try:
-        # Redis rewrites of its own accord, too.
-        eventually(lambda: append_only.rewrite(client) is not append_only.Asked.NOT_NOW)
-        assert append_only.look(client).is_being_rewritten
+        # Redis also rewrites by itself.
+        eventually(lambda: append_only.rewrite(client) is not append_only.RewriteAnswer.NOT_NOW)
+        assert append_only.read_state(client).is_being_rewritten
         clear(own_hub, AT_ONCE)
         assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
-        assert append_only.rewrite(client) is append_only.Asked.NOT_NOW
+        assert append_only.rewrite(client) is append_only.RewriteAnswer.NOT_NOW
     finally:
         client.config_set("rdb-key-save-delay", 0)
     cleared(own_hub)
@@ -86,4 +86,5 @@ def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today)
         assert evidence.query("SELECT FROM leftovers") == []
     finally:
         client.config_set("appendonly", "yes")
-        eventually(lambda: not append_only.look(client).is_being_rewritten)  # until then Redis refuses to end
+        # Until then Redis refuses to shut down.
+        eventually(lambda: not append_only.read_state(client).is_being_rewritten)

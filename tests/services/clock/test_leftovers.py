@@ -1,4 +1,4 @@
-"""What was erased leaves Redis and its append-only file, whatever was under way."""
+"""Erased data leaves Redis and its append-only file, also if tasks were running."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,7 +32,7 @@ def file(hub: Hub, servers: Servers) -> File:
 
 @pytest.fixture
 def anne(upstream, word) -> str:
-    """Make a resident known by a name, an address and a plate of her own; return her plate."""
+    """Make a resident known by a unique name, address and plate; return the plate."""
     plate = f"ZZ-{word[-7:].upper()}"
     upstream.applied("resident.update_contact", name=word, email=f"{word}@example.fr")
     upstream.active(plate={"raw": plate}, address={"ban_id": f"b_{word[-9:]}", "label": word})
@@ -40,7 +40,7 @@ def anne(upstream, word) -> str:
 
 
 def without_right(hub: Hub) -> Iterator[Hub]:
-    """Return the hub on a Redis that refuses to rewrite its file, as a managed service does."""
+    """Return the hub with a Redis that refuses to rewrite its file, as a managed service does."""
     client, name = hub.live.client, f"managed-{uuid4().hex}"
     client.acl_setuser(
         name,
@@ -61,7 +61,7 @@ def without_right(hub: Hub) -> Iterator[Hub]:
 managed_hub = pytest.fixture(without_right, name="managed")
 
 
-def test_what_was_erased_is_neither_in_redis_nor_in_its_file(upstream, anne, word, file, cleared, hub, today):
+def test_erased_data_is_gone_from_redis_and_its_file(upstream, anne, word, file, cleared, hub, today):
     upstream.applied("resident.export")
     history.put_history(hub, ANNE, uuid4(), today)
     assert file.shown([word])
@@ -75,12 +75,12 @@ def test_what_was_erased_is_neither_in_redis_nor_in_its_file(upstream, anne, wor
     assert not file.holds(anne)
 
 
-def test_the_file_kept_it_until_then(upstream, anne, word, file):
+def test_the_file_holds_erased_data_until_the_rewrite(upstream, anne, word, file):
     upstream.applied("resident.erase")
     eventually(lambda: file.holds(word))  # it is written once a second
 
 
-def test_a_history_of_before_an_erasure_goes_with_it(upstream, anne, file, hub, today):
+def test_a_history_made_before_an_erasure_is_dropped_by_it(upstream, anne, file, hub, today):
     history.put_history(hub, ANNE, task_id := uuid4(), today)
     assert file.shown([anne])
     upstream.applied("resident.erase")
@@ -88,9 +88,9 @@ def test_a_history_of_before_an_erasure_goes_with_it(upstream, anne, file, hub, 
     assert file.shown([anne]) == []
 
 
-def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstream, anne, file, hub, today):
+def test_a_history_read_before_an_erasure_and_put_after_it_is_remade(upstream, anne, file, hub, today):
     class Late(Documents):
-        """Redis, with an erasure between the reading of a history and its being put."""
+        """Redis, with an erasure between the reading of a history and its putting."""
 
         def put_history(self, task_id, document):
             if document.permits:
@@ -104,17 +104,17 @@ def test_a_history_read_before_an_erasure_and_put_after_it_is_made_again(upstrea
     assert f'"version":{version}'.encode() in document
 
 
-def test_a_document_that_an_erasure_did_not_find_goes_before_the_rewrite(upstream, anne, word, file, hub, cleared):
+def test_a_document_missed_by_an_erasure_is_dropped_before_the_rewrite(upstream, anne, word, file, hub, cleared):
     space = hub.live.client.get(hub.live.key(f"space:{ANNE}"))
     upstream.applied("resident.erase")
-    hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that stood still
+    hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that was frozen
     hub.live.documents._put(ANNE, "export:late", word, 900)
     cleared()
     assert file.shown([word]) == []
     assert not file.holds(word)
 
 
-def test_others_keep_what_is_theirs(upstream, anne, evidence, cleared, hub, today):
+def test_an_erasure_keeps_other_residents_documents(upstream, anne, evidence, cleared, hub, today):
     upstream.active(BOB, plate={"raw": "EF-367-QS"})
     history.put_history(hub, BOB, task_id := uuid4(), today)
     upstream.applied("resident.erase")
@@ -123,7 +123,7 @@ def test_others_keep_what_is_theirs(upstream, anne, evidence, cleared, hub, toda
     assert hub.live.client.exists(hub.live.key(f"history:{task_id}"))
 
 
-def test_a_job_that_came_after_an_erasure_leaves_the_file_too(upstream, anne, word, evidence, cleared):
+def test_a_job_sent_after_an_erasure_is_rewritten_out_of_the_file(upstream, anne, word, evidence, cleared):
     upstream.applied("resident.erase")
     cleared()
     refused = upstream.submit("resident.update_contact", name=word, email="anne@example.fr")
@@ -132,7 +132,7 @@ def test_a_job_that_came_after_an_erasure_leaves_the_file_too(upstream, anne, wo
     cleared()
 
 
-def test_many_erasures_are_one_rewrite(upstream, evidence, cleared, hub):
+def test_many_erasures_cause_one_rewrite(upstream, evidence, cleared, hub):
     cleared()
     for number in range(5):
         upstream.active(f"r-{number}")
@@ -142,7 +142,7 @@ def test_many_erasures_are_one_rewrite(upstream, evidence, cleared, hub):
     cleared()
 
 
-def test_an_erasure_waits_until_what_was_under_way_has_ended(upstream, anne, evidence, cleared, hub):
+def test_a_rewrite_waits_until_running_tasks_have_ended(upstream, anne, evidence, cleared, hub):
     cleared()
     upstream.applied("resident.erase")
     clear(hub)
@@ -152,7 +152,7 @@ def test_an_erasure_waits_until_what_was_under_way_has_ended(upstream, anne, evi
     cleared(settle=SETTLE)
 
 
-def test_a_rewrite_comes_once_a_day_though_nothing_was_erased(evidence, cleared, hub):
+def test_a_rewrite_comes_once_a_day_without_any_erasure(evidence, cleared, hub):
     def asked_at():
         return evidence.value("SELECT asked_at FROM file_rewrite")
 
@@ -166,9 +166,7 @@ def test_a_rewrite_comes_once_a_day_though_nothing_was_erased(evidence, cleared,
     eventually(lambda: clear(hub) or asked_at() >= before)
 
 
-def test_what_a_worker_took_that_died_before_it_asked_waits_for_the_next(
-    upstream, anne, evidence, cleared, hub, word, file
-):
+def test_a_rewrite_lost_with_its_worker_is_requested_by_the_next(upstream, anne, evidence, cleared, hub, word, file):
     cleared()
     upstream.applied("resident.erase")
     with evidence.database.connect() as connection:
@@ -177,7 +175,7 @@ def test_what_a_worker_took_that_died_before_it_asked_waits_for_the_next(
     assert not file.holds(word)
 
 
-def test_a_rewrite_of_a_redis_that_ended_is_asked_for_again(upstream, anne, evidence, cleared, hub, file, word):
+def test_a_rewrite_lost_with_its_redis_is_requested_again(upstream, anne, evidence, cleared, hub, file, word):
     cleared()
     upstream.applied("resident.erase")
     with evidence.database.connect() as connection:
@@ -187,7 +185,7 @@ def test_a_rewrite_of_a_redis_that_ended_is_asked_for_again(upstream, anne, evid
     assert not file.holds(word)
 
 
-def test_a_service_that_refuses_is_said_once_and_nothing_waits(upstream, anne, word, evidence, managed, file):
+def test_a_refused_rewrite_is_logged_once_and_not_waited_for(upstream, anne, word, evidence, managed, file):
     with capture_logs() as logs:
         for _ in range(2):
             upstream.applied("resident.erase")
@@ -198,7 +196,7 @@ def test_a_service_that_refuses_is_said_once_and_nothing_waits(upstream, anne, w
     assert not transact(managed.engine, read).is_due
 
 
-def test_what_was_refused_is_done_another_day(upstream, anne, word, evidence, managed, file, hub):
+def test_a_refused_rewrite_is_requested_another_day(upstream, anne, word, evidence, managed, file, hub):
     upstream.applied("resident.erase")
     clear(managed, AT_ONCE)
     with evidence.database.connect() as connection:
@@ -208,7 +206,7 @@ def test_what_was_refused_is_done_another_day(upstream, anne, word, evidence, ma
     eventually(lambda: clear(hub) or transact(hub.engine, read).problem is None)
 
 
-def test_what_is_forgotten_in_time_leaves_the_file_too(upstream, evidence, hub, today: date):
+def test_data_past_its_retention_is_rewritten_out_of_the_file(upstream, evidence, hub, today: date):
     upstream.lapsed()
     purge(hub, after(today - DAY, 12))
     assert evidence.query("SELECT resident_id FROM leftovers") == [(None,)]

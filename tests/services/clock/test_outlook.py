@@ -1,4 +1,4 @@
-"""What is foretold is what the hub then does: today at once, and on each later day if nothing else changes."""
+"""The outlook is what the hub then does: today at once, and on each later day if nothing else changes."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,33 +8,33 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import InternalError
 
-from tests.services.street import Street, counted, doings, foretold, told_of
+from tests.services.street import Street, counted, doings, outlook_of_day, told_of
 from tests.services.upstream import Upstream
 from worker.db.clock import outlook
 from worker.db.clock.outlook import Concerned
 from worker.db.engine import transact
 from worker.domain.outlook import Doing, What, totals
-from worker.services.clock.outlook import foretell
+from worker.services.clock.outlook import read_outlook
 from worker.services.reminders.decide import decide
 
 LONGEST = 135  # days, until all that the street has has come about
 
 
-def test_what_is_foretold_of_today_is_exactly_what_the_hub_then_does(hub, street, evidence, today):
+def test_the_outlook_of_today_is_exactly_what_the_hub_then_does(hub, street, evidence, today):
     street.settle()
-    counts, concerned = foretold(hub, today, today)
+    counts, concerned = outlook_of_day(hub, today, today)
     done = doings(evidence, hub, today)
     assert told_of(concerned) == done
     assert counts == counted(done)
     assert {what.doing for what in counts} == set(Doing)
-    assert foretold(hub, today, today) == (Counter(), [])
+    assert outlook_of_day(hub, today, today) == (Counter(), [])
 
 
-def test_what_is_foretold_of_each_later_day_is_what_the_hub_does_when_it_has_come(hub, street, evidence, today):
+def test_the_outlook_of_a_later_day_is_what_the_hub_does_on_it(hub, street, evidence, today):
     street.settle()
     days = [today + timedelta(days=day) for day in range(LONGEST)]
-    before = {day: foretold(hub, day, today) for day in days}
-    whole = foretell(hub, today, days[-1])
+    before = {day: outlook_of_day(hub, day, today) for day in days}
+    whole = read_outlook(hub, today, days[-1])
     everything = Counter()
     for day in days:
         done = doings(evidence, hub, day)
@@ -47,45 +47,45 @@ def test_what_is_foretold_of_each_later_day_is_what_the_hub_does_when_it_has_com
     assert {what.days_ahead for what in everything if what.doing is Doing.EXPIRY} == {60, 30, 7, 0, -1}
 
 
-def test_each_day_of_the_outlook_has_what_is_foretold_of_it_and_a_day_with_nothing_is_left_out(hub, street, today):
+def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_days(hub, street, today):
     street.settle()
-    overdue, *later = foretell(hub, today, today + timedelta(days=30))
-    first = foretold(hub, today, today)[0]
+    overdue, *later = read_outlook(hub, today, today + timedelta(days=30))
+    first = outlook_of_day(hub, today, today)[0]
     assert (overdue.first, overdue.last) == (None, today - timedelta(days=1))
     assert totals([overdue.counts, later[0].counts]) == first
     days = {period.first: period.counts for period in later}
     for day in (today + timedelta(days=number) for number in range(1, 31)):
-        assert days.get(day, Counter()) == foretold(hub, day, today)[0]
+        assert days.get(day, Counter()) == outlook_of_day(hub, day, today)[0]
     assert all(days.values())
 
 
 def reminders_of(hub, day, today):
-    """Return the offsets that are foretold of a day."""
-    counts, _ = foretold(hub, day, today)
+    """Return the offsets of the reminders in the outlook of a day."""
+    counts, _ = outlook_of_day(hub, day, today)
     return sorted(what.days_ahead for what in counts.elements() if what.doing is Doing.EXPIRY)
 
 
 def test_a_term_that_ends_lapses_the_day_after_unless_it_is_renewed(hub, street, today):
     lapses, renewed = street.ends_in("r-1", 5), street.ends_in("r-2", 5)
     street.renews("r-2")
-    counts, concerned = foretold(hub, today + timedelta(days=6), today)
+    counts, concerned = outlook_of_day(hub, today + timedelta(days=6), today)
     assert (counts[What(Doing.LAPSE)], counts[What(Doing.RENEWAL)]) == (1, 1)
     told = {one.what.doing: (one.permit_id, one.day) for one in concerned}
     last = today + timedelta(days=5)
     assert (told[Doing.LAPSE], told[Doing.RENEWAL]) == ((lapses, last), (renewed, last))
-    assert Doing.LAPSE not in {what.doing for what in foretold(hub, last, today)[0]}
+    assert Doing.LAPSE not in {what.doing for what in outlook_of_day(hub, last, today)[0]}
 
 
-def test_what_is_not_active_or_erased_comes_to_no_end(hub, street, today):
+def test_inactive_and_erased_permits_are_not_in_the_outlook(hub, street, today):
     for status in ("ended", "cancelled_by_resident"):
         street.ends_in(f"r-{status}", 5, status=status)
     street.ends_in("r-erased", 5)
     street.upstream.applied("resident.erase", "r-erased")
-    assert foretell(hub, today, today + timedelta(days=90)) == []
+    assert read_outlook(hub, today, today + timedelta(days=90)) == []
 
 
 @pytest.mark.parametrize("why", ["wants none", "address refused", "no address"])
-def test_whoever_is_not_to_be_reminded_is_not_counted_and_the_permit_lapses_all_the_same(
+def test_an_unreachable_resident_has_no_reminder_in_the_outlook_and_the_permit_still_lapses(
     hub, street, evidence, today, why
 ):
     street.ends_in("r-1", 40, reached=why != "no address")
@@ -93,16 +93,16 @@ def test_whoever_is_not_to_be_reminded_is_not_counted_and_the_permit_lapses_all_
         street.upstream.applied("resident.choose_reminders", "r-1", channel="none")
     if why == "address refused":
         evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
-    whole = totals(one.counts for one in foretell(hub, today, today + timedelta(days=90)))
+    whole = totals(one.counts for one in read_outlook(hub, today, today + timedelta(days=90)))
     assert whole == {What(Doing.LAPSE): 1}
 
 
-def test_what_lapsed_long_ago_and_was_acted_on_is_not_counted_again(hub, street, today):
+def test_a_lapse_that_was_acted_on_is_not_counted_again(hub, street, today):
     street.ends_in("r-1", -40)
-    assert foretell(hub, today, today + timedelta(days=90)) == []
+    assert read_outlook(hub, today, today + timedelta(days=90)) == []
 
 
-def test_what_is_decided_already_is_not_counted_again_and_what_follows_still_is(hub, street, today):
+def test_a_decided_reminder_is_not_counted_again_and_the_next_one_is(hub, street, today):
     street.ends_in("r-1", 20)
     assert reminders_of(hub, today, today) == [30]
     while decide(hub, today):
@@ -111,25 +111,25 @@ def test_what_is_decided_already_is_not_counted_again_and_what_follows_still_is(
     assert reminders_of(hub, today + timedelta(days=13), today) == [7]
 
 
-def test_a_term_that_was_looked_at_while_nobody_could_be_reached_is_not_foretold_as_the_hub_looks_once(
+def test_a_term_that_was_looked_at_without_an_address_has_no_reminder_until_the_next_offset(
     hub, street, evidence, today
 ):
     street.ends_in("r-1", 20)
     evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     assert not doings(evidence, hub, today)
     evidence.query("UPDATE residents SET email_refused_at = NULL RETURNING 1")
-    assert foretold(hub, today, today) == (Counter(), [])
+    assert outlook_of_day(hub, today, today) == (Counter(), [])
     assert not doings(evidence, hub, today)
     assert reminders_of(hub, today + timedelta(days=13), today) == [7]
 
 
-def test_a_changed_schedule_is_foretold_as_it_is_then_decided(hub, street, evidence, today):
+def test_the_outlook_of_a_changed_schedule_is_what_is_then_decided(hub, street, evidence, today):
     street.ends_in("r-1", 40)
     doings(evidence, hub, today)
     changed = replace(hub, settings=hub.settings.model_copy(update={"reminder_days": (45, 14, 0)}))
     for ahead, expected in ((0, [45]), (26, [14]), (40, [0]), (41, [])):
         day = today + timedelta(days=ahead)
-        concerned = foretold(changed, day, today)[1]
+        concerned = outlook_of_day(changed, day, today)[1]
         assert reminders_of(changed, day, today) == expected
         if ahead == 0:
             assert doings(evidence, changed, day) == told_of(concerned)
@@ -140,36 +140,36 @@ def test_a_payment_is_reminded_of_before_its_request_lapses(hub, street, today):
     permit_id = street.asks("r-1")
     pay_by = today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)
     reminder, lapse = What(Doing.PAYMENT, 5), What(Doing.REQUEST)
-    assert foretold(hub, pay_by - timedelta(days=5), today)[1] == [Concerned(permit_id, reminder, pay_by)]
-    assert foretold(hub, pay_by + timedelta(days=1), today)[1] == [Concerned(permit_id, lapse, pay_by)]
-    whole = foretell(hub, today, pay_by + timedelta(days=9))
+    assert outlook_of_day(hub, pay_by - timedelta(days=5), today)[1] == [Concerned(permit_id, reminder, pay_by)]
+    assert outlook_of_day(hub, pay_by + timedelta(days=1), today)[1] == [Concerned(permit_id, lapse, pay_by)]
+    whole = read_outlook(hub, today, pay_by + timedelta(days=9))
     assert totals(one.counts for one in whole) == {reminder: 1, lapse: 1}
 
 
-def test_over_the_end_of_february_of_a_leap_year_each_day_has_what_the_hub_then_does(hub, evidence):
+def test_the_outlook_is_right_around_29_february(hub, evidence):
     first = date(2028, 2, 26)
     street = Street(hub, Upstream(hub, first), evidence)
     for days in range(6):
         street.ends_in(f"r-ends-{days}", days)
         street.ends_in(f"r-renewable-{days}", days + 60)
     for day in (first + timedelta(days=days) for days in range(7)):
-        _, concerned = foretold(hub, day, day)
+        _, concerned = outlook_of_day(hub, day, day)
         assert (day, told_of(concerned)) == (day, doings(evidence, hub, day))
 
 
-def test_a_list_is_as_short_as_was_asked_and_counts_are_of_all(hub, street, today):
+def test_a_limit_shortens_the_list_of_permits_and_not_the_counts(hub, street, today):
     for number in range(3):
         street.ends_in(f"r-{number}", 30)
-    counts, concerned = foretold(hub, today, today, limit=2)
+    counts, concerned = outlook_of_day(hub, today, today, limit=2)
     assert (sum(counts.values()), len(concerned)) == (3, 2)
     assert [one.permit_id for one in concerned] == sorted(street.permits.values())[:2]
 
 
-def test_to_foretell_changes_nothing_and_could_not(hub, street, evidence, today):
+def test_reading_the_outlook_writes_nothing_and_cannot_write(hub, street, evidence, today):
     street.settle()
     before = evidence.truth()
-    foretold(hub, today, today)
-    foretell(hub, today, today + timedelta(days=90))
+    outlook_of_day(hub, today, today)
+    read_outlook(hub, today, today + timedelta(days=90))
     assert evidence.truth() == before
 
     def write(db):

@@ -1,4 +1,4 @@
-"""What is foretold to be forgotten is what is then forgotten, whatever a permit waits for until that day."""
+"""The outlook names the permits that are then forgotten, for each reason that a permit may wait."""
 
 import asyncio
 from collections import Counter
@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from tests.services.hubs import lane_of
-from tests.services.street import doings, foretold, told_of
+from tests.services.street import doings, outlook_of_day, told_of
 from tests.services.upstream import UNVERIFIED, Upstream
 from worker.domain.outlook import Doing, What, totals
 from worker.domain.terms import add_months
-from worker.services.clock.outlook import foretell
+from worker.services.clock.outlook import read_outlook
 from worker.services.sharing.drain import Drain
 
 DAY = timedelta(days=1)
@@ -31,8 +31,8 @@ def keeping(hub, months):
 
 
 def forgotten(hub, day, today):
-    """Return the permits that are foretold to be forgotten on a day, and their last days of being kept."""
-    counts, concerned = foretold(hub, day, today)
+    """Return the permits to be forgotten on a day, and the last days of their retention."""
+    counts, concerned = outlook_of_day(hub, day, today)
     found = {one.permit_id: one.day for one in concerned if one.what == FORGET}
     assert counts[FORGET] == len(found)
     return found
@@ -52,7 +52,7 @@ def deliver_on(hub, twins, wake_ups):
     return deliver_on
 
 
-def test_of_permits_that_are_kept_for_a_month_each_day_has_what_the_hub_does_when_it_has_come(
+def test_with_a_month_of_retention_the_outlook_of_each_day_is_what_the_hub_does_on_it(
     hub, street, upstream, evidence, deliver_on, today
 ):
     hub = keeping(hub, 1)
@@ -64,8 +64,8 @@ def test_of_permits_that_are_kept_for_a_month_each_day_has_what_the_hub_does_whe
     stuck = street.ends_in("r-stuck", -30)
     evidence.query(SHARE, stuck, 1, None)
     days = [today + DAY * day for day in range(LONGEST)]
-    before = {day: foretold(hub, day, today) for day in days}
-    whole = foretell(hub, today, days[-1])
+    before = {day: outlook_of_day(hub, day, today) for day in days}
+    whole = read_outlook(hub, today, days[-1])
     everything = Counter()
     for day in days:
         done = doings(evidence, hub, day, deliver_on)
@@ -81,12 +81,12 @@ def test_a_permit_is_forgotten_the_day_after_it_was_kept_for_a_year(hub, street,
     last = add_months(today + DAY * ended, 12)
     assert forgotten(hub, last + DAY, today) == {permit_id: last}
     assert forgotten(hub, last, today) == forgotten(hub, last + DAY * 2, today) == {}
-    assert totals(one.counts for one in foretell(hub, today, last)) == {}
-    assert totals(one.counts for one in foretell(hub, today, last + DAY)) == {FORGET: 1}
+    assert totals(one.counts for one in read_outlook(hub, today, last)) == {}
+    assert totals(one.counts for one in read_outlook(hub, today, last + DAY)) == {FORGET: 1}
 
 
 @pytest.mark.parametrize(("versions", "holds"), [((1, True)), ((1, None)), ((2, False))])
-def test_what_a_provider_may_still_hold_is_not_foretold_before_it_is_removed(
+def test_a_permit_that_a_provider_may_still_hold_is_in_the_outlook_only_after_its_removal(
     hub, street, evidence, today, versions, holds
 ):
     permit_id = street.ends_in("r-1", -40, reached=False)
@@ -97,19 +97,19 @@ def test_what_a_provider_may_still_hold_is_not_foretold_before_it_is_removed(
     assert list(forgotten(hub, day, today)) == [permit_id]
 
 
-def test_what_is_in_force_is_foretold_as_its_providers_remove_it_when_it_lapses(hub, street, evidence, today):
+def test_the_outlook_assumes_that_providers_remove_a_permit_when_it_lapses(hub, street, evidence, today):
     permit_id = street.ends_in("r-1", 0, reached=False)
     assert evidence.value("SELECT count(*) FROM shares WHERE holds IS NOT FALSE OR confirmed_version < wanted_version")
     assert list(forgotten(hub, add_months(today, 12) + DAY, today)) == [permit_id]
 
 
-def test_a_request_that_is_not_paid_is_kept_from_the_day_it_is_given_up(hub, street, today):
+def test_the_retention_of_an_unpaid_request_begins_when_it_is_given_up(hub, street, today):
     permit_id = street.asks("r-1", reached=False)
     last = add_months(today + DAY * (hub.tariffs.unpaid_lapses_after_days + 1), 12)
     assert forgotten(hub, last + DAY, today) == {permit_id: last}
 
 
-def test_a_renewal_that_is_not_paid_puts_it_off_to_the_day_on_which_it_is_given_up(hub, upstream, street, today):
+def test_an_unpaid_renewal_delays_forgetting_until_it_is_given_up(hub, upstream, street, today):
     permit_id = street.ends_in("r-1", -360, reached=False)
     street.renews("r-1", paid=False)
     pay_by = today + DAY * hub.tariffs.unpaid_lapses_after_days
@@ -117,18 +117,18 @@ def test_a_renewal_that_is_not_paid_puts_it_off_to_the_day_on_which_it_is_given_
     assert forgotten(hub, add_months(today - DAY * 360, 12) + DAY, today) == {}
 
 
-def test_what_is_erased_open_or_forgotten_is_not_forgotten_again(hub, street, upstream, evidence, today):
+def test_erased_open_and_forgotten_permits_are_not_in_the_outlook(hub, street, upstream, evidence, today):
     street.ends_in("r-1", -40)
     upstream.applied("resident.erase", "r-1")
     upstream.request("r-2", verified=UNVERIFIED)
     street.ends_in("r-3", -400, reached=False)
     assert doings(evidence, hub, today)
-    assert totals(one.counts for one in foretell(hub, today, today + DAY * 3_000)) == {}
+    assert totals(one.counts for one in read_outlook(hub, today, today + DAY * 3_000)) == {}
 
 
-def test_what_should_have_been_forgotten_long_ago_is_overdue_and_is_forgotten_today(hub, street, today):
+def test_a_permit_to_be_forgotten_long_ago_is_overdue_and_is_forgotten_today(hub, street, today):
     permit_id = street.ends_in("r-1", -500, reached=False)
-    (overdue,) = foretell(hub, today, today + DAY * 30)
+    (overdue,) = read_outlook(hub, today, today + DAY * 30)
     assert (overdue.first, overdue.counts) == (None, {FORGET: 1})
     assert list(forgotten(hub, today, today)) == [permit_id]
 

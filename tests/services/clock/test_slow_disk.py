@@ -1,4 +1,4 @@
-"""Rows that take far longer than usual: what changes many of them gets on in slices, and keeps what is done."""
+"""Rows that take far longer than usual: changes to many of them go in slices, and finished slices stay done."""
 
 from datetime import timedelta
 from functools import partial
@@ -43,7 +43,7 @@ def shares_with(*, wanted: int, failures: int, parked: str, holds: bool = True) 
 
 @pytest.fixture
 def slow(database):
-    """Make every change of a table's rows slow, after some were made."""
+    """Make every change of a table's rows slow, after some are made."""
     made: list[str] = []
 
     def slow(table: str, rows: str) -> None:
@@ -59,12 +59,12 @@ def slow(database):
 
 
 def too_large(monkeypatch, slices: Slices) -> Slices:
-    """Have a kind of change begin as if all had been fast until now."""
+    """Start a kind of change as if all had been fast until now."""
     monkeypatch.setattr(slices, "size", slices.most)
     return slices
 
 
-def test_what_a_breaker_held_back_is_released(slow, hub, evidence, monkeypatch):
+def test_shares_held_back_by_a_breaker_are_released_in_slices(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, release.SLICES)
     slow("shares", shares_with(wanted=2, failures=1, parked="NULL"))
     transact(hub.engine, lambda db: providers.open_breaker(db, PROVIDER, timedelta(0)))
@@ -74,7 +74,7 @@ def test_what_a_breaker_held_back_is_released(slow, hub, evidence, monkeypatch):
     assert release.SLICES.size * 0.015 < 4 * AIM_SECONDS
 
 
-def test_what_was_confirmed_is_invalidated(slow, hub, evidence, monkeypatch):
+def test_confirmations_are_invalidated_in_slices(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, invalidate.SLICES)
     slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
     since = evidence.value("SELECT now() - interval '1 hour'")
@@ -82,21 +82,21 @@ def test_what_was_confirmed_is_invalidated(slow, hub, evidence, monkeypatch):
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
 
 
-def test_dead_letters_are_sent_again(slow, hub, evidence, monkeypatch):
+def test_dead_letters_are_retried_in_slices(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, dead_letters.RETRIED)
     slow("shares", shares_with(wanted=1, failures=0, parked="'zone_unknown'"))
     assert sum(dead_letters.retry(hub, Choice())) == ROWS
     assert evidence.value("SELECT count(*) FROM shares WHERE parked IS NULL") == ROWS
 
 
-def test_dead_letters_are_discarded(slow, hub, evidence, monkeypatch):
+def test_dead_letters_are_discarded_in_slices(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, dead_letters.DISCARDED)
     slow("shares", shares_with(wanted=1, failures=0, parked="'zone_unknown'", holds=False))
     assert sum(dead_letters.discard(hub, Choice())) == ROWS
     assert evidence.value("SELECT count(*) FROM shares WHERE parked IS NULL") == ROWS
 
 
-def test_what_a_reconciliation_saw_is_deleted_once_it_has_ended(slow, hub, evidence, monkeypatch, today):
+def test_a_finished_reconciliations_copies_are_deleted_in_slices(slow, hub, evidence, monkeypatch, today):
     too_large(monkeypatch, retention._SLICES[retention.COPIES])
     slow("reconciled_copies", COPIES)
     transact(hub.engine, lambda db: reconciliations.request(db, "flowbird", dry_run=False))
@@ -105,20 +105,20 @@ def test_what_a_reconciliation_saw_is_deleted_once_it_has_ended(slow, hub, evide
         " WHERE finished_at IS NULL RETURNING 1"
     )
     retention.purge(hub, today)
-    assert evidence.value("SELECT count(*) FROM reconciled_copies") == 1  # of the one that is under way
+    assert evidence.value("SELECT count(*) FROM reconciled_copies") == 1  # that of the reconciliation under way
 
 
-def test_missing_copies_are_looked_for(slow, hub, evidence, monkeypatch):
+def test_missing_copies_are_found_in_slices(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, reconcile.MISSING)
     slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
     transact(hub.engine, lambda db: reconciliations.request(db, PROVIDER, dry_run=False))
     run = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(minutes=5)))
-    while reconcile._look_for_missing(hub, run):
+    while reconcile._find_missing(hub, run):
         run = transact(hub.engine, partial(reconciliations.read, reconciliation_id=run.reconciliation_id))
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
 
 
-def test_a_slice_grows_while_it_is_quick_and_never_beyond_its_most(hub):
+def test_a_slice_grows_while_quick_up_to_its_maximum(hub):
     slices, sizes = Slices(most=1_000), []
     eventually(lambda: sizes.append(slices.take(hub.engine, lambda _, size: size)) or sizes[-1] == 1_000)
     assert sizes[0] == FIRST

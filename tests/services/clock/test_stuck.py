@@ -1,4 +1,4 @@
-"""What waits longer than it should is found, said with its kind, its number and its age, and gone once it is done."""
+"""Work that waits too long is found with its kind, count and age, until it is done."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ EASYPARK = "provider = 'easypark'"
 
 @pytest.fixture
 def found(hub, today):
-    """Return what is stuck today, or on another day, as kind, provider and count."""
+    """Return the stuck work of today, or of another day, as kind, provider and count."""
 
     def found(day=today):
         return [(one.kind, one.provider, one.count) for one in watch(hub, day)]
@@ -34,7 +34,7 @@ def found(hub, today):
 
 @pytest.fixture
 def shared(upstream, deliver) -> UUID:
-    """Return a permit that everyone holds as they should."""
+    """Return a permit that every provider holds as wanted."""
     upstream.allow()
     permit_id = upstream.active()
     deliver()
@@ -50,7 +50,7 @@ def age(evidence):
     return age
 
 
-def test_nothing_is_stuck_where_all_is_done(found, shared, hub, today):
+def test_nothing_is_stuck_once_all_work_is_done(found, shared, hub, today):
     sweep(hub, today)
     assert found() == []
 
@@ -65,7 +65,7 @@ def test_a_withdrawal_is_stuck_after_five_minutes_of_waiting(found, shared, upst
     assert found() == []
 
 
-def test_attempts_that_fail_and_make_it_due_later_do_not_hide_a_withdrawal(found, shared, upstream, age):
+def test_failed_attempts_do_not_hide_a_stuck_withdrawal(found, shared, upstream, age):
     upstream.refuse()
     age("shares", "due_at = now() + interval '9 minutes', failing_since = now() - interval '6 minutes'", EASYPARK)
     assert found() == [(Kind.CONSENT, "easypark", 1)]
@@ -82,7 +82,7 @@ def test_any_other_share_is_stuck_after_an_hour(found, shared, upstream, age, de
 
 
 @pytest.mark.parametrize("why", ["paused_at = now()", "unconfigured = 'PERMIT_HUB_EASYPARK_URL is missing'"])
-def test_shares_of_a_lane_that_is_held_back_are_said_apart(found, shared, upstream, age, hub, why):
+def test_shares_of_a_held_back_lane_are_reported_separately(found, shared, upstream, age, hub, why):
     upstream.applied("permit.change_vehicle", permit_id=shared, plate={"raw": "ZZ-999-ZZ"})
     transact(hub.engine, lambda db: providers.note_configuration(db, "easypark", None))
     age("providers", why, EASYPARK)
@@ -105,7 +105,7 @@ def test_a_dead_letter_is_stuck_after_a_day(found, shared, age, evidence):
     assert found() == []
 
 
-def test_a_resident_is_stuck_whose_events_are_not_published_after_a_minute(found, dying, age, hub, today):
+def test_a_residents_unpublished_events_are_stuck_after_a_minute(found, dying, age, hub, today):
     for resident in (ANNE, BOB):
         with pytest.raises(DiedError):
             dying.active(resident)
@@ -116,7 +116,7 @@ def test_a_resident_is_stuck_whose_events_are_not_published_after_a_minute(found
     assert found() == []
 
 
-def test_an_event_about_a_provider_is_stuck_after_a_minute(found, age, hub, today):
+def test_a_providers_unpublished_event_is_stuck_after_a_minute(found, age, hub, today):
     transact(hub.engine, lambda db: providers.pause(db, "easypark"))
     assert found() == []
     age("provider_events", "recorded_at = now() - interval '61 seconds'")
@@ -125,7 +125,7 @@ def test_an_event_about_a_provider_is_stuck_after_a_minute(found, age, hub, toda
     assert found() == []
 
 
-def test_a_term_that_is_over_is_stuck_where_nobody_has_noted_it_within_a_day(found, upstream, hub, today):
+def test_an_ended_term_is_stuck_when_not_applied_within_a_day(found, upstream, hub, today):
     upstream.take_over(upstream.row(terms=[{"first_day": upstream.day(-9), "last_day": upstream.day(0)}]))
     assert found(today + DAY) == []
     assert found(today + DAY * 2) == [(Kind.TERMS, None, 1)]
@@ -133,7 +133,7 @@ def test_a_term_that_is_over_is_stuck_where_nobody_has_noted_it_within_a_day(fou
     assert found(today + DAY * 2) == []
 
 
-def test_what_was_not_paid_is_stuck_where_nobody_has_given_it_up_within_a_day(found, upstream, hub, today):
+def test_an_unpaid_change_is_stuck_when_not_lapsed_within_a_day(found, upstream, hub, today):
     upstream.request()
     late = today + DAY * (hub.tariffs.unpaid_lapses_after_days + 1)
     assert found(late) == []
@@ -142,7 +142,7 @@ def test_what_was_not_paid_is_stuck_where_nobody_has_given_it_up_within_a_day(fo
     assert found(late + DAY) == []
 
 
-def test_a_request_is_stuck_that_nobody_has_decided_on_for_a_month(found, upstream, today):
+def test_an_undecided_request_is_stuck_after_a_month(found, upstream, today):
     requests = [upstream.request(resident, verified=UNVERIFIED) for resident in (ANNE, BOB)]
     upstream.active("r-3", years=3)
     assert found(today + DAY * 30) == []
@@ -153,14 +153,14 @@ def test_a_request_is_stuck_that_nobody_has_decided_on_for_a_month(found, upstre
     assert found(today + DAY * 31) == []
 
 
-def test_a_request_waits_since_the_day_of_it(hub, upstream, evidence, today):
+def test_the_age_of_a_request_counts_from_its_day(hub, upstream, evidence, today):
     upstream.request(verified=UNVERIFIED)
     evidence.query("UPDATE permits SET requested_on = %s RETURNING 1", today - DAY * 40)
     (one,) = watch(hub, today)
     assert DAY * 40 <= timedelta(seconds=one.oldest_seconds) < DAY * 41 + timedelta(hours=1)
 
 
-def test_a_permit_that_should_be_forgotten_and_cannot_is_stuck_after_a_day(found, upstream, hub, today, evidence):
+def test_a_permit_that_cannot_be_anonymised_is_stuck_after_a_day(found, upstream, hub, today, evidence):
     long_ago = Upstream(hub, today - DAY * 30)
     long_ago.take_over(long_ago.row(terms=[{"first_day": long_ago.day(-9), "last_day": long_ago.day(0)}]))
     evidence.query(
@@ -179,7 +179,7 @@ def test_a_permit_that_should_be_forgotten_and_cannot_is_stuck_after_a_day(found
     assert found(due + DAY) == []
 
 
-def test_a_reconciliation_is_stuck_that_is_under_way_for_a_day(found, age, hub):
+def test_a_reconciliation_is_stuck_after_a_day_under_way(found, age, hub):
     transact(hub.engine, lambda db: reconciliations.request(db, "easypark", dry_run=False))
     age("reconciliations", "requested_at = now() - interval '23 hours'")
     assert found() == []
@@ -189,7 +189,7 @@ def test_a_reconciliation_is_stuck_that_is_under_way_for_a_day(found, age, hub):
     assert found() == []
 
 
-def test_a_reminder_is_stuck_that_is_due_for_a_day_however_often_it_was_tried(found, upstream, age, evidence, today):
+def test_a_reminder_is_stuck_after_a_day_due_despite_attempts(found, upstream, age, evidence, today):
     permit_id = upstream.active()
     evidence.query(
         "INSERT INTO reminders (permit_id, occasion, day, days_ahead, decided_at, due_at)"
@@ -204,7 +204,7 @@ def test_a_reminder_is_stuck_that_is_due_for_a_day_however_often_it_was_tried(fo
     assert found() == []
 
 
-def test_each_kind_is_one_warning_with_its_number_and_its_age_and_nothing_personal(hub, shared, upstream, age, today):
+def test_each_stuck_kind_is_one_warning_with_count_and_age(hub, shared, upstream, age, today):
     upstream.refuse()
     age("shares", "due_at = now() - interval '6 minutes'", EASYPARK)
     with capture_logs() as logs:
@@ -220,7 +220,7 @@ def test_each_kind_is_one_warning_with_its_number_and_its_age_and_nothing_person
     }
 
 
-def test_more_than_is_counted_says_so(hub, shared, upstream, age, today, monkeypatch):
+def test_a_count_at_its_limit_says_so(hub, shared, upstream, age, today, monkeypatch):
     upstream.active(BOB)
     age("shares", "wanted_version = confirmed_version + 1, due_at = now() - interval '2 hours'", f"provider = '{CITY}'")
     monkeypatch.setattr(stuck, "MOST", 1)
@@ -228,5 +228,5 @@ def test_more_than_is_counted_says_so(hub, shared, upstream, age, today, monkeyp
     assert (one.count, one.more) == (1, True)
 
 
-def test_every_kind_has_its_patience():
+def test_every_kind_has_a_limit_of_waiting():
     assert stuck.PATIENCE.keys() == set(Kind)

@@ -1,4 +1,4 @@
-"""The ledger of consent: what counts, in which order, and what it does to shares and screen."""
+"""The consent ledger: which decisions count, in which order, and their effect on shares and space."""
 
 import asyncio
 from dataclasses import replace
@@ -42,14 +42,14 @@ def test_the_ledger_proves_what_was_decided(upstream, evidence):
     assert evidence.space(ANNE).consent.updated_at == recorded_at
 
 
-def test_a_decision_may_come_before_its_resident_is_known(upstream, evidence):
+def test_a_decision_is_accepted_before_its_resident_is_known(upstream, evidence):
     assert upstream.allow().outcome is Outcome.APPLIED
     assert evidence.space(ANNE).consent.version == 1
     permit_id = upstream.active()
     assert set(evidence.shares(permit_id)) == set(EVERYONE)
 
 
-def test_a_refusal_is_always_taken(upstream, evidence):
+def test_a_refusal_is_always_accepted(upstream, evidence):
     permit_id = upstream.active()
     upstream.allow()
     for seen in (..., 0, 1, 99):
@@ -61,7 +61,7 @@ def test_a_refusal_is_always_taken(upstream, evidence):
     assert not any(state.allowed for state in evidence.space(ANNE).consent.providers)
 
 
-def test_an_allowance_that_comes_late_does_not_undo_a_newer_refusal(upstream, evidence):
+def test_a_late_allowance_does_not_undo_a_newer_refusal(upstream, evidence):
     late = upstream.envelope(resident_id=ANNE, **choice("allow"), consent_version=0)
     upstream.refuse()
     assert upstream.send("consent.decide", late).code is RefusalCode.CONSENT_STALE
@@ -74,7 +74,7 @@ def test_of_two_allowances_on_the_same_screen_the_second_is_stale(upstream):
     assert upstream.allow(seen=0).code is RefusalCode.CONSENT_STALE
 
 
-def test_a_refusal_that_names_a_provider_nobody_knows_still_holds_for_the_others(upstream, evidence, wake_ups):
+def test_a_refusal_with_an_unknown_provider_holds_for_the_others(upstream, evidence, wake_ups):
     permit_id = upstream.active()
     upstream.allow()
     wake_ups.clear()
@@ -86,7 +86,7 @@ def test_a_refusal_that_names_a_provider_nobody_knows_still_holds_for_the_others
     assert wake_ups == ["easypark"]
 
 
-def test_a_provider_that_was_not_named_keeps_what_was_decided_before(upstream, evidence):
+def test_a_provider_not_named_keeps_its_earlier_decision(upstream, evidence):
     upstream.allow(providers=("easypark", "flowbird"))
     upstream.refuse(providers=("flowbird",))
     upstream.allow(seen=2, providers=("paybyphone",))
@@ -101,7 +101,7 @@ def test_a_provider_added_later_inherits_no_consent(upstream, evidence):
     assert set(evidence.shares(permit_id)) == set(EVERYONE)
 
 
-def test_what_a_provider_that_was_dropped_still_holds_can_be_withdrawn(upstream, evidence):
+def test_consent_for_a_dropped_provider_can_be_withdrawn(upstream, evidence):
     permit_id = upstream.active()
     upstream.allow()
     fewer = {name: value for name, value in upstream.hub.capabilities.items() if name != "easypark"}
@@ -109,7 +109,7 @@ def test_what_a_provider_that_was_dropped_still_holds_can_be_withdrawn(upstream,
     assert evidence.shares(permit_id)["easypark"]["wanted_version"] == 2
 
 
-def test_what_the_city_itself_needs_is_untouched_by_consent_and_ends_with_the_permit(upstream, evidence):
+def test_the_citys_own_share_ignores_consent_and_ends_with_the_permit(upstream, evidence):
     needs = replace(InMemory().capabilities, legal_basis=LegalBasis.PUBLIC_TASK)
     hub = replace(upstream.hub, capabilities=upstream.hub.capabilities | {"city": needs})
     city, counter = InMemory("city", needs), Upstream(hub, upstream.today)
@@ -127,7 +127,7 @@ decisions = st.lists(
     st.tuples(
         st.sampled_from(("allow", "refuse")),
         st.sets(st.sampled_from(EVERYONE), min_size=1),
-        st.integers(-1, 1),  # how far from the current version the one that was seen is
+        st.integers(-1, 1),  # how far the version seen is from the current one
     ),
     max_size=5,
 )
@@ -135,7 +135,7 @@ decisions = st.lists(
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(decisions)
-def test_whatever_is_decided_providers_hold_what_the_last_valid_decision_on_them_allows(upstream, evidence, sequence):
+def test_providers_hold_what_their_last_valid_decision_allows(upstream, evidence, sequence):
     resident = f"r-{uuid4().hex}"
     permit_id = upstream.active(resident)
     allowed, version = dict.fromkeys(EVERYONE, False), 0

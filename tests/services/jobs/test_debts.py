@@ -1,4 +1,4 @@
-"""What is owed has a name of its own: a payment counts for the debt that it was made for, once."""
+"""Every debt has its own id: a payment counts for its debt, once."""
 
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from worker.services.publishing.history import put_history
 
 @pytest.fixture
 def debt(hub, today):
-    """Return the name of what a permit owes, as the resident's history has it."""
+    """Return the debt id of a permit, as the resident's history has it."""
 
     def read(permit_id):
         task_id = uuid4()
@@ -26,7 +26,7 @@ def debt(hub, today):
 
 @pytest.fixture
 def pay(upstream):
-    """Pay 10 € for a debt, as its payment service tells it."""
+    """Pay 10 € for a debt, as the payment service reports it."""
 
     def send(permit_id, debt_id, cents=1_000):
         fields = {"payment_reference": f"PAY-{debt_id.hex}", "amount_cents": cents, "debt_id": debt_id}
@@ -37,7 +37,7 @@ def pay(upstream):
 
 @pytest.fixture
 def move(upstream):
-    """Ask for a change of address, to be paid."""
+    """Request a change of address with a price."""
 
     def send(permit_id, address):
         upstream.applied("permit.change_address", permit_id=permit_id, address=address, zones=["18A"])
@@ -45,7 +45,7 @@ def move(upstream):
     return send
 
 
-def test_two_equal_debts_of_one_day_are_both_paid(upstream, evidence, debt, pay, move):
+def test_two_equal_debts_on_one_day_are_both_payable(upstream, evidence, debt, pay, move):
     permit_id, debts = upstream.lapsed(), set()
     for address in (ELSEWHERE, ADDRESS, ELSEWHERE):
         move(permit_id, address)
@@ -56,7 +56,7 @@ def test_two_equal_debts_of_one_day_are_both_paid(upstream, evidence, debt, pay,
     assert len(debts) == 3
 
 
-def test_every_kind_of_debt_has_a_name_that_stays(upstream, debt):
+def test_every_kind_of_debt_keeps_its_id(upstream, debt):
     asked, renewing = upstream.request(), upstream.lapsed()
     upstream.applied("permit.renew", permit_id=renewing, years=1)
     assert len({debt(asked), debt(renewing), debt(asked), debt(renewing)}) == 2
@@ -70,7 +70,7 @@ def test_a_request_under_review_keeps_its_debt_when_it_is_approved(upstream, deb
     assert pay(permit_id, before, 4_500).outcome is Outcome.APPLIED
 
 
-def test_money_for_a_change_that_was_cancelled_is_not_taken_for_the_one_after_it(upstream, debt, pay, move):
+def test_a_payment_for_a_cancelled_change_does_not_pay_the_next(upstream, debt, pay, move):
     permit_id = upstream.lapsed()
     move(permit_id, ELSEWHERE)
     cancelled = debt(permit_id)
@@ -82,7 +82,7 @@ def test_money_for_a_change_that_was_cancelled_is_not_taken_for_the_one_after_it
     assert pay(permit_id, debt(permit_id)).outcome is Outcome.APPLIED
 
 
-def test_a_debt_is_paid_once_from_two_tabs_and_by_a_replay(upstream, evidence, debt, pay, move):
+def test_a_debt_is_paid_once_from_two_tabs_or_by_a_replay(upstream, evidence, debt, pay, move):
     permit_id = upstream.lapsed()
     move(permit_id, ELSEWHERE)
     owed = debt(permit_id)
@@ -94,7 +94,7 @@ def test_a_debt_is_paid_once_from_two_tabs_and_by_a_replay(upstream, evidence, d
     assert evidence.truth() == before
 
 
-def test_a_payment_that_names_no_debt_counts_for_what_is_owed(upstream, move):
+def test_a_payment_without_a_debt_id_pays_the_pending_change(upstream, move):
     permit_id = upstream.lapsed()
     move(permit_id, ELSEWHERE)
     paid = {"payment_reference": "TRANSFER-1", "amount_cents": 1_000}

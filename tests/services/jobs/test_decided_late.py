@@ -1,4 +1,4 @@
-"""Decisions come in any order: the newest counts, a refusal always, whatever the clocks of those who sent them."""
+"""Decisions in any order: the newest counts, and a refusal always, whatever the senders' clocks say."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -41,7 +41,7 @@ def test_an_allowance_older_than_a_refusal_is_stale_though_it_names_the_current_
     assert not allowed()
 
 
-def test_a_refusal_and_an_allowance_of_one_moment_are_a_refusal(upstream, allowed):
+def test_a_refusal_wins_over_an_allowance_of_the_same_moment(upstream, allowed):
     moment = {"decided_at": "2025-03-01T12:00:00Z"}
     upstream.applied("consent.decide", **choice("refuse") | moment)
     receipt = upstream.submit("consent.decide", **choice("allow") | moment, consent_version=1)
@@ -49,7 +49,7 @@ def test_a_refusal_and_an_allowance_of_one_moment_are_a_refusal(upstream, allowe
     assert not allowed()
 
 
-def test_only_refusals_of_the_providers_that_it_names_hold_an_allowance_back(decide, allowed):
+def test_only_refusals_of_its_own_providers_make_an_allowance_stale(decide, allowed):
     decide("refuse", -1, THREE[:1])
     assert decide("allow", -2, THREE[:2], seen=1).code is RefusalCode.CONSENT_STALE
     assert decide("allow", -2, THREE[1:2], seen=1).outcome is Outcome.APPLIED
@@ -65,7 +65,7 @@ def test_an_old_refusal_takes_effect_and_does_not_hide_a_newer_one(decide, allow
     assert decide("allow", -1, seen=3).outcome is Outcome.APPLIED
 
 
-def test_a_refusal_dated_next_year_holds_back_only_what_was_decided_before_it_came(decide, allowed):
+def test_a_refusal_dated_next_year_holds_back_only_earlier_allowances(decide, allowed):
     assert decide("refuse", AHEAD).outcome is Outcome.APPLIED
     assert decide("allow", -1, seen=1).code is RefusalCode.CONSENT_STALE
     assert decide("allow", 0, seen=1).outcome is Outcome.APPLIED
@@ -79,7 +79,7 @@ def test_an_allowance_from_the_future_is_refused(decide, allowed):
     assert not allowed()
 
 
-def test_the_same_decision_again_is_recorded_again(decide, evidence):
+def test_a_repeated_decision_is_recorded_again(decide, evidence):
     for seen, decided in enumerate(("allow", "allow", "refuse", "refuse")):
         assert decide(decided, 0, seen=seen).outcome is Outcome.APPLIED
     assert evidence.query("SELECT version, choice FROM consent_decisions ORDER BY version") == [
@@ -90,7 +90,7 @@ def test_the_same_decision_again_is_recorded_again(decide, evidence):
     ]
 
 
-def test_nobody_who_was_erased_is_allowed_back_by_an_older_decision(upstream, decide):
+def test_an_older_allowance_does_not_restore_an_erased_resident(upstream, decide):
     upstream.active()
     now = datetime.now(UTC).isoformat()
     upstream.send("resident.erase", upstream.envelope(resident_id=ANNE) | {"submitted_at": now})
@@ -104,16 +104,16 @@ def test_nobody_who_was_erased_is_allowed_back_by_an_older_decision(upstream, de
             st.sampled_from(("allow", "refuse")),
             st.sets(st.sampled_from(THREE), min_size=1),
             st.sampled_from((-4, -3, -2, -1, 0, AHEAD)),
-            st.sampled_from((0, 0, 0, -1, 1)),  # how far from the current version the one that was seen is
+            st.sampled_from((0, 0, 0, -1, 1)),  # how far the version seen is from the current one
         ),
         max_size=8,
     )
 )
-def test_in_whatever_order_decisions_come_no_allowance_overrides_a_newer_refusal(decide, allowed, sequence):
+def test_no_order_of_decisions_lets_an_allowance_override_a_newer_refusal(decide, allowed, sequence):
     resident, start = f"r-{uuid4().hex}", datetime.now(UTC)
     shown, version, refusals = dict.fromkeys(THREE, False), 0, []
     for place, (decided, providers, days, distance) in enumerate(sequence):
-        made = (days, 0) if days < 0 else (0, place)  # what is dated ahead counts from when it came
+        made = (days, 0) if days < 0 else (0, place)  # a decision dated ahead counts from its receipt
         seen, now = max(0, version + distance), start if days < 0 else None
         receipt = decide(decided, days, sorted(providers), resident=resident, seen=seen, now=now)
         if decided == "refuse":

@@ -1,4 +1,4 @@
-"""Existing permits taken over by the thousand: a result for each row."""
+"""Imports of existing permits: a result for each row."""
 
 from uuid import UUID
 
@@ -48,7 +48,7 @@ def test_each_row_has_its_own_result(upstream, evidence):
     assert evidence.written("r-gone")[-1][1] == "resident.erased"
 
 
-def test_the_seeds_cards_come_as_they_are(upstream, evidence, today):
+def test_the_seeds_cards_are_imported_unchanged(upstream, evidence, today):
     rows = [
         upstream.row(plate={"raw": "EF-367-QS"}),
         upstream.row(
@@ -80,7 +80,7 @@ def test_an_import_drops_the_document_and_leaves_it_to_the_next_reader(upstream,
     assert [event.sequence for event in evidence.told(BOB)] == [1]
 
 
-def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence, wake_ups):
+def test_an_import_shares_as_routine_where_consent_exists(upstream, evidence, wake_ups):
     upstream.allow()
     upstream.allow(BOB, providers=("easypark",))
     mine, bobs = upstream.row(), upstream.row(BOB)
@@ -89,7 +89,7 @@ def test_what_was_consented_to_before_is_shared_without_haste(upstream, evidence
         EVERYONE, 2
     )
     assert set(evidence.shares(bobs["permit_id"])) == {"easypark"}
-    # Anne's, Bob's, and those that the city's own hub is to hold.
+    # Anne's, Bob's, and those of the city's own hub.
     assert evidence.value("SELECT count(*) FROM shares") == len(EVERYONE) + 1 + 3
     assert sorted(wake_ups) == sorted((*EVERYONE, CITY))
 

@@ -1,4 +1,4 @@
-"""A resident's screen says whether their e-mail address is known, from the very moment at which that changes."""
+"""The space shows whether a resident's e-mail address is known, from the moment that it changes."""
 
 import pytest
 
@@ -10,7 +10,7 @@ CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": 
 
 @pytest.fixture
 def known(evidence):
-    """Return what says whether an address is known, as it stands on the screen that was published."""
+    """Return a function that reads from the published space whether an address is known."""
 
     def known(resident=ANNE):
         return evidence.screen(resident).reminders.email_known
@@ -19,7 +19,7 @@ def known(evidence):
 
 
 @pytest.mark.parametrize("come", ["request", "import", "consent"])
-def test_of_whoever_comes_without_one_none_is_known(upstream, known, come):
+def test_a_new_resident_has_no_known_address(upstream, known, come):
     if come == "request":
         upstream.request()
     elif come == "import":
@@ -29,7 +29,7 @@ def test_of_whoever_comes_without_one_none_is_known(upstream, known, come):
     assert known() is False
 
 
-def test_it_is_known_as_soon_as_it_is_told_and_of_nobody_else(upstream, evidence, known):
+def test_an_address_shows_as_known_at_once_and_for_its_resident_only(upstream, evidence, known):
     for resident in (ANNE, BOB):
         upstream.request(resident)
     upstream.applied("resident.update_contact", **CONTACT)
@@ -37,12 +37,12 @@ def test_it_is_known_as_soon_as_it_is_told_and_of_nobody_else(upstream, evidence
     assert evidence.space(ANNE).version == evidence.told(ANNE)[-1].sequence
 
 
-def test_whoever_is_first_heard_of_by_their_address_has_one_that_is_known(upstream, known):
+def test_a_resident_created_by_a_contact_update_has_a_known_address(upstream, known):
     upstream.applied("resident.update_contact", **CONTACT)
     assert known() is True
 
 
-def test_it_stays_known_whatever_else_happens(hub, upstream, evidence, known, today):
+def test_an_address_stays_known_through_other_jobs(hub, upstream, evidence, known, today):
     upstream.applied("resident.update_contact", **CONTACT)
     for happens in (
         lambda: upstream.request(),
@@ -55,7 +55,7 @@ def test_it_stays_known_whatever_else_happens(hub, upstream, evidence, known, to
         assert known() is True
 
 
-def test_an_address_that_takes_nothing_is_known(upstream, evidence, known):
+def test_a_refused_address_still_shows_as_known(upstream, evidence, known):
     upstream.applied("resident.update_contact", **CONTACT)
     evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     upstream.request()
@@ -63,7 +63,7 @@ def test_an_address_that_takes_nothing_is_known(upstream, evidence, known):
     assert evidence.space(ANNE).reminders.email_refused_at is not None
 
 
-def test_once_it_is_erased_none_is_known_and_none_takes_nothing(upstream, evidence, known):
+def test_after_an_erasure_no_address_is_known_or_refused(upstream, evidence, known):
     upstream.applied("resident.update_contact", **CONTACT)
     evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     upstream.applied("resident.erase")

@@ -1,4 +1,4 @@
-"""Texts that are no jobs: refused with a code and the field, on record, and nothing of them is kept."""
+"""Malformed jobs are refused with a code and the field, and recorded without their content."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from schemas.jobs import MAX_JOB_BYTES
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.upstream import ANNE, BOB
 
-SECRET = "QX-404-ZW"  # a plate that stands in bad jobs and must be found nowhere afterwards
+SECRET = "QX-404-ZW"  # a plate in malformed jobs; it must be found nowhere afterwards
 
 
 def _bent(**changes: Any) -> Callable[[dict[str, Any]], Any]:
@@ -78,14 +78,14 @@ def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(upstream,
     assert "anne@example.fr" not in stored
 
 
-def test_a_kind_that_does_not_exist_is_refused(upstream, evidence):
+def test_an_unknown_kind_of_job_is_refused(upstream, evidence):
     job = upstream.envelope(resident_id=ANNE)
     receipt = upstream.send("permit.paint", job)
     assert (receipt.code, str(receipt.job_id)) == (RefusalCode.UNKNOWN_KIND, job["job_id"])
     assert evidence.job(job["job_id"])["code"] == "unknown_kind"
 
 
-def test_a_row_of_an_import_that_cannot_be_read_refuses_the_job(upstream, evidence):
+def test_an_unreadable_import_row_refuses_the_job(upstream, evidence):
     for terms, code, field in (
         (
             [{"first_day": "2026-02-30", "last_day": "2026-03-01"}],

@@ -17,8 +17,8 @@ DETAILS = Action(name=ActionName.DETAILS)
 
 
 @pytest.fixture(autouse=True)
-def _what_is_shown_is_the_truth(request, evidence):
-    """After each of these tests, the document and the stream are what the database would publish now."""
+def _space_and_stream_match_the_database(request, evidence):
+    """After each of these tests, space and stream are as the database would publish them now."""
     yield
     for (name,) in evidence.query("SELECT resident_id FROM residents"):
         shown = evidence.space(name)
@@ -29,7 +29,7 @@ def _what_is_shown_is_the_truth(request, evidence):
             assert evidence.space(name) == shown
 
 
-def test_what_upstream_had_verified_stays_with_the_permit_until_its_resident_is_erased(upstream, evidence):
+def test_verifications_are_kept_with_the_permit_until_its_resident_is_erased(upstream, evidence):
     asked, row = upstream.request(verified=UNVERIFIED), upstream.row()
     upstream.take_over(row)
     kept = "SELECT verified FROM permits WHERE permit_id = %s"
@@ -94,7 +94,7 @@ def test_a_payment_activates_for_a_year(upstream, evidence, today):
     assert (receipt.version, _types(evidence)[-1]) == (2, EventType.PERMIT_ACTIVATED)
 
 
-def test_what_costs_nothing_is_active_at_once(upstream, evidence):
+def test_a_free_request_is_active_at_once(upstream, evidence):
     assert evidence.card(ANNE, upstream.active()).status is CardStatus.ACTIVE
     assert _types(evidence) == [EventType.PERMIT_ACTIVATED]
 
@@ -132,7 +132,7 @@ def test_a_change_of_vehicle_frees_the_old_plate_at_once(upstream, evidence):
     upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "CC-333-CC"})
 
 
-def test_a_vehicle_can_be_replaced_and_come_back(upstream, evidence):
+def test_a_vehicle_can_be_replaced_and_return(upstream, evidence):
     permit_id = upstream.active(plate={"raw": "AA-111-AA"})
     for spelling, shown in (("bb 222 bb", "BB-222-BB"), ("AA-111-AA", "AA-111-AA")):
         upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": spelling})
@@ -147,7 +147,7 @@ def test_a_change_of_address_is_free_outside_of_the_renewal_window(upstream, evi
     assert _types(evidence)[-1] is EventType.PERMIT_ADDRESS_CHANGED
 
 
-def test_a_change_of_address_with_a_price_waits_for_it(upstream, evidence):
+def test_a_change_of_address_with_a_price_waits_for_its_payment(upstream, evidence):
     permit_id = upstream.lapsed()
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
     assert evidence.card(ANNE, permit_id).address == ADDRESS["label"]
@@ -175,12 +175,12 @@ def test_cancelling_an_unpaid_change_leaves_the_permit_as_it_was(upstream, evide
     assert _types(evidence)[-1] is EventType.PERMIT_PENDING_CHANGE_CANCELLED
 
 
-def test_a_request_under_review_keeps_no_plate_from_others(upstream):
+def test_a_request_under_review_reserves_no_plate(upstream):
     upstream.request(plate={"raw": "AA-111-AA"}, verified=UNVERIFIED)
     upstream.request(BOB, plate={"raw": "AA-111-AA"})
 
 
-def test_a_new_permit_is_shared_where_consent_was_given_before(upstream, evidence, wake_ups):
+def test_a_new_permit_is_shared_under_an_earlier_consent(upstream, evidence, wake_ups):
     upstream.allow(providers=("easypark", "flowbird"))
     permit_id = upstream.active()
     shares = evidence.shares(permit_id)
@@ -192,7 +192,7 @@ def test_a_new_permit_is_shared_where_consent_was_given_before(upstream, evidenc
     assert len({share["reference"] for share in shares.values()}) == 2
 
 
-def test_what_is_not_active_or_not_consented_to_is_not_shared(upstream, evidence, wake_ups):
+def test_an_inactive_or_unconsented_permit_is_not_shared(upstream, evidence, wake_ups):
     permit_id = upstream.active()
     upstream.allow(BOB)
     upstream.request(BOB)
@@ -218,12 +218,10 @@ def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evid
     assert {name: after[name]["reference"] == before[name]["reference"] for name in EVERYONE} == dict.fromkeys(
         EVERYONE, True
     )
-    assert sorted(wake_ups) == sorted(
-        (*EVERYONE, CITY)
-    )  # the drains that were woken by the consent have not looked yet
+    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))  # the drains woken by the consent have not started yet
 
 
-def test_contact_data_is_kept_and_not_shown(upstream, evidence):
+def test_contact_data_is_stored_and_not_in_the_space(upstream, evidence):
     receipt = upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr")
     assert receipt.version == 1
     assert evidence.query("SELECT name, email, language FROM residents") == [
@@ -233,7 +231,7 @@ def test_contact_data_is_kept_and_not_shown(upstream, evidence):
     assert "xemple" not in evidence.space(ANNE).model_dump_json()
 
 
-def test_no_receipt_carries_anything_personal(upstream, evidence):
+def test_no_receipt_carries_personal_data(upstream, evidence):
     permit_id = upstream.lapsed(plate={"raw": "AA-111-AA"})
     upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr")
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])

@@ -1,4 +1,4 @@
-"""One plate, one permit at a time, whoever asks at the same moment."""
+"""One plate, one permit at a time, also for requests at the same moment."""
 
 import json
 from functools import partial
@@ -18,7 +18,7 @@ PLATE = {"raw": "EF-367-QS"}
 ROUNDS = 4
 
 
-def test_of_two_who_ask_for_one_plate_at_once_one_has_it(upstream):
+def test_two_requests_for_one_plate_at_once_give_it_to_one(upstream):
     for _ in range(ROUNDS):
         plate = {"raw": upstream.plate()}
         wishes = {name: upstream.wish(uuid4()) | {"plate": plate} for name in (ANNE, BOB)}
@@ -29,7 +29,7 @@ def test_of_two_who_ask_for_one_plate_at_once_one_has_it(upstream):
         ]
 
 
-def test_two_who_swap_plates_at_once_do_not_lock_each_other_out(upstream):
+def test_two_permits_swapping_plates_at_once_do_not_deadlock(upstream):
     change = partial(upstream.submit, "permit.change_vehicle")
     for _ in range(ROUNDS):
         plates = {ANNE: {"raw": upstream.plate()}, BOB: {"raw": upstream.plate()}}
@@ -42,7 +42,7 @@ def test_two_who_swap_plates_at_once_do_not_lock_each_other_out(upstream):
         assert all(receipt.code in (None, RefusalCode.PLATE_IN_USE) for receipt in receipts)
 
 
-def test_two_imports_of_the_same_rows_in_opposite_order_take_each_over_once(upstream, evidence):
+def test_two_imports_of_the_same_rows_in_opposite_order_apply_each_once(upstream, evidence):
     rows = [upstream.row(f"r-{number}") for number in range(40)]
     receipts = at_once(lambda: upstream.take_over(*rows), lambda: upstream.take_over(*reversed(rows)))
     results = [row for receipt in receipts for row in receipt.rows]
@@ -50,7 +50,7 @@ def test_two_imports_of_the_same_rows_in_opposite_order_take_each_over_once(upst
     assert evidence.value("SELECT count(*) FROM permits") == 40
 
 
-def test_a_plate_is_the_same_however_it_is_spelt(upstream):
+def test_a_plate_is_the_same_in_every_spelling(upstream):
     upstream.active(plate=PLATE)
     for spelling in ("ef367qs", "EF 367 QS", "ＥＦ－３６７－ＱＳ"):
         wish = upstream.wish(uuid4()) | {"plate": {"raw": spelling}}
@@ -71,7 +71,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize(("known", "spellings"), ALIKE, ids=["DE", "UA", "MA", "FR", "GB"])
-def test_one_vehicle_is_met_by_every_spelling_of_its_plate(upstream, known, spellings):
+def test_every_spelling_of_a_reserved_plate_is_in_use(upstream, known, spellings):
     upstream.active(plate=known)
     for spelling in spellings:
         wish = upstream.wish(uuid4()) | {"plate": known | {"raw": spelling}}
@@ -83,7 +83,7 @@ def test_one_vehicle_is_met_by_every_spelling_of_its_plate(upstream, known, spel
     ("country", "one", "other", "undivided"),
     [("DE", "B-NO 1234", "BN-O 1234", "BNO1234"), ("AT", "W UAB 1", "WU AB 1", "WUAB1")],
 )
-def test_a_division_tells_two_cars_apart_and_a_plate_without_one_meets_either(upstream, country, one, other, undivided):
+def test_a_plate_without_a_division_conflicts_with_either_divided_one(upstream, country, one, other, undivided):
     def ask(raw: str) -> RefusalCode | None:
         wish = upstream.wish(uuid4()) | {"plate": {"raw": raw, "country": country}}
         return upstream.submit("permit.request", BOB, **wish).code
@@ -96,7 +96,7 @@ def test_a_division_tells_two_cars_apart_and_a_plate_without_one_meets_either(up
     assert ask(one) is None
 
 
-def test_a_plate_typed_without_its_division_lets_the_other_car_in_once_it_is_typed_with_it(upstream):
+def test_correcting_a_plates_division_frees_the_other_divided_plate(upstream):
     first = upstream.active(plate={"raw": "BNO1234", "country": "DE"})
     wish = upstream.wish(uuid4()) | {"plate": {"raw": "BN-O 1234", "country": "DE"}}
     assert upstream.submit("permit.request", BOB, **wish).code is RefusalCode.PLATE_IN_USE
@@ -105,18 +105,18 @@ def test_a_plate_typed_without_its_division_lets_the_other_car_in_once_it_is_typ
 
 
 @pytest.mark.parametrize(("one", "other"), [("GB", "UK"), ("GR", "EL"), ("DE", "D"), ("FR", "RE"), ("XK", "RKS")])
-def test_one_country_is_one_however_it_is_spelt(upstream, one, other):
+def test_a_country_is_the_same_in_every_spelling(upstream, one, other):
     upstream.active(plate=PLATE | {"country": other})
     wish = upstream.wish(uuid4()) | {"plate": PLATE | {"country": one}}
     assert upstream.submit("permit.request", BOB, **wish).code is RefusalCode.PLATE_IN_USE
 
 
-def test_an_import_takes_divided_plates_over_side_by_side_and_refuses_a_row_that_may_be_either(upstream):
+def test_an_import_accepts_divided_plates_and_refuses_an_ambiguous_one(upstream):
     rows = [upstream.row(BOB, plate={"raw": raw, "country": "D"}) for raw in ("B-NO 1234", "BN-O 1234", "BNO 1234")]
     assert [row.code for row in upstream.take_over(*rows).rows] == [None, None, RefusalCode.PLATE_IN_USE]
 
 
-def test_a_plate_is_shown_as_it_is_written_in_space_history_and_export_whatever_was_typed(upstream, evidence, hub):
+def test_space_history_and_export_show_a_plate_in_its_usual_form(upstream, evidence, hub):
     permit_id = upstream.active(plate={"raw": "\u200eef●367●qs"})
     assert evidence.card(ANNE, permit_id).plate == "EF-367-QS"
     upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "1234ab2a"})
@@ -132,7 +132,7 @@ def test_a_plate_is_shown_as_it_is_written_in_space_history_and_export_whatever_
     ]
 
 
-def test_a_provider_gets_letters_and_digits_alone(upstream, deliver, twins):
+def test_a_provider_gets_only_a_plates_letters_and_digits(upstream, deliver, twins):
     upstream.allow()
     upstream.active(plate={"raw": "Б-٧٧ В●ö", "country": "RU"})
     upstream.active(plate={"raw": "B-NO 1234", "country": "D"})
@@ -141,7 +141,7 @@ def test_a_provider_gets_letters_and_digits_alone(upstream, deliver, twins):
         assert {held[SharedField.PLATE] for held in twin.held.values()} == {"Б77BÖ", "BNO1234"}
 
 
-def test_who_was_approved_first_is_not_refused_after_paying(upstream):
+def test_the_first_approved_request_is_not_refused_after_paying(upstream):
     waiting = upstream.request(plate=PLATE)
     late = upstream.request(BOB, plate=PLATE, verified=UNVERIFIED)
     approved = upstream.submit("permit.decide", BOB, permit_id=late, decision="approve")
@@ -159,7 +159,7 @@ def test_a_renewal_keeps_its_plate_while_it_waits_for_the_payment(upstream):
 
 
 @pytest.mark.parametrize("end", ["cancel", "reject", "erase"])
-def test_what_ends_frees_its_plate(upstream, end):
+def test_an_ended_permit_frees_its_plate(upstream, end):
     permit_id = upstream.request(plate=PLATE, verified=UNVERIFIED)
     if end == "cancel":
         upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
@@ -172,7 +172,7 @@ def test_what_ends_frees_its_plate(upstream, end):
     upstream.active(BOB, plate=PLATE)
 
 
-def test_a_plate_is_stored_beside_a_key_that_tells_nothing_to_whoever_has_not_the_secret(upstream, evidence, hub):
+def test_a_plates_key_tells_nothing_without_the_secret(upstream, evidence, hub):
     upstream.active(plate=PLATE)
     (key, *stored) = evidence.query("SELECT plate_key, raw, normalised, country FROM plate_assignments")[0]
     plate = Plate(*stored)

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a job: a stable code and the field, on record, and nothing has changed."""
+"""A job that cannot be applied has a stable code and the field, is recorded, and changes nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tests.services.upstream import ADDRESS, ANNE, BOB, ELSEWHERE, UNVERIFIED, U
 
 @dataclass
 class Town:
-    """Permits in every state, of Anne's; and one of Bob's."""
+    """Anne's permits in every state, and one of Bob's."""
 
     upstream: Upstream
     active: UUID
@@ -50,32 +50,32 @@ def payment(reference: str, cents: int) -> dict[str, Any]:
 Submits = Callable[[Town], Receipt]
 
 AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
-    "a resident nobody knows": (
+    "an unknown resident": (
         lambda t: t.upstream.submit("permit.cancel", "r-nobody", permit_id=t.unpaid),
         RefusalCode.UNKNOWN_RESIDENT,
         "resident_id",
     ),
-    "erasing a resident nobody knows": (
+    "erasing an unknown resident": (
         lambda t: t.upstream.submit("resident.erase", "r-nobody"),
         RefusalCode.UNKNOWN_RESIDENT,
         "resident_id",
     ),
-    "exporting a resident nobody knows": (
+    "exporting an unknown resident": (
         lambda t: t.upstream.submit("resident.export", "r-nobody"),
         RefusalCode.UNKNOWN_RESIDENT,
         "resident_id",
     ),
-    "a resident who was erased": (
+    "an erased resident": (
         lambda t: t.upstream.submit("permit.request", "r-erased", **t.upstream.wish(uuid4())),
         RefusalCode.RESIDENT_ERASED,
         "resident_id",
     ),
-    "a permit nobody knows": (
+    "an unknown permit": (
         lambda t: t.upstream.submit("permit.renew", permit_id=uuid4(), years=1),
         RefusalCode.UNKNOWN_PERMIT,
         "permit_id",
     ),
-    "a permit of somebody else": (
+    "another resident's permit": (
         lambda t: t.upstream.submit("permit.change_vehicle", permit_id=t.bobs, plate={"raw": "QX-404-ZW"}),
         RefusalCode.UNKNOWN_PERMIT,
         "permit_id",
@@ -85,7 +85,7 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
         RefusalCode.PERMIT_EXISTS,
         "permit_id",
     ),
-    "a permit id that is somebody else's": (
+    "a permit id of another resident": (
         lambda t: t.upstream.submit("permit.request", **t.upstream.wish(t.bobs)),
         RefusalCode.PERMIT_EXISTS,
         "permit_id",
@@ -115,7 +115,7 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
         RefusalCode.PLATE_IN_USE,
         "plate",
     ),
-    "deciding on what is decided": (
+    "deciding a decided permit": (
         lambda t: t.upstream.submit("permit.decide", permit_id=t.active, decision="approve"),
         RefusalCode.ACTION_NOT_OFFERED,
         None,
@@ -130,17 +130,17 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
         RefusalCode.ACTION_NOT_OFFERED,
         None,
     ),
-    "changing the vehicle of what has lapsed": (
+    "changing the vehicle of a lapsed permit": (
         lambda t: t.upstream.submit("permit.change_vehicle", permit_id=t.lapsed, plate={"raw": "QX-404-ZW"}),
         RefusalCode.ACTION_NOT_OFFERED,
         None,
     ),
-    "changing the address of what is unpaid": (
+    "changing the address of an unpaid permit": (
         lambda t: t.upstream.submit("permit.change_address", permit_id=t.unpaid, address=ELSEWHERE, zones=["18C"]),
         RefusalCode.ACTION_NOT_OFFERED,
         None,
     ),
-    "cancelling what is active": (
+    "cancelling an active permit": (
         lambda t: t.upstream.submit("permit.cancel", permit_id=t.active),
         RefusalCode.ACTION_NOT_OFFERED,
         None,
@@ -155,17 +155,17 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
         RefusalCode.WRONG_AMOUNT,
         "amount_cents",
     ),
-    "paying what costs nothing": (
+    "paying a free permit": (
         lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.active, **payment("PAY-2", 0)),
         RefusalCode.NOT_AWAITING_PAYMENT,
         None,
     ),
-    "paying what was cancelled": (
+    "paying a cancelled request": (
         lambda t: t.upstream.submit("permit.confirm_payment", permit_id=t.cancelled, **payment("PAY-2", 4500)),
         RefusalCode.NOT_AWAITING_PAYMENT,
         None,
     ),
-    "paying what another debt took the place of": (
+    "paying a replaced debt": (
         lambda t: t.upstream.submit(
             "permit.confirm_payment", permit_id=t.unpaid, **payment("PAY-2", 4500), debt_id=uuid4()
         ),
@@ -192,22 +192,22 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
         RefusalCode.PAYMENT_ALREADY_CONFIRMED,
         "payment_reference",
     ),
-    "allowing a provider nobody knows": (
+    "allowing an unknown provider": (
         lambda t: t.upstream.submit("consent.decide", **choice("allow", ("easypark", "parkwell")), consent_version=1),
         RefusalCode.UNKNOWN_PROVIDER,
         "providers.1",
     ),
-    "allowing what has moved on": (
+    "allowing on an outdated version": (
         lambda t: t.upstream.allow(seen=0),
         RefusalCode.CONSENT_STALE,
         "consent_version",
     ),
-    "allowing what has not been seen yet": (
+    "allowing on a version that does not exist yet": (
         lambda t: t.upstream.allow(seen=7),
         RefusalCode.CONSENT_STALE,
         "consent_version",
     ),
-    "allowing without saying what was seen": (
+    "allowing without a version": (
         lambda t: t.upstream.submit("consent.decide", **choice("allow")),
         RefusalCode.MISSING_FIELD,
         "consent_version",
@@ -215,7 +215,7 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
 }
 
 
-def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, wake_ups, subtests):
+def test_a_job_that_contradicts_the_truth_is_refused_and_changes_nothing(town, evidence, wake_ups, subtests):
     before, shown, woken = evidence.truth(), evidence.space(ANNE), list(wake_ups)
     for name, (submit, code, field) in AGAINST_THE_TRUTH.items():
         with subtests.test(name):
@@ -229,14 +229,14 @@ def test_a_job_against_the_truth_is_refused_and_changes_nothing(town, evidence, 
     assert evidence.refused_messages() == []
 
 
-def test_a_refusal_for_a_stranger_leaves_no_trace_of_one(upstream, evidence):
+def test_a_refused_job_creates_no_resident(upstream, evidence):
     receipt = upstream.submit("permit.request", **upstream.wish(uuid4()) | {"years": 2})
     assert receipt.outcome is Outcome.REFUSED
     assert evidence.truth()["residents"] == []
     assert evidence.space(ANNE) is None
 
 
-def test_the_right_amount_after_a_wrong_one_counts_with_the_same_reference(upstream, evidence):
+def test_a_reference_can_be_used_again_after_a_wrong_amount(upstream, evidence):
     permit_id = upstream.request()
     for cents, code in ((4499, RefusalCode.WRONG_AMOUNT), (4500, None), (4500, RefusalCode.PAYMENT_ALREADY_CONFIRMED)):
         receipt = upstream.submit("permit.confirm_payment", permit_id=permit_id, **payment("PAY-1", cents))
@@ -248,7 +248,7 @@ def test_the_right_amount_after_a_wrong_one_counts_with_the_same_reference(upstr
     assert evidence.value("SELECT count(*) FROM terms") == 1
 
 
-def test_guessed_links_leave_nothing_behind_and_are_refused_each_time(upstream, evidence):
+def test_guessed_links_are_refused_each_time_without_a_record(upstream, evidence):
     before = evidence.truth()
     job = upstream.envelope(token=uuid4())
     receipts = [upstream.send("reminders.stop", job) for _ in range(3)]

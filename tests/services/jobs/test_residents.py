@@ -1,4 +1,4 @@
-"""What a resident can ask about themselves: everything that is held, and to be forgotten."""
+"""A resident's export and erasure."""
 
 import json
 from uuid import UUID
@@ -32,7 +32,7 @@ def active(upstream, deliver) -> UUID:
     return active
 
 
-def test_an_export_has_everything_and_its_receipt_nothing(upstream, evidence, active, hub):
+def test_an_export_has_all_data_and_its_receipt_none(upstream, evidence, active, hub):
     receipt = upstream.applied("resident.export")
     raw = hub.live.client.get(hub.live.key(f"export:{receipt.job_id}"))
     assert 0 < hub.live.client.ttl(hub.live.key(f"export:{receipt.job_id}")) <= 900
@@ -52,13 +52,13 @@ def test_an_export_has_everything_and_its_receipt_nothing(upstream, evidence, ac
     assert not [value for value in PERSONAL if value in receipt.model_dump_json()]
 
 
-def test_an_export_changes_nothing_but_the_records(upstream, evidence, active):
+def test_an_export_only_records_its_job(upstream, evidence, active):
     before = evidence.truth()
     upstream.applied("resident.export")
     assert evidence.truth() == before
 
 
-def test_an_erasure_leaves_nothing_personal_anywhere(upstream, evidence, active, twins, deliver):
+def test_an_erasure_leaves_no_personal_data(upstream, evidence, active, twins, deliver):
     upstream.applied("resident.export")
     assert all(twin.held for twin in twins.values())
     receipt = upstream.applied("resident.erase")
@@ -73,7 +73,7 @@ def test_an_erasure_leaves_nothing_personal_anywhere(upstream, evidence, active,
     assert evidence.pending() == 0
 
 
-def test_an_erasure_refuses_everyone_and_wants_removals_first_of_all(upstream, evidence, active):
+def test_an_erasure_refuses_all_consent_and_makes_urgent_removals(upstream, evidence, active):
     upstream.applied("resident.erase")
     assert {
         (share["urgency"], share["wanted_version"] > share["confirmed_version"])
@@ -85,7 +85,7 @@ def test_an_erasure_refuses_everyone_and_wants_removals_first_of_all(upstream, e
     assert (version, choice, set(providers)) == (2, "refuse", set(EVERYONE))
 
 
-def test_the_plates_of_who_was_erased_are_free_again(upstream):
+def test_an_erasure_frees_the_residents_plates(upstream):
     upstream.active(plate={"raw": "EF-367-QS"})
     upstream.request(plate={"raw": "PO-456-VB"})
     upstream.applied("resident.erase")
@@ -93,7 +93,7 @@ def test_the_plates_of_who_was_erased_are_free_again(upstream):
     upstream.active(BOB, plate={"raw": "PO-456-VB"})
 
 
-def test_erasing_one_resident_leaves_the_others_alone(upstream, evidence, active):
+def test_an_erasure_changes_no_other_resident(upstream, evidence, active):
     upstream.allow(BOB)
     bobs = upstream.active(BOB)
     before = (evidence.space(BOB), evidence.shares(bobs))
@@ -101,21 +101,21 @@ def test_erasing_one_resident_leaves_the_others_alone(upstream, evidence, active
     assert (evidence.space(BOB), evidence.shares(bobs)) == before
 
 
-def test_who_was_erased_stays_so(upstream, evidence, active, deliver, twins):
+def test_an_erased_resident_stays_erased(upstream, evidence, active, deliver, twins):
     upstream.applied("resident.erase")
     for kind, fields in (
         ("permit.change_vehicle", {"permit_id": active, "plate": {"raw": "AA-111-AA"}}),
         ("resident.update_contact", {"name": "Élodie", "email": "elodie@example.fr"}),
     ):
         assert upstream.submit(kind, **fields).code is RefusalCode.RESIDENT_ERASED
-    assert upstream.allow(seen=2).outcome is Outcome.APPLIED  # it allows what there is: nothing
+    assert upstream.allow(seen=2).outcome is Outcome.APPLIED  # it allows nothing: there is nothing left
     assert upstream.applied("resident.erase").outcome is Outcome.APPLIED
     deliver()
     assert not any(twin.held for twin in twins.values())
     assert evidence.screen(ANNE).cards == ()
 
 
-def test_an_erasure_whose_publishing_was_lost_is_found_out(upstream, evidence, active, hub, today):
+def test_the_sweep_publishes_an_erasure_whose_publishing_was_lost(upstream, evidence, active, hub, today):
     upstream.applied("resident.erase")
     hub.live.client.delete(hub.live.key(f"space:{ANNE}"))
     sweep(hub, today)

@@ -1,4 +1,4 @@
-"""The catalogue is what the hub's tariffs and providers are."""
+"""The catalogue shows the hub's tariffs and providers."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Redis flushed, restored or away: no space goes back, and all is shown again."""
+"""Redis flushed, restored or unavailable: no space goes back, and all are shown again."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from worker.services.jobs.handle import UnavailableError
 from worker.services.publishing.publish import republish
 
 
-def test_after_redis_lost_everything_the_space_comes_back_in_a_new_epoch(upstream, evidence, hub, today):
+def test_after_redis_lost_all_data_the_space_returns_in_a_new_epoch(upstream, evidence, hub, today):
     upstream.active()
     before = evidence.space(ANNE)
     _flush(hub)
@@ -29,7 +29,7 @@ def test_after_redis_lost_everything_the_space_comes_back_in_a_new_epoch(upstrea
     assert evidence.space(ANNE).epoch > after.epoch
 
 
-def test_a_writer_from_before_redis_lost_everything_cannot_put_an_old_document(upstream, dying, evidence, hub, today):
+def test_a_writer_of_an_earlier_epoch_cannot_put_an_old_document(upstream, dying, evidence, hub, today):
     upstream.active()
     with pytest.raises(DiedError):
         dying.submit("resident.update_contact", name="Anne", email="anne@example.fr")
@@ -42,7 +42,7 @@ def test_a_writer_from_before_redis_lost_everything_cannot_put_an_old_document(u
     assert evidence.space(ANNE) == shown
 
 
-def test_a_process_that_slept_through_a_flush_goes_on_in_the_new_epoch(upstream, evidence, settings, hub, today):
+def test_a_process_frozen_during_a_flush_continues_in_the_new_epoch(upstream, evidence, settings, hub, today):
     upstream.active()
     with running_hub(settings, lambda _: None) as other:
         Upstream(other, today).active(BOB)
@@ -52,7 +52,7 @@ def test_a_process_that_slept_through_a_flush_goes_on_in_the_new_epoch(upstream,
     assert evidence.space(ANNE).epoch == int(hub.live.client.get(hub.live.key("epoch")))
 
 
-def test_a_redis_restored_from_a_backup_is_brought_up_to_date(upstream, evidence, hub, today):
+def test_a_redis_restored_from_a_backup_shows_the_truth_again(upstream, evidence, hub, today):
     upstream.active()
     sweep(hub, today)
     keys = [hub.live.key(name) for name in (f"space:{ANNE}", "epoch", "events")]
@@ -73,7 +73,7 @@ def test_a_redis_restored_from_a_backup_is_brought_up_to_date(upstream, evidence
     assert evidence.space(ANNE).epoch == shown.epoch
 
 
-def test_an_epoch_never_goes_back_even_if_the_databases_own_was_restored(upstream, evidence, hub, today):
+def test_an_epoch_never_decreases_even_after_a_database_restore(upstream, evidence, hub, today):
     sweep(hub, today)
     hub.live.client.set(hub.live.key("epoch"), 41)
     sweep(hub, today)
@@ -81,7 +81,7 @@ def test_an_epoch_never_goes_back_even_if_the_databases_own_was_restored(upstrea
     assert evidence.value("SELECT epoch FROM hub_state") == 42
 
 
-def test_a_change_made_while_redis_is_away_has_no_receipt_and_is_seen_later(upstream, evidence, hub, today):
+def test_a_change_made_while_redis_is_unavailable_has_no_receipt_and_shows_later(upstream, evidence, hub, today):
     upstream.active()
 
     class Gone(Spaces):
@@ -96,5 +96,5 @@ def test_a_change_made_while_redis_is_away_has_no_receipt_and_is_seen_later(upst
 
 
 def _flush(hub):
-    """Lose all that Redis holds for this test, as FLUSHALL would."""
+    """Delete all that Redis holds for this test, as FLUSHALL would."""
     hub.live.client.unlink(*hub.live.client.keys(hub.live.key("*")))

@@ -1,4 +1,4 @@
-"""A resident's history, of what the hub really writes while it works."""
+"""A resident's history, from what the hub really writes."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Read = Callable[..., History]
 
 @pytest.fixture
 def read(quick: Hub, today: Any) -> Read:
-    """Ask for a history and take it away, as the client does."""
+    """Ask for a history and read it with GETDEL, as the client does."""
 
     def read(resident: str = ANNE) -> History:
         task_id = uuid4()
@@ -44,7 +44,7 @@ def read(quick: Hub, today: Any) -> Read:
 
 @pytest.fixture
 def held(read: Read) -> Callable[..., list[Holding]]:
-    """Return what one provider's holdings are."""
+    """Return one provider's holdings."""
 
     def held(provider: str = PROVIDER, resident: str = ANNE) -> list[Holding]:
         (found,) = (one for one in read(resident).recipients if one.provider == provider)
@@ -55,7 +55,7 @@ def held(read: Read) -> Callable[..., list[Holding]]:
 
 @pytest.fixture
 def deliver_all(deliver: Deliver, evidence: Evidence) -> Callable[[], None]:
-    """Drain until every share is as it should be."""
+    """Drain until every share is confirmed."""
 
     def pending() -> int:
         deliver()
@@ -64,7 +64,7 @@ def deliver_all(deliver: Deliver, evidence: Evidence) -> Callable[[], None]:
     return lambda: eventually(lambda: not pending())
 
 
-def test_everything_about_a_permit_is_told(upstream, read, evidence):
+def test_a_history_has_all_data_of_a_permit(upstream, read, evidence):
     permit_id = upstream.request(plate={"raw": "AB-344-CD"}, verified=UNVERIFIED)
     upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
     upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="PAY-1", amount_cents=4500)
@@ -88,7 +88,7 @@ def test_everything_about_a_permit_is_told(upstream, read, evidence):
     assert all(abs(at - datetime.now(UTC)) < timedelta(minutes=5) for at in moments)
 
 
-def test_what_waits_is_told_with_its_price(upstream, read, today):
+def test_a_history_shows_a_pending_change_with_its_price(upstream, read, today):
     asked, lapsed = upstream.request(verified=UNVERIFIED), upstream.lapsed(BOB)
     upstream.applied("permit.change_address", BOB, permit_id=lapsed, address=ELSEWHERE, zones=["18A"])
     (waiting,), (moving,) = read().permits, read(BOB).permits
@@ -101,21 +101,21 @@ def test_what_waits_is_told_with_its_price(upstream, read, today):
     assert (moving.pending.price_cents, moving.pending.pay_by) == (1000, today + timedelta(days=30))
 
 
-def test_permits_are_in_the_order_of_the_screen(upstream, read, evidence):
+def test_a_history_lists_permits_in_the_order_of_the_screen(upstream, read, evidence):
     for _ in range(3):
         upstream.active()
         upstream.lapsed()
     assert [one.permit_id for one in read().permits] == [one.permit_id for one in evidence.screen(ANNE).cards]
 
 
-def test_a_plate_that_was_given_up_and_reserved_again_is_told_once(upstream, read, evidence):
+def test_a_plate_released_and_reserved_again_is_shown_once(upstream, read, evidence):
     permit_id = upstream.lapsed(plate={"raw": "AB-344-CD"})
     upstream.applied("permit.renew", permit_id=permit_id, years=1)
     assert evidence.value("SELECT count(*) FROM plate_assignments") == 2
     assert [one.plate for one in read().permits[0].plates] == ["AB-344-CD"]
 
 
-def test_every_decision_is_told(upstream, read):
+def test_a_history_shows_every_decision(upstream, read):
     upstream.allow()
     moment = datetime.fromisoformat("2024-09-16T10:42:03+02:00")
     refused = choice("refuse", ("easypark",)) | {"decided_at": moment.isoformat()}
@@ -128,7 +128,7 @@ def test_every_decision_is_told(upstream, read):
     assert first.recorded_at < second.recorded_at
 
 
-def test_who_holds_what_is_told_for_every_provider(upstream, deliver_all, read, hub):
+def test_a_history_shows_the_holdings_of_every_provider(upstream, deliver_all, read, hub):
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     deliver_all()
@@ -141,7 +141,7 @@ def test_who_holds_what_is_told_for_every_provider(upstream, deliver_all, read, 
         assert holding.consent_version == (None if one.public_task else 1)
 
 
-def test_nobody_who_was_sent_nothing_holds_anything(upstream, deliver_all, read):
+def test_a_provider_that_was_sent_nothing_holds_nothing(upstream, deliver_all, read):
     upstream.active()
     upstream.refuse()
     deliver_all()
@@ -164,7 +164,7 @@ def test_a_withdrawal_ends_a_holding_and_another_allowance_begins_one(upstream, 
     assert first.until <= again[1].since
 
 
-def test_a_change_of_vehicle_ends_one_and_begins_the_next(upstream, deliver_all, held):
+def test_a_change_of_vehicle_ends_a_holding_and_begins_the_next(upstream, deliver_all, held):
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     deliver_all()
@@ -173,11 +173,11 @@ def test_a_change_of_vehicle_ends_one_and_begins_the_next(upstream, deliver_all,
     first, second = held()
     assert (first.plate, second.plate, second.until) == ("AB-344-CD", "EF-367-QS", None)
     assert first.until is not None
-    assert second.since < first.until  # in between, it may have held either
+    assert second.since < first.until  # in between, the provider may have held either
     assert (len(held(CITY)), held(CITY)[0].until is None) == (2, False)
 
 
-def test_a_change_of_address_goes_on_with_a_holding(upstream, deliver_all, held):
+def test_a_change_of_address_extends_the_holding(upstream, deliver_all, held):
     permit_id = upstream.active()
     upstream.allow()
     deliver_all()
@@ -187,7 +187,7 @@ def test_a_change_of_address_goes_on_with_a_holding(upstream, deliver_all, held)
     assert held() == [before]
 
 
-def test_what_was_never_sent_is_not_held(upstream, deliver, deliver_all, twins, held):
+def test_data_that_was_never_sent_is_not_held(upstream, deliver, deliver_all, twins, held):
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(UNREACHABLE)
@@ -198,7 +198,7 @@ def test_what_was_never_sent_is_not_held(upstream, deliver, deliver_all, twins, 
     assert held() == []
 
 
-def test_what_may_have_arrived_is_held_until_its_removal_is_confirmed(upstream, deliver, deliver_all, twins, held):
+def test_data_that_may_have_arrived_is_held_until_its_removal_is_confirmed(upstream, deliver, deliver_all, twins, held):
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(GONE_QUIET)
@@ -213,7 +213,7 @@ def test_what_may_have_arrived_is_held_until_its_removal_is_confirmed(upstream, 
     assert (ended.since, ended.until is None) == (unclear.since, False)
 
 
-def test_what_a_provider_refused_for_good_was_held_at_most_until_its_removal(upstream, deliver_all, twins, held):
+def test_a_share_refused_for_good_is_held_at_most_until_its_removal(upstream, deliver_all, twins, held):
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(REFUSED)
@@ -223,7 +223,7 @@ def test_what_a_provider_refused_for_good_was_held_at_most_until_its_removal(ups
     assert twins[PROVIDER].held == {}
 
 
-def test_the_first_plate_is_held_until_its_removal_where_the_second_was_refused(upstream, deliver_all, twins, held):
+def test_when_a_second_plate_is_refused_the_first_is_held_until_its_removal(upstream, deliver_all, twins, held):
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     deliver_all()
@@ -236,7 +236,7 @@ def test_the_first_plate_is_held_until_its_removal_where_the_second_was_refused(
     assert first.until is not None
 
 
-def test_a_provider_that_has_left_the_settings_still_is_a_recipient(upstream, deliver_all, hub, today):
+def test_a_provider_that_has_left_the_settings_is_still_a_recipient(upstream, deliver_all, hub, today):
     upstream.active()
     upstream.allow()
     deliver_all()
@@ -248,7 +248,7 @@ def test_a_provider_that_has_left_the_settings_still_is_a_recipient(upstream, de
     assert [(one.public_task, len(one.holdings)) for one in history.recipients[-2:]] == [(True, 1), (False, 1)]
 
 
-def test_an_erased_residents_history_tells_who_held_data_and_nothing_personal(upstream, deliver_all, read, hub):
+def test_an_erased_residents_history_names_holders_and_no_personal_data(upstream, deliver_all, read, hub):
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr", language="fr")
@@ -266,7 +266,7 @@ def test_an_erased_residents_history_tells_who_held_data_and_nothing_personal(up
     assert not any(word in words for word in ("AB-344-CD", "AB344CD", "Exemple", "elodie", "75014"))
 
 
-def test_a_history_is_there_for_half_a_minute_under_the_task_that_asked(upstream, hub, today):
+def test_a_history_is_kept_for_half_a_minute_under_its_task_id(upstream, hub, today):
     upstream.active()
     task_id = uuid4()
     put_history(hub, ANNE, task_id, today)
@@ -274,12 +274,12 @@ def test_a_history_is_there_for_half_a_minute_under_the_task_that_asked(upstream
     assert json.loads(hub.live.client.get(hub.live.key(f"history:{task_id}")))["resident_id"] == ANNE
 
 
-def test_nobody_has_no_history(hub, today):
+def test_an_unknown_resident_has_no_history(hub, today):
     assert put_history(hub, "r-nobody", uuid4(), today) is None
     assert list(hub.live.client.scan_iter(hub.live.key("history:*"), count=10_000)) == []
 
 
-def test_somebody_elses_affairs_are_left_out(upstream, deliver_all, read):
+def test_a_history_has_no_data_of_another_resident(upstream, deliver_all, read):
     upstream.active(BOB)
     upstream.allow(BOB)
     upstream.allow()

@@ -1,4 +1,4 @@
-"""A history is read by indexes, however many others there are."""
+"""A history is read by indexes, among many other residents."""
 
 import pytest
 from sqlalchemy import text
@@ -6,7 +6,7 @@ from sqlalchemy import text
 from worker.db.engine import transact
 from worker.db.publishing import history as rows
 
-# Others' rows, so many that reading a whole table would be seen.
+# Others' rows, so many that a scan of the whole table would show.
 CROWD = """
     INSERT INTO residents (resident_id) SELECT 'r-' || n FROM generate_series(1, 3000) n;
     INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
@@ -28,7 +28,7 @@ CROWD = """
 
 
 @pytest.mark.parametrize("statement", ["_PLATES", "_PAYMENTS", "_STEPS", "_DECISIONS", "_DISCLOSED"])
-def test_one_residents_past_is_found_by_indexes_whatever_the_crowd(hub, database, statement):
+def test_a_history_is_read_by_indexes_among_many_residents(hub, database, statement):
     with database.connect() as connection:
         connection.execute(CROWD)
     explained = text("EXPLAIN " + getattr(rows, statement).text)

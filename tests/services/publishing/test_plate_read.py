@@ -1,4 +1,4 @@
-"""A plate is read for whoever is about to send it, as a job with it would be."""
+"""A plate is read for a web app in the same way as in a job."""
 
 import json
 from uuid import uuid4
@@ -19,7 +19,7 @@ from worker.services.publishing.plates import put_plate
         ("b-no 1234", "DE", PlateRead(plate="B-NO 1234", country="DE", unusual=False)),
     ],
 )
-def test_a_plate_reads_as_it_will_be_known(hub, raw, country, expected):
+def test_a_read_plate_is_spelt_as_the_hub_will_store_it(hub, raw, country, expected):
     task_id = uuid4()
     assert put_plate(hub, json.dumps({"raw": raw, "country": country}), task_id)
     key = hub.live.key(f"plate:{task_id}")
@@ -38,7 +38,7 @@ def test_a_plate_reads_as_it_will_be_known(hub, raw, country, expected):
         "",
     ],
 )
-def test_what_a_job_would_be_refused_for_is_not_read(hub, typed):
+def test_a_plate_that_a_job_would_be_refused_for_is_not_read(hub, typed):
     task_id = uuid4()
     assert not put_plate(hub, json.dumps(typed), task_id)
     assert hub.live.client.get(hub.live.key(f"plate:{task_id}")) is None

@@ -1,4 +1,4 @@
-"""What residents and consumers see: in order, at once, never back; and again after Redis has lost it."""
+"""What residents and consumers see: in order, at once, never undone; and again after Redis lost it."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ def test_events_have_the_shape_of_cloud_events(upstream, evidence):
     assert recorded == [(event["id"],)]
 
 
-def test_who_watches_is_told_before_the_receipt_is_out(upstream, hub):
+def test_the_event_is_published_before_the_receipt(upstream, hub):
     with hub.live.client.pubsub() as watching:
         watching.subscribe(hub.live.key(f"watch:{ANNE}"))
         watching.get_message(timeout=5)
@@ -48,7 +48,7 @@ def test_who_watches_is_told_before_the_receipt_is_out(upstream, hub):
         assert watching.get_message(timeout=0) is None
 
 
-def test_a_document_ends_with_the_day_whose_offers_it_shows(upstream, hub, today):
+def test_a_space_expires_at_the_end_of_its_day(upstream, hub, today):
     upstream.request()
     ends = datetime.fromtimestamp(hub.live.client.expiretime(hub.live.key(f"space:{ANNE}")), hub.zone)
     assert ends == datetime.combine(today + timedelta(days=1), time(0), hub.zone)
@@ -56,14 +56,13 @@ def test_a_document_ends_with_the_day_whose_offers_it_shows(upstream, hub, today
 
 def test_the_stream_of_events_is_bounded(upstream, hub):
     fill = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'event', 'x') end"
-    hub.live.client.eval(fill, 1, hub.live.key("events"), STREAM_LENGTH + 500)
+    for _ in range(201):  # short calls: on a busy machine a long one would time out and be sent again
+        hub.live.client.eval(fill, 1, hub.live.key("events"), STREAM_LENGTH // 200)
     upstream.active()
     assert STREAM_LENGTH <= hub.live.client.xlen(hub.live.key("events")) <= STREAM_LENGTH + 200
 
 
-def test_of_two_changes_published_in_the_wrong_order_none_is_lost_and_none_undone(
-    upstream, dying, evidence, hub, today
-):
+def test_two_changes_published_in_the_wrong_order_are_both_shown(upstream, dying, evidence, hub, today):
     with pytest.raises(DiedError):
         dying.submit("resident.update_contact", **contact("Anne"))
     first = dying.hub.live.spaces.unsent
@@ -76,7 +75,7 @@ def test_of_two_changes_published_in_the_wrong_order_none_is_lost_and_none_undon
     assert _sequences(evidence) == [1, 2]
 
 
-def test_a_publication_waits_for_the_one_before_it(dying, evidence, hub):
+def test_a_publication_waits_for_the_previous_one(dying, evidence, hub):
     for name in ("Anne", "Zoé"):
         with pytest.raises(DiedError):
             dying.submit("resident.update_contact", **contact(name))
@@ -85,7 +84,7 @@ def test_a_publication_waits_for_the_one_before_it(dying, evidence, hub):
     assert evidence.told() == []
 
 
-def test_a_publication_that_is_sent_twice_tells_once(dying, evidence, hub):
+def test_a_publication_sent_twice_publishes_its_events_once(dying, evidence, hub):
     with pytest.raises(DiedError):
         dying.submit("resident.update_contact", **contact("Anne"))
     assert hub.live.spaces.publish(dying.hub.live.spaces.unsent) == [PublishOutcome.PUBLISHED]
@@ -93,7 +92,7 @@ def test_a_publication_that_is_sent_twice_tells_once(dying, evidence, hub):
     assert _sequences(evidence) == [1]
 
 
-def test_a_sweep_publishes_what_a_worker_left_behind(upstream, dying, evidence, hub, today):
+def test_a_sweep_publishes_changes_that_a_dead_worker_left(upstream, dying, evidence, hub, today):
     upstream.active()
     with pytest.raises(DiedError):
         dying.allow()
@@ -104,7 +103,7 @@ def test_a_sweep_publishes_what_a_worker_left_behind(upstream, dying, evidence, 
     assert [event.type for event in evidence.told(ANNE)] == [EventType.PERMIT_ACTIVATED, EventType.CONSENT_ALLOWED]
 
 
-def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, wake_ups, hub, today):
+def test_a_sweep_wakes_the_lanes_that_a_dead_worker_did_not(upstream, dying, wake_ups, hub, today):
     upstream.active()
     wake_ups.clear()
     with pytest.raises(DiedError):
@@ -115,7 +114,7 @@ def test_a_sweep_wakes_the_drains_that_a_worker_did_not(upstream, dying, wake_up
     assert sorted(wake_ups) == ["easypark", "flowbird"]
 
 
-def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidence, wake_ups, hub, today):
+def test_a_sweep_wakes_no_lane_for_shares_that_wait_are_leased_or_done(upstream, evidence, wake_ups, hub, today):
     upstream.active()
     upstream.allow()
     states = dict.fromkeys(EVERYONE, "confirmed_version = wanted_version") | {
@@ -133,7 +132,7 @@ def test_a_sweep_wakes_nobody_for_what_waits_is_leased_or_done(upstream, evidenc
     assert wake_ups == []
 
 
-def test_a_job_sent_again_after_a_crash_is_published_before_it_is_answered(upstream, dying, evidence):
+def test_a_job_sent_again_after_a_crash_is_published_before_its_receipt(upstream, dying, evidence):
     job = upstream.envelope(resident_id=ANNE, **contact("Anne"))
     with pytest.raises(DiedError):
         dying.send("resident.update_contact", job)
@@ -143,7 +142,7 @@ def test_a_job_sent_again_after_a_crash_is_published_before_it_is_answered(upstr
     assert _sequences(evidence) == [1]
 
 
-def test_a_job_sent_again_shows_what_is_true_by_now(upstream, dying, evidence):
+def test_a_job_sent_again_publishes_the_current_truth(upstream, dying, evidence):
     job = upstream.envelope(resident_id=ANNE, **contact("Anne"))
     with pytest.raises(DiedError):
         dying.send("resident.update_contact", job)
@@ -153,7 +152,7 @@ def test_a_job_sent_again_shows_what_is_true_by_now(upstream, dying, evidence):
     assert _sequences(evidence) == [1, 2]
 
 
-def test_what_the_sweep_has_seen_published_is_not_told_again(upstream, evidence, hub, today):
+def test_the_sweep_publishes_no_event_twice(upstream, evidence, hub, today):
     upstream.active()
     upstream.take_over(upstream.row(), upstream.row(BOB))
     for _ in range(2):
@@ -164,7 +163,7 @@ def test_what_the_sweep_has_seen_published_is_not_told_again(upstream, evidence,
     assert evidence.query("SELECT FROM residents WHERE published_version < version") == []
 
 
-def test_a_routine_confirmation_drops_the_document_and_tells_nothing_again(upstream, evidence, hub, today):
+def test_a_routine_confirmation_drops_the_space_and_publishes_no_event(upstream, evidence, hub, today):
     upstream.allow()
     upstream.take_over(upstream.row())
     republish(hub, [ANNE], today)
@@ -176,7 +175,7 @@ def test_a_routine_confirmation_drops_the_document_and_tells_nothing_again(upstr
     assert {state.state for state in evidence.space(ANNE).consent.providers} == {HeldState.HELD}
 
 
-def test_a_document_dropped_before_a_sweep_saw_it_tells_nothing_again(upstream, evidence, hub, today):
+def test_a_space_dropped_before_a_sweep_publishes_no_event_twice(upstream, evidence, hub, today):
     upstream.active()
     hub.live.spaces.drop([ANNE])
     assert evidence.space(ANNE) is None
@@ -184,18 +183,18 @@ def test_a_document_dropped_before_a_sweep_saw_it_tells_nothing_again(upstream, 
     assert _sequences(evidence) == [1, 2]
 
 
-def test_a_change_after_an_import_tells_nothing_twice(upstream, evidence):
+def test_a_change_after_an_import_publishes_no_event_twice(upstream, evidence):
     upstream.take_over(upstream.row())
     upstream.active()
     assert _sequences(evidence) == [1, 2]
 
 
-def test_a_space_nobody_knows_is_not_published(hub, today, evidence):
+def test_the_space_of_an_unknown_resident_is_not_published(hub, today, evidence):
     assert republish(hub, ["r-nobody"], today) == {}
     assert evidence.space("r-nobody") is None
 
 
-def test_more_left_over_than_fits_one_reading_is_told_in_full(upstream, dying, evidence, hub, today):
+def test_more_events_than_one_slice_are_all_published(upstream, dying, evidence, hub, today):
     upstream.active()
     sweep(hub, today)
     with evidence.database.connect() as connection:

@@ -1,8 +1,8 @@
-"""Reminders that are decided, and a channel in memory to send them through.
+"""Decided reminders, and a channel in memory to send them through.
 
 - `reminded()`: gives a resident a permit and decides its reminder.
-- `outbox`: what was sent, and how the channel fails; `send()` sends what is due through it.
-- `ledger()`: what is recorded of each reminder; `later()` lets the time pass that whatever waits is waiting for.
+- `outbox`: the notices sent, and how the channel fails; `send()` sends the due reminders through it.
+- `ledger()`: the record of each reminder; `later()` lets every wait run out.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.services.upstream import ANNE
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
-    """Wait for Redis as long as a busy machine takes: a limiter that goes alone allows less."""
+    """Wait for Redis as long as a busy machine needs: a limiter without it grants less."""
     monkeypatch.setattr("worker.limiter.REDIS_SECONDS", 10.0)
 
 
@@ -28,7 +28,7 @@ def outbox():
 
 @pytest.fixture
 def send(hub, outbox, today):
-    """Send what is due through the outbox, on a day; return whether more may be due."""
+    """Send the due reminders through the outbox, on a day; return whether more may be due."""
 
     def send(day=today):
         return asyncio.run(sender_of(hub, outbox).run(lambda: day))
@@ -62,7 +62,7 @@ def ledger(evidence):
 
 @pytest.fixture
 def later(evidence):
-    """Let the time pass that whatever waits is waiting for."""
+    """Let every wait run out."""
 
     def later():
         evidence.query("UPDATE reminders SET due_at = now() WHERE state = 'due' RETURNING 1")

@@ -1,4 +1,4 @@
-"""Reminders are decided once: under two clocks, after downtime, over a changed schedule; for those who want them."""
+"""Reminders are decided once: under two clocks, after downtime, over a changed schedule."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +18,7 @@ CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": 
 
 
 def decide(hub: Hub, today: date) -> int:
-    """Decide all that matters on a day; return how many reminders that were."""
+    """Decide all reminders of a day; return how many."""
     before = transact(hub.engine, lambda db: db.execute(COUNT).scalar_one())
     while decide_a_slice(hub, today):
         pass
@@ -27,7 +27,7 @@ def decide(hub: Hub, today: date) -> int:
 
 @pytest.fixture
 def ends_in(upstream):
-    """Take over a permit that ends in so many days; return its id."""
+    """Import a permit that ends in so many days; return its id."""
 
     def ends_in(days, resident=ANNE, **fields):
         upstream.applied("resident.update_contact", resident, **CONTACT)
@@ -40,7 +40,7 @@ def ends_in(upstream):
 
 @pytest.fixture
 def decided(evidence):
-    """Return the offsets that were decided, in the order in which they were."""
+    """Return the decided offsets, in the order of deciding."""
 
     def decided(occasion="expiry"):
         rows = "SELECT days_ahead FROM reminders WHERE occasion = %s ORDER BY decided_at, days_ahead"
@@ -49,7 +49,7 @@ def decided(evidence):
     return decided
 
 
-def test_a_reminder_is_decided_on_its_day_and_not_the_day_before(hub, today, ends_in, decided):
+def test_a_reminder_is_decided_on_its_day_and_not_before(hub, today, ends_in, decided):
     ends_in(31)
     assert [decide(hub, today + timedelta(days=day)) for day in (0, 0, 1, 1)] == [1, 0, 1, 0]
     assert decided() == [60, 30]
@@ -62,28 +62,28 @@ def test_over_a_whole_year_each_offset_is_decided_once(hub, today, ends_in, deci
     assert decided() == [60, 30, 7, 0, -1]
 
 
-def test_after_days_of_downtime_the_one_that_matters_now_is_decided_and_no_other(hub, today, ends_in, decided):
+def test_after_days_of_downtime_only_the_reminder_that_matters_now_is_decided(hub, today, ends_in, decided):
     ends_in(90)
     for day in (0, 88, 89, 95, 96):
         decide(hub, today + timedelta(days=day))
     assert decided() == [7, -1]
 
 
-def test_many_clocks_decide_one(hub, today, ends_in, decided):
+def test_many_clocks_decide_a_reminder_once(hub, today, ends_in, decided):
     ends_in(20)
     with ThreadPoolExecutor(6) as clocks:
         list(clocks.map(lambda _: decide(hub, today), range(12)))
     assert decided() == [30]
 
 
-def test_a_clock_that_is_set_back_decides_nothing_anew(hub, today, ends_in, decided):
+def test_a_clock_set_back_decides_no_reminder_again(hub, today, ends_in, decided):
     ends_in(30)
     for day in (0, -1, -20, 0, 1):
         decide(hub, today + timedelta(days=day))
     assert decided() == [30]
 
 
-def test_a_changed_schedule_decides_what_it_adds_once_and_nothing_that_is_behind(hub, today, ends_in, decided):
+def test_a_changed_schedule_decides_its_new_offsets_once_and_no_past_ones(hub, today, ends_in, decided):
     ends_in(40)
     decide(hub, today)
     changed = replace(hub, settings=hub.settings.model_copy(update={"reminder_days": (45, 14, 0)}))
@@ -94,7 +94,7 @@ def test_a_changed_schedule_decides_what_it_adds_once_and_nothing_that_is_behind
     assert decided() == [60, 45]
 
 
-def test_a_permit_has_its_reminders_again_for_its_next_term(hub, upstream, today, ends_in, decided):
+def test_the_next_term_of_a_permit_has_its_own_reminders(hub, upstream, today, ends_in, decided):
     permit_id = ends_in(7)
     decide(hub, today)
     renew(upstream, permit_id)
@@ -110,22 +110,20 @@ def renew(upstream, permit_id, resident=ANNE):
     upstream.applied("permit.confirm_payment", resident, permit_id=permit_id, **paid)
 
 
-def test_a_permit_that_is_renewed_or_not_active_is_not_reminded_of(hub, upstream, today, ends_in):
+def test_a_renewed_or_inactive_permit_has_no_reminder(hub, upstream, today, ends_in):
     renew(upstream, ends_in(30))
     ends_in(30, status="ended")
     ends_in(30, status="cancelled_by_resident")
     assert decide(hub, today) == 0
 
 
-def test_a_renewal_that_is_not_paid_is_still_a_permit_that_ends(hub, upstream, today, ends_in, decided):
+def test_a_permit_with_an_unpaid_renewal_still_has_an_expiry_reminder(hub, upstream, today, ends_in, decided):
     upstream.applied("permit.renew", permit_id=ends_in(20), years=1)
     assert decide(hub, today) == 1
     assert decided() == [30]
 
 
-def test_a_resident_who_wants_none_cannot_be_reached_or_was_erased_is_left_alone(
-    hub, upstream, evidence, today, ends_in
-):
+def test_a_resident_without_reminders_without_address_or_erased_gets_none(hub, upstream, evidence, today, ends_in):
     for number in range(4):
         ends_in(30, f"r-{number}")
     upstream.applied("resident.choose_reminders", "r-0", channel="none")
@@ -139,14 +137,14 @@ def test_a_resident_who_wants_none_cannot_be_reached_or_was_erased_is_left_alone
     assert decide(hub, today) == 3
 
 
-def test_a_permit_that_lapsed_long_before_it_was_taken_over_is_not_reminded_of(hub, today, ends_in, decided):
+def test_a_permit_imported_long_after_its_lapse_has_no_reminder(hub, today, ends_in, decided):
     ends_in(-40)
     ends_in(-20, BOB)
     assert decide(hub, today) == 1
     assert decided() == [-1]
 
 
-def test_what_is_not_paid_is_reminded_of_once_some_days_before_it_lapses(hub, upstream, today, decided):
+def test_an_unpaid_change_has_one_reminder_days_before_it_lapses(hub, upstream, today, decided):
     upstream.applied("resident.update_contact", **CONTACT)
     permit_id = upstream.request()
     last = hub.tariffs.unpaid_lapses_after_days
@@ -155,14 +153,14 @@ def test_what_is_not_paid_is_reminded_of_once_some_days_before_it_lapses(hub, up
     upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="P-1", amount_cents=4500)
 
 
-def test_what_was_paid_is_not_reminded_of(hub, upstream, today):
+def test_a_paid_change_has_no_reminder(hub, upstream, today):
     upstream.applied("resident.update_contact", **CONTACT)
     permit_id = upstream.request()
     upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="P-1", amount_cents=4500)
     assert decide(hub, today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)) == 0
 
 
-def test_the_database_refuses_a_second_decision(evidence, hub, today, ends_in):
+def test_the_database_refuses_to_decide_a_reminder_twice(evidence, hub, today, ends_in):
     ends_in(30)
     decide(hub, today)
     again = "INSERT INTO reminders (permit_id, occasion, day, days_ahead) SELECT permit_id, occasion, day, days_ahead"
@@ -170,7 +168,7 @@ def test_the_database_refuses_a_second_decision(evidence, hub, today, ends_in):
         evidence.query(f"{again} FROM reminders RETURNING 1")
 
 
-def test_a_choice_is_shown_told_and_changed_back(upstream, evidence, ends_in):
+def test_a_reminder_choice_is_shown_published_and_reversible(upstream, evidence, ends_in):
     ends_in(30)
     for channel in ("none", "email"):
         upstream.applied("resident.choose_reminders", channel=channel)

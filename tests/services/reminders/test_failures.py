@@ -1,4 +1,4 @@
-"""Whatever fails, the others go out, none is lost, and what may have been sent is sent twice at most."""
+"""A failed reminder stops no other, none is lost, and one that may have been sent is sent twice at most."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from tests.services.outbox import failing
 from tests.services.reminders.test_decide import CONTACT, decide
 
 
-def test_a_server_that_is_away_for_days_loses_nothing_and_the_right_one_is_sent_after(
+def test_after_days_without_a_server_the_reminder_that_matters_is_sent(
     hub, outbox, send, reminded, later, ledger, today
 ):
     reminded()
@@ -24,7 +24,7 @@ def test_a_server_that_is_away_for_days_loses_nothing_and_the_right_one_is_sent_
     assert outbox.offsets == [5]
 
 
-def test_while_a_channel_is_away_the_rest_of_a_batch_is_not_tried(hub, outbox, send, reminded, evidence, ledger):
+def test_an_unavailable_channel_ends_its_batch(hub, outbox, send, reminded, evidence, ledger):
     asked = []
     for number in range(20):
         reminded(f"r-{number}")
@@ -40,7 +40,7 @@ def test_while_a_channel_is_away_the_rest_of_a_batch_is_not_tried(hub, outbox, s
     assert evidence.query("SELECT problem FROM channels") == [(None,)]
 
 
-def test_one_that_is_put_off_waits_longer_each_time_and_holds_up_nobody(
+def test_a_deferred_reminder_waits_longer_each_time_and_delays_no_other(
     outbox, send, reminded, later, ledger, evidence, upstream
 ):
     reminded("r-grey", email="grey@example.fr")
@@ -57,18 +57,18 @@ def test_one_that_is_put_off_waits_longer_each_time_and_holds_up_nobody(
     assert sorted(notice.address for notice in outbox.sent) == ["elodie@example.fr", "grey@example.fr"]
 
 
-def test_a_message_refused_for_good_is_not_the_addresss_fault(upstream, outbox, send, reminded, ledger, evidence):
+def test_a_message_refused_for_good_does_not_mark_the_address(upstream, outbox, send, reminded, ledger, evidence):
     reminded()
     outbox.failure = failing(NoticeRefusedError, "message_refused")
     send()
     assert ledger() == [("refused", "message_refused", 0, 0)]
     assert evidence.value("SELECT email_refused_at FROM residents") is None
-    upstream.applied("resident.update_contact", **CONTACT)  # as each signing in does
+    upstream.applied("resident.update_contact", **CONTACT)  # as each sign-in does
     send()
     assert ledger() == [("refused", "message_refused", 0, 0)]
 
 
-def test_what_may_have_been_sent_is_sent_once_more_and_never_again(outbox, send, reminded, later, ledger):
+def test_a_reminder_that_may_have_been_sent_is_sent_once_more_only(outbox, send, reminded, later, ledger):
     reminded()
     outbox.failure, outbox.late = failing(NoticeUnclearError, "connection_lost"), True
     for _ in range(5):
@@ -98,7 +98,7 @@ def test_a_worker_killed_between_sending_and_recording_costs_one_duplicate_at_mo
     assert ledger()[0][0] == ("sent" if kills == 1 else "unclear")
 
 
-def test_whoever_comes_late_with_a_result_changes_nothing(hub, evidence, outbox, send, reminded, ledger, later):
+def test_a_late_result_changes_nothing(hub, evidence, outbox, send, reminded, ledger, later):
     reminded()
 
     def lose_the_lease(_notice):
@@ -109,7 +109,7 @@ def test_whoever_comes_late_with_a_result_changes_nothing(hub, evidence, outbox,
     assert ledger()[0][0] == "due"
 
 
-def test_a_mistake_of_ours_does_not_keep_the_others_from_going_out(outbox, send, reminded, ledger):
+def test_a_fault_in_one_reminder_does_not_stop_the_others(outbox, send, reminded, ledger):
     for number in range(3):
         reminded(f"r-{number}", email=f"r{number}@example.fr")
     outbox.failure = lambda notice: ZeroDivisionError() if notice.address.startswith("r1") else None
@@ -118,7 +118,7 @@ def test_a_mistake_of_ours_does_not_keep_the_others_from_going_out(outbox, send,
     assert ledger()[1] == ("due", "channel_failed", 0, 1)
 
 
-def test_a_mistake_after_a_message_was_handed_over_costs_one_duplicate_at_most(outbox, send, reminded, later, ledger):
+def test_a_fault_after_sending_costs_one_duplicate_at_most(outbox, send, reminded, later, ledger):
     reminded()
     outbox.failure, outbox.late = lambda _: ZeroDivisionError(), True
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""The link in a reminder stops them all, tells nobody whose it is, and is refused where there is nobody to remind."""
+"""The link in a reminder stops all reminders of its resident, without naming them; an unknown link is refused."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -16,16 +16,14 @@ def token(reminded, evidence):
     return evidence.value("SELECT token FROM reminders")
 
 
-def test_a_token_of_a_reminder_stops_them_all_and_tells_nobody_whose_it_is(hub, upstream, evidence, today, token):
+def test_a_reminders_token_stops_all_reminders_without_naming_the_resident(hub, upstream, evidence, today, token):
     receipt = upstream.send("reminders.stop", upstream.envelope(token=token))
     assert ANNE not in receipt.model_dump_json()
     assert evidence.screen(ANNE).reminders.channel == "none"
     assert decide(hub, today + timedelta(days=25)) == 0
 
 
-def test_sent_again_after_a_crash_it_shows_that_they_are_stopped_before_it_is_answered(
-    upstream, dying, evidence, token
-):
+def test_a_stop_sent_again_after_a_crash_is_published_before_its_receipt(upstream, dying, evidence, token):
     job = upstream.envelope(token=token)
     evidence.screen(ANNE)
     with pytest.raises(DiedError):

@@ -1,4 +1,4 @@
-"""What is due the longest goes out first, what is dropped holds up nobody, and what is decided anew starts afresh."""
+"""The order of sending: longest due first; dropped reminders end no run; a new decision starts without failures."""
 
 from integrations.base import Limit
 from integrations.channels.base import LaterError
@@ -11,7 +11,7 @@ DUE_SINCE = """
 """
 
 
-def test_what_is_due_the_longest_goes_out_first(outbox, send, reminded, evidence):
+def test_the_longest_due_reminder_is_sent_first(outbox, send, reminded, evidence):
     for number, minutes in enumerate((2, 1, 4, 3)):
         reminded(f"r-{number}", email=f"r{number}@example.fr")
         evidence.query(DUE_SINCE, minutes, f"r-{number}")
@@ -20,7 +20,7 @@ def test_what_is_due_the_longest_goes_out_first(outbox, send, reminded, evidence
     assert [notice.address for notice in outbox.sent] == ["r2@example.fr"]
 
 
-def test_what_is_dropped_does_not_end_a_run(upstream, outbox, send, reminded, evidence):
+def test_a_dropped_reminder_does_not_end_a_run(upstream, outbox, send, reminded, evidence):
     for number in range(5):
         reminded(f"r-{number}")
         evidence.query(DUE_SINCE, 9 - number, f"r-{number}")
@@ -31,7 +31,7 @@ def test_what_is_dropped_does_not_end_a_run(upstream, outbox, send, reminded, ev
     assert len(outbox.sent) == 1
 
 
-def test_what_is_decided_anew_has_not_failed_yet(hub, upstream, outbox, send, reminded, later, ledger, today):
+def test_a_reminder_decided_again_starts_without_failures(hub, upstream, outbox, send, reminded, later, ledger, today):
     reminded()
     outbox.failure = failing(LaterError, "put_off")
     send()

@@ -1,4 +1,4 @@
-"""An address that is refused for good is marked and told, until it is another or is given another try."""
+"""An address refused for good is marked and published, until it is changed or tried again."""
 
 from integrations.channels.base import AddressRefusedError
 from tests.services.outbox import failing
@@ -6,7 +6,7 @@ from tests.services.reminders.test_decide import CONTACT
 from tests.services.upstream import ANNE
 
 
-def test_an_address_refused_for_good_is_marked_shown_and_told(outbox, send, reminded, ledger, evidence):
+def test_an_address_refused_for_good_is_marked_shown_and_published(outbox, send, reminded, ledger, evidence):
     reminded()
     outbox.failure = failing(AddressRefusedError, "no_such_mailbox")
     send()
@@ -15,7 +15,7 @@ def test_an_address_refused_for_good_is_marked_shown_and_told(outbox, send, remi
     assert evidence.told(ANNE)[-1].type == "resident.email_refused"
 
 
-def test_a_new_address_gets_what_the_old_one_refused(upstream, outbox, send, reminded, evidence):
+def test_a_new_address_gets_the_reminder_that_the_old_one_refused(upstream, outbox, send, reminded, evidence):
     reminded()
     outbox.failure = failing(AddressRefusedError)
     send()
@@ -28,7 +28,7 @@ def test_a_new_address_gets_what_the_old_one_refused(upstream, outbox, send, rem
     assert [notice.address for notice in outbox.sent] == ["new@example.fr"]
 
 
-def test_an_address_that_was_refused_can_be_given_another_try(upstream, outbox, send, reminded, evidence):
+def test_a_refused_address_can_be_tried_again(upstream, outbox, send, reminded, evidence):
     reminded()
     outbox.failure = failing(AddressRefusedError)
     send()
@@ -39,7 +39,7 @@ def test_an_address_that_was_refused_can_be_given_another_try(upstream, outbox, 
     assert len(outbox.sent) == 1
 
 
-def test_an_address_that_is_another_by_the_time_it_is_refused_is_not_marked_and_gets_the_reminder(
+def test_an_address_changed_before_the_refusal_is_not_marked_and_gets_the_reminder(
     upstream, outbox, send, reminded, evidence
 ):
     reminded()
@@ -56,7 +56,7 @@ def test_an_address_that_is_another_by_the_time_it_is_refused_is_not_marked_and_
     assert [notice.address for notice in outbox.sent] == ["new@example.fr"]
 
 
-def test_an_address_that_cannot_be_marked_now_costs_nobody_a_second_message(hub, outbox, send, reminded, evidence):
+def test_a_failed_marking_of_an_address_sends_no_second_message(hub, outbox, send, reminded, evidence):
     for number in range(4):
         reminded(f"r-{number}", email=f"r{number}@example.fr")
     outbox.failure = lambda notice: AddressRefusedError("email", "no") if notice.address.startswith("r0") else None

@@ -1,4 +1,4 @@
-"""A due reminder goes out once, from the truth as it stands, and no faster than its channel allows."""
+"""A due reminder is sent once, from the truth as it stands, and within its channel's limits."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from worker.services.reminders.decide import due_channels
 from worker.tasks import remind
 
 
-def test_a_due_reminder_is_sent_and_then_no_more(hub, outbox, send, reminded, ledger):
+def test_a_due_reminder_is_sent_once(hub, outbox, send, reminded, ledger):
     reminded()
     assert due_channels(hub, ["email"]) == ["email"]
     send()
@@ -26,14 +26,14 @@ def test_a_due_reminder_is_sent_and_then_no_more(hub, outbox, send, reminded, le
     assert due_channels(hub, ["email"]) == []
 
 
-def test_many_are_sent_in_one_run(outbox, send, reminded):
+def test_one_run_sends_many_reminders(outbox, send, reminded):
     for number in range(40):
         reminded(f"r-{number}")
     assert send() is False
     assert len({notice.reminder_id for notice in outbox.sent}) == len(outbox.sent) == 40
 
 
-def test_two_workers_send_each_once(hub, outbox, reminded, today):
+def test_two_workers_send_each_reminder_once(hub, outbox, reminded, today):
     for number in range(50):
         reminded(f"r-{number}")
 
@@ -46,14 +46,14 @@ def test_two_workers_send_each_once(hub, outbox, reminded, today):
     assert len({notice.reminder_id for notice in outbox.sent}) == len(outbox.sent) == 50
 
 
-def test_an_address_that_changed_since_is_the_one_written_to(upstream, outbox, send, reminded):
+def test_a_reminder_goes_to_the_address_of_the_moment(upstream, outbox, send, reminded):
     reminded()
     upstream.applied("resident.update_contact", **CONTACT | {"email": "new@example.fr", "language": "en"})
     send()
     assert [(notice.address, notice.language) for notice in outbox.sent] == [("new@example.fr", "en")]
 
 
-def test_what_was_renewed_stopped_or_erased_since_is_not_sent(upstream, outbox, send, reminded, ledger):
+def test_a_reminder_for_a_renewed_stopped_or_erased_permit_is_not_sent(upstream, outbox, send, reminded, ledger):
     renew(upstream, reminded("r-1"), "r-1")
     reminded("r-2")
     upstream.applied("resident.choose_reminders", "r-2", channel="none")
@@ -68,7 +68,7 @@ def test_what_was_renewed_stopped_or_erased_since_is_not_sent(upstream, outbox, 
     ]
 
 
-def test_no_more_go_out_than_the_channel_allows(outbox, send, reminded, ledger):
+def test_a_channels_rate_limit_is_kept(outbox, send, reminded, ledger):
     for number in range(12):
         reminded(f"r-{number}")
     outbox.limits = (Limit(50, 3600),)
@@ -77,14 +77,14 @@ def test_no_more_go_out_than_the_channel_allows(outbox, send, reminded, ledger):
     assert [state for state, *_ in ledger()].count("due") == 12 - len(outbox.sent)
 
 
-def test_a_limit_that_is_used_up_is_not_waited_for_while_nothing_is_due(outbox, send, reminded):
+def test_a_used_up_limit_is_not_waited_for_without_due_reminders(outbox, send, reminded):
     outbox.limits = (Limit(1, 86_400),)
     reminded()
     send()
     assert (len(outbox.sent), send()) == (1, False)
 
 
-def test_looking_for_what_is_due_uses_up_nothing_of_the_limit(outbox, send, reminded):
+def test_a_claim_without_due_reminders_takes_nothing_of_the_limit(outbox, send, reminded):
     outbox.limits = (Limit(50, 3600),)
     for _ in range(8):
         send()
@@ -94,7 +94,7 @@ def test_looking_for_what_is_due_uses_up_nothing_of_the_limit(outbox, send, remi
     assert len(outbox.sent) == 4
 
 
-def test_a_resident_who_wants_another_channel_is_left_to_it(hub, outbox, send, reminded, evidence):
+def test_a_reminder_for_another_channel_is_not_claimed(hub, outbox, send, reminded, evidence):
     reminded()
     evidence.query("UPDATE residents SET reminders = 'sms' RETURNING 1")
     send()
@@ -102,10 +102,10 @@ def test_a_resident_who_wants_another_channel_is_left_to_it(hub, outbox, send, r
     assert due_channels(hub, ["email", "sms"]) == ["sms"]
 
 
-def test_a_limit_of_some_each_second_is_waited_for_within_a_run(outbox, send, reminded):
+def test_a_limit_per_second_is_waited_for_within_a_run(outbox, send, reminded):
     for number in range(15):
         reminded(f"r-{number}")
-    outbox.limits = (Limit(10, 1),)  # one at once, and nine more in each second
+    outbox.limits = (Limit(10, 1),)  # one at once, and nine more each second
     started = time.monotonic()
     send()
     assert len(outbox.sent) > 1
@@ -114,12 +114,12 @@ def test_a_limit_of_some_each_second_is_waited_for_within_a_run(outbox, send, re
     assert time.monotonic() - started > 1.4
 
 
-def test_all_of_a_run_ends_within_a_tasks_time_and_a_lease():
+def test_a_run_ends_within_a_tasks_time_and_a_lease():
     longest = sending_service.RUN_SECONDS + sending_service.SEND_SECONDS
     assert longest < remind.SOFT_LIMIT_SECONDS < remind.LIMIT_SECONDS < LEASE_SECONDS
 
 
-def test_none_is_begun_with_too_little_time_left_and_none_of_those_is_in_doubt(hub, outbox, reminded, ledger, today):
+def test_a_reminder_is_not_begun_with_too_little_time_and_counts_as_unsent(hub, outbox, reminded, ledger, today):
     for number in range(3):
         reminded(f"r-{number}")
     asyncio.run(replace(sender_of(hub, outbox), seconds=sending_service.LEAST_SECONDS - 0.1).run(lambda: today))
@@ -127,9 +127,7 @@ def test_none_is_begun_with_too_little_time_left_and_none_of_those_is_in_doubt(h
     assert set(ledger()) == {("due", "no_time_left", 0, 0)}
 
 
-def test_what_was_decided_by_a_clock_that_is_a_day_ahead_is_sent_when_its_day_has_come(
-    hub, outbox, send, reminded, ledger, today
-):
+def test_a_reminder_decided_a_day_early_is_sent_on_its_day(hub, outbox, send, reminded, ledger, today):
     reminded()
     send(today - timedelta(days=1))
     assert outbox.sent == []
@@ -140,7 +138,7 @@ def test_what_was_decided_by_a_clock_that_is_a_day_ahead_is_sent_when_its_day_ha
     assert len(ledger()) == 1
 
 
-def test_one_tick_of_a_clock_that_is_months_ahead_costs_no_reminder(hub, outbox, send, reminded, today):
+def test_a_clock_months_ahead_for_one_tick_loses_no_reminder(hub, outbox, send, reminded, today):
     reminded(days=31)
     decide(hub, today + timedelta(days=32))
     for day in range(40):
@@ -149,7 +147,7 @@ def test_one_tick_of_a_clock_that_is_months_ahead_costs_no_reminder(hub, outbox,
     assert outbox.offsets == [31, 30, 7, 0, -1]
 
 
-def test_a_wish_that_is_taken_back_and_given_again_costs_no_reminder(hub, upstream, outbox, send, reminded, today):
+def test_stopping_and_choosing_reminders_again_loses_none(hub, upstream, outbox, send, reminded, today):
     reminded()
     upstream.applied("resident.choose_reminders", channel="none")
     send()
@@ -159,7 +157,7 @@ def test_a_wish_that_is_taken_back_and_given_again_costs_no_reminder(hub, upstre
     assert outbox.offsets == [30]
 
 
-def test_nothing_personal_is_logged(outbox, send, reminded, capsys):
+def test_sending_logs_no_personal_data(outbox, send, reminded, capsys):
     reminded()
     outbox.failure = failing(AddressRefusedError, "no_such_mailbox")
     send()

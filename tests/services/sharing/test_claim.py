@@ -1,4 +1,4 @@
-"""Around a request to a provider: what the claim reads and writes before it, and the record after it."""
+"""The two transactions around a request to a provider: the claim before it, and the record after it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -51,9 +51,7 @@ def permit_id(upstream):
 
 
 @pytest.mark.parametrize(("last", "held"), [("refuse", False), ("allow", True)])
-def test_what_is_decided_between_a_claims_lock_and_its_reading_counts(
-    upstream, permit_id, database, take, until, last, held
-):
+def test_a_decision_between_a_claims_lock_and_its_read_counts(upstream, permit_id, database, take, last, held):
     if last == "allow":
         upstream.refuse()
     with database.connect() as other, ThreadPoolExecutor(1) as pool, database.connect() as looking:
@@ -68,7 +66,7 @@ def test_what_is_decided_between_a_claims_lock_and_its_reading_counts(
     assert [one.change.permit is not None for one in claimed] == ([True] if held else [])
 
 
-def test_every_provider_knows_a_permit_by_a_reference_of_its_own(permit_id, take):
+def test_every_provider_has_its_own_reference_for_a_permit(permit_id, take):
     claims = [take(provider=name)[0] for name in EVERYONE]
     references = {claimed.change.permit.reference for claimed in claims}
     assert references == {claimed.change.reference for claimed in claims}
@@ -76,7 +74,7 @@ def test_every_provider_knows_a_permit_by_a_reference_of_its_own(permit_id, take
 
 
 @pytest.mark.parametrize("needed", [set(SharedField), {SharedField.PLATE}, {SharedField.ZONES, SharedField.VALIDITY}])
-def test_a_claim_builds_only_what_the_provider_needs(hub, permit_id, today, needed):
+def test_a_claim_sends_only_the_fields_that_the_provider_needs(hub, permit_id, today, needed):
     needs = Capabilities(fields=frozenset(needed), legal_basis=LegalBasis.CONSENT)
     asking = replace(hub, capabilities=hub.capabilities | {PROVIDER: needs})
     shared = claim(lane_of(asking, InMemory(PROVIDER)), 1, Urgency.ROUTINE, today)[0][0].change.permit
@@ -86,7 +84,7 @@ def test_a_claim_builds_only_what_the_provider_needs(hub, permit_id, today, need
         assert value not in shown
 
 
-def test_a_disclosure_stands_in_the_log_with_its_consent_before_anything_is_sent(permit_id, evidence, take, end):
+def test_a_disclosure_is_logged_with_its_consent_before_sending(permit_id, evidence, take, end):
     (claimed,) = take()
     assert evidence.query(
         "SELECT disclosure_id, permit_id, provider, octet_length(fields_hash), consent_version FROM disclosures"
@@ -98,7 +96,7 @@ def test_a_disclosure_stands_in_the_log_with_its_consent_before_anything_is_sent
     ]
 
 
-def test_each_attempt_is_logged_with_how_it_ended(permit_id, evidence, take, end):
+def test_each_attempt_is_logged_with_its_outcome(permit_id, evidence, take, end):
     for result in (NOT_SENT, UNCLEAR, CONFIRMED):
         (claimed,) = take()
         end(claimed, result)
@@ -110,12 +108,12 @@ def test_each_attempt_is_logged_with_how_it_ended(permit_id, evidence, take, end
     ]
 
 
-def test_what_is_leased_is_nobody_elses(permit_id, take):
+def test_a_leased_share_is_not_claimed_again(permit_id, take):
     assert len(take()) == 1
     assert take() == []
 
 
-def test_claims_at_once_share_nothing(upstream, take):
+def test_concurrent_claims_take_distinct_shares(upstream, take):
     for _ in range(12):
         upstream.active()
     upstream.allow()
@@ -125,7 +123,7 @@ def test_claims_at_once_share_nothing(upstream, take):
     assert len(claimed) == len(set(claimed)) > 0
 
 
-def test_what_the_provider_already_holds_is_not_sent_again(upstream, evidence, take, end):
+def test_a_share_the_provider_already_holds_is_not_sent(upstream, evidence, take, end):
     permit_id = upstream.active(plate={"raw": "B-NO 1234", "country": "DE"})
     upstream.allow()
     end(take()[0])
@@ -137,7 +135,7 @@ def test_what_the_provider_already_holds_is_not_sent_again(upstream, evidence, t
     assert evidence.value("SELECT count(*) FROM disclosures") == 1
 
 
-def test_what_was_never_disclosed_needs_no_removal(upstream, permit_id, evidence, take):
+def test_a_share_never_disclosed_needs_no_removal(upstream, permit_id, evidence, take):
     upstream.refuse()
     assert take() == []
     assert evidence.value("SELECT count(*) FROM disclosures") == 0
@@ -145,9 +143,7 @@ def test_what_was_never_disclosed_needs_no_removal(upstream, permit_id, evidence
 
 
 @pytest.mark.parametrize("result", [UNCLEAR, NOT_SENT, None], ids=["unclear", "not sent", "no record"])
-def test_once_disclosed_a_removal_is_sent_whatever_became_of_the_request(
-    upstream, permit_id, evidence, take, end, result
-):
+def test_a_disclosed_share_is_removed_whatever_the_outcome_was(upstream, permit_id, evidence, take, end, result):
     (claimed,) = take()
     if result:
         end(claimed, result)
@@ -166,7 +162,7 @@ def test_a_confirmed_removal_is_not_sent_again(upstream, permit_id, take, end):
     assert take() == []
 
 
-def test_a_claim_forgets_what_was_confirmed(upstream, permit_id, evidence, take, end):
+def test_a_claim_makes_the_confirmed_hash_unknown(upstream, permit_id, evidence, take, end):
     end(take()[0])
     assert evidence.shares(permit_id)[PROVIDER]["confirmed_hash"] is not None
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
@@ -188,7 +184,7 @@ def test_a_record_without_its_lease_makes_the_share_due_and_its_hash_unknown(per
     assert take()[0].change.permit is not None
 
 
-def test_a_late_record_does_not_end_anothers_lease(permit_id, evidence, take, end):
+def test_a_late_record_does_not_end_another_lease(permit_id, evidence, take, end):
     (first,) = take()
     _let_pass(evidence, "1 minute")
     (second,) = take()
@@ -197,7 +193,7 @@ def test_a_late_record_does_not_end_anothers_lease(permit_id, evidence, take, en
     assert take() == []
 
 
-def test_what_moved_on_while_it_was_leased_is_due_again_at_once(upstream, permit_id, take, end):
+def test_a_share_changed_while_leased_is_due_at_once(upstream, permit_id, take, end):
     (put,) = take()
     upstream.refuse()
     assert take() == []
@@ -212,18 +208,18 @@ def test_an_erased_residents_shares_are_removals(upstream, permit_id, take, end)
     assert (removal.change.permit, removal.urgency) == (None, Urgency.CONSENT)
 
 
-def test_what_is_over_is_removed_from_the_day_after(upstream, permit_id, evidence, take, end, today):
+def test_an_expired_permit_is_removed_from_the_next_day(upstream, permit_id, evidence, take, end, today):
     end(take()[0])
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
     assert take(on=today + timedelta(days=800))[0].change.permit is None
 
 
-def test_a_permit_whose_provider_is_not_the_one_claimed_for_is_left_alone(permit_id, evidence, take):
+def test_a_claim_takes_only_shares_of_its_provider(permit_id, evidence, take):
     take()
     assert {name for name, share in evidence.shares(permit_id).items() if share["lease_id"]} == {PROVIDER}
 
 
-def test_only_a_removal_tells_that_nothing_is_held(upstream, permit_id, evidence, take, end):
+def test_only_a_removal_confirms_that_nothing_is_held(upstream, permit_id, evidence, take, end):
     end(take()[0])
     upstream.refuse()
     end(take()[0])
@@ -235,7 +231,7 @@ def test_only_a_removal_tells_that_nothing_is_held(upstream, permit_id, evidence
 
 
 def _let_pass(evidence, time):
-    """Have time pass for every lease and every wait."""
+    """Let every lease and every wait run out."""
     with evidence.database.connect() as connection:
         connection.execute(
             f"UPDATE shares SET due_at = due_at - interval '{time}', lease_until = lease_until - interval '{time}'"

@@ -1,4 +1,4 @@
-"""What a resident is shown and told of what providers hold."""
+"""Confirmations: what the space shows of providers, and which events are published."""
 
 from schemas.events import EventType
 from schemas.space import HeldState
@@ -7,7 +7,7 @@ from tests.services.upstream import ANNE, BOB, EVERYONE
 PROVIDER = "easypark"
 
 
-def test_the_screen_follows_what_each_provider_holds(upstream, deliver, evidence):
+def test_the_space_shows_what_each_provider_holds(upstream, deliver, evidence):
     upstream.active()
     states = {}
 
@@ -38,7 +38,7 @@ def test_the_screen_follows_what_each_provider_holds(upstream, deliver, evidence
     assert all(state.confirmed_at for state in evidence.space(ANNE).consent.providers)
 
 
-def test_confirmations_are_told_once_a_resident_and_not_at_all_for_routine(upstream, deliver, evidence):
+def test_confirmations_are_one_event_per_resident_and_none_for_routine(upstream, deliver, evidence):
     for _ in range(3):
         upstream.active()
     upstream.allow()

@@ -1,4 +1,4 @@
-"""Dead letters: found by provider, code and time; sent again as of today; taken off the list once nothing is held."""
+"""Dead letters: found by provider, code and time; retried with today's truth; discarded once nothing is held."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ PROVIDER, OTHER = "easypark", "indigo_neo"
 
 @pytest.fixture
 def dead(upstream, deliver, twins):
-    """Have one permit refused by two providers, each with a code of its own; return its id."""
+    """Have one permit refused by two providers, each with its own code; return its id."""
     permit_id = upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
@@ -35,7 +35,7 @@ def find(hub):
     return find
 
 
-def test_they_are_found_by_provider_code_permit_and_time(dead, find, hub, evidence):
+def test_dead_letters_are_found_by_provider_code_permit_and_time(dead, find, hub, evidence):
     now = evidence.value("SELECT clock_timestamp()")
     assert sorted(find()) == [PROVIDER, OTHER]
     assert find(provider=OTHER) == [OTHER]
@@ -50,7 +50,7 @@ def test_they_are_found_by_provider_code_permit_and_time(dead, find, hub, eviden
     assert all(one.first_failure <= one.last_failure <= now for one in groups)
 
 
-def test_sent_again_it_is_todays_truth(dead, find, hub, upstream, deliver, twins):
+def test_a_retried_dead_letter_sends_todays_truth(dead, find, hub, upstream, deliver, twins):
     upstream.refuse(providers=(PROVIDER,))
     assert find() == [OTHER]
     assert sum(retry(hub, Choice())) == 1
@@ -59,21 +59,21 @@ def test_sent_again_it_is_todays_truth(dead, find, hub, upstream, deliver, twins
     assert (len(twins[PROVIDER].held), len(twins[OTHER].held)) == (0, 1)
 
 
-def test_what_is_refused_again_is_a_dead_letter_again_and_not_retried_for_ever(dead, find, hub, deliver, twins):
+def test_a_retry_refused_again_is_a_dead_letter_and_not_retried_for_ever(dead, find, hub, deliver, twins):
     twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PROFILE_UNKNOWN)))
     assert sum(retry(hub, Choice(provider=PROVIDER))) == 1
     deliver()
     assert find(code="profile_unknown") == [PROVIDER]
 
 
-def test_discarded_it_is_off_the_list_and_nothing_is_sent(dead, find, hub, deliver, twins):
+def test_a_discarded_dead_letter_is_off_the_list_and_not_sent(dead, find, hub, deliver, twins):
     sent = len(twins[PROVIDER].calls)
     assert sum(discard(hub, Choice(provider=PROVIDER))) == 1
     deliver()
     assert (find(), len(twins[PROVIDER].calls)) == ([OTHER], sent)
 
 
-def test_what_the_provider_may_still_hold_cannot_be_discarded(upstream, hub, deliver, twins, find):
+def test_a_dead_letter_that_may_be_held_cannot_be_discarded(upstream, hub, deliver, twins, find):
     permit_id = upstream.active()
     upstream.allow()
     deliver(PROVIDER)
@@ -85,16 +85,16 @@ def test_what_the_provider_may_still_hold_cannot_be_discarded(upstream, hub, del
     assert find() == [PROVIDER]
 
 
-def test_its_history_tells_what_was_sent_and_how_it_ended(dead, hub):
+def test_a_dead_letters_history_has_each_request_and_outcome(dead, hub):
     removal, put = transact(hub.engine, lambda db: dead_letters.history(db, dead, PROVIDER))
     assert (put.removal, put.outcome, put.code, put.consent_version) == (False, "rejected", "plate_refused", 1)
     assert (removal.removal, removal.outcome, removal.code) == (True, "confirmed", None)
 
 
-def test_a_span_of_time_that_ends_in_the_future_retries_nothing_twice(dead, hub, deliver, twins, evidence):
+def test_a_choice_until_a_future_time_retries_each_dead_letter_once(dead, hub, deliver, twins, evidence):
     later = evidence.value("SELECT now() + interval '1 day'")
     for count in retry(hub, Choice(provider=PROVIDER, until=later)):
         assert count == 1
-        assert len(twins[PROVIDER].calls) == 2  # the put that was refused, and the removal: this is the first time
+        assert len(twins[PROVIDER].calls) == 2  # the put that was refused, and the removal: this is the first round
         twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED)))
         deliver(PROVIDER)

@@ -1,4 +1,4 @@
-"""A drain at work on a provider in memory: its order, its window, and when it ends or is ended."""
+"""A drain with a provider in memory: its order, its window, and its end."""
 
 import asyncio
 from dataclasses import replace
@@ -22,7 +22,7 @@ from worker.services.sharing.lane import Lane
 
 PROVIDER = "easypark"
 HANGS = Fault(None)
-NOTED = 0.05  # seconds after which a drain has noted what a thread returned
+NOTED = 0.05  # seconds after which a drain has noticed a thread's result
 HANGS_AND_IS_APPLIED_LATER = Fault(None, Applied.LATER)
 
 
@@ -31,7 +31,7 @@ def twin(twins):
     return twins[PROVIDER]
 
 
-def test_withdrawals_go_first_then_what_somebody_waits_for_then_the_rest(upstream, quick, hub, twin, evidence):
+def test_withdrawals_are_sent_first_then_single_changes_then_routine(upstream, quick, hub, twin, evidence):
     upstream.allow()
     routine = upstream.take_over(upstream.row()).rows[0].permit_id
     changed = upstream.active()
@@ -45,7 +45,7 @@ def test_withdrawals_go_first_then_what_somebody_waits_for_then_the_rest(upstrea
     assert [names[str(call.reference)] for call in twin.calls] == [withdrawn, changed, routine]
 
 
-def test_what_is_under_way_stays_within_the_window(upstream, quick, hub):
+def test_requests_under_way_stay_within_the_window(upstream, quick, hub):
     class Counting(InMemory):
         most = now = 0
 
@@ -61,11 +61,11 @@ def test_what_is_under_way_stays_within_the_window(upstream, quick, hub):
     upstream.take_over(*(upstream.row() for _ in range(20)))
     twin = Counting(PROVIDER, hub.capabilities[PROVIDER])
     assert asyncio.run(Drain(lane_of(quick, twin), hub.today).run()) is False
-    assert (len(twin.held), twin.most) == (20, 3)  # of four slots, one is kept for what is urgent
+    assert (len(twin.held), twin.most) == (20, 3)  # of four slots, one is kept for urgent requests
 
 
 @pytest.mark.parametrize("time_outs", [0, 3])
-def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, evidence, time_outs):
+def test_hanging_requests_do_not_delay_a_withdrawal(upstream, quick, hub, twin, evidence, time_outs):
     upstream.active(BOB)
     upstream.allow(BOB)
     asyncio.run(Drain(lane_of(quick, twin), hub.today).run())
@@ -77,8 +77,8 @@ def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, e
     async def withdraw_meanwhile() -> None:
         lane = lane_of(patient, twin)
         draining = asyncio.create_task(Drain(lane, hub.today).run())
-        await eventually_in_loop(lambda: len(twin.calls), equals=4)  # one that was, three that hang
-        for moment in range(time_outs):  # the window is narrower by now than what is under way
+        await eventually_in_loop(lambda: len(twin.calls) == 4)  # the finished one, and three that hang
+        for moment in range(time_outs):  # the window is now narrower than the requests under way
             lane.window.note_time_out(moment, moment)
         upstream.refuse(BOB)
         await eventually_in_loop(lambda: held not in twin.held)
@@ -92,24 +92,24 @@ def test_hanging_requests_do_not_hold_a_withdrawal(upstream, quick, hub, twin, e
 
 
 @pytest.mark.parametrize(("in_flight", "urgent_slots"), [(2, 2), (4, 4), (8, 7), (2, None)])
-def test_a_window_that_would_leave_nothing_to_the_rest_is_refused(hub_environment, in_flight, urgent_slots):
+def test_urgent_slots_that_leave_too_few_for_routine_are_refused(hub_environment, in_flight, urgent_slots):
     changed = {"in_flight": in_flight} | ({} if urgent_slots is None else {"urgent_slots": urgent_slots})
     with pytest.raises(ValidationError, match="urgent_slots"):
         read_settings(hub_environment, **changed)
 
 
 @pytest.mark.parametrize(("in_flight", "kept"), [(2, 1), (3, 2), (6, 4), (32, 4), (512, 4)])
-def test_a_provider_with_few_slots_has_some_for_what_is_urgent_and_some_for_the_rest(settings, in_flight, kept):
+def test_a_provider_with_few_slots_has_urgent_and_routine_ones(settings, in_flight, kept):
     assert settings.slots_kept(in_flight) == kept
 
 
-def test_a_provider_with_a_setting_of_its_own_has_a_window_of_its_own(hub, twin):
+def test_a_providers_own_setting_sets_its_window(hub, twin):
     limiter = Limiter(hub.settings.redis_url, hub.settings.redis_prefix, PROVIDER, ())
     window = Lane(hub, twin, limiter, in_flight=6).window
     assert (window.most, window.kept, window.routine) == (6, 4, 2)
 
 
-def test_what_a_killed_drain_had_taken_is_finished_by_another(upstream, quick, deliver, twin, evidence):
+def test_shares_of_a_killed_drain_are_finished_by_another(upstream, quick, deliver, twin, evidence):
     permit_id = upstream.active()
     upstream.allow()
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
@@ -134,7 +134,7 @@ def test_what_a_killed_drain_had_taken_is_finished_by_another(upstream, quick, d
     assert evidence.shares(permit_id)[PROVIDER]["unsettled_until"] is None
 
 
-def test_a_drain_ends_when_there_is_nothing_to_do_and_can_be_woken_again(upstream, hub, deliver, wake_ups):
+def test_an_idle_drain_ends_and_can_be_woken_again(upstream, hub, deliver, wake_ups):
     upstream.active()
     upstream.allow()
     assert deliver() is False
@@ -145,9 +145,7 @@ def test_a_drain_ends_when_there_is_nothing_to_do_and_can_be_woken_again(upstrea
     assert len(wake_ups) == len(EVERYONE)
 
 
-def test_a_change_that_was_made_while_its_share_was_leased_is_delivered_by_the_same_drain(
-    upstream, quick, hub, evidence
-):
+def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(upstream, quick, hub, evidence):
     class Changing(InMemory):
         async def send(self, change: Change) -> Operation | None:
             operation = await super().send(change)
@@ -163,7 +161,7 @@ def test_a_change_that_was_made_while_its_share_was_leased_is_delivered_by_the_s
     assert evidence.pending() == 0
 
 
-def test_what_a_record_finds_due_again_is_delivered_though_a_claim_that_did_not_see_it_ends_later(
+def test_a_share_found_due_by_a_record_is_sent_even_if_a_blind_claim_ends_later(
     upstream, quick, hub, evidence, monkeypatch
 ):
     recorded = Event()
@@ -193,7 +191,7 @@ def test_what_a_record_finds_due_again_is_delivered_though_a_claim_that_did_not_
     assert evidence.pending() == 0
 
 
-def test_what_a_claim_leaves_behind_is_delivered_though_a_record_that_found_nothing_ends_later(
+def test_shares_left_by_a_claim_are_sent_even_if_an_empty_record_ends_later(
     upstream, quick, hub, evidence, monkeypatch
 ):
     claimed, recording = Event(), Event()
@@ -227,7 +225,7 @@ def test_what_a_claim_leaves_behind_is_delivered_though_a_record_that_found_noth
 
 
 class Slow(InMemory):
-    """A provider that answers once the drain has begun to look again."""
+    """A provider that answers once the drain has begun its next claim."""
 
     async def send(self, change: Change) -> Operation | None:
         operation = await super().send(change)

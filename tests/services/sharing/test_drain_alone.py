@@ -1,4 +1,4 @@
-"""A drain that is cut off: Redis goes away, or the process itself was stopped for a while."""
+"""A drain that is cut off: Redis fails, or the process itself was stopped for a while."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PROVIDER = "easypark"
 
 
 class CutOff(WakeUps):
-    """A wake-up that still came through, before the connection to Redis was gone."""
+    """A wake-up that arrived before the connection to Redis was lost."""
 
     def end(self, name: str) -> None:
         """Let the drain begin."""
@@ -33,7 +33,7 @@ def cut_off(quick) -> Iterator:
 
 
 @pytest.mark.parametrize("residents", [1, 2], ids=["routine", "told"])
-def test_what_is_under_way_when_redis_goes_is_sent_and_recorded(upstream, cut_off, twins, evidence, residents):
+def test_requests_under_way_when_redis_fails_are_sent_and_recorded(upstream, cut_off, twins, evidence, residents):
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(20)))
     for _ in range(residents - 1):
@@ -45,7 +45,7 @@ def test_what_is_under_way_when_redis_goes_is_sent_and_recorded(upstream, cut_of
     assert evidence.value("SELECT count(*) FROM disclosure_outcomes") == 19 + residents
 
 
-def test_a_process_that_was_stopped_says_nothing_of_the_provider(upstream, quick, twins, evidence):
+def test_a_stopped_process_does_not_count_against_the_provider(upstream, quick, twins, evidence):
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 1)))
     stopped = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 1e-9}))

@@ -1,4 +1,4 @@
-"""A provider that leaves the settings for a while: what it holds is put right when it is back, and nothing fails."""
+"""A provider that leaves the settings for a while: nothing fails, and its data is corrected on its return."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ PROVIDER = "easypark"
 
 @pytest.fixture
 def without(hub, today):
-    """Return an upstream whose hub knows nothing of the provider, as after a restart with other settings."""
+    """Return an upstream whose hub does not know the provider, as after a restart with other settings."""
 
     def refuse_unknown(name):
         assert name != PROVIDER, "there is no such queue"
@@ -29,13 +29,13 @@ def shared(upstream, deliver):
     return permit_id
 
 
-def test_a_refusal_that_names_it_is_answered_and_waits_for_it(shared, without, deliver, twins):
+def test_a_refusal_naming_a_dropped_provider_waits_for_its_return(shared, without, deliver, twins):
     assert without.refuse(ANNE).outcome is Outcome.APPLIED
     deliver()
     assert not twins[PROVIDER].held
 
 
-def test_what_changed_meanwhile_is_sent_when_it_is_back(shared, without, deliver, twins):
+def test_changes_during_a_providers_absence_are_sent_on_its_return(shared, without, deliver, twins):
     before = dict(twins[PROVIDER].held)
     without.applied("permit.change_vehicle", permit_id=shared, plate={"raw": without.plate()})
     deliver()

@@ -1,4 +1,4 @@
-"""A request of a drain that fails: what is unclear is settled, what is refused is parked, and all else goes on."""
+"""A failed request of a drain: unclear ones are settled, refused ones parked, and all others continue."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -71,7 +71,7 @@ def test_after_an_unclear_request_the_next_confirmation_is_provisional(upstream,
     assert (len(twin.calls), evidence.pending()) == (3, len(EVERYONE) - 1)
 
 
-def test_a_put_that_is_applied_after_its_withdrawal_is_removed_again(upstream, deliver, twin, evidence):
+def test_a_put_applied_after_its_withdrawal_is_removed_again(upstream, deliver, twin, evidence):
     upstream.active()
     upstream.allow()
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
@@ -80,11 +80,11 @@ def test_a_put_that_is_applied_after_its_withdrawal_is_removed_again(upstream, d
     deliver(PROVIDER)
     twin.apply_late()
     assert twin.held
-    eventually(lambda: deliver() or not evidence.pending())  # T passes: it is 0.3 s here
+    eventually(lambda: deliver() or not evidence.pending())  # T is over: it is 0.3 s here
     assert not twin.held
 
 
-def test_a_rejected_put_is_parked_and_what_was_held_goes_until_the_truth_changes(
+def test_a_rejected_put_is_parked_and_held_data_removed_until_the_truth_changes(
     upstream, deliver, twin, share, evidence
 ):
     permit_id = upstream.active()
@@ -106,7 +106,7 @@ def test_a_rejected_put_is_parked_and_what_was_held_goes_until_the_truth_changes
     assert [held[SharedField.PLATE] for held in twin.held.values()] == ["ZZ999ZZ"]
 
 
-def test_a_rejected_removal_goes_on(upstream, deliver, twin, share, evidence):
+def test_a_rejected_removal_is_retried(upstream, deliver, twin, share, evidence):
     permit_id = upstream.active()
     upstream.allow()
     deliver(PROVIDER)
@@ -121,7 +121,7 @@ def test_a_rejected_removal_goes_on(upstream, deliver, twin, share, evidence):
     assert not twin.held
 
 
-def test_a_provider_is_left_alone_for_as_long_as_it_asks(upstream, deliver, twin, share, evidence):
+def test_a_provider_is_held_for_as_long_as_it_asks(upstream, deliver, twin, share, evidence):
     permit_id = upstream.active()
     upstream.allow()
     for fault, least, most in (
@@ -158,7 +158,7 @@ def test_a_withdrawal_does_not_wait_for_the_retry_of_a_failed_put(upstream, deli
     assert (row["holds"], row["confirmed_version"]) == (None, row["claimed_version"])  # provisional
 
 
-def test_an_adapters_bug_fails_one_share_and_not_the_others(upstream, quick, hub, evidence):
+def test_an_adapters_bug_fails_only_its_share(upstream, quick, hub, evidence):
     class Buggy(InMemory):
         async def send(self, change: Change) -> Operation | None:
             if change.permit and change.permit.plate == "EF367QS":

@@ -1,4 +1,4 @@
-"""A first load of a provider that takes first puts together: as many rows a request as it carries, within the limit."""
+"""The first load of a provider that batches first puts: full requests, within the rate limit."""
 
 import asyncio
 
@@ -30,9 +30,7 @@ def fill(evidence, upstream):
 
 
 @pytest.mark.parametrize("limits", [(Limit(60, 1.0),), (Limit(600, 60.0), Limit(30, 1.0)), ()], ids=str)
-def test_a_thousand_permits_take_about_ten_requests_within_the_limit(
-    fill, hub, sandbox, monkeypatch, evidence, limits, until
-):
+def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(fill, hub, sandbox, monkeypatch, evidence, limits):
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     fill(PERMITS)
@@ -51,11 +49,9 @@ def test_a_thousand_permits_take_about_ten_requests_within_the_limit(
     assert evidence.screen(ANNE).public_task[0].state == "held"
 
 
-def test_changes_that_cannot_share_a_request_use_no_more_requests_than_are_granted(
-    fill, hub, twins, evidence, upstream
-):
+def test_changes_that_cannot_share_a_request_stay_within_the_granted_requests(fill, hub, twins, evidence, upstream):
     fill(40)
-    with evidence.database.connect() as connection:  # they were sent before: each goes alone
+    with evidence.database.connect() as connection:  # these were sent before: each goes alone
         connection.execute("UPDATE shares SET requests = 1 WHERE provider = %s", [CITY])
     limited = lane_of(hub, twins[CITY], Limit(100, 1_000.0))
     asyncio.run(Drain(limited, hub.today).run())
@@ -63,7 +59,7 @@ def test_changes_that_cannot_share_a_request_use_no_more_requests_than_are_grant
     assert evidence.value("SELECT count(*) FROM shares WHERE provider = %s AND lease_id IS NOT NULL", CITY) == 0
 
 
-def test_a_request_that_failed_counts_once_for_the_breaker_however_many_permits_it_carried(fill, hub, twins, evidence):
+def test_a_failed_batch_counts_once_for_the_breaker(fill, hub, twins, evidence):
     fill(60)
     twin = twins[CITY]
     lane = lane_of(hub, twin)
@@ -76,13 +72,13 @@ def test_a_request_that_failed_counts_once_for_the_breaker_however_many_permits_
         assert evidence.query("SELECT breaker FROM providers WHERE provider = %s", CITY) in ([(breaker,)], [])
 
 
-def test_one_claim_takes_no_more_than_can_be_sent_within_its_lease(fill, hub, twins):
+def test_a_claim_takes_no_more_than_fits_its_lease(fill, hub, twins):
     fill(ROWS_AT_ONCE + 100)
     claimed, more = claim(lane_of(hub, twins[CITY]), 28, Urgency.ROUTINE, hub.today())
     assert (len(claimed), more) == (ROWS_AT_ONCE, True)
 
 
-def test_changes_that_go_alone_among_first_puts_take_the_requests_that_are_left(fill, hub, twins, evidence):
+def test_single_changes_among_first_puts_take_the_remaining_requests(fill, hub, twins, evidence):
     fill(60)
     with evidence.database.connect() as connection:  # every other one was sent before
         connection.execute("""

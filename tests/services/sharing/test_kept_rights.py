@@ -1,4 +1,4 @@
-"""A provider on public task that refuses a change for good keeps the right it has: a missing one would mean a fine."""
+"""A provider on public task that refuses a change for good keeps its right: without it, the holder is fined."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -25,7 +25,7 @@ def twin(twins):
 
 @pytest.fixture
 def held(upstream, deliver, twin):
-    """Have the city hold a right; return its permit."""
+    """Make the city hub hold a right; return its permit."""
     permit_id = upstream.active(plate={"raw": "AB-344-CD"}, zones=["14A"])
     deliver(CITY)
     assert zones(twin) == [("14A",)]
@@ -61,7 +61,7 @@ def test_a_refused_change_of_zones_leaves_the_right_in_place(held, upstream, del
     assert state() is HeldState.HELD
 
 
-def test_a_refused_change_of_plate_takes_the_right_of_the_old_plate_away(held, upstream, deliver, twin, letters):
+def test_a_refused_change_of_plate_removes_the_old_plates_right(held, upstream, deliver, twin, letters):
     upstream.applied("permit.change_vehicle", permit_id=held, plate={"raw": "EF-367-QS"})
     twin.fail(REFUSED)
     deliver(CITY)
@@ -70,7 +70,7 @@ def test_a_refused_change_of_plate_takes_the_right_of_the_old_plate_away(held, u
     assert not letter.kept
 
 
-def test_after_a_confirmed_change_of_plate_that_plates_right_is_kept(held, upstream, deliver, twin):
+def test_after_a_confirmed_change_of_plate_the_new_plates_right_is_kept(held, upstream, deliver, twin):
     upstream.applied("permit.change_vehicle", permit_id=held, plate={"raw": "EF-367-QS"})
     deliver(CITY)
     move(upstream, held)
@@ -86,7 +86,7 @@ def test_a_first_right_that_is_refused_shows_as_refused(upstream, deliver, twin,
     assert (state(), letters()[0].kept) == (HeldState.REFUSED, False)
 
 
-def test_what_an_unclear_request_may_have_put_there_is_kept(upstream, deliver, twin, evidence, change_due):
+def test_a_right_that_an_unclear_request_may_have_made_is_kept(upstream, deliver, twin, evidence, change_due):
     upstream.active()
     twin.fail(Fault(UNCLEAR.error, applied=type(UNCLEAR.applied).BEFORE))
     deliver(CITY)
@@ -107,24 +107,24 @@ def test_a_kept_right_is_removed_once_its_permit_ends(held, upstream, deliver, t
     assert evidence.query(SUBJECTS, CITY) == [(None, None)]
 
 
-def test_a_kept_right_is_brought_up_to_date_by_a_retry_and_by_the_next_change(held, upstream, deliver, twin, hub):
+def test_a_kept_right_is_updated_by_a_retry_and_by_the_next_change(held, upstream, deliver, twin, hub):
     move(upstream, held)
     twin.fail(REFUSED)
     deliver(CITY)
-    assert sum(discard(hub, Choice())) == 0  # something is still held
+    assert sum(discard(hub, Choice())) == 0  # a right is still held
     assert sum(retry(hub, Choice(provider=CITY, code="zone_unknown"))) == 1
     deliver(CITY)
     assert zones(twin) == [("18C",)]
 
 
-def test_who_and_which_plate_is_kept_as_a_keyed_hash_for_the_city_alone(held, upstream, deliver, evidence):
+def test_person_and_plate_are_stored_as_a_keyed_hash_for_the_city_hub_only(held, upstream, deliver, evidence):
     upstream.allow()
     deliver()
     rows = evidence.query("SELECT provider, octet_length(held_subject) FROM shares ORDER BY provider")
     assert [(provider, length) for provider, length in rows if length is not None] == [(CITY, 32)]
 
 
-def test_many_refusals_with_one_code_are_one_alarm_and_one_group(upstream, deliver, twin, hub):
+def test_many_refusals_with_one_code_raise_one_alarm(upstream, deliver, twin, hub):
     upstream.take_over(*(upstream.row() for _ in range(30)))
     twin.capabilities = hub.capabilities[CITY]
     answers = [REFUSED.error] * 30
@@ -138,7 +138,7 @@ def test_many_refusals_with_one_code_are_one_alarm_and_one_group(upstream, deliv
 
 
 def deliver_refusing(deliver, twin, answers) -> None:
-    """Have every change of a batch refused by itself."""
+    """Have every change of a batch refused separately."""
 
     async def send_all(changes):
         return answers[: len(changes)]

@@ -1,4 +1,4 @@
-"""What holds a lane back and what gets through: breaker, probes, holds, pauses, and the events about them."""
+"""What holds a lane back and what passes: breaker, probes, holds, pauses, and their events."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from worker.domain.breaker import FAILURES_TO_OPEN
 from worker.services.clock.sweep import sweep
 from worker.services.sharing.claim import PROBE_LOOKS_AT
 from worker.services.sharing.drain import Drain
-from worker.services.sharing.lane import tell_providers
+from worker.services.sharing.lane import publish_provider_events
 
 PROVIDER = "easypark"
 BROKEN = Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, status=500))
@@ -60,7 +60,7 @@ def change(evidence):
 
 @pytest.fixture
 def opened(upstream, twin, drain, provider):
-    """Open the breaker by failing as often as it takes; a few more puts wait behind it."""
+    """Open the breaker by enough failures; a few more puts wait behind it."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 3)))
     twin.fail(BROKEN, count=FAILURES_TO_OPEN + 3)
@@ -69,13 +69,13 @@ def opened(upstream, twin, drain, provider):
     return len(twin.calls)
 
 
-def test_failures_in_a_row_open_the_breaker_and_nothing_more_is_sent(opened, twin, drain, evidence):
+def test_failures_in_a_row_open_the_breaker_and_stop_sending(opened, twin, drain, evidence):
     drain()
     assert len(twin.calls) == opened
     assert events(evidence) == ["provider.breaker_opened"]
 
 
-def test_an_answer_in_between_keeps_it_closed(upstream, twin, drain, evidence):
+def test_an_answer_in_between_keeps_the_breaker_closed(upstream, twin, drain, evidence):
     upstream.allow()
     for fault in [BROKEN] * (FAILURES_TO_OPEN - 1) + [REFUSES] + [BROKEN] * (FAILURES_TO_OPEN - 1):
         upstream.take_over(upstream.row())
@@ -98,7 +98,7 @@ def test_a_withdrawal_goes_out_while_the_breaker_is_open(upstream, opened, twin,
     drain()
     assert [call.put for call in twin.calls[opened:]] == [None]
     drain()
-    assert len(twin.calls) == opened + 1  # it was tried; from now on it waits for a probe
+    assert len(twin.calls) == opened + 1  # it was tried; now it waits for a probe
 
 
 def test_a_probe_is_one_request_and_a_removal_first(upstream, opened, twin, drain, change, provider):
@@ -117,7 +117,7 @@ def test_a_probe_is_one_request_and_a_removal_first(upstream, opened, twin, drai
         assert twin.calls[-1].put is None
 
 
-def test_a_probe_that_nobody_ended_is_made_again(opened, twin, drain, change):
+def test_a_probe_that_never_ended_is_made_again(opened, twin, drain, change):
     change("UPDATE providers SET breaker = 'half_open', probe_at = now() + interval '1 min'")
     change("UPDATE shares SET due_at = now()")
     drain()
@@ -127,9 +127,7 @@ def test_a_probe_that_nobody_ended_is_made_again(opened, twin, drain, change):
     assert len(twin.calls) > opened
 
 
-def test_the_first_answer_closes_the_breaker_and_what_it_held_back_is_due_at_once(
-    opened, twin, drain, change, evidence, provider
-):
+def test_the_first_answer_closes_the_breaker_and_releases_its_shares(opened, twin, drain, change, evidence, provider):
     twin.behave()
     change("UPDATE shares SET due_at = now() + interval '1 hour' WHERE failures > 0")
     change("UPDATE shares SET due_at = now() WHERE permit_id = (SELECT permit_id FROM shares LIMIT 1)")
@@ -141,7 +139,7 @@ def test_the_first_answer_closes_the_breaker_and_what_it_held_back_is_due_at_onc
     assert events(evidence) == ["provider.breaker_opened", "provider.breaker_closed"]
 
 
-def test_being_told_that_it_is_too_much_holds_the_lane_and_opens_no_breaker(upstream, twin, drain, provider, evidence):
+def test_a_throttled_lane_is_held_and_its_breaker_stays_closed(upstream, twin, drain, provider, evidence):
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(12)))
     twin.fail(THROTTLED, count=12)
@@ -162,11 +160,11 @@ def test_an_operator_can_pause_and_resume_a_provider(upstream, twin, drain, hub,
     assert transact(hub.engine, lambda db: providers.resume(db, PROVIDER)) is True
     drain()
     assert len(twin.held) == 1
-    tell_providers(hub)
+    publish_provider_events(hub)
     assert events(evidence) == ["provider.paused", "provider.resumed"]
 
 
-def test_an_event_that_could_not_be_published_is_published_by_the_sweep(upstream, hub, evidence, today):
+def test_the_sweep_publishes_an_unpublished_provider_event(upstream, hub, evidence, today):
     transact(hub.engine, lambda db: providers.pause(db, PROVIDER))
     assert events(evidence) == []
     sweep(hub, today)
@@ -180,14 +178,14 @@ def test_another_process_finds_the_breaker_open(opened, quick, twin):
     assert len(twin.calls) == opened
 
 
-def test_what_a_wrong_setting_is_about_is_noted_once_and_until_it_is_right(hub, evidence):
+def test_a_wrong_setting_is_recorded_once_until_it_is_corrected(hub, evidence):
     for problem in ("PERMIT_HUB_EASYPARK_KEY is missing",) * 2 + (None,) * 2:
         transact(hub.engine, lambda db, problem=problem: providers.note_configuration(db, PROVIDER, problem))
-    tell_providers(hub)
+    publish_provider_events(hub)
     assert events(evidence) == ["provider.unconfigured", "provider.configured"]
 
 
-def test_slots_that_are_kept_are_used_for_a_withdrawal_though_the_rate_is_used_up(upstream, quick, twin, evidence):
+def test_a_withdrawal_uses_the_kept_part_of_a_used_up_rate(upstream, quick, twin, evidence):
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(60)))
     patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 3.0}))  # on a busy machine
@@ -202,7 +200,7 @@ def test_slots_that_are_kept_are_used_for_a_withdrawal_though_the_rate_is_used_u
 
 
 def held(evidence, permit_id) -> None:
-    """Note that the provider may hold this permit's data."""
+    """Set the share so that the provider may hold this permit's data."""
     with evidence.database.connect() as connection:
         connection.execute(
             "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at,"
@@ -212,7 +210,7 @@ def held(evidence, permit_id) -> None:
 
 
 def empty(evidence, number) -> None:
-    """Note shares that are due, though the provider holds nothing of them and is to hold nothing."""
+    """Make shares due for which the provider holds nothing and is to hold nothing."""
     with evidence.database.connect() as connection:
         connection.execute(
             "INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, confirmed_hash, holds,"
@@ -223,7 +221,7 @@ def empty(evidence, number) -> None:
 
 
 def events(evidence) -> list[str]:
-    """Read the types of the events about the provider that consumers of the stream were told, in order."""
+    """Read the types of the provider's events in the stream, in order."""
     told = evidence.hub.live.client.xrange(evidence.hub.live.key("events"))
     found = [json.loads(entry[b"event"]) for _, entry in told]
     about = [event for event in found if event["subject"] == PROVIDER]
@@ -231,7 +229,7 @@ def events(evidence) -> list[str]:
     return [event["type"] for event in about]
 
 
-def test_a_probe_passes_over_what_needs_no_request(upstream, opened, twin, drain, change, evidence):
+def test_a_probe_skips_shares_that_need_no_request(upstream, opened, twin, drain, change, evidence):
     twin.behave()
     change("UPDATE shares SET due_at = now() + interval '1 hour'")
     empty(evidence, PROBE_LOOKS_AT // 2)

@@ -1,4 +1,4 @@
-"""What each provider really holds in the end, through the whole engine and over real HTTP(S) to its sandbox."""
+"""What each provider holds in the end, through the whole engine and over real HTTP(S) to its sandbox."""
 
 import asyncio
 from os.path import commonpath
@@ -17,7 +17,7 @@ from worker.services.sharing.claim import claim
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.exchange import exchange
 
-PATIENCE = 40  # drains, each after all waiting times have passed
+PATIENCE = 40  # drains, each after all waits have run out
 
 
 class Delivery:
@@ -41,7 +41,7 @@ class Delivery:
         asyncio.run(once())
 
     def die_before_recording(self) -> None:
-        """Claim and send, as a worker does that is killed then."""
+        """Claim and send, as a worker does that is then killed."""
 
         async def send() -> None:
             access = registry.access(self.name)
@@ -54,11 +54,11 @@ class Delivery:
         asyncio.run(send())
 
     def until_held(self, plates: list[str]) -> None:
-        """Wait until the sandbox holds these plates: some providers take their time."""
+        """Wait until the sandbox holds these plates: some providers are slow."""
         eventually(self.plates, equals=plates)
 
     def settle(self) -> None:
-        """Drain until nothing is pending, letting all waiting times pass."""
+        """Drain until nothing is pending, letting all waits run out."""
         pending = "SELECT count(*) FROM shares WHERE provider = %s AND confirmed_version < wanted_version"
         for _ in range(PATIENCE):
             if not self.evidence.value(pending, self.name):
@@ -72,30 +72,30 @@ class Delivery:
         raise AssertionError("it did not come to rest")
 
     def plates(self) -> list[str]:
-        """Ask the sandbox which plates it holds."""
+        """Return the plates that the sandbox holds."""
         return [record.plate for record in self.control.held(self.name).values()]
 
     def share(self) -> UUID:
-        """Have the truth want the provider to hold a permit."""
+        """Change the truth so that the provider is to hold a permit."""
         permit_id = self.upstream.active(plate={"raw": "AA-111-AA"})
         self.upstream.allow()
         return permit_id
 
     def withdraw(self, permit_id: UUID) -> None:
-        """Have the truth want it to hold nothing."""
-        if self.name in self.hub.public_task:  # which no consent is about
+        """Change the truth so that it is to hold nothing."""
+        if self.name in self.hub.public_task:  # consent does not apply to it
             self.upstream.applied("resident.erase", ANNE)
         else:
             self.upstream.refuse()
 
     def lose_answers_to_writes(self) -> None:
-        """Have the next write be applied and its answer lost; tokens are got without a fault."""
+        """Have the next write applied and its answer lost; requests for tokens succeed."""
         for method in ("POST", "PUT", "DELETE"):
             self.control.misbehave(self.name, Kind.RESET_AFTER, count=1, method=method, path=writes(self.name))
 
 
 def writes(provider) -> str:
-    """Return where a provider takes what changes something: how the addresses of these operations begin."""
+    """Return the address prefixes of a provider's operations that change data."""
     contract = read(provider)
     writing = [*contract.operations_of(contract.support.put), *contract.operations_of(contract.support.removal)]
     return commonpath([operation.path.partition("{")[0] for operation in writing])
@@ -108,7 +108,7 @@ def delivery(request, quick, sandbox, upstream, evidence, monkeypatch):
     return Delivery(request.param, quick, sandbox, upstream, evidence)
 
 
-def test_what_was_put_by_a_worker_that_died_is_gone_once_it_is_withdrawn(delivery):
+def test_a_withdrawal_removes_data_put_by_a_dead_worker(delivery):
     permit_id = delivery.share()
     delivery.die_before_recording()
     delivery.until_held(["AA111AA"])
@@ -117,7 +117,7 @@ def test_what_was_put_by_a_worker_that_died_is_gone_once_it_is_withdrawn(deliver
     assert delivery.plates() == []
 
 
-def test_a_then_b_with_a_lost_answer_then_a_again_ends_with_a(delivery):
+def test_a_plate_changed_forth_and_back_over_a_lost_answer_ends_with_the_first(delivery):
     permit_id = delivery.share()
     delivery.settle()
     delivery.lose_answers_to_writes()
@@ -146,7 +146,7 @@ def test_a_then_b_with_a_lost_answer_then_a_again_ends_with_a(delivery):
         Kind.HANG,
     ],
 )
-def test_whatever_goes_wrong_the_truth_is_held_and_then_gone(delivery, kind):
+def test_after_any_misbehaviour_providers_hold_the_truth_and_then_nothing(delivery, kind):
     delivery.control.misbehave(delivery.name, kind, count=2)
     permit_id = delivery.share()
     delivery.settle()

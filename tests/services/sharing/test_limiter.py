@@ -1,4 +1,4 @@
-"""Rate limits: no span ever sees more than the limit, whoever asks, and pushing goes on without Redis."""
+"""Rate limits: no span of time exceeds the limit over all processes, and sending continues without Redis."""
 
 import time
 from collections import deque
@@ -18,11 +18,11 @@ def make(redis_url, redis_prefix):
     return make
 
 
-def test_without_a_limit_everything_is_granted(make):
+def test_without_a_limit_every_request_is_granted(make):
     assert make().take(10_000, urgent=False) == 10_000
 
 
-def test_no_span_sees_more_than_the_limit_whoever_takes(make):
+def test_no_span_of_time_exceeds_the_limit_over_all_processes(make):
     limit = Limit(200, 1.0)
     lanes = [make(limit) for _ in range(3)]
     taken: list[tuple[float, int]] = []
@@ -36,7 +36,7 @@ def test_no_span_sees_more_than_the_limit_whoever_takes(make):
         while seen[0][0] <= moment - limit.seconds:
             within -= seen.popleft()[1]
         assert within <= limit.count
-    assert sum(count for _, count in taken) > limit.count  # and it is used
+    assert sum(count for _, count in taken) > limit.count  # the limit is used, too
 
 
 def test_each_of_several_limits_holds(make):
@@ -45,14 +45,14 @@ def test_each_of_several_limits_holds(make):
     assert lane.take(100, urgent=True) == 0
 
 
-def test_a_part_is_kept_for_what_is_urgent(make):
+def test_a_part_of_the_limit_is_kept_for_urgent_requests(make):
     lane = make(Limit(1_000, 3_600.0))
     assert lane.take(1_000, urgent=False) == 50
     assert lane.take(1_000, urgent=False) == 0
     assert lane.take(1_000, urgent=True) == 50
 
 
-def test_what_was_taken_and_not_used_can_be_given_back(make):
+def test_unused_requests_can_be_given_back(make):
     lane = make(Limit(1_000, 3_600.0))
     assert lane.take(40, urgent=False) == 40
     lane.give_back(30)
@@ -60,13 +60,13 @@ def test_what_was_taken_and_not_used_can_be_given_back(make):
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])
-def test_a_small_limit_still_lets_one_go(make, count):
+def test_a_small_limit_still_grants_one_request(make, count):
     lane = make(Limit(count, 3_600.0))
     assert lane.take(10, urgent=False) == 1
     assert lane.take(10, urgent=True) == 0
 
 
-def test_without_redis_each_process_goes_on_with_a_small_part(make):
+def test_without_redis_each_process_takes_a_small_part_of_the_limit(make):
     lane = make(Limit(1_000, 3_600.0), url="redis://127.0.0.1:1")
     before = time.monotonic()
     granted = sum(lane.take(1, urgent=True) for _ in range(1_000))
@@ -76,7 +76,7 @@ def test_without_redis_each_process_goes_on_with_a_small_part(make):
     assert time.monotonic() - before < 1.0
 
 
-def test_a_clock_that_was_set_back_holds_nothing_up(make, redis_url):
+def test_a_clock_set_back_delays_no_request(make, redis_url):
     lane = make(Limit(100, 1.0))
     assert lane.take(10, urgent=True) == 10
     with redis.Redis.from_url(redis_url) as client:

@@ -1,4 +1,4 @@
-"""A breaker that closes after a long outage: what it held back becomes due in slices, so that nobody waits long."""
+"""After a long outage, a closed breaker releases its shares in slices, so that none waits for all."""
 
 from datetime import timedelta
 
@@ -28,8 +28,8 @@ def opened(hub, evidence):
     transact(hub.engine, lambda db: providers.open_breaker(db, PROVIDER, timedelta(0)))
 
 
-def test_closing_releases_slices_the_most_urgent_first_and_sweeps_do_the_rest(
-    opened, hub, evidence, today, until, monkeypatch
+def test_a_closed_breaker_releases_urgent_shares_first_and_sweeps_release_the_others(
+    opened, hub, evidence, today, monkeypatch
 ):
     monkeypatch.setattr(SLICES, "most", 400)
     transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
@@ -48,7 +48,7 @@ def test_nothing_is_released_while_the_breaker_is_open(opened, hub, evidence):
     assert evidence.value(WAITING) == FAILING
 
 
-def test_what_fails_after_it_has_closed_waits_its_time(opened, hub, evidence, today):
+def test_a_share_that_fails_after_the_breaker_closed_waits_its_retry(opened, hub, evidence, today):
     transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
     with evidence.database.connect() as connection:
         connection.execute("UPDATE shares SET due_at = now() + interval '1 hour', failed_at = clock_timestamp()")

@@ -1,4 +1,4 @@
-"""Providers that acknowledge later, take several changes at once, or fence: the engine asks what they can do."""
+"""Providers that acknowledge later, batch, or fence: the engine follows their declared capabilities."""
 
 import asyncio
 from dataclasses import replace
@@ -19,12 +19,12 @@ GONE_QUIET = Fault(UnclearError(PROVIDER, FailureCode.CONNECTION_LOST), Applied.
 
 @pytest.fixture
 def provider(quick):
-    """Make a provider with these capabilities, and a way to it."""
+    """Make a provider with these capabilities, and its lane."""
 
     def provider(**capabilities):
         needs = replace(quick.capabilities[PROVIDER], batch=1, lists=False, acknowledges_later=False, fences=False)
         needs = replace(needs, **capabilities)
-        # T is over when a test says so, not when a busy machine takes its time.
+        # T ends when a test says so, even on a busy machine.
         settings = quick.settings.model_copy(update={"settle_seconds": 30.0})
         hub = replace(quick, settings=settings, capabilities=quick.capabilities | {PROVIDER: needs})
         twin = InMemory(PROVIDER, needs)
@@ -41,13 +41,13 @@ def share(evidence):
 
 @pytest.fixture
 def later(provider):
-    """Return a provider that has not carried out what it took."""
+    """Return a provider that has not carried out its accepted request."""
     twin, drain = provider(acknowledges_later=True)
     twin.carries_out = False
     return twin, drain
 
 
-def test_what_ends_soon_is_confirmed_under_the_lease_of_its_request(upstream, provider, share, evidence):
+def test_an_operation_that_ends_soon_is_confirmed_under_its_requests_lease(upstream, provider, share, evidence):
     twin, drain = provider(acknowledges_later=True)
     permit_id = upstream.active()
     upstream.allow()
@@ -57,7 +57,7 @@ def test_what_ends_soon_is_confirmed_under_the_lease_of_its_request(upstream, pr
     assert len(twin.held) == 1
 
 
-def test_what_takes_longer_is_asked_about_and_nothing_else_is_sent_meanwhile(upstream, later, share, evidence):
+def test_a_longer_operation_is_asked_about_and_blocks_other_sends(upstream, later, share, evidence):
     twin, drain = later
     permit_id = upstream.active()
     upstream.allow()
@@ -78,7 +78,7 @@ def test_what_takes_longer_is_asked_about_and_nothing_else_is_sent_meanwhile(ups
     ]
 
 
-def test_the_confirmation_that_was_asked_for_is_told(upstream, later, evidence):
+def test_a_confirmation_by_question_is_published(upstream, later, evidence):
     twin, drain = later
     upstream.active()
     upstream.allow()
@@ -89,7 +89,7 @@ def test_the_confirmation_that_was_asked_for_is_told(upstream, later, evidence):
     assert (told, evidence.value("SELECT count(*) FROM events WHERE type = 'shares.confirmed'")) == (0, 1)
 
 
-def test_a_question_in_vain_says_nothing_of_the_operation(upstream, later, share, evidence):
+def test_an_unanswered_question_leaves_the_operation_open(upstream, later, share, evidence):
     twin, drain = later
     permit_id = upstream.active()
     upstream.allow()
@@ -103,7 +103,7 @@ def test_a_question_in_vain_says_nothing_of_the_operation(upstream, later, share
     assert evidence.query("SELECT outcome FROM disclosure_outcomes") == [("accepted",)]
 
 
-def test_a_lost_operation_means_sending_again(upstream, later, share, evidence):
+def test_a_lost_operation_is_sent_again(upstream, later, share, evidence):
     twin, drain = later
     permit_id = upstream.active()
     upstream.allow()
@@ -118,7 +118,7 @@ def test_a_lost_operation_means_sending_again(upstream, later, share, evidence):
     assert share(permit_id)["holds"] is True
 
 
-def test_an_operation_that_is_refused_in_the_end_is_a_dead_letter(upstream, later, share, evidence):
+def test_an_operation_refused_later_is_a_dead_letter(upstream, later, share, evidence):
     twin, drain = later
     permit_id = upstream.active()
     upstream.allow()
@@ -175,7 +175,7 @@ def test_changes_go_out_in_batches_up_to_the_providers_limit(upstream, provider,
     assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome = 'confirmed'") == number
 
 
-def test_where_only_first_puts_share_a_request_all_else_goes_alone(upstream, provider, evidence):
+def test_if_only_first_puts_share_a_request_other_changes_go_alone(upstream, provider, evidence):
     batches = []
 
     class Counting(InMemory):
@@ -195,7 +195,7 @@ def test_where_only_first_puts_share_a_request_all_else_goes_alone(upstream, pro
     assert not twin.held
 
 
-def test_the_rows_of_a_batch_end_each_in_its_own_way(upstream, provider, evidence):
+def test_each_row_of_a_batch_has_its_own_outcome(upstream, provider, evidence):
     class Choosy(InMemory):
         async def send_all(self, changes):
             await super().send_all(changes[2:])
@@ -210,7 +210,7 @@ def test_the_rows_of_a_batch_end_each_in_its_own_way(upstream, provider, evidenc
     upstream.take_over(*(upstream.row() for _ in range(4)))
     drain()
     ended = dict(evidence.query("SELECT outcome, count(*) FROM disclosure_outcomes GROUP BY 1"))
-    assert ended == {"confirmed": 3, "rejected": 1, "unclear": 1}  # what was refused is removed, by itself
+    assert ended == {"confirmed": 3, "rejected": 1, "unclear": 1}  # the refused one is removed, alone
     assert evidence.query("SELECT parked FROM shares WHERE parked IS NOT NULL") == [("plate_refused",)]
     assert len(twin.held) == 2
 
@@ -238,7 +238,7 @@ def test_a_version_grows_with_every_request_so_that_a_late_one_is_fenced(upstrea
     assert [call.version for call in twin.calls] == [1, 2]
 
 
-def test_where_the_provider_has_a_later_version_the_next_claim_counts_on_from_it(upstream, provider, evidence, share):
+def test_a_later_version_at_the_provider_is_continued_by_the_next_claim(upstream, provider, evidence, share):
     twin, drain = provider(fences=True)
     permit_id = upstream.active()
     upstream.allow()
@@ -254,7 +254,7 @@ def due_now(evidence) -> None:
 
 
 def drain_until_confirmed(evidence, drain) -> None:
-    """Drain until nothing is pending, letting all waiting times pass."""
+    """Drain until nothing is pending, letting all waits run out."""
     pending = "SELECT count(*) FROM shares WHERE provider = %s AND confirmed_version < wanted_version"
     for _ in range(12):
         if not evidence.value(pending, PROVIDER):

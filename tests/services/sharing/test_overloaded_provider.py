@@ -1,4 +1,4 @@
-"""A provider that serves a few requests at a time: a lane asks it for no more than it can answer in time."""
+"""A provider that serves a few requests at a time: a lane sends no more than it can answer in time."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from worker.services.sharing.lane import Lane
 
 PROVIDER = "easypark"
 AT_ONCE, SERVICE_MS = 2, 250.0  # eight requests a second: 60 at once would take 7.5 s
-FITS = 24  # what it answers within a request's time of 3 s
+FITS = 24  # answered within a request's time of 3 s
 PERMITS = 400
 TIMED_OUT = "SELECT count(*) FROM disclosure_outcomes WHERE code = 'timed_out' AND recorded_at > %s"
 CONFIRMED = "SELECT count(*) FROM disclosure_outcomes WHERE outcome = 'confirmed' AND recorded_at > %s"
@@ -27,7 +27,7 @@ CONFIRMED = "SELECT count(*) FROM disclosure_outcomes WHERE outcome = 'confirmed
 
 @pytest.fixture
 def patient(hub):
-    """Return the hub with a window that the provider is too slow for."""
+    """Return the hub with a window too wide for the provider."""
     limits = {"request_seconds": 3.0, "in_flight": 64, "urgent_slots": 4}
     return replace(hub, settings=hub.settings.model_copy(update=limits))
 
@@ -45,8 +45,8 @@ def lane_to_sandbox(patient) -> Iterator[tuple[Lane, Callable[[], None]]]:
             runner.run(adapter.aclose())
 
 
-def test_after_the_first_seconds_nearly_nothing_times_out_and_a_withdrawal_takes_a_few_answers(
-    upstream, patient, sandbox, monkeypatch, evidence, until
+def test_an_overloaded_provider_soon_times_out_rarely_and_withdrawals_stay_quick(
+    upstream, patient, sandbox, monkeypatch, evidence
 ):
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
@@ -58,8 +58,8 @@ def test_after_the_first_seconds_nearly_nothing_times_out_and_a_withdrawal_takes
         assert len(sandbox.control.held(PROVIDER)) == 1
         upstream.take_over(*(upstream.row() for _ in range(PERMITS)))
         sandbox.control.misbehave(PROVIDER, Kind.BUSY, at_once=AT_ONCE, delay_ms=SERVICE_MS)
-        eventually(lambda: drain() or lane.window.routine < FITS, seconds=60)  # it has found out
-        settled = evidence.value("SELECT clock_timestamp() + interval '3 s'")  # what was sent before may still time out
+        eventually(lambda: drain() or lane.window.routine < FITS, seconds=60)  # the lane has adapted
+        settled = evidence.value("SELECT clock_timestamp() + interval '3 s'")  # earlier requests may still time out
         eventually(lambda: drain() or evidence.value(CONFIRMED, settled) > 2 * FITS, seconds=90)
         assert evidence.value(TIMED_OUT, settled) <= evidence.value(CONFIRMED, settled) / 10
         upstream.refuse(BOB)

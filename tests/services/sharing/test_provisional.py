@@ -1,4 +1,4 @@
-"""Nobody is told "removed" before it is settled: the space, the events, the history and `status` say the same."""
+"""No removal is published before it is settled: space, events, history and `status` agree."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,14 +34,14 @@ MINUTE = Timing(lease=timedelta(seconds=7), settle=timedelta(seconds=60))
 
 @pytest.fixture
 def quick(hub):
-    """Return the hub with a T that is longer than a test."""
+    """Return the hub with a T longer than a test."""
     limits = {"request_seconds": 0.4, "settle_seconds": 3_600.0, "in_flight": 4, "urgent_slots": 1}
     return replace(hub, settings=hub.settings.model_copy(update=limits))
 
 
 @pytest.fixture
 def told(quick, evidence, today):
-    """Return what everything says of one provider: state, whether the holding has ended, events told, what waits."""
+    """Return one provider's state everywhere: space, whether the holding has ended, events, shares that wait."""
 
     def told() -> tuple[HeldState, bool, list[bool], int]:
         (state,) = (one.state for one in evidence.screen(ANNE).consent.providers if one.provider == PROVIDER)
@@ -59,7 +59,7 @@ def told(quick, evidence, today):
 
 @pytest.fixture
 def pass_time(evidence):
-    """Let the time pass that is left until the last stray can arrive."""
+    """Let the time pass until the last stray can arrive."""
 
     def pass_time() -> None:
         moment = "{0} = {0} - interval '1 hour'"
@@ -72,7 +72,7 @@ def pass_time(evidence):
     return pass_time
 
 
-def test_a_removal_after_a_late_put_is_told_once_it_is_settled(upstream, deliver, twins, told, pass_time):
+def test_a_removal_after_a_late_put_is_published_once_settled(upstream, deliver, twins, told, pass_time):
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(LATE)
@@ -89,7 +89,7 @@ def test_a_removal_after_a_late_put_is_told_once_it_is_settled(upstream, deliver
     assert told() == (HeldState.REMOVED, True, [False], 0)
 
 
-def test_a_removal_that_was_unclear_itself_is_told_with_the_next_confirmation(upstream, deliver, twins, told):
+def test_an_unclear_removal_is_published_with_the_next_confirmation(upstream, deliver, twins, told):
     upstream.active()
     upstream.allow()
     deliver(PROVIDER)
@@ -102,7 +102,7 @@ def test_a_removal_that_was_unclear_itself_is_told_with_the_next_confirmation(up
     assert told() == (HeldState.REMOVED, True, [True, False], 0)
 
 
-def test_a_put_is_told_once_it_is_settled(upstream, deliver, twins, told, pass_time):
+def test_a_provisional_put_is_published_once_settled(upstream, deliver, twins, told, pass_time):
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(GONE_QUIET)
@@ -129,7 +129,7 @@ def test_an_invalidated_removal_shows_as_being_removed_until_it_is_confirmed_aga
     assert told()[:2] == (HeldState.REMOVED, True)
 
 
-def test_a_late_sender_puts_the_screen_back_to_being_removed(upstream, deliver, twins, told, quick, evidence, today):
+def test_a_late_put_shows_as_being_removed_again(upstream, deliver, twins, told, quick, evidence, today):
     upstream.active()
     upstream.allow()
     lane = lane_of(quick, InMemory(PROVIDER))
@@ -143,7 +143,7 @@ def test_a_late_sender_puts_the_screen_back_to_being_removed(upstream, deliver, 
     assert told()[:2] == (HeldState.REMOVING, False)
 
 
-def test_nobody_is_forgotten_while_a_removal_is_provisional(upstream, deliver, twins):
+def test_no_permit_is_anonymised_while_a_removal_is_provisional(upstream, deliver, twins):
     permit_id = upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(LATE)
@@ -167,7 +167,7 @@ def test_a_provisional_removal_is_repeated_soon_and_once_more_at_the_end():
     assert share.holds is False
 
 
-def test_a_provisional_put_is_repeated_at_the_end_alone():
+def test_a_provisional_put_is_repeated_only_at_the_end():
     share = replace(UNKNOWN, unsettled_until=NOW + MINUTE.settle)
     share = claim(share, b"a plate", lease := uuid4(), NOW, MINUTE)
     share = record(share, lease, Result(RequestOutcome.CONFIRMED), NOW, MINUTE)
@@ -175,6 +175,6 @@ def test_a_provisional_put_is_repeated_at_the_end_alone():
 
 
 def with_retry_due(upstream) -> None:
-    """Have what failed be tried again at once."""
+    """Make failed shares due at once."""
     with upstream.hub.engine.begin() as db:
         db.exec_driver_sql("UPDATE shares SET due_at = now() WHERE confirmed_version < wanted_version")

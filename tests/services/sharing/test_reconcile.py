@@ -1,4 +1,4 @@
-"""Reconciliation: what a provider lists against what it confirmed; and invalidating all of it since a moment."""
+"""Reconciliation: a provider's list against its confirmations; and reaffirming all since a moment."""
 
 import asyncio
 from dataclasses import replace
@@ -50,7 +50,7 @@ def ask(hub):
 
 @pytest.fixture
 def compare(hub, ask, lane):
-    """Reconcile to the end; return how it went."""
+    """Reconcile to the end; return the reconciliation."""
 
     def compare(way=lane, **asked):
         run_id = ask(**asked)
@@ -63,7 +63,7 @@ def compare(hub, ask, lane):
 
 @pytest.fixture
 def shared(upstream, drain, twin):
-    """Have the provider hold three permits more than fit on a page; return their references."""
+    """Make the provider hold three permits more than fit on a page; return their references."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(PAGE + 3)))
     drain()
@@ -71,7 +71,7 @@ def shared(upstream, drain, twin):
     return sorted(twin.held)
 
 
-def test_what_is_as_it_should_be_is_left_alone(shared, compare, twin, drain):
+def test_correct_copies_are_left_alone(shared, compare, twin, drain):
     sent = len(twin.calls)
     run = compare()
     drain()
@@ -80,9 +80,7 @@ def test_what_is_as_it_should_be_is_left_alone(shared, compare, twin, drain):
     assert len(twin.calls) == sent
 
 
-def test_a_copy_that_was_changed_lost_or_made_behind_our_back_is_put_right(
-    shared, compare, twin, drain, evidence, hub, today
-):
+def test_a_copy_changed_lost_or_added_at_the_provider_is_corrected(shared, compare, twin, drain, evidence, hub, today):
     before = dict(twin.held)
     changed, lost, stranger = shared[0], shared[-1], uuid4()
     twin.held[changed] = {**twin.held[changed], SharedField.PLATE: "WRONG"}
@@ -98,7 +96,7 @@ def test_a_copy_that_was_changed_lost_or_made_behind_our_back_is_put_right(
     assert evidence.query("SELECT count(*) FROM reconciled_copies") == [(0,)]
 
 
-def test_what_was_withdrawn_and_is_listed_again_is_removed_again(shared, upstream, compare, twin, drain):
+def test_a_withdrawn_copy_that_is_listed_is_removed_again(shared, upstream, compare, twin, drain):
     kept = {shared[0]: twin.held[shared[0]]}
     upstream.refuse()
     drain()
@@ -109,7 +107,7 @@ def test_what_was_withdrawn_and_is_listed_again_is_removed_again(shared, upstrea
     assert not twin.held
 
 
-def test_a_dry_run_says_what_differs_and_changes_nothing(shared, compare, twin, drain, evidence):
+def test_a_dry_run_counts_differences_and_changes_nothing(shared, compare, twin, drain, evidence):
     twin.held.pop(shared[0])
     before, stranger = evidence.query("SELECT * FROM shares ORDER BY reference"), uuid4()
     twin.held[stranger] = next(iter(twin.held.values()))
@@ -118,11 +116,11 @@ def test_a_dry_run_says_what_differs_and_changes_nothing(shared, compare, twin, 
     assert evidence.query("SELECT * FROM shares ORDER BY reference") == before
 
 
-def test_a_share_that_is_leased_or_was_confirmed_meanwhile_is_not_judged(shared, upstream, ask, lane, twin, evidence):
+def test_a_share_leased_or_confirmed_meanwhile_is_not_compared(shared, upstream, ask, lane, twin, evidence):
     class Slow(InMemory):
         async def page(self, cursor):
             page = await super().page(cursor)
-            with evidence.database.connect() as connection:  # all of them were confirmed after the page was made
+            with evidence.database.connect() as connection:  # all were confirmed after the page was made
                 connection.execute("UPDATE shares SET confirmed_at = clock_timestamp()")
                 connection.execute("UPDATE shares SET lease_id = gen_random_uuid() WHERE reference = %s", [shared[1]])
             return page
@@ -136,7 +134,7 @@ def test_a_share_that_is_leased_or_was_confirmed_meanwhile_is_not_judged(shared,
     assert (differing, missing) == (0, 0)
 
 
-def test_one_at_a_time_and_whoever_comes_second_leaves_it_to_the_first(shared, ask, lane, hub):
+def test_a_second_reconciliation_leaves_the_work_to_the_first(shared, ask, lane, hub):
     assert ask() is not None
     assert ask() is None
     taken = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(seconds=15)))
@@ -145,7 +143,7 @@ def test_one_at_a_time_and_whoever_comes_second_leaves_it_to_the_first(shared, a
     assert transact(hub.engine, reconciliations.waiting) == []
 
 
-def test_what_a_killed_worker_had_begun_is_gone_on_with(shared, ask, lane, twin, hub, evidence):
+def test_a_killed_workers_reconciliation_is_continued(shared, ask, lane, twin, hub, evidence):
     class Dies(InMemory):
         async def page(self, cursor):
             if cursor is not None:
@@ -166,7 +164,7 @@ def test_what_a_killed_worker_had_begun_is_gone_on_with(shared, ask, lane, twin,
     assert (run.pages, run.copies, run.missing) == (2, PAGE + 2, 1)
 
 
-def test_a_provider_that_fails_is_asked_again_and_given_up_in_the_end(shared, ask, lane, twin, hub, evidence):
+def test_a_failing_provider_is_retried_then_given_up(shared, ask, lane, twin, hub, evidence):
     run_id = ask()
     twin.fail(BROKEN)
     asyncio.run(reconcile(lane))
@@ -186,9 +184,7 @@ def test_pages_keep_to_the_rate_limit(shared, compare, quick, twin):
     assert run.pages == 2
 
 
-def test_a_provider_that_is_younger_than_the_permits_gets_them_by_its_first_reconciliation(
-    upstream, quick, hub, evidence
-):
+def test_a_new_provider_gets_existing_permits_by_its_first_reconciliation(upstream, quick, hub, evidence):
     upstream.take_over(*(upstream.row() for _ in range(3)), upstream.row(status="cancelled_by_resident", terms=[]))
     needs = replace(hub.capabilities["city_hub"], batch=1)
     city = InMemory(CITY, needs)
@@ -199,9 +195,7 @@ def test_a_provider_that_is_younger_than_the_permits_gets_them_by_its_first_reco
     assert len(city.held) == 3
 
 
-def test_what_a_provider_forgot_is_sent_again_and_what_it_remembers_of_the_removed_goes(
-    shared, upstream, drain, twin, hub, evidence
-):
+def test_reaffirming_sends_lost_copies_and_removes_restored_ones(shared, upstream, drain, twin, hub, evidence):
     since = evidence.value("SELECT now()")
     forgotten = dict(twin.held)
     upstream.refuse()
@@ -220,7 +214,7 @@ def test_what_a_provider_forgot_is_sent_again_and_what_it_remembers_of_the_remov
     assert {reference: twin.held[reference] for reference in before} == before
 
 
-def test_reaffirming_what_is_under_way_makes_its_confirmation_provisional(upstream, lane, twin, drain, hub, evidence):
+def test_reaffirming_a_share_under_way_makes_its_confirmation_provisional(upstream, lane, twin, drain, hub, evidence):
     upstream.active()
     upstream.allow()
     twin.fail(Fault(None, Applied.BEFORE))

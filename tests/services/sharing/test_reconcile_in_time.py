@@ -1,4 +1,4 @@
-"""Reconciliation ends within a task's time, however the provider answers, and leaves it alone when it is asked to."""
+"""Reconciliation ends within a task's time, however the provider answers, and waits as long as it asks."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ def read(hub, run_id):
     return lambda: transact(hub.engine, partial(reconciliations.read, reconciliation_id=run_id))
 
 
-def test_a_provider_that_hangs_is_left_before_the_task_is_ended_and_that_is_noted(hub, twins, read):
+def test_a_hanging_list_request_is_given_up_before_the_task_ends(hub, twins, read):
     twins[PROVIDER].fail(Fault(None), count=10)
     short = hub.settings.model_copy(update={"request_seconds": LONGEST_REQUEST * SCALE})
     started = time.monotonic()
@@ -41,7 +41,7 @@ def test_a_provider_that_hangs_is_left_before_the_task_is_ended_and_that_is_note
     assert (read().failures, read().code) == (1, FailureCode.TIMED_OUT)
 
 
-def test_a_page_that_is_refused_for_a_time_is_not_asked_for_before(hub, twins, read, evidence):
+def test_a_page_refused_for_a_time_is_not_requested_earlier(hub, twins, read, evidence):
     twins[PROVIDER].fail(THROTTLED)
     assert asyncio.run(reconcile(lane_of(hub, twins[PROVIDER]))) is False
     waits = evidence.value("SELECT extract(epoch FROM lease_until - now()) FROM reconciliations")
@@ -49,7 +49,7 @@ def test_a_page_that_is_refused_for_a_time_is_not_asked_for_before(hub, twins, r
     assert (read().pages, read().failures) == (0, 1)
 
 
-def test_what_a_worker_that_came_late_has_read_is_not_noted(hub, twins, read, evidence):
+def test_a_page_read_by_a_late_worker_is_not_recorded(hub, twins, read, evidence):
     class Late(type(twins[PROVIDER])):
         async def page(self, cursor):
             with evidence.database.connect() as connection:  # another worker has finished it meanwhile

@@ -1,4 +1,4 @@
-"""A provider that takes its time, and less than it is given: nothing is given up that it would have answered."""
+"""A slow provider that still answers in time: no request is given up."""
 
 import asyncio
 from dataclasses import replace
@@ -15,7 +15,7 @@ REQUEST_SECONDS = 1.5
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6], ids=["a third", "more than half"])
-def test_what_is_claimed_ahead_has_time_enough_to_be_answered(upstream, quick, evidence, part):
+def test_shares_claimed_ahead_are_answered_before_their_deadline(upstream, quick, evidence, part):
     class Slow(InMemory):
         async def send(self, change: Change) -> Operation | None:
             await asyncio.sleep(REQUEST_SECONDS * part)

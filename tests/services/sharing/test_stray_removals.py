@@ -1,4 +1,4 @@
-"""A removal that was unclear can bring nothing back: the next one that is confirmed is told at once."""
+"""An unclear removal can bring no data back: the next confirmed removal is published at once."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def delivery(hub, sandbox, upstream, evidence, monkeypatch):
 
 @pytest.fixture
 def told(evidence):
-    """Return what the events have told of the provider so far, and what the screen says."""
+    """Return the provider's events so far, and its state in the space."""
 
     def told() -> tuple[list[bool], HeldState]:
         events = [event for event in evidence.told(ANNE) if event.type is EventType.SHARES_CONFIRMED]
@@ -42,7 +42,7 @@ def told(evidence):
 
 @pytest.fixture
 def retry(delivery, evidence):
-    """Drain, with the waiting time over that follows a failure; T is not."""
+    """Drain, after the wait that follows a failure; T is not over."""
 
     def retry() -> None:
         with evidence.database.connect() as connection:
@@ -67,7 +67,7 @@ def pass_t(evidence):
 
 
 @pytest.mark.parametrize("kind", [Kind.DOWN, Kind.ERROR_AFTER, Kind.RESET_BEFORE, Kind.RESET_AFTER, Kind.HANG])
-def test_a_removal_is_told_with_its_first_confirmation(delivery, told, retry, kind):
+def test_a_removal_after_an_unclear_removal_is_published_at_its_first_confirmation(delivery, told, retry, kind):
     permit_id = delivery.share()
     delivery.drain()
     assert told() == ([True], HeldState.HELD)
@@ -82,7 +82,9 @@ def test_a_removal_is_told_with_its_first_confirmation(delivery, told, retry, ki
     assert told() == ([True, False], HeldState.REMOVED)
 
 
-def test_what_is_allowed_again_is_being_sent_until_the_stray_removal_is_gone(delivery, told, retry, pass_t, evidence):
+def test_data_allowed_again_shows_as_sending_until_the_stray_removal_is_settled(
+    delivery, told, retry, pass_t, evidence
+):
     permit_id = delivery.share()
     delivery.drain()
     delivery.control.misbehave(PROVIDER, Kind.DOWN, count=1, method="DELETE")
@@ -103,7 +105,7 @@ def test_what_is_allowed_again_is_being_sent_until_the_stray_removal_is_gone(del
     assert told() == ([True, False, True], HeldState.HELD)
 
 
-def test_a_removal_is_told_though_a_worker_died_with_the_one_before(delivery, told, evidence, hub):
+def test_a_removal_is_published_even_if_a_worker_died_with_the_earlier_one(delivery, told, evidence, hub):
     permit_id = delivery.share()
     delivery.drain()
     delivery.withdraw(permit_id)
@@ -115,7 +117,7 @@ def test_a_removal_is_told_though_a_worker_died_with_the_one_before(delivery, to
     assert told() == ([True, False], HeldState.REMOVED)
 
 
-def test_a_removal_waits_for_an_unclear_put_however_many_removals_were_unclear_since(delivery, told, retry, pass_t):
+def test_a_removal_waits_for_an_unclear_put_despite_later_unclear_removals(delivery, told, retry, pass_t):
     permit_id = delivery.share()
     delivery.control.misbehave(PROVIDER, Kind.RESET_AFTER, count=1, method="POST", path=writes(PROVIDER))
     delivery.drain()

@@ -1,4 +1,4 @@
-"""Lists that cannot be what a provider holds for us; and a provider whose copies lie in another place than before."""
+"""Lists that cannot be the hub's data; and a provider whose copies are in another store than before."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,7 @@ FAILED, RECONCILED, REPLACED = (
 
 
 class Endless(InMemory):
-    """Lists pages for ever: `made` says which references are on each."""
+    """Lists pages without end: `made` returns the references on each."""
 
     made = staticmethod(lambda number: [uuid4() for _ in range(50)])
 
@@ -36,7 +36,7 @@ class Endless(InMemory):
 
 
 def run_on(hub, provider, adapter, **asked):
-    """Reconcile to the end; return how it went."""
+    """Reconcile to the end; return the reconciliation."""
     request = partial(reconciliations.request, provider=provider, **{"dry_run": False} | asked)
     run_id = transact(hub.engine, request)
     lane = lane_of(hub, adapter)
@@ -51,7 +51,7 @@ def invented(count: int) -> dict[UUID, dict]:
 
 @pytest.fixture
 def held(upstream, quick, twins):
-    """Have the provider hold five permits; return the adapter."""
+    """Make the provider hold five permits; return the adapter."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(5)))
     asyncio.run(Drain(lane_of(quick, twins[PROVIDER]), quick.today).run())
@@ -60,7 +60,7 @@ def held(upstream, quick, twins):
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_more_strange_copies_than_can_be_ours_end_it_and_none_is_touched(held, quick, evidence, dry_run):
+def test_too_many_unknown_copies_end_the_reconciliation_untouched(held, quick, evidence, dry_run):
     before = evidence.query("SELECT * FROM shares ORDER BY reference")
     held.held |= invented(1_500)
 
@@ -75,7 +75,7 @@ def test_more_strange_copies_than_can_be_ours_end_it_and_none_is_touched(held, q
     assert told.reconciliation_code == "too_many_orphans"
 
 
-def test_strange_copies_up_to_the_bound_are_removed_once_the_whole_list_is_read(held, quick, evidence):
+def test_unknown_copies_within_the_margin_are_removed_after_the_whole_list(held, quick, evidence):
     kept = dict(held.held)
     held.held |= invented(quick.settings.orphan_margin)
 
@@ -87,7 +87,7 @@ def test_strange_copies_up_to_the_bound_are_removed_once_the_whole_list_is_read(
     assert run_on(quick, PROVIDER, held).drift == 0
 
 
-def test_an_operator_who_expects_more_says_so(held, quick):
+def test_the_margin_of_unknown_copies_is_a_setting(held, quick):
     kept = dict(held.held)
     held.held |= invented(500)
     wider = replace(quick, settings=quick.settings.model_copy(update={"orphan_margin": 500}))
@@ -99,7 +99,7 @@ def test_an_operator_who_expects_more_says_so(held, quick):
     assert held.held == kept
 
 
-def test_pages_of_invented_references_end(held, quick, evidence):
+def test_endless_pages_of_invented_references_are_given_up(held, quick, evidence):
     endless = Endless(PROVIDER, held.capabilities)
 
     run = run_on(quick, PROVIDER, endless)
@@ -110,7 +110,7 @@ def test_pages_of_invented_references_end(held, quick, evidence):
 
 
 @pytest.mark.parametrize("kind", ["the same copies", "no copies"])
-def test_pages_that_repeat_for_ever_end(held, quick, kind, evidence):
+def test_endlessly_repeating_pages_are_given_up(held, quick, kind, evidence):
     endless = Endless(PROVIDER, held.capabilities)
     endless.made = lambda _: [*held.held] if kind == "the same copies" else []
 
@@ -121,7 +121,7 @@ def test_pages_that_repeat_for_ever_end(held, quick, kind, evidence):
     assert evidence.query(EVENTS, PROVIDER) == [FAILED]
 
 
-def test_pages_of_others_copies_that_repeat_for_ever_end(held, quick):
+def test_endless_pages_of_foreign_copies_are_given_up(held, quick):
     class Others(InMemory):
         async def page(self, cursor):
             return Page((), "again", foreign=MOST_FOREIGN // 4)
@@ -131,7 +131,7 @@ def test_pages_of_others_copies_that_repeat_for_ever_end(held, quick):
     assert run.code == "list_endless"
 
 
-def test_copies_that_are_listed_twice_are_no_circle(held, quick):
+def test_copies_listed_twice_are_accepted(held, quick):
     class Twice(InMemory):
         async def page(self, cursor):
             page = await super().page(None)
@@ -147,7 +147,7 @@ def test_copies_that_are_listed_twice_are_no_circle(held, quick):
 
 @pytest.fixture
 def city(upstream, quick, hub):
-    """Return a provider that tells what its copies lie in, and a way to drain to it."""
+    """Return a provider that names its store, and a drain for it."""
     needs = replace(hub.capabilities[CITY], batch=1, batch_of_first_puts=False)
     city = InMemory(CITY, needs)
     city.store = "1"
@@ -165,7 +165,7 @@ def under_way(evidence) -> int:
     return evidence.value("SELECT count(*) FROM reconciliations WHERE provider = %s AND finished_at IS NULL", CITY)
 
 
-def test_a_first_store_is_no_alarm(city, evidence):
+def test_a_first_store_raises_no_alarm(city, evidence):
     _, put = city
 
     put()
@@ -176,7 +176,7 @@ def test_a_first_store_is_no_alarm(city, evidence):
     assert under_way(evidence) == 0
 
 
-def test_another_store_is_told_and_compared_at_once(city, quick, evidence):
+def test_another_store_is_published_and_reconciled_at_once(city, quick, evidence):
     twin, put = city
     put()
     before = dict(twin.held)
@@ -200,7 +200,7 @@ def test_another_store_is_told_and_compared_at_once(city, quick, evidence):
     assert evidence.query(EVENTS, CITY) == [REPLACED, RECONCILED]
 
 
-def test_a_comparison_with_the_old_store_begins_again(city, hub, evidence):
+def test_a_reconciliation_with_the_old_store_begins_again(city, hub, evidence):
     twin, put = city
     put()
     old = transact(hub.engine, lambda db: reconciliations.request(db, CITY, dry_run=False))
@@ -212,7 +212,7 @@ def test_a_comparison_with_the_old_store_begins_again(city, hub, evidence):
     assert under_way(evidence) == 1
 
 
-def test_two_stores_that_take_turns_are_told_once(city, evidence):
+def test_two_stores_in_turn_are_published_once(city, evidence):
     twin, put = city
     for store in "121212":
         twin.store = store

@@ -1,4 +1,4 @@
-"""What must be, by plain arithmetic of dates: the copies that providers hold, the reminders that residents have got.
+"""The expected state, by plain arithmetic of dates: the copies that providers hold, and the reminders sent.
 
 Written from the words of the promises and of the tariffs, never from the hub's rules: nothing of `worker` is used here.
 """
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 DAY = timedelta(days=1)
 DAYS_TO_PAY = 30
-DAYS_AFTER = 30  # so long after its day a reminder that comes after a lapse still tells somebody something
-NEAR = timedelta(days=63)  # no schedule here looks further ahead
+DAYS_AFTER = 30  # how long a reminder after its day still matters
+NEAR = timedelta(days=63)  # no schedule here reaches further ahead
 ADDRESS_CENTS = 1_000
 PRICES = {"standard": {1: 4_500, 3: 9_000}, "two_wheeler": {1: 2_250, 3: 4_500}, "low_emission": {1: 0, 3: 0}}
 
@@ -20,7 +20,7 @@ Schedule = Mapping[str, Sequence[int]]
 
 
 class Key(NamedTuple):
-    """What is decided once; `day` is the last of a term, or to pay."""
+    """A reminder that is decided once; `day` is the last of a term, or to pay."""
 
     permit_id: str
     occasion: str
@@ -47,7 +47,7 @@ def that_matters(days_left: int, offsets: Sequence[int]) -> int | None:
 
 @dataclass(eq=False)
 class Holder:
-    """A resident: how they are reached, what they want and what they allow."""
+    """A resident: their address, their choice of reminders and their consent."""
 
     resident_id: str
     email: str | None = None
@@ -64,7 +64,7 @@ class Holder:
 
 @dataclass
 class Owed:
-    """What is applied once it is paid, or approved where nobody has to pay; no last day to pay while it is reviewed."""
+    """A change that applies once it is paid, or approved if it is free; no last day to pay during review."""
 
     cents: int
     years: int = 0
@@ -91,15 +91,15 @@ class Right:
 
     @property
     def is_settled(self) -> bool:
-        """Say whether it is active and nothing is on the way."""
+        """Return whether it is active without a pending change."""
         return self.state == "active" and self.owed is None
 
     def may_renew(self, today: date) -> bool:
-        """Say whether its end is near, or past."""
+        """Return whether its end is near, or past."""
         return today >= months_from(self.last_day, -2)
 
     def owe(self, owed: Owed, today: date) -> None:
-        """Owe something, or have it at once when it costs nothing."""
+        """Make a change pending, or apply it at once if it is free."""
         self.owed = owed
         if owed.cents == 0:
             self.settle(today)
@@ -107,7 +107,7 @@ class Right:
             owed.pay_by = today + timedelta(days=DAYS_TO_PAY)
 
     def settle(self, today: date) -> None:
-        """Apply what was owed."""
+        """Apply the pending change."""
         owed, self.owed, self.state = self.owed, None, "active"
         if owed.zones:
             self.zones = owed.zones
@@ -117,7 +117,7 @@ class Right:
             self.terms.append((today, months_from(today, 12 * owed.years)))
 
     def give_up(self) -> None:
-        """Drop what was owed: the request, or the change of what stays as it is."""
+        """Drop the pending change: the request, or the change of a permit that stays as it is."""
         self.owed = None
         if self.state != "active":
             self.state = "over"
@@ -126,9 +126,9 @@ class Right:
         return self.owed is not None and self.owed.pay_by is not None and today <= self.owed.pay_by
 
     def copy(self, today: date) -> Copy | None:
-        """Return what is to be held of it by whoever may: from when on, not before today, to when.
+        """Return the period for which providers are to hold it: from when, not before today, to when.
 
-        That is today's or the next term, with all that follow it at once.
+        That is today's or the next term, joined with those that follow it at once.
         """
         left = [term for term in self.terms if term[1] >= today]
         if self.state != "active" or not left:
@@ -141,7 +141,7 @@ class Right:
         return self.plate, self.zones, max(first_day, today), last_day
 
     def reminded_of(self, today: date) -> Iterator[tuple[str, date]]:
-        """Yield what its holder has to know ahead: its end, and the last day to pay."""
+        """Yield the days that its holder is reminded of: its end, and the last day to pay."""
         if self.state == "active" and self.last_day - today < NEAR:
             yield "expiry", self.last_day
         if self.is_payable(today):
@@ -149,16 +149,16 @@ class Right:
 
 
 class Reminders:
-    """What was decided, what of that stands, and what is still to be sent."""
+    """The reminders decided, those that are valid, and those still to be sent."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin without reminders."""
         self.decided: set[Key] = set()
         self.due: dict[Key, Right] = {}
         self._standing: dict[tuple[str, str, date], set[int]] = {}
 
     def decide(self, right: Right, today: date, schedule: Schedule) -> None:
-        """Decide what matters today, unless that or what is nearer to its day was decided before and stands."""
+        """Decide today's reminder, unless it or a nearer one was decided before and is valid."""
         if not right.holder.is_reached:
             return
         for occasion, day in right.reminded_of(today):
@@ -172,9 +172,9 @@ class Reminders:
                     self.decided.add(key)
 
     def going_out(self, today: date, schedule: Schedule) -> Iterator[tuple[Key, Right]]:
-        """Yield what is to be sent today, and drop what is not to be sent as things are; it may be decided anew.
+        """Yield the reminders to be sent today, and drop those that no longer matter; they may be decided again.
 
-        What was refused because of an address waits for another.
+        A reminder whose address was refused waits for another address.
         """
         for key, right in list(self.due.items()):
             if right.holder.refused:

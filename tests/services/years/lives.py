@@ -13,7 +13,7 @@ from tests.services.years.town import CONSENTED, STOP, Town
 
 ZONES = (("14A",), ("14A", "14B"), ("18C",), ("05A",))
 LEAP_DAY = (2, 29)
-EACH_DAY = 0.001  # of the permits, on which somebody does something unforeseen
+EACH_DAY = 0.001  # of the permits, with an unplanned act
 AT_LEAST = 0.8  # such acts a day, in a small town
 
 # Days from the last of a term to when its renewal is asked for, and from then to when it is paid.
@@ -22,10 +22,10 @@ PAID = (0, 0, 0, 0, 0, 1, 3, 7, 24, 25, 26, 29, 30, 31, 40, None)
 
 
 class Lives:
-    """Everybody in a town, and what they are going to do."""
+    """All residents of a town, and their plans."""
 
     def __init__(self, town: Town, seed: int, permits: int, days: int) -> None:
-        """Take over a city's permits."""
+        """Import a city's permits."""
         self.town, self.random = town, Random(seed)
         self._numbers = count(1)
         self._agenda: list[tuple[date, int, Callable[[Right], None], Right]] = []
@@ -42,7 +42,7 @@ class Lives:
             self._plan_renewal(right)
 
     def live(self) -> None:
-        """Do what is due by today, and something unforeseen."""
+        """Do the planned acts of today, and some unplanned ones."""
         while self._agenda and self._agenda[0][0] <= self.town.today:
             _, _, act, right = heappop(self._agenda)
             if not right.holder.erased:
@@ -61,10 +61,10 @@ class Lives:
         if right is not None:
             act(right if any(act == other for other, _ in of_rights) else right.holder)
 
-    # What concerns a resident.
+    # Acts about a resident.
 
     def update_contact(self, holder: Holder) -> None:
-        """Tell how they are reached, mostly by an address that takes mail."""
+        """Set the contact, mostly with an address that accepts mail."""
         kind = self._one_of([("mail", 8), ("slow", 1), ("gone", 1)])
         email = (
             holder.email if holder.email and self.random.random() < 0.2 else f"{kind}{next(self._numbers)}@example.fr"
@@ -74,7 +74,7 @@ class Lives:
             holder.email, holder.refused = email, False
 
     def choose(self, holder: Holder) -> None:
-        """Choose reminders by e-mail, or none; or see to it that an address is tried again."""
+        """Choose reminders by e-mail, or none; or have an address tried again."""
         holder.wants = self.random.random() < 0.6 or not holder.wants
         self.town.send("resident.choose_reminders", holder, channel="email" if holder.wants else "none")
         if holder.wants:
@@ -98,7 +98,7 @@ class Lives:
         holder.allowed = holder.allowed | named if allow else holder.allowed - named
 
     def erase(self, holder: Holder) -> None:
-        """Want to be forgotten."""
+        """Ask to be erased."""
         self.town.send("resident.erase", holder)
         holder.erased, holder.email, holder.allowed = True, None, set()
         for right in self.town.rights:
@@ -106,7 +106,7 @@ class Lives:
                 right.state, right.owed = "over", None
 
     def request(self, holder: Holder) -> None:
-        """Ask for one more permit, which an agent may have to look at first."""
+        """Request one more permit, which an agent may have to review first."""
         profile, sure = self.random.choice(list(PRICES)), self.random.random() < 0.7
         right = self._right(holder, "unpaid" if sure else "review", profile)
         verified = {} if sure else {"verified": UNVERIFIED}
@@ -120,7 +120,7 @@ class Lives:
         else:
             self._later(self.random.choice((0, 2, 12)), self.approve, right)
 
-    # What concerns a permit.
+    # Acts about a permit.
 
     def approve(self, right: Right) -> None:
         """Have an agent approve a request."""
@@ -131,7 +131,7 @@ class Lives:
             self._owes(right, right.owed)
 
     def renew(self, right: Right) -> None:
-        """Ask for another term; it is refused when it is too early or something else is on the way."""
+        """Request another term; it is refused when it is too early or another change is pending."""
         years = self.random.choice((1, 1, 3))
         applied = right.is_settled and right.may_renew(self.town.today)
         if self.town.send("permit.renew", right.holder, **_of(right), years=years, applied=applied):
@@ -140,7 +140,7 @@ class Lives:
             self._plan_renewal(right)
 
     def pay(self, right: Right) -> None:
-        """Pay what is owed, also too late."""
+        """Pay the pending change, also too late."""
         applied = right.is_payable(self.town.today)
         fields = {
             "payment_reference": f"P-{next(self._numbers)}",
@@ -153,13 +153,13 @@ class Lives:
             self._plan_renewal(right)
 
     def change_vehicle(self, right: Right) -> None:
-        """Buy another vehicle; near a term's end and after it the permit is renewed first."""
+        """Change the vehicle; near a term's end and after it, the permit is renewed first."""
         applied, plate = right.is_settled and not right.may_renew(self.town.today), self._plate()
         if self.town.send("permit.change_vehicle", right.holder, **_of(right), plate={"raw": plate}, applied=applied):
             right.plate = plate
 
     def change_address(self, right: Right) -> None:
-        """Move; it costs something where the permit can be renewed."""
+        """Move; it has a price when the permit can be renewed."""
         zones, number = self.random.choice(ZONES), next(self._numbers)
         address = {"ban_id": f"75118_0002_{number}", "label": f"{number} place du Modèle, 75018 Paris"}
         fields = {"address": address, "zones": zones}
@@ -167,12 +167,12 @@ class Lives:
             self._owes(right, Owed(ADDRESS_CENTS if right.may_renew(self.town.today) else 0, zones=zones))
 
     def cancel(self, right: Right) -> None:
-        """Think better of what is not paid."""
+        """Cancel an unpaid change."""
         if self.town.send("permit.cancel", right.holder, **_of(right), applied=right.owed is not None):
             right.give_up()
 
     def _owes(self, right: Right, owed: Owed) -> None:
-        """Owe something, and pay it one day, or not; what costs nothing is there at once."""
+        """Have a change pending, and pay it one day, or not; a free change applies at once."""
         terms = len(right.terms)
         right.owe(owed, self.town.today)
         if right.owed is not None:
@@ -191,7 +191,7 @@ class Lives:
             day = self.town.today + timedelta(days=days)
             heappush(self._agenda, (day, next(self._numbers), act, right))
 
-    # Who was there before.
+    # Residents from before.
 
     def _former(self) -> Right:
         """Return a permit of a resident who may have several: about to end, over, ended, with a next term, or a gap."""

@@ -1,4 +1,4 @@
-"""A test's database whose own clock is moved, so that days pass in it as they pass for those who use it."""
+"""A database for tests whose own clock is moved, so that days pass in it as for the hub."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ _DEFAULTS = """
     SELECT format('ALTER TABLE %I ALTER %I SET DEFAULT now()', table_name, column_name)
     FROM information_schema.columns WHERE table_schema = 'public' AND column_default = 'now()'
 """
-# Functions that are plain expressions: the planner puts them where they are called, so they cost nothing.
+# Functions that are plain expressions: the planner inlines them, so they cost nothing.
 _FUNCTION = """
     CREATE OR REPLACE FUNCTION moved_clock.{name}() RETURNS timestamptz LANGUAGE sql {volatility} PARALLEL SAFE
     AS 'SELECT pg_catalog.{name}() + interval ''{seconds} seconds'''
@@ -18,11 +18,11 @@ _VOLATILITY = {"now": "STABLE", "clock_timestamp": "VOLATILE"}
 
 
 def own_clock(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
-    """Give a database a clock of its own, which is right until it is moved; for connections made from now on."""
+    """Give a database its own clock, which is right until it is moved; it applies to new connections."""
     connection.execute(f"CREATE SCHEMA {SCHEMA}")  # type: ignore[arg-type]
     connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC")  # type: ignore[arg-type]
     move_clock(connection, datetime.now(UTC))
-    path = f"search_path = {SCHEMA}, pg_catalog, public"  # before what they stand in for
+    path = f"search_path = {SCHEMA}, pg_catalog, public"  # before the functions that they replace
     defaults = connection.execute(_DEFAULTS).fetchall()
     connection.execute(f"SET {path}")  # type: ignore[arg-type]
     for (statement,) in defaults:
@@ -31,7 +31,7 @@ def own_clock(connection: psycopg.Connection[tuple[object, ...]], database: str)
 
 
 def move_clock(connection: psycopg.Connection[tuple[object, ...]], moment: datetime) -> None:
-    """Let it be this moment, from which the clock goes on."""
+    """Set the clock, which continues from this moment."""
     seconds = (moment - datetime.now(UTC)).total_seconds()
     for name, volatility in _VOLATILITY.items():
         function = _FUNCTION.format(name=name, volatility=volatility, seconds=f"{seconds:.6f}")

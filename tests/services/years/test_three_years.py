@@ -1,4 +1,4 @@
-"""Three years of three hundred permits: who holds what, and who was reminded of what, is right on each day of them."""
+"""Three years of a thousand permits: holdings and reminders are right on each day."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ SCHEDULES = [
     {"expiry": (30, 8, 1), "payment": ()},
     {"expiry": (-1, 0, 7, 30, 60), "payment": (0, 29)},
 ]
-# Not shrunk, since an example takes seconds; what failed comes again, as always the same are drawn.
+# Not shrunk, since an example takes seconds. A failure is reproduced, as the examples drawn are always the same.
 WATCHED = {"phases": [Phase.generate], "suppress_health_check": list(HealthCheck), "derandomize": True}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What befalls a town: days are numbered from its first."""
+    """The events of a town: days are numbered from its first."""
 
     seed: int
     nothing_runs: list[tuple[int, int]]  # from which day for how many: no job, no clock, no drain
@@ -38,12 +38,12 @@ class Plan:
     no_mail: list[tuple[int, int]]
     doubled: set[int]  # days on which the clock ticks more than once
     together: set[int]  # of those, at the same moment
-    set_back: set[int]  # days after which the day before comes once more
-    schedules: dict[int, int]  # which one holds from which day
+    set_back: set[int]  # days after which the day before comes again
+    schedules: dict[int, int]  # the schedule that is valid from each day
 
 
 def plans(days, *, eventful=False):
-    """Return plans; what is drawn first is a town that is spared everything, unless it is to be eventful."""
+    """Return plans; the first one drawn is uneventful, unless `eventful`."""
     day, most_spans, most_days = st.integers(1, days - 1), max(2, days // 60), max(4, days // 10)
 
     def spans(longest):
@@ -57,7 +57,7 @@ def plans(days, *, eventful=False):
 
 @pytest.fixture
 def database(servers, migrated_template):
-    """Return a database that waits for no disk, and whose clock goes with the town's."""
+    """Return a database that does not wait for the disk, and whose clock is the town's."""
     with own_database(servers.postgres, migrated_template) as made:
         with made.connect() as connection:
             connection.execute(f"ALTER DATABASE {made.name} SET synchronous_commit = off")
@@ -67,7 +67,7 @@ def database(servers, migrated_template):
 
 @pytest.fixture
 def town(hub, database, twins, wake_ups):
-    """Return a town of nobody, on its first day."""
+    """Return an empty town, on its first day."""
 
     @contextmanager
     def town():
@@ -119,7 +119,7 @@ def _all_days(spans):
 @pytest.mark.timeout(600)
 @settings(max_examples=12, **WATCHED)
 @given(plan=plans(days=75))
-def test_a_few_permits_are_held_and_reminded_of_as_they_should_be_over_weeks(town, plan):
+def test_a_few_permits_have_the_right_holdings_and_reminders_over_weeks(town, plan):
     with town() as opened:
         play(opened, plan, permits=5, days=75)
 
@@ -127,6 +127,6 @@ def test_a_few_permits_are_held_and_reminded_of_as_they_should_be_over_weeks(tow
 @pytest.mark.timeout(900)
 @settings(max_examples=1, **WATCHED)
 @given(plan=plans(days=THREE_YEARS, eventful=True))
-def test_hundreds_of_permits_are_held_and_reminded_of_as_they_should_be_over_three_years(town, plan):
+def test_a_thousand_permits_have_the_right_holdings_and_reminders_over_three_years(town, plan):
     with town() as opened:
         play(opened, plan, permits=PERMITS, days=THREE_YEARS)

@@ -1,4 +1,4 @@
-"""A town on a real hub: what its residents send, what its clock does, and what is to have come of both."""
+"""A town on a real hub: its residents' jobs, its clock, and the comparison of both with what is expected."""
 
 import asyncio
 from collections import Counter
@@ -26,17 +26,17 @@ from worker.services.reminders.decide import decide, due_channels
 from worker.services.sharing.drain import Drain
 
 CONSENTED = ("easypark", "flowbird")
-STOP = "reminders.stop"  # whose it is, its token says
+STOP = "reminders.stop"  # its token names the resident
 MANY = 1_000  # rows in one import
-MORNING, HOURS = time(6), timedelta(hours=4)  # longer than anything that failed waits
-PATIENT = {"request_seconds": 30.0}  # a busy machine is no slow provider
+MORNING, HOURS = time(6), timedelta(hours=4)  # longer than any failure waits
+PATIENT = {"request_seconds": 30.0}  # a busy machine must not count as a slow provider
 SCHEDULE = {"expiry": (60, 30, 7, 0, -1), "payment": (5,)}
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
 
 
 @dataclass
 class Town:
-    """Residents with their permits on one day; whatever happens goes to the hub and to what is expected of it."""
+    """Residents with their permits on one day; each act goes to the hub and to what is expected of it."""
 
     hub: Hub
     database: Database
@@ -60,12 +60,12 @@ class Town:
         self.lanes = {name: lane_of(self.hub, twin) for name, twin in self.twins.items()}
         self.outbox = Outbox(at_once=16, failure=self._mail_failure)
         self.sender = sender_of(self.hub, self.outbox)
-        self.tokens: dict[Holder, str] = {}  # of the last reminder that each has got
+        self.tokens: dict[Holder, str] = {}  # of the last reminder that each resident has received
         self.moment = datetime.min.replace(tzinfo=self.hub.zone)  # the database's, as of the last move
 
     @contextmanager
     def open(self) -> Iterator["Town"]:
-        """Begin with nobody, and look at the database from outside."""
+        """Begin without residents, and open the database from outside."""
         looking, logging = self.database.connect(), structlog.testing.capture_logs()
         with asyncio.Runner() as self.runner, looking as self.look, logging as logged:
             with self.look.transaction():
@@ -84,10 +84,10 @@ class Town:
                 raise
             assert not {entry["event"] for entry in logged if entry["log_level"] == "error"}
 
-    # What residents send: each returns whether it was to be applied, and fails where the hub thinks otherwise.
+    # Acts of residents: each returns whether it was to be applied, and fails if the hub decides otherwise.
 
     def send(self, kind: str, holder: Holder, *, applied: bool = True, **fields: object) -> bool:
-        """Hand in a job of a resident."""
+        """Submit a job of a resident."""
         upstream = Upstream(self.hub, self.today)
         whose = {} if kind == STOP else {"resident_id": holder.resident_id}
         receipt = upstream.send(kind, upstream.envelope(**whose, **fields))
@@ -95,7 +95,7 @@ class Town:
         return applied
 
     def take_over(self, rights: Sequence[Right]) -> None:
-        """Import permits as the city's former system knew them."""
+        """Import permits of the city's former system."""
         upstream = Upstream(self.hub, self.today)
         rows = [
             upstream.row(
@@ -117,14 +117,14 @@ class Town:
     # What the clock does.
 
     def go_on_to(self, today: date) -> None:
-        """Let a day come, or some hours pass; workers may take it for the day before, the database never does."""
+        """Let a day begin, or some hours pass; workers may take it for the day before, the database never does."""
         self.today = today
         morning = datetime.combine(today, MORNING, self.hub.zone)
         self.moment = max(morning, self.moment + HOURS) if self.moment.year > 1 else morning
         move_clock(self.look, self.moment)
 
     def tick(self, times: int, *, together: bool) -> None:
-        """Let the clock tick, once or several times, perhaps at the same moment; then send what is due."""
+        """Let the clock tick, once or several times, perhaps at the same moment; then send the due reminders."""
         calls: list[Callable[[], None]] = [self._advance, self._decide] * times
         for right in self.rights:
             if right.owed and right.owed.pay_by and right.owed.pay_by < self.today:
@@ -138,7 +138,7 @@ class Town:
         self._send_reminders(2 if together else 1)
 
     def deliver(self) -> None:
-        """Run the drains that were woken, to the end of their work."""
+        """Run the woken drains to the end of their work."""
         while self.wake_ups:
             woken = set(self.wake_ups)
             self.wake_ups.clear()
@@ -153,7 +153,7 @@ class Town:
         self.hub = replace(self.hub, settings=self.hub.settings.model_copy(update=days))
         self.sender = sender_of(self.hub, self.outbox)
 
-    # What is to have come of it.
+    # What is expected.
 
     def check_copies(self) -> None:
         """Compare what each provider holds with what it is to hold today."""
@@ -165,7 +165,7 @@ class Town:
             assert len(twin.held) == len(held), (name, str(self.today))
 
     def check_consent(self) -> None:
-        """See that nobody holds what is not theirs to hold, whatever has become of the clock."""
+        """Check that no provider holds data that it must not hold, whatever the clock did."""
         for name, twin in self.twins.items():
             allowed = {
                 right.plate
@@ -175,7 +175,7 @@ class Town:
             assert {str(fields[SharedField.PLATE]) for fields in twin.held.values()} <= allowed, (name, str(self.today))
 
     def check_ledger(self, *, entirely: bool) -> None:
-        """Compare the reminders that were decided, or how many, with those that were to be."""
+        """Compare the decided reminders, or their number, with the expected ones."""
         expected = self.reminders.decided
         ((count,),) = self.look.execute("SELECT count(*) FROM reminders").fetchall()
         if entirely or count != len(expected):
@@ -215,7 +215,7 @@ class Town:
         return None if answer is None else answer("email", "no")
 
     def _mail_answer(self, address: str) -> type[UnavailableError | LaterError | AddressRefusedError] | None:
-        """Return how the mail server fails today, by what an address begins with."""
+        """Return how the mail server fails today, by the beginning of an address."""
         if not self.mail_is_up:
             return UnavailableError
         if address.startswith("gone"):
@@ -224,7 +224,7 @@ class Town:
 
 
 def _held(twin: InMemory, today: date) -> set[Copy]:
-    """Return what is held from today on: a first day that has passed says nothing more."""
+    """Return the holding from today on: a first day that has passed does not matter."""
     return {
         (fields[SharedField.PLATE], fields[SharedField.ZONES], max(validity.first_day, today), validity.last_day)
         for fields in twin.held.values()

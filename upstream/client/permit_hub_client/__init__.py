@@ -8,6 +8,7 @@ from permit_hub_client.documents import (
     CardStatus,
     Catalogue,
     Consent,
+    ConsentChoice,
     DecisionMade,
     Event,
     EventData,
@@ -17,11 +18,14 @@ from permit_hub_client.documents import (
     Holding,
     Payment,
     PendingChange,
+    PendingKind,
     PermitHistory,
     PlateRead,
     PlateSince,
     ProviderState,
     Recipient,
+    ReminderChannel,
+    Reminders,
     ShareConfirmation,
     Space,
     Step,
@@ -31,7 +35,7 @@ from permit_hub_client.errors import HubError, HubFailed, HubUnavailable, Invali
 from permit_hub_client.hub import Hub
 from permit_hub_client.job import Job
 from permit_hub_client.receipt import Receipt, RowResult
-from permit_hub_client.watch import RESUMED, AsyncWatch, Watch
+from permit_hub_client.watch import RESUMED, AsyncWatch, Resumed, Watch
 
 __all__ = [
     "RESUMED",
@@ -43,6 +47,7 @@ __all__ = [
     "CardStatus",
     "Catalogue",
     "Consent",
+    "ConsentChoice",
     "DecisionMade",
     "Event",
     "EventData",
@@ -58,6 +63,7 @@ __all__ = [
     "Job",
     "Payment",
     "PendingChange",
+    "PendingKind",
     "PermitHistory",
     "PlateRead",
     "PlateSince",
@@ -65,6 +71,9 @@ __all__ = [
     "Receipt",
     "ReceiptTimeout",
     "Recipient",
+    "ReminderChannel",
+    "Reminders",
+    "Resumed",
     "RowResult",
     "ShareConfirmation",
     "Space",

@@ -70,7 +70,7 @@ class Subscription:
         """Tell whether whatever is published reaches the listeners."""
         return self.told and self.unanswered == 0
 
-    def tell(self, wanted: bool) -> bool:
+    def tell(self, *, wanted: bool) -> bool:
         """Note what the server is told now; False where it need not be told that."""
         if bool(self.feeds) is not wanted or self.told is wanted:
             return False

@@ -21,7 +21,7 @@ def _blocking(
     call: Callable[Concatenate[Calls, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate["Hub", P], T]:
     def blocking(hub: "Hub", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return run(call(hub._calls, *args, **kwargs))
+        return run(call(hub._calls, *args, **kwargs))  # noqa: SLF001 - these are the methods of `Hub`
 
     update_wrapper(blocking, call)
     return blocking

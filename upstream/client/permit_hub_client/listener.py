@@ -118,7 +118,7 @@ class Listener:
             changed = [(name, self._channels[name]) for name in self._changed if name in self._channels]
             self._changed.clear()
             for command, wanted in (("SUBSCRIBE", True), ("UNSUBSCRIBE", False)):
-                names = [name for name, channel in changed if channel.tell(wanted)]
+                names = [name for name, channel in changed if channel.tell(wanted=wanted)]
                 if names:
                     await connection.send_command(command, *names, check_health=False)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self, TypedDict
 
 import redis
 
@@ -16,7 +16,14 @@ from permit_hub_client.wire import EndedError, Subscription, Wire
 _IDLE_SECONDS = 5.0
 
 RESUMED: Final = "watch.resumed"
-"""The type of the event that stands for whatever was missed: a connection was lost, or events came too fast."""
+"""The type of `Resumed`."""
+
+
+class Resumed(TypedDict):
+    """Stands for events that may have been missed: a connection was lost, or events came too fast."""
+
+    type: Literal["watch.resumed"]
+    subject: str
 
 
 class AsyncWatch:
@@ -52,7 +59,7 @@ class AsyncWatch:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> Event | Resumed:
         while True:
             try:
                 event = await self._next(_IDLE_SECONDS)
@@ -61,7 +68,7 @@ class AsyncWatch:
             if event is not None:
                 return event
 
-    async def next(self, timeout: float) -> Event | None:  # noqa: ASYNC109  (named as that of `Watch`)
+    async def next(self, timeout: float) -> Event | Resumed | None:  # noqa: ASYNC109  (named as that of `Watch`)
         """Return the next event, or None when there was none for `timeout` seconds: the moment for a heartbeat.
 
         Raises:
@@ -72,7 +79,7 @@ class AsyncWatch:
         except EndedError:
             raise HubUnavailable("the client was closed") from None
 
-    async def _next(self, seconds: float) -> Event | None:
+    async def _next(self, seconds: float) -> Event | Resumed | None:
         if self._subscription is None:
             raise RuntimeError("a watch is used in a with statement")
         heard = await self._subscription.next(seconds)
@@ -103,10 +110,10 @@ class Watch:
     ) -> None:
         run(self._watch.__aexit__(kind, error, trace))
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[Event | Resumed]:
         while True:
             yield run(self._watch.__anext__())
 
-    def next(self, timeout: float) -> Event | None:
+    def next(self, timeout: float) -> Event | Resumed | None:
         """Return the next event, or None when there was none for `timeout` seconds: the moment for a heartbeat."""
         return run(self._watch.next(timeout))

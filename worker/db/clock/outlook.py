@@ -1,4 +1,4 @@
-"""What is to happen when, as the database stands: by the very conditions on which the hub acts."""
+"""The outlook as the database stands, by the same conditions on which the hub acts."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from worker.db.clock.ended import ENDED, UNPAID
 from worker.db.clock.retention import MAY_BE_HELD
 from worker.db.engine import snapshot
 from worker.db.reminders import ENDING, PAYABLE, parameters
-from worker.domain.outlook import Doing, Foretold, What
+from worker.domain.outlook import Doing, Upcoming, What
 from worker.domain.reminders import Window
 from worker.domain.retention import latest_due
 
@@ -106,20 +106,20 @@ class Looked:
 
 
 def begin(db: Connection) -> None:
-    """Begin a look: all of it is of one moment, and it cannot write."""
+    """Begin a transaction that is REPEATABLE READ, READ ONLY."""
     snapshot(db)
     db.execute(_PATIENCE)
     db.execute(_ROOM)
 
 
-def count(db: Connection, looked: Looked) -> list[Foretold]:
-    """Count what is to be done, by the day that it is about."""
+def count(db: Connection, looked: Looked) -> list[Upcoming]:
+    """Count actions by the last day that they follow."""
     rows = db.execute(_COUNT, _given(looked))
-    return [Foretold(What(Doing(row.doing), row.days_ahead), row.day, row.times) for row in rows]
+    return [Upcoming(What(Doing(row.doing), row.days_ahead), row.day, row.times) for row in rows]
 
 
 def each(db: Connection, looked: Looked, limit: int | None) -> Iterator[Concerned]:
-    """Yield the permits about which something is to be done, in the order of `Doing`; never all of them in memory."""
+    """Yield each permit with its action, in the order of `Doing`, without loading all of them."""
     given = _given(looked) | {"doings": [doing.value for doing in Doing], "limit": limit}
     for row in db.execute(_LIST, given, execution_options={"yield_per": FETCHED}):
         yield Concerned(row.permit_id, What(Doing(row.doing), row.days_ahead), row.day)

@@ -1,1 +1,1 @@
-"""What the clock starts: terms that end, retention, sweeps, and the search for what is stuck."""
+"""What the clock starts: terms that end, retention, sweeps, and the watch for stuck work."""

@@ -1,7 +1,7 @@
-"""What time does to permits: terms end, and what was not paid in time is given up.
+"""What time does to permits: terms end, and unpaid requests and changes lapse.
 
-It is found in the database, whenever somebody looks, so that a clock that stood still for days costs a delay and
-nothing else. A few residents at a time, so that a withdrawal never waits for a night in which many terms end.
+Due permits are found in the database, so a clock that stood still for days only costs a delay. Residents go a few at a
+time, so a withdrawal never waits for a night in which many terms end.
 """
 
 import math
@@ -26,28 +26,28 @@ from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
 SLICE = 100  # residents found at once
-TOGETHER = 10  # in one transaction: most of its cost is shared, and whoever waits for one of them waits for all
+TOGETHER = 10  # in one transaction: they share most of its cost, but a job on one of them waits for all
 
 log = structlog.get_logger()
 
 
 def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[float], None] = lambda _: None) -> int:
-    """Act on what is due by today, the earliest day first, until a moment of the monotonic clock; return for how many.
+    """Act on what is due today, earliest day first, until `until` (monotonic clock); return for how many residents.
 
-    After each transaction it pauses for as many seconds as that took: half of the machine is for what is urgent.
+    After each transaction it pauses for as long as that took: half of the machine stays free for urgent jobs.
 
     Raises:
         worker.hub.UNAVAILABLE: the database or Redis is unavailable.
     """
-    done, left = 0, set[str]()
-    while due := [one for one in _find(hub, today, SLICE + len(left)) if one not in left]:
+    done, failed = 0, set[str]()
+    while due := [found for found in _find(hub, today, SLICE + len(failed)) if found not in failed]:
         for first in range(0, len(due), TOGETHER):
             if (began := monotonic()) >= until:
                 return done
             together = due[first : first + TOGETHER]
-            left_of_them = _advance(hub, together, today)
-            done += len(together) - len(left_of_them)
-            left |= left_of_them
+            failed_now = _advance(hub, together, today)
+            done += len(together) - len(failed_now)
+            failed |= failed_now
             pause(max(0.0, min(monotonic() - began, until - monotonic())))
     return done
 
@@ -57,14 +57,14 @@ def _find(hub: Hub, today: date, most: int) -> list[str]:
 
 
 def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
-    """Act on some residents' affairs; return whose are left: they must not keep all others' from moving on."""
+    """Act on what is due of some residents; return those it could not act on, so that the others still move on."""
     try:
         acted_on, publications, to_wake = transact(hub.engine, partial(_act, hub, resident_ids, today))
     except ENDED:
         raise
     except Exception as error:
         if len(resident_ids) > 1:
-            return {left for alone in resident_ids for left in _advance(hub, [alone], today)}
+            return {failed for alone in resident_ids for failed in _advance(hub, [alone], today)}
         log.error("calendar.failed", resident=next(iter(resident_ids)), error=type(error).__name__)
         return set(resident_ids)
     if publications:
@@ -76,18 +76,19 @@ def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
 def _act(
     hub: Hub, resident_ids: Collection[str], today: date, db: Connection
 ) -> tuple[set[str], list[Publication], set[str]]:
-    """Act on what is due of those whom nothing else is about; return them, what to publish and which lanes to wake."""
+    """Act on due residents whose row is not locked; return them, their publications and the lanes to wake."""
     locked = residents.lock_free(db, resident_ids)
     started = UnitOfWork.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
     for unit in started:
-        for permit in [one for one in unit.permits.values() if one.is_late(today)]:
+        for permit in [permit for permit in unit.permits.values() if permit.is_late(today)]:
             unit.change(life.expire_unpaid(permit, today))
     over_now = ended.mark_applied(db, locked, today)
     for unit in started:
-        over = [one for one in unit.permits.values() if one.permit_id in over_now and is_interrupted(one, today)]
-        unit.want([one.permit_id for one in over], Urgency.ROUTINE)  # after a downtime its next term may run already
-        lapsed = [one.permit_id for one in over if is_lapsed(one, today)]
+        ended_now = [permit for permit_id, permit in unit.permits.items() if permit_id in over_now]
+        over = [permit for permit in ended_now if is_interrupted(permit, today)]
+        unit.want([permit.permit_id for permit in over], Urgency.ROUTINE)  # after downtime the next term may have begun
+        lapsed = [permit.permit_id for permit in over if is_lapsed(permit, today)]
         if lapsed:
             unit.tell(EventType.PERMIT_LAPSED, lapsed)
-    changed = [unit for unit in started if unit.told or unit.to_wake]
+    changed = [unit for unit in started if unit.has_events or unit.to_wake]
     return set(locked), [unit.finish() for unit in changed], {name for unit in changed for name in unit.to_wake}

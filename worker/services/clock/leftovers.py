@@ -1,7 +1,7 @@
-"""Have what was erased leave Redis and its append-only file.
+"""Remove what is left of erased data from Redis and its append-only file.
 
-An erasure is noted in its own transaction. A minute later nothing is under way any more that had read the resident
-before: their documents are dropped once more, and the file is rewritten. Many erasures at once are one rewrite.
+An erasure is noted in its own transaction. A minute later, every task that had read the resident before has ended. Then
+their documents are dropped again and the file is rewritten. One rewrite serves many erasures.
 """
 
 from datetime import timedelta
@@ -9,25 +9,27 @@ from datetime import timedelta
 import structlog
 
 from worker import append_only
-from worker.append_only import AppendOnly, Asked
+from worker.append_only import AppendOnly, RewriteAnswer
 from worker.db.clock import leftovers
 from worker.db.clock.leftovers import FileRewrite, Problem
 from worker.db.engine import transact
 from worker.hub import Hub
 
-SETTLE = timedelta(seconds=60)  # longer than any task, and than a history is there
+SETTLE = timedelta(seconds=60)  # longer than any task runs, and than a history is kept
 
 
 log = structlog.get_logger()
 
 
 def clear(hub: Hub, settle: timedelta = SETTLE) -> None:
-    """Drop what erasures may have left in Redis, and have its file rewritten, once a day at least; never waits for it.
+    """Drop what erasures may have left in Redis, and start a rewrite of its file, at least once a day.
+
+    It does not wait for the rewrite.
 
     Raises:
         worker.hub.UNAVAILABLE: the database or Redis is unavailable.
     """
-    file = append_only.look(hub.live.client)
+    file = append_only.read_state(hub.live.client)
     if file.is_being_rewritten:
         return
     last = transact(hub.engine, leftovers.read)
@@ -43,24 +45,24 @@ def clear(hub: Hub, settle: timedelta = SETTLE) -> None:
 
 
 def _note_end(hub: Hub, last: FileRewrite, file: AppendOnly) -> Problem | None:
-    """Note how the last rewrite has ended; return why there was none."""
+    """Record how the last rewrite ended; return the problem if there is one."""
     if last.redis_run_id == file.run_id and not file.last_failed:
         transact(hub.engine, leftovers.end)
         log.info("append_only.rewritten")
         return None
-    if last.redis_run_id is not None:  # it failed, or Redis ended first
+    if last.redis_run_id is not None:  # it failed, or Redis restarted first
         return _failed(hub, last.problem)
-    transact(hub.engine, leftovers.give_back)  # of a worker that died before it asked
+    transact(hub.engine, leftovers.give_back)  # taken by a worker that died before it asked for the rewrite
     return last.problem
 
 
 def _ask(hub: Hub, file: AppendOnly, problem: Problem | None) -> None:
     match append_only.rewrite(hub.live.client):
-        case Asked.BEGUN:
+        case RewriteAnswer.BEGUN:
             transact(hub.engine, lambda db: leftovers.asked(db, file.run_id))
-        case Asked.NOT_NOW:
+        case RewriteAnswer.NOT_NOW:
             _failed(hub, problem)
-        case Asked.REFUSED:
+        case RewriteAnswer.REFUSED:
             transact(hub.engine, leftovers.refuse)
             if problem is not Problem.REFUSED:
                 log.warning("append_only.refused")

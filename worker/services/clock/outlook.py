@@ -1,4 +1,4 @@
-"""Foretell what the calendar is to bring, from a transaction that cannot write."""
+"""The outlook: the work that coming days bring, read in a transaction that cannot write."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,8 +14,8 @@ from worker.domain.reminders import windows
 from worker.hub import Hub
 
 
-def foretell(hub: Hub, today: date, until: date) -> list[Period]:
-    """Return what is to be done when, from today to a last day, and before it what is overdue.
+def read_outlook(hub: Hub, today: date, until: date) -> list[Period]:
+    """Return the work of each day or week from today to a last day, and first what is overdue.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.
@@ -31,10 +31,10 @@ def foretell(hub: Hub, today: date, until: date) -> list[Period]:
     return transact(hub.engine, look)
 
 
-def foretell_day(
+def read_day(
     hub: Hub, day: date, today: date, tell: Callable[[Counter[What], Iterator[Concerned]], None], limit: int | None
 ) -> None:
-    """Tell what is to be done on one day, today with all that is overdue: how often what, and about which permits.
+    """Pass the work of one day to `tell`: counts per action, then permits. Today includes what is overdue.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.

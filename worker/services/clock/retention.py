@@ -1,7 +1,7 @@
-"""Forget what is over for long enough, and delete the records that nobody needs any more.
+"""Anonymise permits that have been over for long enough, and delete records that are no longer needed.
 
-What is due is found in the database, so days of downtime cost a delay. All of it goes in slices, each in a transaction
-of its own, a slice of each kind in turn; permits go one resident at a time, so that no withdrawal waits for long.
+Due rows are found in the database, so days of downtime only cost a delay. Each slice has its own transaction, and kinds
+take turns. Permits go one resident at a time, so no withdrawal waits for long.
 """
 
 import math
@@ -30,9 +30,9 @@ from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
-ROWS = 1_000  # of a ledger, deleted in one transaction at most
-FORGOTTEN = 10  # permits, or residents' contacts
-DISCLOSURES = 2_000  # looked through each time at most; a hub with ten million comes round within days
+ROWS = 1_000  # of a ledger, at most in one transaction
+RESIDENTS_AT_ONCE = 10  # permits, or residents' contacts
+DISCLOSURES = 2_000  # checked each time, at most; ten million take days
 COPIES = "reconciled_copies"
 
 _SLICES = {kind: Slices(ROWS) for kind in ("plates", COPIES, *Ledger)}
@@ -42,37 +42,38 @@ log = structlog.get_logger()
 
 
 def purge(hub: Hub, today: date, until: float = math.inf) -> None:
-    """Delete and forget what is due by today, until a moment of the monotonic clock; a later purge goes on.
+    """Delete and anonymise what is due today, until `until` (monotonic clock); a later purge continues.
 
     Raises:
         worker.hub.ENDED: the database or Redis is unavailable, or the task's time is over.
     """
-    kept = hub.settings
-    jobs_before = _before(hub, today, kept.jobs_kept_months)
+    settings = hub.settings
+    jobs_before = _before(hub, today, settings.jobs_kept_months)
+    permits_before = _before(hub, today, settings.permits_kept_months)
     slices = {
-        "plates": _plates(hub, _before(hub, today, kept.permits_kept_months)),
+        "plates": _plates(hub, permits_before),
         **{ledger.value: _ledger(hub, ledger, jobs_before) for ledger in Ledger},
         COPIES: _copies(hub),
-        "disclosures": _disclosures(hub, _before(hub, today, kept.disclosures_kept_months)),
-        "permits": _permits(hub, today),  # they take the longest
-        "contacts": _contacts(hub, _before(hub, today, kept.permits_kept_months), today),  # of whom no permit is left
+        "disclosures": _disclosures(hub, _before(hub, today, settings.disclosures_kept_months)),
+        "permits": _permits(hub, today),  # the slowest
+        "contacts": _contacts(hub, permits_before, today),  # with no remaining permit
     }
     purged: Counter[str] = Counter()
     while slices and monotonic() < until:
         for kind in takewhile(lambda _: monotonic() < until, list(slices)):
-            count = _next(kind, slices[kind])
+            count = _purge_slice(kind, slices[kind])
             if count is None:
                 del slices[kind]
             else:
                 purged[kind] += count
     if purged.total():
         log.info("retention.purged", **purged)
-    if purged["permits"] or purged["contacts"]:  # what their spaces and jobs said is in Redis' file
+    if purged["permits"] or purged["contacts"]:  # their spaces and jobs are still in Redis' file
         transact(hub.engine, leftovers.note)
 
 
-def _next(kind: str, slices: Iterator[int]) -> int | None:
-    """Purge a slice of one kind; None where there are no more, or one that failed, which holds up no other kind."""
+def _purge_slice(kind: str, slices: Iterator[int]) -> int | None:
+    """Purge a slice of one kind; None when it has no more or has failed, so that it holds up no other kind."""
     try:
         return next(slices, None)
     except ENDED:
@@ -83,7 +84,7 @@ def _next(kind: str, slices: Iterator[int]) -> int | None:
 
 
 def _before(hub: Hub, today: date, months: int) -> datetime:
-    """Return the midnight before which everything is due."""
+    """Return the midnight before which a record is due."""
     return datetime.combine(latest_due(today, months) + timedelta(days=1), midnight(0), hub.zone)
 
 
@@ -113,22 +114,22 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
     by = latest_due(today, hub.settings.permits_kept_months)
     place: Place | None = None
     while True:
-        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FORGOTTEN))
+        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=RESIDENTS_AT_ONCE))
         if place is None:
             return
-        yield sum(_forget(hub, one, today, partial(_anonymise_permits, by=by)) for one in due)
+        yield sum(_with_lock(hub, resident_id, today, partial(_anonymise_permits, by=by)) for resident_id in due)
 
 
 def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
     while True:
-        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=FORGOTTEN))
-        yield sum(_forget(hub, one, today, partial(_forget_contact, before=before)) for one in due)
-        if ended or not due:  # a look that finds nobody is enough until the next purge
+        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=RESIDENTS_AT_ONCE))
+        yield sum(_with_lock(hub, resident_id, today, partial(_delete_contact, before=before)) for resident_id in due)
+        if ended or not due:  # once nothing is found, the next purge looks again
             return
 
 
-def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
-    """Forget something of one resident's, under their lock; return how much."""
+def _with_lock(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
+    """Delete or anonymise data of one resident under their lock; return how much."""
 
     def anonymise(db: Connection) -> tuple[Publication, int] | None:
         locked = residents.lock(db, [resident_id])
@@ -140,7 +141,7 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork],
         anonymised = transact(hub.engine, anonymise)
     except ENDED:
         raise
-    except Exception as error:  # one resident's affairs must not keep all others' from being forgotten
+    except Exception as error:  # one resident's failure must not hold up the others
         log.error("retention.not_anonymised", resident=resident_id, error=type(error).__name__)
         return 0
     if anonymised is None:
@@ -153,9 +154,9 @@ def _forget(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork],
 def _anonymise_permits(unit: UnitOfWork, by: date) -> int:
     held = {key.permit_id for key, stored in unit.shares.items() if may_be_held(stored.share)}
     due = retention.due_of(unit.db, unit.resident.resident_id, by)
-    gone = sorted(one for one in due & unit.permits.keys() - held if is_due(unit.permits[one], by))
+    gone = sorted(permit_id for permit_id in due & unit.permits.keys() - held if is_due(unit.permits[permit_id], by))
     if gone:
-        ended = [life.end(one).permit for one in map(unit.permits.pop, gone) if one.is_open]
+        ended = [life.end(permit).permit for permit in map(unit.permits.pop, gone) if permit.is_open]
         permits.update(unit.db, ended, unit.today)
         plates.delete(unit.db, gone)
         permits.anonymise(unit.db, gone)
@@ -163,7 +164,7 @@ def _anonymise_permits(unit: UnitOfWork, by: date) -> int:
     return len(gone)
 
 
-def _forget_contact(unit: UnitOfWork, before: datetime) -> int:
+def _delete_contact(unit: UnitOfWork, before: datetime) -> int:
     reminders = None if unit.permits else residents.delete_contact(unit.db, unit.resident.resident_id, before)
     if reminders is None:
         return 0

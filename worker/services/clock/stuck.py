@@ -1,4 +1,4 @@
-"""Say what is stuck, for whoever reads the log."""
+"""Warn about work that is stuck."""
 
 from datetime import date
 
@@ -14,18 +14,20 @@ log = structlog.get_logger()
 
 
 def asked(configured: Settings, today: date) -> Asked:
-    """Return what an installation's look goes by."""
+    """Return what the watch needs to know of an installation."""
     return Asked(configured.providers, today, configured.time_zone, configured.permits_kept_months)
 
 
 def watch(hub: Hub, today: date) -> list[Stuck]:
-    """Log a warning for each kind that waits too long; return them.
+    """Log a warning for each kind of work that waits too long; return them.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.
     """
     found = transact(hub.engine, lambda db: stuck.find(db, asked(hub.settings, today)))
-    for one in found:
-        about = {} if one.provider is None else {"provider": one.provider}
-        log.warning("stuck.found", kind=one.kind.value, **about, count=one.count, oldest=round(one.oldest_seconds))
+    for waiting in found:
+        about = {} if waiting.provider is None else {"provider": waiting.provider}
+        log.warning(
+            "stuck.found", kind=waiting.kind.value, **about, count=waiting.count, oldest=round(waiting.oldest_seconds)
+        )
     return found

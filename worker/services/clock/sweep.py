@@ -1,4 +1,4 @@
-"""What makes a lost wake-up, a lost publication or a lost Redis cost seconds: all of it is found in the database."""
+"""The sweep: it finds lost wake-ups and lost publications in the database, and notices a lost Redis."""
 
 from datetime import date
 from functools import partial
@@ -8,28 +8,28 @@ from worker.db.jobs import residents
 from worker.db.sharing import reconciliations, shares
 from worker.hub import Hub
 from worker.services.publishing.publish import SLICE, follow_redis, republish
-from worker.services.sharing.lane import tell_providers
+from worker.services.sharing.lane import publish_provider_events
 from worker.services.sharing.release import release_all
 
-SLICES = 4  # a sweep is one short task; the next one goes on
+SLICES = 4  # a sweep is one short task; the next continues
 
 
 def sweep(hub: Hub, today: date) -> None:
-    """Follow Redis into a new epoch, publish what was not, and wake the drains that have something due."""
+    """Follow Redis into a new epoch, publish what is unpublished, and wake the lanes with due shares."""
     follow_redis(hub)
     _publish_left_over(hub, today)
-    tell_providers(hub)
+    publish_provider_events(hub)
     release_all(hub)
     hub.wake(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
 
 
 def waiting_reconciliations(hub: Hub) -> list[str]:
-    """Return the providers of this installation with a reconciliation that nobody is at."""
+    """Return the providers of this installation whose reconciliation waits for a worker."""
     return [name for name in transact(hub.engine, reconciliations.waiting) if name in hub.capabilities]
 
 
 def request_reconciliations(hub: Hub) -> None:
-    """Ask for a reconciliation with every provider that can list, unless one is under way."""
+    """Request a reconciliation with every provider that can list, unless one is under way."""
     for name, capabilities in hub.capabilities.items():
         if capabilities.lists:
             transact(hub.engine, partial(reconciliations.request, provider=name, dry_run=False))
@@ -39,9 +39,9 @@ def _publish_left_over(hub: Hub, today: date) -> None:
     for _ in range(SLICES):
         unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
         if unpublished:
-            told = hub.live.spaces.told_versions(list(unpublished))
-            left = [name for name, version in unpublished.items() if told.get(name, 0) < version]
-            told |= republish(hub, left, today)
-            transact(hub.engine, partial(residents.mark_published, versions=told), relaxed=True)
+            published = hub.live.spaces.published_versions(list(unpublished))
+            left = [name for name, version in unpublished.items() if published.get(name, 0) < version]
+            published |= republish(hub, left, today)
+            transact(hub.engine, partial(residents.mark_published, versions=published), relaxed=True)
         if len(unpublished) < SLICE:
             return

@@ -1,1 +1,1 @@
-"""Jobs: what the web apps ask for, each handled in one transaction."""
+"""Jobs: the requests of the web apps, each handled in one transaction."""

@@ -1,4 +1,4 @@
-"""The resident's choice: written to the ledger, and in effect on every provider's share from then on."""
+"""Consent decisions: written to the ledger, and applied to every provider's share."""
 
 from schemas import jobs
 from schemas.events import EventType
@@ -12,9 +12,9 @@ from worker.services.unit_of_work import UnitOfWork
 
 
 def decide(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
-    """Record a decision and have the named providers follow it.
+    """Record a decision and apply it to the shares of the named providers.
 
-    A refusal takes effect on receipt, always; an allowance only if it is the resident's latest word.
+    A refusal always takes effect on receipt; an allowance only if no later decision contradicts it.
     """
     allow = job.choice is ConsentChoice.ALLOW
     if allow:

@@ -1,4 +1,4 @@
-"""The way of a job: read it, apply it in one transaction, show it, answer it. Nothing here raises for bad input."""
+"""The way of a job: read it, apply it in one transaction, publish it, return its receipt. Bad input never raises."""
 
 import hashlib
 import hmac
@@ -39,8 +39,8 @@ class Handler:
 
     apply: Callable[[Any, UnitOfWork], None]
     creates_resident: bool = False
-    concerns_erased: bool = False  # may still be about a resident who was erased
-    afterwards: Callable[[Hub, Any], None] | None = None  # what it does outside of the database, each time it is given
+    concerns_erased: bool = False  # it is applied to an erased resident, too
+    afterwards: Callable[[Hub, Any], None] | None = None  # its work outside of the database, also for a repeated job
 
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
@@ -52,20 +52,20 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "permit.change_vehicle": Handler(permits.change_vehicle),
         "permit.change_address": Handler(permits.change_address),
         "permit.cancel": Handler(permits.cancel),
-        # Queues keep no order among themselves: a decision may come before the permit that makes the resident known.
+        # Queues keep no order among each other: a decision may come before the request that creates the resident.
         "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True),
         "resident.update_contact": Handler(residents.update_contact, creates_resident=True),
         "resident.choose_reminders": Handler(residents.choose_reminders, creates_resident=True),
         "reminders.stop": Handler(residents.stop_reminders),
         "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
-        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.drop_asked_for),
+        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.drop_documents),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a transaction led to, to be shown once it is committed."""
+    """The result of a transaction, to be published after its commit."""
 
     receipt: Receipt
     publications: Sequence[Publication]
@@ -73,15 +73,15 @@ class Applied:
 
 
 class UnavailableError(Exception):
-    """The database or Redis is unavailable: the job can be given again as it is. The cause's class is its message."""
+    """The database or Redis is unavailable: the job can be sent again as it is. The message is the cause's class."""
 
 
 class _TakenError(Exception):
-    """The job's id is in the database already."""
+    """The job's id is already in the database."""
 
 
 def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
-    """Apply one job, or refuse it; return the receipt when the change can be seen.
+    """Apply one job, or refuse it; return the receipt once the change is published.
 
     Raises:
         UnavailableError: the database or Redis is unavailable.
@@ -97,7 +97,7 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         job = parse_job(kind, raw)
     except InvalidJobError as invalid:
         return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
-    digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may build the envelope anew
+    digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may rebuild the envelope
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
@@ -107,7 +107,7 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         return receipt if known is None else _answer_again(hub, known, digest, job, today)
     except _TakenError:
         known = transact(hub.engine, lambda db: job_rows.find(db, job.job_id))
-        assert known is not None  # it took the id
+        assert known is not None  # its row made the insert fail
         return _answer_again(hub, known, digest, job, today)
     _do_afterwards(hub, kind, job)
     publish(hub, applied.publications, today)
@@ -126,12 +126,12 @@ def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: 
         receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
         applied = Applied(receipt, imported.publications, imported.to_wake)
     if not job_rows.insert(db, applied.receipt, digest=digest, source=job.source, resident_id=resident_id):
-        raise _TakenError  # what was written is undone, so a job given twice, or twice at once, is applied once
+        raise _TakenError  # undoes all that was written, so a job that comes twice is applied once
     return applied
 
 
 def _resident_of(db: Connection, job: Job) -> str | None:
-    """Return whom a job is about; None for one about many."""
+    """Return the resident of a job; None for a job about many."""
     match job:
         case ResidentJob():
             return job.resident_id
@@ -167,7 +167,7 @@ def _lock(db: Connection, resident_id: str, *, create: bool) -> Resident | None:
 
 
 def _do_afterwards(hub: Hub, kind: str, job: Job) -> None:
-    """Do what a kind of job does in Redis, now that the database knows the job for what it is."""
+    """Do a job's work in Redis, once the database knows that this job has the id."""
     if kind in HANDLERS and (afterwards := HANDLERS[kind].afterwards) is not None:
         afterwards(hub, job)
 
@@ -176,7 +176,7 @@ def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, tod
     if digest != known.digest:
         return refuse_reused(hub, known.receipt)
     if job is not None and known.receipt.outcome is Outcome.APPLIED:
-        # The first run may have died between its commit and what comes after it.
+        # The first run may have died between its commit and this.
         _do_afterwards(hub, known.receipt.kind, job)
         concerned = transact(hub.engine, lambda db: _resident_of(db, job))
         if concerned is not None:

@@ -1,4 +1,4 @@
-"""Take over existing permits, a thousand at a time, each row with its own result."""
+"""Import existing permits, up to a thousand in one job; each row has its own result."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,13 +25,13 @@ from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
 from worker.live.spaces import Publication
-from worker.services.publishing.publish import told_only
+from worker.services.publishing.publish import events_only
 from worker.services.unit_of_work import assignment_of, is_shared
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The result of each row, what is to be shown, and whose drains have work."""
+    """The result of each row, what to publish, and the lanes to wake."""
 
     rows: tuple[RowResult, ...]
     publications: Sequence[Publication]
@@ -39,12 +39,12 @@ class Imported:
 
 
 def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported:
-    """Write the permits that can be taken over."""
+    """Write the permits that can be imported."""
     resident_ids = sorted({row.resident_id for row in job.permits})
     residents.create(db, resident_ids)
     known = residents.lock(db, resident_ids)
     if any(resident.erased for resident in known.values()):
-        leftovers.note(db)  # what the job said of them was in Redis until now
+        leftovers.note(db)  # Redis still has what the job said about them
     refusals: dict[int, JobRefusedError] = {}
     sound: dict[UUID, tuple[int, Permit]] = {}
     for position, row in enumerate(job.permits):
@@ -57,9 +57,9 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
             refusals[position] = refused
     written = _write(hub, db, sound, refusals, today)
     to_wake = _want(hub, db, known, written, today)
-    told = _tell(db, job.job_id, known, written)
+    appended = _write_events(db, job.job_id, known, written)
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
-    return Imported(rows, [told_only(hub, known[event.subject], event) for event in told], to_wake)
+    return Imported(rows, [events_only(hub, known[event.subject], event) for event in appended], to_wake)
 
 
 def _read(row: ImportedPermit, resident: Resident) -> Permit:
@@ -85,9 +85,9 @@ def _write(
     refusals: dict[int, JobRefusedError],
     today: date,
 ) -> list[Permit]:
-    """Write permits and plates, and note which rows the database would not have."""
+    """Write permits and plates, and note the rows that the database refuses."""
     new = permits.insert(db, (permit for _, permit in sound.values()), today)
-    in_order = (permit for permit_id, (_, permit) in sound.items() if permit_id in new)  # the first row has the plate
+    in_order = (permit for permit_id, (_, permit) in sound.items() if permit_id in new)  # the first row gets the plate
     free = plates.assign(db, (assignment_of(hub, permit, today) for permit in in_order))
     permits.delete(db, new - free)
     for permit_id, (position, _) in sound.items():
@@ -113,8 +113,10 @@ def _want(hub: Hub, db: Connection, known: Mapping[str, Resident], written: Iter
     return {key.provider for key in wanted}
 
 
-def _tell(db: Connection, job_id: UUID, known: Mapping[str, Resident], written: Iterable[Permit]) -> list[Event]:
-    """Write one event for each resident, naming the permits taken over."""
+def _write_events(
+    db: Connection, job_id: UUID, known: Mapping[str, Resident], written: Iterable[Permit]
+) -> list[Event]:
+    """Write one event for each resident, with the permits imported."""
     by_resident: dict[str, list[UUID]] = defaultdict(list)
     for permit in written:
         by_resident[permit.resident_id].append(permit.permit_id)

@@ -1,4 +1,4 @@
-"""Jobs about one permit: what upstream sends, handed to the rules of a permit's life."""
+"""Jobs about one permit, handed to the rules of a permit's life."""
 
 from schemas import jobs
 from schemas.receipts import RefusalCode
@@ -10,7 +10,7 @@ from worker.services.unit_of_work import UnitOfWork
 
 
 def request(job: jobs.RequestPermit, unit: UnitOfWork) -> None:
-    """Ask for a permit."""
+    """Request a permit."""
     change = life.request(
         permit_id=job.permit_id,
         resident_id=job.resident_id,
@@ -36,7 +36,7 @@ def decide(job: jobs.DecidePermit, unit: UnitOfWork) -> None:
 
 
 def confirm_payment(job: jobs.ConfirmPayment, unit: UnitOfWork) -> None:
-    """Apply what waited for a payment; its reference counts once, whatever it was for."""
+    """Apply the change that waited for a payment; a payment reference counts once for all permits."""
     permit = unit.permit(job.permit_id)
     if not payments.insert(unit.db, job.payment_reference, job.permit_id, job.amount_cents):
         raise JobRefusedError(RefusalCode.PAYMENT_ALREADY_CONFIRMED, "payment_reference")
@@ -44,7 +44,7 @@ def confirm_payment(job: jobs.ConfirmPayment, unit: UnitOfWork) -> None:
 
 
 def renew(job: jobs.RenewPermit, unit: UnitOfWork) -> None:
-    """Ask for a further term."""
+    """Request a further term."""
     unit.change(life.renew(unit.permit(job.permit_id), job.years, unit.today, unit.hub.tariffs))
 
 
@@ -61,7 +61,7 @@ def change_address(job: jobs.ChangeAddress, unit: UnitOfWork) -> None:
 
 
 def cancel(job: jobs.CancelPermit, unit: UnitOfWork) -> None:
-    """Cancel what is not paid yet."""
+    """Cancel an unpaid request or change."""
     unit.change(life.cancel(unit.permit(job.permit_id)))
 
 

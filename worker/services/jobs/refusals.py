@@ -1,4 +1,4 @@
-"""Jobs and messages that cannot be applied: recorded with a code, answered, never tried again."""
+"""Jobs and messages that cannot be applied: recorded with a code, answered, never retried."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from worker.db.jobs.jobs import KnownJob
 from worker.hub import Hub
 
 GUESSES = frozenset({RefusalCode.UNKNOWN_REMINDER})
-"""What anybody can have refused, as often as they like: it is not recorded, and given again it is refused again."""
+"""Refusals that a guess causes. They are not recorded; the same job is refused each time."""
 
 log = structlog.get_logger()
 
@@ -21,12 +21,12 @@ log = structlog.get_logger()
 def record_refusal(
     hub: Hub, receipt: Receipt, digest: bytes, source: str | None, resident_id: str | None
 ) -> KnownJob | None:
-    """Record a refused job under its id, but for guesses; return the job that has this id already, if there is one."""
+    """Record a refused job under its id, unless it is a guess; return the job that already has this id, if any."""
 
     def record(db: Connection) -> KnownJob | None:
         recorded = receipt.code not in GUESSES
         if recorded and job_rows.insert(db, receipt, digest=digest, source=source, resident_id=resident_id):
-            if receipt.code is RefusalCode.RESIDENT_ERASED:  # what the job said was in Redis until now
+            if receipt.code is RefusalCode.RESIDENT_ERASED:  # Redis still has what the job said
                 leftovers.note(db, resident_id)
             return None
         return job_rows.find(db, receipt.job_id)
@@ -38,7 +38,7 @@ def record_refusal(
 
 
 def refuse_reused(hub: Hub, receipt: Receipt) -> Receipt:
-    """Refuse a job whose id belongs to another one; the first receipt stands."""
+    """Refuse a job whose id belongs to another job; the first receipt stands."""
     refused = Receipt(
         job_id=receipt.job_id,
         kind=receipt.kind,
@@ -75,7 +75,7 @@ def record_message(
     queue: str | None = None,
     size: int | None = None,
 ) -> None:
-    """Record a refused message, whether or not a task saw it; `size` is in bytes."""
+    """Record a refused message, whether or not a task received it; `size` is in bytes."""
     transact(
         hub.engine,
         lambda db: job_rows.refuse_message(

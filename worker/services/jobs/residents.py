@@ -1,4 +1,4 @@
-"""Jobs about the resident: how they are reached, what is held about them, and forgetting them."""
+"""Jobs about the resident: contact, reminders, export and erasure."""
 
 from sqlalchemy import Connection
 
@@ -14,11 +14,11 @@ from worker.domain.sharing import Urgency
 from worker.hub import Hub
 from worker.services.unit_of_work import UnitOfWork
 
-_ERASURE = "erasure"  # in place of a consent text: nobody was shown one
+_ERASURE = "erasure"  # in place of a consent text: an erasure shows none
 
 
 def update_contact(job: jobs.UpdateContact, unit: UnitOfWork) -> None:
-    """Set how the resident is addressed and reached."""
+    """Set the resident's name, e-mail address and language."""
     contact = {"name": job.name, "email": job.email, "language": job.language.value}
     unit.remind_by(residents.update_contact(unit.db, job.resident_id, **contact))
     if unit.resident.reminders.email_refused_at is None:
@@ -27,7 +27,7 @@ def update_contact(job: jobs.UpdateContact, unit: UnitOfWork) -> None:
 
 
 def choose_reminders(job: jobs.ChooseReminders, unit: UnitOfWork) -> None:
-    """Set how the resident is reminded."""
+    """Set the channel for the resident's reminders."""
     unit.remind_by(residents.choose_reminders(unit.db, job.resident_id, job.channel))
     if job.channel is not ReminderChannel.NONE:
         reminders.try_again(unit.db, job.resident_id)
@@ -35,34 +35,34 @@ def choose_reminders(job: jobs.ChooseReminders, unit: UnitOfWork) -> None:
 
 
 def stop_reminders(_job: jobs.StopReminders, unit: UnitOfWork) -> None:
-    """Send the resident no more reminders, as one of them asked."""
+    """Stop the resident's reminders, by the link in one of them."""
     unit.remind_by(residents.choose_reminders(unit.db, unit.resident.resident_id, ReminderChannel.NONE))
     unit.tell(EventType.REMINDERS_CHOSEN)
 
 
 def export(_job: jobs.ExportResident, _work: UnitOfWork) -> None:
-    """Change nothing: what is held is gathered once the job is known to be this one."""
+    """Change nothing: `put_export` gathers the data once the job is recorded."""
 
 
 def put_export(hub: Hub, job: jobs.ExportResident) -> None:
-    """Put everything that is held where upstream can fetch it for a short while."""
+    """Put all data about a resident where upstream can fetch it for a short while."""
 
     def transaction(db: Connection) -> None:
-        residents.lock(db, [job.resident_id])  # no erasure comes between what is read and what is put
+        residents.lock(db, [job.resident_id])  # no erasure comes between reading and putting
         hub.live.documents.put_export(job.resident_id, job.job_id, exports.export(db, job.resident_id))
 
     transact(hub.engine, transaction)
 
 
-def drop_asked_for(hub: Hub, job: jobs.EraseResident) -> None:
-    """Drop what was gathered about a resident before they were erased."""
+def drop_documents(hub: Hub, job: jobs.EraseResident) -> None:
+    """Drop documents about a resident that were made before the erasure."""
     hub.live.documents.drop(job.resident_id)
 
 
 def erase(job: jobs.EraseResident, unit: UnitOfWork) -> None:
-    """Forget a resident: the ledgers keep their opaque id, and providers are told to remove what they hold.
+    """Erase a resident: the ledgers keep their opaque id, and providers are told to remove what they hold.
 
-    An erasure refuses consent to all, so that nothing later is sent on an old allowance.
+    An erasure refuses consent to all providers, so that nothing is sent on an old allowance later.
     """
     providers = {*unit.hub.capabilities, *(name for decision in unit.ledger for name in decision.providers)}
     providers -= unit.hub.public_task
@@ -89,4 +89,4 @@ def erase(job: jobs.EraseResident, unit: UnitOfWork) -> None:
     unit.remind_by(residents.erase(unit.db, job.resident_id))
     leftovers.note(unit.db, job.resident_id)
     unit.tell(EventType.RESIDENT_ERASED, unit.permits)
-    unit.permits.clear()  # what the screen shows from now on
+    unit.permits.clear()  # the screen shows none from now on

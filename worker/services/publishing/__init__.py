@@ -1,1 +1,1 @@
-"""What others see of a change: personal spaces, events, and documents that they ask for."""
+"""What others see of a change: personal spaces, events, and documents on request."""

@@ -1,4 +1,4 @@
-"""What a web app shows beyond the personal space, made when it is asked for: a resident's history, the catalogue."""
+"""Documents beyond the personal space, made on request: a resident's history, the catalogue."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -18,9 +18,9 @@ from worker.hub import Hub
 
 
 def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int | None:
-    """Put a resident's history where whoever asked by this task can fetch it for a short while.
+    """Put a resident's history where the sender of this task can fetch it for a short while.
 
-    Returns the version that it shows; None for a resident who is not known.
+    Returns the version that it shows; None for an unknown resident.
     """
 
     def transaction(db: Connection) -> tuple[bool, History] | None:
@@ -33,7 +33,7 @@ def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int |
         return None
     erased, history = read
     hub.live.documents.put_history(task_id, history)
-    # An erasure drops what it finds. One that was committed between the reading and this may have found nothing.
+    # An erasure that was committed after the reading may have dropped its documents before this one was put.
     if not erased and transact(hub.engine, lambda db: residents.read_many(db, [resident_id]))[0].erased:
         hub.live.documents.drop(resident_id)
         return put_history(hub, resident_id, task_id, today)
@@ -41,7 +41,7 @@ def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int |
 
 
 def put_catalogue(hub: Hub) -> None:
-    """Put what permits cost and who may receive data where any web app can read it."""
+    """Put prices and providers where any web app can read them."""
     tariffs, public_task = hub.tariffs, hub.public_task
     catalogue = Catalogue(
         profiles={profile: dict(prices) for profile, prices in tariffs.profiles.items()},

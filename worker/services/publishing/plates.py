@@ -1,4 +1,4 @@
-"""A plate as the hub reads it, for web apps that ask before they send a job."""
+"""A plate as the hub reads it, for web apps that check it before they send a job."""
 
 from uuid import UUID
 
@@ -13,9 +13,9 @@ from worker.hub import Hub
 
 
 def put_plate(hub: Hub, typed: str, task_id: UUID) -> bool:
-    """Put a plate, given as a job has it, where the sender of this task can fetch it for a short while.
+    """Put a plate, given in a job's form, where the sender of this task can fetch it for a short while.
 
-    Returns False when a job with it would be refused.
+    Returns False when a job with this plate would be refused.
     """
     try:
         asked = Plate.model_validate_json(typed, strict=True)

@@ -1,4 +1,4 @@
-"""Make changes visible: after each commit at once, and from the database wherever that did not succeed."""
+"""Publish changes: at once after each commit, or later from the database if that failed."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -28,42 +28,46 @@ from worker.live.spaces import Publication, PublishOutcome
 
 log = structlog.get_logger()
 
-SLICE = 500  # residents published again in one go
-_ATTEMPTS = 4  # each loses only to a newer change or a new epoch
+SLICE = 500  # residents published again at once
+_ATTEMPTS = 4  # an attempt fails only if a newer change or a new epoch comes in between
 
 
 def publish(hub: Hub, publications: Sequence[Publication], today: date) -> None:
-    """Show committed changes and tell who watches."""
-    answers = zip(publications, hub.live.spaces.publish(publications), strict=True)
-    republish(hub, [told.resident_id for told, answer in answers if answer is not PublishOutcome.PUBLISHED], today)
+    """Publish committed changes: spaces, and events for those who watch."""
+    outcomes = zip(publications, hub.live.spaces.publish(publications), strict=True)
+    republish(
+        hub,
+        [publication.resident_id for publication, outcome in outcomes if outcome is not PublishOutcome.PUBLISHED],
+        today,
+    )
 
 
 def republish(hub: Hub, resident_ids: Collection[str], today: date) -> dict[str, int]:
-    """Publish residents' spaces, and every event not known to be published, from the database.
+    """Publish residents' spaces, and every event that may be unpublished, from the database.
 
-    Returns the version that each resident's space now shows; nothing for a resident who is not known.
+    Returns the version that each resident's space now shows; unknown residents are left out.
     """
     shown: dict[str, int] = {}
     behind = set(resident_ids)
     for _ in range(_ATTEMPTS):
         if not behind:
             break
-        _know_epoch(hub)
+        _learn_epoch(hub)
         publications = transact(hub.engine, partial(read_publications, hub, behind, today))
-        answers = hub.live.spaces.publish(publications)
+        outcomes = hub.live.spaces.publish(publications)
         behind = set()
-        for publication, answer in zip(publications, answers, strict=True):
-            if answer is PublishOutcome.PUBLISHED:
+        for publication, outcome in zip(publications, outcomes, strict=True):
+            if outcome is PublishOutcome.PUBLISHED:
                 shown[publication.resident_id] = publication.version
             else:
                 behind.add(publication.resident_id)
     if behind:
-        log.warning("space.behind", residents=len(behind))
+        log.warning("spaces.not_published", residents=len(behind))
     return shown
 
 
-def told_only(hub: Hub, resident: Resident, event: Event) -> Publication:
-    """Return a change that is told and not shown: its first reader has the document made."""
+def events_only(hub: Hub, resident: Resident, event: Event) -> Publication:
+    """Return a change that is published without its space: the next reader has the document made."""
     return Publication(
         resident_id=resident.resident_id,
         epoch=hub.live.epoch.known,
@@ -75,9 +79,9 @@ def told_only(hub: Hub, resident: Resident, event: Event) -> Publication:
 
 
 def follow_redis(hub: Hub) -> None:
-    """Start a new epoch where Redis is not the one, or not in the state, that the last epoch was started in.
+    """Start a new epoch if Redis is another server, or in another state, than when the last epoch started.
 
-    Documents of earlier epochs may show what has been undone since; they are dropped, and readers ask for new ones.
+    Documents of earlier epochs may show changes that were undone since. They are dropped, and readers ask for new ones.
     """
     state = transact(hub.engine, partial(_follow, hub))
     hub.live.epoch.known = state.epoch
@@ -87,7 +91,7 @@ def follow_redis(hub: Hub) -> None:
 
 
 def _follow(hub: Hub, db: Connection) -> HubState:
-    """Return the hub's state, in the epoch that Redis is in once this has returned."""
+    """Return the hub's state, with the epoch that Redis is now in."""
     state = hub_state.lock(db)
     run_id, shown = hub.live.epoch.run_id(), hub.live.epoch.read()  # under the lock: epochs start one at a time
     if (state.epoch, state.redis_run_id) != (shown, run_id):
@@ -129,18 +133,18 @@ def space_of(
     )
 
 
-def _know_epoch(hub: Hub) -> None:
+def _learn_epoch(hub: Hub) -> None:
     """Learn the epoch before reading what will be published in it."""
     shown = hub.live.epoch.read()
     hub.live.epoch.known = transact(hub.engine, partial(_follow, hub)).epoch if shown is None else shown
 
 
 def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
-    """Read residents' spaces, and every event not known to be published, in one snapshot of the database."""
+    """Read residents' spaces, and every event that may be unpublished, in one snapshot of the database."""
     snapshot(db)
     known = residents.read_many(db, resident_ids)
-    told = events.after(db, {resident.resident_id: resident.published_version for resident in known})
-    events_of = {subject: list(group) for subject, group in groupby(told, key=lambda event: event.subject)}
+    unpublished = events.after(db, {resident.resident_id: resident.published_version for resident in known})
+    events_of = {subject: list(group) for subject, group in groupby(unpublished, key=lambda event: event.subject)}
     held, ledgers = permits.of_residents(db, resident_ids), consents.in_effect(db, resident_ids)
     stored = shares.of_residents(db, resident_ids)
     publications = []

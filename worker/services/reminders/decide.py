@@ -11,13 +11,13 @@ from worker.db.slices import Slices
 from worker.domain.reminders import windows
 from worker.hub import Hub
 
-SLICES = Slices(most=1_000)  # terms looked at in one transaction
+SLICES = Slices(most=1_000)  # terms checked in one transaction
 
 log = structlog.get_logger()
 
 
 def decide(hub: Hub, today: date) -> bool:
-    """Decide a slice of the reminders that matter today and were not decided before; say whether there may be more.
+    """Decide a slice of the reminders that matter today and are undecided; return whether there may be more.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.
@@ -30,5 +30,5 @@ def decide(hub: Hub, today: date) -> bool:
 
 
 def due_channels(hub: Hub, channels: Collection[str]) -> list[str]:
-    """Return the channels through which something is to be sent now."""
+    """Return the channels with reminders due now."""
     return transact(hub.engine, lambda db: reminders.due_channels(db, channels))

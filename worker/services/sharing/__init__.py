@@ -1,1 +1,1 @@
-"""The sharing protocol at work: what each provider is to hold, sent, recorded and compared."""
+"""The sharing protocol at work: claim, send, record, compare."""

@@ -27,21 +27,21 @@ from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, s
 from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
 from worker.hub import UNAVAILABLE, Hub
 from worker.live.spaces import Publication
-from worker.services.publishing.publish import publish, told_only
+from worker.services.publishing.publish import events_only, publish
 from worker.services.sharing import release
-from worker.services.sharing.lane import Lane, tell_providers
+from worker.services.sharing.lane import Lane, publish_provider_events
 
 log = structlog.get_logger()
 
 LEASE_EXPIRED = "lease_expired"
-RECORD_SECONDS = 4.0  # what a lease leaves for recording, after the deadline of its request
-ROWS_AT_ONCE = 500  # first puts that one claim takes: all of them are to be sent within one lease
+RECORD_SECONDS = 4.0  # of a lease, for recording after the request's deadline
+ROWS_AT_ONCE = 500  # first puts in one claim, at most: all are to be sent within one lease
 PROBE_LOOKS_AT = 20  # due shares among which a probe looks for a removal
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedShare:
-    """A share that is ours to bring up to date: what to send, or the operation to ask about, under which lease."""
+    """A leased share: the change to send, or the operation to ask about."""
 
     key: ShareKey
     lease_id: UUID
@@ -58,7 +58,7 @@ Ended = tuple[ClaimedShare, Result]
 
 
 def timing(hub: Hub) -> Timing:
-    """Return how long leases last and strays may linger, from the settings."""
+    """Return the lease and the settling time (T), from the settings."""
     return Timing(
         lease=timedelta(seconds=hub.settings.request_seconds + RECORD_SECONDS),
         settle=timedelta(seconds=hub.settings.settle_seconds),
@@ -66,10 +66,10 @@ def timing(hub: Hub) -> Timing:
 
 
 def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tuple[list[ClaimedShare], bool]:
-    """Claim due shares of one provider for so many requests, and log what is about to be disclosed.
+    """Claim due shares of one provider for `requests` requests, and log the disclosures that they make.
 
-    Returns the shares to be brought up to date (those found to be right already need no request), and whether there may
-    be more that could be claimed at once. While the breaker is open that is what was never tried, and a probe.
+    Returns the shares to send or ask about (a share that is right already needs no request), and whether more may be
+    claimable at once. While the breaker is open, only shares that were never tried are claimed, and a probe.
     """
     hub = lane.hub
 
@@ -87,18 +87,18 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
 
 
 def may_share(claimed: ClaimedShare, capabilities: Capabilities) -> bool:
-    """Tell whether a change may go out in one request with others."""
+    """Return whether a change may share a request with others."""
     is_first_put = claimed.change.version == 1 and not claimed.removal
     return claimed.operation is None and (is_first_put or not capabilities.batch_of_first_puts)
 
 
 @dataclass(slots=True)
 class _Room:
-    """The requests that are still to be filled: each carries one change, or several that may share it."""
+    """The requests still to be filled: each carries one change, or several that may share it."""
 
-    capabilities: Capabilities | None  # None: nothing is shared
+    capabilities: Capabilities | None  # None: no request is shared
     requests: int
-    beside: int = 0  # how many more changes fit into the last shared request
+    beside: int = 0  # changes that still fit into the last shared request
     turned_away: bool = False
 
     @classmethod
@@ -107,7 +107,7 @@ class _Room:
         return cls(None, 1)
 
     def take(self, claimed: ClaimedShare) -> bool:
-        """Find a place for a change; return whether there was one."""
+        """Reserve a place for a change; return whether there was one."""
         shares_one = self.capabilities is not None and may_share(claimed, self.capabilities)
         if shares_one and self.beside:
             self.beside -= 1
@@ -124,9 +124,9 @@ class _Room:
 def _lock_due(
     lane: Lane, db: Connection, room: _Room, least_urgent: Urgency
 ) -> tuple[datetime, LaneState, list[StoredShare], bool]:
-    """Lock as many due shares as the requests can carry; return, too, whether there may be more.
+    """Lock as many due shares as the requests can carry; return also whether there may be more.
 
-    If only first puts share a request, more are locked once there are first puts among the first.
+    If only first puts share a request, and some are found, the lock is widened to fill the request with them.
     """
     limit = room.requests * lane.batch
     now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
@@ -143,10 +143,10 @@ def _lock_due(
 def _claim(
     hub: Hub, db: Connection, provider: str, due: Sequence[StoredShare], now: datetime, today: date, room: _Room
 ) -> list[ClaimedShare]:
-    # Read only now, in statements of their own: the one that took the locks may have seen an older consent.
+    # Read in later statements: the one that took the locks may have seen an older consent.
     truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
-    if room.capabilities is None:  # a probe: what is to be removed matters most
+    if room.capabilities is None:  # a probe: removals come first
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
     taken: dict[ShareKey, Share] = {}
     claimed: list[ClaimedShare] = []
@@ -158,10 +158,10 @@ def _claim(
         subject = _subject(hub, stored, truth)
         share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub), subject)
         if share.lease_id == lease_id:
-            one = _claimed(stored, share, shared)
-            if not room.take(one):
+            candidate = _claimed_share(stored, share, shared)
+            if not room.take(candidate):
                 continue
-            claimed.append(one)
+            claimed.append(candidate)
             if share.operation is None:
                 assert share.claimed_hash is not None
                 version = decision.version if decision else None
@@ -183,7 +183,7 @@ def _wanted(
 
 
 def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
-    """Return whose right it is, on which plate, where a refusal is to leave it in place: a missing one means a fine."""
+    """Return the subject of a right that a refusal leaves in place (without it, the holder is fined), or None."""
     permit, _ = truth.get(stored.key.permit_id, (None, None))
     if permit is None or stored.key.provider not in hub.public_task:
         return None
@@ -191,10 +191,10 @@ def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
 
 
 def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
-    """Record how requests ended, and tell residents what they are waiting for.
+    """Record how requests ended, and tell the residents who wait for it.
 
-    Returns whether one of these shares is due again already: its truth moved on while it was leased, and the wake-up
-    that came with the change found it leased.
+    Returns whether one of these shares is due again: its truth changed while it was leased, and the wake-up for that
+    change found it leased.
     """
     hub = lane.hub
     waiting = {
@@ -209,58 +209,58 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         locked = residents.lock(db, waiting) if waiting else {}
         now, found = shares.lock(db, lane.name, [claimed.key.permit_id for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
-        ours = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
+        still_leased = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
-        shares.store_records(db, by_key, [_ending(*one) for one in ended if _says_something(*one)])
+        shares.store_records(db, by_key, [_ending(*end) for end in ended if _is_final(*end)])
         concerns_all = lane.judge(db, [result for _, result in ended])
         due_again = any(sharing.is_due(share, now) for share in by_key.values())
-        # A provisional confirmation is not told: a stray may still undo it.
+        # A provisional confirmation is not published: a stray may still undo it.
         settled = [
             claimed
             for claimed, result in ended
             if result.outcome is RequestOutcome.CONFIRMED
-            and claimed.lease_id in ours
+            and claimed.lease_id in still_leased
             and by_key[claimed.key].holds is not None
         ]
-        return due_again, concerns_all, _tell(hub, db, settled, locked)
+        return due_again, concerns_all, _write_events(hub, db, settled, locked)
 
-    # Losing a routine record costs a request; losing one that was told would show a version that never was.
+    # A lost routine record costs a request. A lost record of an event would leave a version that never was.
     due_again, concerns_all, publications = transact(hub.engine, transaction, relaxed=not waiting)
     lane.note_refusals([result for _, result in ended])
-    told = {publication.resident_id for publication in publications}
-    unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - told
+    published = {publication.resident_id for publication in publications}
+    unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - published
     _show(hub, publications, unseen, today)
     if concerns_all:
-        tell_providers(hub)
+        publish_provider_events(hub)
         release.begin(hub, lane.name)
     return due_again
 
 
 def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str], today: date) -> None:
-    """Show what is recorded; without Redis the sweep does it later, and documents of what is under way end soon."""
+    """Publish what is recorded. Without Redis the sweep does it later, and stale documents expire soon."""
     try:
         publish(hub, publications, today)
         hub.live.spaces.drop(sorted(unseen))
-    except UNAVAILABLE as error:  # the requests that are in flight are still to be recorded
-        log.warning("records.not_shown", error=type(error).__name__)
+    except UNAVAILABLE as error:  # requests in flight are still to be recorded
+        log.warning("records.not_published", error=type(error).__name__)
 
 
 def _ending(claimed: ClaimedShare, result: Result) -> Ending:
     return Ending(claimed.disclosure_id, result.outcome, result.code)
 
 
-def _says_something(claimed: ClaimedShare, result: Result) -> bool:
-    """Tell whether a request's outcome is known by this, or a question was in vain."""
+def _is_final(claimed: ClaimedShare, result: Result) -> bool:
+    """Return whether the outcome is final."""
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 
-def _tell(
+def _write_events(
     hub: Hub, db: Connection, settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]
 ) -> list[Publication]:
-    """Write one event for each locked resident, whatever the number of their shares.
+    """Write one event for each locked resident, for all their shares.
 
-    The document is left to whoever looks: several providers confirm within milliseconds, and each would make it anew.
+    The document is made by the next reader: several providers confirm within milliseconds, and each would remake it.
     """
     by_resident: dict[str, list[ShareConfirmation]] = defaultdict(list)
     for claimed in settled:
@@ -278,10 +278,10 @@ def _tell(
             for name, shares_ in by_resident.items()
         ],
     )
-    return [told_only(hub, locked[event.subject], event) for event in written]
+    return [events_only(hub, locked[event.subject], event) for event in written]
 
 
-def _claimed(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:
+def _claimed_share(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:
     assert share.lease_id is not None
     assert share.claimed_by is not None
     removal = share.claimed_hash == NOTHING

@@ -1,4 +1,4 @@
-"""What an operator does with dead letters, a slice at a time."""
+"""What operators do with dead letters, slice by slice."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,9 +17,9 @@ RETRIED, DISCARDED = Slices(most=1_000), Slices(most=1_000)
 
 
 def retry(hub: Hub, choice: Choice) -> Iterator[int]:
-    """Have today's truth sent again; yield how many shares each slice was about.
+    """Have today's truth sent again; yield the number of shares in each slice.
 
-    What fails again meanwhile is not retried once more.
+    Shares that fail again meanwhile are not retried again.
     """
     now = transact(hub.engine, drift.clock)
     choice = replace(choice, until=now if choice.until is None else min(choice.until, now))
@@ -38,7 +38,7 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
 
 
 def discard(hub: Hub, choice: Choice) -> Iterator[int]:
-    """Take dead letters off the list; what a provider may still hold is removed first, and stays on it till then."""
+    """Take dead letters off the list, yielding counts; data that may still be held stays on it until removed."""
     while count := DISCARDED.take(hub.engine, lambda db, limit: dead_letters.discard(db, choice, limit)):
         yield count
 

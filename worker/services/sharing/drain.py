@@ -23,35 +23,35 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
 LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
-SOON = 0.25  # of a request's time: within it an answer lets others wait for it
-GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded with them
+SOON = 0.25  # of a request's time: faster answers leave time for claims ahead
+GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded together
 
 
 @dataclass(slots=True)
 class Drain:
     """A rolling window of requests to one provider, refilled by claiming.
 
-    A claim and a record may be under way beside the requests. What is claimed beyond the window waits for a free slot:
-    a few, so that no slot waits for the database.
+    A claim and a record may run beside the requests. A few shares are claimed beyond the window and wait for a free
+    slot, so that no slot waits for the database.
     """
 
     lane: Lane
     today: Callable[[], date]
     requests: int = 0
     _in_flight: dict[asyncio.Task[list[Ended]], Urgency] = field(default_factory=dict)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)  # something of what is under way has ended
+    _progress: asyncio.Event = field(default_factory=asyncio.Event)  # a request or a transaction has ended
     _claiming: asyncio.Task[None] | None = None
     _recording: asyncio.Task[None] | None = None
     _waiting: deque[tuple[Sequence[ClaimedShare], float]] = field(default_factory=deque)
-    _more: bool = True  # whether the last claim may have left something behind
-    _due_again: bool = False  # whether a record has found something due since that claim began: no wake-up comes for it
+    _more: bool = True  # whether the last claim may have left shares behind
+    _due_again: bool = False  # whether a record found a share due since that claim began: no wake-up comes for it
     _look_at: float = 0.0
     _ended: list[Ended] = field(default_factory=list)
     _record_at: float = 0.0
 
     async def run(self) -> bool:
-        """Bring the provider up to date; return True when time ran out before the work did."""
-        self.lane.hub.live.wake_ups.end(self.lane.name)  # before the first look: a change after it wakes another drain
+        """Send until the provider is up to date or the time is over; return True if work may be left."""
+        self.lane.hub.live.wake_ups.end(self.lane.name)  # before the first claim: a later change wakes another drain
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:
@@ -81,33 +81,33 @@ class Drain:
         return bool(self._in_flight or self._claiming or self._recording)
 
     def _free(self, urgency: Urgency) -> int:
-        """Return how many slots are free; those that are kept for what is urgent stay so when the window narrows."""
+        """Return how many slots are free for this urgency; a narrower window never takes the urgent slots."""
         window, under_way = self.lane.window, len(self._in_flight)
-        urgent = sum(one is Urgency.CONSENT for one in self._in_flight.values())
+        urgent = list(self._in_flight.values()).count(Urgency.CONSENT)
         if urgency is Urgency.CONSENT:
             return max(window.kept - urgent, window.routine + window.kept - under_way)
         return window.routine - max(under_way - window.kept, under_way - urgent)
 
     @property
     def _answers_soon(self) -> bool:
-        """Whether what waits for another's answer first still has time for its own; not before any is known."""
+        """Return whether answers come so fast that a share can wait for another's; False before the first answer."""
         return self.lane.took is not None and self.lane.took < self.lane.hub.settings.request_seconds * SOON
 
     @property
     def _ahead(self) -> int:
-        """How many requests to claim beyond the window; none while a batch waits, which is many rows by itself."""
+        """Return how many requests to claim beyond the window; 0 while a batch waits, which is many rows."""
         batch_waits = any(len(together) > 1 for together, _ in self._waiting)
         return self.lane.window.routine if self.lane.batch == 1 and self._answers_soon and not batch_waits else 0
 
     async def _claim(self) -> None:
-        """Claim what will soon fit into the window."""
+        """Claim shares that will soon fit into the window."""
         now = asyncio.get_running_loop().time()
         if self._claiming is not None:
             return
         ahead, free = self._ahead, self._free(Urgency.CONSENT)
         routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
         look = now >= self._look_at
-        # A claim of many costs hardly more than one of a few.
+        # A large claim costs hardly more than a small one.
         if routine >= max(ahead // 2, 1) and (self._has_more or look):
             requests, least_urgent = routine, Urgency.ROUTINE
         elif free > 0 and look:
@@ -117,22 +117,22 @@ class Drain:
         self._look_at = now + LOOK_SECONDS
         requests = requests if self.lane.batch == 1 else 1
         granted = self.lane.limiter.take(requests, urgent=least_urgent is Urgency.CONSENT)
-        if granted == 0 and least_urgent is Urgency.ROUTINE:  # then perhaps what is kept for the most urgent
+        if granted == 0 and least_urgent is Urgency.ROUTINE:  # the part that is kept for urgent requests may be left
             least_urgent = Urgency.CONSENT
             granted = self.lane.limiter.take(min(requests, free), urgent=True)
         if granted == 0:
             return
-        deadline = now + self.lane.hub.settings.request_seconds  # counted from before the claim, as its lease is
+        deadline = now + self.lane.hub.settings.request_seconds  # counted from before the claim, as the lease is
         if self._is_busy:
-            self._claiming = self._begin(self._claimed(granted, least_urgent, deadline))
+            self._claiming = self._begin(self._run_claim(granted, least_urgent, deadline))
         else:
-            await self._claimed(granted, least_urgent, deadline)
+            await self._run_claim(granted, least_urgent, deadline)
 
-    async def _claimed(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
+    async def _run_claim(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
         looks_at_all = least_urgent is Urgency.ROUTINE
         if looks_at_all:
-            self._due_again = False  # before it looks: a record may end meanwhile
-        claimed, more = await self._beside(claim, self.lane, granted, least_urgent, self.today())
+            self._due_again = False  # before the claim: a record may end during it
+        claimed, more = await self._run_transaction(claim, self.lane, granted, least_urgent, self.today())
         if looks_at_all:
             self._more = more
         exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
@@ -143,7 +143,7 @@ class Drain:
         self._waiting.extend((together, deadline) for together in exchanges if together not in urgent)
 
     def _send(self) -> None:
-        """Start what waits for a slot; what is urgent may take those that are kept for it."""
+        """Start waiting exchanges while slots are free; urgent ones may take the slots kept for them."""
         while self._waiting:
             urgency = self._waiting[0][0][0].urgency
             if self._free(urgency) <= 0:
@@ -153,7 +153,7 @@ class Drain:
 
     def _begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
-        task.add_done_callback(lambda _: self._news.set())
+        task.add_done_callback(lambda _: self._progress.set())
         return task
 
     async def _exchange(self, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
@@ -167,8 +167,8 @@ class Drain:
         """Wait until a request or a transaction has ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
-                await self._news.wait()
-        self._news.clear()
+                await self._progress.wait()
+        self._progress.clear()
         answered = [request for request in self._in_flight if request.done()]
         for request in answered:
             del self._in_flight[request]
@@ -181,17 +181,17 @@ class Drain:
             self._recording = self._recording.result()
 
     async def _record(self) -> None:
-        """Record what has ended once somebody waits for it, or it is worth a transaction."""
+        """Record ended requests once a resident waits for them, or they are worth a transaction."""
         if not self._ended or self._recording is not None or not self._is_time_to_record():
             return
         ended, self._ended = self._ended, []
         if self._is_busy:
-            self._recording = self._begin(self._recorded(ended))
+            self._recording = self._begin(self._run_record(ended))
         else:
-            await self._recorded(ended)
+            await self._run_record(ended)
 
-    async def _recorded(self, ended: Sequence[Ended]) -> None:
-        if await self._beside(record, self.lane, ended, self.today()):
+    async def _run_record(self, ended: Sequence[Ended]) -> None:
+        if await self._run_transaction(record, self.lane, ended, self.today()):
             self._due_again = True
 
     def _is_time_to_record(self) -> bool:
@@ -202,15 +202,15 @@ class Drain:
             or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
         )
 
-    async def _beside(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a transaction beside the requests in flight; a thread would only cost time when there are none."""
+    async def _run_transaction(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a transaction beside the requests in flight; without any, a thread would only cost time."""
         if self._is_busy:
             return await asyncio.to_thread(transaction, *args, **kwargs)
         return transaction(*args, **kwargs)
 
 
 def _exchanges(claimed: Sequence[ClaimedShare], capabilities: Capabilities) -> Iterator[Sequence[ClaimedShare]]:
-    """Divide what was claimed into what goes out together: changes that may share a request, and the others alone."""
-    together = [one for one in claimed if may_share(one, capabilities)]
-    yield from ([one] for one in claimed if not may_share(one, capabilities))
+    """Divide claimed shares into requests: those that may share one in batches, the others alone."""
+    together = [share for share in claimed if may_share(share, capabilities)]
+    yield from ([share] for share in claimed if not may_share(share, capabilities))
     yield from (together[start : start + capabilities.batch] for start in range(0, len(together), capabilities.batch))

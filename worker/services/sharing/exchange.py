@@ -1,4 +1,4 @@
-"""One exchange with a provider, and how it ended for each share that it was about."""
+"""One exchange with a provider, and its result for each share."""
 
 import asyncio
 import logging
@@ -28,33 +28,33 @@ from worker.services.sharing.claim import ClaimedShare, Ended
 log = structlog.get_logger()
 
 ADAPTER_FAILED = "adapter_failed"
-QUESTIONS = (0.005, 0.01, 0.02, 0.04, 0.08)  # seconds before each question that is asked under the lease of the request
-ASK_AGAIN = {Urgency.CONSENT: 0.2, Urgency.CHANGE: 0.5, Urgency.ROUTINE: 2.0}  # seconds before each further one
+QUESTIONS = (0.005, 0.01, 0.02, 0.04, 0.08)  # seconds before each question under the request's own lease
+ASK_AGAIN = {Urgency.CONSENT: 0.2, Urgency.CHANGE: 0.5, Urgency.ROUTINE: 2.0}  # seconds before each later question
 
 DONE = Result(RequestOutcome.CONFIRMED)
 
 
 async def exchange(adapter: Adapter, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
-    """Send changes together, or one, or ask about one; nothing but a cancellation gets out.
+    """Send one change, or several together, or ask about one. Raises nothing but a cancellation.
 
     `deadline` is in the event loop's time and bounds all of it: no byte leaves after it.
     """
     with bounded(deadline) as bound:
         try:
-            return await _answered(adapter, together, deadline)
+            return await _try_exchange(adapter, together, deadline)
         except ProviderError as error:
             failure = error
         except TimeoutError:
             sent = bound.begun is not False
             code = FailureCode.TIMED_OUT if sent else FailureCode.DEADLINE_PASSED
             failure = (UnclearError if sent else NotSentError)(adapter.name, code)
-        except Exception as error:  # an adapter's bug must not take the whole window with it
+        except Exception as error:  # an adapter's bug must not end the other requests
             log.error("adapter.failed", provider=adapter.name, exc_info=error)
             failure = ProviderError(adapter.name, ADAPTER_FAILED)
     return [(claimed, _failed(claimed, failure)) for claimed in together]
 
 
-async def _answered(adapter: Adapter, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
+async def _try_exchange(adapter: Adapter, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
     if asyncio.get_running_loop().time() >= deadline:
         raise NotSentError(adapter.name, FailureCode.DEADLINE_PASSED)
     async with asyncio.timeout_at(deadline):
@@ -76,7 +76,7 @@ async def _send_or_ask(adapter: Adapter, claimed: ClaimedShare) -> Result:
 
 
 async def _follow(adapter: Acknowledging, claimed: ClaimedShare, operation: Operation) -> Result:
-    """Ask a few times while the lease is ours; most operations end within that."""
+    """Ask a few times under the lease; most operations end that soon."""
     for seconds in QUESTIONS:
         await asyncio.sleep(seconds)
         try:
@@ -84,7 +84,7 @@ async def _follow(adapter: Acknowledging, claimed: ClaimedShare, operation: Oper
                 return DONE
         except (RejectedError, LostError):
             raise
-        except ProviderError:  # the request was taken all the same
+        except ProviderError:  # the provider has accepted the request all the same
             break
     return _under_way(claimed, operation)
 
@@ -96,7 +96,7 @@ def _under_way(claimed: ClaimedShare, operation: Operation) -> Result:
 
 def _failed(claimed: ClaimedShare, error: ProviderError) -> Result:
     outcome = _outcome(error)
-    # Many are refused at once for one reason: their lane raises one alarm for them all.
+    # Many are refused at once for one reason: the lane raises one alarm for all.
     level = logging.INFO if outcome is RequestOutcome.REJECTED else logging.WARNING
     log.log(
         level,

@@ -1,4 +1,4 @@
-"""Invalidate what a provider confirmed, so that its lane sends the truth again. Nothing is sent from here."""
+"""Invalidate what a provider confirmed, so that its lane sends the truth again. This module sends nothing."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -15,7 +15,7 @@ from worker.db.slices import Slices
 from worker.domain import sharing
 from worker.hub import UNAVAILABLE, Hub
 from worker.services.sharing.claim import timing
-from worker.services.sharing.lane import tell_providers
+from worker.services.sharing.lane import publish_provider_events
 
 log = structlog.get_logger()
 
@@ -23,9 +23,9 @@ SLICES = Slices(most=2_000)
 
 
 def invalidate(hub: Hub, db: Connection, provider: str, permit_ids: Collection[UUID]) -> set[str]:
-    """Have these shares sent the truth again, without regard to what they confirmed.
+    """Have the truth of these shares sent again, even if it was confirmed.
 
-    Returns the residents concerned, for `drop_spaces_of` once this is committed.
+    Returns the residents concerned, for `drop_spaces_of` after the commit.
     """
     if not permit_ids:
         return set()
@@ -35,18 +35,18 @@ def invalidate(hub: Hub, db: Connection, provider: str, permit_ids: Collection[U
 
 
 def drop_spaces_of(hub: Hub, resident_ids: Collection[str]) -> None:
-    """Drop personal spaces that show an invalidated confirmation; the next reader has them made again."""
+    """Drop personal spaces that show an invalidated confirmation; the next reader has them remade."""
     try:
         hub.live.spaces.drop(sorted(resident_ids))
-    except UNAVAILABLE as error:  # the lane drops them again once it has sent the truth
+    except UNAVAILABLE as error:  # the lane drops them again when it has sent the truth
         log.warning("spaces.not_dropped", error=type(error).__name__)
 
 
 def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
-    """Invalidate what a provider confirmed since a moment: it has lost data, or restored a backup.
+    """Invalidate what a provider confirmed since `since`: it has lost data, or restored a backup.
 
-    What was removed comes first: it may be held again by those who were told to forget it. Works in slices and yields
-    how many shares each was about; all of it can be done again if it is interrupted.
+    Removals come first: their data may be held again. Works in slices and yields the number of shares in each. If it
+    is interrupted, it can be run again.
     """
     for removed in (True, False):
         after: UUID | None = None
@@ -58,7 +58,7 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
                 break
             yield count
     transact(hub.engine, lambda db: providers.note(db, provider, ProviderEventType.REAFFIRMED))
-    tell_providers(hub)
+    publish_provider_events(hub)
     hub.wake([provider])
 
 

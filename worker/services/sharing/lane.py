@@ -1,4 +1,4 @@
-"""What one process keeps of a provider from drain to drain, and what the answers say of the provider as a whole."""
+"""What one process knows of a provider from drain to drain, and what answers say about the provider as a whole."""
 
 import time
 from collections import Counter
@@ -25,20 +25,20 @@ from worker.limiter import Limiter
 log = structlog.get_logger()
 
 ANSWERED = frozenset({RequestOutcome.CONFIRMED, RequestOutcome.ACCEPTED, RequestOutcome.REJECTED})
-"""Outcomes that show a provider at work, whatever it says."""
+"""Outcomes that show that a provider works."""
 
-SAYS_NOTHING = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, FailureCode.DEADLINE_PASSED})
-"""Failures of a provider that works, or that was not asked."""
+NEUTRAL_FAILURES = frozenset({FailureCode.THROTTLED, FailureCode.STALE_VERSION, FailureCode.DEADLINE_PASSED})
+"""Failures that do not count against a provider: it works, or it was not asked."""
 
-BATCHES_IN_FLIGHT = 4  # one of them kept for what is urgent: claims and records are in batches, too
-RUN_ENDS = 600.0  # seconds without a refusal of that code
+BATCHES_IN_FLIGHT = 4  # one of them kept for urgent changes; claims and records are in batches, too
+RUN_ENDS = 600.0  # seconds without a refusal of the same code
 
 STORE_REPLACED = "store_replaced"
-"""The code of a reconciliation that ended because the provider's copies lie in another store."""
+"""The code of a reconciliation that ended because the provider's copies are in another store."""
 
-DECAY = 0.9  # of a slow exchange, with each that follows it
+DECAY = 0.9  # of the slowest exchange's time, with each exchange
 
-OPEN_TO_ALL = LaneState()
+OPEN = LaneState()
 
 
 @dataclass(slots=True)
@@ -48,14 +48,14 @@ class Lane:
     hub: Hub
     adapter: Adapter
     limiter: Limiter
-    state: LaneState = OPEN_TO_ALL  # as of the last claim
-    in_flight: int | None = None  # requests at once, where the provider has a setting of its own
+    state: LaneState = OPEN  # as of the last claim
+    in_flight: int | None = None  # requests at once, if the provider has its own setting
     failures: int = 0  # exchanges in a row
-    store: str | None = None  # of its copies, as the database was last seen to know it
-    took: float | None = None  # seconds that its slowest exchanges took of late
+    store: str | None = None  # of its copies, as last read from the database
+    took: float | None = None  # seconds of the slowest recent exchanges, a decaying maximum
     window: Window = field(init=False)
 
-    _refused_at: dict[str, float] = field(default_factory=dict)  # by code, the last time
+    _refused_at: dict[str, float] = field(default_factory=dict)  # last refusal by code
 
     def __post_init__(self) -> None:
         """Open the window."""
@@ -73,12 +73,12 @@ class Lane:
 
     @property
     def batch(self) -> int:
-        """How many changes a request carries that is claimed for; what shares one by luck is not counted on."""
+        """Return how many changes one request is claimed for; 1 if only first puts can share one."""
         capabilities = self.adapter.capabilities
         return 1 if capabilities.batch_of_first_puts else capabilities.batch
 
     def note_exchange(self, sent_at: float, now: float, results: Sequence[Result], under_way: int) -> None:
-        """Note how an exchange went: its time, a decaying maximum, and what that says of the window and the breaker.
+        """Record how an exchange went: its time, the window, and the failures in a row.
 
         An exchange counts once, however many changes it carried.
         """
@@ -90,31 +90,31 @@ class Lane:
             self.window.note_answer(under_way)
         if answered:
             self.failures = 0
-        elif any(result.code not in SAYS_NOTHING for result in results):
+        elif any(result.code not in NEUTRAL_FAILURES for result in results):
             self.failures += 1
 
     def judge(self, db: Connection, results: Sequence[Result]) -> bool:
-        """Draw the conclusions about the provider, in the transaction that records the results.
+        """Update the breaker, the store and the hold, in the transaction that records the results.
 
-        Returns whether there is an event to tell.
+        Returns whether there is an event to publish.
         """
-        told = False
+        has_event = False
         if any(result.outcome in ANSWERED for result in results):
             if self.state.breaker is not BreakerState.CLOSED:
-                told = providers.close_breaker(db, self.name)
+                has_event = providers.close_breaker(db, self.name)
         elif self.state.breaker is not BreakerState.CLOSED:
             vain = self.failures - FAILURES_TO_OPEN
             providers.fail_probe(db, self.name, probe_in(max(vain, 0), random()))  # noqa: S311 - spreads probes
         elif self.failures >= FAILURES_TO_OPEN:
-            told = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
-        told |= self._note_store(db)
+            has_event = providers.open_breaker(db, self.name, probe_in(0, random()))  # noqa: S311 - spreads probes
+        has_event |= self._note_store(db)
         holds = [result.hold for result in results if result.hold is not None]
         if holds:
             providers.hold(db, self.name, max(holds))
-        return told
+        return has_event
 
     def note_refusals(self, results: Sequence[Result]) -> None:
-        """Raise one alarm for a run of refusals with the same code; dead letters tell which shares they are about."""
+        """Raise one alarm for a run of refusals with the same code; the dead letters list the shares."""
         now = time.monotonic()
         refused = Counter(result.code or "" for result in results if result.outcome is RequestOutcome.REJECTED)
         for code, count in refused.items():
@@ -123,7 +123,7 @@ class Lane:
             self._refused_at[code] = now
 
     def _note_store(self, db: Connection) -> bool:
-        """Note the store of the provider's copies; once it is another one, ask for a reconciliation."""
+        """Record the store of the provider's copies; request a reconciliation if it is another one."""
         if not self.adapter.capabilities.has_store:
             return False
         store = cast(Storing, self.adapter).store
@@ -140,17 +140,17 @@ class Lane:
 
 
 def note_configuration(engine: Engine, provider: str, problem: str | None) -> None:
-    """Note what is wrong with a provider's settings, for `status`; None: nothing."""
+    """Record the fault in a provider's settings, for `status`; None: no fault."""
     transact(engine, lambda db: providers.note_configuration(db, provider, problem))
 
 
-def tell_providers(hub: Hub) -> None:
+def publish_provider_events(hub: Hub) -> None:
     """Publish unpublished events about providers; while Redis is unavailable, leave them to a later sweep."""
 
     def transaction(db: Connection) -> None:
         events = providers.lock_unpublished(db)
         if events:
-            hub.live.events.tell(events)
+            hub.live.events.append(events)
             providers.mark_published(db, events)
 
     try:

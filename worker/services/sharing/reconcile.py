@@ -1,7 +1,7 @@
-"""Reconciliation: compare what a provider lists with what it confirmed, page by page; the lanes put right what differs.
+"""Reconciliation: compare what a provider lists with what it confirmed, page by page; the lanes correct differences.
 
-It never sends, and it holds a page at a time: how far it has come, and which copies it has seen, is in the database. So
-it goes on after any crash, in slices that end within a task's time.
+It never sends, and it holds one page at a time. Its position and the copies it has seen are in the database. So it
+continues after any crash, in slices that end within a task's time.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from worker.domain.breaker import hold_for
 from worker.domain.consent import fields_hash
 from worker.hub import Hub
 from worker.services.sharing.invalidate import drop_spaces_of, invalidate
-from worker.services.sharing.lane import Lane, tell_providers
+from worker.services.sharing.lane import Lane, publish_provider_events
 
 log = structlog.get_logger()
 
-RUN_SECONDS = 3.5  # a page and its record more, and a task's time is over
+RUN_SECONDS = 3.5  # one more page and its record then end within a task's time
 LEASE = timedelta(seconds=15)
 ADOPTED, MISSING, SHARED = Slices(most=5_000), Slices(most=5_000), Slices(most=5_000)
-ATTEMPTS = 3  # at a page, within seconds; a list carries no stored payload
+ATTEMPTS = 3  # at a page, within seconds; a list request carries no stored payload
 FAILURES = 5  # in a row, until a reconciliation is given up
 PAUSE = timedelta(seconds=10)  # after a failure
 NO_TOKEN_SECONDS = 0.1
@@ -41,24 +41,24 @@ UNCONFIGURED = "unconfigured"
 
 
 TOO_MANY_ORPHANS = "too_many_orphans"
-"""The code of a reconciliation with a list of more unknown copies than the hub can have made and forgotten."""
+"""The code of a reconciliation whose list has more unknown copies than the hub can have made and lost."""
 
 ORPHANS_PART = 0.1
-"""How many unknown copies are believed, beside the margin, as a part of those that there should be.
+"""How many unknown copies are accepted beyond the margin, as a part of the copies expected.
 
-A provider holds at most what it was ever sent; after a restore the hub may not know all of that. Many more than these
-are another's, or made up, and not ours to remove.
+A provider holds at most what it was ever sent, and after a restore the hub may not know all of that. Many more belong
+to another sender or are made up, and are not ours to remove.
 """
 
 REPEATED_MARGIN = 100
-"""Copies listed again, or pages without any, that a list may have beside one repetition of each copy."""
+"""How many repetitions beyond one of each copy, and how many empty pages, a list may have."""
 
 MOST_FOREIGN = 1_000_000
-"""Copies under references of another form than ours that a list may have: nothing else tells when these repeat."""
+"""Copies under foreign references that a list may have: their repetition cannot be detected."""
 
 
 class _UnbelievableError(Exception):
-    """A list cannot be what the provider holds for us; `code` says why. Asking again does not help."""
+    """A list cannot be what the provider holds for us; `code` says why. A retry does not help."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -66,33 +66,20 @@ class _UnbelievableError(Exception):
 
 
 class _LeaseLostError(Exception):
-    """Another process has gone on with it: this one was frozen for longer than its lease."""
+    """Another process continues this reconciliation: this one was frozen for longer than its lease."""
 
 
 async def reconcile(lane: Lane) -> bool:
-    """Go on with a provider's reconciliation for a few seconds; return whether there is more to do at once."""
+    """Continue a provider's reconciliation for a few seconds; return whether there is more to do at once."""
     hub = lane.hub
-    stop_at = asyncio.get_running_loop().time() + RUN_SECONDS
     run = transact(hub.engine, lambda db: reconciliations.take(db, lane.name, LEASE))
     if run is None:
         return False
     try:
-        if run.expected is None:
-            _expect(hub, run)
-        while asyncio.get_running_loop().time() < stop_at:
-            if run.read_at is not None:
-                if not _adopt(hub, run) and not _look_for_missing(hub, run) and not _share_next(hub, run):
-                    _finish(hub, run)
-                    return False
-                run = transact(hub.engine, partial(_go_on, run=run))
-            elif lane.limiter.take(1, urgent=False):
-                run = await _next_page(lane, run)
-            else:
-                await asyncio.sleep(NO_TOKEN_SECONDS)
-        return _go_on_later(hub, run)
+        return await _compare_for_seconds(lane, run)
     except ProviderError as error:
         return _fail(hub, run, error)
-    except UnfitRowError:  # such as a name of the next page that no column takes
+    except UnfitRowError:  # such as a name of the next page that does not fit its column
         return _fail(hub, run, UnclearError(lane.name, FailureCode.ANSWER_UNREADABLE))
     except _UnbelievableError as error:
         _end(hub, run, error.code)
@@ -102,8 +89,26 @@ async def reconcile(lane: Lane) -> bool:
         return False
 
 
-def _expect(hub: Hub, run: Reconciliation) -> None:
-    """Count how many copies there should be, for who watches; in a cold table that may take too long."""
+async def _compare_for_seconds(lane: Lane, run: Reconciliation) -> bool:
+    """Read and compare pages until the time is over; return whether there is more to do at once."""
+    hub, stop_at = lane.hub, asyncio.get_running_loop().time() + RUN_SECONDS
+    if run.expected is None:
+        _count_expected(hub, run)
+    while asyncio.get_running_loop().time() < stop_at:
+        if run.read_at is not None:
+            if not _adopt(hub, run) and not _find_missing(hub, run) and not _share_next(hub, run):
+                _finish(hub, run)
+                return False
+            run = transact(hub.engine, partial(_read_again, run=run))
+        elif lane.limiter.take(1, urgent=False):
+            run = await _next_page(lane, run)
+        else:
+            await asyncio.sleep(NO_TOKEN_SECONDS)
+    return _continue_later(hub, run)
+
+
+def _count_expected(hub: Hub, run: Reconciliation) -> None:
+    """Count the copies expected, to show progress; in a cold table that may take too long."""
     try:
         transact(hub.engine, partial(reconciliations.expect, run=run))
     except UNAVAILABLE:
@@ -119,9 +124,9 @@ async def _next_page(lane: Lane, run: Reconciliation) -> Reconciliation:
 
 
 async def _ask(lane: Lane, cursor: str | None) -> Page:
-    """Ask for a page, a few times within the time of one request if need be: the task's own is over soon after."""
+    """Ask for a page, if need be a few times, within one request's time: the task ends soon after."""
     retrying = AsyncRetrying(
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(_is_transient),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.1, max=1),
         reraise=True,
@@ -136,18 +141,18 @@ async def _ask(lane: Lane, cursor: str | None) -> Page:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, (NotSentError, UnclearError)) and not _is_too_much(error)
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, (NotSentError, UnclearError)) and not _is_throttled(error)
 
 
-def _is_too_much(error: ProviderError) -> bool:
+def _is_throttled(error: ProviderError) -> bool:
     return error.retry_after is not None or error.code == FailureCode.THROTTLED
 
 
 def _compare(
     hub: Hub, db: Connection, run: Reconciliation, page: Page, asked_at: datetime
 ) -> tuple[Reconciliation, set[str]]:
-    """Compare one page, invalidate what differs, and note how far it has come; return the residents concerned, too."""
+    """Compare one page, invalidate differences, and record the position; return also the residents concerned."""
     references = [copy.reference for copy in page.copies]
     known = drift.known(db, run.provider, references, asked_at)
     orphans = [reference for reference in references if reference not in known]
@@ -156,7 +161,7 @@ def _compare(
         for copy in page.copies
         if (found := known.get(copy.reference)) is not None
         and found.settled
-        and found.confirmed_hash is not None  # else the lane is at it
+        and found.confirmed_hash is not None  # else the lane sends it anyway
         and found.confirmed_hash != fields_hash(copy, hub.hash_key)
     ]
     new, new_orphans = reconciliations.see(db, run, references, orphans)
@@ -176,15 +181,18 @@ def _compare(
     concerned: set[str] = set()
     if not run.dry_run:
         concerned = invalidate(hub, db, run.provider, differing)
-    gone_on = _go_on(db, run)
-    _believe(hub, gone_on)
-    return gone_on, concerned
+    current = _read_again(db, run)
+    _check_believable(hub, current)
+    return current, concerned
 
 
-def _believe(hub: Hub, run: Reconciliation) -> None:
-    """End a reconciliation whose list cannot be what the provider holds for us.
+def _check_believable(hub: Hub, run: Reconciliation) -> None:
+    """Check that a list can be what the provider holds for us.
 
-    Copies may be listed twice, such as those of two series that count at once, but not again and again.
+    A copy may be listed twice, such as in two series that count at once, but not again and again.
+
+    Raises:
+        _UnbelievableError: it has too many orphans, or does not end.
     """
     if run.orphans > hub.settings.orphan_margin + (run.expected or 0) * ORPHANS_PART:
         raise _UnbelievableError(TOO_MANY_ORPHANS)
@@ -198,22 +206,22 @@ def _believe(hub: Hub, run: Reconciliation) -> None:
 
 
 def _adopt(hub: Hub, run: Reconciliation) -> bool:
-    """Have the next orphans removed, once the whole list is read and believed; return whether there were any left."""
+    """Have the next orphans removed, once the whole list is read and believed; return whether there were any."""
     if run.dry_run:
         return False
     return ADOPTED.take(hub.engine, lambda db, limit: drift.adopt(db, run.provider, run.reconciliation_id, limit)) > 0
 
 
-def _go_on(db: Connection, run: Reconciliation) -> Reconciliation:
-    """Read how far it has come, unless another process has taken it over."""
+def _read_again(db: Connection, run: Reconciliation) -> Reconciliation:
+    """Read the position again, unless another process has taken over."""
     read = reconciliations.read(db, run.reconciliation_id)
     if read.lease_id != run.lease_id:
         raise _LeaseLostError
     return read
 
 
-def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
-    """Look through the next shares for those whose copy was not listed; return whether there were any shares left."""
+def _find_missing(hub: Hub, run: Reconciliation) -> bool:
+    """Check the next shares for copies that were not listed; return whether there were any shares left."""
 
     def transaction(db: Connection, limit: int) -> tuple[bool, set[str]]:
         assert run.started_at is not None
@@ -223,13 +231,13 @@ def _look_for_missing(hub: Hub, run: Reconciliation) -> bool:
             concerned = invalidate(hub, db, run.provider, missing)
         return last is not None, concerned
 
-    looked, concerned = MISSING.take(hub.engine, transaction)
+    more, concerned = MISSING.take(hub.engine, transaction)
     drop_spaces_of(hub, concerned)
-    return looked
+    return more
 
 
 def _share_next(hub: Hub, run: Reconciliation) -> bool:
-    """Make the shares that the next permits lack: the provider may be younger than they are.
+    """Make the shares that the next permits lack: the provider may have been added after them.
 
     Returns whether there were any permits left.
     """
@@ -246,7 +254,7 @@ def _share_next(hub: Hub, run: Reconciliation) -> bool:
 
 
 def give_up(hub: Hub, provider: str, code: str) -> None:
-    """End a provider's reconciliation that cannot be done here."""
+    """End a reconciliation that this installation cannot do."""
 
     def transaction(db: Connection) -> None:
         run = reconciliations.take(db, provider, LEASE)
@@ -265,19 +273,19 @@ def _finish(hub: Hub, run: Reconciliation) -> None:
             providers.note(db, run.provider, ProviderEventType.RECONCILED)
 
     transact(hub.engine, transaction)
-    tell_providers(hub)
+    publish_provider_events(hub)
     hub.wake([run.provider])
     log.info("provider.reconciled", provider=run.provider, copies=run.copies, drift=run.drift)
 
 
-def _go_on_later(hub: Hub, run: Reconciliation) -> bool:
+def _continue_later(hub: Hub, run: Reconciliation) -> bool:
     transact(hub.engine, lambda db: reconciliations.pause(db, run, timedelta(0)))
     return True
 
 
 def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
     log.warning("reconciliation.failed", provider=run.provider, code=error.code, failures=run.failures + 1)
-    hold = hold_for(error.retry_after) if _is_too_much(error) else timedelta(0)
+    hold = hold_for(error.retry_after) if _is_throttled(error) else timedelta(0)
 
     def transaction(db: Connection) -> None:
         if hold:
@@ -292,12 +300,12 @@ def _fail(hub: Hub, run: Reconciliation, error: ProviderError) -> bool:
 
 
 def _end(hub: Hub, run: Reconciliation, code: str) -> None:
-    """End a reconciliation that cannot be done, and tell so."""
+    """End a reconciliation that cannot be completed, and publish that."""
 
     def transaction(db: Connection) -> None:
         if reconciliations.finish(db, run, code):
             providers.note(db, run.provider, ProviderEventType.RECONCILIATION_FAILED)
 
     transact(hub.engine, transaction)
-    tell_providers(hub)
+    publish_provider_events(hub)
     log.warning("reconciliation.given_up", provider=run.provider, code=code, orphans=run.orphans, copies=run.copies)

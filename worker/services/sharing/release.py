@@ -1,4 +1,4 @@
-"""Once a breaker has closed, make due what it held back, slice by slice."""
+"""After a breaker has closed, make the shares that it held back due, slice by slice."""
 
 from functools import partial
 from time import monotonic
@@ -11,14 +11,14 @@ from worker.db.sharing import providers
 from worker.db.slices import Slices
 from worker.hub import UNAVAILABLE, Hub
 
-SECONDS = 1.0  # of a sweep, for each provider; the next one goes on
+SECONDS = 1.0  # of a sweep, for each provider; the next sweep continues
 SLICES = Slices(most=5_000)
 
 log = structlog.get_logger()
 
 
 def release_all(hub: Hub) -> None:
-    """Release for a while what is held back of each provider."""
+    """Release held-back shares of each provider, for `SECONDS` each."""
     for provider in transact(hub.engine, providers.releasing):
         stop_at = monotonic() + SECONDS
         while release_next(hub, provider) and monotonic() < stop_at:
@@ -26,12 +26,12 @@ def release_all(hub: Hub) -> None:
 
 
 def release_next(hub: Hub, provider: str) -> bool:
-    """Release a slice of what is held back of one provider, the most urgent first; return whether there may be more."""
+    """Release a slice of one provider's held-back shares, most urgent first; return whether there may be more."""
     return SLICES.take(hub.engine, partial(_release, provider=provider))
 
 
 def begin(hub: Hub, provider: str) -> None:
-    """Release a first slice once a breaker has closed; the sweep does the rest, also when this fails."""
+    """Release a first slice when a breaker closes; the sweep releases the others, also if this fails."""
     try:
         release_next(hub, provider)
     except UNAVAILABLE as error:

@@ -1,1 +1,1 @@
-"""Between the broker and Celery: messages, commands and events are checked and built again before Celery reads them."""
+"""Between the broker and Celery: messages, commands and events are checked and rebuilt before Celery reads them."""

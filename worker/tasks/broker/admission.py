@@ -1,8 +1,8 @@
-"""What a queue may hand to Celery: the raw list item is checked, and a new, plain message is built from what passed.
+"""What a queue may hand to Celery: the raw list item is checked, and a new, plain message is built from it.
 
-Nothing that a sender wrote reaches Celery but the task's name, its id, its arguments and, for the hub's own ticks, an
-expiry. A control header with a value in it (an ETA, a chord, a retry count…) is refused, as dropping it would do
-something else than what was asked; every other header is dropped.
+Only the task's name, its id, its arguments and, for the hub's own ticks, an expiry reach Celery. A control header with
+a value (an ETA, a chord, a retry count…) is refused: to drop it would change what the sender asked for. All other
+headers are dropped.
 """
 
 import base64
@@ -32,8 +32,8 @@ from worker.tasks.broker.wire import (
 )
 
 MAX_ID_LENGTH = 200  # an argument that is not a job is an id or a name
-MAX_LOST_CHILDREN = 3  # a message whose task has taken this many processes with it is not tried again
-MAX_CONTAINERS = 25_000  # in the text of a job: an import of 1,000 rows full of terms, which take 50 bytes each
+MAX_LOST_CHILDREN = 3  # a message whose task has ended this many processes is not tried again
+MAX_CONTAINERS = 25_000  # in the text of a job: an import of 1,000 rows full of terms, at 50 bytes a term
 REDACTED = "<redacted>"
 LANE = "deliver."
 
@@ -42,10 +42,10 @@ _EMBEDDED = frozenset({"callbacks", "errbacks", "chain", "chord"})
 
 @dataclass(frozen=True, slots=True)
 class RefusedMessage:
-    """A message that does not reach a task: ids, codes and sizes, never what was in it.
+    """A refused message: ids, codes and sizes, never its content.
 
-    `task_id` and `kind` are there when they could be read and are a UUID and a registered name; `digest` is a keyed
-    hash of the raw item.
+    `task_id` and `kind` are set if they were read and are a UUID and a registered name; `digest` is a keyed hash of the
+    raw item.
     """
 
     code: RefusalCode
@@ -58,14 +58,14 @@ class RefusedMessage:
 
 
 class Admission:
-    """The check of one worker: which tasks it knows, and the key for digests."""
+    """The check of one worker: the tasks it knows, and the key for digests."""
 
     def __init__(self, tasks: Mapping[str, Accepts], hash_key: bytes) -> None:
         self._tasks = tasks
         self._hash_key = hash_key
 
     def admit(self, item: bytes, queue: str) -> dict[str, Any] | RefusedMessage:
-        """Return the message that Celery may have, or why it may not have this one."""
+        """Return the message for Celery, or why this item is refused."""
         names: dict[str, str | None] = {"task_id": None, "kind": None}
         try:
             return self._rebuild(item, queue, names)
@@ -75,7 +75,7 @@ class Admission:
     def refused(
         self, item: bytes, queue: str, code: RefusalCode, field: str | None, task_id: str | None, kind: str | None
     ) -> RefusedMessage:
-        """Describe a refusal of this item."""
+        """Return the refusal of this item."""
         digest = hmac.digest(self._hash_key, item, "sha256").hex()
         return RefusedMessage(code, field, queue, task_id, kind, len(item), digest)
 
@@ -107,14 +107,14 @@ class Admission:
 
 
 def _check_time_limits(value: object) -> None:
-    """Refuse garbage; limits themselves are dropped, as ours hold for every task (and Celery sends them along)."""
+    """Refuse malformed limits; valid ones (Celery sends them along) are dropped, as ours hold for every task."""
     pair = value if isinstance(value, list) else [value, None]
     if len(pair) != 2 or any(type(limit) not in (int, float, NoneType) for limit in pair):
         raise UnfitError(RefusalCode.MALFORMED_MESSAGE, "headers.timelimit")
 
 
 def _expires(value: object, kind: str) -> str | None:
-    """Let only the hub's own ticks expire: a job that lapses unseen would be a change lost."""
+    """Return the expiry of a tick of the hub's own. A job must not expire: that would lose a change."""
     if value is None:
         return None
     if kind not in KINDS and isinstance(value, str):
@@ -128,7 +128,7 @@ def _expires(value: object, kind: str) -> str | None:
 
 
 def _check_transfer(envelope: Mapping[str, Any]) -> bytes:
-    """Return the decoded body of an envelope that is what Celery's clients send."""
+    """Return the decoded body of an envelope in the form that Celery's clients send."""
     for name, expected in (("content-type", "application/json"), ("content-encoding", "utf-8")):
         if envelope.get(name) != expected:
             raise UnfitError(RefusalCode.MALFORMED_MESSAGE, name)
@@ -158,7 +158,7 @@ def _check_call(body: object, accepted: Accepts, kind: str, queue: str) -> None:
     for index, value in enumerate(args):
         _check_argument(value, index, accepted, limit)
     if queue.startswith(LANE) and args and args[0] != queue.removeprefix(LANE):
-        raise UnfitError(RefusalCode.MALFORMED_MESSAGE, "queue")  # a lane has the access of its own provider alone
+        raise UnfitError(RefusalCode.MALFORMED_MESSAGE, "queue")  # a lane has access to its own provider only
 
 
 def _check_argument(value: object, index: int, accepted: Accepts, limit: int) -> None:
@@ -176,7 +176,7 @@ def _check_argument(value: object, index: int, accepted: Accepts, limit: int) ->
 def _check_text(value: str, field: str, limit: int) -> None:
     try:
         size = len(value.encode())
-    except UnicodeEncodeError:  # half a surrogate pair: JSON can say it, UTF-8 cannot
+    except UnicodeEncodeError:  # half a surrogate pair: JSON can express it, UTF-8 cannot
         raise UnfitError(RefusalCode.NOT_JSON, field) from None
     if size > limit or value.count("{") + value.count("[") > MAX_CONTAINERS:
         raise UnfitError(RefusalCode.TOO_LARGE, field)
@@ -206,7 +206,7 @@ def _message(
             "delivery_mode": 2,
             "priority": 0,
             "body_encoding": "base64",
-            "delivery_tag": str(uuid4()),  # the sender's could be another message's
+            "delivery_tag": str(uuid4()),  # the sender's tag could be that of another message
             "delivery_info": {"exchange": "", "routing_key": queue, "redelivered": redelivered},
         },
     }

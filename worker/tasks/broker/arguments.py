@@ -1,4 +1,4 @@
-"""What a task takes: values by position, each of a declared type, range or set, and the queues that it may come on."""
+"""What a task accepts: arguments by position, each of a declared type, range or set, and the queues it may come on."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from schemas.receipts import RefusalCode
 from worker.settings import settings
 from worker.tasks.broker.wire import NEUTRAL_HEADERS
 
-# Every field that the gate names in a refusal.
+# Every field that the gate can name in a refusal.
 PARTS = frozenset(
     {
         *("envelope", "headers", "properties", "body", "content-type", "content-encoding", "queue"),
@@ -24,14 +24,14 @@ PARTS = frozenset(
         *(f"headers.{name}" for name in NEUTRAL_HEADERS),
     }
 )
-ELSEWHERE = frozenset({"broadcast", "taken"})  # where refused messages are found but on queues
+ELSEWHERE = frozenset({"broadcast", "taken"})  # where refused messages are found, beside the queues
 
 _SCALARS = frozenset({str, int, float, bool, NoneType})
 
 
 @dataclass(frozen=True, slots=True)
 class Accepts:
-    """The arguments that a task takes, by position: the exact types of each, and what else holds for it."""
+    """The arguments that a task takes, by position: the exact types of each, and its further checks."""
 
     types: tuple[frozenset[type], ...]
     checks: tuple[TypeAdapter[Any], ...]
@@ -43,7 +43,7 @@ def accepts(run: Callable[..., object], queues: Collection[str]) -> Accepts:
     """Read from a task's annotations what its messages may carry: scalars by position.
 
     Raises:
-        TypeError: the task is declared with something else.
+        TypeError: a parameter is something else.
     """
     plain, annotated = get_type_hints(run), get_type_hints(run, include_extras=True)
     types, checks, required = [], [], 0
@@ -70,7 +70,7 @@ def _one_of(known: Callable[[], Collection[str]]) -> AfterValidator:
 Provider = Annotated[str, _one_of(lambda: settings().providers)]
 Channel = Annotated[str, _one_of(lambda: CHANNELS)]
 
-# The arguments of `hub.record_refusal`: words of the hub's own, never the sender's.
+# The arguments of `hub.record_refusal`: the hub's own words, never the sender's.
 Code = Annotated[str, _one_of(lambda: tuple(RefusalCode))]
 Part = Annotated[str, _one_of(lambda: PARTS)]
 QueueName = Annotated[str, _one_of(lambda: current_app.amqp.queues.keys() | ELSEWHERE)]

@@ -1,4 +1,4 @@
-"""The part of a worker's channel that hears broadcasts: none reaches kombu but a command built from a white list."""
+"""How a worker's channel hears broadcasts: only commands rebuilt from a white list reach kombu."""
 
 from contextlib import suppress
 from functools import cached_property
@@ -12,7 +12,7 @@ from schemas.receipts import RefusalCode
 from worker.tasks.broker.remote_control import Allowance, rebuild
 
 BROADCAST = "broadcast"
-MAX_A_TURN = 500  # of the worker's loop, which has jobs to take as well
+MAX_A_TURN = 500  # of the worker's loop, which also takes jobs
 READ_AT_ONCE, READ_PER_SECOND = 200, 50.0  # Flower sends eight for each page of a worker
 REFUSED_AT_ONCE, REFUSED_PER_SECOND = 100, 1.0  # each refusal is recorded
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class ListeningChannel(kombu_redis.Channel):
-    """A channel to Redis that reads broadcasts in bounded number and passes on what it has built itself."""
+    """A channel to Redis that reads a bounded number of broadcasts and passes on rebuilt commands only."""
 
     @cached_property
     def _to_read(self) -> Allowance:
@@ -31,7 +31,7 @@ class ListeningChannel(kombu_redis.Channel):
         return Allowance(REFUSED_AT_ONCE, REFUSED_PER_SECOND)
 
     def _receive(self: Any) -> bool:
-        """Read what has arrived, as kombu does, up to a bound; then drop the rest and subscribe again."""
+        """Read what has arrived, as kombu does, up to a bound; then drop the others and subscribe again."""
         for _ in range(MAX_A_TURN):
             with suppress(Empty):
                 self._receive_one(self.subclient)
@@ -40,11 +40,11 @@ class ListeningChannel(kombu_redis.Channel):
                 return True
         log.warning("broadcast.flood", read=MAX_A_TURN)
         self._in_listen = None
-        connection.disconnect()  # with all that waits there; kombu subscribes again at its next turn
+        connection.disconnect()  # drops all that waits there; kombu subscribes again at its next turn
         return True
 
     def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
-        """Put a command of our own making in a broadcast's place, or nothing."""
+        """Replace a broadcast by its rebuilt command, or by None."""
         payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
         data = payload["data"]
         if isinstance(data, bytes):

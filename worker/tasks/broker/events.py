@@ -1,7 +1,7 @@
-"""Events for Flower: each is built again from a white list, and nothing else of it is kept.
+"""Events for Flower, rebuilt from a white list.
 
-An event names its worker in words of the sender's choice, so workers seal their name. All else that is shown is an id,
-a number, or a word of the hub's own. `task-sent`, which a web app's own Celery may send, is not shown.
+A sender can name any worker in an event, so workers seal their name. All other values shown are ids, numbers, or the
+hub's own words. `task-sent`, which a web app's own Celery may send, is not shown.
 """
 
 import base64
@@ -16,10 +16,10 @@ from uuid import uuid4
 from worker.tasks.broker.admission import REDACTED
 
 SEAL = "seal"
-MAX_BYTES = 262_144  # workers send what happened in a quarter of a second together
+MAX_BYTES = 262_144  # workers send the events of a quarter of a second together
 MAX_CONTAINERS = 2_000
 LARGEST = 2**53
-LAST_SECOND = 7_258_118_400.0  # of the year 2199: later ones cannot be shown as dates everywhere
+LAST_SECOND = 7_258_118_400.0  # of the year 2199: not every date format can show later ones
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VERSION = re.compile(r"[0-9][0-9a-z.]{0,15}")
@@ -87,19 +87,21 @@ _NEEDED = {"task": {"uuid", "timestamp"}, "worker": {"timestamp"}}
 
 
 def seal(hostname: str, key: bytes) -> str:
-    """Return the seal of a worker's name, by which Flower knows it for one of the hub's."""
+    """Return the seal of a worker's name, which proves to Flower that the worker is the hub's."""
     return hmac.digest(key, f"event of {hostname}".encode(), "sha256").hex()
 
 
 def rebuild(data: bytes, key: bytes, tasks: Collection[str]) -> bytes | None:
-    """Return the events of a worker as they may be shown; None for anything else."""
+    """Return a worker's events with the fields that may be shown; None for anything else."""
     try:
         envelope = _object(_read(data))
         hostname = _object(envelope["headers"])["hostname"]
         if not hmac.compare_digest(envelope["headers"][SEAL], seal(hostname, key)):
             return None
-        told = _read(base64.b64decode(envelope["body"], validate=True))
-        events = [_shown(_object(event), hostname, tasks) for event in (told if isinstance(told, list) else [told])]
+        decoded = _read(base64.b64decode(envelope["body"], validate=True))
+        events = [
+            _shown(_object(event), hostname, tasks) for event in (decoded if isinstance(decoded, list) else [decoded])
+        ]
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
     return _envelope([event for event in events if event is not None])
@@ -127,7 +129,7 @@ def _shown(event: dict[str, Any], hostname: str, tasks: Collection[str]) -> dict
         return None
     if isinstance(event.get("name"), str) and event["name"] in tasks:
         shown["name"] = event["name"]
-    # No clock: Flower then counts for itself, and a sender's could be a number too long to print.
+    # Without a clock Flower counts for itself; a sender's clock could be a number too long to print.
     return {"type": kind, "hostname": hostname, **shown, **dict.fromkeys(HIDDEN.get(kind, ()), REDACTED)}
 
 

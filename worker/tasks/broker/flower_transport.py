@@ -1,6 +1,6 @@
-"""kombu's Redis transport for Flower: events and answers are built again before Celery reads them.
+"""kombu's Redis transport for Flower: events and answers are rebuilt before Celery reads them.
 
-Celery and kombu log what they cannot read of an event with its values, and take a sender's clock over.
+Celery and kombu log the values of an event that they cannot read, and adopt a sender's clock.
 """
 
 import re
@@ -17,11 +17,11 @@ from worker.tasks.broker.remote_control import REPLIES
 _TICKET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class OnlookingChannel(kombu_redis.Channel):
+class FlowerChannel(kombu_redis.Channel):
     """A channel to Redis that hears events."""
 
     def _handle_message(self: Any, client: Any, response: Any) -> dict[str, Any]:
-        """Put events of our own making in an event's place, or nothing."""
+        """Replace a message by its rebuilt events, or by None."""
         payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
         if isinstance(payload["data"], bytes):
             payload["data"] = rebuild(
@@ -30,13 +30,13 @@ class OnlookingChannel(kombu_redis.Channel):
         return payload
 
 
-class OnlookingTransport(kombu_redis.Transport):
+class FlowerTransport(kombu_redis.Transport):
     """Redis as Flower sees it."""
 
-    Channel = OnlookingChannel
+    Channel = FlowerChannel
 
     def _deliver(self, message: Any, queue: str) -> None:
-        """Deliver an answer to one of Flower's questions with its ticket, and without any other header."""
+        """Deliver an answer to one of Flower's questions with its ticket and no other header."""
         if queue.endswith(f".{REPLIES}"):
             headers = message.get("headers") if isinstance(message, dict) else None
             ticket = headers.get("ticket") if isinstance(headers, dict) else None
@@ -46,7 +46,7 @@ class OnlookingTransport(kombu_redis.Transport):
         super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
-def look_on() -> None:
-    """Have every connection of this process be of this kind."""
-    path = f"{__name__}:{OnlookingTransport.__name__}"
+def use_flower_transport() -> None:
+    """Make every connection of this process use this transport."""
+    path = f"{__name__}:{FlowerTransport.__name__}"
     TRANSPORT_ALIASES.update(redis=path, rediss=path)

@@ -1,8 +1,8 @@
-"""Remote control over the broker: each command is built again from a white list, so that nothing else reaches kombu.
+"""Remote control over the broker: each command is rebuilt from a white list, so that nothing else reaches kombu.
 
-kombu matches a sender's regular expression in the worker's main loop, takes a sender's clock over, and answers to
-any list that a sender names. Here a command keeps its method, arguments that the method is known to take, the workers
-that it is for, and where Celery's own clients wait for an answer.
+kombu matches a sender's regular expression in the worker's main loop, adopts a sender's clock, and answers to any list
+that a sender names. A rebuilt command keeps its method, the arguments known for it, the workers that it is for, and the
+place where Celery's own clients wait for an answer.
 """
 
 import base64
@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
-MAX_BYTES = 8_192  # a command, its arguments and the names of the workers that it is for
+MAX_BYTES = 8_192  # a command, its arguments and the names of its workers
 MAX_CONTAINERS = 64
-MAX_NAMES = 100  # workers that it is for, or tasks that it asks about
+MAX_NAMES = 100  # workers that a command is for, or tasks that it asks about
 MAILBOX = "celery.pidbox"  # kombu's names
 REPLIES = f"reply.{MAILBOX}"
 
@@ -64,14 +64,14 @@ COMMANDS: Mapping[str, Mapping[str, Check]] = {
     "scheduled": {},
     "stats": {},
 }
-"""The commands that a worker answers, and their arguments: each tells something, none changes anything.
+"""The commands that a worker answers, and their arguments: they only ask, and change nothing.
 
-Not `hello`, which has a worker ignore the tasks that it names, nor `report`, which starts programs.
+Without `hello`, which makes a worker ignore the tasks that it names, and `report`, which starts programs.
 """
 
 
 def rebuild(data: bytes) -> bytes | None:
-    """Return a command as Celery's clients send it; None if it is malformed, or not in the white list."""
+    """Return a command as Celery's clients send it; None if it is malformed or not in the white list."""
     try:
         envelope = _object(_read(data))
         if envelope["content-type"] != "application/json":
@@ -96,13 +96,13 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _command(command: dict[str, Any]) -> dict[str, object]:
-    """Build a command again.
+    """Rebuild a command.
 
     Raises:
-        ValueError, TypeError, LookupError: something in it is not in the white list.
+        ValueError, TypeError, LookupError: a part of it is not in the white list.
     """
     destination = command.get("destination")
-    # kombu would match a pattern here, and take a command without one as meant for all.
+    # kombu would match a pattern here, and take a command without a destination as meant for all workers.
     if not command.keys() <= _FIELDS or command.get("pattern") is not None or command.get("matcher") is not None:
         raise ValueError
     if destination is not None and not _is_list_of(_is_node)(destination):
@@ -118,7 +118,7 @@ def _asking(reply_to: object, ticket: object) -> dict[str, object]:
     if reply_to is None and ticket is None:
         return {}
     place = _object(reply_to)
-    # Another exchange would be any queue of the hub's.
+    # With another exchange, the answer could go to any queue of the hub.
     if place.keys() != {"exchange", "routing_key"} or place["exchange"] != REPLIES:
         raise ValueError
     if not _is_id(place["routing_key"]) or not _is_id(ticket):
@@ -131,7 +131,7 @@ def _envelope(command: dict[str, object]) -> bytes:
         "body": base64.b64encode(json.dumps(command).encode()).decode(),
         "content-type": "application/json",
         "content-encoding": "utf-8",
-        "headers": {},  # no clock: nothing here needs one, and a sender's could be a number too long to print
+        "headers": {},  # no clock: none is needed here, and a sender's could be a number too long to print
         "properties": {
             "body_encoding": "base64",
             "delivery_info": {"exchange": MAILBOX, "routing_key": ""},
@@ -144,14 +144,14 @@ def _envelope(command: dict[str, object]) -> bytes:
 
 
 class Allowance:
-    """A number that may be taken at once, and comes back with time."""
+    """A token bucket: `at_once` tokens, refilled `per_second`."""
 
     def __init__(self, at_once: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._at_once, self._per_second, self._clock = at_once, per_second, clock
         self._left, self._since = at_once, clock()
 
     def take(self) -> bool:
-        """Take one, if there is one."""
+        """Take one token if there is one; return whether there was."""
         now = self._clock()
         self._left = min(self._at_once, self._left + (now - self._since) * self._per_second)
         self._since = now

@@ -1,8 +1,8 @@
 """Messages that a worker has taken and not yet acknowledged, noted on the server in the step that takes them.
 
 kombu pops a message first and notes it later: a worker killed in between loses it. Here each step is one script. A
-script may run twice, as redis-py sends a command again after a lost connection, so each does the same the second time.
-What is noted is the item's own bytes, unread, behind the name of its queue and a line feed.
+script may run twice, as redis-py repeats a command after a lost connection, so the second run does the same. The note
+is the item's own bytes, unread, after the name of its queue and a line feed.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from typing import cast
 
 import redis
 
-# The item is noted before it is popped: a script that fails half way leaves it where it was. What is no list is passed
-# over, so that it stops no other queue. Each script that stores something begins with a write that takes no memory:
-# after one, a server that is full lets the rest pass, and so the queues that filled it are worked off.
+# The item is noted before it is popped: a script that fails half way leaves it on its queue. A key that is no list is
+# skipped, so that it stops no other queue. Each script that stores something begins with a write that takes no memory:
+# after it, a full server accepts the later writes, and so the queues that filled it are emptied.
 # KEYS: entries, index, then the lists in the order to look. ARGV: tag, now, then the name of each list's queue.
 _TAKE = """
 local held = redis.call('HGET', KEYS[1], ARGV[1])
@@ -34,8 +34,8 @@ end
 return false
 """
 
-# Returns an entry whose queue cannot be read, and leaves it where it is.
-# KEYS: entries, index. ARGV: tag, prefix of the list, command, and if need be another item to put back.
+# Returns an entry whose queue cannot be read, and leaves it in place.
+# KEYS: entries, index. ARGV: tag, prefix of the list, command, and optionally another item to put back.
 _PUT_BACK = """
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 if entry then
@@ -59,7 +59,7 @@ class Source:
 
 
 class TakenMessages:
-    """The messages that all workers of one installation have taken, by the tag of each."""
+    """The messages that all workers of one installation have taken, by tag."""
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client
@@ -78,15 +78,15 @@ class TakenMessages:
         return queue.decode(), item
 
     def put_back_first(self, tag: str | bytes) -> bytes | None:
-        """Make a message the next of its queue again; return its entry if that names no queue."""
+        """Make a message the next of its queue again; return its entry if it names no queue."""
         return self._restored([tag, self._prefix, "RPUSH"])
 
     def put_back_last(self, tag: str, item: bytes) -> bytes | None:
-        """Put `item` behind all others of its message's queue; return the entry if that names no queue."""
+        """Put `item` last on its message's queue; return the entry if it names no queue."""
         return self._restored([tag, self._prefix, "LPUSH", item])
 
     def drop(self, tag: str | bytes) -> None:
-        """Drop a message that is done with."""
+        """Drop a message that is done."""
         entries, index = self._keys
         with self._client.pipeline() as pipeline:
             pipeline.zrem(index, tag)
@@ -94,7 +94,7 @@ class TakenMessages:
             pipeline.execute()
 
     def since_before(self, moment: float) -> list[bytes]:
-        """Return the tags of what was taken before a moment, the latest first."""
+        """Return the tags of messages taken before a moment, the latest first."""
         tags = self._client.zrange(self._keys[1], moment, "-inf", desc=True, byscore=True)
         return cast("list[bytes]", tags)
 

@@ -1,7 +1,7 @@
 """kombu's Redis transport with a gate: no message reaches Celery, or goes back to a queue, unchecked.
 
-kombu parses what it popped with no care for errors: one bad list item ends the consumer. It also pops a message before
-noting it as taken: a worker killed in between loses it. Here both are one step (`taken`), and waiting for a message
+kombu parses a popped item without catching errors: one bad item ends the consumer. It also pops a message before it
+notes it as taken: a worker killed in between loses it. Here both are one step (`taken`), and waiting for a message
 takes nothing (`waiting`). Only a worker's own consumer uses this transport; publishers and beat use the plain one,
 Flower `flower_transport`.
 """
@@ -30,42 +30,42 @@ log = structlog.get_logger()
 
 
 class Gate(Protocol):
-    """What decides about messages, and what is told of those that were refused."""
+    """Decides about messages, and records refusals."""
 
     def admit(self, item: bytes, queue: str) -> dict[str, Any] | None:
-        """Return the message to deliver, or None when it was refused and recorded."""
+        """Return the message to deliver, or None if it was refused and recorded."""
 
     def refuse(self, item: bytes, queue: str, code: RefusalCode) -> None:
-        """Record something that cannot be a message at all."""
+        """Record an item that is no message."""
 
 
 class GuardedQoS(kombu_redis.QoS):
     """Acknowledgements over `TakenMessages`: a message is noted when it is taken, and goes back byte for byte."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a message that the server has noted already."""
+        """Remember a message that the server has already noted."""
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Have a message forgotten."""
+        """Drop a message that is done."""
         self.channel.taken.drop(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Have a message forgotten, or put behind all others with one more process that it has cost.
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Drop a message, or put it last on its queue with one more lost child.
 
-        Celery rejects so when the child that ran the task was lost; a worker that was stopped restores instead.
+        Celery requeues like this when the child that ran the task was lost; a stopped worker restores instead.
         """
         if requeue:
-            raw = self.get(delivery_tag)._raw  # type: ignore[no-untyped-call]
-            raw["headers"]["lost_children"] += 1
-            self.channel.taken.put_back_last(delivery_tag, json.dumps(raw).encode())
+            message = self.get(delivery_tag).serializable()  # type: ignore[no-untyped-call]
+            message["headers"]["lost_children"] += 1
+            self.channel.taken.put_back_last(delivery_tag, json.dumps(message).encode())
             virtual.QoS.ack(self, delivery_tag)
         else:
             self.ack(delivery_tag)
 
-    def restore_by_tag(self, tag: str | bytes, client: Any = None, leftmost: bool = False) -> None:
-        """Put a message back on its queue as it came; one whose queue cannot be read is dropped and recorded."""
+    def restore_by_tag(self, tag: str | bytes, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Put a message back on its queue as it came; one without a readable queue is dropped and recorded."""
         del client, leftmost  # kombu's signature
         unreadable = self.channel.taken.put_back_first(tag)
         if unreadable is not None:
@@ -73,17 +73,17 @@ class GuardedQoS(kombu_redis.QoS):
             self.channel.taken.drop(tag)
 
     def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 0) -> None:
-        """Put back what was taken so long ago that its worker must be gone; two workers at once do no harm."""
+        """Put back messages taken so long ago that their worker must be gone; two workers at once do no harm."""
         del start, num, interval  # kombu's signature
         for tag in self.channel.taken.since_before(time() - self.visibility_timeout):
             try:
                 self.restore_by_tag(tag)
-            except ResponseError as error:  # something that is no list stands in its queue's place: it stays noted
+            except ResponseError as error:  # the queue's key is no list: the message stays noted
                 log.error("message.not_restored", error=str(error))
 
 
 class GuardedChannel(ListeningChannel):
-    """A channel to Redis that checks what it reads and loses nothing that it takes."""
+    """A channel to Redis that checks what it reads and loses no message that it takes."""
 
     QoS = GuardedQoS
     max_connections = 100  # one waits for each queue
@@ -95,18 +95,18 @@ class GuardedChannel(ListeningChannel):
 
     @cached_property
     def taken(self: Any) -> TakenMessages:
-        """Return the messages that workers have taken; kombu's client would prefix only the first key of a script."""
+        """Return the messages that workers have taken; kombu's client would prefix only a script's first key."""
         return TakenMessages(redis.Redis(connection_pool=self.pool), self.global_keyprefix)
 
     def waits(self: Any) -> list[Wait]:
-        """Return what waits for the queues that are consumed from."""
+        """Return the waits for the queues that are consumed from."""
         return [self._waits.get(queue) or self._wait_for(queue) for queue in self.active_queues]
 
     def hear(self: Any, wait: Wait) -> bool:
-        """Take the next message, now that a wait is over, and deliver it if the gate admits it.
+        """Take the next message after a wait, and deliver it if the gate admits it.
 
         Raises:
-            Empty: there is none, or this worker has enough.
+            Empty: there is no message, or this worker has enough.
         """
         if not (wait.hear() and self.qos.can_consume()):
             raise Empty
@@ -124,7 +124,7 @@ class GuardedChannel(ListeningChannel):
             self.taken.drop(tag)
         else:
             message["properties"]["delivery_tag"] = tag
-            self.connection._deliver(message, queue)
+            self.connection._deliver(message, queue)  # noqa: SLF001 - tests/guard/test_private_names.py
         return True
 
     def _wait_for(self: Any, queue: str) -> Wait:
@@ -133,19 +133,19 @@ class GuardedChannel(ListeningChannel):
         return wait
 
     def _sources(self: Any) -> list[Source]:
-        """Return all lists, in an order in which each queue has its turn."""
+        """Return all lists, in an order that gives each queue its turn."""
         queues = self._queue_cycle.consume(len(self.active_queues))
         return [Source(self._q_for_pri(queue, step), queue) for step in self.priority_steps for queue in queues]
 
-    def _create_client(self: Any, asynchronous: bool = False) -> Any:
-        """Return one client for all: kombu makes a new one for each of the five commands that a task takes."""
+    def _create_client(self: Any, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's signature
+        """Return one client for all commands: kombu makes one for each of the five that a task takes."""
         if asynchronous:
             return super()._create_client(asynchronous)  # type: ignore[no-untyped-call]
         if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
             self._shared_client = super()._create_client()  # type: ignore[no-untyped-call]
         return self._shared_client
 
-    def _restore(self: Any, message: Any, leftmost: bool = False) -> None:
+    def _restore(self: Any, message: Any, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Put a message back as it came."""
         self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
 

@@ -1,7 +1,7 @@
-"""From the bytes of a list item to its parts, at a cost that its size bounds and its shape does not.
+"""From the bytes of a list item to its parts. The cost is bounded by the item's size, whatever its shape.
 
-All of an honest message but two strings is small: the body in base64, and in it the job as text. These two are cut out
-first, so that only small texts are parsed whole. What is large otherwise, such as a million empty lists, is refused
+An honest message is small but for two strings: the body in base64, and in it the job as text. These two are cut out
+first, so that only small texts are parsed whole. Anything else that is large, such as a million empty lists, is refused
 unread.
 """
 
@@ -15,11 +15,11 @@ from schemas.jobs import LARGEST_JOB
 from schemas.receipts import RefusalCode
 
 ENVELOPE_BYTES = 16_384  # all but the body; Celery's clients may show a thousand characters of arguments
-CALL_BYTES = 4_096  # the body but the job
+CALL_BYTES = 4_096  # the body without the job
 SMALL_ARGUMENTS = 1_024  # of a task that is no job
-# JSON in JSON makes of a job's worst byte three (é, two bytes, becomes six), and base64 of those four.
+# JSON in JSON makes three bytes of a job's worst byte (é, two bytes, becomes six), and base64 makes four of those.
 GROWTH = 4
-ID_BYTES = 4_096  # where an id is looked for when the whole is not read
+ID_BYTES = 4_096  # at each end of an unread item, where its id is looked for
 
 NEUTRAL_HEADERS: Mapping[str, tuple[object, ...]] = {
     "eta": (None,),
@@ -45,7 +45,7 @@ _DECODER = json.JSONDecoder()
 
 
 class UnfitError(Exception):
-    """A message does not reach its task: a code, and the part that is at fault."""
+    """A message is refused before its task: a code, and the part at fault."""
 
     def __init__(self, code: RefusalCode, field: str | None) -> None:
         super().__init__(code.value)
@@ -59,16 +59,16 @@ def largest_message(queue: str) -> int:
 
 
 def find_id(item: bytes) -> str | None:
-    """Return the id that stands near an end of an item that is not read; None where there is none."""
+    """Return the id near an end of an unread item; None if there is none."""
     found = _SOME_ID.search(item[-ID_BYTES:]) or _SOME_ID.search(item[:ID_BYTES])
     return found and found[1].decode()
 
 
 def read_envelope(item: bytes) -> dict[str, Any]:
-    """Read a list item; its `body` stays the text that it is.
+    """Read a list item; its `body` stays text.
 
     Raises:
-        UnfitError: it is no JSON, no object, or has too much beside its body.
+        UnfitError: it is not JSON, no object, or too large without its body.
     """
     if len(item) <= ENVELOPE_BYTES:
         return json_object(read(item, None), "envelope")
@@ -77,16 +77,16 @@ def read_envelope(item: bytes) -> dict[str, Any]:
     if long is None or rest > ENVELOPE_BYTES:
         raise UnfitError(RefusalCode.TOO_LARGE, "envelope")
     envelope = json_object(read(item[: long.start(1)] + _CUT_OUT.encode() + item[long.end(1) :], None), "envelope")
-    if envelope.get("body") != _CUT_OUT:  # it stood elsewhere
+    if envelope.get("body") != _CUT_OUT:  # the long string was another field's
         raise UnfitError(RefusalCode.MALFORMED_MESSAGE, "body")
     return envelope | {"body": read(b'"' + long[1] + b'"', "body")}
 
 
 def read_call(body: bytes) -> object:
-    """Read the body of a message: arguments, keyword arguments, and what Celery embeds.
+    """Read the body of a message: arguments, keyword arguments, and Celery's embedded parts.
 
     Raises:
-        UnfitError: it is no JSON, or has too much beside its first argument.
+        UnfitError: it is not JSON, or too large without its first argument.
     """
     if len(body) <= CALL_BYTES:
         return read(body, "body")
@@ -109,7 +109,7 @@ def read(text: bytes, field: str | None) -> object:
     """Parse a small text.
 
     Raises:
-        UnfitError: it is no JSON.
+        UnfitError: it is not JSON.
     """
     try:
         parsed: object = json.loads(_decoded(text, field))
@@ -119,7 +119,7 @@ def read(text: bytes, field: str | None) -> object:
 
 
 def json_object(value: object, field: str) -> dict[str, Any]:
-    """Return what must be an object.
+    """Return a value that must be an object.
 
     Raises:
         UnfitError: it is something else.
@@ -130,7 +130,7 @@ def json_object(value: object, field: str) -> dict[str, Any]:
 
 
 def task_id(value: object) -> str:
-    """Return what must be a task's id.
+    """Return a value that must be a task's id.
 
     Raises:
         UnfitError: it is something else.

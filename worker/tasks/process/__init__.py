@@ -1,1 +1,1 @@
-"""What a worker process does beside its tasks: it starts, keeps its hub, hides what tasks are given, and is watched."""
+"""What a worker process does beside its tasks: start, keep its hub, hide tasks' data, be watched."""

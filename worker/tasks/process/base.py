@@ -1,4 +1,4 @@
-"""What every task of the hub is."""
+"""The base class of the hub's tasks."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ log = structlog.get_logger()
 
 
 class HubTask(Task):  # type: ignore[misc]
-    """A task that takes scalars by position, says nothing of them, and is never retried by the broker.
+    """A task that takes scalars by position, shows none of them, and is never retried by the broker.
 
     Its parameters are annotated (`str`, `int | None`…): the guard refuses messages that do not fit.
     """
 
     abstract = True
     Request = "worker.tasks.process.redaction:HubRequest"
-    max_retries = 0  # due times live in the database; a retry through the broker would be refused at the gate
-    default_retry_delay = 1  # should Celery publish anew all the same: not its three minutes
+    max_retries = 0  # due times live in the database; the gate would refuse a retry through the broker
+    default_retry_delay = 1  # if Celery retries all the same, without its three minutes of delay
     resultrepr_maxsize = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task, letting out of an error nothing but its name.
+        """Run the task; of an error, only its name gets out.
 
         Raises:
             TaskFailedError: the task raised; the original is logged without its text.
@@ -38,4 +38,4 @@ class HubTask(Task):  # type: ignore[misc]
             except Exception as error:
                 log.error("task.failed", error=describe(error), exc_info=error)
                 failure = TaskFailedError(describe(error))
-        raise failure  # outside of the handler: the original is not even its context
+        raise failure  # outside of the handler, so that the original is not its context

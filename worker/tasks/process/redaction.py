@@ -1,4 +1,4 @@
-"""What a task was given or has raised does not show outside of it: in `inspect`, Flower, events, logs or results."""
+"""Hide a task's arguments, results and errors outside of it: in `inspect`, Flower, events, logs and results."""
 
 import re
 from typing import Any
@@ -13,11 +13,11 @@ _OUR_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 class TaskFailedError(Exception):
-    """A task failed: the class of the error and, where it has one of ours, its code; never its text."""
+    """A task failed: the error's class and, if it has one of ours, its code; never its text."""
 
 
 def describe(error: BaseException) -> str:
-    """Name an error without its text: its class, and its code if it carries one in our words."""
+    """Return an error's class, and its code if it has one of ours; never its text."""
     code = getattr(error, "code", None)
     if isinstance(code, str) and _OUR_CODE.fullmatch(code):
         return f"{type(error).__name__}: {code}"
@@ -25,19 +25,19 @@ def describe(error: BaseException) -> str:
 
 
 class HubRequest(Request):  # type: ignore[misc]
-    """A request that keeps its arguments to itself."""
+    """A request that hides its arguments."""
 
-    def info(self, safe: bool = False) -> dict[str, Any]:
-        """Describe the request to `inspect` and Flower."""
+    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - Celery's signature
+        """Return the request as `inspect` and Flower show it."""
         return {**super().info(safe), "args": REDACTED, "kwargs": REDACTED}
 
     def send_event(self, type: str, **fields: Any) -> None:
-        """Send an event with what it may show."""
+        """Send an event without the fields that could show data."""
         super().send_event(type, **{name: REDACTED if name in _HIDDEN else value for name, value in fields.items()})
 
 
 @signals.before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]
 def _redact_reprs(headers: dict[str, Any] | None = None, **_: object) -> None:
-    """Keep the arguments out of the headers, where Celery puts a readable copy of them."""
+    """Keep the arguments out of the headers, where Celery puts a readable copy."""
     if headers is not None and "argsrepr" in headers:
         headers["argsrepr"] = headers["kwargsrepr"] = REDACTED

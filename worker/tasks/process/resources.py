@@ -28,7 +28,7 @@ _DATABASE_DRIVER = "psycopg"  # SQLAlchemy imports it with the first engine
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def _import_before_forking(**_: object) -> None:
-    """Import what every child will need while there is one process: a child's first job would wait 0.25 s for it."""
+    """Import before the fork what every child needs: it would cost a child's first job 0.25 s."""
     import_module(_DATABASE_DRIVER)
     for provider in settings().providers:
         registry.capabilities(provider)
@@ -36,28 +36,28 @@ def _import_before_forking(**_: object) -> None:
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _connect_before_the_first_task(**_: object) -> None:
-    """Open a child's connections before its first task; one that fails now is opened later."""
+    """Open a child's connections before its first task; a connection that fails now is opened later."""
     try:
         hub().engine.connect().close()
         hub().live.epoch.run_id()
     except UNAVAILABLE as error:
         log.warning("process.not_connected", error=type(error).__name__)
     gc.collect()
-    gc.freeze()  # what is loaded by now stays: a withdrawal need not wait while it is all looked through again
+    gc.freeze()  # what is loaded stays: a withdrawal need not wait for its collection
 
 
 @cache
 def hub() -> Hub:
-    """Return this process's hub. Only the pool's processes ask: a connection must not be inherited by a fork."""
+    """Return this process's hub. Only pool processes call it: a fork must not inherit a connection."""
     return make_hub(settings(), _send_wake_up)
 
 
 @cache
 def lane(provider: str) -> Lane:
-    """Return this process's way to a provider.
+    """Return this process's lane to a provider.
 
     Raises:
-        integrations.settings.SettingError: its settings are missing or wrong.
+        integrations.settings.SettingError: the provider's settings are missing or wrong.
     """
     configured = settings()
     access = registry.access(provider)
@@ -72,8 +72,8 @@ def lane(provider: str) -> Lane:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run something asynchronous on the process's one event loop, so that connections stay warm between tasks."""
-    # The runner by itself keeps the first task's context for ever, and every later log line its id.
+    """Run a coroutine on the process's one event loop, so that connections stay warm between tasks."""
+    # Alone, the runner keeps the first task's context for ever, and its id in every later log line.
     return _runner().run(work, context=copy_context())
 
 

@@ -1,6 +1,6 @@
-"""What a worker makes sure of before it takes a message: its settings are there and right, those of its lanes too.
+"""What a worker checks before it takes a message: its settings, and those of its lanes.
 
-Celery logs what a signal's receiver raises and goes on; only a SystemExit gets through and ends the process.
+Celery logs what a signal's receiver raises and continues; only a SystemExit ends the process.
 """
 
 from collections.abc import Iterable
@@ -28,10 +28,10 @@ def _check_settings(sender: WorkController, **_: object) -> None:
 
 
 def check(configured: Settings, queues: Iterable[str]) -> None:
-    """Make sure that a worker can start on these queues.
+    """Check that a worker can start on these queues.
 
-    A provider whose settings are missing or wrong is named, and noted for `status`; its shares wait, the rest goes on.
-    Where a provider is and its key only its own lane must know.
+    A provider whose settings are missing or wrong is named, and recorded for `status`; its shares wait, the other
+    lanes run. Only a provider's own lane needs its address and key.
 
     Raises:
         SettingsError: the hub's own settings are missing or wrong.
@@ -43,7 +43,7 @@ def check(configured: Settings, queues: Iterable[str]) -> None:
     lanes = [queue.removeprefix(LANE) for queue in sorted(queues) if queue.startswith(LANE)]
     if not lanes:
         return
-    engine = make_engine(configured)  # of its own: a connection must not be inherited by a fork
+    engine = make_engine(configured)  # its own: a fork must not inherit a connection
     try:
         for provider in lanes:
             problem = _problem(provider)

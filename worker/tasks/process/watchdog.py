@@ -1,13 +1,13 @@
-"""The end of a worker whose main loop no longer turns; its supervisor starts it again.
+"""Ends a worker whose main loop hangs; its supervisor starts it again.
 
-A process of its own watches, since what hangs a loop, such as a regular expression, may keep every thread of its
-process from running. As a program it is this file alone. It is told of each second in which the loop turned.
+The watchdog is a process of its own: what hangs a loop, such as a regular expression, may block every thread of its
+process. It runs this file alone. The worker writes to it each second in which its loop turns.
 
-- It counts its own seconds: while a machine or a container stands still, so does the count.
-- A worker that was stopped (SIGSTOP) and goes on gets its whole time again. Nothing says that it hangs, and leases
-  fence what it held.
+- It counts its own seconds, so the count stands still while a machine or a container does.
+- A worker that was stopped (SIGSTOP) and continues gets its whole time again: it need not hang, and leases fence what
+  it held.
 - A loop that waits gets longer than one that computes: while Redis is unavailable, each command waits for seconds.
-- Outside of its loop a worker is not watched: there it connects again, or lets its tasks end.
+- Outside of its loop a worker is not watched: there it reconnects, or lets its tasks end.
 """
 
 import faulthandler
@@ -28,16 +28,16 @@ import psutil
 
 TOUCH_SECONDS = 1.0
 SHOW_SECONDS = 0.5
-WHERE = signal.SIGUSR2  # asks a worker for the places in the code that its threads are at
+WHERE = signal.SIGUSR2  # makes a worker print where its threads are
 TURNED, LEFT = b".", b"-"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many seconds a loop may not turn, and how much of a processor's time it then has used if it computes."""
+    """How many seconds a loop may not turn, and the processor time that shows that it computes."""
 
     computing: float = 20.0
-    processor: float = 5.0  # a busy machine may leave a loop no more in 20 s
+    processor: float = 5.0  # on a busy machine a loop may get no more in 20 s
     waiting: float = 90.0  # a turn may send several commands to a Redis that does not answer, 5 to 10 s each
 
 
@@ -51,19 +51,19 @@ class Watchdog:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Be watched in this context."""
+        """Watch the loop in this context."""
         self.touch()
         try:
             yield
         finally:
-            self._tell(LEFT)
+            self._report(LEFT)
 
     def touch(self) -> None:
-        """Say that the loop turns; a watching process that has died is replaced."""
-        if not self._tell(TURNED):
+        """Report that the loop turns; a watching process that has died is replaced."""
+        if not self._report(TURNED):
             self._process.wait()
             self._start()
-            self._tell(TURNED)
+            self._report(TURNED)
 
     def _start(self) -> None:
         command = [sys.executable, "-I", str(Path(__file__)), str(os.getpid()), json.dumps(asdict(self._limits))]
@@ -72,10 +72,10 @@ class Watchdog:
         self._pipe = self._process.stdin.fileno()
         os.set_blocking(self._pipe, False)
 
-    def _tell(self, what: bytes) -> bool:
+    def _report(self, state: bytes) -> bool:
         try:
-            os.write(self._pipe, what)
-        except BlockingIOError:  # it was stopped itself
+            os.write(self._pipe, state)
+        except BlockingIOError:  # the watching process was stopped itself
             pass
         except BrokenPipeError:
             return False
@@ -84,29 +84,29 @@ class Watchdog:
 
 @dataclass(slots=True)
 class Silence:
-    """The seconds since a loop was last heard of, and the processor's time that it used in them."""
+    """The seconds since a loop was last heard of, and the processor time that it used in them."""
 
     seconds: int = 0
     processor: float = 0.0
 
     def is_too_long(self, limits: Limits) -> bool:
-        """Tell whether the loop hangs."""
+        """Return whether the loop hangs."""
         if self.seconds >= limits.waiting:
             return True
         return self.seconds >= limits.computing and self.processor >= limits.processor
 
 
 def watch(worker: psutil.Process, limits: Limits) -> None:
-    """Watch a worker, the parent of this process, until it ends, or end it."""
+    """Watch a worker, the parent of this process, until it ends; kill it if it hangs."""
     pipe = sys.stdin.fileno()
     silence, watched = Silence(), False
     while os.getppid() == worker.pid:
         used = _processor(worker)
         if select.select([pipe], [], [], TOUCH_SECONDS)[0]:
-            told = os.read(pipe, 4_096)
-            if not told:
+            report = os.read(pipe, 4_096)
+            if not report:
                 return
-            silence, watched = Silence(), not told.endswith(LEFT)
+            silence, watched = Silence(), not report.endswith(LEFT)
         elif worker.status() == psutil.STATUS_STOPPED:
             silence = Silence()
         elif watched:
@@ -118,7 +118,7 @@ def watch(worker: psutil.Process, limits: Limits) -> None:
 
 
 def end(worker: psutil.Process, silence: Silence) -> None:
-    """Say where a worker hangs, then kill it and its pool."""
+    """Print where a worker hangs, then kill it and its pool."""
     line = {
         "event": "worker.hung",
         "level": "critical",
@@ -143,7 +143,7 @@ def _processor(worker: psutil.Process) -> float:
 
 
 def main(pid: int, limits: Limits) -> None:
-    """Watch a process; signals meant for a whole group are the worker's to follow."""
+    """Watch a process; signals to the whole group are for the worker to follow."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_IGN)
     with suppress(psutil.NoSuchProcess):

@@ -1,6 +1,6 @@
 """A permit that has lapsed.
 
-- `lapsed`: a permit that ended yesterday; `forgetting`: the day on which it is to be forgotten.
+- `lapsed`: a permit that ended yesterday; `forgetting`: the day on which it is to be anonymised.
 """
 
 from datetime import date
@@ -19,5 +19,5 @@ def lapsed(upstream) -> UUID:
 
 @pytest.fixture
 def forgetting(today) -> date:
-    """Return the day on which `lapsed` is to be forgotten."""
+    """Return the day on which `lapsed` is to be anonymised."""
     return after(today - DAY, 12)

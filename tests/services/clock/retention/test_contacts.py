@@ -1,4 +1,4 @@
-"""How a resident is reached is known as long as anything may need it, and then no more until they are back."""
+"""A resident's contact is kept while it may be needed, then deleted; a resident who returns sets it again."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time
@@ -21,7 +21,7 @@ FORGOTTEN = [(None, None, None)]
 
 @pytest.fixture
 def tell(upstream):
-    """Return what tells how a resident is reached."""
+    """Return a function that sets a resident's contact."""
 
     def tell(resident=ANNE, **contact):
         upstream.applied("resident.update_contact", resident, **CONTACT | contact)
@@ -31,12 +31,12 @@ def tell(upstream):
 
 @pytest.fixture
 def due(today):
-    """Return the day on which what is told today is to be forgotten."""
+    """Return the day on which a contact set today is to be deleted."""
     return after(today, 12)
 
 
 def known(evidence):
-    """Return whose contact is known."""
+    """Return the residents whose contact is known."""
     return [one for (one,) in evidence.query("SELECT resident_id FROM residents WHERE email IS NOT NULL ORDER BY 1")]
 
 
@@ -44,7 +44,7 @@ def types(evidence, resident=ANNE):
     return [event.type for event in evidence.told(resident)]
 
 
-def test_whoever_never_had_a_permit_is_known_to_the_last_day_and_then_no_more(hub, evidence, tell, due):
+def test_a_contact_without_a_permit_is_deleted_the_day_after_its_last_day(hub, evidence, tell, due):
     tell()
     purge(hub, due - DAY)
     assert evidence.query(TOLD, ANNE) == KNOWN
@@ -53,8 +53,8 @@ def test_whoever_never_had_a_permit_is_known_to_the_last_day_and_then_no_more(hu
     assert evidence.value("SELECT erased_at FROM residents") is None
 
 
-def test_a_contact_counts_from_the_city_s_midnight(hub, evidence, tell, due, today):
-    """What was told half an hour after the midnight of a summer day belongs to that day, though not in UTC."""
+def test_a_contact_is_kept_from_the_citys_midnight(hub, evidence, tell, due, today):
+    """A contact set half an hour after midnight on a summer day belongs to that day, though not in UTC."""
     for resident, day in ((ANNE, today), (BOB, today + DAY)):
         tell(resident)
         told = datetime.combine(day, time(0, 30), hub.zone)
@@ -63,16 +63,16 @@ def test_a_contact_counts_from_the_city_s_midnight(hub, evidence, tell, due, tod
     assert known(evidence) == [BOB]
 
 
-def test_after_the_only_permit_was_forgotten_the_contact_is_forgotten_in_its_turn(hub, evidence, tell, lapsed, due):
+def test_a_contact_is_deleted_after_its_only_permit_is_anonymised(hub, evidence, tell, lapsed, due):
     tell()
-    purge(hub, due - DAY)  # the permit goes
+    purge(hub, due - DAY)  # the permit is anonymised
     assert evidence.space(ANNE).cards == ()
     assert evidence.query(TOLD, ANNE) == KNOWN
     purge(hub, due)
     assert evidence.query(TOLD, ANNE) == FORGOTTEN
 
 
-def test_a_contact_that_was_told_long_ago_goes_with_the_last_permit(hub, evidence, tell, lapsed, forgetting):
+def test_an_old_contact_is_deleted_with_the_last_permit(hub, evidence, tell, lapsed, forgetting):
     tell()
     evidence.query("UPDATE residents SET contact_at = contact_at - interval '9 years' RETURNING 1")
     purge(hub, forgetting - DAY)
@@ -82,14 +82,14 @@ def test_a_contact_that_was_told_long_ago_goes_with_the_last_permit(hub, evidenc
 
 
 @pytest.mark.parametrize("wish", [{"profile": "low_emission", "years": 3}, {"verified": UNVERIFIED}, {}])
-def test_whoever_has_a_permit_or_asks_for_one_stays_known(hub, upstream, evidence, tell, due, wish):
+def test_a_contact_with_a_permit_or_a_request_is_kept(hub, upstream, evidence, tell, due, wish):
     upstream.request(**wish)
     tell()
     purge(hub, due + DAY * 300)
     assert evidence.query(TOLD, ANNE) == KNOWN
 
 
-def test_their_screen_says_at_once_that_no_address_is_known(hub, evidence, tell, due):
+def test_the_space_shows_a_deleted_contact_at_once(hub, evidence, tell, due):
     tell()
     before = evidence.screen(ANNE)
     assert before.reminders.email_known
@@ -100,7 +100,7 @@ def test_their_screen_says_at_once_that_no_address_is_known(hub, evidence, tell,
     assert evidence.told(ANNE)[-1].data.job_id is None
 
 
-def test_what_they_chose_about_reminders_stays_and_what_an_address_refused_goes(hub, upstream, evidence, tell, due):
+def test_deleting_a_contact_keeps_the_reminder_choice_and_drops_the_refusal(hub, upstream, evidence, tell, due):
     tell()
     evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     upstream.applied("resident.choose_reminders", BOB, channel="none")
@@ -112,7 +112,7 @@ def test_what_they_chose_about_reminders_stays_and_what_an_address_refused_goes(
     ]
 
 
-def test_whoever_comes_back_is_known_again_and_as_long(hub, evidence, tell, due):
+def test_a_contact_set_again_is_kept_for_the_whole_period(hub, evidence, tell, due):
     tell()
     purge(hub, due)
     tell()
@@ -122,7 +122,7 @@ def test_whoever_comes_back_is_known_again_and_as_long(hub, evidence, tell, due)
     assert evidence.query(TOLD, ANNE) == KNOWN
 
 
-def test_a_contact_counts_from_when_it_was_last_told_also_where_it_is_the_same(hub, evidence, tell, today):
+def test_a_contact_is_kept_from_its_last_update_even_without_a_change(hub, evidence, tell, today):
     tell()
     evidence.query("UPDATE residents SET contact_at = contact_at - interval '9 years' RETURNING 1")
     tell()
@@ -130,7 +130,7 @@ def test_a_contact_counts_from_when_it_was_last_told_also_where_it_is_the_same(h
     assert evidence.query(TOLD, ANNE) == KNOWN
 
 
-def test_what_is_forgotten_is_nowhere_any_more_and_not_logged(hub, evidence, tell, due):
+def test_a_deleted_contact_is_found_nowhere_and_not_logged(hub, evidence, tell, due):
     tell()
     personal = (CONTACT["name"], CONTACT["email"])
     assert all(one in evidence.everything_stored() for one in personal)
@@ -140,7 +140,7 @@ def test_what_is_forgotten_is_nowhere_any_more_and_not_logged(hub, evidence, tel
     assert {"event": "retention.purged", "log_level": "info", "contacts": 1}.items() <= logs[-1].items()
 
 
-def test_forgetting_twice_is_forgetting_once(hub, evidence, tell, due):
+def test_a_second_purge_changes_nothing(hub, evidence, tell, due):
     tell()
     purge(hub, due)
     before = evidence.truth()
@@ -148,14 +148,14 @@ def test_forgetting_twice_is_forgetting_once(hub, evidence, tell, due):
     assert evidence.truth() == before
 
 
-def test_whoever_was_erased_is_not_looked_for(hub, upstream, evidence, tell, due):
+def test_an_erased_resident_has_no_contact_to_delete(hub, upstream, evidence, tell, due):
     tell()
     upstream.applied("resident.erase")
     purge(hub, due)
     assert types(evidence)[-1] is EventType.RESIDENT_ERASED
 
 
-def test_a_sign_in_between_finding_and_forgetting_counts(hub, database, evidence, tell, due):
+def test_a_contact_updated_between_finding_and_deleting_is_kept(hub, database, evidence, tell, due):
     tell()
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     with ThreadPoolExecutor(1) as other, database.connect() as db:
@@ -168,7 +168,7 @@ def test_a_sign_in_between_finding_and_forgetting_counts(hub, database, evidence
     assert evidence.query(TOLD, ANNE) == KNOWN
 
 
-def test_a_request_between_finding_and_forgetting_counts(hub, database, upstream, evidence, tell, due):
+def test_a_contact_with_a_request_between_finding_and_deleting_is_kept(hub, database, upstream, evidence, tell, due):
     tell()
     requested = upstream.request(BOB)
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -182,7 +182,7 @@ def test_a_request_between_finding_and_forgetting_counts(hub, database, upstream
     assert evidence.query(TOLD, ANNE) == KNOWN
 
 
-def test_one_whose_affairs_are_wrong_does_not_keep_all_others_known(hub, evidence, tell, due):
+def test_a_failing_resident_does_not_stop_the_deletion_of_other_contacts(hub, evidence, tell, due):
     for resident in (ANNE, BOB):
         tell(resident)
     evidence.query("INSERT INTO events (resident_id, sequence, type, data) VALUES (%s, 2, '', '{}') RETURNING 1", ANNE)
@@ -192,7 +192,7 @@ def test_one_whose_affairs_are_wrong_does_not_keep_all_others_known(hub, evidenc
     assert [entry["resident"] for entry in logs if entry["event"] == "retention.not_anonymised"] == [ANNE]
 
 
-def test_those_with_permits_are_passed_over_and_each_purge_goes_on_where_the_last_one_stopped(
+def test_residents_with_permits_are_skipped_and_each_purge_continues_the_last(
     hub, upstream, evidence, tell, due, monkeypatch
 ):
     monkeypatch.setattr("worker.db.clock.retention.LOOKED_AT", 2)
@@ -212,8 +212,8 @@ def test_those_with_permits_are_passed_over_and_each_purge_goes_on_where_the_las
     assert known(evidence) == []
 
 
-def test_all_who_are_due_are_forgotten_in_slices_as_long_as_there_is_time(hub, evidence, tell, due, monkeypatch):
-    monkeypatch.setattr(retention, "FORGOTTEN", 2)
+def test_due_contacts_are_deleted_in_slices_while_time_is_left(hub, evidence, tell, due, monkeypatch):
+    monkeypatch.setattr(retention, "RESIDENTS_AT_ONCE", 2)
     for number in range(5):
         tell(f"r-{number}")
     purge(hub, due, until=0)

@@ -1,4 +1,4 @@
-"""A task whose time is over ends wherever it is, and what it was at work on is not said to have failed."""
+"""A task out of time ends at any point, and does not report its work as failed."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datna
 
 @pytest.fixture
 def time_is_over(evidence):
-    """Return what ends this thread's task, as Celery does, once it waits for the database."""
+    """Return a function that ends this thread's task, as Celery does, once it waits for the database."""
 
     def stop(*_):
         raise SoftTimeLimitExceeded
@@ -34,7 +34,7 @@ def time_is_over(evidence):
 
 
 @pytest.mark.parametrize("lock", ["SELECT FROM residents FOR UPDATE", "LOCK TABLE jobs"], ids=["resident", "ledger"])
-def test_a_purge_that_is_out_of_time_while_the_database_works_ends_and_the_next_one_goes_on(
+def test_a_purge_out_of_time_inside_a_statement_ends_and_the_next_continues(
     hub, database, evidence, lapsed, forgetting, time_is_over, lock
 ):
     with database.connect() as db, db.transaction():
@@ -51,7 +51,7 @@ def test_a_purge_that_is_out_of_time_while_the_database_works_ends_and_the_next_
     "within",
     ["jobs.residents.lock", "clock.retention.purge", "clock.retention.next_due", "clock.retention.next_contacts"],
 )
-def test_a_purge_that_is_out_of_time_anywhere_else_ends_too(hub, evidence, lapsed, forgetting, monkeypatch, within):
+def test_a_purge_out_of_time_outside_a_statement_ends(hub, evidence, lapsed, forgetting, monkeypatch, within):
     def ends(*_given, **_named):
         raise SoftTimeLimitExceeded
 

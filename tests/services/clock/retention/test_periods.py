@@ -1,4 +1,4 @@
-"""Each kind of data has a period, to be counted in months to the day; what is written down for good has none."""
+"""Each kind of data has a retention in months, exact to the day; ledgers have none."""
 
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -30,19 +30,19 @@ def types(evidence):
         (date(2023, 12, 31), 12, date(2025, 1, 1)),
     ],
 )
-def test_what_is_kept_for_months_is_due_the_day_after_the_same_date(day, months, due):
+def test_a_retention_in_months_ends_the_day_after_the_same_date(day, months, due):
     assert latest_due(due, months) >= day
     assert latest_due(due - DAY, months) < day
 
 
-def test_each_day_has_exactly_one_day_on_which_it_becomes_due():
+def test_each_day_becomes_due_on_exactly_one_day():
     days = [date(2023, 1, 1) + DAY * count for count in range(1_500)]
     for months in (1, 2, 12, 13, 36):
         for day in days:
             assert (latest_due(day, months) >= day - DAY * 200) == (after(day - DAY * 200, months) <= day)
 
 
-def test_a_job_is_known_for_thirteen_months_and_afterwards_its_id_is_a_new_one(hub, upstream, evidence, today):
+def test_a_job_id_is_known_for_thirteen_months_and_then_free(hub, upstream, evidence, today):
     envelope = upstream.envelope(resident_id=ANNE, name="Élodie", email="e@example.fr", language=Language.FR.value)
     upstream.send("resident.update_contact", envelope)
     upstream.send("resident.update_contact", "no job")
@@ -60,7 +60,7 @@ def test_a_job_is_known_for_thirteen_months_and_afterwards_its_id_is_a_new_one(h
     assert types(evidence) == [EventType.CONTACT_UPDATED] * 2
 
 
-def test_what_was_recorded_half_an_hour_after_the_city_s_midnight_is_of_the_new_day(hub, upstream, evidence, today):
+def test_a_record_made_after_the_citys_midnight_counts_for_the_new_day(hub, upstream, evidence, today):
     days = (latest_due(today, 13), latest_due(today, 13) + DAY)
     receipts = [upstream.applied("resident.choose_reminders", channel="none") for _ in days]
     for receipt, day in zip(receipts, days, strict=True):
@@ -82,7 +82,7 @@ def test_consent_decisions_payments_and_events_are_kept_for_good(hub, upstream, 
     assert {ledger: evidence.query(f"SELECT to_jsonb(l) FROM {ledger} l") for ledger in kept} == before
 
 
-def test_a_day_that_the_database_has_not_reached_purges_no_ledger_and_all_else(hub, evidence, lapsed, today):
+def test_a_day_ahead_of_the_database_purges_no_ledger(hub, evidence, lapsed, today):
     with capture_logs() as logs:
         purge(hub, today + DAY * 10_000)
     assert plates(evidence, lapsed) == []
@@ -91,14 +91,14 @@ def test_a_day_that_the_database_has_not_reached_purges_no_ledger_and_all_else(h
     assert failed == {"jobs", "refused_messages", "reminders", "disclosures"}
 
 
-def test_a_purge_that_has_no_time_left_goes_on_next_time(hub, evidence, lapsed, forgetting):
+def test_a_purge_without_time_left_continues_next_time(hub, evidence, lapsed, forgetting):
     purge(hub, forgetting, until=0)
     assert plates(evidence, lapsed) == ["EF-367-QS"]
     purge(hub, forgetting)
     assert plates(evidence, lapsed) == []
 
 
-def test_the_periods_are_the_installations(hub, evidence, lapsed, today, hub_environment):
+def test_the_periods_are_settings(hub, evidence, lapsed, today, hub_environment):
     settings = read_settings(hub_environment, permits_kept_months=3)
     purge(replace(hub, settings=settings), after(today - DAY, 3) - DAY)
     assert plates(evidence, lapsed) == ["EF-367-QS"]

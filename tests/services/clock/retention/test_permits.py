@@ -1,4 +1,4 @@
-"""A permit that is over is kept as long as its period says and not a day longer, then forgotten for good."""
+"""A closed permit is kept to the last day of its retention, then anonymised."""
 
 from datetime import date
 from uuid import UUID, uuid4
@@ -25,7 +25,7 @@ def types(evidence):
     return [event.type for event in evidence.told(ANNE)]
 
 
-def test_a_permit_that_is_over_is_kept_to_the_last_day_and_then_forgotten(hub, upstream, evidence, lapsed, forgetting):
+def test_a_closed_permit_is_anonymised_the_day_after_its_last_kept_day(hub, upstream, evidence, lapsed, forgetting):
     purge(hub, forgetting - DAY)
     assert plates(evidence, lapsed) == ["EF-367-QS"]
     assert ActionName.RENEW in [action.name for action in evidence.screen(ANNE).cards[0].actions]
@@ -38,7 +38,7 @@ def test_a_permit_that_is_over_is_kept_to_the_last_day_and_then_forgotten(hub, u
     assert evidence.value("SELECT count(*) FROM terms WHERE permit_id = %s", lapsed) == 1
 
 
-def test_forgetting_twice_is_forgetting_once(hub, evidence, lapsed, forgetting):
+def test_a_second_purge_changes_nothing(hub, evidence, lapsed, forgetting):
     for _ in range(2):
         purge(hub, forgetting)
     assert types(evidence).count(EventType.PERMIT_ANONYMISED) == 1
@@ -47,8 +47,8 @@ def test_forgetting_twice_is_forgetting_once(hub, evidence, lapsed, forgetting):
     assert evidence.truth() == before
 
 
-def test_after_days_of_downtime_everything_that_is_due_is_forgotten(hub, upstream, evidence, today, monkeypatch):
-    monkeypatch.setattr(retention, "FORGOTTEN", 2)  # so that it takes several slices
+def test_after_days_of_downtime_every_due_permit_is_anonymised(hub, upstream, evidence, today, monkeypatch):
+    monkeypatch.setattr(retention, "RESIDENTS_AT_ONCE", 2)  # so that it takes several slices
     for number in range(5):
         terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(-1 - number)}]
         upstream.take_over(upstream.row(f"r-{number}", terms=terms))
@@ -57,7 +57,7 @@ def test_after_days_of_downtime_everything_that_is_due_is_forgotten(hub, upstrea
     assert evidence.query("SELECT permit_id FROM plate_assignments") == [(kept,)]
 
 
-def test_an_import_of_an_old_permit_counts_from_its_last_day(hub, upstream, evidence, today):
+def test_an_imported_old_permit_is_kept_from_its_last_day(hub, upstream, evidence, today):
     day = latest_due(today, 12)
     old, younger = (upstream.row(terms=[_term(day + DAY * more)]) for more in (0, 1))
     upstream.take_over(old, younger)
@@ -65,7 +65,7 @@ def test_an_import_of_an_old_permit_counts_from_its_last_day(hub, upstream, evid
     assert [card.permit_id for card in evidence.screen(ANNE).cards] == [UUID(younger["permit_id"])]
 
 
-def test_an_import_of_a_cancelled_permit_counts_from_its_request(hub, upstream, evidence, today):
+def test_an_imported_cancelled_permit_is_kept_from_its_request(hub, upstream, evidence, today):
     day = latest_due(today, 12)
     cancelled = {"status": "cancelled_by_resident", "terms": []}
     old, younger = (upstream.row(**cancelled, requested_on=str(day + DAY * more)) for more in (0, 1))
@@ -74,7 +74,7 @@ def test_an_import_of_a_cancelled_permit_counts_from_its_request(hub, upstream, 
     assert [card.permit_id for card in evidence.screen(ANNE).cards] == [UUID(younger["permit_id"])]
 
 
-def test_an_import_of_a_permit_that_was_ended_before_its_time_counts_from_today(hub, upstream, evidence, today):
+def test_an_imported_permit_ended_early_is_kept_from_today(hub, upstream, evidence, today):
     row = upstream.row(status="ended")
     upstream.take_over(row)
     purge(hub, after(today, 12) - DAY)
@@ -83,7 +83,7 @@ def test_an_import_of_a_permit_that_was_ended_before_its_time_counts_from_today(
     assert evidence.space(ANNE).cards == ()
 
 
-def test_a_rejection_counts_from_the_day_it_was_made_and_its_reason_is_forgotten(hub, upstream, evidence, today):
+def test_a_rejected_permit_is_kept_from_its_rejection_and_loses_its_reason(hub, upstream, evidence, today):
     rejected = upstream.request(verified=UNVERIFIED)
     later = Upstream(hub, today + DAY * 90)
     later.applied("permit.decide", permit_id=rejected, decision="reject", reason="Illisible.")
@@ -94,7 +94,7 @@ def test_a_rejection_counts_from_the_day_it_was_made_and_its_reason_is_forgotten
     assert evidence.query(ALL_OF_A_PERMIT, rejected)[0][0] == "rejected"
 
 
-def test_what_was_not_paid_counts_from_the_day_it_was_given_up(hub, upstream, evidence, today):
+def test_an_unpaid_request_is_kept_from_the_day_it_lapsed(hub, upstream, evidence, today):
     unpaid = upstream.request()
     given_up = today + DAY * (hub.tariffs.unpaid_lapses_after_days + 1)
     advance(hub, given_up)
@@ -104,7 +104,7 @@ def test_what_was_not_paid_counts_from_the_day_it_was_given_up(hub, upstream, ev
     assert evidence.space(ANNE).cards == ()
 
 
-def test_what_is_open_is_never_forgotten(hub, upstream, evidence, today):
+def test_an_open_permit_is_never_anonymised(hub, upstream, evidence, today):
     reviewed, unpaid = upstream.request(verified=UNVERIFIED), upstream.request()
     purge(hub, today + DAY * 3_650)
     assert {card.permit_id for card in evidence.screen(ANNE).cards} == {reviewed, unpaid}
@@ -113,7 +113,7 @@ def test_what_is_open_is_never_forgotten(hub, upstream, evidence, today):
 def test_a_permit_that_was_renewed_on_its_last_kept_day_stays(hub, upstream, evidence, lapsed, forgetting):
     late = Upstream(hub, forgetting - DAY)
     late.applied("permit.renew", permit_id=lapsed, years=1)
-    purge(hub, forgetting)  # it waits for its payment
+    purge(hub, forgetting)  # its renewal waits for a payment
     late.applied("permit.confirm_payment", permit_id=lapsed, payment_reference="P-1", amount_cents=4500)
     purge(hub, forgetting)
     card = evidence.card(ANNE, lapsed)
@@ -124,9 +124,7 @@ def test_a_permit_that_was_renewed_on_its_last_kept_day_stays(hub, upstream, evi
     assert evidence.space(ANNE).cards == ()
 
 
-def test_what_is_forgotten_leaves_nothing_personal_anywhere_and_is_not_logged(
-    hub, upstream, evidence, today, forgetting
-):
+def test_an_anonymised_permit_leaves_no_personal_data_and_no_log(hub, upstream, evidence, today, forgetting):
     lapsed = upstream.lapsed(plate={"raw": "PO-456-VB"}, zones=["ZONE-14"])
     upstream.applied("permit.change_address", permit_id=lapsed, address=ELSEWHERE, zones=["18C"])
     upstream.applied("permit.cancel", permit_id=lapsed)
@@ -138,9 +136,7 @@ def test_what_is_forgotten_leaves_nothing_personal_anywhere_and_is_not_logged(
     assert {"event": "retention.purged", "log_level": "info", "permits": 1}.items() <= logs[-1].items()
 
 
-def test_the_history_of_a_forgotten_permit_tells_who_held_it_and_not_under_which_plate(
-    hub, upstream, evidence, deliver, today
-):
+def test_the_history_of_an_anonymised_permit_names_holders_and_no_plate(hub, upstream, evidence, deliver, today):
     upstream.allow()
     permit_id = upstream.active()
     deliver()
@@ -154,7 +150,7 @@ def test_the_history_of_a_forgotten_permit_tells_who_held_it_and_not_under_which
     assert '"plate":null' in document.replace(" ", "")
 
 
-def test_no_job_does_anything_with_a_forgotten_permit(hub, upstream, lapsed, forgetting):
+def test_every_job_on_an_anonymised_permit_is_refused(hub, upstream, lapsed, forgetting):
     purge(hub, forgetting)
     assert upstream.submit("permit.renew", permit_id=lapsed, years=1).code is RefusalCode.UNKNOWN_PERMIT
     again = upstream.take_over(upstream.row(permit_id=str(lapsed)))

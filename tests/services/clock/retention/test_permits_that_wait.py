@@ -1,4 +1,4 @@
-"""A permit waits to be forgotten while a provider may hold anything of it, and keeps no other waiting."""
+"""A permit is not anonymised while a provider may hold it, and it delays no other."""
 
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -22,9 +22,7 @@ SHARE = """
 
 
 @pytest.mark.parametrize("state", ["holds = true", "holds = NULL", "wanted_version = wanted_version + 1"])
-def test_a_permit_waits_as_long_as_a_provider_may_hold_anything_of_it(
-    hub, upstream, evidence, deliver, twins, today, state
-):
+def test_a_permit_is_not_anonymised_while_a_provider_may_hold_it(hub, upstream, evidence, deliver, twins, today, state):
     upstream.allow()
     upstream.active()
     deliver()
@@ -44,9 +42,7 @@ def test_a_permit_waits_as_long_as_a_provider_may_hold_anything_of_it(
     ["UPDATE shares SET holds = NULL", "UPDATE permits SET over_on = over_on + 300", "UPDATE permits SET pending = %s"],
     ids=["held", "renewed", "to be renewed"],
 )
-def test_what_happens_between_finding_and_forgetting_counts(
-    hub, database, evidence, lapsed, forgetting, until, meanwhile
-):
+def test_a_change_between_finding_and_anonymising_counts(hub, database, evidence, lapsed, forgetting, meanwhile):
     evidence.query(SHARE, lapsed, "easypark", False)
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     pending = '{"kind": "new_term", "years": 1, "price_cents": 4500, "pay_by": "2999-01-01"}'
@@ -60,7 +56,7 @@ def test_what_happens_between_finding_and_forgetting_counts(
     assert plates(evidence, lapsed) == ["EF-367-QS"]
 
 
-def test_what_a_provider_may_hold_is_not_even_looked_for_again_and_again(hub, evidence, lapsed, today):
+def test_held_permits_are_not_read_again_by_each_purge(hub, evidence, lapsed, today):
     found = transact(hub.engine, lambda db: rows.next_due(db, today, None, 10))
     assert found == ([ANNE], (today - DAY, lapsed))
     evidence.query(SHARE, lapsed, "easypark", None)
@@ -68,9 +64,7 @@ def test_what_a_provider_may_hold_is_not_even_looked_for_again_and_again(hub, ev
     assert transact(hub.engine, lambda db: rows.next_due(db, today, found[1], 10)) == ([], None)
 
 
-def test_one_permit_that_must_wait_does_not_keep_the_next_from_being_forgotten(
-    hub, upstream, evidence, today, monkeypatch
-):
+def test_a_waiting_permit_does_not_delay_the_next(hub, upstream, evidence, today, monkeypatch):
     monkeypatch.setattr("worker.db.clock.retention.LOOKED_AT", 1)
     terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(-9)}]
     held, free = (upstream.row(name, terms=terms) for name in (ANNE, BOB))
@@ -80,7 +74,7 @@ def test_one_permit_that_must_wait_does_not_keep_the_next_from_being_forgotten(
     assert evidence.query("SELECT permit_id FROM plate_assignments") == [(UUID(held["permit_id"]),)]
 
 
-def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(hub, upstream, evidence, today, forgetting):
+def test_a_failing_resident_does_not_delay_the_next(hub, upstream, evidence, today, forgetting):
     wrong, _ = (upstream.lapsed(resident) for resident in (ANNE, BOB))
     evidence.query("UPDATE permits SET status = 'active', verified = '[1]' WHERE permit_id = %s RETURNING 1", wrong)
     with capture_logs() as logs:
@@ -90,7 +84,7 @@ def test_one_resident_who_cannot_be_helped_does_not_hold_up_the_next(hub, upstre
 
 
 @pytest.mark.parametrize("wish", [{"profile": "low_emission", "years": 3}, {"verified": UNVERIFIED}])
-def test_a_permit_that_runs_or_waits_stays_whatever_day_is_noted_as_its_last(hub, upstream, evidence, today, wish):
+def test_an_open_permit_is_kept_even_if_its_closing_day_is_set(hub, upstream, evidence, today, wish):
     permit_id = upstream.request(**wish)
     evidence.query("UPDATE permits SET over_on = %s, pending = NULL RETURNING 1", today - DAY * 4_000)
     evidence.query("UPDATE shares SET holds = false, confirmed_version = wanted_version RETURNING 1")

@@ -1,4 +1,4 @@
-"""A plate that was replaced is kept as long as its period says; the one that is in use is not a replaced one."""
+"""A replaced plate is kept to the end of its retention; a plate in use is not a replaced one."""
 
 from datetime import datetime, time
 
@@ -7,7 +7,7 @@ from tests.services.upstream import ANNE
 from worker.services.clock.retention import purge
 
 
-def test_a_plate_that_was_replaced_is_deleted_a_year_after_that(hub, upstream, evidence, today):
+def test_a_replaced_plate_is_deleted_a_year_later(hub, upstream, evidence, today):
     permit_id = upstream.active(plate={"raw": "EF-367-QS"}, years=3)
     upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "PO-456-VB"})
     replaced = evidence.value("SELECT (replaced_at AT TIME ZONE 'Europe/Paris')::date FROM plate_assignments LIMIT 1")
@@ -18,7 +18,7 @@ def test_a_plate_that_was_replaced_is_deleted_a_year_after_that(hub, upstream, e
     assert evidence.card(ANNE, permit_id).plate == "PO-456-VB"
 
 
-def test_a_plate_counts_from_the_day_in_the_city_on_which_it_was_replaced(hub, upstream, evidence, today):
+def test_a_replaced_plate_is_kept_from_the_citys_day_of_replacement(hub, upstream, evidence, today):
     """Half an hour after midnight is a new day in Paris, though not in UTC."""
     kept = []
     for day in (today, today + DAY):
@@ -34,7 +34,7 @@ def test_a_plate_counts_from_the_day_in_the_city_on_which_it_was_replaced(hub, u
     assert [len(plates(evidence, permit_id)) for permit_id in kept] == [1, 2]
 
 
-def test_a_plate_counts_from_when_it_was_first_replaced(hub, upstream, evidence, today):
+def test_a_replaced_plate_is_kept_from_its_first_replacement(hub, upstream, evidence, today):
     permit_id = upstream.active(plate={"raw": "EF-367-QS"}, years=3)
     upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "PO-456-VB"})
     evidence.query(
@@ -47,7 +47,7 @@ def test_a_plate_counts_from_when_it_was_first_replaced(hub, upstream, evidence,
     assert plates(evidence, permit_id) == ["PO-456-VB", "ZZ-999-ZZ"]
 
 
-def test_a_plate_that_was_given_up_and_taken_again_is_not_a_replaced_one(hub, upstream, evidence, today):
+def test_a_plate_released_and_reserved_again_is_not_replaced(hub, upstream, evidence, today):
     permit_id = upstream.lapsed(plate={"raw": "EF-367-QS"})
     upstream.applied("permit.renew", permit_id=permit_id, years=1)
     upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="P-1", amount_cents=4500)
@@ -55,7 +55,7 @@ def test_a_plate_that_was_given_up_and_taken_again_is_not_a_replaced_one(hub, up
     assert evidence.query("SELECT FROM plate_assignments WHERE replaced_at IS NOT NULL") == []
 
 
-def test_one_and_the_same_plate_may_be_replaced_and_come_back(hub, upstream, evidence, today):
+def test_a_replaced_plate_that_returns_is_kept(hub, upstream, evidence, today):
     permit_id = upstream.active(plate={"raw": "EF-367-QS"}, years=3)
     for raw in ("PO-456-VB", "EF-367-QS"):
         upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": raw})

@@ -1,4 +1,4 @@
-"""A reminder is kept until none of its day can matter, whether it was sent or waits for a channel that never came."""
+"""A reminder is kept until its day cannot matter any more, whether it was sent or not."""
 
 from datetime import datetime, time, timedelta
 
@@ -18,7 +18,7 @@ LEFT = "SELECT days_ahead FROM reminders ORDER BY days_ahead"
 
 @pytest.fixture
 def kept(hub, today):
-    """Return the latest moment, and the latest day, of reminders that are purged today and not yesterday."""
+    """Return the latest moment, and the latest day, of reminders that are deleted today and not yesterday."""
     day = latest_due(today, hub.settings.jobs_kept_months)
     return datetime.combine(day, time(12), hub.zone), add_months(day, -13)
 
@@ -34,9 +34,7 @@ def remind(upstream, evidence):
 
 
 @pytest.mark.parametrize("state", ["due", "sent", "dropped", "refused", "unclear"])
-def test_a_reminder_goes_when_its_day_and_what_last_became_of_it_are_long_past(
-    hub, evidence, today, kept, remind, state
-):
+def test_a_reminder_is_deleted_once_its_day_and_its_last_change_are_old(hub, evidence, today, kept, remind, state):
     moment, day = kept
     settled = None if state == "due" else moment
     remind(60, day, state, moment, settled)
@@ -47,17 +45,17 @@ def test_a_reminder_goes_when_its_day_and_what_last_became_of_it_are_long_past(
     assert evidence.query(LEFT) == [(30,)]
 
 
-def test_one_that_is_due_goes_only_when_it_is_due_since_long_ago(hub, evidence, today, kept, remind):
+def test_a_due_reminder_is_deleted_only_when_long_overdue(hub, evidence, today, kept, remind):
     moment, day = kept
     remind(60, day, "due", moment)
     remind(30, day, "due", moment + DAY)  # an attempt failed since
     remind(7, day, "due", moment + DAY * 4_000)  # one is under way
-    remind(0, today, "due", moment)  # it matters
+    remind(0, today, "due", moment)  # it still matters
     purge(hub, today)
     assert evidence.query(LEFT) == [(0,), (7,), (30,)]
 
 
-def test_one_that_was_settled_lately_stays_however_long_ago_it_was_due(hub, evidence, today, kept, remind):
+def test_a_recently_settled_reminder_is_kept(hub, evidence, today, kept, remind):
     moment, day = kept
     remind(60, day, "sent", moment - DAY * 400, moment + DAY)
     purge(hub, today)

@@ -1,0 +1,13 @@
+"""The commands of `permit-hub[stack]`: the whole stack on this machine, and what stands in for the world around it."""
+
+import typer
+
+from ops.commands.stack import mailbox
+from ops.commands.stack.demo import demo
+from ops.commands.stack.sandbox import sandbox
+from ops.commands.stack.up import up
+
+app = typer.Typer()
+for command in (demo, up, sandbox):
+    app.command()(command)
+app.add_typer(mailbox.app)

@@ -1,0 +1,1 @@
+"""The stack's child processes: how they start and end, who guards them, and who starts them again."""
