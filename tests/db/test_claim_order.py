@@ -4,9 +4,10 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from tests.conftest import Database
+from tests.support.plans import plan_of
 from worker.db.engine import transact
 from worker.db.sharing import shares
 from worker.domain.sharing import Urgency
@@ -130,9 +131,7 @@ def test_a_claim_finds_its_shares_by_the_index_whatever_the_backlog(
 
 
 def _plan(db) -> str:
-    explained = text("EXPLAIN " + shares._LOCK_DUE.text)
-    rows = db.execute(explained, {"provider": "easypark", "limit": 28, "least_urgent": 2, "probe": False}).scalars()
-    return "\n".join(rows)
+    return plan_of(db, shares._LOCK_DUE, {"provider": "easypark", "limit": 28, "least_urgent": 2, "probe": False})
 
 
 def test_leases_and_waits_are_compared_to_the_transactions_start(engine: Engine, fill, database: Database) -> None:

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from tests.conftest import Database
+from tests.support.plans import plan_of
 from worker.db.engine import transact
 from worker.db.jobs import requests
 from worker.domain.permit import Status
@@ -35,9 +36,7 @@ def test_the_oldest_request_is_first_and_no_table_of_all_permits_is_read(engine:
     assert [request.permit.permit_id for request in found] == [permit(3000), permit(2900)]
     assert transact(engine, requests.count) == 30
     for statement, given in ((requests._LIST, {"limit": 100}), (requests._COUNT, {})):
-        plan = "\n".join(
-            transact(engine, lambda db, s=statement, g=given: db.execute(text("EXPLAIN " + s.text), g).scalars().all())
-        )
+        plan = transact(engine, lambda db, s=statement, g=given: plan_of(db, s, g))
         assert "permits_under_review" in plan, plan
         assert not any(f"Seq Scan on {table}" in plan for table in ("permits", "plate_assignments")), plan
 

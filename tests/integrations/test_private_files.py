@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from integrations.private_files import keep_certificates, kept_secret, make_folder, write_private
+from integrations.private_files import kept_secret, make_folder, write_private
+from integrations.sandbox.certificates import keep_certificates
 
 
 def mode(path: Path) -> int:

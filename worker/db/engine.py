@@ -1,4 +1,4 @@
-"""How a worker reaches the database: time-outs that keep a frozen worker from hiding rows, and one bounded retry."""
+"""How a worker reaches the database: time-outs, so that no frozen worker hides rows, and one bounded retry."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,7 +18,7 @@ class SessionEndedError(Exception):
 
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, SessionEndedError)
-"""What is raised while the database is unavailable or overloaded; the same may succeed later."""
+"""The errors while the database is unavailable or overloaded; a later attempt may succeed."""
 
 _SESSION = {
     "statement_timeout": "4s",  # a task has 10 s
@@ -37,11 +37,12 @@ _CONNECTION = {
     "tcp_user_timeout": 10_000,  # ms
 }
 _SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+_RELAX = text("SET LOCAL synchronous_commit = off")
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: PostgreSQL asks to try again
 
 
 class UnfitRowError(Exception):
-    """The database would not have a row: the SQLSTATE, and the constraint where it was one; never a value."""
+    """The database refused a row: the SQLSTATE, and the constraint if one was broken; never a value."""
 
     def __init__(self, sqlstate: str | None, constraint: str | None) -> None:
         super().__init__(f"SQLSTATE {sqlstate}" + (f", constraint {constraint}" if constraint else ""))
@@ -65,10 +66,10 @@ def make_engine(settings: Settings) -> Engine:
 def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool = False) -> T:
     """Run `work` in one transaction, once more if PostgreSQL found a conflict; commit unless it raises.
 
-    `relaxed` commits without waiting for the disk: only for what is found out again by itself if it is lost.
+    `relaxed` commits without waiting for the disk: only for changes that the hub makes again if they are lost.
 
     Raises:
-        UnfitRowError: a constraint that `work` did not expect to break, or a value that does not fit its column.
+        UnfitRowError: `work` broke a constraint that it did not handle, or a value does not fit its column.
         SessionEndedError: this process stood still for longer than a transaction may.
     """
 
@@ -76,7 +77,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
         try:
             with engine.begin() as connection:
                 if relaxed:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                    connection.execute(_RELAX)
                 return work(connection)
         except (IntegrityError, DataError) as error:
             unfit = UnfitRowError(sqlstate(error), constraint_of(error))
@@ -92,7 +93,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
 
 
 def snapshot(db: Connection) -> None:
-    """Have all that this transaction reads, from its first statement on, be of one moment; it cannot write."""
+    """Make this transaction REPEATABLE READ, READ ONLY."""
     db.execute(_SNAPSHOT)
 
 
@@ -101,7 +102,7 @@ def _is_conflict(error: BaseException) -> bool:
 
 
 def sqlstate(error: DBAPIError) -> str | None:
-    """Return the five characters by which PostgreSQL names an error."""
+    """Return PostgreSQL's five-character code of an error."""
     state: str | None = getattr(error.orig, "sqlstate", None)
     return state
 

@@ -1,11 +1,10 @@
-"""What the hub knows of itself: the epoch of its published documents, and the Redis process it was started in."""
+"""The hub's own state: the epoch of its published documents, and the Redis process in which that began."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, select
 
-_READ = text("SELECT epoch, redis_run_id, cleared_epoch FROM hub_state FOR UPDATE")
-_WRITE = text("UPDATE hub_state SET epoch = :epoch, redis_run_id = :redis_run_id, cleared_epoch = :cleared_epoch")
+from worker.db import tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +13,16 @@ class HubState:
 
     epoch: int
     redis_run_id: str | None
-    cleared_epoch: int  # in Redis, no documents are left but of this epoch, or younger
+    cleared_epoch: int  # Redis has no documents of an older epoch
+
+
+_COLUMNS = [tables.hub_state.c[field.name] for field in fields(HubState)]
+_READ = select(*_COLUMNS).with_for_update()
+_WRITE = tables.hub_state.update().values({column.name: bindparam(column.name) for column in _COLUMNS})
 
 
 def lock(db: Connection) -> HubState:
-    """Lock and return the hub's state: one process at a time decides on epochs."""
+    """Lock and return the hub's state, so that one process at a time decides on epochs."""
     row = db.execute(_READ).one()
     return HubState(*row)
 

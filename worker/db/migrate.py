@@ -7,13 +7,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, bindparam, create_engine, func, select, true
 
 from worker.settings import NO_ZONE, SettingsError, TimeZone
 
 VARIABLE = "PERMIT_HUB_MIGRATION_DATABASE_URL"
 CITY = "Europe/Paris"
-_ONE_AT_A_TIME = 7_236_001  # an advisory lock: two deployments may start at once
+_LOCK = select(func.pg_advisory_xact_lock(7_236_001))  # two deployments may start at once
+_SET_ZONE = select(func.set_config("TimeZone", bindparam("zone"), true()))
 
 
 class OwnerSettings(BaseSettings):
@@ -36,8 +37,8 @@ def migrate(database_url: str, time_zone: str = CITY) -> str | None:
     """
     engine = create_engine(database_url, poolclass=NullPool, hide_parameters=True)
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
-        connection.execute(text("SELECT set_config('TimeZone', :zone, true)"), {"zone": time_zone})
+        connection.execute(_LOCK)
+        connection.execute(_SET_ZONE, {"zone": time_zone})
         command.upgrade(configuration(connection), "head")
         return MigrationContext.configure(connection).get_current_revision()
 

@@ -7,18 +7,28 @@ from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Double, Row, bindparam, column, func, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from integrations.channels.base import Occasion
 from schemas.jobs import Language, ReminderChannel
+from worker.db import tables
+from worker.db.given import among, names, recordset, unnested
 from worker.domain.reminders import Contact, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
 
+_REMINDERS = tables.reminders
+_PERMITS = tables.permits
+_RESIDENTS = tables.residents
+_CHANNELS = tables.channels
+_TERMS = tables.terms
+_DAY = _REMINDERS.c.day.type
+WINDOW = (*_REMINDERS.c["occasion", "days_ahead"], column("first", _DAY), column("last", _DAY))
 REACHED = "r.reminders <> 'none' AND r.name IS NOT NULL AND r.email IS NOT NULL AND r.email_refused_at IS NULL"
-# A reminder nearer to its day than this one tells more; so a clock that was set back decides nothing anew. What was
-# dropped was told to nobody, and is taken up again where it matters after all. As a count it is looked up for each row,
-# never joined: the ledger holds those of years.
+# A reminder nearer to its day says more than this one, so a clock that was set back decides nothing again. A dropped
+# one was never sent, and is decided again if it matters after all. As a count it is looked up for each row, never
+# joined: the ledger holds years of reminders.
 _UNDECIDED = """
     0 = (
         SELECT count(*) FROM reminders m WHERE m.permit_id = p.permit_id AND m.occasion = w.occasion AND m.day = {day}
@@ -33,15 +43,15 @@ ENDING = f"""
 _PAY_BY = "CAST(p.pending ->> 'pay_by' AS date)"
 PAYABLE = f"""
     SELECT p.permit_id, w.occasion, {_PAY_BY} AS day, w.days_ahead
-    FROM jsonb_to_recordset(CAST(:payment AS jsonb)) AS w (occasion text, days_ahead smallint, first date, last date)
+    FROM {recordset("payment", "w", WINDOW)}
     JOIN permits p ON p.pending ->> 'pay_by' IS NOT NULL
         AND p.pending ->> 'pay_by' BETWEEN CAST(w.first AS text) AND CAST(w.last AS text)
     JOIN residents r USING (resident_id)
     WHERE {REACHED} AND {_UNDECIDED.format(day=_PAY_BY)}
 """
-# All of it goes by indexes. A planner that has not yet seen the ledger grow would read it whole, for each row.
+# All reads go by indexes. Without this, outdated statistics may have the planner read the whole ledger for each row.
 _BY_INDEXES = text("SET LOCAL enable_seqscan = off")
-# A term is looked at once for each offset, and anew when its resident's wishes or address have changed.
+# A term is looked at once for each offset, and again when its resident's choice or address has changed.
 _LOOK = text("""
     WITH due AS (
         SELECT permit_id, first_day FROM terms
@@ -51,7 +61,7 @@ _LOOK = text("""
     UPDATE terms t SET decided_ahead = :days_ahead FROM due
     WHERE t.permit_id = due.permit_id AND t.first_day = due.first_day
     RETURNING t.permit_id, t.first_day
-""")
+""").columns(*_TERMS.c["permit_id", "first_day"])
 _INSERT = "INSERT INTO reminders (permit_id, occasion, day, days_ahead)"
 _ONCE = """
     ON CONFLICT ON CONSTRAINT reminders_decided_once DO UPDATE
@@ -59,16 +69,19 @@ _ONCE = """
         WHERE reminders.state = 'dropped'
     RETURNING permit_id
 """
+_LOOKED = (*_TERMS.c["permit_id", "first_day"], _REMINDERS.c.days_ahead)
 _DECIDE_EXPIRY = text(f"""
     {_INSERT} SELECT p.permit_id, w.occasion, t.last_day, w.days_ahead
     FROM (
-        SELECT 'expiry' AS occasion, * FROM jsonb_to_recordset(CAST(:looked AS jsonb))
-            AS looked (permit_id uuid, first_day date, days_ahead smallint)
+        SELECT 'expiry' AS occasion, * FROM {recordset("looked", "looked", _LOOKED)}
     ) w JOIN terms t USING (permit_id, first_day)
     {ENDING} AND {_UNDECIDED.format(day="t.last_day")} {_ONCE}
-""")
-_DECIDE_PAYMENT = text(f"{_INSERT} {PAYABLE} ORDER BY day, permit_id LIMIT :limit {_ONCE}")
-_CLAIM = text("""
+""").columns(_REMINDERS.c.permit_id)
+_DECIDE_PAYMENT = text(f"{_INSERT} {PAYABLE} ORDER BY day, permit_id LIMIT :limit {_ONCE}").columns(
+    _REMINDERS.c.permit_id
+)
+_CLAIMED = _REMINDERS.c["reminder_id", "token", "permit_id", "occasion", "day", "days_ahead", "failures", "maybe_sent"]
+_CLAIM = text(f"""
     WITH claimed AS (
         SELECT m.reminder_id, p.resident_id
         FROM reminders m JOIN permits p USING (permit_id) JOIN residents r USING (resident_id)
@@ -78,50 +91,53 @@ _CLAIM = text("""
     UPDATE reminders m
     SET lease_id = :lease_id, maybe_sent = maybe_sent + 1, due_at = clock_timestamp() + make_interval(secs => :seconds)
     FROM claimed WHERE m.reminder_id = claimed.reminder_id
-    RETURNING m.reminder_id, m.token, m.permit_id, m.occasion, m.day, m.days_ahead, m.failures, m.maybe_sent,
-        claimed.resident_id
-""")
-_CONTACTS = text("""
-    SELECT resident_id, name, email, language, reminders, email_refused_at FROM residents
-    WHERE resident_id = ANY(:resident_ids)
-""")
-_SETTLE = text("""
+    RETURNING {names(_CLAIMED, "m")}, claimed.resident_id
+""").columns(*_CLAIMED, _PERMITS.c.resident_id)
+_CONTACTS = select(*_RESIDENTS.c["resident_id", "name", "email", "language", "reminders", "email_refused_at"]).where(
+    among(_RESIDENTS.c.resident_id, "resident_ids")
+)
+_SETTLED = (*_REMINDERS.c["reminder_id", "state", "code", "failures", "maybe_sent"], column("seconds", Double))
+_SETTLE = text(f"""
     UPDATE reminders m
     SET state = new.state, code = new.code, failures = new.failures, maybe_sent = new.maybe_sent, lease_id = NULL,
         due_at = clock_timestamp() + make_interval(secs => new.seconds),
         settled_at = CASE WHEN new.state <> 'due' THEN clock_timestamp() END
-    FROM jsonb_to_recordset(CAST(:settled AS jsonb)) AS new
-        (reminder_id uuid, state text, code text, failures smallint, maybe_sent smallint, seconds float)
+    FROM {recordset("settled", "new", _SETTLED)}
     WHERE m.reminder_id = new.reminder_id AND m.lease_id = :lease_id
 """)
-_TRY_AGAIN = text("""
-    UPDATE reminders m
-    SET state = 'due', decided_at = now(), due_at = clock_timestamp(), settled_at = NULL, failures = 0
-    FROM permits p WHERE p.permit_id = m.permit_id AND p.resident_id = :resident_id AND m.state = 'unreachable'
-""")
-_LOOK_ANEW = text("UPDATE terms SET decided_ahead = DEFAULT WHERE permit_id = ANY(:permit_ids)")
-_LOOK_ANEW_OF = text("""
-    UPDATE terms t SET decided_ahead = DEFAULT
-    FROM permits p WHERE p.permit_id = t.permit_id AND p.resident_id = :resident_id
-""")
-_RESIDENT_OF = text("""
-    SELECT resident_id FROM reminders JOIN permits USING (permit_id) WHERE token = :token
-""")
-_DUE_CHANNELS = text("""
-    SELECT channel FROM unnest(CAST(:channels AS text[])) AS channel WHERE EXISTS (
+_OF_RESIDENT = _PERMITS.c.resident_id == bindparam("resident_id")
+_TRY_AGAIN = (
+    _REMINDERS.update()
+    .where(_PERMITS.c.permit_id == _REMINDERS.c.permit_id, _OF_RESIDENT, _REMINDERS.c.state == "unreachable")
+    .values(state="due", decided_at=func.now(), due_at=func.clock_timestamp(), settled_at=None, failures=0)
+)
+_LOOK_ANEW = _TERMS.update().values(decided_ahead=text("DEFAULT")).where(among(_TERMS.c.permit_id, "permit_ids"))
+_LOOK_ANEW_OF = (
+    _TERMS.update()
+    .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, _OF_RESIDENT)
+    .values(decided_ahead=text("DEFAULT"))
+)
+_RESIDENT_OF = (
+    select(_PERMITS.c.resident_id)
+    .select_from(_REMINDERS.join(_PERMITS))
+    .where(_REMINDERS.c.token == bindparam("token"))
+)
+_DUE_CHANNELS = text(f"""
+    SELECT known.channel FROM {unnested("known", [_CHANNELS.c.channel])} WHERE EXISTS (
         SELECT FROM reminders m JOIN permits USING (permit_id) JOIN residents r USING (resident_id)
-        WHERE m.state = 'due' AND m.due_at <= clock_timestamp() AND r.reminders IN (channel, 'none'))
-""")
-_NOTE_CHANNEL = text("""
-    INSERT INTO channels (channel, problem, since) VALUES (:channel, :problem, now())
-    ON CONFLICT (channel) DO UPDATE SET problem = excluded.problem, since = excluded.since
-        WHERE channels.problem IS DISTINCT FROM excluded.problem
-""")
+        WHERE m.state = 'due' AND m.due_at <= clock_timestamp() AND r.reminders IN (known.channel, 'none'))
+""").columns(_CHANNELS.c.channel)
+_NEW = insert(_CHANNELS).values(channel=bindparam("channel"), problem=bindparam("problem"), since=func.now())
+_NOTE_CHANNEL = _NEW.on_conflict_do_update(
+    index_elements=[_CHANNELS.c.channel],
+    set_={"problem": _NEW.excluded.problem, "since": _NEW.excluded.since},
+    where=_CHANNELS.c.problem.is_distinct_from(_NEW.excluded.problem),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedReminder:
-    """A reminder under a lease; `failures` and `maybe_sent` count its attempts, this one among the maybe_sent."""
+    """A reminder under a lease; `failures` and `maybe_sent` count its attempts, `maybe_sent` also this one."""
 
     reminder: Reminder
     resident_id: str
@@ -131,7 +147,7 @@ class ClaimedReminder:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a claimed reminder; one that is still due is so after a while."""
+    """The end of a claimed reminder's attempt; one that is still due is due again after `wait`."""
 
     reminder_id: UUID
     state: State
@@ -148,7 +164,7 @@ class Settled:
 
 
 def decide(db: Connection, windows: Sequence[Window], limit: int) -> tuple[int, bool]:
-    """Decide which reminders matter now that were not decided before, of so many terms and as many unpaid permits.
+    """Decide on the reminders that matter now, for at most `limit` terms and as many unpaid permits.
 
     Returns how many were decided, and whether there may be more.
     """
@@ -157,14 +173,14 @@ def decide(db: Connection, windows: Sequence[Window], limit: int) -> tuple[int, 
     for one in windows:
         if one.occasion is Occasion.EXPIRY:
             looked += _look(db, one, limit - len(looked))
-    # In a later statement: who changes their address now waits for this, or is seen by it.
+    # In a later statement: a resident who changes their address now waits for this, or is seen by it.
     expiry = len(db.execute(_DECIDE_EXPIRY, {"looked": json.dumps(looked)}).all()) if looked else 0
     payment = len(db.execute(_DECIDE_PAYMENT, {**parameters(windows), "limit": limit}).all())
     return expiry + payment, len(looked) == limit or payment == limit
 
 
 def parameters(windows: Iterable[Window]) -> dict[str, str]:
-    """Return windows as statements are given them, by occasion."""
+    """Return windows as parameters of statements, by occasion."""
     found: dict[str, list[dict[str, object]]] = {occasion.value: [] for occasion in Occasion}
     for one in windows:
         days = {"first": one.first.isoformat(), "last": one.last.isoformat()}
@@ -173,19 +189,19 @@ def parameters(windows: Iterable[Window]) -> dict[str, str]:
 
 
 def claim(db: Connection, lease_id: UUID, channel: str, limit: int) -> list[ClaimedReminder]:
-    """Lease due reminders of residents who want this channel, or none by now; the longest due first."""
+    """Lease due reminders of residents who chose this channel, or none since; the longest due first."""
     given = {"lease_id": lease_id, "limit": limit, "seconds": LEASE_SECONDS, "channel": channel}
     return [_claimed(row) for row in db.execute(_CLAIM, given)]
 
 
 def contacts(db: Connection, resident_ids: Collection[str]) -> dict[str, Contact]:
-    """Read how residents are reached now."""
+    """Read residents' current contacts."""
     rows = db.execute(_CONTACTS, {"resident_ids": list(resident_ids)})
     return {row.resident_id: _contact(row) for row in rows}
 
 
 def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
-    """Record what became of reminders, those whose lease still holds."""
+    """Record the end of attempts whose lease still holds."""
     rows = [
         {
             "reminder_id": str(one.reminder_id),
@@ -201,29 +217,29 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
 
 
 def try_again(db: Connection, resident_id: str) -> None:
-    """Look anew at what a resident who can be reached is to be reminded of, also what an address did not take."""
+    """Decide on a resident's reminders again, and make those due that an address refused."""
     db.execute(_TRY_AGAIN, {"resident_id": resident_id})
     db.execute(_LOOK_ANEW_OF, {"resident_id": resident_id})
 
 
 def look_anew(db: Connection, permit_ids: Collection[UUID]) -> None:
-    """Look anew at what is to be reminded of about permits."""
+    """Decide on the reminders of permits again."""
     db.execute(_LOOK_ANEW, {"permit_ids": list(permit_ids)})
 
 
 def resident_of(db: Connection, token: UUID) -> str | None:
-    """Return who was sent the reminder with this token."""
+    """Return the resident of the reminder with this token."""
     resident_id: str | None = db.execute(_RESIDENT_OF, {"token": token}).scalar()
     return resident_id
 
 
 def due_channels(db: Connection, channels: Collection[str]) -> list[str]:
-    """Return those of the channels through which something is to be sent now."""
-    return list(db.execute(_DUE_CHANNELS, {"channels": list(channels)}).scalars())
+    """Return those of the channels with a reminder to send now."""
+    return list(db.execute(_DUE_CHANNELS, {"channel": list(channels)}).scalars())
 
 
 def note_channel(db: Connection, channel: str, problem: str | None) -> None:
-    """Note why nothing can be sent through a channel, for `status`; None: nothing is wrong."""
+    """Note, for `status`, why a channel cannot send; None: it can."""
     db.execute(_NOTE_CHANNEL, {"channel": channel, "problem": problem})
 
 

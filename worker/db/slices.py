@@ -1,4 +1,4 @@
-"""Changes of many rows, in slices that a slow disk can finish: each is as large as the time of the last one allows."""
+"""Changes of many rows, in slices that a slow disk can finish: the time of one gives the size of the next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from worker.db.engine import sqlstate, transact
 T = TypeVar("T")
 
 FIRST = 100  # rows
-AIM_SECONDS = 0.4  # for a slice: others wait for the rows that it locks
+AIM_SECONDS = 0.4  # for a slice: it locks rows that others wait for
 LONGEST = "1500ms"  # for one of its statements; a trial that was too large must leave time for smaller ones
 GROWTH = 2.0  # from one slice to the next, at most
 SHRINKS_TO = 1 / 16  # after one that was given up
@@ -24,16 +24,16 @@ _CANCELLED = "57014"
 
 @dataclass(slots=True)
 class Slices:
-    """The slices of one kind of change; a process keeps how large the last one was, from task to task.
+    """The slices of one kind of change; a process keeps their size from task to task.
 
-    Each slice is a transaction of its own, so what is done stays done. `most` bounds it in rows.
+    Each slice is a transaction of its own, so finished slices stay. `most` bounds its rows.
     """
 
     most: int
     size: int = field(default=FIRST)
 
     def take(self, engine: Engine, change: Callable[[Connection, int], T]) -> T:
-        """Run `change` with so many rows as its limit, again with fewer where they take too long.
+        """Run `change` with a limit of rows, and again with fewer if it takes too long.
 
         Raises:
             sqlalchemy.exc.OperationalError: the database is unavailable, or a single row takes too long.

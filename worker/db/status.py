@@ -1,4 +1,4 @@
-"""How far the hub is behind, for an operator to look at; nothing here locks or writes."""
+"""The hub's backlog, for operators; nothing here locks or writes."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,54 +6,69 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import BigInteger, Connection, Double, Row, case, column, func, select, text
 
+from worker.db import tables
 from worker.db.clock import leftovers, ticks
 from worker.db.clock.leftovers import FileRewrite
 from worker.db.clock.ticks import Tick
+from worker.db.given import unnested
 from worker.db.sharing import dead_letters, reconciliations
 from worker.db.sharing.dead_letters import Choice, Group
 from worker.db.sharing.reconciliations import Reconciliation
 from worker.domain.breaker import BreakerState
 
+_PROVIDERS = tables.providers
+_RESIDENTS = tables.residents
+_SHARES = tables.shares
 _PENDING = text("""
     SELECT provider,
         count(*) FILTER (WHERE urgency = 0) AS consent,
         count(*) FILTER (WHERE urgency = 1) AS change,
         count(*) FILTER (WHERE urgency = 2) AS routine,
-        extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())) AS oldest_due_seconds,
+        CAST(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())) AS float) AS oldest_due_seconds,
         count(*) FILTER (WHERE failures > 0) AS failing,
         count(*) FILTER (WHERE lease_until > now()) AS leased
     FROM shares WHERE confirmed_version < wanted_version GROUP BY provider
-""")
-_UNPUBLISHED = text("SELECT count(*) FROM residents WHERE published_version < version")
-_CHANNELS = text("""
-    SELECT name AS channel, coalesce(due, 0) AS due, CAST(extract(epoch FROM now() - oldest) AS float)
+""").columns(
+    _SHARES.c.provider,
+    *(column(name, BigInteger) for name in ("consent", "change", "routine")),
+    column("oldest_due_seconds", Double),
+    *(column(name, BigInteger) for name in ("failing", "leased")),
+)
+_UNPUBLISHED = select(func.count()).where(_RESIDENTS.c.published_version < _RESIDENTS.c.version)
+_CHANNELS = text(f"""
+    SELECT known.channel, coalesce(due, 0) AS due, CAST(extract(epoch FROM now() - oldest) AS float)
         AS oldest_due_seconds, coalesce(undelivered, 0) AS undelivered, problem
-    FROM unnest(CAST(:channels AS text[])) AS name LEFT JOIN channels ON channel = name LEFT JOIN (
-        SELECT r.reminders AS name, count(*) FILTER (WHERE m.state = 'due') AS due,
+    FROM {unnested("known", [tables.channels.c.channel])} LEFT JOIN channels USING (channel) LEFT JOIN (
+        SELECT r.reminders AS channel, count(*) FILTER (WHERE m.state = 'due') AS due,
             min(m.due_at) FILTER (WHERE m.state = 'due' AND m.due_at <= now()) AS oldest,
             count(*) FILTER (WHERE m.state IN ('refused', 'unreachable', 'unclear')) AS undelivered
         FROM reminders m JOIN permits USING (permit_id) JOIN residents r USING (resident_id)
         WHERE m.state = 'due'
             OR (m.state IN ('refused', 'unreachable', 'unclear') AND m.settled_at > now() - interval '30 days')
         GROUP BY r.reminders
-    ) waiting USING (name)
-""")
-_EPOCH = text("SELECT epoch FROM hub_state")
-_WHOLE = text("""
-    SELECT provider, breaker, opened_at, unconfigured, paused_at, replaced_at,
-        CASE WHEN held_until > now() THEN held_until END AS held_until
-    FROM providers
-""")
+    ) waiting USING (channel)
+""").columns(
+    tables.channels.c.channel,
+    column("due", BigInteger),
+    column("oldest_due_seconds", Double),
+    column("undelivered", BigInteger),
+    tables.channels.c.problem,
+)
+_EPOCH = select(tables.hub_state.c.epoch)
+_WHOLE = select(
+    *_PROVIDERS.c["provider", "breaker", "opened_at", "unconfigured", "paused_at", "replaced_at"],
+    case((_PROVIDERS.c.held_until > func.now(), _PROVIDERS.c.held_until)).label("held_until"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """One provider's shares that wait: by urgency, how long the oldest has been due, and what holds them up.
+    """One provider's waiting shares: counts by urgency, the age of the oldest, and what holds them up.
 
-    `drift` is of its last reconciliation: how many copies were not as they should be. The latest one
-    may be under way, or have failed with a code.
+    `drift` counts the wrong copies that the last finished reconciliation found. The latest one may be under way, or
+    have failed with a code.
     """
 
     provider: str
@@ -78,7 +93,7 @@ class ProviderStatus:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """One channel's reminders: how many are due, since when, how many of a month nobody got, what holds them back."""
+    """One channel's reminders: due, the age of the oldest, undelivered within 30 days, and what holds them up."""
 
     channel: str
     due: int
@@ -89,19 +104,19 @@ class ChannelStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the database knows of the hub's backlog."""
+    """The hub's backlog, as the database has it."""
 
     providers: tuple[ProviderStatus, ...]
     dead_letters: tuple[Group, ...]
     channels: tuple[ChannelStatus, ...]
-    clock: tuple[Tick, ...]  # of what the clock starts again and again
+    clock: tuple[Tick, ...]  # of recurring tasks
     file_rewrite: FileRewrite
     unpublished_residents: int
     epoch: int
 
 
 def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ()) -> Status:
-    """Read the backlog of these providers, and of any other that has one, and of these channels."""
+    """Read the backlog of these providers and channels, and of any other provider that has one."""
     pending = {row.provider: row for row in db.execute(_PENDING)}
     groups = dead_letters.groups(db, Choice())
     parked = Counter[str]()
@@ -114,7 +129,7 @@ def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ())
     return Status(
         providers=tuple(_reconciled(one, latest.get(one.provider), done.get(one.provider)) for one in lanes),
         dead_letters=tuple(groups),
-        channels=tuple(ChannelStatus(**row) for row in db.execute(_CHANNELS, {"channels": list(channels)}).mappings()),
+        channels=tuple(ChannelStatus(**row) for row in db.execute(_CHANNELS, {"channel": list(channels)}).mappings()),
         clock=tuple(ticks.read(db)),
         file_rewrite=leftovers.read(db),
         unpublished_residents=db.execute(_UNPUBLISHED).scalar_one(),
@@ -122,7 +137,7 @@ def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ())
     )
 
 
-def _provider(name: str, pending: Row[Any] | None, parked: int, whole: Row[Any] | None) -> ProviderStatus:
+def _provider(name: str, pending: Row[Any] | None, parked: int, whole: Row[*tuple[Any, ...]] | None) -> ProviderStatus:
     status = ProviderStatus(name, parked=parked)
     if whole is not None:
         known = {column: value for column, value in whole._mapping.items() if column != "provider"}

@@ -1,8 +1,8 @@
 """A history is read by indexes, among many other residents."""
 
 import pytest
-from sqlalchemy import text
 
+from tests.support.plans import plan_of
 from worker.db.engine import transact
 from worker.db.publishing import history as rows
 
@@ -31,7 +31,6 @@ CROWD = """
 def test_a_history_is_read_by_indexes_among_many_residents(hub, database, statement):
     with database.connect() as connection:
         connection.execute(CROWD)
-    explained = text("EXPLAIN " + getattr(rows, statement).text)
     given = {"resident_id": "r-7", "shares_confirmed": "shares.confirmed"}
-    plan = "\n".join(transact(hub.engine, lambda db: db.execute(explained, given).scalars().all()))
+    plan = transact(hub.engine, lambda db: plan_of(db, getattr(rows, statement), given))
     assert "Seq Scan" not in plan, plan

@@ -1,1 +1,1 @@
-"""What the clock looks for: terms that ended, what has been kept long enough, what is stuck."""
+"""What the clock looks for: ended terms, data kept long enough, work that is stuck."""

@@ -1,37 +1,43 @@
-"""What the calendar has brought about and nobody has acted on yet."""
+"""Ended terms and late payments that the hub has not acted on yet."""
 
 from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
-# What is over or late by a day; each is one index range.
+from worker.db import tables
+from worker.db.given import among
+
+# Terms that ended, and payments that are late, before a day; each is one index range.
 ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.end_applied AND t.last_day < :by"
 UNPAID = """
     permits p WHERE p.pending ->> 'pay_by' IS NOT NULL AND p.pending ->> 'pay_by' < CAST(CAST(:by AS date) AS text)
 """
-# The order of days is what a catching-up after days of downtime goes by.
+_PERMITS = tables.permits
+_TERMS = tables.terms
+# After days of downtime the earliest day comes first.
 _DUE = text(f"""
     SELECT resident_id FROM (
         (SELECT p.resident_id, CAST(t.last_day AS text) AS day FROM {ENDED} ORDER BY t.last_day LIMIT :limit)
         UNION ALL
         (SELECT p.resident_id, p.pending ->> 'pay_by' FROM {UNPAID} ORDER BY p.pending ->> 'pay_by' LIMIT :limit)
     ) due GROUP BY resident_id ORDER BY min(day), resident_id LIMIT :limit
-""")
-_NOTE = text("""
-    UPDATE terms SET end_applied = true FROM permits
-    WHERE permits.permit_id = terms.permit_id AND permits.resident_id = ANY(:resident_ids)
-        AND NOT terms.end_applied AND terms.last_day < :today
-    RETURNING terms.permit_id
-""")
+""").columns(_PERMITS.c.resident_id)
+_NOTE = (
+    _TERMS.update()
+    .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, among(_PERMITS.c.resident_id, "resident_ids"))
+    .where(~_TERMS.c.end_applied, _TERMS.c.last_day < bindparam("today"))
+    .values(end_applied=True)
+    .returning(_TERMS.c.permit_id)
+)
 
 
 def due_residents(db: Connection, today: date, limit: int) -> list[str]:
-    """Return residents with a term that is over or something unpaid that is late, the earliest day first."""
+    """Return residents with an ended term or a late payment, the earliest day first."""
     return list(db.execute(_DUE, {"by": today, "limit": limit}).scalars())
 
 
 def mark_applied(db: Connection, resident_ids: Collection[str], today: date) -> set[UUID]:
-    """Note that residents' terms that are over were acted on; return the permits of those that were not before."""
+    """Mark the end of residents' past terms as applied; return the permits for which that is new."""
     return set(db.execute(_NOTE, {"resident_ids": list(resident_ids), "today": today}).scalars())

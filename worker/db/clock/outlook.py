@@ -5,22 +5,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Text, column, text
 
 from integrations.channels.base import Occasion
+from worker.db import tables
 from worker.db.clock.ended import ENDED, UNPAID
 from worker.db.clock.retention import MAY_BE_HELD
 from worker.db.engine import snapshot
-from worker.db.reminders import ENDING, PAYABLE, parameters
+from worker.db.given import recordset
+from worker.db.reminders import ENDING, PAYABLE, WINDOW, parameters
 from worker.domain.outlook import Doing, Upcoming, What
 from worker.domain.reminders import Window
 from worker.domain.retention import latest_due
 
 FETCHED = 2_000  # rows at a time
 
-_PATIENCE = text("SET LOCAL statement_timeout = '60s'")  # an operator waits for all permits; a task never does
+_PATIENCE = text("SET LOCAL statement_timeout = '60s'")  # an operator may wait for it; a task may not
 _ROOM = text("SET LOCAL work_mem = '64MB'")
-# Several terms of a permit that nobody has acted on are acted on at once: the first of them counts.
+# The hub acts on all past terms of a permit at once: only the first of them counts.
 _ENDS = f"""
     SELECT ended.permit_id, CASE WHEN goes_on.permit_id IS NULL THEN 'permit_lapses' ELSE 'renewal_takes_over' END
         AS doing, CAST(NULL AS smallint) AS days_ahead, ended.last_day AS day
@@ -37,11 +39,11 @@ _LAPSES = f"""
     FROM {UNPAID} AND p.pending ->> 'pay_by' >= CAST(CAST(:since AS date) AS text)
         AND p.status IN ('awaiting_payment', 'active')
 """
-# What lapses today or later is removed by its providers then; anything older that one may still hold waits for it.
+# Providers remove what lapses from today on; an older permit waits as long as a provider may hold it.
 _UNHELD = f"(p.over_on >= CAST(:today AS date) - 1 OR NOT {MAY_BE_HELD})"
 _KEPT = "make_interval(months => :months)"
-# What waits for a payment is given up first, and a request is over only then.
-_FORGOTTEN = f"""
+# A pending payment is given up first; only then is a request over.
+_ANONYMISED = f"""
     SELECT p.permit_id, 'permit_anonymised', CAST(NULL AS smallint), CAST(p.over_on + {_KEPT} AS date)
     FROM permits p WHERE p.over_on BETWEEN :over_since AND :over_by AND p.pending IS NULL AND {_UNHELD}
     UNION ALL
@@ -52,7 +54,7 @@ _FORGOTTEN = f"""
         FROM {UNPAID} AND (p.status = 'awaiting_payment' OR p.status = 'active' AND {_UNHELD})
     ) unpaid WHERE day >= :since AND day < :by
 """
-# What was told of a term's end already, or looked at and told to nobody, keeps back all that is no nearer.
+# A reminder that was decided on, sent or not, rules out all that are as far ahead or farther.
 _ENDING = f"""
     SELECT t.permit_id, t.last_day AS day, least(t.decided_ahead, (
         SELECT min(m.days_ahead) FROM reminders m
@@ -60,31 +62,33 @@ _ENDING = f"""
     )) AS nearest
     FROM terms t {ENDING} AND t.last_day = ANY(:days)
 """
-_BEGINNING = """
-    JOIN jsonb_to_recordset(CAST(:expiry AS jsonb)) AS w (days_ahead smallint, first date, last date)
+_BEGINNING = f"""
+    JOIN {recordset("expiry", "w", WINDOW)}
         ON ending.day BETWEEN w.first AND w.last AND ending.nearest > w.days_ahead
 """
 _EXPIRY = f"SELECT permit_id, 'expiry_reminder', w.days_ahead, ending.day FROM ({_ENDING}) ending {_BEGINNING}"
 _PAYMENT = f"SELECT permit_id, 'payment_reminder', days_ahead, day FROM ({PAYABLE}) payable"
-# Terms are counted before their reminders are told apart: a fifth of the rows.
+_DOING = column("doing", Text)
+_REMINDERS = tables.reminders
+# Terms are counted before they are joined with reminders: a fifth of the rows.
 _COUNT = text(f"""
     SELECT doing, days_ahead, day, count(*) AS times
-    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_FORGOTTEN} UNION ALL {_PAYMENT}) found
+    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_ANONYMISED} UNION ALL {_PAYMENT}) found
     GROUP BY doing, days_ahead, day
     UNION ALL
     SELECT 'expiry_reminder', w.days_ahead, ending.day, ending.times
     FROM (SELECT day, nearest, count(*) AS times FROM ({_ENDING}) ending GROUP BY day, nearest) ending {_BEGINNING}
-""")
+""").columns(_DOING, *_REMINDERS.c["days_ahead", "day"], column("times", BigInteger))
 _LIST = text(f"""
     SELECT permit_id, doing, days_ahead, day
-    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_FORGOTTEN} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
+    FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_ANONYMISED} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
     ORDER BY array_position(CAST(:doings AS text[]), doing), days_ahead DESC, day, permit_id LIMIT :limit
-""")
+""").columns(_REMINDERS.c.permit_id, _DOING, *_REMINDERS.c["days_ahead", "day"])
 
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """A permit about which something is to be done, and why: the last day of a term, to pay, or of being kept."""
+    """A permit, the action to come, and the action's day: a term's last day, a payment's, or retention's."""
 
     permit_id: UUID
     what: What
@@ -93,9 +97,9 @@ class Concerned:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What is looked for: last days from `since` on and before `by`, and reminders of days.
+    """What to look for: last days from `since` on and before `by`, and reminders' windows.
 
-    Permits that are over are kept for so many months.
+    Permits that are over are kept for `kept_months`.
     """
 
     today: date
@@ -133,7 +137,7 @@ def _given(looked: Looked) -> dict[str, object]:
 
 
 def _over(looked: Looked) -> dict[str, object]:
-    """Return when permits were over that have their last day of being kept in time."""
+    """Return between which days permits ended whose retention ends in the time looked at."""
     months, from_the_first = looked.kept_months, looked.since == date.min
     since = date.min if from_the_first else latest_due(looked.since, months) + timedelta(days=1)
     return {"months": months, "over_since": since, "over_by": latest_due(looked.by, months)}

@@ -1,6 +1,6 @@
-"""What has been kept long enough: found by indexes, and deleted a bounded number of rows at a time.
+"""Data kept long enough: found by indexes, and deleted a bounded number of rows at a time.
 
-The ledgers' rows are deleted by functions of their owner's, which refuse a moment too young, as workers may not.
+Workers may not delete from the ledgers: functions of the owner do, and refuse a moment that is too recent.
 """
 
 import json
@@ -10,9 +10,12 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Integer, Uuid, bindparam, column, select, text
+from sqlalchemy.dialects.postgresql import insert
 
-LOOKED_AT = 2_000  # permits, in one statement
+from worker.db import tables
+
+LOOKED_AT = 2_000  # rows, in one statement
 
 _REPLACED_PLATES = text("""
     DELETE FROM plate_assignments a USING (
@@ -20,7 +23,9 @@ _REPLACED_PLATES = text("""
         ORDER BY replaced_at LIMIT :most FOR UPDATE SKIP LOCKED
     ) old WHERE a.permit_id = old.permit_id AND a.assigned_at = old.assigned_at
 """)
-# As a value of each row, not a join, it is looked up by the index: a join may read all of the table.
+_PERMITS = tables.permits
+_WALKS = tables.walks
+# As a scalar subquery it is looked up by the index for each row: a join may read the whole table.
 MAY_BE_HELD = """
     (SELECT true FROM shares s WHERE s.permit_id = p.permit_id
         AND (s.holds IS NOT FALSE OR s.confirmed_version < s.wanted_version) LIMIT 1) IS NOT NULL
@@ -35,11 +40,13 @@ _NEXT = text(f"""
     )
     (SELECT permit_id, resident_id, over_on FROM due ORDER BY over_on, permit_id)
     UNION ALL (SELECT permit_id, NULL, over_on FROM looked ORDER BY over_on DESC, permit_id DESC LIMIT 1)
-""")
-_DUE = text("""
-    SELECT permit_id FROM permits WHERE resident_id = :resident_id AND over_on <= :by AND pending IS NULL
-""")
-# A permit that is not forgotten has a plate; both are looked up as above.
+""").columns(*_PERMITS.c["permit_id", "resident_id", "over_on"])
+_DUE = select(_PERMITS.c.permit_id).where(
+    _PERMITS.c.resident_id == bindparam("resident_id"),
+    _PERMITS.c.over_on <= bindparam("by"),
+    _PERMITS.c.pending.is_(None),
+)
+# A permit that is not anonymised has a plate; both are looked up as above.
 _NEXT_CONTACTS = text("""
     WITH looked AS MATERIALIZED (
         SELECT contact_at, resident_id FROM residents
@@ -55,54 +62,54 @@ _NEXT_CONTACTS = text("""
     (SELECT contact_at, resident_id, CAST(NULL AS bigint) AS looked FROM due ORDER BY contact_at, resident_id)
     UNION ALL (
         SELECT contact_at, resident_id, count(*) OVER () FROM looked ORDER BY contact_at DESC, resident_id DESC LIMIT 1)
-""")
-_POSITION = text("SELECT position FROM walks WHERE walk = :walk FOR UPDATE")
-_LOOK_ON = text("""
-    INSERT INTO walks (walk, position) VALUES (:walk, :position)
-    ON CONFLICT (walk) DO UPDATE SET position = excluded.position
-""")
+""").columns(*tables.residents.c["contact_at", "resident_id"], column("looked", BigInteger))
+_POSITION = select(_WALKS.c.position).where(_WALKS.c.walk == bindparam("walk")).with_for_update()
+_NEW_POSITION = insert(_WALKS).values(walk=bindparam("walk"), position=bindparam("position"))
+_LOOK_ON = _NEW_POSITION.on_conflict_do_update(
+    index_elements=[_WALKS.c.walk], set_={"position": _NEW_POSITION.excluded.position}
+)
 _PURGE_DISCLOSURES = text(
     "SELECT reached, purged FROM purge_disclosures(:before, :settle, CAST(:after AS uuid), :most)"
-)
+).columns(column("reached", Uuid), column("purged", Integer))
 
 
 class _Walk(StrEnum):
-    """What is looked through bit by bit, from one purge to the next."""
+    """What purges look through bit by bit."""
 
     DISCLOSURES = "disclosures"
     CONTACTS = "contacts"
 
 
 class Ledger(StrEnum):
-    """What is purged by its age alone."""
+    """The ledgers whose rows are purged by age alone."""
 
     JOBS = "jobs"
     REFUSED_MESSAGES = "refused_messages"
     REMINDERS = "reminders"
 
 
-_PURGE = {ledger: text(f"SELECT purge_{ledger}(:before, :most)") for ledger in Ledger}
+_PURGE = {ledger: text(f"SELECT purge_{ledger}(:before, :most) AS purged").columns(purged=Integer) for ledger in Ledger}
 
 
 class Place(NamedTuple):
-    """How far permits that are over were looked through."""
+    """How far the permits that are over were looked through."""
 
     over_on: date
     permit_id: UUID
 
 
-_START = Place(date.min, UUID(int=0))  # before every permit
+_START = Place(date.min, UUID(int=0))  # sorts before every permit
 
 
 def delete_replaced_plates(db: Connection, before: datetime, most: int) -> int:
-    """Delete plates that were replaced by others before a moment, the earliest first; return how many."""
+    """Delete plates that were replaced before a moment, the earliest first; return how many."""
     return db.execute(_REPLACED_PLATES, {"before": before, "most": most}).rowcount
 
 
 def next_due(db: Connection, by: date, after: Place | None, most: int) -> tuple[Sequence[str], Place | None]:
-    """Look for permits that are over since a day or longer, and of which no provider may hold anything.
+    """Look for residents of permits that were over by a day and that no provider may hold.
 
-    Returns whose they are, and how far was looked; None where there are no more.
+    Returns the residents, and how far it looked; None at the end.
     """
     given = {"by": by, "looked": LOOKED_AT, "most": most} | (after or _START)._asdict()
     rows = db.execute(_NEXT, given).all()
@@ -115,24 +122,24 @@ def next_due(db: Connection, by: date, after: Place | None, most: int) -> tuple[
 
 
 def due_of(db: Connection, resident_id: str, by: date) -> set[UUID]:
-    """Return a resident's permits that are over since a day or longer."""
+    """Return a resident's permits that were over by a day."""
     return set(db.execute(_DUE, {"resident_id": resident_id, "by": by}).scalars())
 
 
 def purge(db: Connection, ledger: Ledger, before: datetime, most: int) -> int:
-    """Delete the oldest rows of a ledger, of before a moment; return how many.
+    """Delete a ledger's oldest rows from before a moment; return how many.
 
-    Reminders go that were settled before it, or are due since before it, of days that lie further back.
+    Reminders must be settled, or due, before it, and their day must lie further back.
     """
     purged: int = db.execute(_PURGE[ledger], {"before": before, "most": most}).scalar_one()
     return purged
 
 
 def purge_disclosures(db: Connection, before: datetime, settle: timedelta, most: int) -> int:
-    """Look through the next disclosures, beginning anew at the end; return how many were deleted.
+    """Look through the next disclosures, from the start again after the end; return how many were deleted.
 
-    Those of before a moment that say nothing of what is held now go; never a permit's latest to a provider. What is
-    unclear may be applied for as long as `settle`.
+    Deletes those from before a moment that do not bear on what is held now; never a permit's latest to a provider.
+    A request of unclear outcome may be applied for as long as `settle`.
     """
     after = _place(db, _Walk.DISCLOSURES) or str(_START.permit_id)
     given = {"before": before, "settle": settle, "after": after, "most": most}
@@ -142,9 +149,9 @@ def purge_disclosures(db: Connection, before: datetime, settle: timedelta, most:
 
 
 def next_contacts(db: Connection, before: datetime, most: int) -> tuple[Sequence[str], bool]:
-    """Look for residents of whom nothing is left that needs to reach them, and who last told how before a moment.
+    """Look for residents with no remaining permit whose contact was last updated before a moment.
 
-    It goes on where the last look stopped. Returns who they are, and whether the end was reached; it begins anew then.
+    Continues where the last look stopped. Returns the residents, and whether it reached the end and starts again.
     """
     contact_at, resident_id = json.loads(_place(db, _Walk.CONTACTS) or '["-infinity", ""]')
     given = {"before": before, "contact_at": contact_at, "resident_id": resident_id, "looked": LOOKED_AT, "most": most}

@@ -1,6 +1,6 @@
-"""What waits longer than it should: of each kind how many, and since when.
+"""What waits longer than it should: how much of each kind, and since when.
 
-Each kind is the head of an index, so that a look costs the same whatever the hub holds. A bounded number is counted.
+Each kind is the head of an index, so a look costs the same however much the hub holds. Counts are bounded.
 """
 
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Double, Text, column, text
 
 from worker.domain.retention import latest_due
 
@@ -18,11 +18,11 @@ _DAY = timedelta(days=1)
 
 
 class Kind(StrEnum):
-    """What is found to be stuck."""
+    """A kind of work that can be stuck."""
 
-    CONSENT = "consent_changes"  # urgency 0: what was withdrawn may still be held
+    CONSENT = "consent_changes"  # urgency 0: a provider may still hold withdrawn data
     SHARES = "shares"
-    HELD_BACK = "shares_held_back"  # their lane is paused, lacks a setting, or is none of this installation
+    HELD_BACK = "shares_held_back"  # their lane is paused, lacks a setting, or is not part of this installation
     DEAD_LETTERS = "dead_letters"
     RESIDENTS = "residents_unpublished"
     PROVIDER_EVENTS = "provider_events_unpublished"
@@ -43,7 +43,7 @@ PATIENCE = {
     Kind.PROVIDER_EVENTS: timedelta(minutes=1),
     Kind.TERMS: _DAY,
     Kind.UNPAID: _DAY,
-    Kind.REQUESTS: 30 * _DAY,  # it is never given up by itself, and never forgotten
+    Kind.REQUESTS: 30 * _DAY,  # it is never given up or anonymised by the hub
     Kind.PERMITS: _DAY,
     Kind.RECONCILIATIONS: _DAY,
     Kind.REMINDERS: _DAY,
@@ -53,7 +53,7 @@ PATIENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """How much of a kind, of one provider where it is about one, waits too long; `more`: so many were counted."""
+    """How much of a kind waits too long, at one provider if any; `more`: counting stopped at `MOST`."""
 
     kind: Kind
     provider: str | None
@@ -64,7 +64,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a look goes by: the providers of this installation, the civil day, and how long permits are kept."""
+    """What a look needs: this installation's providers, the civil day, and how long permits are kept."""
 
     providers: Collection[str]
     today: date
@@ -72,8 +72,8 @@ class Asked:
     permits_kept_months: int
 
 
-# A failed attempt makes a share due later and later: it waits since the first one. Providers are found by leaps in
-# the index, as those that have left the settings are looked for, too.
+# A failed attempt moves `due_at`, so a share waits since its first failure. Providers are found by leaps in the
+# index: also those that are no longer in the settings.
 _LEAP = "(SELECT provider FROM shares WHERE {} ORDER BY provider LIMIT 1)"
 _NAMES = """
     WITH RECURSIVE names (provider) AS (
@@ -99,7 +99,7 @@ _SHARES = f"""
             WHERE s.provider = names.provider AND s.urgency = u.urgency AND s.confirmed_version < s.wanted_version
             ORDER BY s.due_at LIMIT :most
         ) waiting LEFT JOIN providers p USING (provider)
-        WHERE since < now() - CASE WHEN urgency = 0 THEN :consent_changes ELSE :shares END
+        WHERE since < now() - CASE WHEN urgency = 0 THEN CAST(:consent_changes AS interval) ELSE :shares END
     ) late GROUP BY kind, provider
 """
 _DEAD_LETTERS = f"""
@@ -107,9 +107,9 @@ _DEAD_LETTERS = f"""
     SELECT '{Kind.DEAD_LETTERS}', provider, count(*), min(since) FROM names CROSS JOIN LATERAL (
         SELECT coalesce(s.failing_since, s.failed_at) AS since FROM shares s
         WHERE s.provider = names.provider AND s.parked IS NOT NULL LIMIT :most
-    ) parked WHERE since < now() - :dead_letters GROUP BY provider
+    ) parked WHERE since < now() - CAST(:dead_letters AS interval) GROUP BY provider
 """
-# Since when, the first event tells that is not known to be published.
+# A resident waits since the first event that may be unpublished.
 _RESIDENTS = f"""
     SELECT '{Kind.RESIDENTS}', NULL, count(*), min(e.recorded_at) FROM (
         SELECT resident_id, published_version FROM residents WHERE published_version < version
@@ -117,12 +117,12 @@ _RESIDENTS = f"""
     ) r JOIN LATERAL (
         SELECT recorded_at FROM events
         WHERE events.resident_id = r.resident_id AND sequence > r.published_version ORDER BY sequence LIMIT 1
-    ) e ON e.recorded_at < now() - :residents_unpublished
+    ) e ON e.recorded_at < now() - CAST(:residents_unpublished AS interval)
 """
 _PROVIDER_EVENTS = f"""
     SELECT '{Kind.PROVIDER_EVENTS}', provider, count(*), min(recorded_at) FROM (
         SELECT provider, recorded_at FROM provider_events WHERE NOT published ORDER BY provider, sequence LIMIT :most
-    ) e WHERE recorded_at < now() - :provider_events_unpublished GROUP BY provider
+    ) e WHERE recorded_at < now() - CAST(:provider_events_unpublished AS interval) GROUP BY provider
 """
 _DAYS = """
     SELECT '{kind}', NULL, count(*), CAST(CAST(min(day) AS date) + {counts} AS timestamp) AT TIME ZONE :zone FROM (
@@ -153,19 +153,23 @@ _PERMITS = _DAYS.format(
 )
 _RECONCILIATIONS = f"""
     SELECT '{Kind.RECONCILIATIONS}', provider, count(*), min(requested_at) FROM reconciliations
-    WHERE finished_at IS NULL AND requested_at < now() - :reconciliations GROUP BY provider
+    WHERE finished_at IS NULL AND requested_at < now() - CAST(:reconciliations AS interval) GROUP BY provider
 """
-# An attempt that fails makes it due later, too.
+# A failed attempt moves `due_at` here, too.
 _REMINDERS = f"""
     SELECT '{Kind.REMINDERS}', NULL, count(*), min(decided_at) FROM (
         SELECT decided_at FROM reminders WHERE state = 'due' ORDER BY due_at LIMIT :most
-    ) due WHERE decided_at < now() - :reminders
+    ) due WHERE decided_at < now() - CAST(:reminders AS interval)
 """
+_FOUND = (
+    *(column("kind", Text), column("provider", Text)),
+    *(column("count", BigInteger), column("oldest_seconds", Double)),
+)
 _ALL = tuple(
     text(f"""
-        SELECT kind, provider, count, extract(epoch FROM now() - since) AS seconds
+        SELECT kind, provider, count, CAST(extract(epoch FROM now() - since) AS float) AS oldest_seconds
         FROM ({looked}) AS found (kind, provider, count, since) WHERE count > 0 ORDER BY kind, provider
-    """)
+    """).columns(*_FOUND)
     for looked in (
         *(_SHARES, _DEAD_LETTERS, _RESIDENTS, _PROVIDER_EVENTS),
         *(_TERMS, _UNPAID, _REQUESTS, _PERMITS, _RECONCILIATIONS, _REMINDERS),
@@ -174,7 +178,7 @@ _ALL = tuple(
 
 
 def find(db: Connection, asked: Asked) -> list[Stuck]:
-    """Return what waits too long, in the order of `Kind`; it locks nothing and writes nothing."""
+    """Return what waits too long, in the order of `Kind`; locks and writes nothing."""
     given: dict[str, object] = {
         "providers": list(asked.providers),
         "most": MOST,
@@ -186,7 +190,7 @@ def find(db: Connection, asked: Asked) -> list[Stuck]:
         **{kind.value: patience for kind, patience in PATIENCE.items()},
     }
     found = [
-        Stuck(Kind(kind), provider, count, more=count >= MOST, oldest_seconds=float(seconds))
+        Stuck(Kind(kind), provider, count, more=count >= MOST, oldest_seconds=seconds)
         for look in _ALL
         for kind, provider, count, seconds in db.execute(look, given)
     ]

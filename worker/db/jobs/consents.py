@@ -4,21 +4,23 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Integer, bindparam, column, text
 
 from schemas.jobs import ConsentChoice
+from worker.db import tables
 from worker.db.jobs import permits
-from worker.db.jobs.permits import COLUMNS, SOURCE
+from worker.db.jobs.permits import COLUMNS, NAMED, SOURCE
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit
 
+_LEDGER = tables.consent_decisions
 _IN_EFFECT = text("""
     SELECT resident_id, version, choice, array_agg(provider) AS providers, recorded_at FROM (
         SELECT DISTINCT ON (resident_id, provider) resident_id, provider, version, choice, recorded_at
         FROM consent_decisions CROSS JOIN unnest(providers) AS provider
         WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id, provider, version DESC
     ) latest GROUP BY resident_id, version, choice, recorded_at ORDER BY resident_id, version
-""")
+""").columns(*_LEDGER.c["resident_id", "version", "choice", "providers", "recorded_at"])
 _TRUTH = text(f"""
     SELECT {COLUMNS}, d.version AS decision_version, d.choice, d.providers, d.recorded_at
     FROM {SOURCE} LEFT JOIN LATERAL (
@@ -26,24 +28,20 @@ _TRUTH = text(f"""
         WHERE resident_id = p.resident_id AND :provider = ANY(providers) ORDER BY version DESC LIMIT 1
     ) d ON true
     WHERE p.permit_id = ANY(:permit_ids)
-""")
-_APPEND = text("""
-    INSERT INTO consent_decisions
-        (resident_id, version, choice, providers, text_version, text_sha256, source, job_id, decided_at)
-    VALUES (:resident_id, :version, :choice, :providers, :text_version, :text_sha256, :source, :job_id, :decided_at)
-    RETURNING recorded_at
-""")
+""").columns(*NAMED, column("decision_version", Integer), *_LEDGER.c["choice", "providers", "recorded_at"])
+_WRITTEN = [column.name for column in _LEDGER.c if column is not _LEDGER.c.recorded_at]
+_APPEND = _LEDGER.insert().values({name: bindparam(name) for name in _WRITTEN}).returning(_LEDGER.c.recorded_at)
 _LATEST_REFUSAL = text("""
-    SELECT max(least(decided_at, recorded_at)) FROM consent_decisions
+    SELECT max(least(decided_at, recorded_at)) AS refused_at FROM consent_decisions
     WHERE resident_id = :resident_id AND choice = 'refuse' AND providers && CAST(:providers AS text[])
-""")
+""").columns(refused_at=_LEDGER.c.decided_at.type)
 
 
 Truth = Mapping[UUID, tuple[Permit, ConsentDecision | None]]
 
 
 def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
-    """Read, by resident and in order, the decisions in effect, each with the providers that it still decides on."""
+    """Read residents' decisions in effect, in order, each with the providers that it still decides on."""
     ledgers: dict[str, list[ConsentDecision]] = {resident_id: [] for resident_id in resident_ids}
     for row in db.execute(_IN_EFFECT, {"resident_ids": list(resident_ids)}):
         ledgers[row.resident_id].append(_decision(row.version, row.choice, row.providers, row.recorded_at))
@@ -58,7 +56,7 @@ def latest_refusal(db: Connection, resident_id: str, providers: Collection[str])
 
 
 def truth(db: Connection, provider: str, permit_ids: Collection[UUID]) -> Truth:
-    """Read permits, each with its resident's latest decision that names a provider; none whose plate was erased."""
+    """Read permits, each with the resident's latest decision that names a provider; erased ones are left out."""
     rows = db.execute(_TRUTH, {"permit_ids": list(permit_ids), "provider": provider})
     return {
         row.permit_id: (
@@ -82,7 +80,7 @@ def append(
     job_id: UUID,
     decided_at: datetime,
 ) -> ConsentDecision:
-    """Write one decision; the time of record is the database's."""
+    """Append one decision; the database sets `recorded_at`."""
     recorded_at = db.execute(
         _APPEND,
         {

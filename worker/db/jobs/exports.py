@@ -1,8 +1,9 @@
-"""Everything that is held about a resident, as one JSON document."""
+"""All data about a resident, as one JSON document."""
 
 import json
 
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from worker.domain.plate_looks import shown
 from worker.domain.plates import Plate
@@ -37,8 +38,8 @@ _EXPORT = text("""
             FROM consent_decisions c WHERE c.resident_id = r.resident_id),
         'events', (SELECT coalesce(jsonb_agg(to_jsonb(e) - 'resident_id' ORDER BY e.sequence), '[]')
             FROM events e WHERE e.resident_id = r.resident_id)
-    ) FROM residents r WHERE r.resident_id = :resident_id
-""")
+    ) AS document FROM residents r WHERE r.resident_id = :resident_id
+""").columns(document=JSONB)
 
 
 def export(db: Connection, resident_id: str) -> str:

@@ -1,23 +1,29 @@
-"""Jobs and what became of them, written together with what they led to."""
+"""Jobs and their receipts, written in the transaction of their changes."""
 
-import json
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Text, bindparam, cast, select
+from sqlalchemy.dialects import postgresql
 
 from schemas.receipts import Receipt
+from worker.db import tables
 
-_FIND = text("SELECT digest, receipt FROM jobs WHERE job_id = :job_id")
-_INSERT = text("""
-    INSERT INTO jobs (job_id, kind, source, resident_id, outcome, code, digest, receipt)
-    VALUES (:job_id, :kind, :source, :resident_id, :outcome, :code, :digest, CAST(:receipt AS jsonb))
-    ON CONFLICT DO NOTHING RETURNING job_id
-""")
-_REFUSE_MESSAGE = text("""
-    INSERT INTO refused_messages (task_id, job_id, kind, queue, code, field, size)
-    VALUES (:task_id, :job_id, :kind, :queue, :code, :field, :size)
-""")
+_JOBS = tables.jobs
+_MESSAGES = tables.refused_messages
+_FIND = select(_JOBS.c.digest, cast(_JOBS.c.receipt, Text).label("receipt")).where(
+    _JOBS.c.job_id == bindparam("job_id")
+)
+_WRITTEN = ("job_id", "kind", "source", "resident_id", "outcome", "code", "digest")
+_INSERT = (
+    postgresql.insert(_JOBS)
+    .values({name: bindparam(name) for name in _WRITTEN})
+    .values(receipt=cast(bindparam("receipt", type_=Text), _JOBS.c.receipt.type))
+    .on_conflict_do_nothing()
+    .returning(_JOBS.c.job_id)
+)
+_REFUSED = ("task_id", "job_id", "kind", "queue", "code", "field", "size")
+_REFUSE_MESSAGE = _MESSAGES.insert().inline().values({name: bindparam(name) for name in _REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +35,13 @@ class KnownJob:
 
 
 def find(db: Connection, job_id: UUID) -> KnownJob | None:
-    """Return a job that is recorded already; None where there is none of this id."""
+    """Return the recorded job with this id, or None."""
     row = db.execute(_FIND, {"job_id": job_id}).one_or_none()
-    return None if row is None else KnownJob(row.digest, Receipt.model_validate_json(json.dumps(row.receipt)))
+    return None if row is None else KnownJob(row.digest, Receipt.model_validate_json(row.receipt))
 
 
 def insert(db: Connection, receipt: Receipt, *, digest: bytes, source: str | None, resident_id: str | None) -> bool:
-    """Record a job with its receipt; return False when the id was taken meanwhile."""
+    """Record a job with its receipt; return whether its id was free."""
     inserted = db.execute(
         _INSERT,
         {
@@ -63,7 +69,7 @@ def refuse_message(
     kind: str | None = None,
     queue: str | None = None,
 ) -> None:
-    """Record a message that is no job, or that names another job's id; `size` is in bytes."""
+    """Record a message that is no valid job, or that reuses another job's id; `size` is in bytes."""
     db.execute(
         _REFUSE_MESSAGE,
         {

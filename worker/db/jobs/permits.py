@@ -6,20 +6,30 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import ARRAY, Connection, Row, bindparam, column, null, text
 
 from schemas.jobs import Verified
+from worker.db import tables
+from worker.db.given import among, names, recordset
 from worker.domain import pending as pending_rules
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import Plate
 from worker.domain.retention import last_known_day, over_on
 
-COLUMNS = """
-    p.permit_id, p.resident_id, p.status, p.requested_on, p.profile, p.ban_id, p.address, p.zones, p.pending,
-        p.reason, p.verified, a.raw, a.normalised, a.country,
-        ARRAY(SELECT t.first_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS first_days,
-        ARRAY(SELECT t.last_day FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day) AS last_days
+_PERMITS = tables.permits
+_WRITTEN = list(_PERMITS.c)
+_CHANGED = [_PERMITS.c[name] for name in ("status", "ban_id", "address", "zones", "pending", "reason", "over_on")]
+_READ = [column for column in _PERMITS.c if column is not _PERMITS.c.over_on]
+_PLATE = [tables.plate_assignments.c[name] for name in ("raw", "normalised", "country")]
+_DAYS = ARRAY(tables.terms.c.first_day.type)
+_OF_TERMS = "ARRAY(SELECT t.{} FROM terms t WHERE t.permit_id = p.permit_id ORDER BY t.first_day)"
+
+# A permit `p` with its current plate and its terms: the select list, its columns, and the FROM item.
+COLUMNS = f"""
+    {names(_READ, "p")}, {names(_PLATE, "a")},
+    {_OF_TERMS.format("first_day")} AS first_days, {_OF_TERMS.format("last_day")} AS last_days
 """
+NAMED = (*_READ, *_PLATE, column("first_days", _DAYS), column("last_days", _DAYS))
 SOURCE = """
     permits p JOIN LATERAL (
         SELECT raw, normalised, country FROM plate_assignments
@@ -28,41 +38,31 @@ SOURCE = """
 """
 _OF_RESIDENTS = text(f"""
     SELECT {COLUMNS} FROM {SOURCE} WHERE p.resident_id = ANY(:resident_ids) ORDER BY p.requested_on DESC, p.permit_id
-""")
-_RECORD = """
-    jsonb_to_recordset(CAST(:permits AS jsonb)) AS new
-        (permit_id uuid, resident_id text, status text, requested_on date, profile text, ban_id text, address text,
-         zones text[], pending jsonb, reason text, verified jsonb, over_on date)
-"""
+""").columns(*NAMED)
+_NEW = recordset("permits", "new", _WRITTEN)
 _INSERT = text(f"""
-    INSERT INTO permits
-        (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified,
-         over_on)
-    SELECT permit_id, resident_id, status, requested_on, profile, ban_id, address, zones, pending, reason, verified,
-         over_on
-    FROM {_RECORD} ON CONFLICT DO NOTHING RETURNING permit_id
-""")
+    INSERT INTO permits ({names(_WRITTEN)}) SELECT {names(_WRITTEN)} FROM {_NEW}
+    ON CONFLICT DO NOTHING RETURNING permit_id
+""").columns(_PERMITS.c.permit_id)
 _UPDATE = text(f"""
-    UPDATE permits SET status = new.status, ban_id = new.ban_id, address = new.address, zones = new.zones,
-        pending = new.pending, reason = new.reason, over_on = new.over_on
-    FROM {_RECORD} WHERE permits.permit_id = new.permit_id
+    UPDATE permits SET {", ".join(f"{column.name} = new.{column.name}" for column in _CHANGED)}
+    FROM {_NEW} WHERE permits.permit_id = new.permit_id
 """)
-_INSERT_TERMS = text("""
+_NEW_TERM = (tables.terms.c.permit_id, tables.terms.c.first_day, tables.terms.c.last_day)
+_INSERT_TERMS = text(f"""
     INSERT INTO terms (permit_id, first_day, last_day, end_applied)
-    SELECT permit_id, first_day, last_day, last_day < :today
-    FROM jsonb_to_recordset(CAST(:terms AS jsonb)) AS t (permit_id uuid, first_day date, last_day date)
+    SELECT permit_id, first_day, last_day, last_day < :today FROM {recordset("terms", "t", _NEW_TERM)}
 """)
-_BLANK = """
-    UPDATE permits SET ban_id = '', address = '', zones = '{}', pending = NULL, reason = NULL,
-        verified = NULL, over_on = NULL
-"""
-_ERASE = text(_BLANK + "WHERE resident_id = :resident_id")
-_ANONYMISE = text(_BLANK + "WHERE permit_id = ANY(:permit_ids)")
-_DELETE = text("DELETE FROM permits WHERE permit_id = ANY(:permit_ids)")
+_NOTHING_PERSONAL = {"ban_id": "", "address": "", "zones": []} | dict.fromkeys(
+    ("pending", "reason", "verified", "over_on"), null()
+)
+_ERASE = _PERMITS.update().where(_PERMITS.c.resident_id == bindparam("of")).values(_NOTHING_PERSONAL)
+_ANONYMISE = _PERMITS.update().where(among(_PERMITS.c.permit_id, "permit_ids")).values(_NOTHING_PERSONAL)
+_DELETE = _PERMITS.delete().where(among(_PERMITS.c.permit_id, "permit_ids"))
 
 
 def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[Permit]]:
-    """Read residents' permits, the latest request first; none whose plate was erased."""
+    """Read residents' permits, the latest request first; erased ones are left out."""
     permits: dict[str, list[Permit]] = {resident_id: [] for resident_id in resident_ids}
     for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
         permits[row.resident_id].append(read(row))
@@ -70,18 +70,18 @@ def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, lis
 
 
 def insert(db: Connection, permits: Iterable[Permit], today: date) -> set[UUID]:
-    """Write new permits, without terms; return those whose id was free."""
+    """Insert permits without their terms; return those whose id was free."""
     rows = [_values(permit, last_known_day(permit, today)) for permit in permits]
     return set(db.execute(_INSERT, {"permits": json.dumps(rows)}).scalars())
 
 
 def update(db: Connection, permits: Iterable[Permit], today: date) -> None:
-    """Write permits as they have become today, without terms."""
+    """Update permits, without their terms."""
     db.execute(_UPDATE, {"permits": json.dumps([_values(permit, today) for permit in permits])})
 
 
 def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date) -> None:
-    """Write new terms; of those that are over already nobody is to be told that they end."""
+    """Insert terms; the end of those that are already over counts as applied."""
     rows = [
         {"permit_id": str(permit_id), "first_day": str(term.first_day), "last_day": str(term.last_day)}
         for permit_id, term in terms
@@ -91,17 +91,17 @@ def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date
 
 
 def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
-    """Take back permits inserted in this transaction."""
+    """Delete permits that this transaction inserted."""
     db.execute(_DELETE, {"permit_ids": list(permit_ids)})
 
 
 def erase(db: Connection, resident_id: str) -> None:
-    """Delete what is personal in a resident's permits; their plates are forgotten apart."""
-    db.execute(_ERASE, {"resident_id": resident_id})
+    """Delete the personal data in a resident's permits; `plates.delete` deletes their plates."""
+    db.execute(_ERASE, {"of": resident_id})
 
 
 def anonymise(db: Connection, permit_ids: Iterable[UUID]) -> None:
-    """Delete what is personal in some permits; their plates are forgotten apart."""
+    """Delete the personal data in permits; `plates.delete` deletes their plates."""
     db.execute(_ANONYMISE, {"permit_ids": list(permit_ids)})
 
 

@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Boolean, Connection, DateTime, bindparam, column, func, text
 
+from worker.db import tables
+from worker.db.given import among, recordset
 from worker.domain.plates import Plate
 
-_ASSIGN = text("""
+_PLATES = tables.plate_assignments
+_ASSIGNED = (
+    *_PLATES.c["permit_id", "raw", "normalised", "country", "plate_key"],
+    column("reserved", Boolean),
+    column("until", DateTime(timezone=True)),
+)
+_ASSIGN = text(f"""
     INSERT INTO plate_assignments (permit_id, assigned_at, raw, normalised, country, plate_key, during)
     SELECT permit_id, at, raw, normalised, country, plate_key,
         CASE
@@ -18,11 +26,10 @@ _ASSIGN = text("""
             WHEN until IS NULL THEN tstzrange(at, NULL)  -- greatest() would pass over the NULL
             ELSE tstzrange(at, greatest(until, at))
         END
-    FROM clock_timestamp() AS at, jsonb_to_recordset(CAST(:assignments AS jsonb)) AS a
-        (permit_id uuid, raw text, normalised text, country text, plate_key uuid, reserved boolean, until timestamptz)
+    FROM clock_timestamp() AS at, {recordset("assignments", "a", _ASSIGNED)}
     ON CONFLICT ON CONSTRAINT plate_in_use DO NOTHING
     RETURNING permit_id
-""")
+""").columns(_PLATES.c.permit_id)
 _LATEST = """
     WHERE permit_id = :permit_id AND assigned_at = (
         SELECT max(assigned_at) FROM plate_assignments WHERE permit_id = :permit_id)
@@ -36,15 +43,17 @@ _RELEASE = text(
     + _LATEST
     + " AND NOT isempty(during)"
 )
-_REPLACE = text("""
-    UPDATE plate_assignments SET replaced_at = clock_timestamp() WHERE permit_id = :permit_id AND replaced_at IS NULL
-""")
-_DELETE = text("DELETE FROM plate_assignments WHERE permit_id = ANY(:permit_ids)")
+_REPLACE = (
+    _PLATES.update()
+    .where(_PLATES.c.permit_id == bindparam("of"), _PLATES.c.replaced_at.is_(None))
+    .values(replaced_at=func.clock_timestamp())
+)
+_DELETE = _PLATES.delete().where(among(_PLATES.c.permit_id, "permit_ids"))
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A plate given to a permit: reserved until a moment, without end (None), or not reserved at all."""
+    """A plate for a permit: reserved until a moment, without end (None), or not reserved."""
 
     permit_id: UUID
     plate: Plate
@@ -54,7 +63,7 @@ class Assignment:
 
 
 def assign(db: Connection, assignments: Iterable[Assignment]) -> set[UUID]:
-    """Give plates to permits from now on; return the permits for which the plate was free."""
+    """Assign plates to permits from now on; return the permits whose plate was free."""
     rows = [
         {
             "permit_id": str(a.permit_id),
@@ -85,11 +94,11 @@ def release(db: Connection, permit_id: UUID) -> None:
 
 
 def replace(db: Connection, permit_id: UUID) -> None:
-    """End a permit's reservation now, and note of the plate that another takes its place."""
+    """End a permit's reservation now, and mark its plate as replaced."""
     release(db, permit_id)
-    db.execute(_REPLACE, {"permit_id": permit_id})
+    db.execute(_REPLACE, {"of": permit_id})
 
 
 def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
-    """Delete every plate that these permits ever had."""
+    """Delete all plates of permits, also the replaced ones."""
     db.execute(_DELETE, {"permit_ids": list(permit_ids)})

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, bindparam, select, text
 
-from worker.db.jobs.permits import COLUMNS, SOURCE, read
+from worker.db import tables
+from worker.db.jobs.permits import COLUMNS, NAMED, SOURCE, read
 from worker.domain.permit import Permit, Status
 
 # A request has had one plate, since it was made.
@@ -16,12 +17,17 @@ _REQUEST = f"""
     ) first ON true
     WHERE p.status = 'submitted'
 """
-_LIST = text(f"{_REQUEST} ORDER BY p.requested_on, first.assigned_at LIMIT :limit")
-_ONE = text(f"{_REQUEST} AND p.permit_id = :permit_id")
-_COUNT = text("SELECT count(*) FROM permits WHERE status = 'submitted'")
-_NAMED = text("""
-    SELECT permit_id, status FROM permits WHERE permit_id BETWEEN :first AND :last ORDER BY permit_id LIMIT 2
-""")
+_PERMITS = tables.permits
+_NAMED_REQUEST = (*NAMED, tables.plate_assignments.c.assigned_at)
+_LIST = text(f"{_REQUEST} ORDER BY p.requested_on, first.assigned_at LIMIT :limit").columns(*_NAMED_REQUEST)
+_ONE = text(f"{_REQUEST} AND p.permit_id = :permit_id").columns(*_NAMED_REQUEST)
+_COUNT = text("SELECT count(*) FROM permits WHERE status = 'submitted'").columns(count=BigInteger)
+_NAMED = (
+    select(_PERMITS.c.permit_id, _PERMITS.c.status)
+    .where(_PERMITS.c.permit_id.between(bindparam("first"), bindparam("last")))
+    .order_by(_PERMITS.c.permit_id)
+    .limit(2)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +56,5 @@ def find(db: Connection, permit_id: UUID) -> Request | None:
 
 
 def named(db: Connection, first: UUID, last: UUID) -> list[tuple[UUID, Status]]:
-    """Return permits, whatever their status, whose ids lie between these two, both included; two at most."""
+    """Return at most two permits of any status whose ids lie between these two, both included."""
     return [(row.permit_id, Status(row.status)) for row in db.execute(_NAMED, {"first": first, "last": last})]

@@ -5,61 +5,84 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, bindparam, case, func, select, text
 
 from schemas.jobs import ReminderChannel
 from schemas.space import Reminders
+from worker.db import tables
+from worker.db.given import among, unnested
 
-REMINDERS = "reminders, email IS NOT NULL AS email_known, email_refused_at"
-_LOCKED = f"""
-    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, clock_timestamp() AS locked_at,
-        {REMINDERS}
-    FROM residents WHERE resident_id = ANY(:resident_ids) ORDER BY resident_id FOR NO KEY UPDATE
-"""
-_LOCK = text(_LOCKED)
-_LOCK_FREE = text(_LOCKED + "SKIP LOCKED")
-_CREATE = text("""
-    INSERT INTO residents (resident_id) SELECT unnest(CAST(:resident_ids AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING
+_RESIDENTS = tables.residents
+_REMINDERS = (
+    _RESIDENTS.c.reminders,
+    _RESIDENTS.c.email.is_not(None).label("email_known"),
+    _RESIDENTS.c.email_refused_at,
+)
+_VERSIONS = select(
+    _RESIDENTS.c.resident_id,
+    _RESIDENTS.c.version,
+    _RESIDENTS.c.published_version,
+    _RESIDENTS.c.erased_at.is_not(None).label("erased"),
+    *_REMINDERS,
+).where(among(_RESIDENTS.c.resident_id, "resident_ids"))
+_LOCKED = _VERSIONS.add_columns(func.clock_timestamp().label("locked_at")).order_by(_RESIDENTS.c.resident_id)
+_LOCK = _LOCKED.with_for_update(key_share=True)
+_LOCK_FREE = _LOCKED.with_for_update(key_share=True, skip_locked=True)
+_CREATE = text(f"""
+    INSERT INTO residents (resident_id) SELECT resident_id FROM {unnested("new", [_RESIDENTS.c.resident_id])} ORDER BY 1
+    ON CONFLICT DO NOTHING
 """)
-_UPDATE_CONTACT = text(f"""
-    UPDATE residents SET name = :name, email = :email, language = :language, contact_at = now(),
-        email_refused_at = CASE WHEN email = :email THEN email_refused_at END
-    WHERE resident_id = :resident_id RETURNING {REMINDERS}
-""")
-_CHOOSE_REMINDERS = text(f"""
-    UPDATE residents SET reminders = :channel, email_refused_at = CASE WHEN :channel = 'none' THEN email_refused_at END
-    WHERE resident_id = :resident_id RETURNING {REMINDERS}
-""")
-_REFUSE_EMAIL = text(f"""
-    UPDATE residents SET email_refused_at = now()
-    WHERE resident_id = :resident_id AND email = :email AND email_refused_at IS NULL
-    RETURNING {REMINDERS}
-""")
-_NO_CONTACT = "name = NULL, email = NULL, language = NULL, contact_at = NULL, email_refused_at = NULL"
-_ERASE = text(f"""
-    UPDATE residents SET {_NO_CONTACT}, erased_at = coalesce(erased_at, now())
-    WHERE resident_id = :resident_id RETURNING {REMINDERS}
-""")
-_DELETE_CONTACT = text(f"""
-    UPDATE residents SET {_NO_CONTACT} WHERE resident_id = :resident_id AND contact_at < :before RETURNING {REMINDERS}
-""")
-_PUBLISHED = text("""
+_ONE = _RESIDENTS.c.resident_id == bindparam("of")
+_EMAIL = bindparam("email", type_=_RESIDENTS.c.email.type)
+_CHANNEL = bindparam("channel", type_=_RESIDENTS.c.reminders.type)
+_UPDATE_CONTACT = (
+    _RESIDENTS.update()
+    .where(_ONE)
+    .values(name=bindparam("name"), email=_EMAIL, language=bindparam("language"), contact_at=func.now())
+    .values(email_refused_at=case((_RESIDENTS.c.email == _EMAIL, _RESIDENTS.c.email_refused_at)))
+    .returning(*_REMINDERS)
+)
+_CHOOSE_REMINDERS = (
+    _RESIDENTS.update()
+    .where(_ONE)
+    .values(reminders=_CHANNEL, email_refused_at=case((_CHANNEL == "none", _RESIDENTS.c.email_refused_at)))
+    .returning(*_REMINDERS)
+)
+_REFUSE_EMAIL = (
+    _RESIDENTS.update()
+    .where(_ONE, _RESIDENTS.c.email == bindparam("address"), _RESIDENTS.c.email_refused_at.is_(None))
+    .values(email_refused_at=func.now())
+    .returning(*_REMINDERS)
+)
+_NO_CONTACT = dict.fromkeys(("name", "email", "language", "contact_at", "email_refused_at"))
+_ERASE = (
+    _RESIDENTS.update()
+    .where(_ONE)
+    .values(_NO_CONTACT)
+    .values(erased_at=func.coalesce(_RESIDENTS.c.erased_at, func.now()))
+    .returning(*_REMINDERS)
+)
+_DELETE_CONTACT = (
+    _RESIDENTS.update()
+    .where(_ONE, _RESIDENTS.c.contact_at < bindparam("before"))
+    .values(_NO_CONTACT)
+    .returning(*_REMINDERS)
+)
+_PUBLISHED = text(f"""
     UPDATE residents SET published_version = p.version
     FROM (
-        SELECT r.resident_id, new.version
-        FROM unnest(CAST(:resident_ids AS text[]), CAST(:versions AS bigint[])) AS new (resident_id, version)
+        SELECT r.resident_id, new.version FROM {unnested("new", _RESIDENTS.c["resident_id", "version"])}
         JOIN residents r ON r.resident_id = new.resident_id AND r.published_version < new.version
         ORDER BY r.resident_id FOR NO KEY UPDATE OF r
     ) AS p
     WHERE residents.resident_id = p.resident_id
 """)
-_UNPUBLISHED = text("""
-    SELECT resident_id, version FROM residents WHERE published_version < version ORDER BY resident_id LIMIT :limit
-""")
-_VERSIONS = text(f"""
-    SELECT resident_id, version, published_version, erased_at IS NOT NULL AS erased, {REMINDERS}
-    FROM residents WHERE resident_id = ANY(:resident_ids)
-""")
+_UNPUBLISHED = (
+    select(_RESIDENTS.c.resident_id, _RESIDENTS.c.version)
+    .where(_RESIDENTS.c.published_version < _RESIDENTS.c.version)
+    .order_by(_RESIDENTS.c.resident_id)
+    .limit(bindparam("limit"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +99,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How far a resident's affairs have come, and how far that is known to be published."""
+    """A resident's version, and the version up to which events are known to be published."""
 
     resident_id: str
     version: int
@@ -92,14 +115,14 @@ def lock(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
 
 
 def lock_free(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
-    """Lock those residents whom nobody else has locked, without waiting."""
+    """Lock those residents whose row is free, without waiting."""
     rows = db.execute(_LOCK_FREE, {"resident_ids": list(resident_ids)})
     return {row.resident_id: _resident(row) for row in rows}
 
 
 def create(db: Connection, resident_ids: Collection[str]) -> None:
-    """Make residents known, those who are not."""
-    db.execute(_CREATE, {"resident_ids": list(resident_ids)})
+    """Insert a row for each resident who has none."""
+    db.execute(_CREATE, {"resident_id": list(resident_ids)})
 
 
 def read_many(db: Connection, resident_ids: Collection[str]) -> list[Published]:
@@ -109,41 +132,41 @@ def read_many(db: Connection, resident_ids: Collection[str]) -> list[Published]:
 
 
 def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> Reminders:
-    """Set how a resident is addressed and reached; another address than before may be reached."""
-    contact = {"resident_id": resident_id, "name": name, "email": email, "language": language}
+    """Set a resident's name, address and language; a new address is no longer marked as refused."""
+    contact = {"of": resident_id, "name": name, "email": email, "language": language}
     return _reminders(db.execute(_UPDATE_CONTACT, contact).one())
 
 
 def choose_reminders(db: Connection, resident_id: str, channel: ReminderChannel) -> Reminders:
-    """Set how a resident is reminded; whoever chooses e-mail has the address tried again."""
-    return _reminders(db.execute(_CHOOSE_REMINDERS, {"resident_id": resident_id, "channel": channel.value}).one())
+    """Set how a resident is reminded; choosing e-mail has the address tried again."""
+    return _reminders(db.execute(_CHOOSE_REMINDERS, {"of": resident_id, "channel": channel.value}).one())
 
 
 def refuse_email(db: Connection, resident_id: str, email: str) -> Reminders | None:
-    """Note that a resident's address takes nothing; None where it is another by now, or that is known."""
-    row = db.execute(_REFUSE_EMAIL, {"resident_id": resident_id, "email": email}).first()
+    """Mark a resident's address as refused; return None if it has changed or is marked already."""
+    row = db.execute(_REFUSE_EMAIL, {"of": resident_id, "address": email}).first()
     return None if row is None else _reminders(row)
 
 
 def erase(db: Connection, resident_id: str) -> Reminders:
-    """Delete what is personal in a resident's row; the row and its opaque id stay, for the ledgers."""
-    return _reminders(db.execute(_ERASE, {"resident_id": resident_id}).one())
+    """Delete a resident's personal data; the row and its opaque id stay for the ledgers."""
+    return _reminders(db.execute(_ERASE, {"of": resident_id}).one())
 
 
 def delete_contact(db: Connection, resident_id: str, before: datetime) -> Reminders | None:
-    """Delete how a resident is addressed and reached, until it is told again; None where it was told since a moment."""
-    row = db.execute(_DELETE_CONTACT, {"resident_id": resident_id, "before": before}).first()
+    """Delete a resident's name, address and language; None if they were updated after `before`."""
+    row = db.execute(_DELETE_CONTACT, {"of": resident_id, "before": before}).first()
     return None if row is None else _reminders(row)
 
 
 def unpublished(db: Connection, limit: int) -> dict[str, int]:
-    """Return residents whose events are not known to be published, with their version."""
+    """Return residents with events that may be unpublished, and their version."""
     return {row.resident_id: row.version for row in db.execute(_UNPUBLISHED, {"limit": limit})}
 
 
 def mark_published(db: Connection, versions: dict[str, int]) -> None:
     """Note up to which version residents' events are published."""
-    db.execute(_PUBLISHED, {"resident_ids": list(versions), "versions": list(versions.values())})
+    db.execute(_PUBLISHED, {"resident_id": list(versions), "version": list(versions.values())})
 
 
 def _reminders(row: Row[Any]) -> Reminders:

@@ -1,1 +1,1 @@
-"""Events, and the history that residents ask for."""
+"""Events, and residents' histories."""

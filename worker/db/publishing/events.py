@@ -1,4 +1,4 @@
-"""The outbox: what happened to a resident's affairs, in order, without a gap."""
+"""The outbox: a resident's events, in order, without a gap."""
 
 import json
 from collections.abc import Iterable
@@ -8,25 +8,28 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from schemas.events import Event, EventData, EventType
+from worker.db import tables
+from worker.db.given import names, recordset, unnested
 
-_APPEND = text("""
+_EVENTS = tables.events
+_COLUMNS = _EVENTS.c["resident_id", "sequence", "event_id", "type", "data", "recorded_at"]
+_NEW = _EVENTS.c["resident_id", "sequence", "type", "data"]
+_APPEND = text(f"""
     WITH new AS (
-        SELECT resident_id, sequence, type, data FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e
-            (resident_id text, sequence bigint, type text, data jsonb)
+        SELECT {names(_NEW)} FROM {recordset("events", "e", _NEW)}
     ), moved AS (
         UPDATE residents SET version = last.sequence
         FROM (SELECT resident_id, max(sequence) AS sequence FROM new GROUP BY resident_id) AS last
         WHERE residents.resident_id = last.resident_id
     )
-    INSERT INTO events (resident_id, sequence, type, data) SELECT resident_id, sequence, type, data FROM new
-    RETURNING resident_id, sequence, event_id, type, data, recorded_at
-""")
-_AFTER = text("""
-    SELECT e.resident_id, e.sequence, e.event_id, e.type, e.data, e.recorded_at
-    FROM unnest(CAST(:resident_ids AS text[]), CAST(:sequences AS bigint[])) AS known (resident_id, sequence)
+    INSERT INTO events ({names(_NEW)}) SELECT {names(_NEW)} FROM new
+    RETURNING {names(_COLUMNS)}
+""").columns(*_COLUMNS)
+_AFTER = text(f"""
+    SELECT {names(_COLUMNS, "e")} FROM {unnested("known", _EVENTS.c["resident_id", "sequence"])}
     JOIN events e ON e.resident_id = known.resident_id AND e.sequence > known.sequence
     ORDER BY e.resident_id, e.sequence
-""")
+""").columns(*_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class NewEvent:
 
 
 def append(db: Connection, events: Iterable[NewEvent]) -> list[Event]:
-    """Write events and move their residents' version along; the residents are locked."""
+    """Append events and set their residents' version; the residents are locked."""
     rows = [
         {
             "resident_id": event.resident_id,
@@ -56,7 +59,7 @@ def append(db: Connection, events: Iterable[NewEvent]) -> list[Event]:
 
 def after(db: Connection, known: dict[str, int]) -> list[Event]:
     """Return all events that follow each resident's known sequence, in each resident's order."""
-    rows = db.execute(_AFTER, {"resident_ids": list(known), "sequences": list(known.values())})
+    rows = db.execute(_AFTER, {"resident_id": list(known), "sequence": list(known.values())})
     return [_event(row) for row in rows]
 
 

@@ -1,30 +1,44 @@
-"""Dead letters: shares that a provider refused for good; the truth wants otherwise.
+"""Dead letters: shares that a provider refused for good.
 
-It is to hold nothing of them, but for one that needs no consent: that keeps what it holds of the same person and plate.
+The provider is to hold nothing of them. One that needs no consent keeps its copies of the same person and plate.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Boolean, Connection, bindparam, column, select, text
 
-_CHOSEN = """
-    parked IS NOT NULL AND (CAST(:provider AS text) IS NULL OR provider = :provider)
-    AND (CAST(:code AS text) IS NULL OR parked = :code)
-    AND (CAST(:since AS timestamptz) IS NULL OR failed_at >= :since)
-    AND (CAST(:until AS timestamptz) IS NULL OR failed_at < :until)
-    AND (CAST(:permit_id AS uuid) IS NULL OR permit_id = :permit_id)
-"""
-_COLUMNS = """
-    permit_id, provider, parked, failing_since, failed_at, confirmed_version < wanted_version AS removing,
-    confirmed_version = wanted_version AND holds IS NOT FALSE AS kept
-"""
-_LIST = text(f"SELECT {_COLUMNS} FROM shares WHERE {_CHOSEN} ORDER BY failed_at, permit_id, provider LIMIT :limit")
+from worker.db import tables
+from worker.db.given import kind
+
+_SHARES = tables.shares
+_CONDITIONS = (
+    ("provider", _SHARES.c.provider, "="),
+    ("code", _SHARES.c.parked, "="),
+    ("since", _SHARES.c.failed_at, ">="),
+    ("until", _SHARES.c.failed_at, "<"),
+    ("permit_id", _SHARES.c.permit_id, "="),
+)
+_CHOSEN = "parked IS NOT NULL" + "".join(
+    f" AND (CAST(:{name} AS {kind(compared)}) IS NULL OR {compared.name} {sign} :{name})"
+    for name, compared, sign in _CONDITIONS
+)
+_CODE = column("code", _SHARES.c.parked.type)
+_FAILURES = (column("first_failure", _SHARES.c.failing_since.type), column("last_failure", _SHARES.c.failed_at.type))
+_LIST = text(f"""
+    SELECT permit_id, provider, parked AS code, failing_since AS first_failure, failed_at AS last_failure,
+        confirmed_version < wanted_version AS removing,
+        confirmed_version = wanted_version AND holds IS NOT FALSE AS kept
+    FROM shares WHERE {_CHOSEN} ORDER BY failed_at, permit_id, provider LIMIT :limit
+""").columns(
+    *_SHARES.c["permit_id", "provider"], _CODE, *_FAILURES, column("removing", Boolean), column("kept", Boolean)
+)
 _GROUPS = text(f"""
-    SELECT provider, parked, count(*), min(coalesce(failing_since, failed_at)), max(failed_at)
+    SELECT provider, parked AS code, count(*), min(coalesce(failing_since, failed_at)) AS first_failure,
+        max(failed_at) AS last_failure
     FROM shares WHERE {_CHOSEN} GROUP BY provider, parked ORDER BY 1, 2
-""")
+""").columns(_SHARES.c.provider, _CODE, column("count", BigInteger), *_FAILURES)
 _DISCARD = text(f"""
     UPDATE shares SET parked = NULL, failing_since = NULL, failed_at = NULL
     FROM (
@@ -33,16 +47,27 @@ _DISCARD = text(f"""
     ) AS chosen
     WHERE shares.permit_id = chosen.permit_id AND shares.provider = chosen.provider
 """)
-_HISTORY = text("""
-    SELECT d.recorded_at, d.fields_hash = '' AS removal, d.consent_version, o.outcome, o.code, o.recorded_at AS ended_at
-    FROM disclosures d LEFT JOIN disclosure_outcomes o USING (disclosure_id)
-    WHERE d.permit_id = :permit_id AND d.provider = :provider ORDER BY d.recorded_at DESC, o.recorded_at DESC LIMIT 20
-""")
+_SENT = tables.disclosures
+_ENDED = tables.disclosure_outcomes
+_HISTORY = (
+    select(
+        _SENT.c.recorded_at.label("sent_at"),
+        (_SENT.c.fields_hash == b"").label("removal"),
+        _SENT.c.consent_version,
+        _ENDED.c.outcome,
+        _ENDED.c.code,
+        _ENDED.c.recorded_at.label("ended_at"),
+    )
+    .select_from(_SENT.outerjoin(_ENDED))
+    .where(_SENT.c.permit_id == bindparam("permit_id"), _SENT.c.provider == bindparam("provider"))
+    .order_by(_SENT.c.recorded_at.desc(), _ENDED.c.recorded_at.desc())
+    .limit(20)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which dead letters: of a provider, with a code, whose last failure lies in a span of time, of one permit."""
+    """Which dead letters: by provider, code, span of the last failure, permit."""
 
     provider: str | None = None
     code: str | None = None
@@ -53,7 +78,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A share that a provider refused; it may hold what it had before: while `removing`, or as that is `kept`."""
+    """A share that a provider refused; it may hold an earlier copy while `removing`, or because that is `kept`."""
 
     permit_id: UUID
     provider: str
@@ -77,7 +102,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request about a permit to a provider, and how it ended, as far as is known."""
+    """One request about a permit to a provider, and its outcome if known."""
 
     sent_at: datetime
     removal: bool
@@ -89,29 +114,20 @@ class Attempt:
 
 def find(db: Connection, choice: Choice, limit: int) -> list[DeadLetter]:
     """List dead letters, the longest dead first."""
-    return [DeadLetter(*row) for row in db.execute(_LIST, _parameters(choice) | {"limit": limit})]
+    return [DeadLetter(**row) for row in db.execute(_LIST, asdict(choice) | {"limit": limit}).mappings()]
 
 
 def groups(db: Connection, choice: Choice) -> list[Group]:
     """Count dead letters by provider and code."""
-    return [Group(*row) for row in db.execute(_GROUPS, _parameters(choice))]
+    return [Group(**row) for row in db.execute(_GROUPS, asdict(choice)).mappings()]
 
 
 def discard(db: Connection, choice: Choice, limit: int) -> int:
-    """Take some dead letters off the list whose provider has confirmed to hold nothing; return how many."""
-    return db.execute(_DISCARD, _parameters(choice) | {"limit": limit}).rowcount
+    """Discard dead letters whose provider has confirmed that it holds nothing; return how many."""
+    return db.execute(_DISCARD, asdict(choice) | {"limit": limit}).rowcount
 
 
 def history(db: Connection, permit_id: UUID, provider: str) -> list[Attempt]:
     """Read the latest requests about a permit to a provider."""
-    return [Attempt(*row) for row in db.execute(_HISTORY, {"permit_id": permit_id, "provider": provider})]
-
-
-def _parameters(choice: Choice) -> dict[str, object]:
-    return {
-        "provider": choice.provider,
-        "code": choice.code,
-        "since": choice.since,
-        "until": choice.until,
-        "permit_id": choice.permit_id,
-    }
+    rows = db.execute(_HISTORY, {"permit_id": permit_id, "provider": provider})
+    return [Attempt(**row) for row in rows.mappings()]

@@ -1,13 +1,15 @@
 """Shares: locked, handed to the sharing protocol, and stored as it returns them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, column, select, text
 
+from worker.db import tables
+from worker.db.given import among, arrays, names, unnested
 from worker.db.sharing import disclosures, providers
 from worker.db.sharing.disclosures import Disclosure, Ending
 from worker.db.sharing.providers import LaneState
@@ -23,9 +25,9 @@ class ShareKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredShare:
-    """A share, whose it is, and the opaque reference that its provider knows the permit by.
+    """A share with its resident, and the opaque reference under which its provider knows the permit.
 
-    It is no one's where a provider was found to hold something that the hub does not know.
+    It has no resident if the provider holds a copy that the hub did not know.
     """
 
     key: ShareKey
@@ -34,58 +36,33 @@ class StoredShare:
     share: Share
 
 
-_TYPES = {
-    "wanted_version": "bigint",
-    "confirmed_version": "bigint",
-    "confirmed_hash": "bytea",
-    "holds": "boolean",
-    "confirmed_at": "timestamptz",
-    "urgency": "smallint",
-    "due_at": "timestamptz",
-    "lease_id": "uuid",
-    "lease_until": "timestamptz",
-    "claimed_version": "bigint",
-    "claimed_hash": "bytea",
-    "claimed_by": "uuid",
-    "claimed_subject": "bytea",
-    "held_subject": "bytea",
-    "requests": "integer",
-    "operation": "text",
-    "operation_until": "timestamptz",
-    "unsettled_until": "timestamptz",
-    "stray_put_until": "timestamptz",
-    "failures": "integer",
-    "failing_since": "timestamptz",
-    "failed_at": "timestamptz",
-    "parked": "text",
-}
-_COLUMNS = ", ".join(_TYPES)
-_NEW = "unnest(CAST(:permit_id AS uuid[]), CAST(:provider AS text[]), {}) AS new (permit_id, provider, {})".format(
-    ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items()), _COLUMNS
-)
-_SET_NEW = ", ".join(f"{name} = new.{name}" for name in _TYPES)
-_SET_EXCLUDED = ", ".join(f"{name} = excluded.{name}" for name in _TYPES)
+_STATE = [tables.shares.c[field.name] for field in fields(Share)]
+_KEY = [tables.shares.c.permit_id, tables.shares.c.provider]
+_STORED = [*_KEY, tables.shares.c.reference, tables.permits.c.resident_id, *_STATE]
+_NOW = column("now", tables.shares.c.due_at.type)
+_NEW = unnested("new", [*_KEY, *_STATE])
 
 _OWNER = "(SELECT resident_id FROM permits WHERE permits.permit_id = {}.permit_id) AS resident_id"
 
 _UPDATE = f"""
-    UPDATE shares SET {_SET_NEW} FROM {_NEW}
+    UPDATE shares SET {", ".join(f"{column.name} = new.{column.name}" for column in _STATE)} FROM {_NEW}
     WHERE shares.permit_id = new.permit_id AND shares.provider = new.provider
 """
-# One round trip for both: while a record runs, other providers' wait for the same resident.
+# One round trip for both: records of other providers wait for the same resident meanwhile.
 _CLAIM = text(f"WITH disclosed AS ({disclosures.APPEND}), lost AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
 _RECORD = text(f"WITH ended AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
 _UPSERT = text(f"""
-    INSERT INTO shares (permit_id, provider, {_COLUMNS}) SELECT permit_id, provider, {_COLUMNS} FROM {_NEW}
-    ON CONFLICT (permit_id, provider) DO UPDATE SET {_SET_EXCLUDED}
+    INSERT INTO shares ({names([*_KEY, *_STATE])}) SELECT {names([*_KEY, *_STATE])} FROM {_NEW}
+    ON CONFLICT (permit_id, provider) DO UPDATE
+        SET {", ".join(f"{column.name} = excluded.{column.name}" for column in _STATE)}
 """)
 # One index range for each urgency: a backlog that waits for its time in one does not slow the search of the next.
-# An open breaker, or a pause that the provider asked for, lets through what is most urgent and was never tried.
+# An open breaker or a hold lets through shares of urgency 0 that were never tried.
 _LOCK_DUE = text(f"""
     SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
     FROM (SELECT {providers.LANE_STATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
     LEFT JOIN LATERAL (
-        SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {", ".join(f"d.{name}" for name in _TYPES)}
+        SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {names(_STATE, "d")}
         FROM generate_series(0, CASE WHEN g.lets_all OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
         CROSS JOIN LATERAL (
             SELECT * FROM shares
@@ -95,29 +72,28 @@ _LOCK_DUE = text(f"""
             ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
         ) d LIMIT :limit
     ) s ON NOT g.paused
-""")
+""").columns(_NOW, *providers.LANE_STATE_COLUMNS, *_STORED)
 _LOCK_OF_PERMITS = text(f"""
-    SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
+    SELECT clock_timestamp() AS now, permit_id, provider, reference, {_OWNER.format("shares")}, {names(_STATE)}
     FROM shares WHERE permit_id = ANY(:permit_ids) ORDER BY permit_id, provider FOR NO KEY UPDATE
-""")
+""").columns(_NOW, *_STORED)
 _LOCK = text(f"""
-    SELECT permit_id, provider, reference, {_OWNER.format("shares")}, clock_timestamp() AS now, {_COLUMNS}
+    SELECT clock_timestamp() AS now, permit_id, provider, reference, {_OWNER.format("shares")}, {names(_STATE)}
     FROM shares WHERE provider = :provider AND permit_id = ANY(:permit_ids) ORDER BY permit_id FOR NO KEY UPDATE
-""")
-_OF_RESIDENTS = text(f"""
-    SELECT p.resident_id, s.permit_id, s.provider, s.reference, {", ".join(f"s.{name}" for name in _TYPES)}
-    FROM permits p JOIN shares s USING (permit_id) WHERE p.resident_id = ANY(:resident_ids)
-""")
-# The order is what has the index used: to find any one row, the planner would read the whole table instead.
-_DUE_PROVIDERS = text("""
-    SELECT known.name FROM unnest(CAST(:providers AS text[])) AS known (name) WHERE EXISTS (
+""").columns(_NOW, *_STORED)
+_OF_RESIDENTS = select(*_STORED).where(
+    tables.permits.c.permit_id == tables.shares.c.permit_id, among(tables.permits.c.resident_id, "resident_ids")
+)
+# The ORDER BY makes the planner use the index: without it, it would read the whole table for any one row.
+_DUE_PROVIDERS = text(f"""
+    SELECT known.provider FROM {unnested("known", [tables.shares.c.provider])} WHERE EXISTS (
         SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
             SELECT FROM shares s
-            WHERE s.provider = known.name AND s.urgency = u.urgency AND s.due_at <= now()
+            WHERE s.provider = known.provider AND s.urgency = u.urgency AND s.due_at <= now()
                 AND s.confirmed_version < s.wanted_version
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
             ORDER BY s.due_at LIMIT 1) found)
-""")
+""").columns(tables.shares.c.provider)
 
 
 def lock_due(
@@ -125,8 +101,8 @@ def lock_due(
 ) -> tuple[datetime, LaneState, list[StoredShare]]:
     """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
 
-    Returns the time since when they may be claimed, the start of the transaction, and what the lane may do: nothing is
-    locked that it may not claim, but for a `probe`.
+    Returns the start of the transaction, from which leases count, and the state of the lane. Only a `probe` locks
+    shares that the lane may not claim.
     """
     parameters = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
     rows = db.execute(_LOCK_DUE, parameters).all()
@@ -165,22 +141,18 @@ def store_records(db: Connection, shares: Mapping[ShareKey, Share], endings: Seq
 
 
 def upsert(db: Connection, shares: Mapping[ShareKey, Share]) -> None:
-    """Store shares, making those that are new."""
+    """Update shares, and insert those that are new."""
     if shares:
         db.execute(_UPSERT, _parameters(shares))
 
 
 def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
     """Return the providers, of these, that have a share to claim."""
-    return list(db.execute(_DUE_PROVIDERS, {"providers": list(providers)}).scalars())
+    return list(db.execute(_DUE_PROVIDERS, {"provider": list(providers)}).scalars())
 
 
 def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, list[Any]]:
-    parameters: dict[str, list[Any]] = {name: [getattr(share, name) for share in shares.values()] for name in _TYPES}
-    parameters["urgency"] = [int(share.urgency) for share in shares.values()]
-    parameters["permit_id"] = [key.permit_id for key in shares]
-    parameters["provider"] = [key.provider for key in shares]
-    return parameters
+    return arrays(shares, _KEY) | arrays(shares.values(), _STATE)
 
 
 def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
@@ -191,5 +163,5 @@ def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
 
 def _stored(row: Row[Any]) -> StoredShare:
     values = row._mapping
-    share = Share(**{name: values[name] for name in _TYPES if name != "urgency"}, urgency=Urgency(values["urgency"]))
+    share = Share(**{column.name: values[column.name] for column in _STATE} | {"urgency": Urgency(row.urgency)})
     return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, share)

@@ -1,4 +1,4 @@
-"""The hub itself: its epoch, and where its recurring work stands."""
+"""The hub itself: its epoch, and the state of its recurring work."""
 
 from sqlalchemy import (
     BigInteger,
@@ -14,21 +14,21 @@ from sqlalchemy import (
     text,
 )
 
-from worker.db.tables.columns import metadata, moment
+from worker.db.tables.columns import metadata, moment, opaque, personal
 
 hub_state = Table(
     "hub_state",
     metadata,
     Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
     Column("epoch", BigInteger, nullable=False, server_default=text("1")),
-    Column("redis_run_id", Text),
+    opaque("redis_run_id", Text),
     Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
 )
 
 ticks = Table(
     "ticks",
     metadata,
-    Column("task", Text, primary_key=True),
+    opaque("task", Text, primary_key=True),
     Column("seconds", Double, nullable=False),
     Column("tick", BigInteger, nullable=False),
     moment("ticked_at"),
@@ -37,15 +37,15 @@ ticks = Table(
 walks = Table(
     "walks",
     metadata,
-    Column("walk", Text, primary_key=True),
-    Column("position", Text),  # how far it has come, in its own words; none where it is to begin anew
+    opaque("walk", Text, primary_key=True),
+    personal("position", Text),  # how far it has come, in a form of its own; NULL: it starts at the beginning
 )
 
 leftovers = Table(
     "leftovers",
     metadata,
     Column("leftover_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("resident_id", Text),  # of an erasure
+    opaque("resident_id", Text),  # of an erasure
     Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     Column("being_rewritten", Boolean, nullable=False, server_default=text("false")),
 )
@@ -54,7 +54,7 @@ file_rewrite = Table(
     "file_rewrite",
     metadata,
     Column("singleton", Boolean, CheckConstraint("singleton"), primary_key=True, server_default=text("true")),
-    Column("redis_run_id", Text),  # of the Redis process that was asked last
-    moment("asked_at", nullable=True),  # when it last took the question, or refused it for good
-    Column("problem", Text),  # why Redis rewrites nothing
+    opaque("redis_run_id", Text),  # of the Redis process that was asked last
+    moment("asked_at", nullable=True),  # when Redis last accepted the request, or refused it for good
+    opaque("problem", Text),  # why Redis rewrites nothing
 )

@@ -1,4 +1,4 @@
-"""Permits: their terms, their plates, and what was paid for them."""
+"""Permits, their terms, plates and payments."""
 
 from sqlalchemy import (
     ARRAY,
@@ -21,23 +21,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
 
-from worker.db.tables.columns import metadata, moment, recorded_at
+from worker.db.tables.columns import metadata, moment, opaque, personal, recorded_at
 
 permits = Table(
     "permits",
     metadata,
-    Column("permit_id", Uuid, primary_key=True),
-    Column("resident_id", Text, ForeignKey("residents.resident_id"), nullable=False, index=True),
-    Column("status", Text, nullable=False),
+    opaque("permit_id", Uuid, primary_key=True),
+    opaque("resident_id", Text, ForeignKey("residents.resident_id"), nullable=False, index=True),
+    opaque("status", Text, nullable=False),
     Column("requested_on", Date, nullable=False),
-    Column("profile", Text, nullable=False),
-    Column("ban_id", Text, nullable=False),
-    Column("address", Text, nullable=False),
-    Column("zones", ARRAY(Text), nullable=False),
-    Column("pending", JSONB),
-    Column("reason", Text),
-    Column("verified", JSONB),  # by upstream; of none that was imported
-    Column("over_on", Date),  # its last day, or the one on which it was closed; of one that is forgotten, none
+    opaque("profile", Text, nullable=False),
+    personal("ban_id", Text, nullable=False),
+    personal("address", Text, nullable=False),
+    personal("zones", ARRAY(Text), nullable=False),
+    personal("pending", JSONB),
+    personal("reason", Text),
+    personal("verified", JSONB),  # by upstream; of none that was imported
+    Column("over_on", Date),  # its last day, or the day it was closed; NULL once anonymised
     CheckConstraint(
         "status IN ('submitted', 'awaiting_payment', 'active', 'rejected', 'cancelled_by_resident', "
         "'cancelled_unpaid', 'ended')",
@@ -51,11 +51,11 @@ permits = Table(
 terms = Table(
     "terms",
     metadata,
-    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    opaque("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
     Column("first_day", Date, primary_key=True),
     Column("last_day", Date, nullable=False),
     Column("end_applied", Boolean, nullable=False, server_default=text("false")),  # its end was acted on
-    # The reminder that was last looked at, in days ahead; at first, and to be looked at anew, more than any.
+    # The offset, in days ahead, of the last reminder decided on; the default is greater than any offset.
     Column("decided_ahead", SmallInteger, nullable=False, server_default=text("32767")),
     CheckConstraint("first_day <= last_day", name="terms_in_order"),
     ExcludeConstraint(
@@ -71,12 +71,12 @@ _DIVISION = "get_byte(uuid_send(plate_key), 15)"
 plate_assignments = Table(
     "plate_assignments",
     metadata,
-    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
+    opaque("permit_id", Uuid, ForeignKey("permits.permit_id"), primary_key=True),
     Column("assigned_at", DateTime(timezone=True), primary_key=True, server_default=func.clock_timestamp()),
-    Column("raw", Text, nullable=False),
-    Column("normalised", Text, nullable=False),
-    Column("country", String(2), nullable=False),
-    Column("plate_key", Uuid, nullable=False),
+    personal("raw", Text, nullable=False),
+    personal("normalised", Text, nullable=False),
+    personal("country", String(2), nullable=False),
+    personal("plate_key", Uuid, nullable=False),
     Column("during", TSTZRANGE, nullable=False),
     moment("replaced_at", nullable=True),  # by another plate
     ExcludeConstraint(
@@ -92,8 +92,8 @@ plate_assignments = Table(
 payments = Table(
     "payments",
     metadata,
-    Column("payment_reference", Text),
-    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
+    personal("payment_reference", Text),
+    opaque("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
     Column("amount_cents", Integer, nullable=False),
     recorded_at(),
     PrimaryKeyConstraint("payment_reference", name="payment_already_confirmed"),

@@ -16,23 +16,25 @@ from sqlalchemy import (
     text,
 )
 
-from worker.db.tables.columns import metadata, moment
+from worker.db.tables.columns import metadata, moment, opaque, personal
 
 reminders = Table(
     "reminders",
     metadata,
-    Column("reminder_id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
-    Column("token", Uuid, nullable=False, server_default=func.gen_random_uuid()),  # whoever shows it wants no more
-    Column("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
-    Column("occasion", Text, nullable=False),
+    opaque("reminder_id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
+    personal("token", Uuid, nullable=False, server_default=func.gen_random_uuid()),  # in the link that stops reminders
+    opaque("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
+    opaque("occasion", Text, nullable=False),
     Column("day", Date, nullable=False),  # the last day of a term, or to pay
     Column("days_ahead", SmallInteger, nullable=False),
     Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("state", Text, nullable=False, server_default=text("'due'")),
-    Column("code", Text),  # why it was dropped or refused, or why it is not sent yet
-    Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),  # of a claimed one: again
-    Column("lease_id", Uuid),
-    Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # that surely sent nothing
+    opaque("state", Text, nullable=False, server_default=text("'due'")),
+    opaque("code", Text),  # why it was dropped or refused, or why it is not sent yet
+    Column(
+        "due_at", DateTime(timezone=True), nullable=False, server_default=func.now()
+    ),  # when claimed: when it is due again
+    opaque("lease_id", Uuid),
+    Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # attempts that surely sent nothing
     Column("maybe_sent", SmallInteger, nullable=False, server_default=text("0")),  # attempts that may have sent it
     moment("settled_at", nullable=True),
     UniqueConstraint("permit_id", "occasion", "day", "days_ahead", name="reminders_decided_once"),
@@ -51,7 +53,7 @@ reminders = Table(
 channels = Table(
     "channels",
     metadata,
-    Column("channel", Text, primary_key=True),
-    Column("problem", Text),  # why nothing can be sent
+    opaque("channel", Text, primary_key=True),
+    personal("problem", Text),  # why nothing can be sent
     moment("since"),
 )

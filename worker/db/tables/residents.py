@@ -1,4 +1,4 @@
-"""Residents, what they decided about sharing, and what they were told."""
+"""Residents, their consent decisions, and their events."""
 
 from sqlalchemy import (
     ARRAY,
@@ -16,36 +16,37 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from worker.db.tables.columns import metadata, moment, recorded_at
+from worker.db.tables.columns import metadata, moment, opaque, personal, recorded_at
 
 residents = Table(
     "residents",
     metadata,
-    Column("resident_id", Text, primary_key=True),
+    opaque("resident_id", Text, primary_key=True),
     Column("version", BigInteger, nullable=False, server_default=text("0")),
     Column("published_version", BigInteger, nullable=False, server_default=text("0")),
-    Column("name", Text),
-    Column("email", Text),
-    Column("language", Text),
-    moment("contact_at", nullable=True),  # when name, address and language were last told
+    personal("name", Text),
+    personal("email", Text),
+    personal("language", Text),
+    moment("contact_at", nullable=True),  # when name, address and language were last updated
     moment("erased_at", nullable=True),
-    Column("reminders", Text, nullable=False, server_default=text("'email'")),  # the channel wanted, or none
-    moment("email_refused_at", nullable=True),  # for good, by whoever delivers
+    opaque("reminders", Text, nullable=False, server_default=text("'email'")),  # the channel wanted, or none
+    moment("email_refused_at", nullable=True),  # for good, by the channel
     Index("residents_unpublished", "resident_id", postgresql_where=text("published_version < version")),
     Index("contacts_by_age", "contact_at", "resident_id", postgresql_where=text("contact_at IS NOT NULL")),
+    postgresql_with={"fillfactor": 80},
 )
 
 consent_decisions = Table(
     "consent_decisions",
     metadata,
-    Column("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
+    opaque("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("choice", Text, nullable=False),
-    Column("providers", ARRAY(Text), nullable=False),
-    Column("text_version", Text, nullable=False),
-    Column("text_sha256", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("job_id", Uuid, nullable=False),
+    opaque("choice", Text, nullable=False),
+    opaque("providers", ARRAY(Text), nullable=False),
+    opaque("text_version", Text, nullable=False),
+    opaque("text_sha256", Text, nullable=False),
+    opaque("source", Text, nullable=False),
+    opaque("job_id", Uuid, nullable=False),
     moment("decided_at"),
     recorded_at(),
     CheckConstraint("choice IN ('allow', 'refuse')", name="consent_choice"),
@@ -54,10 +55,10 @@ consent_decisions = Table(
 events = Table(
     "events",
     metadata,
-    Column("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
+    opaque("resident_id", Text, ForeignKey("residents.resident_id"), primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
-    Column("event_id", Uuid, nullable=False, server_default=func.gen_random_uuid()),
-    Column("type", Text, nullable=False),
-    Column("data", JSONB, nullable=False),
+    opaque("event_id", Uuid, nullable=False, server_default=func.gen_random_uuid()),
+    opaque("type", Text, nullable=False),
+    personal("data", JSONB, nullable=False),
     recorded_at(),
 )

@@ -1,4 +1,4 @@
-"""What providers hold and are to hold, and the ledger of what was sent to them."""
+"""Shares with their wanted and confirmed state, and the ledger of disclosures."""
 
 from sqlalchemy import (
     BigInteger,
@@ -17,37 +17,37 @@ from sqlalchemy import (
     text,
 )
 
-from worker.db.tables.columns import metadata, moment, recorded_at
+from worker.db.tables.columns import metadata, moment, opaque, personal, recorded_at
 
 shares = Table(
     "shares",
     metadata,
-    Column("permit_id", Uuid, primary_key=True),  # of no permit, where a provider holds what no one knows
-    Column("provider", Text, primary_key=True),
-    Column("reference", Uuid, nullable=False, server_default=func.gen_random_uuid()),
+    opaque("permit_id", Uuid, primary_key=True),  # without a permit if the hub did not know the copy
+    opaque("provider", Text, primary_key=True),
+    opaque("reference", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     Column("wanted_version", BigInteger, nullable=False),
     Column("confirmed_version", BigInteger, nullable=False),
-    Column("confirmed_hash", LargeBinary),
+    personal("confirmed_hash", LargeBinary),
     Column("holds", Boolean),
     moment("confirmed_at", nullable=True),
     Column("urgency", SmallInteger, nullable=False),
     moment("due_at"),
-    Column("lease_id", Uuid),
+    opaque("lease_id", Uuid),
     moment("lease_until", nullable=True),
     Column("claimed_version", BigInteger, nullable=False),
-    Column("claimed_hash", LargeBinary),
-    Column("claimed_by", Uuid),
-    Column("claimed_subject", LargeBinary),
-    Column("held_subject", LargeBinary),
+    personal("claimed_hash", LargeBinary),
+    opaque("claimed_by", Uuid),
+    personal("claimed_subject", LargeBinary),
+    personal("held_subject", LargeBinary),
     Column("requests", Integer, nullable=False, server_default=text("0")),
-    Column("operation", Text),
+    personal("operation", Text),
     moment("operation_until", nullable=True),
     moment("unsettled_until", nullable=True),
     moment("stray_put_until", nullable=True),
     Column("failures", Integer, nullable=False),
     moment("failing_since", nullable=True),
     moment("failed_at", nullable=True),
-    Column("parked", Text),
+    opaque("parked", Text),
     UniqueConstraint("reference", name="shares_reference_key"),
     Index(
         "shares_due",
@@ -57,15 +57,16 @@ shares = Table(
         postgresql_where=text("confirmed_version < wanted_version"),
     ),
     Index("shares_parked", "provider", postgresql_where=text("parked IS NOT NULL")),
+    postgresql_with={"fillfactor": 70},
 )
 
 disclosures = Table(
     "disclosures",
     metadata,
-    Column("disclosure_id", Uuid, primary_key=True),
-    Column("permit_id", Uuid, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("fields_hash", LargeBinary, nullable=False),
+    opaque("disclosure_id", Uuid, primary_key=True),
+    opaque("permit_id", Uuid, nullable=False),
+    opaque("provider", Text, nullable=False),
+    personal("fields_hash", LargeBinary, nullable=False),
     Column("consent_version", Integer),
     recorded_at(),
     Index("disclosures_by_permit", "permit_id"),
@@ -74,8 +75,8 @@ disclosures = Table(
 disclosure_outcomes = Table(
     "disclosure_outcomes",
     metadata,
-    Column("disclosure_id", Uuid, ForeignKey("disclosures.disclosure_id"), primary_key=True),
-    Column("outcome", Text, primary_key=True),
-    Column("code", Text),
+    opaque("disclosure_id", Uuid, ForeignKey("disclosures.disclosure_id"), primary_key=True),
+    opaque("outcome", Text, primary_key=True),
+    opaque("code", Text),
     recorded_at(),
 )

@@ -1,0 +1,69 @@
+"""Every statement fits the migrated tables, and what the workers may do."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import TextClause, TextualSelect, text
+
+from tests.db import statements
+from worker.db.sharing import shares
+
+
+@pytest.fixture
+def as_worker(database) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database.worker_url.replace("+psycopg", ""), autocommit=True) as connection:
+        yield connection
+
+
+def test_no_statement_hides_from_these_tests():
+    assert statements.hidden() == []
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [
+        'db.execute(text("SELECT 1"))',
+        "db.execute(_EPOCH.limit(1))",
+        "db.scalar(select(1))",
+        "db.execute(statement, {})",
+        'db.exec_driver_sql("SELECT 1")',
+        "db.execute(_NOT_THERE)",
+        "for one in (_EPOCH, text(name)): db.execute(one)",
+    ],
+)
+def test_a_statement_that_is_made_while_it_runs_is_found(execution):
+    assert statements.hidden_in("worker.db.status", f"db.execute(_EPOCH)\n{execution}") == [2]
+
+
+def test_every_statement_can_be_prepared_and_run_by_a_worker(as_worker):
+    refused = {}
+    for name, statement in statements.prepared().items():
+        try:
+            statements.describe(as_worker, statement)
+        except psycopg.Error as error:
+            refused[name] = str(error)
+    assert refused == {}
+
+
+def test_every_text_that_returns_rows_names_their_columns_and_types(as_worker):
+    wrong = {}
+    for name, statement in statements.prepared().items():
+        if isinstance(statement, TextClause | TextualSelect):
+            said = statement.selected_columns if isinstance(statement, TextualSelect) else ()
+            expected = [(column.name, statements.oid(as_worker, column)) for column in said]
+            if (told := statements.describe(as_worker, statement)) != expected:
+                wrong[name] = told, expected
+    assert wrong == {}
+
+
+def test_a_renamed_column_is_found(database, as_worker):
+    with database.connect() as owner:
+        owner.execute("ALTER TABLE shares RENAME held_subject TO subject_held")
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        statements.describe(as_worker, shares._LOCK_DUE)
+
+
+def test_what_a_worker_may_not_do_is_found(as_worker):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        statements.describe(as_worker, text("DELETE FROM jobs WHERE job_id = :job_id"))
