@@ -1,6 +1,7 @@
 # Everything here needs python3 (3.11.2 to 3.14), pip and make. `make` alone lists what there is.
 
 PYTHON ?= python3
+SIDE_BY_SIDE ?= 3
 BIN := .venv/bin
 # Named after the place: a checkout that was moved or copied is set up anew, since environments are not movable.
 PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
@@ -17,11 +18,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up test lint bench schemas images pins
+.PHONY: help demo up test test-fast check coverage lint bench schemas images pins
 .DEFAULT_GOAL := help
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Set up, play the main job through the real queue, stop everything
 	@$(BIN)/python -m ops.cli demo
@@ -29,9 +30,22 @@ demo: $(READY) ## Set up, play the main job through the real queue, stop everyth
 up: $(READY) ## Run the whole stack until Ctrl-C and print its addresses
 	@$(BIN)/python -m ops.cli up
 
-# Two side by side, as half of the time is spent waiting; one alone takes twice as long.
-test: $(READY) ## Run all tests
-	@$(BIN)/python -m pytest -n 2
+# One more side by side than processors, as half of the time is spent waiting.
+test: $(READY) ## Run all tests, or those of T: make test T=tests/services
+	@$(BIN)/python -m pytest -n $(SIDE_BY_SIDE) $(T)
+
+# The rules, the messages and the sharing protocol; a test of these that starts a process or opens an address fails.
+test-fast: $(READY) ## Run the tests that need no server, in half a minute
+	@$(BIN)/python -m pytest -n 0 -p tests.support.no_process tests/domain tests/schemas tests/sharing/test_mutants.py
+
+check: lint test ## Check all that is checked before a change lands
+
+# Processes that tests start are measured too; what a killed one has seen is lost.
+coverage: $(READY) ## Run all tests, or those of T, and list the lines that none of them runs
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -n $(SIDE_BY_SIDE) $(T)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 lint: $(READY) ## Check style, formatting, types and who imports whom
 	@$(BIN)/python -m ruff check

@@ -48,6 +48,10 @@ TEMPLATE = "migrated_template"
 
 signals.begin_afresh()  # `nohup make test &` ignores SIGINT, and processes that tests end with it would inherit that
 
+# Tests start hundreds of processes: without what Python compiled, each would spend a second on compiling it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 for _name in [name for name in os.environ if name.startswith(("PERMIT_HUB_", "PERSONAL_SPACE_"))]:
     del os.environ[_name]
 

@@ -1,7 +1,7 @@
 """A channel and its mail server, for one test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,10 +55,3 @@ async def post(
             yield Post(email, running)
         finally:
             await email.aclose()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - the other side gives no signal
-            await asyncio.sleep(0.005)

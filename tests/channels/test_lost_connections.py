@@ -8,7 +8,8 @@ from integrations.channels.base import ChannelError, LaterError, NoticeUnclearEr
 from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import Fault, MailServer
-from tests.channels.sending import AT_ONCE, post, until
+from tests.channels.sending import AT_ONCE, post
+from tests.support.waiting import eventually_in_loop
 
 STEPS = [
     ("EHLO", UnavailableError),
@@ -105,7 +106,7 @@ def test_a_cancelled_notice_leaves_no_half_used_connection(run: Run, make_access
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await sending.send()
-            await until(lambda: not sending.server.open)
+            await eventually_in_loop(lambda: not sending.server.open)
             await sending.send()
             return sending.server
 

@@ -13,7 +13,8 @@ from integrations.channels.opening import Patience
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import Fault, MailServer
 from tests.channels.notices import EXPIRY
-from tests.channels.sending import post, until
+from tests.channels.sending import post
+from tests.support.waiting import eventually_in_loop
 
 
 def test_one_notice_after_another_goes_over_one_connection(run: Run, make_access: MakeAccess) -> None:
@@ -54,7 +55,7 @@ def test_a_slow_notice_does_not_delay_others(run: Run, make_access: MakeAccess) 
         async with post(make_access, connections=2, patience=Patience(5.0, 5.0, 30.0)) as sending:
             sending.server.plan("END", Fault.SILENT)
             slow = asyncio.create_task(sending.send())
-            await until(lambda: bool(sending.server.taken))
+            await eventually_in_loop(lambda: bool(sending.server.taken))
             for _ in range(3):
                 await sending.send()
             assert not slow.done()
@@ -69,7 +70,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_no_failure(run: Run, 
         async with post(make_access) as sending:
             await sending.send()
             sending.server.hang_up()
-            await until(lambda: not sending.server.open)
+            await eventually_in_loop(lambda: not sending.server.open)
             await sending.send()
             return sending.server
 
@@ -178,7 +179,7 @@ def test_a_connection_ends_with_quit(run: Run, make_access: MakeAccess) -> None:
         async with post(make_access, connections=2) as sending:
             await asyncio.gather(sending.send(), sending.send())
             await sending.email.aclose()
-            await until(lambda: not sending.server.open)
+            await eventually_in_loop(lambda: not sending.server.open)
             return sending.server
 
     assert run(send()).commands.count("QUIT") == 2

@@ -13,7 +13,8 @@ from integrations.channels.base import (
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.mail_servers import MailServer
 from tests.channels.notices import ADDRESS, NAME
-from tests.channels.sending import post, until
+from tests.channels.sending import post
+from tests.support.waiting import eventually_in_loop
 
 CASES = [
     ("EHLO", "550 go away", UnavailableError, "not_greeted"),
@@ -121,7 +122,7 @@ def test_a_broken_connection_is_closed(run: Run, make_access: MakeAccess, step: 
         async with post(make_access) as sending:
             sending.server.plan(step, answer)
             await sending.failure()
-            await until(lambda: not sending.server.open)
+            await eventually_in_loop(lambda: not sending.server.open)
 
     run(refuse())
 

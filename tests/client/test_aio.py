@@ -13,8 +13,7 @@ import pytest
 from permit_hub_client import RESUMED, AsyncWatch, Calls, Hub, HubUnavailable
 
 from tests.client.conftest import ToyHub
-
-PATIENCE_SECONDS = 20
+from tests.support.waiting import PATIENCE_SECONDS, eventually, eventually_in_loop
 
 
 def _tell(toy: ToyHub, resident_id: str, sequence: int) -> int:
@@ -38,12 +37,6 @@ def _connections(toy: ToyHub, kind: str | None = None) -> int:
     return sum(client["user"] == _user() for client in toy.redis.client_list(_type=kind))
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110  (what it waits for happens in another process)
-            await asyncio.sleep(0.005)
-
-
 def _run(toy: ToyHub, play: Callable[[Calls], Awaitable[None]]) -> None:
     """Run a scenario with a hub in an event loop of its own; afterwards nothing is left in Redis or in the loop."""
 
@@ -53,7 +46,7 @@ def _run(toy: ToyHub, play: Callable[[Calls], Awaitable[None]]) -> None:
             await play(hub.aio)
         await hub.aio.close()
         assert len(asyncio.all_tasks()) == 1
-        await _until(lambda: _connections(toy) == 0)
+        await eventually_in_loop(lambda: _connections(toy), equals=0)
 
     asyncio.run(whole())
 
@@ -86,7 +79,7 @@ def test_two_watches_of_one_resident_get_the_same_events_and_end_separately(toy:
                 assert await stays.next(PATIENCE_SECONDS) == await leaves.next(PATIENCE_SECONDS) == {"sequence": 1}
             assert _tell(toy, "r-1", 2) == 1
             assert await stays.next(PATIENCE_SECONDS) == {"sequence": 2}
-        await _until(lambda: _tell(toy, "r-1", 3) == 0)
+        await eventually_in_loop(lambda: _tell(toy, "r-1", 3), equals=0)
 
     _run(toy, play)
 
@@ -176,7 +169,7 @@ def test_a_redis_outage_ends_no_watch(toy: ToyHub) -> None:
         hub = Hub(relay.url, source="tests", prefix=toy.prefix, io_seconds=0.5)
         async with hub.aio.watch("r-1") as events:
             relay.cut()
-            await _until(lambda: _tell(toy, "r-1", 1) == 0)
+            await eventually_in_loop(lambda: _tell(toy, "r-1", 1), equals=0)
             for _ in range(3):
                 with pytest.raises(HubUnavailable):
                     await hub.aio.submit("consent.decide", resident_id="r-1")
@@ -189,7 +182,7 @@ def test_a_redis_outage_ends_no_watch(toy: ToyHub) -> None:
             assert (await hub.aio.submit("consent.decide", resident_id="r-1")).applied
         await hub.aio.close()
         relay.cut()
-        await _until(lambda: len(asyncio.all_tasks()) == 1)
+        await eventually_in_loop(lambda: len(asyncio.all_tasks()), equals=1)
 
     _run(toy, play)
 
@@ -219,7 +212,7 @@ def test_calls_cancelled_at_any_moment_leave_no_subscription_and_get_no_foreign_
             _cancel_some(tasks, chance)
             for ended in await asyncio.gather(*tasks, return_exceptions=True):
                 assert ended is None or isinstance(ended, asyncio.CancelledError)
-        await _until(lambda: all(_tell(toy, f"r-{number}", 1) == 0 for number in range(7)))
+        await eventually_in_loop(lambda: all(_tell(toy, f"r-{number}", 1) == 0 for number in range(7)))
 
     _run(toy, play)
 
@@ -258,8 +251,8 @@ def test_one_hub_serves_successive_event_loops_and_each_closes_its_connections(t
         assert _connections(toy) >= 2
 
     for _ in range(5):
-        asyncio.run(once())  # ends without close()
-        asyncio.run(_until(lambda: _connections(toy) == 0))
+        asyncio.run(once())  # which ends without close()
+        eventually(lambda: _connections(toy), equals=0)
 
 
 def test_event_loops_of_several_threads_share_a_hub(hub: Hub) -> None:

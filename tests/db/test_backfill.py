@@ -6,6 +6,7 @@ import pytest
 from alembic import command
 from sqlalchemy import NullPool, create_engine, text
 
+from tests.conftest import Database
 from worker.db.migrate import configuration, migrate
 
 PERMITS = """
@@ -44,7 +45,7 @@ PERMITS = """
 
 
 @pytest.fixture
-def upgraded(empty_database):
+def upgraded(empty_database: Database):
     """Return a database that had permits before it was upgraded."""
     engine = create_engine(empty_database.owner_url, poolclass=NullPool)
     with engine.begin() as connection:
@@ -55,7 +56,7 @@ def upgraded(empty_database):
         yield connection
 
 
-def test_a_permit_counts_from_its_last_day_or_from_when_it_was_closed(upgraded):
+def test_a_permit_counts_from_its_last_day_or_from_when_it_was_closed(upgraded) -> None:
     assert dict(upgraded.execute(text("SELECT right(permit_id::text, 1), over_on FROM permits")).all()) == {
         "1": date(2024, 12, 31),
         "2": None,  # it is open
@@ -67,7 +68,7 @@ def test_a_permit_counts_from_its_last_day_or_from_when_it_was_closed(upgraded):
     }
 
 
-def test_a_plate_counts_from_when_another_took_its_place(upgraded):
+def test_a_plate_counts_from_when_another_took_its_place(upgraded) -> None:
     found = upgraded.execute(text("SELECT raw, replaced_at FROM plate_assignments WHERE replaced_at IS NOT NULL"))
     assert sorted((raw, at.date()) for raw, at in found) == [
         ("A", date(2023, 3, 1)),
@@ -76,7 +77,7 @@ def test_a_plate_counts_from_when_another_took_its_place(upgraded):
     ]
 
 
-def test_a_contact_counts_from_when_it_was_last_told_and_an_unknown_moment_is_now(upgraded):
+def test_a_contact_counts_from_when_it_was_last_told_and_an_unknown_moment_is_now(upgraded) -> None:
     found = dict(upgraded.execute(text("SELECT resident_id, contact_at FROM residents")).all())
     assert found["r-1"] is None  # nothing is known of them
     assert found["r-2"].date() == date(2023, 3, 6)
@@ -86,7 +87,7 @@ def test_a_contact_counts_from_when_it_was_last_told_and_an_unknown_moment_is_no
     ).scalar_one()
 
 
-def test_what_is_astray_while_the_hub_is_upgraded_counts_as_a_put(empty_database):
+def test_what_is_astray_while_the_hub_is_upgraded_counts_as_a_put(empty_database: Database) -> None:
     engine = create_engine(empty_database.owner_url, poolclass=NullPool)
     with engine.begin() as connection:
         command.upgrade(configuration(connection), "0011")

@@ -3,6 +3,7 @@
 from alembic import command
 from sqlalchemy import NullPool, create_engine, text
 
+from tests.conftest import Database
 from worker.db.migrate import configuration, migrate
 from worker.domain import pending
 
@@ -19,7 +20,7 @@ PERMITS = """
 READ = text("SELECT pending FROM permits WHERE pending IS NOT NULL ORDER BY permit_id")
 
 
-def test_what_was_pending_gets_a_name_that_stays(empty_database):
+def test_what_was_pending_gets_a_name_that_stays(empty_database: Database) -> None:
     engine = create_engine(empty_database.owner_url, poolclass=NullPool)
     with engine.begin() as connection:
         command.upgrade(configuration(connection), "0006")

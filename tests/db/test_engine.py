@@ -6,9 +6,10 @@ from time import sleep
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
+from ops.embedded.servers import Servers
 from worker.db.engine import UNAVAILABLE, transact
 
 PLATE = "EF-367-QS"
@@ -17,7 +18,7 @@ LOCK = text("SELECT FROM residents WHERE resident_id = :name FOR UPDATE")
 COUNT = text("SELECT count(*) FROM residents")
 
 
-def test_a_frozen_worker_cannot_hide_rows_behind_a_lock(engine):
+def test_a_frozen_worker_cannot_hide_rows_behind_a_lock(engine: Engine) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     with engine.connect() as connection:
         shown = {name: connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names}
@@ -28,14 +29,14 @@ def test_a_frozen_worker_cannot_hide_rows_behind_a_lock(engine):
     }
 
 
-def test_a_commit_waits_for_the_disk_unless_its_loss_would_be_found_out(engine):
+def test_a_commit_waits_for_the_disk_unless_its_loss_would_be_found_out(engine: Engine) -> None:
     setting = text("SHOW synchronous_commit")
     assert transact(engine, lambda db: db.execute(setting).scalar_one()) == "on"
     assert transact(engine, lambda db: db.execute(setting).scalar_one(), relaxed=True) == "off"
     assert transact(engine, lambda db: db.execute(setting).scalar_one()) == "on"
 
 
-def test_one_of_two_in_a_deadlock_tries_again_and_both_succeed(engine):
+def test_one_of_two_in_a_deadlock_tries_again_and_both_succeed(engine: Engine) -> None:
     transact(engine, lambda db: db.execute(ADD, [{"name": "r-1"}, {"name": "r-2"}]))
     both_hold_one = Barrier(2, timeout=5)
     tries = {"r-1": 0, "r-2": 0}
@@ -56,7 +57,9 @@ def test_one_of_two_in_a_deadlock_tries_again_and_both_succeed(engine):
     assert sorted(tries.values()) == [1, 2]
 
 
-def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_nothing_committed(engine):
+def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_nothing_committed(
+    engine: Engine,
+) -> None:
     def stand_still(db):
         db.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
         db.execute(ADD, {"name": "r-1"})
@@ -68,7 +71,7 @@ def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_
     assert transact(engine, lambda db: db.execute(COUNT).scalar_one()) == 0
 
 
-def test_what_goes_on_failing_is_tried_no_more_than_twice(engine):
+def test_what_goes_on_failing_is_tried_no_more_than_twice(engine: Engine) -> None:
     tries = []
 
     def conflict(db):
@@ -80,7 +83,7 @@ def test_what_goes_on_failing_is_tried_no_more_than_twice(engine):
     assert len(tries) == 2
 
 
-def test_what_raises_leaves_nothing_behind(engine):
+def test_what_raises_leaves_nothing_behind(engine: Engine) -> None:
     def transaction(db):
         db.execute(ADD, {"name": "r-1"})
         raise LookupError
@@ -101,7 +104,7 @@ def test_what_raises_leaves_nothing_behind(engine):
     ],
     ids=["unknown resident", "unknown status", "missing column", "no date", "no number"],
 )
-def test_an_error_of_the_database_tells_no_values(servers, engine, statement):
+def test_an_error_of_the_database_tells_no_values(servers: Servers, engine: Engine, statement: str) -> None:
     with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever it is, it must not tell
         transact(engine, lambda db: db.execute(text(statement), {"id": uuid4(), "plate": PLATE}))
     told = [raised.value, raised.value.__cause__, *_shown_contexts(raised.value)]

@@ -4,6 +4,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
+from tests.conftest import Database
 from worker.db.migrate import configuration, migrate
 from worker.db.tables import metadata
 
@@ -69,7 +70,7 @@ CHANGES = {
 
 
 @pytest.fixture
-def declared(empty_database) -> set[str]:
+def declared(empty_database: Database) -> set[str]:
     with _owner(empty_database).begin() as connection:
         connection.exec_driver_sql("CREATE EXTENSION btree_gist")
         metadata.create_all(connection)
@@ -95,7 +96,7 @@ def test_the_comparison_sees_any_change(database):
     assert missed == []
 
 
-def test_what_was_migrated_can_be_taken_back_and_made_again(empty_database):
+def test_what_was_migrated_can_be_taken_back_and_made_again(empty_database: Database) -> None:
     migrate(empty_database.owner_url)
     engine = _owner(empty_database)
     with engine.connect() as connection:
@@ -109,7 +110,7 @@ def test_what_was_migrated_can_be_taken_back_and_made_again(empty_database):
         assert _catalogue(connection) == first
 
 
-def test_migrating_twice_changes_nothing(database):
+def test_migrating_twice_changes_nothing(database: Database) -> None:
     engine = _owner(database)
     with engine.connect() as connection:
         before = _catalogue(connection)

@@ -7,7 +7,9 @@ from random import Random
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import Engine
 
+from tests.conftest import Database
 from worker.db.clock import retention
 from worker.db.engine import transact
 from worker.domain.history import Disclosed, Word, holdings
@@ -34,7 +36,7 @@ Log = dict[tuple[UUID, str], list[Disclosed]]
 
 
 @pytest.fixture
-def disclose(database):
+def disclose(database: Database):
     def disclose(*disclosed: Disclosed) -> None:
         with database.connect() as db, db.transaction():
             for one in disclosed:
@@ -48,7 +50,7 @@ def disclose(database):
 
 
 @pytest.fixture
-def stored(database):
+def stored(database: Database):
     def stored() -> Log:
         found: Log = defaultdict(list)
         with database.connect() as db:
@@ -61,7 +63,7 @@ def stored(database):
 
 
 @pytest.fixture
-def purge(engine):
+def purge(engine: Engine):
     def purge(most: int = 1_000, before: datetime = BEFORE) -> int:
         return transact(engine, lambda db: retention.purge_disclosures(db, before, SETTLE, most))
 
@@ -83,7 +85,7 @@ def held_and_removed(permit: UUID, at: datetime, **where: str) -> tuple[Disclose
     )
 
 
-def test_what_was_held_and_removed_long_ago_is_purged_but_for_the_latest(disclose, stored, purge):
+def test_what_was_held_and_removed_long_ago_is_purged_but_for_the_latest(disclose, stored, purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 9
     disclose(*held_and_removed(permit, at), *held_and_removed(permit, at + DAY * 3))
     assert purge() == 3
@@ -92,7 +94,7 @@ def test_what_was_held_and_removed_long_ago_is_purged_but_for_the_latest(disclos
     assert purge() == 0
 
 
-def test_each_provider_keeps_its_own_latest(disclose, stored, purge):
+def test_each_provider_keeps_its_own_latest(disclose, stored, purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 9
     disclose(*held_and_removed(permit, at), *held_and_removed(permit, at, provider="flowbird"))
     assert purge() == 2
@@ -100,7 +102,7 @@ def test_each_provider_keeps_its_own_latest(disclose, stored, purge):
 
 
 @pytest.mark.parametrize("ended", [BEFORE - timedelta(seconds=1), BEFORE], ids=["before", "at"])
-def test_a_removal_counts_from_its_confirmation(disclose, stored, purge, ended):
+def test_a_removal_counts_from_its_confirmation(disclose, stored, purge, ended) -> None:
     permit = uuid4()
     disclose(
         put(BEFORE - DAY * 9, confirmed(BEFORE - DAY * 9), permit=permit),
@@ -109,13 +111,13 @@ def test_a_removal_counts_from_its_confirmation(disclose, stored, purge, ended):
     assert purge() == int(ended < BEFORE)
 
 
-def test_what_is_held_to_this_day_is_kept_from_its_beginning(disclose, stored, purge):
+def test_what_is_held_to_this_day_is_kept_from_its_beginning(disclose, stored, purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 900
     disclose(*(put(at + DAY * days, confirmed(at + DAY * days), permit=permit) for days in (0, 300, 600)))
     assert purge() == 0
 
 
-def test_what_surely_never_left_is_purged_also_while_the_provider_holds(disclose, stored, purge):
+def test_what_surely_never_left_is_purged_also_while_the_provider_holds(disclose, stored, purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 900
     never = Word(RequestOutcome.NOT_SENT, at + DAY * 2)
     disclose(put(at, confirmed(at), permit=permit), put(at + DAY, never, permit=permit))
@@ -124,7 +126,7 @@ def test_what_surely_never_left_is_purged_also_while_the_provider_holds(disclose
     assert [len(kept) for kept in stored().values()] == [2]
 
 
-def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose, purge):
+def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose, purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 9
     stray = Word(RequestOutcome.UNCLEAR, at + timedelta(seconds=5))
     removed = at + timedelta(seconds=30)  # the stray may arrive for a minute
@@ -135,7 +137,7 @@ def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose, purge
     assert purge() == 2
 
 
-def test_the_walk_goes_on_where_it_was_and_begins_anew_at_the_end(disclose, purge):
+def test_the_walk_goes_on_where_it_was_and_begins_anew_at_the_end(disclose, purge) -> None:
     for _ in range(5):
         disclose(*held_and_removed(uuid4(), BEFORE - DAY * 9))
     assert [purge(most=2) for _ in range(6)] == [1, 1, 1, 1, 1, 0]
@@ -144,7 +146,7 @@ def test_the_walk_goes_on_where_it_was_and_begins_anew_at_the_end(disclose, purg
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happened_what_is_held_or_was_lately_reads_as_before(disclose, stored, purge, seed):
+def test_whatever_happened_what_is_held_or_was_lately_reads_as_before(disclose, stored, purge, seed: int) -> None:
     random = Random(seed)
     disclose(*(one for _ in range(100) for one in _any_log(random, uuid4())))
     before = stored()

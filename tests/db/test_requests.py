@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from sqlalchemy import Engine
+
+from tests.conftest import Database
 from tests.support.plans import plan_of
 from worker.db.engine import transact
 from worker.db.jobs import requests
@@ -26,7 +29,7 @@ def permit(number: int) -> UUID:
     return UUID(f"{number:032x}")
 
 
-def test_the_oldest_request_is_first_and_no_table_of_all_permits_is_read(engine, database):
+def test_the_oldest_request_is_first_and_no_table_of_all_permits_is_read(engine: Engine, database: Database) -> None:
     with database.connect() as connection:
         connection.execute(FILL)
     found = transact(engine, lambda db: requests.under_review(db, 2))
@@ -38,7 +41,7 @@ def test_the_oldest_request_is_first_and_no_table_of_all_permits_is_read(engine,
         assert not any(f"Seq Scan on {table}" in plan for table in ("permits", "plate_assignments")), plan
 
 
-def test_a_permit_is_named_by_the_beginning_of_its_id_whatever_its_status(engine, database):
+def test_a_permit_is_named_by_the_beginning_of_its_id_whatever_its_status(engine: Engine, database: Database) -> None:
     with database.connect() as connection:
         connection.execute(FILL)
 

@@ -3,6 +3,8 @@
 import psycopg
 import pytest
 
+from tests.conftest import Database
+
 LEDGERS = (
     "consent_decisions",
     "disclosures",
@@ -24,12 +26,12 @@ A_COLUMN = """
 
 
 @pytest.fixture
-def worker(database):
+def worker(database: Database):
     with psycopg.connect(database.worker_url.replace("+psycopg", ""), autocommit=True) as connection:
         yield connection
 
 
-def test_a_worker_can_only_read_and_add_to_the_ledgers(database, worker):
+def test_a_worker_can_only_read_and_add_to_the_ledgers(database: Database, worker) -> None:
     with database.connect() as owner:
         for ledger in LEDGERS:
             column = owner.execute(A_COLUMN, [ledger]).fetchone()[0]
@@ -44,7 +46,7 @@ def test_a_worker_can_only_read_and_add_to_the_ledgers(database, worker):
             worker.execute(f"SELECT FROM {ledger}")
 
 
-def test_every_table_is_either_a_ledger_or_known_to_be_changed_by_workers(database):
+def test_every_table_is_either_a_ledger_or_known_to_be_changed_by_workers(database: Database) -> None:
     with database.connect() as owner:
         tables = {row[0] for row in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     changed = {"hub_state", "residents", "permits", "terms", "plate_assignments", "shares"}
@@ -53,7 +55,7 @@ def test_every_table_is_either_a_ledger_or_known_to_be_changed_by_workers(databa
     assert tables == {*LEDGERS, *changed, "alembic_version"}
 
 
-def test_a_worker_cannot_make_tables_nor_give_itself_rights(worker):
+def test_a_worker_cannot_make_tables_nor_give_itself_rights(worker) -> None:
     for attempt in ("CREATE TABLE mine (id int)", "ALTER TABLE jobs DISABLE TRIGGER ALL"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             worker.execute(attempt)
@@ -64,19 +66,19 @@ def test_a_worker_cannot_make_tables_nor_give_itself_rights(worker):
 
 
 @pytest.mark.parametrize(("purge", "floor"), PURGES.items(), ids=[name.split("(")[0] for name in PURGES])
-def test_a_worker_purges_by_the_owners_functions_and_nothing_young(worker, purge, floor):
+def test_a_worker_purges_by_the_owners_functions_and_nothing_young(worker, purge: str, floor: str) -> None:
     for moment in ("now()", "'infinity'", "NULL", f"now() - interval '{floor}' + interval '1 minute'"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="too young"):
             worker.execute("SELECT " + purge.replace("%s", moment))
     worker.execute("SELECT " + purge.replace("%s", f"now() - interval '{floor}'"))
 
 
-def test_a_worker_can_delete_no_reminder_directly(worker):
+def test_a_worker_can_delete_no_reminder_directly(worker) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         worker.execute("DELETE FROM reminders")
 
 
-def test_nobody_but_the_workers_and_the_owner_may_purge(database):
+def test_nobody_but_the_workers_and_the_owner_may_purge(database: Database) -> None:
     listed = """
         SELECT proname, prosecdef, proconfig, pg_get_userbyid(proowner), array_agg(DISTINCT CASE grantee
             WHEN 0 THEN 'public' ELSE pg_get_userbyid(grantee) END) AS allowed
@@ -92,7 +94,7 @@ def test_nobody_but_the_workers_and_the_owner_may_purge(database):
         assert set(allowed) == {owned_by, "permit_hub_worker"}
 
 
-def test_a_table_of_the_workers_own_does_not_stand_in_for_a_ledger(database, worker):
+def test_a_table_of_the_workers_own_does_not_stand_in_for_a_ledger(database: Database, worker) -> None:
     with database.connect() as owner:
         owner.execute("""
             INSERT INTO jobs (job_id, kind, outcome, digest, receipt, recorded_at)

@@ -7,6 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Date, DateTime, Double, Integer, NullPool, create_engine
 from sqlalchemy.dialects.postgresql import TSTZRANGE
 
+from tests.conftest import Database
 from worker.db.migrate import configuration, migrate
 from worker.db.tables import metadata
 
@@ -66,7 +67,7 @@ def fill(connection: psycopg.Connection) -> None:
 
 
 @pytest.fixture
-def upgraded(empty_database):
+def upgraded(empty_database: Database):
     """Return a database that had sampled personal columns before it was upgraded."""
     engine = create_engine(empty_database.owner_url, poolclass=NullPool)
     with engine.begin() as connection:
@@ -84,7 +85,7 @@ def upgraded(empty_database):
 
 
 @pytest.fixture
-def filled(database):
+def filled(database: Database):
     with database.connect() as connection:
         fill(connection)
         connection.execute("ANALYZE")
@@ -103,24 +104,24 @@ def personal_samples(connection: psycopg.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def test_an_upgrade_drops_the_samples_that_were_there(upgraded):
+def test_an_upgrade_drops_the_samples_that_were_there(upgraded) -> None:
     with upgraded.connect() as connection:
         assert personal_samples(connection) == []
 
 
-def test_what_is_analysed_after_an_upgrade_is_not_sampled_again(upgraded):
+def test_what_is_analysed_after_an_upgrade_is_not_sampled_again(upgraded) -> None:
     with upgraded.connect() as connection:
         connection.execute("ANALYZE")
         assert personal_samples(connection) == []
 
 
-def test_an_upgrade_keeps_every_row(upgraded):
+def test_an_upgrade_keeps_every_row(upgraded) -> None:
     with upgraded.connect() as connection:
         for table in PERSONAL:
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (300,)
 
 
-def test_no_personal_column_is_ever_sampled(filled):
+def test_no_personal_column_is_ever_sampled(filled) -> None:
     with filled.connect() as connection:
         assert personal_samples(connection) == []
         assert connection.execute(SAMPLES_OF, ["permits", ["status"]]).fetchall() == [("status",)]
@@ -129,12 +130,12 @@ def test_no_personal_column_is_ever_sampled(filled):
     assert [row for row in seen if f"{MARK}-1" in row and "{" + MARK not in row] == []
 
 
-def test_every_column_that_may_tell_of_a_person_is_declared_personal_or_opaque():
+def test_every_column_that_may_tell_of_a_person_is_declared_personal_or_opaque() -> None:
     undecided = [column for column in COLUMNS if "personal" not in column.info]
     assert [str(column) for column in undecided if not isinstance(column.type, TELLS_NOTHING)] == []
 
 
-def test_the_migrations_keep_no_statistics_of_personal_columns_and_of_no_others(database):
+def test_the_migrations_keep_no_statistics_of_personal_columns_and_of_no_others(database: Database) -> None:
     found = """
         SELECT c.relname, a.attname, coalesce(a.attstattarget, -1) FROM pg_attribute a JOIN pg_class c
             ON c.oid = a.attrelid
@@ -147,7 +148,7 @@ def test_the_migrations_keep_no_statistics_of_personal_columns_and_of_no_others(
     assert targets == {column: 0 if personal else -1 for column, personal in declared.items()}
 
 
-def test_no_expression_and_no_combination_of_columns_is_sampled_unknown_to_us(database):
+def test_no_expression_and_no_combination_of_columns_is_sampled_unknown_to_us(database: Database) -> None:
     expressions = """
         SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0

@@ -3,23 +3,25 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import Engine
 
+from tests.conftest import Database
 from worker.db.clock import ticks
 from worker.db.engine import transact
 
 
 @pytest.fixture
-def begin(engine):
+def begin(engine: Engine):
     return lambda seconds, task="calendar.sweep": transact(engine, lambda db: ticks.begin(db, task, seconds))
 
 
-def test_of_many_clocks_one_has_the_tick(begin):
+def test_of_many_clocks_one_has_the_tick(begin) -> None:
     with ThreadPoolExecutor(8) as clocks:
         assert sorted(clocks.map(lambda _: begin(86_400.0), range(8))) == [False] * 7 + [True]
     assert begin(86_400.0, "calendar.advance")
 
 
-def test_the_next_tick_is_another_and_so_is_one_after_the_clock_was_set_back(begin, database):
+def test_the_next_tick_is_another_and_so_is_one_after_the_clock_was_set_back(begin, database: Database) -> None:
     assert begin(86_400.0)
     for moved in (-1, 1):
         with database.connect() as db:
@@ -27,7 +29,7 @@ def test_the_next_tick_is_another_and_so_is_one_after_the_clock_was_set_back(beg
         assert begin(86_400.0)
 
 
-def test_a_clock_that_has_stopped_is_seen_within_two_ticks(begin, engine, database):
+def test_a_clock_that_has_stopped_is_seen_within_two_ticks(begin, engine: Engine, database: Database) -> None:
     begin(10.0)
     assert [tick.missed for tick in transact(engine, ticks.read)] == [False]
     with database.connect() as db:

@@ -136,7 +136,9 @@ def test_a_late_removal_ends_no_holding_that_began_after_it() -> None:
     assert held(*disclosed) == [(OLD, 1, None, 3)]
 
 
-def history(*disclosed: Disclosed, decisions: Sequence[DecisionMade] = (), task: frozenset[str] = frozenset({CITY})):
+def history(
+    *disclosed: Disclosed, decisions: Sequence[DecisionMade] = (), task: frozenset[str] = frozenset({CITY})
+) -> History:
     past = Past(plates={PERMIT: ONE_PLATE}, payments={}, steps={}, decisions=decisions, disclosed=disclosed)
     return make_history(
         resident_id="r-1",

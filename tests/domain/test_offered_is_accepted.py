@@ -77,7 +77,7 @@ def check(permit: Permit, today: date, tariffs: Tariffs) -> None:
         assert due == shown[ActionName.CHANGE_ADDRESS]
     if permit.unpaid:
         assert permit.unpaid.pay_by is not None
-    if permit.unpaid and today <= permit.unpaid.pay_by:
+    if permit.unpaid and permit.unpaid.pay_by and today <= permit.unpaid.pay_by:
         assert shown[ActionName.PAY] == permit.unpaid.price_cents > 0
     else:
         assert ActionName.PAY not in shown

@@ -1,6 +1,7 @@
 """Each reminder begins to matter on one day; the outlook shows days, or weeks."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from integrations.channels.base import Occasion
 from worker.domain.outlook import Doing, Upcoming, What, acted_on, opening, periods, totals
-from worker.domain.reminders import Schedule, windows
+from worker.domain.reminders import Schedule, Window, windows
 from worker.domain.tariffs import load
 from worker.settings import DEFAULT_TARIFFS
 
@@ -21,7 +22,7 @@ WEDNESDAY = date(2026, 11, 25)
 LAPSE = What(Doing.LAPSE)
 
 
-def covered(found):
+def covered(found: Iterable[Window]) -> set[tuple[Occasion, int, date]]:
     return {
         (one.occasion, one.days_ahead, one.first + timedelta(days=after))
         for one in found
@@ -30,7 +31,9 @@ def covered(found):
 
 
 @given(DAYS, OFFSETS, OFFSETS, MONTHS, st.integers(1, 20))
-def test_each_reminder_begins_to_matter_on_exactly_one_day(today, expiry, payment, months, count):
+def test_each_reminder_begins_to_matter_on_exactly_one_day(
+    today: date, expiry: tuple[int, ...], payment: tuple[int, ...], months: int, count: int
+) -> None:
     schedule, tariffs = Schedule(expiry, payment), TARIFFS.model_copy(update={"renewal_opens_months": months})
     days = [today + timedelta(days=day) for day in range(count)]
     begun = Counter(one for day in days for one in covered(opening(day, today, schedule, tariffs)))
@@ -39,7 +42,9 @@ def test_each_reminder_begins_to_matter_on_exactly_one_day(today, expiry, paymen
 
 
 @given(DAYS, OFFSETS, OFFSETS, MONTHS, st.integers(0, 20))
-def test_a_reminder_is_counted_on_the_day_it_begins_to_matter(today, expiry, payment, months, ahead):
+def test_a_reminder_is_counted_on_the_day_it_begins_to_matter(
+    today: date, expiry: tuple[int, ...], payment: tuple[int, ...], months: int, ahead: int
+) -> None:
     schedule, tariffs = Schedule(expiry, payment), TARIFFS.model_copy(update={"renewal_opens_months": months})
     day = today + timedelta(days=ahead)
     doings = {Occasion.EXPIRY: Doing.EXPIRY, Occasion.PAYMENT: Doing.PAYMENT}
@@ -50,13 +55,13 @@ def test_a_reminder_is_counted_on_the_day_it_begins_to_matter(today, expiry, pay
 
 
 @pytest.mark.parametrize("last", [date(2028, 2, 28), date(2028, 2, 29), date(2027, 3, 28), date(2027, 10, 31)])
-def test_an_ended_term_is_acted_on_the_next_day_over_leap_days_and_clock_changes(last):
+def test_an_ended_term_is_acted_on_the_next_day_over_leap_days_and_clock_changes(last: date) -> None:
     for doing in (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE):
         on = acted_on(Upcoming(What(doing), last, 1), WEDNESDAY, Schedule((), ()), TARIFFS)
         assert on == last + timedelta(days=1)
 
 
-def test_up_to_31_days_are_shown_singly_and_more_as_weeks_from_monday_to_sunday():
+def test_up_to_31_days_are_shown_singly_and_more_as_weeks_from_monday_to_sunday() -> None:
     days = [(WEDNESDAY + timedelta(days=day), LAPSE, 1) for day in range(40)]
     single = periods(days, WEDNESDAY, WEDNESDAY + timedelta(days=30))
     assert [one.first for one in single] == [day for day, *_ in days[:31]]
@@ -70,7 +75,7 @@ def test_up_to_31_days_are_shown_singly_and_more_as_weeks_from_monday_to_sunday(
     ]
 
 
-def test_overdue_actions_come_first_and_empty_days_are_left_out():
+def test_overdue_actions_come_first_and_empty_days_are_left_out() -> None:
     found = [(WEDNESDAY + timedelta(days=day), LAPSE, 2) for day in (3, -1, -400, 11)]
     shown = periods(found, WEDNESDAY, WEDNESDAY + timedelta(days=9))
     assert [(one.first, one.counts) for one in shown] == [

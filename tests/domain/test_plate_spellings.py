@@ -71,28 +71,28 @@ def typed(draw: st.DrawFn, plate: str) -> str:
 
 
 @given(plates, countries, st.data())
-def test_decorating_an_undivided_plate_does_not_change_its_key(plate: str, country: str, data: st.DataObject):
+def test_decorating_an_undivided_plate_does_not_change_its_key(plate: str, country: str, data: st.DataObject) -> None:
     assert key(data.draw(typed(plate)), country) == key(plate, country)
 
 
 @given(plates, st.sampled_from(["FR", "SE", "UA", "MA", "GB"]), st.data())
-def test_separators_without_meaning_do_not_change_the_key(plate: str, country: str, data: st.DataObject):
+def test_separators_without_meaning_do_not_change_the_key(plate: str, country: str, data: st.DataObject) -> None:
     separated = "".join(data.draw(anything) + data.draw(typed(character)) for character in plate)
     assert key(separated + data.draw(anything), country) == key(plate, country)
 
 
 @pytest.mark.parametrize("character", INVISIBLE, ids=lambda c: f"U+{ord(c):04X}")
-def test_invisible_characters_are_dropped(character: str):
+def test_invisible_characters_are_dropped(character: str) -> None:
     assert parse(f"{character}AB-1{character}23{character}-CD{character}", "FR").normalised == "AB123CD"
 
 
 @pytest.mark.parametrize("character", SEPARATORS, ids=lambda c: f"U+{ord(c):04X}")
-def test_every_separator_is_dropped(character: str):
+def test_every_separator_is_dropped(character: str) -> None:
     assert parse(f"AB{character}123{character}CD", "FR").normalised == "AB123CD"
 
 
 @pytest.mark.parametrize("zero", ZEROS, ids=lambda c: f"U+{ord(c):04X}")
-def test_every_decimal_digit_counts_by_its_value(zero: str):
+def test_every_decimal_digit_counts_by_its_value(zero: str) -> None:
     assert parse("AB" + "".join(chr(ord(zero) + value) for value in range(10)), "MA").normalised == "AB0123456789"
 
 
@@ -102,7 +102,9 @@ numbers = st.integers(1, 9999)
 
 
 @given(districts, own_letters, numbers, st.sampled_from(["", "E", "H"]), st.data())
-def test_a_german_division_counts_with_any_separator(district, own, number, suffix, data):
+def test_a_german_division_counts_with_any_separator(
+    district: str, own: str, number: int, suffix: str, data: st.DataObject
+) -> None:
     first = data.draw(st.sampled_from([district, district.lower(), unicodedata.normalize("NFD", district)]))
     between, after = data.draw(one_gap), data.draw(one_gap | st.just(""))
     plain = key(f"{district}-{own} {number}{suffix}", "DE")
@@ -115,20 +117,20 @@ def test_a_german_division_counts_with_any_separator(district, own, number, suff
 
 
 @given(plates, st.integers(0, MAX_LENGTH - 1), st.sampled_from(LETTERS + DIGITS + "ÄÖÜÅÆØБДЖب"))
-def test_one_different_letter_or_digit_makes_another_plate(plate: str, place: int, other: str):
+def test_one_different_letter_or_digit_makes_another_plate(plate: str, place: int, other: str) -> None:
     place %= len(plate)
     assume(plate[place] != other)
     changed = plate[:place] + other + plate[place + 1 :]
     assert key(changed, "SE") != key(plate, "SE")
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=24), countries)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=24), countries)
 @example("B-NO 1234", "DE")
 @example("ᄀ-ᅡ-ᆨ 1", "KR")
 @example("٧٧٧٨١-ب-٩", "MA")
 @example("N-O-A 1", "DE")
 @example("1234 AB 2A", "FR")
-def test_a_shown_plate_reads_as_the_same_plate(raw: str, country: str):
+def test_a_shown_plate_reads_as_the_same_plate(raw: str, country: str) -> None:
     try:
         plate = parse(raw, country)
     except JobRefusedError:
@@ -166,7 +168,7 @@ def test_a_shown_plate_reads_as_the_same_plate(raw: str, country: str):
         ("❶❷ AB", "12 AB", "RO"),
     ],
 )
-def test_letters_that_look_alike_are_one(one: str, other: str, country: str):
+def test_letters_that_look_alike_are_one(one: str, other: str, country: str) -> None:
     assert key(one, country) == key(other, country)
 
 
@@ -187,7 +189,7 @@ def test_letters_that_look_alike_are_one(one: str, other: str, country: str):
         ("W-UAB 1", "WU-AB 1", "AT"),
     ],
 )
-def test_different_plates_have_different_keys(one: str, other: str, country: str):
+def test_different_plates_have_different_keys(one: str, other: str, country: str) -> None:
     assert key(one, country) != key(other, country)
 
 
@@ -205,7 +207,7 @@ def test_different_plates_have_different_keys(one: str, other: str, country: str
         ("A-B 1234", "FR", 0),
     ],
 )
-def test_a_division_counts_where_it_distinguishes_two_plates(raw: str, country: str, expected: int):
+def test_a_division_counts_where_it_distinguishes_two_plates(raw: str, country: str, expected: int) -> None:
     assert division(parse(raw, country)) == expected
 
 
@@ -230,7 +232,7 @@ def test_a_division_counts_where_it_distinguishes_two_plates(raw: str, country: 
         ("ab12cde", "GB", "AB12CDE"),
     ],
 )
-def test_a_plate_is_shown_as_it_is_written(raw: str, country: str, written: str):
+def test_a_plate_is_shown_as_it_is_written(raw: str, country: str, written: str) -> None:
     assert shown(parse(raw, country)) == written
 
 
@@ -243,7 +245,7 @@ def test_a_plate_is_shown_as_it_is_written(raw: str, country: str, written: str)
         ("AA-12-BB", "PT"), ("AA 1234 BB", "UA"), ("77781-ب-9", "MA"),
     ],
 )  # fmt: skip
-def test_an_ordinary_plate_is_not_unusual(raw: str, country: str):
+def test_an_ordinary_plate_is_not_unusual(raw: str, country: str) -> None:
     assert not is_unusual(parse(raw, country))
 
 
@@ -259,12 +261,12 @@ def test_an_ordinary_plate_is_not_unusual(raw: str, country: str):
         ("ABC", "SE"),
     ],
 )
-def test_a_plate_that_is_odd_or_ambiguous_is_unusual(raw: str, country: str):
+def test_a_plate_that_is_odd_or_ambiguous_is_unusual(raw: str, country: str) -> None:
     assert is_unusual(parse(raw, country))
 
 
 @pytest.mark.parametrize(("raw", "code"), [("X" * 21, RefusalCode.TOO_LONG), (" - ", RefusalCode.INVALID_VALUE)])
-def test_length_is_counted_without_separators(raw: str, code: RefusalCode):
+def test_length_is_counted_without_separators(raw: str, code: RefusalCode) -> None:
     assert parse("-X-" * 20, "SE").normalised == "X" * 20
     with pytest.raises(JobRefusedError) as caught:
         parse(raw, "SE")

@@ -1,6 +1,8 @@
 """A change to the same value is refused; new details of the same place are free."""
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,16 +12,17 @@ from schemas.events import EventType
 from schemas.receipts import RefusalCode
 from worker.domain import life
 from worker.domain.addresses import Difference, difference
-from worker.domain.permit import Address, Term
+from worker.domain.permit import Address, Permit, Term
 from worker.domain.plates import parse
 from worker.domain.refusal import JobRefusedError
+from worker.domain.tariffs import Tariffs
 
 LAPSED = (Term(date(2024, 2, 28), date(2025, 2, 28)),)
 TODAY = date(2025, 3, 1)
 HERE, ZONES = Address("75114_1834_00010", "10 rue de l'Œuvre Cæsar, 75014 Paris"), ("14A", "14B")
 
 
-def moved(make_permit, tariffs, address, zones):
+def moved(make_permit: Callable[..., Permit], tariffs: Tariffs, address: Address, zones: tuple[str, ...]) -> Any:
     permit = make_permit(address=HERE, zones=ZONES, terms=LAPSED)
     return life.change_address(permit, address, zones, TODAY, tariffs)
 
@@ -33,7 +36,9 @@ def moved(make_permit, tariffs, address, zones):
         "10 rue de l'œuvre Cæsar 75014 PARIS",
     ],
 )
-def test_a_change_to_the_same_address_is_refused(make_permit, tariffs, label):
+def test_a_change_to_the_same_address_is_refused(
+    make_permit: Callable[..., Permit], tariffs: Tariffs, label: str
+) -> None:
     with pytest.raises(JobRefusedError) as refused:
         moved(make_permit, tariffs, Address(HERE.ban_id, label), ("14B", "14A", "14A"))
     assert (refused.value.code, refused.value.field) == (RefusalCode.ADDRESS_UNCHANGED, "address")
@@ -47,7 +52,9 @@ def test_a_change_to_the_same_address_is_refused(make_permit, tariffs, label):
         (Address("75114_1834_99999", HERE.label), ZONES),
     ],
 )
-def test_new_details_of_the_same_place_apply_at_once_for_free(make_permit, tariffs, address, zones):
+def test_new_details_of_the_same_place_apply_at_once_for_free(
+    make_permit: Callable[..., Permit], tariffs: Tariffs, address: Address, zones: tuple[str, ...]
+) -> None:
     change = moved(make_permit, tariffs, address, zones)
     assert change.event is EventType.PERMIT_ADDRESS_CHANGED
     assert (change.permit.address, change.permit.zones, change.permit.pending) == (address, zones, None)
@@ -60,7 +67,9 @@ def test_new_details_of_the_same_place_apply_at_once_for_free(make_permit, tarif
         (Address("75115_1834_00010", HERE.label), ("15A",)),  # a street of the same name
     ],
 )
-def test_another_place_has_its_price(make_permit, tariffs, address, zones):
+def test_another_place_has_its_price(
+    make_permit: Callable[..., Permit], tariffs: Tariffs, address: Address, zones: tuple[str, ...]
+) -> None:
     change = moved(make_permit, tariffs, address, zones)
     assert change.event is EventType.PERMIT_ADDRESS_CHANGE_REQUESTED
     assert change.permit.pending.price_cents == 1000
@@ -70,7 +79,7 @@ def test_another_place_has_its_price(make_permit, tariffs, address, zones):
     st.sampled_from((HERE, Address("x", HERE.label), Address(HERE.ban_id, "y"), Address("x", "y"))),
     st.sampled_from((ZONES, ("14C",))),
 )
-def test_a_place_differs_only_if_identifier_and_words_or_zones_differ(new, zones):
+def test_a_place_differs_only_if_identifier_and_words_or_zones_differ(new: Address, zones: tuple[str, ...]) -> None:
     assert difference((HERE, ZONES), (HERE, ZONES)) is Difference.NONE
     same_id, same_words = new.ban_id == HERE.ban_id, (new.label, zones) == (HERE.label, ZONES)
     found = difference((HERE, ZONES), (new, zones))
@@ -87,7 +96,9 @@ def test_a_place_differs_only_if_identifier_and_words_or_zones_differ(new, zones
         ("АА 1234 ВВ", "AA 1234 BB", "UA"),
     ],
 )
-def test_a_change_to_the_same_vehicle_is_refused(make_permit, tariffs, known, typed, country):
+def test_a_change_to_the_same_vehicle_is_refused(
+    make_permit: Callable[..., Permit], tariffs: Tariffs, known: str, typed: str, country: str
+) -> None:
     permit = make_permit(plate=parse(known, country))
     with pytest.raises(JobRefusedError) as refused:
         life.change_vehicle(permit, parse(typed, country), TODAY, tariffs)
@@ -95,12 +106,16 @@ def test_a_change_to_the_same_vehicle_is_refused(make_permit, tariffs, known, ty
 
 
 @pytest.mark.parametrize(("known", "typed"), [("BNO 1234", "B-NO 1234"), ("B-NO 1234", "B NO 1234")])
-def test_the_same_vehicle_can_be_given_another_spelling(make_permit, tariffs, known, typed):
+def test_the_same_vehicle_can_be_given_another_spelling(
+    make_permit: Callable[..., Permit], tariffs: Tariffs, known: str, typed: str
+) -> None:
     plate = parse(typed, "DE")
     permit = make_permit(plate=parse(known, "DE"))
     assert life.change_vehicle(permit, plate, TODAY, tariffs).permit.plate == plate
 
 
-def test_the_same_letters_of_another_country_are_another_vehicle(make_permit, tariffs):
+def test_the_same_letters_of_another_country_are_another_vehicle(
+    make_permit: Callable[..., Permit], tariffs: Tariffs
+) -> None:
     plate = parse("EF-367-QS", "BE")
     assert life.change_vehicle(make_permit(), plate, TODAY, tariffs).permit.plate == plate

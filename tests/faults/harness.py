@@ -23,6 +23,7 @@ from ops.embedded.sandboxes import Sandboxes
 from ops.embedded.servers import PROVIDERS, free_port
 from ops.embedded.valkey import Valkey
 from tests.conftest import Database
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 SECONDS = 45.0
 PAUSE_SECONDS = 20.0  # it ends by itself, for the sake of the tests after a failed one
@@ -32,12 +33,10 @@ REQUEST_SECONDS = 1.5
 LEASE_SECONDS = REQUEST_SECONDS + 4.0
 
 
-def eventually(check: Callable[[], object], what: str, seconds: float = SECONDS) -> float:
-    """Poll until the check holds; return how many seconds that took."""
+def seconds_until(look: Callable[[], object], what: str, *, equals: object, seconds: float = PATIENCE_SECONDS) -> float:
+    """Wait until `look` returns the value; return how many seconds that took."""
     started = time.monotonic()
-    while not check():
-        assert time.monotonic() - started < seconds, f"not within {seconds} s: {what}"
-        time.sleep(POLL_SECONDS)
+    eventually(look, what, equals=equals, seconds=seconds)
     return time.monotonic() - started
 
 
@@ -164,7 +163,7 @@ class Stack:
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Query the database over a connection of its own."""
         with self.database.connect() as connection:
-            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement, values).fetchall()
 
     def scalar(self, statement: str, *values: object) -> Any:
         """Query the database for one value."""
@@ -191,7 +190,7 @@ class Stack:
 
     def converges(self, seconds: float = SECONDS) -> float:
         """Wait until every share is confirmed; return how many seconds that took."""
-        return eventually(lambda: self.pending() == 0, "every share confirmed", seconds)
+        return seconds_until(lambda: self.pending(), "every share confirmed", equals=0, seconds=seconds)
 
     def _child(self, name: str) -> Child:
         return next(child for child in self._supervisor.children if child.program.name == name)

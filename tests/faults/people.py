@@ -4,13 +4,15 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from permit_hub_client import Job, Receipt
 
 from integrations.sandbox.misbehaviour import Kind
 from ops.shown.space import APPS
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
+from tests.support.waiting import eventually
 
 MARK = "zwxqv"  # stands in all personal data, and in nothing else
 TEXT = {"version": "2024-09", "sha256": hashlib.sha256(b"the text that was shown").hexdigest()}
@@ -69,7 +71,7 @@ class Person:
     def shares(self) -> None:
         """Allow all providers, and wait until each holds the permit."""
         self.does(self.allowance())
-        eventually(lambda: holders(self.stack, self.plate()) == EVERYWHERE, "the permit held everywhere")
+        eventually(lambda: holders(self.stack, self.plate()), "the permit held everywhere", equals=EVERYWHERE)
         self.stack.converges()
 
     def imported(self) -> dict[str, object]:
@@ -144,7 +146,7 @@ def applied_once(stack: Stack, jobs: Iterable[Job]) -> None:
     assert twice == []
 
 
-def misbehaves(stack: Stack, provider: str, kind: Kind, **order: float) -> None:
+def misbehaves(stack: Stack, provider: str, kind: Kind, **order: Any) -> None:
     """Make a provider misbehave at its next change."""
     count = int(order.pop("count", 1))
     stack.control.misbehave(provider, kind, count=count, path=WRITES[provider], **order)

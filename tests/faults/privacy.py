@@ -2,7 +2,7 @@
 
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ops.embedded.servers import Servers
 from tests.faults.harness import Stack
@@ -50,7 +50,7 @@ def _redis(stack: Stack) -> Iterator[tuple[str, bytes]]:
         kind = stack.redis.type(key)
         if key.startswith(meant) or kind == b"list":  # lists are the queues
             continue
-        read = {
+        read: dict[bytes, Callable[[bytes], object]] = {
             b"string": stack.redis.get,
             b"hash": stack.redis.hgetall,
             b"set": stack.redis.smembers,

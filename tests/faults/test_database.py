@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from psycopg import sql
 
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
 from tests.faults.people import EVERYWHERE, allow_everything, applied_once, held_plates, people
+from tests.support.waiting import eventually
 
 Note = Callable[[str, object], None]
 AWAY_SECONDS = 3.0

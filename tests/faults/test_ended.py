@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from permit_hub_client import Job
 
-from tests.faults.harness import LEASE_SECONDS, Stack, eventually
+from tests.faults.harness import LEASE_SECONDS, Stack
 from tests.faults.people import EVERYWHERE, allow_everything, applied_once, held_plates, people
+from tests.support.waiting import eventually
 
 Note = Callable[[str, object], None]
 WORKERS = ("consent", "jobs", "deliver-paybyphone", "deliver-flowbird")
@@ -34,7 +35,7 @@ def test_workers_ended_in_a_burst_lose_no_job_and_keep_no_lease(stack: Stack, re
     stack.converges()
     record_property("converged_s", time.monotonic() - ended)
     applied_once(stack, jobs)
-    eventually(lambda: stack.scalar(LEASED) == 0, "no lease beyond its time", LEASE_SECONDS + 10)
+    eventually(lambda: stack.scalar(LEASED), "no lease beyond its time", equals=0, seconds=LEASE_SECONDS + 10)
     ours = {person.plate(letter) for person in town for letter in "AB"}
     for provider in EVERYWHERE:
         assert held_plates(stack, provider) & ours == {person.plate("B") for person in moving}

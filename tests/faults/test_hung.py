@@ -2,17 +2,17 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import psutil
 
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack, seconds_until
 from tests.faults.people import NOWHERE, holders, people
+from tests.support.waiting import stays_true_for
 from worker.tasks.process.watchdog import Limits
 
 Note = Callable[[str, object], None]
-AWAY_SECONDS = Limits().computing + 10
+AWAY_SECONDS = Limits().computing + 10  # longer than a loop may compute
 
 
 def test_a_withdrawal_taken_by_a_hanging_worker_is_applied_by_its_replacement(
@@ -24,7 +24,9 @@ def test_a_withdrawal_taken_by_a_hanging_worker_is_applied_by_its_replacement(
     pool = hung.children(recursive=True)
     os.kill(hung.pid, signal.SIGRTMIN)
     job = stack.hub.send(person.refusal())
-    record_property("removed_s", eventually(lambda: holders(stack, person.plate()) == NOWHERE, "removed", 90))
+    record_property(
+        "removed_s", seconds_until(lambda: holders(stack, person.plate()), "removed", equals=NOWHERE, seconds=90)
+    )
     assert stack.hub.receipt(job, wait=20).applied
     assert stack.process("consent") != hung.pid
     assert not [each for each in pool if each.is_running()]
@@ -38,6 +40,6 @@ def test_workers_survive_a_redis_that_does_not_answer(stack: Stack) -> None:
     names = ("consent", "jobs", "bulk", "remind")
     before = [stack.process(name) for name in names]
     with stack.silent_valkey():
-        time.sleep(AWAY_SECONDS)  # longer than a loop may compute
+        stays_true_for(AWAY_SECONDS, lambda: [stack.process(name) for name in names] == before, "none was replaced")
     assert person.does(person.refusal(), wait=60).applied
     assert [stack.process(name) for name in names] == before

@@ -8,9 +8,10 @@ from celery import Celery
 
 from ops.embedded import programs
 from ops.embedded.servers import PROVIDERS
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
 from tests.faults.people import people
 from tests.faults.privacy import tells
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_inspection_shows_tasks_and_no_personal_data(stack: Stack, onlooker: Cel
     inspect = onlooker.control.inspect(timeout=5, limit=len(programs.WORKERS) + len(PROVIDERS))
     with stack.locked(person.resident_id):
         running = [stack.hub.send(person.contact()), stack.hub.send(person.refusal())]
-        eventually(lambda: stack.waiting_for_locks() == 2, "two jobs in the middle of their transactions")
+        eventually(lambda: stack.waiting_for_locks(), "two jobs in the middle of their transactions", equals=2)
         shown = json.dumps(
             [inspect.active(), inspect.reserved(), inspect.stats(), inspect.query_task(running[0].job_id)]
         )
@@ -39,10 +40,10 @@ def test_inspection_shows_tasks_and_no_personal_data(stack: Stack, onlooker: Cel
 def test_the_search_for_personal_data_finds_it_where_it_is_stored(stack: Stack) -> None:
     (person,) = people(stack, 1)
     stack.hub.space(person.resident_id)
-    assert tells(stack, stack.redis.get(f"{stack.prefix}space:{person.resident_id}") or b"")
+    assert tells(stack, repr(stack.redis.get(f"{stack.prefix}space:{person.resident_id}")).encode())
     with stack.frozen("jobs"):
         jobs = [stack.hub.send(person.vehicle(letter)) for letter in "BCDE"]
         queued = stack.redis.lrange(f"{stack.prefix}jobs", 0, -1)
     assert queued
-    assert all(tells(stack, item) for item in queued)
+    assert all(tells(stack, repr(item).encode()) for item in queued)
     assert all(stack.hub.receipt(job, wait=20).applied for job in jobs)

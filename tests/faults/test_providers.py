@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from integrations.sandbox.misbehaviour import Kind
-from tests.faults.harness import SETTLE_SECONDS, Stack, eventually
+from tests.faults.harness import SETTLE_SECONDS, Stack
 from tests.faults.people import EVERYWHERE, NOWHERE, Person, holders, misbehaves, people, was_applied, was_put
+from tests.support.waiting import eventually
 
 Note = Callable[[str, object], None]
 
@@ -19,7 +21,8 @@ def removals(stack: Stack, person: Person, wanted: frozenset[str], seconds: floa
         while not confirmed.keys() >= wanted:
             event = watch.next(seconds)
             assert event is not None, f"confirmed by {sorted(confirmed)} alone"
-            for share in event.get("data", {}).get("shares", ()):
+            told: Any = event
+            for share in told.get("data", {}).get("shares", ()):
                 if not share["held"]:
                     confirmed.setdefault(share["provider"], round((time.perf_counter() - started) * 1000, 1))
     return confirmed
@@ -31,9 +34,9 @@ def test_changing_the_plate_forth_and_back_over_a_lost_answer_ends_with_the_firs
     for provider in EVERYWHERE:
         misbehaves(stack, provider, Kind.RESET_AFTER)
     person.does(person.vehicle("B"))
-    eventually(lambda: holders(stack, person.plate("B")) == EVERYWHERE, "B held everywhere")
+    eventually(lambda: holders(stack, person.plate("B")), "B held everywhere", equals=EVERYWHERE)
     person.does(person.vehicle("A"))
-    eventually(lambda: holders(stack, person.plate("A")) == EVERYWHERE, "A held everywhere")
+    eventually(lambda: holders(stack, person.plate("A")), "A held everywhere", equals=EVERYWHERE)
     stack.converges()
     assert holders(stack, person.plate("A")) == EVERYWHERE
     assert holders(stack, person.plate("B")) == NOWHERE
@@ -58,7 +61,7 @@ def test_a_provider_that_is_down_delays_no_other_and_recovers_by_itself(stack: S
     for one in (alike, person):
         one.shares()
     record_property("all_up_ms", removals(stack, alike, EVERYWHERE))
-    stack.control.misbehave("easypark", "down")
+    stack.control.misbehave("easypark", Kind.DOWN)
     record_property("one_down_ms", removals(stack, person, EVERYWHERE - {"easypark"}))
     assert holders(stack, person.plate()) == {"easypark"}
     space = stack.hub.space(person.resident_id)

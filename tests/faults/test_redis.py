@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from permit_hub_client import HubError, Job
 
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
 from tests.faults.people import (
     EVERYWHERE,
     NOWHERE,
@@ -20,6 +20,7 @@ from tests.faults.people import (
     holders,
     people,
 )
+from tests.support.waiting import eventually
 
 Note = Callable[[str, object], None]
 LOOK_SECONDS = 0.005
@@ -104,22 +105,22 @@ def test_workers_resume_after_redis_was_stopped_and_started(stack: Stack, record
     stack.converges()
     with stack.locked(taken.resident_id):
         jobs = [stack.hub.send(taken.refusal())]
-        eventually(lambda: stack.waiting_for_locks() == 1, "one refusal in the middle of its transaction")
+        eventually(lambda: stack.waiting_for_locks(), "one refusal in the middle of its transaction", equals=1)
         jobs.append(stack.hub.send(queued.refusal()))
         stack.stop_valkey()
     stopped = time.monotonic()
     eventually(lambda: time.monotonic() - stopped > AWAY_SECONDS, "some time without Redis")
     stack.start_valkey()
     back = time.monotonic()
-    eventually(lambda: holders(stack, taken.plate()) == NOWHERE, "what was taken, in effect")
+    eventually(lambda: holders(stack, taken.plate()), "what was taken, in effect", equals=NOWHERE)
     record_property("taken_removed_s", time.monotonic() - back)
-    eventually(lambda: holders(stack, queued.plate()) == NOWHERE, "what was queued, in effect")
+    eventually(lambda: holders(stack, queued.plate()), "what was queued, in effect", equals=NOWHERE)
     record_property("queued_removed_s", time.monotonic() - back)
     later.does(jobs[0])
     jobs.append(later.refusal())
     submitted = time.monotonic()
     later.does(jobs[-1])
-    eventually(lambda: holders(stack, later.plate()) == NOWHERE, "the next withdrawal, in effect")
+    eventually(lambda: holders(stack, later.plate()), "the next withdrawal, in effect", equals=NOWHERE)
     record_property("next_removed_s", time.monotonic() - submitted)
     stack.converges()
     applied_once(stack, jobs)

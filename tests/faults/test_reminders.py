@@ -6,12 +6,13 @@ from contextlib import closing
 import pytest
 
 from ops.canary import Canary
-from tests.faults.harness import Stack, eventually
+from tests.faults.harness import Stack
 from tests.faults.people import NOWHERE, Person, holders, people
 from tests.support.post_office import PostOffice
+from tests.support.waiting import eventually
 
 WORKER = "remind"
-STATE = "SELECT state, code, doubts FROM reminders WHERE permit_id = %s"
+STATE = "SELECT state, code, maybe_sent FROM reminders WHERE permit_id = %s"
 LEASED = "SELECT count(*) FROM reminders WHERE permit_id = %s AND lease_id IS NOT NULL"
 SWEPT = "SELECT tick FROM ticks WHERE task = 'calendar.sweep'"
 MISSED = "SELECT ticked_at < now() - make_interval(secs => seconds + 1) FROM ticks WHERE task = 'calendar.remind'"
@@ -55,7 +56,7 @@ def worked_off(stack: Stack, queue: str) -> None:
 
 def state(stack: Stack, person: Person) -> tuple[str, str | None, int] | None:
     found = stack.query(STATE, person.permit_id)
-    return found[0] if found else None  # type: ignore[return-value]
+    return found[0] if found else None
 
 
 def lease_over(stack: Stack, person: Person) -> None:
@@ -78,7 +79,9 @@ def test_a_due_reminder_reaches_the_resident(stack: Stack, post_office: PostOffi
     reminded(stack, person)
     settled(stack, person, "sent")
     (message,) = post_office.to(person.email)
-    assert person.raw_plate().upper() in message.get_body(("plain",)).get_content()
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert person.raw_plate().upper() in body.get_content()
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
@@ -107,7 +110,7 @@ def test_a_reminder_is_sent_twice_at_most_when_workers_are_killed_repeatedly(
     post_office.held.clear()
     reminded(stack, person)
     for times in (1, 2):
-        eventually(lambda times=times: len(post_office.to(person.email)) == times, "the message taken")
+        eventually(lambda: len(post_office.to(person.email)), "the message taken", equals=times)
         stack.kill(WORKER)
         lease_over(stack, person)
     post_office.held.set()
@@ -122,7 +125,9 @@ def test_an_unavailable_mail_server_loses_and_duplicates_no_reminder(stack: Stac
     eventually(lambda: (state(stack, person) or ("", None, 1))[1] is not None, "the attempt that found nobody")
     assert state(stack, person) == ("due", "not_connected", 0)
     eventually(
-        lambda: stack.scalar("SELECT problem FROM channels") == "not_connected", "the channel known to be unavailable"
+        lambda: stack.scalar("SELECT problem FROM channels"),
+        "the channel known to be unavailable",
+        equals="not_connected",
     )
     post_office.open()
     settled(stack, person, "sent")
@@ -134,9 +139,11 @@ def test_after_a_mail_outage_only_the_reminder_that_matters_now_is_sent(stack: S
     post_office.close()
     (person,) = people(stack, 1)
     reminded(stack, person)
-    eventually(lambda: state(stack, person) == ("due", "not_connected", 0), "one of 30 days that cannot be sent")
+    eventually(lambda: state(stack, person), "one of 30 days that cannot be sent", equals=("due", "not_connected", 0))
     days_later(stack, person, 24)
-    eventually(lambda: stack.scalar(f"SELECT count(*) FROM ({STATE}) r", person.permit_id) == 2, "one of 7 days, too")
+    eventually(
+        lambda: stack.scalar(f"SELECT count(*) FROM ({STATE}) r", person.permit_id), "one of 7 days, too", equals=2
+    )
     post_office.open()
     lease_over(stack, person)
     eventually(lambda: post_office.to(person.email), "the reminder")
@@ -190,7 +197,7 @@ def test_a_slow_mail_server_delays_no_withdrawal_and_no_sweep(stack: Stack, post
     reminded(stack, slow)
     eventually(lambda: post_office.to(slow.email), "the message taken, and its answer awaited")
     other.does(other.refusal())
-    eventually(lambda: holders(stack, other.plate()) == NOWHERE, "removed everywhere")
+    eventually(lambda: holders(stack, other.plate()), "removed everywhere", equals=NOWHERE)
     swept = stack.scalar(SWEPT)
     eventually(lambda: stack.scalar(SWEPT) != swept, "another sweep")
     assert stack.scalar(LEASED, slow.permit_id) == 1, "all of that took longer than the mail server is waited for"

@@ -11,8 +11,15 @@ from celery import Celery
 
 from ops.embedded.servers import Servers
 from tests.conftest import Database, own_database
-from tests.guard.harness import HASH_KEY, HERE, PREFIX, ROOT, Worker, eventually
+from tests.guard.harness import (
+    HASH_KEY,
+    HERE,
+    PREFIX,
+    ROOT,
+    Worker,
+)
 from tests.guard.poison import SECRET
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="session")

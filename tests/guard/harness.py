@@ -3,8 +3,7 @@
 import base64
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from tests.conftest import Database
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -29,14 +29,6 @@ _REFUSALS = """
     WHERE refused_message_id > %s ORDER BY refused_message_id
 """
 _DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-
-
-def eventually(check: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Poll until the check holds."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
 
 
 @dataclass
@@ -143,11 +135,11 @@ class Worker:
         stored = self.redis.get(f"{self.prefix}celery-task-meta-{task_id}")
         return None if stored is None else json.loads(stored)
 
-    def answer(self, task_id: str, seconds: float = SECONDS) -> Any:
-        eventually(lambda: self.meta(task_id) or self.process.poll() is not None, "an answer", seconds)
+    def answer(self, task_id: str, seconds: float = PATIENCE_SECONDS) -> Any:
+        eventually(lambda: self.meta(task_id) or self.process.poll() is not None, "an answer", seconds=seconds)
         meta = self.meta(task_id)
         assert meta is not None, f"the worker has ended:\n{self.logged()[-3_000:]}"
         return meta["result"]
 
-    def call(self, task: str, *args: Any, queue: str = "jobs", seconds: float = SECONDS) -> Any:
+    def call(self, task: str, *args: Any, queue: str = "jobs", seconds: float = PATIENCE_SECONDS) -> Any:
         return self.answer(self.send(task, *args, queue=queue), seconds)

@@ -1,7 +1,8 @@
 """A message whose task kills its process runs a few times more, then never again."""
 
-from tests.guard.harness import Worker, eventually
+from tests.guard.harness import Worker
 from tests.guard.poison import SECRET
+from tests.support.waiting import eventually
 
 
 def test_a_message_that_kills_its_process_is_tried_a_few_times_only(worker: Worker) -> None:

@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.embedded.servers import free_port
-from tests.guard.harness import HASH_KEY, Worker, eventually
+from tests.guard.harness import HASH_KEY, Worker
 from tests.guard.poison import SECRET
+from tests.support.waiting import eventually
 from worker.tasks.broker.admission import REDACTED
 from worker.tasks.broker.events import HIDDEN, SHOWN, rebuild, seal
 
@@ -74,7 +75,9 @@ def flower(worker: Worker) -> Iterator[Flower]:
             stderr=log,
         )
         try:
-            eventually(lambda: NODE in running.page("/api/workers?refresh=true"), "Flower knowing the worker", 90)
+            eventually(
+                lambda: NODE in running.page("/api/workers?refresh=true"), "Flower knowing the worker", seconds=90
+            )
             yield running
         finally:
             process.terminate()
@@ -94,7 +97,7 @@ def test_flower_shows_no_arguments(worker: Worker, flower: Flower, held: str) ->
         worker.answer(sent[-1])
         return next((each for each in sent if '"SUCCESS"' in flower.page(f"/api/task/info/{each}")), None)
 
-    eventually(knows_one, "a task on Flower's page", 20)
+    eventually(knows_one, "a task on Flower's page")
     ended = knows_one()
     paths = ("/workers", "/worker/guard@test", "/tasks", f"/task/{ended}", f"/api/task/info/{ended}", "/api/tasks")
     pages = {path: flower.page(path) for path in (*paths, "/broker")}
@@ -224,7 +227,7 @@ def test_flower_and_its_log_show_no_text_of_a_sender(worker: Worker, flower: Flo
     worker.redis.publish(worker.prefix + CHANNEL.format("worker.heartbeat"), broken)
     last = event("task-received", name="permit.cancel")
     worker.redis.publish(worker.prefix + CHANNEL.format("task.multi"), message(last))
-    eventually(lambda: last["uuid"] in flower.page("/api/tasks"), "an honest event after all of it", 30)
+    eventually(lambda: last["uuid"] in flower.page("/api/tasks"), "an honest event after all of it")
     shown = flower.shown(last["uuid"])
     assert [path for path, text in shown.items() if SECRET in text or not text] == []
     log = flower.log.read_text()
@@ -241,7 +244,7 @@ def test_task_sent_events_of_a_web_app_are_not_shown(worker: Worker, flower: Flo
     app.send_task("permit.cancel", args=[SECRET], queue="jobs", task_id=taken)
     app.close()
     assert worker.answer(taken) == len(SECRET)
-    eventually(lambda: taken in flower.page("/api/tasks"), "the task that ran", 30)
+    eventually(lambda: taken in flower.page("/api/tasks"), "the task that ran")
     shown = flower.shown(taken)
     assert [path for path, text in shown.items() if SECRET in text] == []
     assert refused not in shown["/api/tasks"]
@@ -258,5 +261,5 @@ def test_an_unprintable_clock_does_not_stop_flowers_inspection(worker: Worker, f
             )
     before = worker.redis.pubsub_numpat()
     assert before
-    eventually(lambda: NODE in flower.page("/api/workers?refresh=true"), "an answer", 30)
+    eventually(lambda: NODE in flower.page("/api/workers?refresh=true"), "an answer")
     assert SECRET not in "".join(flower.shown().values())

@@ -13,7 +13,8 @@ import redis
 
 from tests.guard import handing_over
 from tests.guard.handing_over import HANDLED, PREFIX, QUEUE, Blow, draining, looping, relay
-from tests.guard.harness import Raw, Worker, eventually
+from tests.guard.harness import Raw, Worker
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 KILLS = 50  # at each of four points
 SECONDS = 60.0
@@ -37,7 +38,7 @@ def consumer(run: Callable[..., None], *urls: str) -> Iterator[BaseProcess]:
         yield process
     finally:
         process.kill()
-        process.join(SECONDS)
+        process.join(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("answer", [1, 2], ids=["told of a message", "handed a message"])
@@ -55,7 +56,7 @@ def test_a_worker_killed_while_taking_a_message_loses_none_and_repeats_none(
                 after = (number % 10) / 2_000 if arrives else None
                 between.blow = Blow(process.pid, answer, after)
                 store.lpush(PREFIX + QUEUE, raw.item())
-                process.join(SECONDS)
+                process.join(PATIENCE_SECONDS)
                 assert process.exitcode == -9
     record_property("noted_as_taken", noted := store.zcard(f"{PREFIX}taken_index"))
     if answer == 2 and not arrives:
@@ -63,8 +64,8 @@ def test_a_worker_killed_while_taking_a_message_loses_none_and_repeats_none(
     for tag in store.zrange(f"{PREFIX}taken_index", 0, -1):
         store.zadd(f"{PREFIX}taken_index", {tag: 1})  # their workers are long dead
     with consumer(looping, redis_url, redis_url):
-        eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == {raw.id.encode() for raw in sent}, "all done", SECONDS)
-        eventually(lambda: not store.exists(PREFIX + QUEUE, f"{PREFIX}taken"), "nothing left", SECONDS)
+        eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == {raw.id.encode() for raw in sent}, "all done")
+        eventually(lambda: not store.exists(PREFIX + QUEUE, f"{PREFIX}taken"), "nothing left")
     times = Counter(store.lrange(HANDLED, 0, -1))
     most = 2 if arrives else 1  # killed between its end and its acknowledgement, it runs once more
     assert max(times.values()) <= most
@@ -88,8 +89,8 @@ def test_the_documented_redis_rights_suffice_to_take_and_put_back_messages(store
         url = re.sub(r"//[^@]*@", f"//consumer:{'p' * 20}@", redis_url)
         with consumer(looping, url, redis_url):
             done = {taken.id.encode(), waiting.id.encode()}
-            eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == done, "both done", SECONDS)
-            eventually(lambda: not store.exists(f"{PREFIX}taken"), "both acknowledged", SECONDS)
+            eventually(lambda: set(store.lrange(HANDLED, 0, -1)), "both done", equals=done)
+            eventually(lambda: not store.exists(f"{PREFIX}taken"), "both acknowledged")
     finally:
         store.acl_deluser("consumer")
 
@@ -101,7 +102,7 @@ def test_a_worker_empties_the_queues_of_a_full_server(worker: Worker) -> None:
         together.config_set("maxmemory", 1)
         together.execute()
     try:
-        eventually(worker.is_drained, "all taken", SECONDS)
+        eventually(worker.is_drained, "all taken")
     finally:
         worker.redis.config_set("maxmemory", 0)
-    assert worker.call("hub.ping", seconds=SECONDS) == "pong"
+    assert worker.call("hub.ping") == "pong"

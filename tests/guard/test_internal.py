@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 
 from schemas.jobs import Queue
-from tests.guard.harness import Raw, Refusal, Worker, eventually
+from tests.guard.harness import (
+    Raw,
+    Refusal,
+    Worker,
+)
 from tests.guard.poison import EMBED, POISON, SECRET
+from tests.support.waiting import eventually
 from worker.tasks.broker.arguments import PARTS
 
 WRITTEN_BY_WEB_APPS = [*Queue]

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guard.harness import HASH_KEY, Raw, Refusal, Worker, eventually
+from tests.guard.harness import (
+    HASH_KEY,
+    Raw,
+    Refusal,
+    Worker,
+)
 from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, TAKEN, Poison
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

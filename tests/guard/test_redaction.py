@@ -10,8 +10,9 @@ import pytest
 import redis.client
 
 import worker.tasks.process.redaction  # noqa: F401 - connects what is tested here
-from tests.guard.harness import Raw, Worker, eventually
+from tests.guard.harness import Raw, Worker
 from tests.guard.poison import EMBED, SECRET
+from tests.support.waiting import eventually
 
 OPEN = Raw(
     task="probe.hold",

@@ -10,8 +10,12 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.guard.harness import Refusal, Worker, eventually
+from tests.guard.harness import (
+    Refusal,
+    Worker,
+)
 from tests.guard.poison import SECRET
+from tests.support.waiting import eventually
 from worker.tasks.broker import remote_control
 from worker.tasks.broker.remote_control import COMMANDS, Allowance, rebuild
 
@@ -186,7 +190,7 @@ def test_a_flood_of_broadcasts_delays_no_job(worker: Worker) -> None:
             pipeline.publish(worker.prefix + CHANNEL, item())
         pipeline.execute()
     assert worker.call("permit.cancel", "{}") == 2
-    eventually(lambda: worker.app.control.inspect(timeout=2, limit=1).ping(), "an answer after the flood", 30)
+    eventually(lambda: worker.app.control.inspect(timeout=2, limit=1).ping(), "an answer after the flood")
     assert "broadcast.flood" in worker.logged()
     eventually(worker.is_drained, "an empty broker")
     worker.refusals()

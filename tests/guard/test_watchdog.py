@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.guard.harness import ROOT, eventually
+from tests.guard.harness import ROOT
+from tests.support.waiting import eventually
 from worker.tasks.process.watchdog import Limits, Silence
 
 LIMITS = Limits(computing=2, processor=0.2, waiting=5)

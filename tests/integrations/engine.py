@@ -9,9 +9,9 @@ from uuid import UUID
 from integrations.base import Acknowledging, Adapter, Batching, Change, Listing, Operation, Page
 from integrations.errors import LostError, NotSentError, ProviderError, RejectedError, StaleError, UnclearError
 from schemas.shared import Copy, SharedPermit
+from tests.support.waiting import PATIENCE_SECONDS
 
 ATTEMPTS = 60  # until a change is done: a storm spoils two requests of five, and one attempt may take several
-PATIENCE_SECONDS = 10.0
 
 
 class Hub:

@@ -1,6 +1,5 @@
 """Shared by the tests of Indigo Neo: an adapter of its sandbox, and permits in each side's format."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,6 @@ from tests.conftest import Sandbox
 
 NAME = "indigo_neo"
 PARIS = ZoneInfo("Europe/Paris")
-PATIENCE = 10.0  # seconds
 
 Run = Callable[..., Any]
 
@@ -45,10 +43,3 @@ def pages(adapter: IndigoNeo, run: Run, begin: str | None = None) -> list[Page]:
 def ways(sandbox: Sandbox) -> list[tuple[str, int | None]]:
     """Return the method and status of each request."""
     return [(request.method, request.status) for request in sandbox.control.requests(NAME)]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it has not come about"
-        time.sleep(0.01)

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from integrations.base import Change, Operation
 from integrations.paybyphone.adapter import Access, PayByPhone
 from tests.conftest import Sandbox
+from tests.support.waiting import PATIENCE_SECONDS
 
 NAME = "paybyphone"
-PATIENCE = 10.0  # seconds
 
 Run = Callable[..., Any]
 
@@ -37,7 +37,7 @@ def sandboxed(sandbox: Sandbox, run: Run, **secrets: str) -> Iterator[PayByPhone
 async def finish(adapter: PayByPhone, operation: Operation | None) -> None:
     """Ask about an operation until it has been carried out."""
     assert operation is not None
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await adapter.ask(operation):  # noqa: ASYNC110 - they have no other way to tell
             await asyncio.sleep(0.002)
 

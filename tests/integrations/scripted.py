@@ -15,8 +15,7 @@ from integrations.settings import ProviderSettings
 Respond = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 KEY = "a-key-that-nobody-may-see"
 PLATE = "QJ817XK"
-PATIENCE = 10.0  # seconds
-TURNS_TO_ACCEPT = 20  # of the loop; more than an accepted connection needs to be served
+TURNS_TO_ACCEPT = 20  # of the loop, more than it needs to have a connection served that it has accepted
 
 
 class Server:
@@ -146,10 +145,3 @@ async def failed(found: ProviderClient) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         await found.exchange("PUT", "/thing", {"plate": PLATE})
     return caught.value
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that another task of the loop brings about."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - conditions are of any kind
-            await asyncio.sleep(0.002)

@@ -1,7 +1,6 @@
 """Each registered provider with its sandbox, and the one in memory, behind one interface for the conformance suite."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -23,10 +22,10 @@ from integrations.sandbox.server import find
 from schemas.shared import Copy, SharedField, SharedPermit, Validity
 from tests.conftest import Sandbox
 from tests.integrations.contracts import Contract
+from tests.support.waiting import eventually
 
 PARIS = ZoneInfo("Europe/Paris")
 CONNECTIONS = 32
-PATIENCE_SECONDS = 10.0
 LATE_MS = 30.0
 
 EVERYTHING = frozenset(SharedField)
@@ -111,7 +110,7 @@ class Remote:
         self.control.behave(self.name)
 
     def pass_time(self) -> None:
-        wait_until(lambda: self.control.counts(self.name).late == 0)
+        eventually(lambda: self.control.counts(self.name).late, equals=0)
 
     def check_contract(self) -> None:
         """Make sure that all that was sent is what the contract allows."""
@@ -216,11 +215,3 @@ def without(permit: SharedPermit, *names: SharedField) -> SharedPermit:
 def another(permit: SharedPermit, number: int = 0) -> SharedPermit:
     """Return the permit under another reference and with another plate."""
     return replace(permit, reference=uuid4(), plate=f"AA{number}BB")
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait for a condition, looking every few milliseconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.005)

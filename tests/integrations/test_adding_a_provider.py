@@ -19,7 +19,7 @@ from permit_hub_client import Hub
 from ops.embedded.servers import Servers
 from tests.conftest import Database
 from tests.integrations.sixth import CONTRACT, KEY, NAME, PROJECT, REGISTRY, copied_with_it, partner, shown
-from tests.integrations.subjects import wait_until
+from tests.support.waiting import eventually
 
 ASK = f"""
 import json, os
@@ -139,17 +139,17 @@ def test_the_hub_puts_to_the_new_provider_and_removes(
         )
         assert asked.applied
         assert decide(hub, "allow", consent_version=0)
-        wait_until(lambda: theirs.held)
+        eventually(lambda: theirs.held)
 
         ((reference, right),) = theirs.held.items()
         assert right["plate"] == "EF367QS"
         assert right["zones"] == ["14A", "14B"]
         assert reference != permit_id
-        wait_until(lambda: state(hub) == "held")
+        eventually(lambda: state(hub), equals="held")
 
         assert decide(hub, "refuse")
-        wait_until(lambda: not theirs.held)
-        wait_until(lambda: state(hub) == "removed")
+        eventually(lambda: not theirs.held)
+        eventually(lambda: state(hub), equals="removed")
         assert theirs.answered == [(method, f"/rights/{reference}", 204) for method in ("PUT", "DELETE")]
 
 

@@ -10,17 +10,8 @@ from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.integrations.conftest import Run
 from tests.integrations.engine import Hub
-from tests.integrations.subjects import (
-    FAILING,
-    FAULTS,
-    Remote,
-    Subject,
-    changed,
-    expected,
-    wait_until,
-    who,
-    whose_sandbox,
-)
+from tests.integrations.subjects import FAILING, FAULTS, Remote, Subject, changed, expected, who, whose_sandbox
+from tests.support.waiting import eventually
 
 FENCING = who(lambda its: its.fences)
 ACKNOWLEDGING = who(lambda its: its.acknowledges_later)
@@ -116,7 +107,7 @@ def test_a_lost_operation_is_said_to_be_lost_and_converges(
 
         assert caught.value.code == FailureCode.OPERATION_LOST
         held = {} if wanted is None else {permit.reference: expected(subject, wanted)}
-        wait_until(lambda held=held: subject.held() == held)
+        eventually(lambda held=held: subject.held() == held)
         run(hub.converge(permit.reference, wanted))
         assert subject.held() == held
 

@@ -22,7 +22,6 @@ from integrations.http import ProviderClient, Response
 from tests.integrations.certificates import Authority
 from tests.integrations.freezing import claimed
 from tests.integrations.scripted import (
-    PATIENCE,
     Server,
     always,
     answering,
@@ -32,8 +31,8 @@ from tests.integrations.scripted import (
     reaching,
     reply,
     serving,
-    until,
 )
+from tests.support.waiting import PATIENCE_SECONDS, eventually_in_loop
 from worker.domain.sharing import RequestOutcome
 from worker.services.sharing import exchange as service
 
@@ -66,10 +65,10 @@ def test_a_process_frozen_after_the_deadline_check_sends_nothing(place: str) -> 
             try:
                 deadline = json.loads(await asyncio.to_thread(child.stdout.readline))
                 await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
-                await until(lambda: time.monotonic() > deadline)
+                await eventually_in_loop(lambda: time.monotonic() > deadline)
                 os.kill(child.pid, signal.SIGCONT)
                 ended = json.loads(await asyncio.to_thread(child.stdout.readline))
-                assert await asyncio.to_thread(child.wait, PATIENCE) == 0
+                assert await asyncio.to_thread(child.wait, PATIENCE_SECONDS) == 0
             finally:
                 child.kill()
                 child.wait()
@@ -180,7 +179,7 @@ def test_the_rest_of_a_body_is_not_sent_after_the_deadline(scheme: str, tmp_path
                     await found.exchange("PUT", "/thing", BODY)
             assert bound.begun is True
             late.set()
-            await until(lambda: bool(read))
+            await eventually_in_loop(lambda: bool(read))
         listener.close()
 
     asyncio.run(scenario())

@@ -8,7 +8,8 @@ import pytest
 from integrations.errors import FailureCode, NotSentError
 from integrations.http import ProviderClient
 from tests.integrations.certificates import Authority, remove, replace, shown
-from tests.integrations.scripted import answering, client, failed, reaching, reply, until
+from tests.integrations.scripted import answering, client, failed, reaching, reply
+from tests.support.waiting import eventually_in_loop
 
 WORKERS = 8
 
@@ -62,14 +63,14 @@ def test_a_new_certificate_is_used_and_no_running_request_breaks(authority: Auth
                     await put(found)
 
             first = asyncio.create_task(put(found))
-            await until(lambda: len(seen.names) == 1)
+            await eventually_in_loop(lambda: len(seen.names), equals=1)
             workers = [asyncio.create_task(work()) for _ in range(WORKERS)]
-            await until(lambda: len(seen.names) > 5 * WORKERS)
+            await eventually_in_loop(lambda: len(seen.names) > 5 * WORKERS)
             replace(ours, authority.client("new"))
-            await until(lambda: seen.names.count("new") > 5 * WORKERS)
+            await eventually_in_loop(lambda: seen.names.count("new") > 5 * WORKERS)
             seen.answer_the_first.set()
             assert await first == {"number": 0}
-            await until(lambda: seen.connections() == {"new"})
+            await eventually_in_loop(lambda: seen.connections(), equals={"new"})
             done.set()
             await asyncio.gather(*workers)
         return seen

@@ -10,8 +10,14 @@ from integrations.indigo_neo.adapter import IndigoNeo
 from integrations.sandbox.misbehaviour import Kind
 from schemas.shared import SharedPermit
 from tests.conftest import Sandbox
-from tests.integrations.indigo_neo_rights import NAME, Run, sandboxed, wait_until, ways
+from tests.integrations.indigo_neo_rights import (
+    NAME,
+    Run,
+    sandboxed,
+    ways,
+)
 from tests.integrations.rights import copy, put, record, remove
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ def test_a_removal_that_arrives_after_a_change_takes_nothing_away(
     with pytest.raises(UnclearError):
         run(adapter.send(remove(permit.reference, 2)))
     run(adapter.send(put(permit, 3)))
-    wait_until(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
+    eventually(lambda: all(request.applied_ms is not None for request in sandbox.control.requests(NAME)))
 
     assert sandbox.control.held(NAME) == {permit.reference: record(permit)}
 

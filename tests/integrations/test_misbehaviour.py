@@ -16,7 +16,8 @@ from schemas.shared import Copy, SharedPermit
 from tests.integrations.conftest import Run
 from tests.integrations.engine import Hub
 from tests.integrations.secrecy import says_nothing
-from tests.integrations.subjects import FAILING, FAULTS, Remote, Subject, another, changed, expected, wait_until
+from tests.integrations.subjects import FAILING, FAULTS, Remote, Subject, another, changed, expected
+from tests.support.waiting import eventually
 
 STORM = (Kind.ERROR_AFTER, Kind.RESET_AFTER, Kind.THROTTLED, Kind.TRUNCATED, Kind.RESET_BEFORE, Kind.DOWN)
 
@@ -166,8 +167,8 @@ def _applied(subject: Subject, kind: Kind, before: Held, after: Held) -> None:
         case Applied.NEVER:
             assert subject.held() == before
         case Applied.BEFORE:
-            wait_until(lambda: subject.held() == after)  # some apply it a moment later
+            eventually(lambda: subject.held(), equals=after)  # some carry it out a moment later
         case Applied.LATER:
             assert subject.held() in (before, after)  # on a busy machine it is late already
             subject.pass_time()
-            wait_until(lambda: subject.held() == after)
+            eventually(lambda: subject.held(), equals=after)

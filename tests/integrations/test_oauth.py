@@ -13,7 +13,8 @@ from integrations.http import ProviderClient
 from integrations.oauth import kept_for
 from tests.integrations.certificates import Authority
 from tests.integrations.issuing import ID, SECRET, Issuer, authorised
-from tests.integrations.scripted import failed, until
+from tests.integrations.scripted import failed
+from tests.support.waiting import eventually_in_loop
 
 AT_ONCE = 50
 
@@ -92,7 +93,7 @@ def test_a_late_refusal_of_an_old_token_keeps_the_new_one() -> None:
         issuer.valid.clear()
         issuer.held.append(answer_it)
         late = asyncio.create_task(put(found))
-        await until(lambda: not issuer.held)
+        await eventually_in_loop(lambda: not issuer.held)
         early = await put(found)
         answer_it.set()
         return [early, await late, await put(found)]

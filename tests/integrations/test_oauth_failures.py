@@ -15,7 +15,8 @@ from integrations.errors import FailureCode, NotSentError, ProviderError
 from integrations.http import ProviderClient
 from integrations.oauth import ATTEMPTS
 from tests.integrations.issuing import ID, SECRET, Issue, Issuer
-from tests.integrations.scripted import PLATE, failed, until
+from tests.integrations.scripted import PLATE, failed
+from tests.support.waiting import eventually_in_loop
 
 AT_ONCE = 50
 TOKEN = "a-token-that-nobody-may-see"
@@ -230,7 +231,7 @@ def test_closing_cancels_a_running_fetch() -> None:
 
     async def work(found: ProviderClient) -> ProviderError:
         waiting = asyncio.create_task(failed(found))
-        await until(lambda: len(issuer.asked) == 1)
+        await eventually_in_loop(lambda: len(issuer.asked), equals=1)
         await found.aclose()
         return await waiting
 

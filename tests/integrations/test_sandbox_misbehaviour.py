@@ -10,8 +10,8 @@ import pytest
 
 from integrations.sandbox.misbehaviour import Kind
 from tests.integrations.reading import TOO_SHORT_SECONDS, ask, batch, connected, holds, is_silent, put, request, secured
-from tests.integrations.subjects import wait_until
 from tests.integrations.toys import Served
+from tests.support.waiting import eventually
 
 DELAY_MS = 150.0
 A_DATE = "Wed, 21 Oct 2037 07:28:00 GMT"
@@ -59,7 +59,7 @@ def test_a_hang_may_apply_at_its_end(toys: Served, reference: UUID) -> None:
 
     assert is_silent(toys, reference)
     assert not holds(toys, reference)
-    wait_until(lambda: holds(toys, reference))
+    eventually(lambda: holds(toys, reference))
 
 
 @pytest.mark.parametrize(("kind", "applied"), [(Kind.RESET_BEFORE, False), (Kind.RESET_AFTER, True)])
@@ -76,7 +76,7 @@ def test_late_answers_with_an_error_and_applies_afterwards(toys: Served, referen
 
     assert put(toys, reference).status == 504
     assert not holds(toys, reference)
-    wait_until(lambda: holds(toys, reference))
+    eventually(lambda: holds(toys, reference))
     (request,) = toys.control.requests("plain", reference)
     assert request.applied_ms is not None
     assert request.applied_ms - request.arrived_ms >= DELAY_MS
@@ -88,7 +88,7 @@ def test_a_late_removal_removes_a_put_made_meanwhile(toys: Served, reference: UU
     assert ask(toys, "DELETE", f"/things/{reference}").status == 504
     put(toys, reference)
     assert holds(toys, reference)
-    wait_until(lambda: not holds(toys, reference))
+    eventually(lambda: not holds(toys, reference))
 
 
 def test_slow_answers_correctly_after_a_while(toys: Served, reference: UUID) -> None:

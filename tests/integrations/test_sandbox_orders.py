@@ -7,8 +7,8 @@ import pytest
 
 from integrations.sandbox.misbehaviour import Kind
 from tests.integrations.reading import ask, put
-from tests.integrations.subjects import wait_until
 from tests.integrations.toys import Served
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize(("provider", "kind"), [("plain", Kind.EXPIRED_CERTIFICATE), ("plain", Kind.LATE_OPERATION)])
@@ -44,7 +44,7 @@ def test_an_order_can_end_by_itself(toys: Served, reference: UUID) -> None:
     toys.control.misbehave("plain", Kind.DOWN, seconds=0.1)
 
     assert put(toys, reference).status == 503
-    wait_until(lambda: put(toys, reference).status == 200)
+    eventually(lambda: put(toys, reference).status, equals=200)
 
 
 def test_a_reset_drops_late_requests(toys: Served, reference: UUID) -> None:

@@ -9,7 +9,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,7 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def read_mailbox(tmp_path, monkeypatch):
+def read_mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Run the command in this process, check that its output cannot steer a terminal, and return it."""
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -59,7 +59,7 @@ def read_mailbox(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def subjects(read_mailbox):
+def subjects(read_mailbox: Callable[..., str]) -> Callable[[], list[str | None]]:
     def listed() -> list[str | None]:
         return [message["subject"] for message in json.loads(read_mailbox("--json"))["messages"]]
 

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
 
+from tests.support.city import PermitHub
 from worker.settings import DEFAULT_TARIFFS
 
 PROVIDERS = {"paybyphone", "flowbird", "easypark", "indigo_neo"}
@@ -18,13 +20,15 @@ TODAY = datetime.now(ZoneInfo("Europe/Paris")).date()
 
 
 @pytest.fixture(scope="module")
-def played(permit_hub, folder) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+def played(permit_hub: PermitHub, folder: Path) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     ended = permit_hub("demo", "--json", "--data", folder)
     assert ended.returncode == 0, ended.stderr
     return ended, json.loads(ended.stdout)
 
 
-def test_the_demo_begins_with_the_three_cards_of_the_guide(played):
+def test_the_demo_begins_with_the_three_cards_of_the_guide(
+    played: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
+) -> None:
     _, told = played
     active, lapsed, cancelled = told["cards"]
     assert [(card["plate"], card["status"]) for card in told["cards"]] == [
@@ -46,7 +50,7 @@ def test_the_demo_begins_with_the_three_cards_of_the_guide(played):
     assert [action["name"] for action in cancelled["actions"]] == ["details"]
 
 
-def test_every_job_of_the_demo_has_its_receipt(played):
+def test_every_job_of_the_demo_has_its_receipt(played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]) -> None:
     _, told = played
     jobs = told["jobs"]
     assert {job["kind"] for job in jobs} >= {
@@ -72,7 +76,9 @@ def test_every_job_of_the_demo_has_its_receipt(played):
     assert 0 < told["visible_ms"] < 20_000
 
 
-def test_after_the_demo_no_app_holds_a_withdrawn_permit(played):
+def test_after_the_demo_no_app_holds_a_withdrawn_permit(
+    played: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
+) -> None:
     _, told = played
     assert told["withdrawal_ms"].keys() == PROVIDERS
     assert all(milliseconds > 0 for milliseconds in told["withdrawal_ms"].values())
@@ -80,7 +86,9 @@ def test_after_the_demo_no_app_holds_a_withdrawn_permit(played):
     assert 0 < told["converged_after_outage_s"] < 20
 
 
-def test_the_demo_ends_with_a_reminder_in_the_mailbox(permit_hub, folder, played):
+def test_the_demo_ends_with_a_reminder_in_the_mailbox(
+    permit_hub: PermitHub, folder: Path, played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]
+) -> None:
     _, told = played
     assert 0 < told["reminded_after_s"] < 20
     listed = json.loads(permit_hub("mailbox", "--json", "--data", folder / "demo").stdout)
@@ -89,7 +97,9 @@ def test_the_demo_ends_with_a_reminder_in_the_mailbox(permit_hub, folder, played
     ]
 
 
-def test_the_demo_shows_the_residents_screen_in_80_columns(played):
+def test_the_demo_shows_the_residents_screen_in_80_columns(
+    played: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
+) -> None:
     ended, _ = played
     for words in (
         "Bonjour Élodie Exemple",
@@ -104,7 +114,9 @@ def test_the_demo_shows_the_residents_screen_in_80_columns(played):
     assert "Traceback" not in ended.stderr
 
 
-def test_the_demo_fails_at_a_wrong_price_and_says_why(permit_hub, folder, played, tmp_path):
+def test_the_demo_fails_at_a_wrong_price_and_says_why(
+    permit_hub: PermitHub, folder: Path, played: tuple[subprocess.CompletedProcess[str], dict[str, Any]], tmp_path: Path
+) -> None:
     dearer = tmp_path / "tariffs.toml"
     dearer.write_text(DEFAULT_TARIFFS.read_text().replace("address_change_cents = 1000", "address_change_cents = 1100"))
     ended = permit_hub("demo", "--json", "--data", folder, PERMIT_HUB_TARIFFS=str(dearer))
@@ -115,7 +127,9 @@ def test_the_demo_fails_at_a_wrong_price_and_says_why(permit_hub, folder, played
     assert "Traceback" not in ended.stderr
 
 
-def test_ctrl_c_ends_the_demo_in_one_line_and_leaves_no_process(folder, played):
+def test_ctrl_c_ends_the_demo_in_one_line_and_leaves_no_process(
+    folder: Path, played: tuple[subprocess.CompletedProcess[str], dict[str, Any]]
+) -> None:
     command = [sys.executable, "-u", "-m", "ops.cli", "demo", "--data", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

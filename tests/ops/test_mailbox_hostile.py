@@ -4,10 +4,12 @@ import base64
 import json
 import smtplib
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.ops.mailboxes import ELSEWHERE, HERE, letter
+from tests.ops.mailboxes import ELSEWHERE, HERE, Mailbox, letter
 from tests.support.terminal import in_terminal
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\x9b31m"
@@ -49,7 +51,9 @@ HOSTILE = {
 }
 
 
-def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(mailbox, read_mailbox):
+def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(
+    mailbox: Mailbox, read_mailbox: Callable[..., str]
+) -> None:
     mailbox.send(*HOSTILE.values(), letter("La dernière"))
 
     listed = read_mailbox()
@@ -62,7 +66,7 @@ def test_hostile_messages_are_listed_and_shown_without_steering_the_terminal(mai
     assert "Bonjour" in read_mailbox("show", len(HOSTILE) + 1)
 
 
-def test_the_readable_parts_of_a_broken_message_are_read(mailbox, read_mailbox):
+def test_the_readable_parts_of_a_broken_message_are_read(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     mailbox.send(HOSTILE["no such charset"], HOSTILE["half of an encoded letter"], HOSTILE["an attachment alone"])
     assert "body" in read_mailbox("show", 1)
     assert json.loads(read_mailbox("show", 2, "--json"))["subject"] == "é \N{REPLACEMENT CHARACTER} é"
@@ -70,7 +74,7 @@ def test_the_readable_parts_of_a_broken_message_are_read(mailbox, read_mailbox):
     assert read_mailbox("show", 3, "--html", code=1) == "It has no HTML part.\n"
 
 
-def test_a_recipient_cannot_add_to_the_envelope(mailbox, read_mailbox):
+def test_a_recipient_cannot_add_to_the_envelope(mailbox: Mailbox, read_mailbox: Callable[..., str]) -> None:
     with mailbox.connected() as connection:
         connection.mail("hub@city.example")
         connection.send(b'RCPT TO:<"a\rDelivered-To: x"@b.example>\r\n')
@@ -83,7 +87,7 @@ def test_a_recipient_cannot_add_to_the_envelope(mailbox, read_mailbox):
     assert not [one for one in listed["to"] if "\r" in one]
 
 
-def test_the_source_of_a_message_cannot_steer_a_terminal(mailbox, tmp_path):
+def test_the_source_of_a_message_cannot_steer_a_terminal(mailbox: Mailbox, tmp_path: Path) -> None:
     mailbox.send(HOSTILE["subject of escapes"])
     for arguments in ((), ("show", "1", "--source")):
         shown = in_terminal([sys.executable, "-m", "ops.cli", "mailbox", "--data", str(tmp_path), *arguments])
@@ -92,7 +96,7 @@ def test_the_source_of_a_message_cannot_steer_a_terminal(mailbox, tmp_path):
         assert all(character.isprintable() or character in "\r\n\t" for character in rest), arguments
 
 
-def test_the_mailboxs_log_holds_no_address_and_no_content(mailbox):
+def test_the_mailboxs_log_holds_no_address_and_no_content(mailbox: Mailbox) -> None:
     mailbox.send(*HOSTILE.values(), to=(HERE, ELSEWHERE))
     with pytest.raises(smtplib.SMTPAuthenticationError), mailbox.connected("wrong-password"):
         pass
@@ -100,9 +104,11 @@ def test_the_mailboxs_log_holds_no_address_and_no_content(mailbox):
         connection.docmd("MAIL", "FROM:<@@@residents.example>")
         connection.docmd("VRFY", HERE)
         connection.docmd("residents.example", "x")
+        assert connection.sock is not None
         connection.sock.close()
     with smtplib.SMTP("127.0.0.1", mailbox.port) as connection:
         connection.docmd("STARTTLS")
+        assert connection.sock is not None
         connection.sock.send(b"residents.example\r\n" * 100)  # no handshake
     mailbox.process.terminate()
     assert mailbox.process.wait(10) == 0

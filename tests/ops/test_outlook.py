@@ -1,6 +1,7 @@
 """`permit-hub outlook` on a running stack, which may hold other tests' permits."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.city import ADDRESS, City, plate, until
+from tests.support.city import ADDRESS, City, plate
 from tests.support.running_city import COMMAND
 from tests.support.terminal import in_terminal
+from tests.support.waiting import eventually
 from worker.domain.terms import add_months
 
-CONTACT = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
+CONTACT: dict[str, Any] = {"name": "Élodie Exemple", "email": "elodie@example.fr", "language": "fr"}
 NOTHING = {
     "permit_lapses": 0,
     "renewal_takes_over": 0,
@@ -27,7 +29,7 @@ WORDS = (*CONTACT.values(), *ADDRESS.values())
 SHAPES = (r"\br-", r"\b[0-9A-F]{10}\b")  # residents' ids and plates
 PERSONAL = re.compile("|".join((*(rf"\b{re.escape(word)}\b" for word in WORDS), *SHAPES)))
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-FAR = 700  # days ahead; no other test's permit ends then
+FAR = 700  # days ahead; no other test's permit ends then, or is reminded of on a day that another looks at
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def today() -> date:
 
 
 @pytest.fixture
-def ends_in(city: City, today: date):
+def ends_in(city: City, today: date) -> Callable[..., list[str]]:
     """Import permits of one resident that end in this many days; return their ids."""
 
     def ends_in(days: int, permits: int = 1) -> list[str]:
@@ -67,7 +69,9 @@ def on(city: City, day: date, *options: object) -> dict[str, Any]:
     return city.tells("outlook", "--as-of", day.isoformat(), *options)
 
 
-def test_the_outlook_of_a_day_names_each_permit_and_its_action(city, today, ends_in):
+def test_the_outlook_of_a_day_names_each_permit_and_its_action(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     (permit_id,) = ends_in(FAR)
     last = today + timedelta(days=FAR)
     told = on(city, last + timedelta(days=1))
@@ -82,7 +86,9 @@ def test_the_outlook_of_a_day_names_each_permit_and_its_action(city, today, ends
     assert re.search(rf"^{permit_id} +reminder, 7 days ahead +{last:%d/%m/%Y}$", printed, re.MULTILINE)
 
 
-def test_the_outlook_names_a_permit_to_be_anonymised_with_its_last_day_of_retention(city, today, ends_in):
+def test_the_outlook_names_a_permit_to_be_anonymised_with_its_last_day_of_retention(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     (permit_id,) = ends_in(FAR + 200)
     last = add_months(today + timedelta(days=FAR + 200), 12)
     told = on(city, last + timedelta(days=1))
@@ -103,7 +109,7 @@ def test_the_outlook_names_a_permit_to_be_anonymised_with_its_last_day_of_retent
     assert re.search(rf"^{monday:%d/%m/%Y} +1$", table, re.MULTILINE)
 
 
-def test_a_shortened_list_says_so_and_json_has_all(city, today, ends_in):
+def test_a_shortened_list_says_so_and_json_has_all(city: City, today: date, ends_in: Callable[..., list[str]]) -> None:
     permit_ids = ends_in(FAR + 30, permits=5)
     day = today + timedelta(days=FAR + 30)
     printed = city.prints("outlook", "--as-of", day.isoformat(), "--limit", 2)
@@ -113,14 +119,16 @@ def test_a_shortened_list_says_so_and_json_has_all(city, today, ends_in):
     assert "more: see" not in city.prints("outlook", "--as-of", day.isoformat(), "--limit", 5)
 
 
-def test_a_day_on_which_nothing_would_be_done_says_so(city, today):
+def test_a_day_on_which_nothing_would_be_done_says_so(city: City, today: date) -> None:
     day = today + timedelta(days=3_000)
     assert on(city, day) == {"day": day.isoformat(), "counts": NOTHING, "permits": []}
     printed = city.prints("outlook", "--as-of", day.isoformat())
     assert printed == f"Nothing would be done on {day:%d/%m/%Y}.\n"
 
 
-def test_the_outlook_has_days_or_weeks_with_totals_and_fits_80_columns(city, today, ends_in):
+def test_the_outlook_has_days_or_weeks_with_totals_and_fits_80_columns(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     ends_in(3, permits=2)
     for days, heading, width in ((20, "day", 14), (90, "week of", 10)):
         printed = city.prints("outlook", "--days", days)
@@ -136,7 +144,9 @@ def test_the_outlook_has_days_or_weeks_with_totals_and_fits_80_columns(city, tod
         assert len(reminded) == 7
 
 
-def test_in_json_the_periods_add_up_to_the_totals_and_equal_single_days(city, today, ends_in):
+def test_in_json_the_periods_add_up_to_the_totals_and_equal_single_days(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     ends_in(4)
     day = today + timedelta(days=5)
     told = city.tells("outlook", "--days", 20)
@@ -146,22 +156,30 @@ def test_in_json_the_periods_add_up_to_the_totals_and_equal_single_days(city, to
     assert shown == {"first_day": str(day), "last_day": str(day), "overdue": False} | on(city, day)["counts"]
 
 
-def test_a_reminder_that_the_hub_has_decided_leaves_the_outlook(city, today, ends_in):
+def test_a_reminder_that_the_hub_has_decided_leaves_the_outlook(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
     permit_ids = set(ends_in(20))
-    until(lambda: not permit_ids & {one["permit_id"] for one in on(city, today)["permits"]}, "the hub to decide it")
+    eventually(
+        lambda: not permit_ids & {one["permit_id"] for one in on(city, today)["permits"]}, "the hub to decide it"
+    )
     assert permit_ids <= {one["permit_id"] for one in on(city, today + timedelta(days=13))["permits"]}
 
 
-def test_the_outlook_shows_no_personal_data_only_permit_ids(city, today, ends_in):
-    (permit_id,) = ends_in(FAR + 60)
-    day = (today + timedelta(days=FAR + 61)).isoformat()
+def test_the_outlook_shows_no_personal_data_only_permit_ids(
+    city: City, today: date, ends_in: Callable[..., list[str]]
+) -> None:
+    (permit_id,) = ends_in(FAR + 75)
+    day = (today + timedelta(days=FAR + 76)).isoformat()
     for printed in (city.prints("outlook", "--as-of", day), str(on(city, date.fromisoformat(day)))):
         assert permit_id in printed
         assert PERSONAL.findall(printed) == []
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_in_a_terminal_each_row_has_a_bar(city, today, ends_in, columns):
+def test_in_a_terminal_each_row_has_a_bar(
+    city: City, today: date, ends_in: Callable[..., list[str]], columns: int
+) -> None:
     ends_in(3)
     command = [*COMMAND, "outlook", "--days", "20"]
     written = in_terminal(command, columns=columns, environment={"PERMIT_HUB_DATA": str(city.folder)})

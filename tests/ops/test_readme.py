@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.city import City
+
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (REACHING,) = re.findall(r"`(BROKER=[^`]*)`", README)
 
 
-def test_the_readmes_example_runs_as_it_is_printed(city, tmp_path):
+def test_the_readmes_example_runs_as_it_is_printed(city: City, tmp_path: Path) -> None:
     (tmp_path / ".data").symlink_to(city.folder)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
@@ -29,10 +31,12 @@ def test_the_readmes_example_runs_as_it_is_printed(city, tmp_path):
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("True {'version': 1, ")
-    refused = {one["provider"] for one in city.hub.space("r-1001")["consent"]["providers"] if not one["allowed"]}
+    space = city.hub.space("r-1001")
+    assert space is not None
+    refused = {one["provider"] for one in space["consent"]["providers"] if not one["allowed"]}
     assert refused >= {"paybyphone", "easypark"}
 
 
-def test_only_the_stacks_user_can_read_the_brokers_url(city):
+def test_only_the_stacks_user_can_read_the_brokers_url(city: City) -> None:
     assert stat.S_IMODE((city.folder / "broker-url").stat().st_mode) == 0o600
     assert (city.folder / "broker-url").read_text() == city.environment["PERMIT_HUB_REDIS_URL"] + "\n"

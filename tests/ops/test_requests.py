@@ -1,6 +1,7 @@
 """`permit-hub requests` list, show, approve and reject, on a running stack with other tests' requests."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,11 +14,11 @@ REASON = "Le justificatif est illisible."
 
 
 @pytest.fixture
-def asked(city: City):
+def asked(city: City) -> Callable[..., dict[str, Any]]:
     """Request a permit with unverified documents, so that an agent must decide."""
 
     def asked(**fields: Any) -> dict[str, Any]:
-        request = {
+        request: dict[str, Any] = {
             "resident_id": f"r-{uuid4().hex[:8]}",
             "permit_id": uuid4(),
             "plate": {"raw": plate()},
@@ -48,7 +49,9 @@ def row(printed: str, request: dict[str, Any]) -> list[str]:
     return re.split(r" {2,}", line.strip())
 
 
-def test_requests_under_review_are_listed_oldest_first_with_what_is_not_verified(city, asked):
+def test_requests_under_review_are_listed_oldest_first_with_what_is_not_verified(
+    city: City, asked: Callable[..., dict[str, Any]]
+) -> None:
     first = asked()
     second = asked(verified={"residence": False, "vehicle": True}, profile="two_wheeler", years=3)
     asked(verified={"residence": True, "vehicle": True})
@@ -65,14 +68,14 @@ def test_requests_under_review_are_listed_oldest_first_with_what_is_not_verified
     assert printed.index(str(first["permit_id"])[:8]) < printed.index(str(second["permit_id"])[:8])
 
 
-def test_a_shortened_list_of_requests_says_so(city, asked):
+def test_a_shortened_list_of_requests_says_so(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     asked()
     asked()
     count = city.tells("requests", "list", "--limit", "1")["count"]
     assert city.prints("requests", "list", "--limit", "1").endswith(f"{count - 1:,} more: see --limit\n")
 
 
-def test_a_request_is_shown_in_full(city, asked):
+def test_a_request_is_shown_in_full(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked(years=3, verified={"residence": False, "vehicle": False})
     printed = city.prints("requests", "show", request["permit_id"])
     for words in (
@@ -90,7 +93,7 @@ def test_a_request_is_shown_in_full(city, asked):
     assert told["verified"] == {"residence": False, "vehicle": False}
 
 
-def test_an_agent_sees_a_plate_in_its_usual_spelling(city, asked):
+def test_an_agent_sees_a_plate_in_its_usual_spelling(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     known = plate()
     request = asked(plate={"raw": "\u202e" + known.lower().replace("-", "*")})
     assert f"{known} (FR)" in city.prints("requests", "show", request["permit_id"])
@@ -98,12 +101,12 @@ def test_an_agent_sees_a_plate_in_its_usual_spelling(city, asked):
     assert row(city.prints("requests", "list", "--limit", "100"), request)[3] == known
 
 
-def test_markup_in_typed_text_is_printed_as_typed(city, asked):
+def test_markup_in_typed_text_is_printed_as_typed(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked(address={"ban_id": "75114_1834_00010", "label": "[bold]1 rue :car: [/]"})
     assert "[bold]1 rue :car: [/]" in city.prints("requests", "show", request["permit_id"])
 
 
-def test_an_approved_request_can_be_paid(city, asked):
+def test_an_approved_request_can_be_paid(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked()
     printed = city.prints("requests", "approve", request["permit_id"])
     assert re.fullmatch(r"applied permit\.decide [0-9a-f-]{36} space version \d+\n", printed)
@@ -111,14 +114,16 @@ def test_an_approved_request_can_be_paid(city, asked):
     assert str(request["permit_id"]) not in str(city.tells("requests", "list"))
 
 
-def test_the_resident_sees_the_reason_of_a_rejection(city, asked):
+def test_the_resident_sees_the_reason_of_a_rejection(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked()
     receipt = city.tells("requests", "reject", request["permit_id"], "--reason", REASON)
     assert (receipt["kind"], receipt["outcome"]) == ("permit.decide", "applied")
     assert (card(city, request)["status"], card(city, request)["reason"]) == ("rejected", REASON)
 
 
-def test_a_decision_is_recorded_with_the_command_line_as_its_source(city, asked):
+def test_a_decision_is_recorded_with_the_command_line_as_its_source(
+    city: City, asked: Callable[..., dict[str, Any]]
+) -> None:
     request = asked()
     receipt = city.tells("requests", "approve", request["permit_id"])
     with_source = "SELECT source FROM jobs WHERE job_id = :job_id"
@@ -126,13 +131,15 @@ def test_a_decision_is_recorded_with_the_command_line_as_its_source(city, asked)
 
 
 @pytest.mark.parametrize("typed", [lambda full: full[:8], lambda full: full[:13], lambda full: full.upper()])
-def test_the_beginning_of_a_permits_id_is_enough(city, asked, typed):
+def test_the_beginning_of_a_permits_id_is_enough(
+    city: City, asked: Callable[..., dict[str, Any]], typed: Callable[[str], str]
+) -> None:
     request = asked()
     told = city.tells("requests", "show", typed(str(request["permit_id"])))
     assert told["permit_id"] == str(request["permit_id"])
 
 
-def test_a_beginning_of_two_permits_ids_is_refused(city, asked):
+def test_a_beginning_of_two_permits_ids_is_refused(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     begins = uuid4().hex[:8]
     two = [asked(permit_id=UUID(begins + uuid4().hex[8:])) for _ in range(2)]
     ambiguous = "More than one permit's id begins so: type more of it."
@@ -144,7 +151,9 @@ def test_a_beginning_of_two_permits_ids_is_refused(city, asked):
     assert len({*rows}) == len(rows) == 2  # written out until they differ
 
 
-def test_a_beginning_that_also_fits_a_decided_permit_is_refused(city, asked):
+def test_a_beginning_that_also_fits_a_decided_permit_is_refused(
+    city: City, asked: Callable[..., dict[str, Any]]
+) -> None:
     begins = uuid4().hex[:8]
     decided, other = (asked(permit_id=UUID(begins + uuid4().hex[8:])) for _ in range(2))
     city.prints("requests", "approve", decided["permit_id"])
@@ -153,7 +162,9 @@ def test_a_beginning_that_also_fits_a_decided_permit_is_refused(city, asked):
 
 
 @pytest.mark.parametrize("command", [("show",), ("approve",), ("reject", "--reason", REASON)], ids=lambda c: c[0])
-def test_a_permit_that_is_not_under_review_is_neither_shown_nor_decided(city, asked, command):
+def test_a_permit_that_is_not_under_review_is_neither_shown_nor_decided(
+    city: City, asked: Callable[..., dict[str, Any]], command: Any
+) -> None:
     active = city.resident()
     name, *options = command
     words = f"{active.permit_id} is not under review: it is active."
@@ -164,7 +175,7 @@ def test_a_permit_that_is_not_under_review_is_neither_shown_nor_decided(city, as
     assert failing(city, name, uuid4(), *options) == "There is no such permit.\n"
 
 
-def test_a_second_decision_on_a_request_is_not_sent(city, asked):
+def test_a_second_decision_on_a_request_is_not_sent(city: City, asked: Callable[..., dict[str, Any]]) -> None:
     request = asked()
     city.prints("requests", "reject", request["permit_id"], "--reason", REASON)
     assert failing(city, "approve", request["permit_id"]).endswith("is not under review: it is rejected.\n")
@@ -180,7 +191,9 @@ def test_a_second_decision_on_a_request_is_not_sent(city, asked):
     ],
     ids=["none", "blank", "too long", "a control character"],
 )
-def test_an_empty_or_malformed_reason_is_not_sent(city, asked, reason, error, words):
+def test_an_empty_or_malformed_reason_is_not_sent(
+    city: City, asked: Callable[..., dict[str, Any]], reason: str, error: str, words: str
+) -> None:
     request = asked()
     assert failing(city, "reject", request["permit_id"], "--reason", reason, code=2) == f"{words}\n"
     told = city.tells("requests", "reject", request["permit_id"], "--reason", reason, code=2)

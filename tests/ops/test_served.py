@@ -21,7 +21,10 @@ from ops import served
 from ops.embedded.children.program import Program
 from ops.embedded.children.supervise import Supervisor
 from ops.embedded.programs import FOLDER
-from tests.support.city import PermitHub, until
+from tests.support.city import (
+    PermitHub,
+)
+from tests.support.waiting import eventually
 
 QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}
 LONG = 60  # seconds; none of it is spent where workers answer
@@ -43,7 +46,7 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(hub_environment, permit_hub, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(hub_environment: dict[str, str], permit_hub: PermitHub, tmp_path: Path) -> Iterator[Deployment]:
     worker = (sys.executable, "-m", "celery", "--app", "worker.app", "worker", "--concurrency=1")
     program = Program("worker", (*worker, f"--queues={','.join(QUEUES)}"), os.environ | hub_environment, FOLDER, bool)
     supervisor = Supervisor(tmp_path)
@@ -57,7 +60,9 @@ def waiting(hub_environment: dict[str, str], queue: str) -> int:
         return int(client.llen(hub_environment["PERMIT_HUB_REDIS_PREFIX"] + queue))
 
 
-def test_status_names_queues_without_a_worker_and_counts_their_messages(permit_hub, hub_environment):
+def test_status_names_queues_without_a_worker_and_counts_their_messages(
+    permit_hub: PermitHub, hub_environment: dict[str, str]
+) -> None:
     url, prefix = (hub_environment[f"PERMIT_HUB_REDIS_{name}"] for name in ("URL", "PREFIX"))
     with Hub(url, source="test", prefix=prefix) as hub, pytest.raises(ReceiptTimeout):
         hub.submit(
@@ -101,26 +106,28 @@ def body(of: object) -> bytes:
     ],
     ids=range(12),
 )
-def test_any_message_in_a_queue_is_counted(redis_url, redis_prefix, message):
+def test_any_message_in_a_queue_is_counted(redis_url: str, redis_prefix: str, message: Any) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.lpush(f"{redis_prefix}jobs", message)
     assert served.ask(["jobs"], redis_url, redis_prefix, 0) == [served.QueueStatus("jobs", 1, None, False, False)]
 
 
-def test_status_waits_for_a_worker_that_is_starting(deployment):
+def test_status_waits_for_a_worker_that_is_starting(deployment: Deployment) -> None:
     queues = deployment.asked(LONG)["queues"]
     assert {queue["queue"] for queue in queues} >= QUEUES
     assert all(queue["served"] and queue["answered"] for queue in queues)
 
 
-def test_a_busy_worker_counts_as_a_worker(deployment):
+def test_a_busy_worker_counts_as_a_worker(deployment: Deployment) -> None:
     deployment.asked(LONG)
     (child,) = deployment.supervisor.children
     process = psutil.Process(child.pid)
     for busy in process.children():
         busy.send_signal(signal.SIGSTOP)  # longer than any task may be
     try:
-        until(lambda: all(queue["served"] for queue in deployment.asked(10)["queues"]), "all of them", LONG)
+        eventually(
+            lambda: all(queue["served"] for queue in deployment.asked(10)["queues"]), "all of them", seconds=LONG
+        )
         shown = deployment.permit_hub("status", "--wait", "3")
         assert shown.returncode == 0
         assert "yes, busy for 3 s" in shown.stdout

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from ops.shown.status import STUCK
+from tests.conftest import Database
+from tests.support.city import City, PermitHub
 from worker.db.clock.stuck import Kind
 
 PARKED = """
@@ -16,18 +18,22 @@ PARKED = """
 
 
 @pytest.fixture
-def dead_letter(database):
+def dead_letter(database: Database) -> None:
     with database.connect() as connection:
         connection.execute(PARKED)
 
 
-def test_status_has_kind_number_and_age_of_what_is_stuck(permit_hub, hub_environment, dead_letter):
+def test_status_has_kind_number_and_age_of_what_is_stuck(
+    permit_hub: PermitHub, hub_environment: dict[str, str], dead_letter: None
+) -> None:
     (told,) = json.loads(permit_hub("status", "--json", "--wait", "0.2", **hub_environment).stdout)["stuck"]
     assert told.pop("oldest_seconds") == pytest.approx(50 * 3_600, abs=60)
     assert told == {"kind": "dead_letters", "provider": "easypark", "count": 1, "more": False}
 
 
-def test_status_shows_what_is_stuck_in_red(permit_hub, hub_environment, dead_letter):
+def test_status_shows_what_is_stuck_in_red(
+    permit_hub: PermitHub, hub_environment: dict[str, str], dead_letter: None
+) -> None:
     shown = permit_hub("status", "--wait", "0.2", **hub_environment, FORCE_COLOR="1", NO_COLOR="").stdout
     (line,) = [line for line in shown.splitlines() if "dead letters for a day" in line]
     assert "\x1b[31m" in line
@@ -35,17 +41,19 @@ def test_status_shows_what_is_stuck_in_red(permit_hub, hub_environment, dead_let
     assert "2 d" in line
 
 
-def test_status_says_that_nothing_is_stuck(city):
+def test_status_says_that_nothing_is_stuck(city: City) -> None:
     assert "nothing is stuck" in city.prints("status", "--wait", "30")
 
 
-def test_without_workers_status_does_not_say_that_nothing_is_stuck(permit_hub, hub_environment):
+def test_without_workers_status_does_not_say_that_nothing_is_stuck(
+    permit_hub: PermitHub, hub_environment: dict[str, str]
+) -> None:
     ended = permit_hub("status", "--wait", "0.2", **hub_environment)
     assert ended.returncode == 1
     assert "nothing is stuck" not in ended.stdout
 
 
-def test_every_kind_of_stuck_has_words():
+def test_every_kind_of_stuck_has_words() -> None:
     assert STUCK.keys() == set(Kind)
 
 
@@ -58,7 +66,9 @@ def test_every_kind_of_stuck_has_words():
     ],
     ids=["none", "refused", "failed"],
 )
-def test_status_says_why_the_append_only_file_was_not_rewritten(permit_hub, hub_environment, database, problem, words):
+def test_status_says_why_the_append_only_file_was_not_rewritten(
+    permit_hub: PermitHub, hub_environment: dict[str, str], database: Database, problem: str, words: str
+) -> None:
     with database.connect() as connection:
         connection.execute(f"UPDATE file_rewrite SET problem = {problem}")
     assert words in permit_hub("status", "--wait", "0.2", **hub_environment).stdout

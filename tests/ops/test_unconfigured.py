@@ -19,7 +19,8 @@ from ops.embedded.children.program import Program
 from ops.embedded.children.supervise import Supervisor
 from ops.embedded.servers import Servers
 from tests.conftest import Sandbox, own_database
-from tests.support.city import City, PermitHub, until
+from tests.support.city import City, PermitHub
+from tests.support.waiting import eventually
 
 KEYLESS, UNCERTIFIED, RIGHT = "easypark", "flowbird", "indigo_neo"
 KEY, CERTIFICATE = "PERMIT_HUB_EASYPARK_KEY", "PERMIT_HUB_FLOWBIRD_CERTIFICATE"
@@ -70,6 +71,9 @@ class Installation:
         return {worker.name: worker for worker in programs.workers(environment, LANES, canary)}
 
 
+pytestmark = pytest.mark.in_order
+
+
 @pytest.fixture(scope="module")
 def installation(
     servers: Servers,
@@ -98,9 +102,9 @@ def installation(
             made.stop()
 
 
-def test_an_unconfigured_provider_is_named_and_waits_while_the_others_run(installation):
+def test_an_unconfigured_provider_is_named_and_waits_while_the_others_run(installation: Installation) -> None:
     city = installation.city
-    until(lambda: city.plates(RIGHT), "the other to hold it")
+    eventually(lambda: city.plates(RIGHT), "the other to hold it")
     assert NO_KEY in installation.named(KEYLESS)[0]
     assert NO_CERTIFICATE in installation.named(UNCERTIFIED)[0]
 
@@ -112,25 +116,27 @@ def test_an_unconfigured_provider_is_named_and_waits_while_the_others_run(instal
     assert city.plates(KEYLESS) == city.plates(UNCERTIFIED) == set()
 
 
-def test_reconcile_says_why_a_provider_is_not_configured(installation):
+def test_reconcile_says_why_a_provider_is_not_configured(installation: Installation) -> None:
     ended = installation.city.permit_hub("reconcile", KEYLESS)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"{KEYLESS} is not configured: {NO_KEY}.\n"
 
 
-def test_a_settings_file_that_comes_later_needs_no_restart(installation, running_sandbox):
+def test_a_settings_file_that_comes_later_needs_no_restart(
+    installation: Installation, running_sandbox: Sandbox
+) -> None:
     city = installation.city
-    until(lambda: len(installation.named(UNCERTIFIED)) == 2, "a wake-up in vain, after the start")
+    eventually(lambda: len(installation.named(UNCERTIFIED)), "a wake-up in vain, after the start", equals=2)
     shutil.copy(running_sandbox.access.client, installation.certificate)
-    until(lambda: city.plates(UNCERTIFIED), "its shares to be delivered")
-    until(lambda: city.told(UNCERTIFIED) == ["provider.unconfigured", "provider.configured"], "the events")
+    eventually(lambda: city.plates(UNCERTIFIED), "its shares to be delivered")
+    eventually(lambda: city.told(UNCERTIFIED), "the events", equals=["provider.unconfigured", "provider.configured"])
     assert len(installation.named(UNCERTIFIED)) == 2  # however often it was woken
 
 
-def test_after_a_restart_with_the_right_setting_the_provider_gets_everything(installation):
+def test_after_a_restart_with_the_right_setting_the_provider_gets_everything(installation: Installation) -> None:
     city = installation.city
     installation.start_again()
-    until(lambda: city.plates(KEYLESS), "its shares to be delivered")
+    eventually(lambda: city.plates(KEYLESS), "its shares to be delivered")
     status = city.status(KEYLESS)
     assert (status["unconfigured"], status["consent"]) == (None, 0)
-    until(lambda: city.told(KEYLESS) == ["provider.unconfigured", "provider.configured"], "the events")
+    eventually(lambda: city.told(KEYLESS), "the events", equals=["provider.unconfigured", "provider.configured"])

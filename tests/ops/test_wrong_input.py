@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from integrations.registry import ADAPTERS
+from tests.support.city import PermitHub
 
 HUB = {
     "PERMIT_HUB_REDIS_URL": "redis://127.0.0.1:1/0",
@@ -31,7 +34,7 @@ NO_TIME = "'yesterday' is not a time such as 2026-09-16T03:00"
 
 
 @pytest.fixture(scope="module")
-def typed():
+def typed() -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Run commands one after the other in one process, since each new process would spend its time on imports."""
     command, environment = [sys.executable, "-c", TYPED], os.environ | HUB | {"COLUMNS": "200"}
     with subprocess.Popen(
@@ -79,7 +82,9 @@ def typed():
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
-def test_commands_say_in_one_line_what_they_cannot_do(typed, arguments, complaint):
+def test_commands_say_in_one_line_what_they_cannot_do(
+    typed: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], complaint: str
+) -> None:
     assert typed(*arguments) == (2, "", complaint)
 
 
@@ -104,7 +109,9 @@ def test_commands_say_in_one_line_what_they_cannot_do(typed, arguments, complain
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
-def test_commands_name_an_argument_that_they_cannot_read(typed, arguments, part):
+def test_commands_name_an_argument_that_they_cannot_read(
+    typed: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], part: str
+) -> None:
     code, printed, complaint = typed(*arguments)
     assert (code, printed) == (2, "")
     assert part in complaint
@@ -115,19 +122,23 @@ def test_commands_name_an_argument_that_they_cannot_read(typed, arguments, part)
     "command",
     [("pause", "easypark"), ("dead-letters", "list"), ("reconcile", "easypark"), ("requests", "list"), ("outlook",)],
 )
-def test_commands_name_servers_that_do_not_answer(typed, command):
+def test_commands_name_servers_that_do_not_answer(
+    typed: Callable[..., tuple[int, str, str]], command: tuple[str, str] | tuple[str]
+) -> None:
     code, printed, complaint = typed(*command)
     assert (code, printed) == (1, "")
     assert complaint == "The database does not answer: OperationalError. Is its URL right, and is it migrated?\n"
 
 
-def test_commands_name_a_data_folder_without_a_stack(typed, tmp_path):
+def test_commands_name_a_data_folder_without_a_stack(
+    typed: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     code, printed, complaint = typed("pause", "easypark", "--data", str(tmp_path))
     assert (code, printed) == (1, "")
     assert complaint.startswith(f"No stack runs on {tmp_path}. Start one with `permit-hub up`, ")
 
 
-def test_commands_name_unreadable_tariffs(permit_hub):
+def test_commands_name_unreadable_tariffs(permit_hub: PermitHub) -> None:
     ended = permit_hub("pause", "easypark", **HUB, PERMIT_HUB_TARIFFS="/nowhere/tariffs.toml")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "PERMIT_HUB_TARIFFS is wrong: No such file or directory\n"

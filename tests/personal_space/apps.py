@@ -3,14 +3,14 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
 
 from ops.embedded.servers import free_port
-from tests.support.city import SECONDS, City
+from tests.support.city import City
+from tests.support.waiting import eventually
 
 
 @contextmanager
@@ -26,11 +26,8 @@ def running_app(city: City, **settings: str) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + SECONDS
-        while not _serves(url):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        eventually(lambda: _serves(url) or process.poll() is not None, "the app to serve")
+        assert process.poll() is None
         yield url
     finally:
         process.terminate()

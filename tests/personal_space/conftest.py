@@ -22,7 +22,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from tests.personal_space.visitor import Visitor
 from tests.support.browsing import DESKTOP
-from tests.support.city import SECONDS, City
+from tests.support.city import City
+from tests.support.waiting import PATIENCE_SECONDS
 
 SessionOf = Callable[..., dict[str, str]]
 Enter = Callable[..., Page]
@@ -31,7 +32,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PICTURE: ViewportSize = {"width": 700, "height": 685}
 LARGEST_IMAGE = 100_000  # bytes: pictures stay in the repository
 
-expect.set_options(timeout=SECONDS * 1000)
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 @pytest.fixture

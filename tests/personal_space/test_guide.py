@@ -28,7 +28,8 @@ from tests.personal_space.browser_steps import (
     stays,
 )
 from tests.support.browsing import PHONE
-from tests.support.city import APPS, City, plate, until
+from tests.support.city import APPS, City, plate
+from tests.support.waiting import eventually
 from worker.domain.terms import add_months
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -96,7 +97,7 @@ def test_2_a_vehicle_is_changed_and_the_meters_know_at_once(city, enter, three):
     page.get_by_label("Immatriculation", exact=True).fill(after)
     page.get_by_role("button", name="Changer de véhicule").click()
     expect(cards(page).nth(0).get_by_role("heading")).to_have_text(after)
-    until(lambda: after in city.plates("city_hub") and before not in city.plates("city_hub"), "the meters to know")
+    eventually(lambda: after in city.plates("city_hub") and before not in city.plates("city_hub"), "the meters to know")
 
 
 def test_2_an_address_is_changed_free_of_charge(city, enter, three):
@@ -153,7 +154,7 @@ def test_3_a_request_with_everything_verified_is_decided_at_once_paid_and_active
     page.wait_for_url(city.personal_space + "/espace")
     last = day(add_months(datetime.now(PARIS).date(), 12))
     assert shown(cards(page).nth(0))[2:4] == ["DROITS ACTIVÉS", f"VALIDE JUSQU'AU {last}"]
-    until(lambda: wanted in city.plates("city_hub"), "the meters to know")
+    eventually(lambda: wanted in city.plates("city_hub"), "the meters to know")
     assert not any(wanted in city.plates(name) for name in APPS)
 
 
@@ -203,7 +204,7 @@ def test_4_given_and_withdrawn_consent_is_shown_for_each_provider(city, enter, p
         city.prints("resume", "easypark")
     expect(provider(page, "EasyPark")).to_have_text(WITHDRAWN)
     assert not any(holds_the_demo_plate(city, name) for name in APPS)
-    until(lambda: holds_the_demo_plate(city, "city_hub"), "the meters to know despite the refusal")
+    eventually(lambda: holds_the_demo_plate(city, "city_hub"), "the meters to know, whatever the choice")
     assert stayed(page)
     picture(page, "consent-withdrawn", top=page.locator("#choix-consentement"))
     page.get_by_role("link", name="Qui a reçu mes données, et depuis quand").click()

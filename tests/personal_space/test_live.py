@@ -11,7 +11,8 @@ from playwright.sync_api import Page, Request, expect
 
 from ops import running as stacks
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, provider, stayed, stays
-from tests.support.city import ADDRESS, APPS, City, Resident, plate, until
+from tests.support.city import ADDRESS, APPS, City, Resident, plate
+from tests.support.waiting import eventually
 
 STALE = "Votre choix a été modifié entre-temps, dans un autre onglet ou sur un autre appareil."
 ELSEWHERE = "Votre choix a été modifié ailleurs."
@@ -131,7 +132,7 @@ def test_a_refusal_from_an_outdated_page_counts(city, enter, resident):
     here.get_by_role("button", name="Valider mon choix").click()
     expect(here.locator(".meter")).to_be_visible()
     expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()
-    until(lambda: not any(resident.plate in city.plates(name) for name in APPS), "everybody to have forgotten")
+    eventually(lambda: not any(resident.plate in city.plates(name) for name in APPS), "everybody to have forgotten")
 
 
 def test_an_update_keeps_the_focus(city, enter, resident):

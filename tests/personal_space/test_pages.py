@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.personal_space.browser_steps import cards
 from tests.personal_space.reminding import refuse_email, reminded
 from tests.support.browsing import DESKTOP, PHONE, flaws
-from tests.support.city import ADDRESS, APPS, City, Resident, plate, until
+from tests.support.city import ADDRESS, APPS, City, Resident, plate
+from tests.support.waiting import eventually
 
 LANGUAGES = ("fr", "en")
 FIRST_PAGE_BYTES = 60_000
@@ -67,7 +68,7 @@ def varied(city: City) -> tuple[Resident, dict[str, UUID]]:
     city.applied("permit.cancel", resident, permit_id=permits["cancelled"])
     city.applied("permit.renew", resident, permit_id=permits["lapsed"], years=1)
     city.allow(resident)
-    until(lambda: all(city.confirmed(resident, name) for name in APPS), "everybody to have confirmed")
+    eventually(lambda: all(city.confirmed(resident, name) for name in APPS), "everybody to have confirmed")
     city.refuse(resident)
     city.allow(resident, "easypark")
     return resident, permits

@@ -8,7 +8,7 @@ import pytest
 from tests.personal_space.apps import running_app
 from tests.personal_space.test_signing_in import authorise, back
 from tests.personal_space.visitor import Visitor, main, text
-from tests.support.city import until
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -127,4 +127,4 @@ def test_an_unverified_email_is_not_used_and_the_resident_is_told(city, visit):
 def test_a_name_in_two_claims_is_joined(city, visit):
     page = entered(city, visit, city.accounts["r-morgan"])
     assert "n'a pas été vérifiée" not in page
-    until(lambda: (city.hub.space("r-morgan") or {}).get("reminders", {}).get("email_known"), "the contact")
+    eventually(lambda: (city.hub.space("r-morgan") or {}).get("reminders", {}).get("email_known"), "the contact")

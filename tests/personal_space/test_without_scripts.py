@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, pay, provider, request_permit, shown, sign_in
-from tests.support.city import APPS, Resident, plate, until
+from tests.support.city import APPS, Resident, plate
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -59,5 +60,5 @@ def test_a_choice_counts_and_reloading_shows_its_result(city, page):
         page.get_by_role("button", name="Valider mon choix").click()
         expect(page.get_by_label(choice, exact=True)).to_be_checked()
         for name in ("PayByPhone", "Flowbird", "EasyPark", "Indigo Neo"):
-            until(lambda name=name, words=words: words in reloaded(page, name), "the page to show it")
+            eventually(lambda name=name, words=words: words in reloaded(page, name), "the page to show it")
         assert [resident.plate in city.plates(name) for name in APPS] == [choice == ALLOW] * len(APPS)

@@ -26,7 +26,7 @@ def country_of(code: str) -> str:
 @pytest.mark.parametrize(
     "code", ["FR", "DE", "GB", "GR", "XK", "TW", "MA", "UA", "HK", "PS", "BQ", "SX", "AX", "BV", "HM"]
 )
-def test_a_known_country_keeps_its_code(code):
+def test_a_known_country_keeps_its_code(code: str) -> None:
     assert country_of(code) == code
 
 
@@ -44,21 +44,21 @@ def test_a_known_country_keeps_its_code(code):
         ("RE", "FR"),
     ],
 )
-def test_another_spelling_is_read_as_the_country(code, expected):
+def test_another_spelling_is_read_as_the_country(code: str, expected: str) -> None:
     assert country_of(code) == expected
 
 
 @pytest.mark.parametrize("code", UNREAL)
-def test_an_unknown_country_is_refused(code):
+def test_an_unknown_country_is_refused(code: str) -> None:
     with pytest.raises(InvalidJobError) as caught:
         country_of(code)
     assert (caught.value.code, caught.value.field) == (RefusalCode.INVALID_VALUE, "plate.country")
 
 
-def test_the_countries_are_those_of_iso_and_kosovo():
+def test_the_countries_are_those_of_iso_and_kosovo() -> None:
     assert len(CODES) == 249 + 1
 
 
-def test_only_the_french_register_turns_a_countrys_own_code_into_another():
+def test_only_the_french_register_turns_a_countrys_own_code_into_another() -> None:
     assert ALIASES.keys() & CODES == {"GF", "GP", "MQ", "RE", "YT"}
     assert set(ALIASES.values()) <= CODES

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 from schemas import documents
@@ -159,7 +159,7 @@ def test_the_examples_use_a_profile_that_has_a_price() -> None:
 @pytest.mark.parametrize("name", messages())
 def test_each_message_accepts_its_examples(name: str) -> None:
     document: Any = asyncapi_document()
-    registry: Registry[Any] = Registry().with_resource("urn:doc", Resource(document, DRAFT7))
+    registry: Registry[Any] = Registry().with_resource("urn:doc", DRAFT7.create_resource(document))
     message = document["components"]["messages"][name]
 
     def validate(pointer: str, value: object) -> None:

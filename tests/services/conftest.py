@@ -11,7 +11,6 @@
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -29,6 +28,7 @@ from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of, read_settings, running_hub
 from tests.services.street import Street
 from tests.services.upstream import Upstream
+from tests.support.waiting import eventually
 from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services.clock.leftovers import clear
@@ -100,17 +100,6 @@ def street(hub: Hub, upstream: Upstream, evidence: Evidence) -> Street:
 
 
 @pytest.fixture
-def until() -> Callable[..., None]:
-    def wait(condition: Callable[[], object], seconds: float = 10) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "it did not come about in time"
-            time.sleep(0.005)
-
-    return wait
-
-
-@pytest.fixture
 def quick(hub: Hub) -> Hub:
     """Return the hub with time-outs that a test can wait for, and a window that it can fill."""
     limits = {"request_seconds": 0.4, "settle_seconds": 0.3, "in_flight": 4, "urgent_slots": 1}
@@ -150,7 +139,7 @@ def word() -> str:
 
 
 @pytest.fixture
-def cleared(hub: Hub, until) -> Callable[..., None]:
+def cleared(hub: Hub) -> Callable[..., None]:
     """Clear until nothing waits, as the clock's ticks do."""
 
     def clear_all(of: Hub = hub, settle: timedelta = AT_ONCE) -> None:
@@ -158,6 +147,6 @@ def cleared(hub: Hub, until) -> Callable[..., None]:
             clear(of, settle)
             return transact(hub.engine, lambda db: db.exec_driver_sql("SELECT count(*) FROM leftovers").scalar()) == 0
 
-        until(is_clear, 60)
+        eventually(is_clear)
 
     return clear_all

@@ -12,10 +12,10 @@ from tests.sharing.turns import Scope
 
 ONE_DECISION = Scope(decisions=1)
 TWO_DECISIONS = Scope(decisions=2)
-STALLS = Scope(decisions=2, stalls=True)
+STALLS = Scope(decisions=1, stalls=True)
 LATER = Scope(decisions=2, later=True)
 LATER_ONE_DECISION = Scope(decisions=1, later=True)
-LATER_STALLS = Scope(decisions=2, later=True, stalls=True)
+LATER_STALLS = Scope(decisions=1, later=True, stalls=True)
 TWO_OWN_PLATES = Scope(decisions=2, subjects=TWO_PLATES)
 INVALIDATED = Scope(decisions=1, invalidations=1)
 INVALIDATED_LATER = Scope(decisions=1, invalidations=1, later=True)
@@ -68,7 +68,7 @@ MUTANTS: dict[str, Mutant] = {
     "confirmed removal ends the stray ones": _record(of_strays.confirmed_removal_ends_the_stray_ones, 2),
     "stray removal does not matter": _record(of_strays.stray_removal_does_not_matter, 2),
     "unclear put counts as a removal": _record(of_strays.unclear_put_counts_as_a_removal, 1),
-    "lost put counts as a removal": _record(of_strays.lost_put_counts_as_a_removal, 1, LATER),
+    "lost put counts as a removal": _record(of_strays.lost_put_counts_as_a_removal, 1, LATER_ONE_DECISION),
     "lost lease counts as a removal's": _claim(of_strays.lost_lease_counts_as_a_removals, 1),
     "lost lease counts as one of the current truth": _claim(of_strays.lost_lease_counts_as_one_of_the_current_truth, 1),
     "later unclear removal shortens the put's time": _record(of_strays.later_unclear_removal_shortens_the_puts_time, 1),
@@ -102,7 +102,7 @@ MUTANTS: dict[str, Mutant] = {
         of_waiting.each_question_extends_the_time_limit, 3, LATER_ONE_DECISION
     ),
     "lost operation is kept": _record(of_waiting.lost_operation_is_kept, 3, LATER_ONE_DECISION),
-    "lost counts as not sent": _record(of_waiting.lost_counts_as_not_sent, 1, LATER),
+    "lost counts as not sent": _record(of_waiting.lost_counts_as_not_sent, 1, LATER_ONE_DECISION),
     "failed question forgets the operation": _record(of_waiting.failed_question_forgets_the_operation, 1, LATER),
     "new truth forgets the operation": _want(of_waiting.new_truth_forgets_the_operation, 1, LATER),
     # invalidations

@@ -109,10 +109,11 @@ def _finished(exploration: Exploration, number: int, last: Step | None, crossed:
 
 def _next(play: Play, world: World, crossed: set[Crossing] | None) -> tuple[Step, World]:
     steps = list(play.steps(world))
-    for step, after in steps if crossed is not None else ():
-        crossing = _crossing(step, world, after)
-        if crossing is not None and crossing not in crossed:
-            return step, after
+    if crossed is not None:
+        for step, after in steps:
+            crossing = _crossing(step, world, after)
+            if crossing is not None and crossing not in crossed:
+                return step, after
     fair = [(step, after) for step, after in steps if not is_fault(step, world)]
     return next((found for found in fair if found[0] != A_TICK), fair[0])
 

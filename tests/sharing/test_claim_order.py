@@ -11,6 +11,7 @@ from tests.sharing.mutants import urgency_ignored
 from tests.sharing.rules import REAL
 from tests.sharing.stage import PROVIDER, Stage
 from worker.domain.sharing import Share, Urgency
+from worker.hub import Hub
 
 BACKLOG = 50
 WITHDRAWN = BACKLOG
@@ -21,7 +22,7 @@ Want = Callable[[Share, Urgency, datetime], Share]
 
 
 @pytest.fixture
-def stage(hub) -> Stage:
+def stage(hub: Hub) -> Stage:
     return Stage(lane_of(hub, InMemory(PROVIDER)), count=BACKLOG + 1)
 
 
@@ -33,23 +34,23 @@ def put_backlog_and_withdrawal(stage: Stage, want: Want) -> None:
     stage.put({**backlog, WITHDRAWN: withdrawn})
 
 
-def test_a_withdrawal_is_claimed_before_older_routine_shares(stage):
+def test_a_withdrawal_is_claimed_before_older_routine_shares(stage: Stage) -> None:
     put_backlog_and_withdrawal(stage, REAL.want)
     assert stage.claim_first(1, Urgency.ROUTINE) == [WITHDRAWN]
 
 
-def test_slots_kept_for_consent_claim_no_other_shares(stage):
+def test_slots_kept_for_consent_claim_no_other_shares(stage: Stage) -> None:
     put_backlog_and_withdrawal(stage, REAL.want)
     assert stage.claim_first(BACKLOG, Urgency.CONSENT) == [WITHDRAWN]
 
 
-def test_a_claim_order_without_urgency_is_detected(stage):
+def test_a_claim_order_without_urgency_is_detected(stage: Stage) -> None:
     put_backlog_and_withdrawal(stage, urgency_ignored)
     assert WITHDRAWN not in stage.claim_first(BACKLOG, Urgency.ROUTINE)
     assert not stage.claim_first(1, Urgency.CONSENT)
 
 
-def test_shares_of_equal_urgency_are_claimed_oldest_first(stage):
+def test_shares_of_equal_urgency_are_claimed_oldest_first(stage: Stage) -> None:
     stage.put(
         {
             number: REAL.want(UNKNOWN, Urgency.CHANGE, AN_HOUR_AGO + timedelta(minutes=minutes))

@@ -47,21 +47,21 @@ def acts_in(exploration: Exploration) -> set[Act]:
     return {step.act for _, step in exploration.came_by}
 
 
-def test_no_order_of_events_breaks_a_promise(exploration):
+def test_no_order_of_events_breaks_a_promise(exploration: Exploration) -> None:
     assert_kept(exploration)
 
 
-def test_no_order_of_operations_and_invalidations_breaks_a_promise(waiting):
+def test_no_order_of_operations_and_invalidations_breaks_a_promise(waiting: Exploration) -> None:
     assert_kept(waiting)
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_no_order_of_events_breaks_a_promise_in_this_variant(part):
+def test_no_order_of_events_breaks_a_promise_in_this_variant(part: str) -> None:
     ticks, scope = PARTS[part]
     assert_kept(explore(REAL, ticks, scope), stalls=scope.stalls)
 
 
-def test_the_exploration_covers_the_whole_space(exploration, waiting):
+def test_the_exploration_covers_the_whole_space(exploration: Exploration, waiting: Exploration) -> None:
     worlds = exploration.worlds
     assert len(worlds) > 250_000
     assert any(not world.decisions and all(world.strays) for world in worlds)
@@ -69,16 +69,23 @@ def test_the_exploration_covers_the_whole_space(exploration, waiting):
     assert acts_in(exploration) | acts_in(waiting) | {Act.CARRY_OUT} == set(Act)
 
 
-def test_a_removal_is_final_beside_a_stray_removal_and_a_put_is_provisional_beside_any_stray(exploration, waiting):
+def test_a_removal_is_final_beside_a_stray_removal_and_a_put_is_provisional_beside_any_stray(
+    exploration: Exploration, waiting: Exploration
+) -> None:
     rows = [row for explored in (exploration, waiting) for row in explored.rows.rows]
     told = {(row.payload, row.settled, row.puts_settled) for row in rows if row.payload is not None}
     assert told == {(NONE, True, True), (NONE, False, True), (A, True, True), (B, True, True)}
-    later = {(row.share.stray_put_until, row.share.unsettled_until) for row in rows if not row.puts_settled}
+    later = {
+        (row.share.stray_put_until, row.share.unsettled_until)
+        for row in rows
+        if row.share.stray_put_until is not None and row.share.unsettled_until is not None
+    }
+    assert all(row.share.unsettled_until is not None for row in rows if not row.puts_settled)
     assert all(put <= unsettled for put, unsettled in later)
     assert any(put < unsettled for put, unsettled in later)
 
 
-def test_the_exploration_covers_every_outcome_of_an_operation(waiting):
+def test_the_exploration_covers_every_outcome_of_an_operation(waiting: Exploration) -> None:
     operations = {world.operation for world in waiting.worlds if world.operation}
     assert {(bool(operation.air), operation.done) for operation in operations} == {
         (True, False),  # under way

@@ -10,13 +10,13 @@ SHORT = Ticks(lease=1, settle=2)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_is_caught(name):
+def test_a_mutant_is_caught(name: str) -> None:
     rules, promise, scope = MUTANTS[name]
     counterexample = explore(rules, SHORT, scope).counterexample()
     assert counterexample.startswith(f"promise {promise}:"), counterexample
 
 
-def test_a_counterexample_shows_every_step():
+def test_a_counterexample_shows_every_step() -> None:
     rules, _, scope = MUTANTS["no settling"]
     lines = explore(rules, Ticks(), scope).counterexample().splitlines()
     assert (

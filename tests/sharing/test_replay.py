@@ -5,17 +5,21 @@ import asyncio
 import pytest
 
 from integrations import registry
+from tests.conftest import Sandbox
 from tests.services.hubs import lane_of
 from tests.sharing.replay import replay
 from tests.sharing.schedules import sample
 from tests.sharing.stage import PROVIDER, REQUESTS_AT_ONCE, Provider, Stage, with_timing
+from worker.hub import Hub
 
 SCHEDULES = 1_000
 SEED = 20_240_916
 
 
 @pytest.mark.parametrize("explored", ["exploration", "waiting"])
-def test_a_thousand_explored_schedules_replay_with_the_same_end(explored, hub, sandbox, monkeypatch, request):
+def test_a_thousand_explored_schedules_replay_with_the_same_end(
+    explored: str, hub: Hub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     exploration = request.getfixturevalue(explored)

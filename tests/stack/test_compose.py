@@ -10,7 +10,9 @@ import ssl
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +24,8 @@ from integrations.channels.settings import EmailSettings, Security
 from ops.canary import Canary
 from ops.embedded import mailbox
 from tests.stack.composed import SANDBOX, Local, ours, queues
+from tests.stack.installed import Image
+from tests.support.waiting import eventually
 
 SERVICES = ours(SANDBOX)
 RESIDENTS = ("personal-space", "stand-ins")  # what residents' browsers meet
@@ -30,23 +34,26 @@ LONG_AGO = (0, 0)
 
 
 @pytest.fixture
-def local(tmp_path, hub_environment, image) -> Local:
+def local(tmp_path: Path, hub_environment: dict[str, str], image: Callable[[str], Image]) -> Local:
     return Local(tmp_path, hub_environment, image)
 
 
 @pytest.mark.timeout(600)  # packages may have to be fetched
-def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environment, until, listens):
+def test_every_service_starts_becomes_ready_and_stops_cleanly(
+    local: Local, hub_environment: dict[str, str], listens: Callable[[int], bool]
+) -> None:
     assert local.start("migrate").wait(60) == 0
     running = {name: local.start(name) for name in SERVICES}
     try:
         canary = Canary(hub_environment["PERMIT_HUB_REDIS_URL"], local.prefix)
         pings = {name: [canary.send(queue) for queue in queues(SERVICES[name])] for name in running}
         for name, sent in pings.items():
-            until(lambda sent=sent: all(canary.was_answered(ping) for ping in sent), 60)
+            for ping in sent:
+                eventually(partial(canary.was_answered, ping), f"an answer of {name}")
             assert running[name].poll() is None, local.log(name).read_text()
         canary.close()
-        until(lambda: all(listens(int(port)) for port in local.ports.values()), 30)
-        until(lambda: local.is_healthy("beat"), 30)
+        eventually(lambda: all(listens(int(port)) for port in local.ports.values()))
+        eventually(lambda: local.is_healthy("beat"))
         serving = [name for name, service in SERVICES.items() if not queues(service)]
         assert [name for name in (*serving, "worker-consent") if not local.is_healthy(name)] == []
         assert _leads_to(f"http://127.0.0.1:{local.ports['8800']}/connexion").startswith(
@@ -65,7 +72,7 @@ def test_every_service_starts_becomes_ready_and_stops_cleanly(local, hub_environ
     assert [name for name in serving if local.is_healthy(name)] == []
 
 
-def test_browsers_and_containers_reach_them_at_the_same_addresses():
+def test_browsers_and_containers_reach_them_at_the_same_addresses() -> None:
     for name, variable in (("personal-space", "PERSONAL_SPACE_URL"), ("stand-ins", "PERSONAL_SPACE_ISSUER")):
         address = urlsplit(SERVICES["personal-space"]["environment"][variable])
         assert address.hostname in SERVICES[name]["networks"]["default"]["aliases"]
@@ -74,7 +81,9 @@ def test_browsers_and_containers_reach_them_at_the_same_addresses():
         assert f"--port={address.port}" in SERVICES[name]["command"]
 
 
-def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkeypatch):
+def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in local.environment("worker-remind").items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PERMIT_HUB_EMAIL_AUTHORITY", str(local.file("email_authority")))
@@ -95,7 +104,7 @@ def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(local, monkey
         shake_hands(certificate, hub.authority, "mail.example")
 
 
-def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_path):
+def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_path: Path) -> None:
     mail, residents = (SERVICES[name]["environment"] for name in ("worker-remind", "personal-space"))
     embedded = mailbox.prepare(tmp_path).environment(residents["PERSONAL_SPACE_URL"])
     assert set(embedded) - set(mail) == {"PERMIT_HUB_EMAIL_PASSWORD"}
@@ -103,7 +112,9 @@ def test_reminders_lead_to_the_web_app_as_those_of_the_embedded_stack_do(tmp_pat
         assert mail[f"PERMIT_HUB_EMAIL_{setting}"] == embedded[f"PERMIT_HUB_EMAIL_{setting}"]
 
 
-def test_the_health_check_of_a_queue_without_a_worker_fails(image, hub_environment):
+def test_the_health_check_of_a_queue_without_a_worker_fails(
+    image: Callable[[str], Image], hub_environment: dict[str, str]
+) -> None:
     check = image("hub").run(
         "-c", "from ops.canary import check; raise SystemExit(check('jobs', seconds=0.2))", **hub_environment
     )

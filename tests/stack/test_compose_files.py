@@ -14,7 +14,8 @@ from ops.embedded.postgres import SERVER_SETTINGS
 from ops.embedded.programs import WORKERS
 from ops.embedded.servers import PROVIDERS
 from ops.stand_ins import make_all
-from tests.stack.composed import PRODUCTION, PROJECT, SANDBOX, Document, merged, ours, queues
+from tests.stack.composed import PRODUCTION, SANDBOX, Document, merged, ours, queues
+from tests.stack.image import PROJECT
 
 PROJECTS = {"production": PRODUCTION, "sandbox": SANDBOX}
 HUB = ours(PRODUCTION)
@@ -37,7 +38,7 @@ def refused(document: Document) -> str:
 
 
 @both
-def test_it_keeps_to_the_compose_specification(project):
+def test_it_keeps_to_the_compose_specification(project: Document) -> None:
     assert refused(project) == ""
 
 
@@ -55,12 +56,12 @@ def test_it_keeps_to_the_compose_specification(project):
     ],
     ids=lambda wrong: "-".join(wrong),
 )
-def test_what_the_specification_does_not_know_is_found(wrong):
+def test_what_the_specification_does_not_know_is_found(wrong: Document) -> None:
     assert refused(merged(PRODUCTION, {"services": {"beat": wrong}})) != ""
 
 
 @both
-def test_it_names_nothing_that_is_not_there(project):
+def test_it_names_nothing_that_is_not_there(project: Document) -> None:
     for name, service in services(project):
         assert set(service.get("secrets", ())) <= set(project["secrets"]), name
         assert set(service.get("depends_on", ())) <= set(project["services"]), name
@@ -71,7 +72,7 @@ def test_it_names_nothing_that_is_not_there(project):
 
 
 @both
-def test_each_service_has_limits_rotated_logs_and_a_health_check(project):
+def test_each_service_has_limits_rotated_logs_and_a_health_check(project: Document) -> None:
     for name, service in services(project):
         limits = service["deploy"]["resources"]["limits"]
         assert float(limits["cpus"]) <= 2, f"{name}: Docker refuses more processors than there are"
@@ -81,18 +82,18 @@ def test_each_service_has_limits_rotated_logs_and_a_health_check(project):
         assert ("healthcheck" in service) == (name not in ENDING), name
 
 
-def test_valkey_is_full_before_it_is_killed():
+def test_valkey_is_full_before_it_is_killed() -> None:
     (most,) = (value for word, value in pairwise(PRODUCTION["services"]["valkey"]["command"]) if word == "--maxmemory")
     assert (most, PRODUCTION["services"]["valkey"]["deploy"]["resources"]["limits"]["memory"]) == ("1gb", "2G")
 
 
 @both
-def test_ports_are_open_on_this_machine_alone(project):
+def test_ports_are_open_on_this_machine_alone(project: Document) -> None:
     for name, service in services(project):
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
 
 
-def test_production_has_no_stand_in_and_no_way_to_one():
+def test_production_has_no_stand_in_and_no_way_to_one() -> None:
     text = (PROJECT / "docker-compose.yml").read_text()
     settings_of = {name for _, service in services(PRODUCTION) for name in service.get("environment", {})}
     assert "PERMIT_HUB_DEVELOPMENT" not in settings_of
@@ -102,19 +103,19 @@ def test_production_has_no_stand_in_and_no_way_to_one():
     assert {service["build"]["target"] for service in HUB.values()} == {"hub", "personal-space"}
 
 
-def test_withdrawals_have_two_workers():
+def test_withdrawals_have_two_workers() -> None:
     assert HUB["worker-consent"]["deploy"]["replicas"] == 2
     assert "container_name" not in HUB["worker-consent"]
 
 
-def test_nothing_of_the_sandbox_gets_into_production_and_nothing_of_production_into_it():
+def test_nothing_of_the_sandbox_gets_into_production_and_nothing_of_production_into_it() -> None:
     assert SANDBOX["name"] != PRODUCTION["name"]
     for project, folder in ((PRODUCTION, "secrets"), (SANDBOX, "secrets-sandbox")):
         assert {Path(secret["file"]).parent.name for secret in project["secrets"].values()} == {folder}
         assert project["services"]["make-secrets"]["volumes"] == [f"./{folder}:/secrets"]
 
 
-def test_every_queue_is_served_by_one_service_and_watched():
+def test_every_queue_is_served_by_one_service_and_watched() -> None:
     served = [queue for service in HUB.values() for queue in queues(service)]
     lanes = [f"deliver.{name}" for name in PROVIDERS]
     assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", "upkeep", *lanes])
@@ -123,13 +124,13 @@ def test_every_queue_is_served_by_one_service_and_watched():
             assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]
 
 
-def test_sweeps_have_room_beside_what_a_night_brings_about():
+def test_sweeps_have_room_beside_what_a_night_brings_about() -> None:
     (embedded,) = (at_once for _, served, at_once in WORKERS if "calendar" in served)
     (option,) = (word for word in HUB["worker-calendar"]["command"] if word.startswith("--concurrency="))
     assert int(option.removeprefix("--concurrency=")) >= embedded >= 2
 
 
-def test_secrets_of_the_sandbox_are_all_made_kept_and_readable_in_containers_only(tmp_path):
+def test_secrets_of_the_sandbox_are_all_made_kept_and_readable_in_containers_only(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     make_all(folder)
     first = {file.name: file.read_text() for file in folder.iterdir()}
@@ -140,7 +141,7 @@ def test_secrets_of_the_sandbox_are_all_made_kept_and_readable_in_containers_onl
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o444}
 
 
-def test_secrets_of_production_are_made_but_for_those_that_others_give(tmp_path):
+def test_secrets_of_production_are_made_but_for_those_that_others_give(tmp_path: Path) -> None:
     assert make_secrets(tmp_path) == list(GIVEN)
     made = {file.name for file in tmp_path.iterdir()}
     needed = {Path(secret["file"]).name for secret in PRODUCTION["secrets"].values()}
@@ -152,7 +153,7 @@ def test_secrets_of_production_are_made_but_for_those_that_others_give(tmp_path)
     assert (tmp_path / first).stat().st_mode & 0o777 == 0o444
 
 
-def test_the_database_logs_no_values_in_either_shape():
+def test_the_database_logs_no_values_in_either_shape() -> None:
     options = dict(word[2:].split("=") for word in PRODUCTION["services"]["postgres"]["command"] if word[:2] == "-c")
     assert {
         name: value for name, value in SERVER_SETTINGS.items() if name.startswith("log_m")
@@ -160,7 +161,7 @@ def test_the_database_logs_no_values_in_either_shape():
     assert options.items() <= SERVER_SETTINGS.items()
 
 
-def test_redis_keeps_no_commands_in_either_shape(redis_url):
+def test_redis_keeps_no_commands_in_either_shape(redis_url: str) -> None:
     words = PRODUCTION["services"]["valkey"]["command"][2:]
     options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from personal_space.settings import Settings as WebAppSettings
 
 from integrations import registry, settings
@@ -13,7 +14,8 @@ from integrations.channels.settings import EmailSettings
 from integrations.sandbox.server import find
 from ops.embedded.servers import PROVIDERS
 from ops.stand_ins import make_all
-from tests.stack.composed import PRODUCTION, PROJECT, SANDBOX, Document, ours, queues
+from tests.stack.composed import PRODUCTION, SANDBOX, Document, ours, queues
+from tests.stack.image import PROJECT
 from worker.settings import Settings
 
 HUB = ours(PRODUCTION)
@@ -33,7 +35,7 @@ def asked(model: Any, prefix: str) -> set[str]:
     return {f"{prefix}{name.upper()}" for name in model.model_fields if name not in FILES | NOT_ASKED}
 
 
-def test_each_setting_is_passed_on_or_a_secret():
+def test_each_setting_is_passed_on_or_a_secret() -> None:
     secrets = {name.upper() for name in PRODUCTION["secrets"]}
     hub = asked(Settings, "PERMIT_HUB_")
     for name in PROVIDERS:
@@ -46,7 +48,7 @@ def test_each_setting_is_passed_on_or_a_secret():
     assert asked(WebAppSettings, "PERSONAL_SPACE_") - secrets <= residents
 
 
-def test_the_example_of_the_operators_file_names_only_what_is_passed_on():
+def test_the_example_of_the_operators_file_names_only_what_is_passed_on() -> None:
     everything = (one.get("environment", {}).items() for one in PRODUCTION["services"].values())
     passed = {name for variables in everything for name, value in variables if value is None}
     assert given().keys() | set(re.findall(r"^# ([A-Z_]+)=", EXAMPLE, re.MULTILINE)) <= passed
@@ -58,7 +60,9 @@ def told(service: Document) -> dict[str, str]:
     return {name: value or example[name] for name, value in variables if value is not None or name in example}
 
 
-def test_with_the_operators_file_as_in_the_example_nothing_is_missing_or_wrong(tmp_path, monkeypatch):
+def test_with_the_operators_file_as_in_the_example_nothing_is_missing_or_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_all(tmp_path)  # for passwords and a certificate of the right form
     for name in ("worker-bulk", "worker-remind", "personal-space"):
         for secret in HUB[name]["secrets"]:
@@ -75,7 +79,7 @@ def test_with_the_operators_file_as_in_the_example_nothing_is_missing_or_wrong(t
     assert WebAppSettings().secure
 
 
-def test_no_secret_is_given_as_a_variable():
+def test_no_secret_is_given_as_a_variable() -> None:
     secret = re.compile(r"SECRET|PASSWORD|KEY$|(DATABASE|REDIS)_URL")
     for name, service in SANDBOX["services"].items():
         found = {variable for variable in service.get("environment", {}) if secret.search(variable)}
@@ -90,7 +94,7 @@ def secrets_of(provider: str) -> set[str]:
     return {f"permit_hub_{provider}_{setting}" for setting in stand_in.secrets} | certificates
 
 
-def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
+def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all() -> None:
     access = {name: secrets_of(name) for name in PROVIDERS}
     everything = set().union(*access.values())
     mail = {"permit_hub_email_password"}
@@ -104,7 +108,7 @@ def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all():
             assert set(service["secrets"]) == hub | expected, name
 
 
-def test_what_residents_meet_has_no_secret_of_the_hubs():
+def test_what_residents_meet_has_no_secret_of_the_hubs() -> None:
     residents = ("personal-space", "stand-ins")
     for name in residents:
         assert all(secret.startswith("personal_space_") for secret in SANDBOX["services"][name]["secrets"]), name

@@ -11,6 +11,7 @@ import pytest
 
 from ops.embedded.folders import MARK, UnusableFolderError, data_folder
 from ops.embedded.servers import Servers
+from tests.support.city import PermitHub
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 NOBODY = 65534
@@ -108,7 +109,7 @@ def everything(below: Path) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("make", FOREIGN, ids=lambda make: make.__name__)
-def test_a_folder_with_something_else_is_refused_and_left_unchanged(folder, make):
+def test_a_folder_with_something_else_is_refused_and_left_unchanged(folder: Path, make: Callable[[Path], Path]) -> None:
     path = make(folder / "given")
     before = everything(folder)
     with pytest.raises(UnusableFolderError, match=FOREIGN[make]) as refused:
@@ -119,7 +120,7 @@ def test_a_folder_with_something_else_is_refused_and_left_unchanged(folder, make
 
 
 @pytest.mark.parametrize("command", ["up", "demo", "sandbox"])
-def test_commands_refuse_a_wrong_data_folder_in_one_line(permit_hub, folder, command):
+def test_commands_refuse_a_wrong_data_folder_in_one_line(permit_hub: PermitHub, folder: Path, command: str) -> None:
     path = holding(folder / "given")
     ended = permit_hub(command, "--data", path)
     assert ended.returncode == 1
@@ -128,7 +129,7 @@ def test_commands_refuse_a_wrong_data_folder_in_one_line(permit_hub, folder, com
     assert (mode(path), [one.name for one in path.iterdir()]) == (0o500, ["thesis.txt"])
 
 
-def test_a_new_data_folder_is_made_and_found_again(folder):
+def test_a_new_data_folder_is_made_and_found_again(folder: Path) -> None:
     made = data_folder(folder / "a" / "b")
     assert mode(made) == 0o711
     (made / "kept").touch()
@@ -137,17 +138,17 @@ def test_a_new_data_folder_is_made_and_found_again(folder):
     assert mode(made) == 0o750
 
 
-def test_an_empty_folder_is_used_and_keeps_its_mode(folder):
+def test_an_empty_folder_is_used_and_keeps_its_mode(folder: Path) -> None:
     (folder / "mine").mkdir(mode=0o700)
     assert mode(data_folder(folder / "mine")) == 0o700
 
 
-def test_a_file_in_the_data_folder_says_what_it_is(folder):
+def test_a_file_in_the_data_folder_says_what_it_is(folder: Path) -> None:
     data_folder(folder)
     assert (folder / MARK).read_text().startswith("permit-hub keeps the data of a stack in this folder")
 
 
-def test_a_parent_of_the_data_folder_may_be_a_link(folder):
+def test_a_parent_of_the_data_folder_may_be_a_link(folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "link").symlink_to(folder / "real")
     assert data_folder(folder / "link" / "data") == folder.resolve() / "real" / "data"
@@ -164,13 +165,13 @@ def read_only(folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", [".", "new"])
-def test_a_data_folder_on_a_read_only_mount_is_refused(read_only, name):
+def test_a_data_folder_on_a_read_only_mount_is_refused(read_only: Path, name: str) -> None:
     with pytest.raises(UnusableFolderError, match="cannot be used: Read-only file system"):
         data_folder(read_only / name)
 
 
 @as_root
-def test_another_users_data_folder_is_refused(folder):
+def test_another_users_data_folder_is_refused(folder: Path) -> None:
     (folder / "theirs").mkdir()
     os.chown(folder / "theirs", NOBODY, NOBODY)
     with pytest.raises(UnusableFolderError, match="belongs to another user"):
@@ -179,7 +180,7 @@ def test_another_users_data_folder_is_refused(folder):
 
 @as_root
 @pytest.mark.parametrize("parents", [0o711, 0o700])
-def test_another_user_gets_a_refusal_in_one_line(folder, parents):
+def test_another_user_gets_a_refusal_in_one_line(folder: Path, parents: int) -> None:
     (folder / "roots").mkdir()
     data_folder(folder / "roots")
     folder.chmod(parents)
@@ -189,7 +190,7 @@ def test_another_user_gets_a_refusal_in_one_line(folder, parents):
 
 
 @as_root
-def test_a_data_folder_that_an_ordinary_user_cannot_write_to_is_refused(folder):
+def test_a_data_folder_that_an_ordinary_user_cannot_write_to_is_refused(folder: Path) -> None:
     theirs = folder / "theirs"
     theirs.mkdir()
     os.chown(theirs, NOBODY, NOBODY)
@@ -200,7 +201,7 @@ def test_a_data_folder_that_an_ordinary_user_cannot_write_to_is_refused(folder):
     assert mode(theirs) == 0o500
 
 
-def test_a_damaged_file_of_secrets_is_named(folder):
+def test_a_damaged_file_of_secrets_is_named(folder: Path) -> None:
     data_folder(folder)
     (folder / "secrets.json").write_text('{"hash_key": ')
     with pytest.raises(UnusableFolderError, match=r"secrets\.json is damaged"):
@@ -217,7 +218,9 @@ STACKLESS = (["status"], ["space", "r-1"], ["migrate"], ["outlook"], ["requests"
 
 @pytest.mark.parametrize("command", STACKLESS, ids=lambda command: command[0])
 @pytest.mark.parametrize("make", [file, below_a_file, holding, broken_link], ids=lambda make: make.__name__)
-def test_every_command_names_a_data_folder_without_a_stack(permit_hub, folder, command, make):
+def test_every_command_names_a_data_folder_without_a_stack(
+    permit_hub: PermitHub, folder: Path, command: list[str], make: Callable[[Path], Path]
+) -> None:
     path = make(folder / "given")
     ended = permit_hub(*command, given='{"kind": "permit.renew"}', PERMIT_HUB_DATA=str(path))
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -235,7 +238,7 @@ main()
 
 @as_root
 @pytest.mark.parametrize("command", [["status"], ["mailbox"]], ids=lambda command: command[0])
-def test_commands_cannot_read_another_users_stack(folder, command):
+def test_commands_cannot_read_another_users_stack(folder: Path, command: list[str]) -> None:
     data_folder(folder)
     (folder / "lock").touch(mode=0o600)
     (folder / "mailbox").mkdir(mode=0o700)

@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -50,12 +50,12 @@ def modules(app: Path) -> Iterator[str]:
             yield name
 
 
-def test_the_hub_is_what_is_built_unless_another_target_is_named():
+def test_the_hub_is_what_is_built_unless_another_target_is_named() -> None:
     assert list(stages())[-1] == "hub"
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_everything_that_is_copied_is_there_and_sent_to_docker(target):
+def test_everything_that_is_copied_is_there_and_sent_to_docker(target: str) -> None:
     sources = [line.split()[1] for _, line in instructions(target) if line.startswith("COPY")]
     assert len(sources) > 2
     for source in sources:
@@ -63,13 +63,13 @@ def test_everything_that_is_copied_is_there_and_sent_to_docker(target):
         assert is_sent(source), source
 
 
-def test_docker_is_sent_neither_secrets_nor_tests_nor_an_environment():
+def test_docker_is_sent_neither_secrets_nor_tests_nor_an_environment() -> None:
     for name in (".env", ".git", ".venv/bin/python", "secrets/valkey_password", "tests/conftest.py", "bench/ground.py"):
         assert not is_sent(name), name
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_can_import_each_of_its_modules(target, image, tmp_path):
+def test_an_image_can_import_each_of_its_modules(target: str, image: Callable[[str], Image], tmp_path: Path) -> None:
     made: Image = image(target)
     (tmp_path / "names").write_text(json.dumps(list(modules(made.app))))
     ended = made.run("-W", "error", "-c", IMPORT_ALL, str(tmp_path / "names"), **ENVIRONMENT)
@@ -85,7 +85,7 @@ def installed(made: Image) -> set[str]:
     return {name.lower() for name in json.loads(made.run("-c", code).stdout)}
 
 
-def test_the_hubs_image_holds_nothing_that_only_a_stack_needs(image):
+def test_the_hubs_image_holds_nothing_that_only_a_stack_needs(image: Callable[[str], Image]) -> None:
     made: Image = image("hub")
     assert installed(made) & {name.lower() for name in PYPROJECT["optional-dependencies"]["stack"]} == set()
     assert not installed(made) & {"pytest", "pip", "starlette", "uvicorn"}
@@ -95,7 +95,7 @@ def test_the_hubs_image_holds_nothing_that_only_a_stack_needs(image):
         assert not path.with_suffix(".py").exists(), name
 
 
-def test_the_web_apps_image_holds_nothing_of_the_hub(image):
+def test_the_web_apps_image_holds_nothing_of_the_hub(image: Callable[[str], Image]) -> None:
     made: Image = image("personal-space")
     assert {path.name for path in made.app.iterdir()} == {"permit_hub_client", "personal_space"}
     assert not (made.app / "personal_space" / "stand_ins").exists()
@@ -111,7 +111,9 @@ def test_the_web_apps_image_holds_nothing_of_the_hub(image):
         ("mailbox", ("show", "3")),
     ],
 )
-def test_a_command_of_the_extra_names_it_where_it_is_not_installed(image, command, arguments):
+def test_a_command_of_the_extra_names_it_where_it_is_not_installed(
+    image: Callable[[str], Image], command: str, arguments: tuple[str, ...]
+) -> None:
     ended = image("hub").run("-m", "ops.cli", command, *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
@@ -119,7 +121,7 @@ def test_a_command_of_the_extra_names_it_where_it_is_not_installed(image, comman
     assert line.endswith(" (stack_not_installed).")
 
 
-def test_an_installation_without_the_extra_names_its_packages(image):
+def test_an_installation_without_the_extra_names_its_packages(image: Callable[[str], Image]) -> None:
     made = replace(image("hub"), app=PROJECT)  # all of our modules, and the packages of `pip install permit-hub`
     path = f"{PROJECT}:{PROJECT / 'upstream/client'}"
     ended = made.run("-m", "ops.cli", "up", PYTHONPATH=path)
@@ -128,7 +130,7 @@ def test_an_installation_without_the_extra_names_its_packages(image):
     assert ended.stderr == f"`permit-hub up` needs permit-hub[stack]. Missing here: {lacking} (stack_not_installed).\n"
 
 
-def test_without_the_extra_all_other_commands_are_there(image):
+def test_without_the_extra_all_other_commands_are_there(image: Callable[[str], Image]) -> None:
     made: Image = image("hub")
     helped = made.run("-m", "ops.cli", "--help")
     assert helped.returncode == 0
@@ -138,7 +140,7 @@ def test_without_the_extra_all_other_commands_are_there(image):
     assert (status.returncode, status.stderr) == (1, "Redis (PERMIT_HUB_REDIS_URL) does not answer: ConnectionError.\n")
 
 
-def test_the_packages_that_are_looked_for_are_those_of_the_extra():
+def test_the_packages_that_are_looked_for_are_those_of_the_extra() -> None:
     modules_of: dict[str, set[str]] = {}
     for module, names in packages_distributions().items():
         for name in names:
@@ -151,13 +153,13 @@ def test_the_packages_that_are_looked_for_are_those_of_the_extra():
     )
 
 
-def test_what_the_hubs_image_leaves_out_is_what_is_looked_for():
+def test_what_the_hubs_image_leaves_out_is_what_is_looked_for() -> None:
     removed = [line.split()[2:] for _, line in instructions("hub") if line.startswith("RUN rm -r")]
     names = {word.removesuffix(".py").replace("/", ".") for words in removed for word in words if word != "-r"}
     assert names == {name for name in NEEDED if name.partition(".")[0] in OURS[:4]}
 
 
-def test_pins_are_of_what_the_distributions_ask_for():
+def test_pins_are_of_what_the_distributions_ask_for() -> None:
     for asked, file in (
         (PYPROJECT["dependencies"], "runtime.in"),
         (WEB_APP["dependencies"], "personal_space.in"),
@@ -181,6 +183,6 @@ def imported(app: Path) -> set[str]:
     return found
 
 
-def test_the_hub_imports_no_package_of_the_extra_not_even_late(image):
+def test_the_hub_imports_no_package_of_the_extra_not_even_late(image: Callable[[str], Image]) -> None:
     assert not imported(image("hub").app) & set(NEEDED)
     assert "aiosmtpd" in imported(image("stand-ins").app)

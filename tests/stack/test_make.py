@@ -58,14 +58,13 @@ def older(tmp_path: Path) -> str:
     ids=["missing", "nothing", "a folder", "too old", "no Python", "a shell", "a device"],
 )
 @pytest.mark.parametrize("where", ["environment", "argument"])
-def test_what_is_no_python_is_named(make, tmp_path, named, where):
+def test_what_is_no_python_is_named(make: Make, tmp_path: Path, named: Callable[[Path], str], where: str) -> None:
     python = named(tmp_path)
-    given = ((f"PYTHON={python}",), {}) if where == "argument" else ((), {"PYTHON": python})
-    code, last = make(*given[0], **given[1])
+    code, last = make(f"PYTHON={python}") if where == "argument" else make(PYTHON=python)
     assert (code, last) == (2, NO_PYTHON.format(python))
 
 
-def test_a_python_without_ensurepip_is_named(make, tmp_path):
+def test_a_python_without_ensurepip_is_named(make: Make, tmp_path: Path) -> None:
     (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError")  # as Debian has it without python3-venv
     code, last = make(PYTHON=sys.executable, PYTHONPATH=str(tmp_path))
     assert code == 2
@@ -85,7 +84,9 @@ def test_a_python_without_ensurepip_is_named(make, tmp_path):
     ],
     ids=str,
 )
-def test_only_the_versions_that_are_supported_are_taken(make, tmp_path, version, refused):
+def test_only_the_versions_that_are_supported_are_taken(
+    make: Make, tmp_path: Path, version: tuple[int, int, int], refused: bool
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.version_info = {(*version, 'final', 0)}\n")
     (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError")  # what is asked for next
     _, last = make(PYTHON=sys.executable, PYTHONPATH=str(tmp_path))
@@ -93,7 +94,9 @@ def test_only_the_versions_that_are_supported_are_taken(make, tmp_path, version,
 
 
 @pytest.mark.parametrize(("named", "again"), [((), False), (("PYTHON=./python",), True), (("PYTHON=./same",), False)])
-def test_another_python_that_is_named_gets_an_environment_of_its_own(place, named, again):
+def test_another_python_that_is_named_gets_an_environment_of_its_own(
+    place: Path, named: tuple[str, ...], again: bool
+) -> None:
     """What is planned where `.venv` is ready: only make's own rules are asked."""
     for name, version in ((".venv/bin/python", "3.13.0"), ("python", "3.12.1"), ("same", "3.13.0")):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,7 @@ def test_another_python_that_is_named_gets_an_environment_of_its_own(place, name
 
 
 @pytest.mark.timeout(600)  # an environment is made for real, on a machine that may be busy
-def test_a_registry_out_of_reach_is_named_and_nothing_counts_as_done(make, tmp_path):
+def test_a_registry_out_of_reach_is_named_and_nothing_counts_as_done(make: Make, tmp_path: Path) -> None:
     code, last = make(PYTHON=sys.executable, PIP_INDEX_URL="http://127.0.0.1:1/simple", PIP_RETRIES="0")
     assert code == 2
     assert last.startswith("pip could not install the packages. Can it reach pypi.org?")

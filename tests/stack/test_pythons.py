@@ -16,8 +16,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from ops.stand_ins import make_all
+from tests.conftest import Database
 from tests.stack.image import PROJECT, stages
 from tests.stack.installed import build
+from tests.support.waiting import eventually
 
 PYPROJECT: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 SUPPORTED = SpecifierSet(PYPROJECT["project"]["requires-python"])
@@ -26,7 +28,7 @@ PLACES = ("/usr/bin", "/usr/local/bin", "~/.local/bin", "~/.pyenv/versions/*/bin
 ASKED = "import sys, venv; print('.'.join(map(str, sys.version_info[:3])))"
 
 
-def test_the_distributions_say_from_which_to_which():
+def test_the_distributions_say_from_which_to_which() -> None:
     assert set(SUPPORTED) == {*SpecifierSet(f">={LOWEST}"), *SpecifierSet("<3.15")}
     minors = [one.rpartition(" ")[2] for one in PYPROJECT["project"]["classifiers"] if "Python ::" in one]
     assert minors == [f"3.{minor}" for minor in range(11, 15)]
@@ -36,12 +38,12 @@ def test_the_distributions_say_from_which_to_which():
 
 
 @pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "Makefile"])
-def test_documents_say_the_same(file):
+def test_documents_say_the_same(file: str) -> None:
     said = re.findall(r"3\.11\S*(?: or newer| to 3\.\d+)", (PROJECT / file).read_text())
     assert set(said) == {f"{LOWEST} to {HIGHEST}"}
 
 
-def test_make_the_tools_and_the_images_agree():
+def test_make_the_tools_and_the_images_agree() -> None:
     (low, high) = re.findall(r"\((3(?:, \d+)+)\)", (PROJECT / "Makefile").read_text())
     assert [low.replace(", ", "."), high.replace(", ", ".")] == [LOWEST, "3.15"]
     assert PYPROJECT["tool"]["mypy"]["python_version"] == "3.11"
@@ -67,8 +69,8 @@ PYTHONS = dict(found())
 @pytest.mark.timeout(600)  # packages may have to be fetched
 @pytest.mark.parametrize("version", sorted({min(PYTHONS), max(PYTHONS)}), ids=str)
 def test_the_hub_migrates_and_works_on_the_lowest_and_the_highest_of_this_machine(
-    version, hub_environment, empty_database, tmp_path, until
-):
+    version: Version, hub_environment: dict[str, str], empty_database: Database, tmp_path: Path
+) -> None:
     hub = build("hub", tmp_path, PYTHONS[version])
     variables = hub_environment | {
         "PERMIT_HUB_DATABASE_URL": empty_database.worker_url,
@@ -88,7 +90,7 @@ def test_the_hub_migrates_and_works_on_the_lowest_and_the_highest_of_this_machin
             canary = hub.run("-m", "ops.canary", "jobs", **variables)
             assert canary.returncode == 0, (tmp_path / "log").read_text()
             with empty_database.connect() as connection:
-                until(lambda: connection.execute("SELECT 1 FROM ticks WHERE task = 'calendar.sweep'").fetchone(), 30)
+                eventually(lambda: connection.execute("SELECT 1 FROM ticks WHERE task = 'calendar.sweep'").fetchone())
             status = json.loads(hub.run("-W", "error", "-m", "ops.cli", "status", "--json", **variables).stdout)
             assert all(queue["answered"] for queue in status["queues"])
         finally:
@@ -108,12 +110,12 @@ def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> No
         client.wrap_bio(back, there, server_hostname=host),
         server.wrap_bio(there, back, server_side=True),
     )
-    for side in (asking, answering) * 2:
+    for end in (asking, answering) * 2:
         with suppress(ssl.SSLWantReadError):
-            side.do_handshake()
+            end.do_handshake()
 
 
-def test_certificates_that_are_made_pass_the_checks_of_newer_pythons(tmp_path):
+def test_certificates_that_are_made_pass_the_checks_of_newer_pythons(tmp_path: Path) -> None:
     make_all(tmp_path)
     for authority, certificate, host in (
         ("sandbox_authority.pem", "sandbox_server.pem", "sandbox"),

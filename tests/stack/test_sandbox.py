@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from integrations.sandbox.control import Control
+from tests.stack.conftest import Parent
 
 SANDBOX = (sys.executable, "-m", "ops.cli", "sandbox", "--data")
 SEND = """
@@ -27,7 +29,9 @@ asyncio.run(send())
 """
 
 
-def test_the_sandboxs_printed_settings_lead_a_hub_to_it(folder, parent, listens):
+def test_the_sandboxs_printed_settings_lead_a_hub_to_it(
+    folder: Path, parent: Parent, listens: Callable[[int], bool]
+) -> None:
     process, told = parent(*SANDBOX, str(folder), "--json")
 
     subprocess.run([sys.executable, "-c", SEND], env=os.environ | told["environment"], check=True)
@@ -41,7 +45,7 @@ def test_the_sandboxs_printed_settings_lead_a_hub_to_it(folder, parent, listens)
     assert not listens(int(told["addresses"]["sandbox"].rpartition(":")[2]))
 
 
-def test_the_sandboxs_settings_are_the_same_at_the_next_start(folder, parent):
+def test_the_sandboxs_settings_are_the_same_at_the_next_start(folder: Path, parent: Parent) -> None:
     settings = []
     for _ in range(2):
         process, told = parent(*SANDBOX, str(folder), "--json")
@@ -52,7 +56,7 @@ def test_the_sandboxs_settings_are_the_same_at_the_next_start(folder, parent):
     assert settings[0] == settings[1]
 
 
-def test_a_shell_can_read_the_sandboxs_settings(folder):
+def test_a_shell_can_read_the_sandboxs_settings(folder: Path) -> None:
     with subprocess.Popen(
         (*SANDBOX, str(folder)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -69,7 +73,7 @@ def test_a_shell_can_read_the_sandboxs_settings(folder):
     assert len(exported["PERMIT_HUB_EASYPARK_KEY"]) > 32
 
 
-def test_the_sandbox_names_a_taken_port_in_one_line(folder, parent):
+def test_the_sandbox_names_a_taken_port_in_one_line(folder: Path, parent: Parent) -> None:
     _, told = parent(*SANDBOX, str(folder), "--json")
     port = told["addresses"]["sandbox"].rpartition(":")[2]
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,8 @@ from ops.embedded import postgres
 from ops.embedded.children.start import ChildFailedError
 from ops.embedded.folders import UnusableFolderError
 from ops.embedded.servers import AlreadyRunningError, Servers
+from tests.stack.conftest import Parent
+from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).parent.parent.parent
 RUN_SERVERS = """
@@ -34,7 +37,7 @@ with Servers(Path(sys.argv[1])) as servers:
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def test_stopped_servers_leave_no_process_and_no_port(folder, listens):
+def test_stopped_servers_leave_no_process_and_no_port(folder: Path, listens: Callable[[int], bool]) -> None:
     before = psutil.Process().children(recursive=True)
     with Servers(folder) as servers:
         port = servers.valkey.port
@@ -43,15 +46,17 @@ def test_stopped_servers_leave_no_process_and_no_port(folder, listens):
     assert not listens(port)
 
 
-def test_a_killed_parent_leaves_neither_process_nor_port(folder, parent, gone, listens, until):
+def test_a_killed_parent_leaves_neither_process_nor_port(
+    folder: Path, parent: Parent, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
+) -> None:
     process, told = parent("-c", RUN_SERVERS, str(folder))
     assert listens(told["port"])
     process.kill()
-    until(lambda: gone(told["pids"]))
+    eventually(lambda: gone(told["pids"]))
     assert not listens(told["port"])
 
 
-def test_the_folder_of_a_killed_parent_can_be_used_at_once(folder, parent):
+def test_the_folder_of_a_killed_parent_can_be_used_at_once(folder: Path, parent: Parent) -> None:
     process, _ = parent("-c", RUN_SERVERS, str(folder))
     with Servers(folder.parent / f"{folder.name}-never-used"):
         pass
@@ -61,14 +66,14 @@ def test_the_folder_of_a_killed_parent_can_be_used_at_once(folder, parent):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_ctrl_c_ends_the_servers(folder, parent, gone):
+def test_ctrl_c_ends_the_servers(folder: Path, parent: Parent, gone: Callable[[Iterable[int]], bool]) -> None:
     process, told = parent("-c", RUN_SERVERS, str(folder))
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert gone(told["pids"])
 
 
-def test_committed_rows_and_queued_messages_survive_a_restart(folder):
+def test_committed_rows_and_queued_messages_survive_a_restart(folder: Path) -> None:
     with Servers(folder) as servers:
         with servers.postgres.connect("permit_hub") as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -78,18 +83,18 @@ def test_committed_rows_and_queued_messages_survive_a_restart(folder):
         assert servers.secrets == secrets
 
 
-def test_a_second_stack_on_the_same_folder_is_refused(folder, monkeypatch):
+def test_a_second_stack_on_the_same_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Servers(folder), pytest.raises(AlreadyRunningError, match=str(folder)):
         Servers(folder, lock_seconds=0.1).start()
 
 
-def test_the_error_of_a_taken_port_has_valkeys_own_words(folder, servers):
+def test_the_error_of_a_taken_port_has_valkeys_own_words(folder: Path, servers: Servers) -> None:
     with pytest.raises(ChildFailedError, match=r"(?s)valkey ended with exit code 1.*in use"):
         Servers(folder, redis_port=servers.valkey.port).start()
     assert not [child for child in psutil.Process().children() if str(folder) in " ".join(child.cmdline())]
 
 
-def test_only_their_owner_can_read_the_stacks_secrets(folder):
+def test_only_their_owner_can_read_the_stacks_secrets(folder: Path) -> None:
     with Servers(folder) as servers:
         assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
         assert servers.secrets.hash_key not in repr(servers.secrets)
@@ -98,18 +103,18 @@ def test_only_their_owner_can_read_the_stacks_secrets(folder):
             assert servers.secrets.redis_password not in arguments
 
 
-def test_the_servers_run_below_a_path_that_is_too_long_for_a_socket(folder):
+def test_the_servers_run_below_a_path_that_is_too_long_for_a_socket(folder: Path) -> None:
     with Servers(folder / ("long-" * 20) / "er") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_the_servers_run_below_a_path_with_spaces_and_accents(folder):
+def test_the_servers_run_below_a_path_with_spaces_and_accents(folder: Path) -> None:
     with Servers(folder / "données à garder") as servers, servers.postgres.connect() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 @as_root
-def test_a_private_folder_stays_closed_to_other_users(folder):
+def test_a_private_folder_stays_closed_to_other_users(folder: Path) -> None:
     private = folder / "home"
     private.mkdir(mode=0o700)
     with Servers(private / "data") as servers:
@@ -123,7 +128,7 @@ def test_a_private_folder_stays_closed_to_other_users(folder):
 
 
 @as_root
-def test_programs_in_a_private_folder_are_copied_and_the_folder_stays_private(folder):
+def test_programs_in_a_private_folder_are_copied_and_the_folder_stays_private(folder: Path) -> None:
     private = folder / "home"
     private.mkdir(mode=0o700)
     for part in (postgres.PROGRAMS, *postgres.LIBRARIES):
@@ -136,7 +141,9 @@ def test_programs_in_a_private_folder_are_copied_and_the_folder_stays_private(fo
 
 
 @as_root
-def test_an_ordinary_user_can_run_the_servers(folder, parent, gone, until):
+def test_an_ordinary_user_can_run_the_servers(
+    folder: Path, parent: Parent, gone: Callable[[Iterable[int]], bool]
+) -> None:
     python = _python_for_all()
     os.chown(folder, 65534, 65534)
     process, told = parent(
@@ -153,7 +160,7 @@ def test_an_ordinary_user_can_run_the_servers(folder, parent, gone, until):
     )
     assert all(psutil.Process(pid).uids().real == 65534 for pid in told["pids"])
     process.kill()
-    until(lambda: gone(told["pids"]))
+    eventually(lambda: gone(told["pids"]))
 
 
 def _python_for_all() -> str:

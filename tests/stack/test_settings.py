@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from itertools import takewhile
+from pathlib import Path
 from subprocess import PIPE, STDOUT
 
 import pytest
@@ -39,7 +40,7 @@ def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize("command", USERS_OF_THE_SETTINGS, ids=lambda command: command[-1])
-def test_a_missing_setting_is_named(command):
+def test_a_missing_setting_is_named(command: list[str]) -> None:
     ended = run(command, REDIS | DATABASE)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "PERMIT_HUB_HASH_KEY is missing"
@@ -64,7 +65,7 @@ def test_a_missing_setting_is_named(command):
         ("PERMIT_HUB_DISCLOSURES_KEPT_MONTHS", "11"),
     ],
 )
-def test_a_wrong_setting_is_named_and_its_value_is_not_shown(name, value):
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(name: str, value: str) -> None:
     ended = run([*CELERY, "beat"], REDIS | DATABASE | HASH_KEY | {name: value})
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"{name} is wrong: ")
@@ -83,7 +84,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(name, value):
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else given.split(": ")[0],
 )
-def test_a_worker_does_not_start_without_what_it_needs(changes, message):
+def test_a_worker_does_not_start_without_what_it_needs(changes: dict[str, str], message: str) -> None:
     ended = run(EASYPARK_WORKER, REDIS | DATABASE | HASH_KEY | LANE | changes)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == message  # after Celery's warning, as root
@@ -103,7 +104,9 @@ def test_a_worker_does_not_start_without_what_it_needs(changes, message):
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else given.split()[-1],
 )
-def test_a_lane_with_wrong_provider_settings_names_them_and_starts(changes, problem):
+def test_a_lane_with_wrong_provider_settings_names_them_and_starts(
+    changes: dict[str, None] | dict[str, str], problem: str
+) -> None:
     given = REDIS | DATABASE | HASH_KEY | LANE | changes
     environment = {"PATH": os.environ["PATH"], **{name: value for name, value in given.items() if value is not None}}
     command = [sys.executable, "-m", *EASYPARK_WORKER]
@@ -123,7 +126,7 @@ def test_a_lane_with_wrong_provider_settings_names_them_and_starts(changes, prob
 
 
 @pytest.mark.parametrize("command", ["status", "submit", "space"])
-def test_commands_name_a_wrong_setting_in_one_line(command, tmp_path):
+def test_commands_name_a_wrong_setting_in_one_line(command: str, tmp_path: Path) -> None:
     jobs = tmp_path / "jobs.json"
     jobs.write_text('{"kind": "permit.cancel"}')
     argument = {"status": [], "submit": [str(jobs)], "space": ["r-1"]}[command]
@@ -134,20 +137,20 @@ def test_commands_name_a_wrong_setting_in_one_line(command, tmp_path):
     assert "hunter2" not in ended.stderr
 
 
-def test_migrations_name_a_missing_or_wrong_url():
+def test_migrations_name_a_missing_or_wrong_url() -> None:
     ended = run(["worker.db.migrate"], {})
     assert ended.returncode == 1
     assert ended.stderr.startswith("PERMIT_HUB_MIGRATION_DATABASE_URL is missing or wrong")
 
 
-def test_migrations_name_a_wrong_time_zone():
+def test_migrations_name_a_wrong_time_zone() -> None:
     url = {"PERMIT_HUB_MIGRATION_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/hub"}
     ended = run(["worker.db.migrate"], url | {"PERMIT_HUB_TIME_ZONE": "Mars/hunter2"})
     assert ended.returncode == 1
     assert ended.stderr.strip() == "PERMIT_HUB_TIME_ZONE is wrong: not a time zone of the IANA database"
 
 
-def test_the_sandbox_names_a_wrong_time_zone(tmp_path):
+def test_the_sandbox_names_a_wrong_time_zone(tmp_path: Path) -> None:
     ended = run(
         ["integrations.sandbox", "--folder", str(tmp_path), "--port", "0", "--tls-port", "0"],
         {"PERMIT_HUB_TIME_ZONE": "Mars/hunter2"},

@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.stack.conftest import Parent
 
 NAMES = ("INT", "QUIT", "TERM", "CHLD", "USR1", "USR2")
 INHERITING = """
@@ -48,7 +51,9 @@ def ignored_or_blocked(status: str) -> set[int]:
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 @pytest.mark.parametrize("ignored", [*NAMES, ",".join(NAMES)])
-def test_a_stack_ends_when_asked_and_its_children_ignore_no_signals(parent, ignored, asked):
+def test_a_stack_ends_when_asked_and_its_children_ignore_no_signals(
+    parent: Parent, ignored: str, asked: signal.Signals
+) -> None:
     process, (code, masks) = parent(*inheriting(sys.executable, "-c", ENDS, ignored=ignored))
     assert code == 3
     assert ignored_or_blocked(masks) == set()
@@ -56,7 +61,7 @@ def test_a_stack_ends_when_asked_and_its_children_ignore_no_signals(parent, igno
     assert process.wait(20) == 7
 
 
-def test_under_nohup_a_hangup_does_not_end_the_stack(parent):
+def test_under_nohup_a_hangup_does_not_end_the_stack(parent: Parent) -> None:
     process, (_, masks) = parent(*inheriting(sys.executable, "-c", ENDS, ignored="HUP"))
     assert ignored_or_blocked(masks) == set()
     process.send_signal(signal.SIGHUP)
@@ -66,14 +71,16 @@ def test_under_nohup_a_hangup_does_not_end_the_stack(parent):
     assert process.wait(20) == 7
 
 
-def test_a_second_signal_does_not_disturb_the_stop(parent):
+def test_a_second_signal_does_not_disturb_the_stop(parent: Parent) -> None:
     script = ENDS.replace("sys.exit(7)", "signal.raise_signal(2); signal.raise_signal(15); sys.exit(7)")
     process, _ = parent("-c", script)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 7
 
 
-def test_up_from_the_background_of_a_script_ends_at_ctrl_c_and_leaves_nothing(folder, parent, gone):
+def test_up_from_the_background_of_a_script_ends_at_ctrl_c_and_leaves_nothing(
+    folder: Path, parent: Parent, gone: Callable[[Iterable[int]], bool]
+) -> None:
     up_as_inherited = inheriting(*UP, str(folder), ignored="CHLD,TERM")
     shell, told = parent("/bin/sh", "-c", '"$@" <&- & wait $!', "sh", *up_as_inherited)
     (up,) = psutil.Process(shell.pid).children()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from integrations.registry import ADAPTERS
 from ops import running
 from ops.canary import Canary
 from tests.stack.conftest import own_folder
+from tests.support.waiting import eventually
 
 PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "mailbox", "valkey")
 SERVERS = {"postgres", "valkey", "sandbox", "mailbox", "flower", "stand-ins", "personal-space"}
@@ -36,7 +37,7 @@ def port(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def hub_on(folder) -> Hub:
+def hub_on(folder: Path) -> Hub:
     found = running.find(folder)
     assert found is not None
     return Hub(
@@ -78,6 +79,9 @@ def started(folder: Path, **variables: str) -> Iterator[Stack]:
             process.terminate()
 
 
+pytestmark = pytest.mark.in_order
+
+
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     with own_folder() as place:
@@ -94,7 +98,11 @@ def up(place: Path) -> Iterator[Stack]:
 def decided(up: Stack, place: Path) -> Space:
     """Send a decision of the demo account; return its personal space."""
     with hub_on(place) as hub:
-        decision = {"choice": "refuse", "providers": ["easypark"], "text": {"version": "1", "sha256": "a" * 64}}
+        decision: dict[str, Any] = {
+            "choice": "refuse",
+            "providers": ["easypark"],
+            "text": {"version": "1", "sha256": "a" * 64},
+        }
         assert hub.submit("consent.decide", resident_id=DEMO, decided_at=datetime.now(UTC), **decision).applied
         space = hub.space(DEMO)
     assert space is not None
@@ -117,19 +125,21 @@ def again(ended: list[int], place: Path) -> Iterator[Stack]:
         yield stack
 
 
-def test_all_processes_of_the_stack_run_and_its_ports_answer(up, listens):
+def test_all_processes_of_the_stack_run_and_its_ports_answer(up: Stack, listens: Callable[[int], bool]) -> None:
     assert set(up.told["processes"]) == SERVERS | WORKERS
     assert all(map(listens, up.ports))
 
 
-def test_up_gives_the_demo_account_the_guides_permits(up, place):
+def test_up_gives_the_demo_account_the_guides_permits(up: Stack, place: Path) -> None:
     assert up.told["account"] == {"email": "camille@example.org", "password": "demo"}
     with hub_on(place) as hub:
-        assert [card["plate"] for card in hub.space(DEMO)["cards"]] == PLATES
+        space = hub.space(DEMO)
+        assert space is not None
+        assert [card["plate"] for card in space["cards"]] == PLATES
         assert hub.space("r-dominique") is None
 
 
-def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up, place, until):
+def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack(up: Stack, place: Path) -> None:
     found = running.find(place)
     assert found is not None
     assert found.pid == up.process.pid
@@ -141,11 +151,13 @@ def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack
         pings.append(canary.send("consent"))
         return any(canary.was_answered(ping) for ping in pings)
 
-    until(answers, 60)
+    eventually(answers)
     canary.close()
 
 
-def test_ctrl_c_ends_the_stack_in_order_and_leaves_no_process(up, ended, place, gone, listens):
+def test_ctrl_c_ends_the_stack_in_order_and_leaves_no_process(
+    up: Stack, ended: list[int], place: Path, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
+) -> None:
     assert up.process.returncode == 0
     assert gone(ended)
     assert not any(map(listens, up.ports))
@@ -155,20 +167,23 @@ def test_ctrl_c_ends_the_stack_in_order_and_leaves_no_process(up, ended, place, 
         assert "Cold shutdown" not in log.read_text()
 
 
-def test_a_second_start_keeps_the_demo_accounts_changes(decided, again, place):
+def test_a_second_start_keeps_the_demo_accounts_changes(decided: Space, again: Stack, place: Path) -> None:
     with hub_on(place) as hub:
         after = hub.space(DEMO)
+    assert after is not None
     assert (after["cards"], after["consent"]["version"]) == (decided["cards"], decided["consent"]["version"])
 
 
-def test_the_web_app_and_the_stand_ins_get_no_variables_of_the_hub(again):
+def test_the_web_app_and_the_stand_ins_get_no_variables_of_the_hub(again: Stack) -> None:
     for name in ("personal-space", "stand-ins"):
         variables = psutil.Process(again.told["processes"][name]).environ()
         assert not [variable for variable in variables if variable.startswith("PERMIT_HUB_")], name
 
 
-def test_a_killed_stack_leaves_no_process(again, gone, listens, until):
+def test_a_killed_stack_leaves_no_process(
+    again: Stack, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
+) -> None:
     pids = again.pids
     again.process.kill()
-    until(lambda: gone(pids), 60)
+    eventually(lambda: gone(pids))
     assert not any(map(listens, again.ports))

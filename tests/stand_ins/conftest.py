@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from ops.embedded.servers import free_port
+from tests.support.waiting import eventually
 
 SECONDS = 20.0
 
@@ -66,7 +66,7 @@ def stand_ins() -> Iterator[StandIns]:
     command = [sys.executable, "-m", "personal_space.stand_ins", "--port", str(made.port)]
     with subprocess.Popen(command, env=os.environ | made.environment) as process:
         try:
-            _until_healthy(made.url)
+            eventually(lambda: _is_healthy(made.url), "the stand-ins to serve")
             yield made
         finally:
             process.terminate()
@@ -115,12 +115,9 @@ def app(stand_ins: StandIns) -> Iterator[App]:
         thread.join()
 
 
-def _until_healthy(url: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/sante", timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
-            assert time.monotonic() < deadline, "it does not serve"
-            time.sleep(0.05)
+def _is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/sante", timeout=1):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

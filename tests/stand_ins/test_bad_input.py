@@ -4,6 +4,8 @@ import http.client
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -41,7 +43,7 @@ def answer(stand_ins: StandIns, method: str, target: str, body: bytes = b"", **h
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_no_method_breaks_an_address(stand_ins, path, method):
+def test_no_method_breaks_an_address(stand_ins: StandIns, path: str, method: str) -> None:
     assert answer(stand_ins, method, path) < 500
 
 
@@ -69,7 +71,7 @@ def test_no_method_breaks_an_address(stand_ins, path, method):
         ("", b"email"),
     ],
 )
-def test_no_body_breaks_a_form(stand_ins, kind, body):
+def test_no_body_breaks_a_form(stand_ins: StandIns, kind: str, body: bytes) -> None:
     query = (
         f"?response_type=code&client_id={stand_ins.client_id}&redirect_uri={stand_ins.redirect_uri}"
         f"&scope=openid&code_challenge={'x' * 43}&code_challenge_method=S256"
@@ -87,8 +89,16 @@ def test_no_body_breaks_a_form(stand_ins, kind, body):
     authorization=st.builds("{} {}".format, st.sampled_from(("Basic", "Bearer", "")), HEADER),
     language=HEADER,
 )
-def test_no_text_breaks_a_form(stand_ins, path, method, query, form, authorization, language):
-    def encoded(fields):
+def test_no_text_breaks_a_form(
+    stand_ins: StandIns,
+    path: str,
+    method: str,
+    query: dict[str, Any],
+    form: dict[str, Any],
+    authorization: str,
+    language: str,
+) -> None:
+    def encoded(fields: dict[str, Any]) -> str:
         return "&".join(f"{name}={''.join(parts)}" for name, parts in fields.items())
 
     body = encoded(form).encode() if method == "POST" else b""
@@ -100,7 +110,7 @@ def test_no_text_breaks_a_form(stand_ins, path, method, query, form, authorizati
 
 
 @pytest.mark.parametrize("missing", ["URL", "ISSUER", "CLIENT_ID", "CLIENT_SECRET", "PAYMENT_SECRET"])
-def test_a_missing_setting_is_named_and_nothing_starts(stand_ins, missing):
+def test_a_missing_setting_is_named_and_nothing_starts(stand_ins: StandIns, missing: str) -> None:
     variables = os.environ | stand_ins.environment
     del variables[f"PERSONAL_SPACE_{missing}"]
     ended = started(variables)
@@ -110,7 +120,9 @@ def test_a_missing_setting_is_named_and_nothing_starts(stand_ins, missing):
 
 
 @pytest.mark.parametrize("content", [None, "accounts = []", "[[accounts]]\nsub = 'r 1'", "no toml", "\xff"])
-def test_a_wrong_file_of_accounts_is_named_and_nothing_starts(stand_ins, tmp_path, content):
+def test_a_wrong_file_of_accounts_is_named_and_nothing_starts(
+    stand_ins: StandIns, tmp_path: Path, content: str | None
+) -> None:
     file = tmp_path / "accounts.toml"
     if content is not None:
         file.write_text(content, encoding="latin-1")
@@ -120,7 +132,7 @@ def test_a_wrong_file_of_accounts_is_named_and_nothing_starts(stand_ins, tmp_pat
     assert "Traceback" not in ended.stderr
 
 
-def test_a_taken_port_ends_the_process(stand_ins):
+def test_a_taken_port_ends_the_process(stand_ins: StandIns) -> None:
     ended = started(os.environ | stand_ins.environment, stand_ins.port)
     assert ended.returncode != 0
     assert str(stand_ins.port) in ended.stderr

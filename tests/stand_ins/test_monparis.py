@@ -45,7 +45,7 @@ def client(stand_ins: StandIns, request: pytest.FixtureRequest) -> Iterator[OAut
     made.close()
 
 
-def test_authlibs_client_signs_a_resident_in(stand_ins, browser, client):
+def test_authlibs_client_signs_a_resident_in(stand_ins: StandIns, browser: Browser, client: OAuth2Client) -> None:
     url, state, verifier = begin(client, stand_ins)
     assert browser.http.get(url).status_code == 200
     ended = browser.sign_in(url)
@@ -63,7 +63,9 @@ def test_authlibs_client_signs_a_resident_in(stand_ins, browser, client):
     assert client.get(f"{stand_ins.issuer}/userinfo").json() == said
 
 
-def test_an_id_token_signed_by_another_key_is_detected(stand_ins, browser, client):
+def test_an_id_token_signed_by_another_key_is_detected(
+    stand_ins: StandIns, browser: Browser, client: OAuth2Client
+) -> None:
     url, _, verifier = begin(client, stand_ins)
     token = fetch(client, stand_ins, browser.sign_in(url), verifier)["id_token"]
     head, _, signature = token.split(".")
@@ -72,7 +74,7 @@ def test_an_id_token_signed_by_another_key_is_detected(stand_ins, browser, clien
         claimed(stand_ins, forged)
 
 
-def test_a_claim_out_of_scope_is_not_returned(stand_ins, browser, client):
+def test_a_claim_out_of_scope_is_not_returned(stand_ins: StandIns, browser: Browser, client: OAuth2Client) -> None:
     client.scope = "openid parking"
     url, _, verifier = begin(client, stand_ins)
     token = fetch(client, stand_ins, browser.sign_in(url, DOMINIQUE.email), verifier)
@@ -84,7 +86,7 @@ def test_a_claim_out_of_scope_is_not_returned(stand_ins, browser, client):
     assert "email" not in claimed(stand_ins, token["id_token"])
 
 
-def test_every_endpoint_is_where_discovery_says(stand_ins):
+def test_every_endpoint_is_where_discovery_says(stand_ins: StandIns) -> None:
     told = httpx2.get(f"{stand_ins.issuer}/.well-known/openid-configuration", trust_env=False).json()
     assert told["issuer"] == stand_ins.issuer
     assert told["code_challenge_methods_supported"] == ["S256"]
@@ -93,7 +95,9 @@ def test_every_endpoint_is_where_discovery_says(stand_ins):
             assert httpx2.get(address, trust_env=False).status_code != 404, name
 
 
-def test_a_code_counts_once_and_its_second_use_revokes_the_token(stand_ins, browser, client):
+def test_a_code_counts_once_and_its_second_use_revokes_the_token(
+    stand_ins: StandIns, browser: Browser, client: OAuth2Client
+) -> None:
     url, _, verifier = begin(client, stand_ins)
     ended = browser.sign_in(url)
     fetch(client, stand_ins, ended, verifier)
@@ -104,7 +108,9 @@ def test_a_code_counts_once_and_its_second_use_revokes_the_token(stand_ins, brow
 
 
 @pytest.mark.parametrize("verifier", ["", "short", "v" * 64, "é" * 43])
-def test_a_code_without_its_verifier_is_refused(stand_ins, browser, client, verifier):
+def test_a_code_without_its_verifier_is_refused(
+    stand_ins: StandIns, browser: Browser, client: OAuth2Client, verifier: str
+) -> None:
     url, _, right = begin(client, stand_ins)
     code = back(browser.sign_in(url), stand_ins)["code"]
     stolen = exchange(stand_ins, code=code, code_verifier=verifier)
@@ -113,7 +119,9 @@ def test_a_code_without_its_verifier_is_refused(stand_ins, browser, client, veri
     assert refused(late) == "invalid_grant"
 
 
-def test_a_code_for_another_redirect_uri_is_refused(stand_ins, browser, client):
+def test_a_code_for_another_redirect_uri_is_refused(
+    stand_ins: StandIns, browser: Browser, client: OAuth2Client
+) -> None:
     url, _, verifier = begin(client, stand_ins)
     code = back(browser.sign_in(url), stand_ins)["code"]
     elsewhere = exchange(stand_ins, code=code, code_verifier=verifier, redirect_uri=f"{stand_ins.app_url}/")
@@ -121,7 +129,9 @@ def test_a_code_for_another_redirect_uri_is_refused(stand_ins, browser, client):
 
 
 @pytest.mark.parametrize("wrong", [{"client_secret": "wrong"}, {"client_id": "other"}, {"client_secret": ""}])
-def test_only_the_app_gets_tokens(stand_ins, browser, client, wrong):
+def test_only_the_app_gets_tokens(
+    stand_ins: StandIns, browser: Browser, client: OAuth2Client, wrong: dict[str, str]
+) -> None:
     url, _, verifier = begin(client, stand_ins)
     code = back(browser.sign_in(url), stand_ins)["code"]
     stranger = exchange(stand_ins, code=code, code_verifier=verifier, **wrong)
@@ -130,7 +140,7 @@ def test_only_the_app_gets_tokens(stand_ins, browser, client, wrong):
 
 
 @pytest.mark.parametrize("grant", ["password", "client_credentials", "refresh_token", ""])
-def test_another_grant_type_is_refused(stand_ins, grant):
+def test_another_grant_type_is_refused(stand_ins: StandIns, grant: str) -> None:
     assert refused(exchange(stand_ins, grant_type=grant)) == "unsupported_grant_type"
 
 
@@ -146,7 +156,9 @@ def test_another_grant_type_is_refused(stand_ins, grant):
         {"without": "client_id"},
     ],
 )
-def test_a_foreign_redirect_uri_is_never_followed(stand_ins, browser, changed):
+def test_a_foreign_redirect_uri_is_never_followed(
+    stand_ins: StandIns, browser: Browser, changed: dict[str, str]
+) -> None:
     changed = {name: value.format(redirect_uri=stand_ins.redirect_uri) for name, value in changed.items()}
     response = browser.ask(**changed)
     assert response.status_code == 400
@@ -167,7 +179,9 @@ def test_a_foreign_redirect_uri_is_never_followed(stand_ins, browser, changed):
         ({"prompt": "none"}, "login_required"),
     ],
 )
-def test_a_wrong_request_of_the_app_is_answered_with_an_error(stand_ins, browser, changed, error):
+def test_a_wrong_request_of_the_app_is_answered_with_an_error(
+    stand_ins: StandIns, browser: Browser, changed: dict[str, str], error: str
+) -> None:
     assert back(browser.ask(**changed), stand_ins) == {"error": error, "state": "s-1"}
 
 
@@ -175,7 +189,7 @@ def test_a_wrong_request_of_the_app_is_answered_with_an_error(stand_ins, browser
     ("email", "password"),
     [(CAMILLE.email, "wrong"), (CAMILLE.email, ""), ("nobody@example.org", "demo"), ('"><b>', "demo"), ("é", "é")],
 )
-def test_a_wrong_password_keeps_the_typed_email(browser, email, password):
+def test_a_wrong_password_keeps_the_typed_email(browser: Browser, email: str, password: str) -> None:
     url = str(browser.ask().request.url)
     response = browser.sign_in(url, email, password)
     assert response.status_code == 403
@@ -185,7 +199,7 @@ def test_a_wrong_password_keeps_the_typed_email(browser, email, password):
     assert browser.sign_in(url).status_code == 303
 
 
-def test_an_email_in_capitals_and_with_a_space_is_recognised(browser, stand_ins):
+def test_an_email_in_capitals_and_with_a_space_is_recognised(browser: Browser, stand_ins: StandIns) -> None:
     response = browser.sign_in(str(browser.ask().request.url), f" {CAMILLE.email.upper()} ")
     assert back(response, stand_ins)["code"]
 
@@ -201,12 +215,12 @@ def test_an_email_in_capitals_and_with_a_space_is_recognised(browser, stand_ins)
         ("tlh", "x;q=;;,,", "Connexion à MonParis"),
     ],
 )
-def test_the_page_is_in_the_requested_language(browser, locales, header, heading):
+def test_the_page_is_in_the_requested_language(browser: Browser, locales: str, header: str, heading: str) -> None:
     browser.http.headers["accept-language"] = header
     assert f"<h1>{heading}</h1>" in browser.ask(ui_locales=locales).text
 
 
-def test_signing_out_redirects_only_to_the_app(stand_ins, browser):
+def test_signing_out_redirects_only_to_the_app(stand_ins: StandIns, browser: Browser) -> None:
     leave = f"{stand_ins.issuer}/end_session"
     own = browser.http.get(leave, params={"post_logout_redirect_uri": f"{stand_ins.app_url}/"})
     assert (own.status_code, own.headers["location"]) == (303, f"{stand_ins.app_url}/")
@@ -217,13 +231,15 @@ def test_signing_out_redirects_only_to_the_app(stand_ins, browser):
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic eA==", "Bearer é"])
-def test_userinfo_needs_a_token(stand_ins, header):
-    response = httpx2.get(f"{stand_ins.issuer}/userinfo", headers={"authorization": header.encode()}, trust_env=False)
+def test_userinfo_needs_a_token(stand_ins: StandIns, header: str) -> None:
+    response = httpx2.get(
+        f"{stand_ins.issuer}/userinfo", headers=[(b"authorization", header.encode())], trust_env=False
+    )
     assert (response.status_code, refused(response)) == (401, "invalid_token")
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_page_runs_no_script_and_is_not_cached(browser):
+def test_a_page_runs_no_script_and_is_not_cached(browser: Browser) -> None:
     response = browser.ask()
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")

@@ -1,10 +1,13 @@
 """The stand-ins' pages in a real browser: they work without scripts and are accessible."""
 
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
 from personal_space.stand_ins.accounts import read
+from playwright.sync_api import Page
 
+from tests.stand_ins.conftest import App, StandIns
 from tests.stand_ins.test_payment import ordered
 from tests.support.browsing import flaws
 
@@ -12,7 +15,7 @@ CAMILLE = read()[0]
 
 
 @pytest.fixture
-def sign_in(stand_ins):
+def sign_in(stand_ins: StandIns) -> str:
     asked = {
         "response_type": "code",
         "client_id": stand_ins.client_id,
@@ -26,8 +29,8 @@ def sign_in(stand_ins):
 
 
 @pytest.fixture
-def watched(page):
-    """Return a page; the test fails if the browser's console shows an error or warning."""
+def watched(page: Page) -> Iterator[Page]:
+    """A page of which nothing may be complained about on the browser's console."""
     said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -35,7 +38,9 @@ def watched(page):
     assert [line for line in said if "the server responded with a status of" not in line] == []
 
 
-def test_a_resident_signs_in_by_keyboard_and_is_back_at_the_app(stand_ins, app, watched, sign_in):
+def test_a_resident_signs_in_by_keyboard_and_is_back_at_the_app(
+    stand_ins: StandIns, app: App, watched: Page, sign_in: str
+) -> None:
     watched.goto(sign_in)
     assert watched.locator("h1").evaluate("element => getComputedStyle(element).fontSize") == "24px"  # its own style
     watched.get_by_label("Adresse de courriel").fill(CAMILLE.email)
@@ -51,7 +56,7 @@ def test_a_resident_signs_in_by_keyboard_and_is_back_at_the_app(stand_ins, app, 
     watched.wait_for_url(f"{stand_ins.redirect_uri}?**")
 
 
-def test_a_resident_pays_and_is_back_at_the_app(stand_ins, app, watched):
+def test_a_resident_pays_and_is_back_at_the_app(stand_ins: StandIns, app: App, watched: Page) -> None:
     watched.goto(ordered(stand_ins))
     assert flaws(watched) == []
     watched.get_by_role("button", name="Payer").click()
@@ -59,7 +64,7 @@ def test_a_resident_pays_and_is_back_at_the_app(stand_ins, app, watched):
     assert len(app.notifications) == 1
 
 
-def test_a_resident_cancels_and_is_back_at_the_app(stand_ins, app, watched):
+def test_a_resident_cancels_and_is_back_at_the_app(stand_ins: StandIns, app: App, watched: Page) -> None:
     watched.goto(ordered(stand_ins))
     watched.get_by_role("link", name="Annuler").click()
     watched.wait_for_url(f"{stand_ins.app_url}/espace")
@@ -67,7 +72,7 @@ def test_a_resident_cancels_and_is_back_at_the_app(stand_ins, app, watched):
 
 
 @pytest.mark.parametrize("status", [409, 500])
-def test_a_refused_payment_leads_back_to_the_app(stand_ins, app, watched, status):
+def test_a_refused_payment_leads_back_to_the_app(stand_ins: StandIns, app: App, watched: Page, status: int) -> None:
     app.answers = [(status, {"error": "wrong_amount"})]
     watched.goto(ordered(stand_ins))
     watched.get_by_role("button", name="Payer").click()
@@ -78,7 +83,7 @@ def test_a_refused_payment_leads_back_to_the_app(stand_ins, app, watched, status
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_axe_finds_no_fault_in_any_page(stand_ins, watched, sign_in, language):
+def test_axe_finds_no_fault_in_any_page(stand_ins: StandIns, watched: Page, sign_in: str, language: str) -> None:
     addresses = (
         f"{sign_in}&ui_locales={language}",
         ordered(stand_ins, language=language),

@@ -9,7 +9,7 @@ from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from personal_space.stand_ins.payment.order import ORDER_SECONDS
 
 from ops.embedded.servers import free_port
-from tests.stand_ins.conftest import StandIns
+from tests.stand_ins.conftest import App, StandIns
 
 Order = Callable[..., str]
 
@@ -54,7 +54,7 @@ def show(url: str) -> httpx2.Response:
     return httpx2.get(url, trust_env=False)
 
 
-def test_the_order_is_shown_and_the_app_not_notified_yet(stand_ins, app):
+def test_the_order_is_shown_and_the_app_not_notified_yet(stand_ins: StandIns, app: App) -> None:
     page = show(ordered(stand_ins))
     assert page.status_code == 200
     for words in ("Stationnement résidentiel", "22,50 €", "Payer", "Annuler", f'href="{stand_ins.app_url}/espace"'):
@@ -62,14 +62,14 @@ def test_the_order_is_shown_and_the_app_not_notified_yet(stand_ins, app):
     assert app.notifications == []
 
 
-def test_the_page_is_in_the_orders_language(stand_ins):
+def test_the_page_is_in_the_orders_language(stand_ins: StandIns) -> None:
     page = show(ordered(stand_ins, language="en", label="Residential parking"))
     assert 'lang="en"' in page.text
     for words in ("Residential parking", "€22.50", "Pay", "Cancel"):
         assert words in page.text
 
 
-def test_the_app_is_notified_of_a_payment_and_the_browser_goes_back(stand_ins, app):
+def test_the_app_is_notified_of_a_payment_and_the_browser_goes_back(stand_ins: StandIns, app: App) -> None:
     paid = pay(ordered(stand_ins))
     assert (paid.status_code, paid.headers["location"]) == (303, f"{stand_ins.app_url}/espace")
     (notification,) = app.notifications
@@ -82,7 +82,7 @@ def test_the_app_is_notified_of_a_payment_and_the_browser_goes_back(stand_ins, a
     }
 
 
-def test_a_payment_that_the_app_refuses_is_shown_with_its_code(stand_ins, app):
+def test_a_payment_that_the_app_refuses_is_shown_with_its_code(stand_ins: StandIns, app: App) -> None:
     app.answers = [(409, {"error": "wrong_amount"})]
     page = pay(ordered(stand_ins))
     assert page.status_code == 409
@@ -98,7 +98,9 @@ def test_a_payment_that_the_app_refuses_is_shown_with_its_code(stand_ins, app):
         ("en", "Already paid", "Nothing was charged"),
     ],
 )
-def test_a_payment_confirmed_before_is_shown_as_already_paid(stand_ins, app, language, title, money):
+def test_a_payment_confirmed_before_is_shown_as_already_paid(
+    stand_ins: StandIns, app: App, language: str, title: str, money: str
+) -> None:
     app.answers = [(409, {"error": "payment_already_confirmed"})]
     page = pay(ordered(stand_ins, language=language))
     assert page.status_code == 200
@@ -107,7 +109,7 @@ def test_a_payment_confirmed_before_is_shown_as_already_paid(stand_ins, app, lan
     assert len(app.notifications) == 1
 
 
-def test_a_payment_whose_first_answer_was_lost_is_confirmed(stand_ins, app):
+def test_a_payment_whose_first_answer_was_lost_is_confirmed(stand_ins: StandIns, app: App) -> None:
     app.answers = [(503, {}), (409, {"error": "payment_already_confirmed"})]
     assert pay(ordered(stand_ins)).status_code == 303
 
@@ -122,7 +124,9 @@ def test_a_payment_whose_first_answer_was_lost_is_confirmed(stand_ins, app):
         ("a_code_of_next_year", "n’a pas accepté ce paiement", "did not accept this payment"),
     ],
 )
-def test_a_refused_payment_is_explained_with_the_money_and_the_next_step(stand_ins, app, code, french, english):
+def test_a_refused_payment_is_explained_with_the_money_and_the_next_step(
+    stand_ins: StandIns, app: App, code: str, french: str, english: str
+) -> None:
     for language, words, money in (
         ("fr", french, "Vous n’avez pas été débité"),
         ("en", english, "You have not been charged"),
@@ -135,21 +139,21 @@ def test_a_refused_payment_is_explained_with_the_money_and_the_next_step(stand_i
 
 
 @pytest.mark.parametrize("answer", ["words", ["list"], {"error": 7}, {"error": "<b>"}, {}])
-def test_a_refusal_without_a_code_is_shown_without_one(stand_ins, app, answer):
+def test_a_refusal_without_a_code_is_shown_without_one(stand_ins: StandIns, app: App, answer: object) -> None:
     app.answers = [(400, answer)]
     page = pay(ordered(stand_ins))
     assert page.status_code == 409
     assert "Motif" not in page.text
 
 
-def test_an_app_that_is_down_for_a_moment_is_notified_again(stand_ins, app):
+def test_an_app_that_is_down_for_a_moment_is_notified_again(stand_ins: StandIns, app: App) -> None:
     app.answers = [(503, {"error": "not_confirmed"}), (200, {"outcome": "confirmed"})]
     assert pay(ordered(stand_ins)).status_code == 303
     first, second = (opened(token, stand_ins) for token in app.notifications)
     assert first == second
 
 
-def test_each_attempt_is_signed_freshly(stand_ins, app):
+def test_each_attempt_is_signed_freshly(stand_ins: StandIns, app: App) -> None:
     app.answers = [(500, {})]
     page = pay(ordered(stand_ins))
     assert (page.status_code, "Paiement en attente" in page.text) == (202, True)
@@ -159,13 +163,13 @@ def test_each_attempt_is_signed_freshly(stand_ins, app):
     assert signed[0] < signed[-1]
 
 
-def test_an_app_that_does_not_answer_leaves_the_payment_pending(stand_ins):
+def test_an_app_that_does_not_answer_leaves_the_payment_pending(stand_ins: StandIns) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/"
     page = pay(ordered(stand_ins, callback_url=nowhere, language="en"))
     assert (page.status_code, "Payment pending" in page.text) == (202, True)
 
 
-def test_an_expired_order_has_an_error_page(stand_ins, app):
+def test_an_expired_order_has_an_error_page(stand_ins: StandIns, app: App) -> None:
     url = ordered(stand_ins, signer=EarlierSigner)
     for answer in (show(url), pay(url)):
         assert answer.status_code == 400
@@ -186,7 +190,9 @@ def test_an_expired_order_has_an_error_page(stand_ins, app):
         {"label": None},
     ],
 )
-def test_an_order_that_the_app_did_not_sign_is_refused(stand_ins, app, changed):
+def test_an_order_that_the_app_did_not_sign_is_refused(
+    stand_ins: StandIns, app: App, changed: dict[str, str] | dict[str, int] | dict[str, None]
+) -> None:
     url = ordered(stand_ins, **changed)
     for answer in (show(url), pay(url)):
         assert answer.status_code == 400
@@ -194,7 +200,7 @@ def test_an_order_that_the_app_did_not_sign_is_refused(stand_ins, app, changed):
     assert app.notifications == []
 
 
-def test_an_order_is_not_accepted_as_a_notification_nor_the_reverse(stand_ins, app):
+def test_an_order_is_not_accepted_as_a_notification_nor_the_reverse(stand_ins: StandIns, app: App) -> None:
     url = ordered(stand_ins)
     with pytest.raises(BadSignature):
         opened(url.partition("=")[2], stand_ins)

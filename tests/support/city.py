@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
 from ops.shown.space import APPS
 from schemas.events import ProviderEvent
+from tests.support.waiting import eventually
 from worker.domain.plate_looks import shown
 from worker.domain.plates import parse
 
@@ -30,21 +30,12 @@ ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Pa
 TEXT = {"version": "2026-01", "sha256": "a" * 64}
 UNKNOWN_ZONE = "99999"  # to PayByPhone, and to nobody else
 UNKNOWN_PROFILE = "unknown"
-SECONDS = 30.0
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
 
 
 def plate() -> str:
     """Return an ordinary plate that nobody has, as it is shown."""
-    letters = choices("ABCDEFGHJKLMNPQRTVXYZ", k=4)
-    return "{}{}-{:03}-{}{}".format(*letters[:2], randint(1, 999), *letters[2:])
+    letters = "".join(choices("ABCDEFGHJKLMNPQRTVXYZ", k=4))
+    return f"{letters[:2]}-{randint(1, 999):03}-{letters[2:]}"
 
 
 def as_shown(record: Record) -> str:
@@ -151,7 +142,7 @@ class City:
         """Have the resident withdraw all consent."""
         self._decide(resident, "refuse", APPS)
 
-    def applied(self, kind: str, resident: Resident, **fields: object) -> None:
+    def applied(self, kind: str, resident: Resident, **fields: Any) -> None:
         """Have a job about a resident applied."""
         receipt = self.hub.submit(kind, resident_id=resident.resident_id, **fields)
         assert receipt.applied, receipt
@@ -160,8 +151,8 @@ class City:
         """Return a new resident whose permits these providers hold."""
         resident = self.resident(permits)
         self.allow(resident, *providers)
-        for name in providers:
-            until(lambda name=name: set(resident.permits.values()) <= self.plates(name), f"{name} to hold it")
+        plates = set(resident.permits.values())
+        eventually(lambda: [name for name in providers if not plates <= self.plates(name)], "all to hold it", equals=[])
         return resident
 
     def held(self, provider: str) -> dict[UUID, Record]:

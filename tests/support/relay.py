@@ -5,17 +5,16 @@ As a program: `python relay.py PORT TARGET_PORT`, both on loopback.
 
 import asyncio
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 SECONDS = 10.0
+LISTENS = b"listens\n"
 T = TypeVar("T")
 Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -23,18 +22,17 @@ Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @contextmanager
 def relay(port: int, target: int) -> Iterator["subprocess.Popen[bytes]"]:
     """Hand on whatever comes at a port while the context lasts; the process may be frozen meanwhile."""
-    process = subprocess.Popen([sys.executable, __file__, str(port), str(target)])
+    process = subprocess.Popen([sys.executable, __file__, str(port), str(target)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
     try:
-        deadline = time.monotonic() + SECONDS
-        while not _listens(port):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        assert process.stdout.readline() == LISTENS
         yield process
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGCONT)
             process.terminate()
         process.wait(SECONDS)
+        process.stdout.close()
 
 
 @contextmanager
@@ -75,11 +73,6 @@ def to(target: int) -> Meet:
     return meet
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Hand on what is read, until either side ends."""
     try:
@@ -94,6 +87,7 @@ async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 async def _serve(port: int, target: int) -> None:
     async with await asyncio.start_server(to(target), "127.0.0.1", port) as server:
+        print(LISTENS.decode(), end="", flush=True)
         await server.serve_forever()
 
 

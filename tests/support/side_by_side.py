@@ -1,10 +1,17 @@
-"""Tests in two processes side by side (`pytest -n 2`), on the same PostgreSQL and Valkey.
+"""Tests in several processes side by side (`pytest -n 3`), on the same PostgreSQL and Valkey.
 
 The process that hands out the tests starts both servers and ends them; those that run tests are told where they are.
 The tests of a file stay together, and those of a directory that shares a stack, so that none is started twice.
+
+Files, and the tests in them, come in random order (`pytest-randomly`): the run prints its seed, `--randomly-seed=…`
+repeats it, and `-p no:randomly` is the order as written. Two marks keep an order:
+
+- `in_order`: the tests of this file tell one story, such as a stack that is started, ended and started again.
+- `waits_for_the_clock`: it waits for what a stack does once a minute, so it comes when the stack has run for long.
 """
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +24,16 @@ from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
 
 TESTS = Path(__file__).parents[1]
-TOGETHER = (("personal_space", "ops"), ("faults",), ("sharing",), ("stack",), ("guard",), ("stand_ins",), ("client",))
+TOGETHER = (
+    ("personal_space", "ops"),
+    ("faults",),
+    ("sharing",),
+    ("services/years",),
+    ("stack",),
+    ("guard",),
+    ("stand_ins",),
+    ("client",),
+)
 """Directories that one process runs, before all others: what takes longest may not begin last."""
 
 _TOLD = "servers"  # the name under which they are told where the servers are
@@ -74,22 +90,36 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep together what shares a stack, and hand it out in the order in which it was collected."""
     from xdist.scheduler import LoadFileScheduling  # whoever runs all tests in one process can do without it
 
-    class Whole(LoadFileScheduling):
+    class Whole(LoadFileScheduling):  # type: ignore[misc] # it has no types
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
             turn = _turn(config.rootpath / file)
-            return file if turn is None else str(turn)
+            return file if turn == len(TOGETHER) else str(turn)
 
     config.option.loadscopereorder = False
     return Whole(config, log)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put first what is handed out as a whole, when there are two processes to hand it to."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: len(TOGETHER) if (turn := _turn(item.path)) is None else turn)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Keep the order of what is marked so; put first what is handed out as a whole, if somebody else takes the rest."""
+    written = {item: number for number, item in enumerate(items)}
+    yield
+    places: dict[Path, list[int]] = defaultdict(list)
+    for place, item in enumerate(items):
+        if item.get_closest_marker("in_order"):
+            places[item.path].append(place)
+    for at in places.values():
+        for place, item in zip(at, sorted((items[place] for place in at), key=written.__getitem__), strict=True):
+            items[place] = item
+    side_by_side = hasattr(config, "workerinput")
+    items.sort(key=lambda item: (_turn(item.path) if side_by_side else 0, _is_late(item)))
 
 
-def _turn(file: Path) -> int | None:
-    directory = file.relative_to(TESTS).parts[0]
-    return next((turn for turn, together in enumerate(TOGETHER) if directory in together), None)
+def _is_late(item: pytest.Item) -> bool:
+    return item.get_closest_marker("waits_for_the_clock") is not None
+
+
+def _turn(file: Path) -> int:
+    place = file.relative_to(TESTS)
+    return next((turn for turn, rooms in enumerate(TOGETHER) if any(map(place.is_relative_to, rooms))), len(TOGETHER))

@@ -12,6 +12,7 @@ from ops.embedded.servers import Servers
 from schemas.receipts import Outcome
 from tests.services.append_only_file import File
 from tests.services.upstream import ANNE, BOB, UNVERIFIED
+from tests.support.waiting import eventually
 from worker.services.clock.advance import advance
 from worker.services.clock.leftovers import clear
 from worker.services.clock.retention import purge
@@ -132,9 +133,7 @@ def anne(upstream, words, hub, today, twins, deliver) -> dict[str, UUID]:
     return permits
 
 
-def test_an_erasure_leaves_no_trace_of_the_residents_data(
-    upstream, anne, words, stored, file, evidence, hub, deliver, until
-):
+def test_an_erasure_leaves_no_trace_of_the_residents_data(upstream, anne, words, stored, file, evidence, hub, deliver):
     before = stored()
     known = words.found_in(before)
     assert len(known) > 30
@@ -147,7 +146,7 @@ def test_an_erasure_leaves_no_trace_of_the_residents_data(
     assert evidence.query(BLANK, ANNE) == [(None,) * 5]
     assert evidence.query(BLANK_PERMITS, ANNE) == [("", "", [], None, None, None, None)]
     deliver()
-    until(lambda: clear(hub, timedelta(0)) or evidence.query("SELECT FROM leftovers") == [], 60)
+    eventually(lambda: clear(hub, timedelta(0)) or evidence.query("SELECT FROM leftovers") == [])
     assert [word for word in words.all if file.holds(word)] == []
     assert words.found_in(stored()) == []
 

@@ -1,7 +1,6 @@
 """An erasure waits while the rewrite of Redis' file fails or is under way, and not if there is no file."""
 
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from ops.embedded.servers import Servers
 from tests.services.append_only_file import AT_ONCE, File
 from tests.services.hubs import running_hub
 from tests.services.upstream import ANNE, Upstream
+from tests.support.waiting import eventually
 from worker import append_only
 from worker.db.clock.leftovers import read
 from worker.db.engine import transact
@@ -45,8 +45,7 @@ def test_a_failed_rewrite_is_logged_once_and_requested_again(own_hub, own_server
     with capture_logs() as logs:
         for _ in range(3):
             clear(own_hub, AT_ONCE)
-            while append_only.read_state(own_hub.live.client).is_being_rewritten:
-                time.sleep(0.005)
+            eventually(lambda: not append_only.read_state(own_hub.live.client).is_being_rewritten)
     assert [entry["event"] for entry in logs] == ["append_only.failed"]
     assert evidence.query("SELECT resident_id FROM leftovers") == [(ANNE,)]
     in_the_way.unlink()
@@ -65,8 +64,8 @@ def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_server
     client.mset({f"filler:{number}": number for number in range(300)})
     client.config_set("rdb-key-save-delay", 10_000)  # microseconds a key, so that the rewrite can be observed
     try:
-        while append_only.rewrite(client) is append_only.RewriteAnswer.NOT_NOW:  # Redis also rewrites by itself
-            time.sleep(0.01)
+        # Redis also rewrites by itself.
+        eventually(lambda: append_only.rewrite(client) is not append_only.RewriteAnswer.NOT_NOW)
         assert append_only.read_state(client).is_being_rewritten
         clear(own_hub, AT_ONCE)
         assert evidence.query("SELECT being_rewritten FROM leftovers") == [(False,)]
@@ -87,5 +86,5 @@ def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today)
         assert evidence.query("SELECT FROM leftovers") == []
     finally:
         client.config_set("appendonly", "yes")
-        while append_only.read_state(client).is_being_rewritten:  # until then Redis refuses to shut down
-            time.sleep(0.01)
+        # Until then Redis refuses to shut down.
+        eventually(lambda: not append_only.read_state(client).is_being_rewritten)

@@ -14,6 +14,7 @@ from schemas.receipts import RefusalCode
 from tests.services.append_only_file import AT_ONCE, File
 from tests.services.kept import DAY, after
 from tests.services.upstream import ANNE, BOB
+from tests.support.waiting import eventually
 from worker.db.clock.leftovers import Problem, read
 from worker.db.engine import transact
 from worker.hub import Hub
@@ -74,9 +75,9 @@ def test_erased_data_is_gone_from_redis_and_its_file(upstream, anne, word, file,
     assert not file.holds(anne)
 
 
-def test_the_file_holds_erased_data_until_the_rewrite(upstream, anne, word, file, until):
+def test_the_file_holds_erased_data_until_the_rewrite(upstream, anne, word, file):
     upstream.applied("resident.erase")
-    until(lambda: file.holds(word))  # it is written once a second
+    eventually(lambda: file.holds(word))  # it is written once a second
 
 
 def test_a_history_made_before_an_erasure_is_dropped_by_it(upstream, anne, file, hub, today):
@@ -151,18 +152,18 @@ def test_a_rewrite_waits_until_running_tasks_have_ended(upstream, anne, evidence
     cleared(settle=SETTLE)
 
 
-def test_a_rewrite_comes_once_a_day_without_any_erasure(evidence, cleared, hub, until):
+def test_a_rewrite_comes_once_a_day_without_any_erasure(evidence, cleared, hub):
     def asked_at():
         return evidence.value("SELECT asked_at FROM file_rewrite")
 
-    until(lambda: clear(hub) or asked_at())
+    eventually(lambda: clear(hub) or asked_at())
     before = asked_at()
-    until(lambda: clear(hub) or evidence.value("SELECT redis_run_id FROM file_rewrite") is None)
+    eventually(lambda: clear(hub) or evidence.value("SELECT redis_run_id FROM file_rewrite") is None)
     clear(hub)
     assert asked_at() == before
     with evidence.database.connect() as connection:
         connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
-    until(lambda: clear(hub) or asked_at() >= before)
+    eventually(lambda: clear(hub) or asked_at() >= before)
 
 
 def test_a_rewrite_lost_with_its_worker_is_requested_by_the_next(upstream, anne, evidence, cleared, hub, word, file):
@@ -195,14 +196,14 @@ def test_a_refused_rewrite_is_logged_once_and_not_waited_for(upstream, anne, wor
     assert not transact(managed.engine, read).is_due
 
 
-def test_a_refused_rewrite_is_requested_another_day(upstream, anne, word, evidence, managed, file, until, hub):
+def test_a_refused_rewrite_is_requested_another_day(upstream, anne, word, evidence, managed, file, hub):
     upstream.applied("resident.erase")
     clear(managed, AT_ONCE)
     with evidence.database.connect() as connection:
         connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
     clear(hub)
-    until(lambda: not file.holds(word), 60)
-    until(lambda: clear(hub) or transact(hub.engine, read).problem is None, 60)
+    eventually(lambda: not file.holds(word))
+    eventually(lambda: clear(hub) or transact(hub.engine, read).problem is None)
 
 
 def test_data_past_its_retention_is_rewritten_out_of_the_file(upstream, evidence, hub, today: date):

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.support.waiting import eventually
 from worker.db.engine import transact
 from worker.db.sharing import providers, reconciliations
 from worker.db.sharing.dead_letters import Choice
@@ -63,12 +64,12 @@ def too_large(monkeypatch, slices: Slices) -> Slices:
     return slices
 
 
-def test_shares_held_back_by_a_breaker_are_released_in_slices(slow, hub, evidence, monkeypatch, until):
+def test_shares_held_back_by_a_breaker_are_released_in_slices(slow, hub, evidence, monkeypatch):
     too_large(monkeypatch, release.SLICES)
     slow("shares", shares_with(wanted=2, failures=1, parked="NULL"))
     transact(hub.engine, lambda db: providers.open_breaker(db, PROVIDER, timedelta(0)))
     transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
-    until(lambda: not release.release_next(hub, PROVIDER), seconds=60)
+    eventually(lambda: not release.release_next(hub, PROVIDER))
     assert evidence.value("SELECT count(*) FROM shares WHERE due_at > now()") == 0
     assert release.SLICES.size * 0.015 < 4 * AIM_SECONDS
 
@@ -117,9 +118,9 @@ def test_missing_copies_are_found_in_slices(slow, hub, evidence, monkeypatch):
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
 
 
-def test_a_slice_grows_while_quick_up_to_its_maximum(hub, until):
+def test_a_slice_grows_while_quick_up_to_its_maximum(hub):
     slices, sizes = Slices(most=1_000), []
-    until(lambda: sizes.append(slices.take(hub.engine, lambda _, size: size)) or sizes[-1] == 1_000)
+    eventually(lambda: sizes.append(slices.take(hub.engine, lambda _, size: size)) or sizes[-1] == 1_000)
     assert sizes[0] == FIRST
     assert all(after <= 2 * before for before, after in pairwise(sizes))
     assert slices.take(hub.engine, lambda _, size: size) <= 1_000

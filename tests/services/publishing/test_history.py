@@ -13,6 +13,7 @@ from integrations.memory import Applied, Fault
 from schemas.history import History, Holding, PendingKind
 from tests.services.evidence import Evidence
 from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, choice
+from tests.support.waiting import eventually
 from worker.hub import Hub
 from worker.live.documents import HISTORY_SECONDS
 from worker.services.publishing.history import put_history
@@ -53,14 +54,14 @@ def held(read: Read) -> Callable[..., list[Holding]]:
 
 
 @pytest.fixture
-def deliver_all(deliver: Deliver, evidence: Evidence, until: Callable[..., None]) -> Callable[[], None]:
+def deliver_all(deliver: Deliver, evidence: Evidence) -> Callable[[], None]:
     """Drain until every share is confirmed."""
 
     def pending() -> int:
         deliver()
         return int(evidence.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version"))
 
-    return lambda: until(lambda: not pending())
+    return lambda: eventually(lambda: not pending())
 
 
 def test_a_history_has_all_data_of_a_permit(upstream, read, evidence):

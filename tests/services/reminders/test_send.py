@@ -9,6 +9,7 @@ from integrations.base import Limit
 from integrations.channels.base import AddressRefusedError
 from tests.services.outbox import failing, sender_of
 from tests.services.reminders.test_decide import CONTACT, decide, renew
+from tests.support.waiting import eventually
 from worker.db.reminders import LEASE_SECONDS
 from worker.services.reminders import send as sending_service
 from worker.services.reminders.decide import due_channels
@@ -101,14 +102,14 @@ def test_a_reminder_for_another_channel_is_not_claimed(hub, outbox, send, remind
     assert due_channels(hub, ["email", "sms"]) == ["sms"]
 
 
-def test_a_limit_per_second_is_waited_for_within_a_run(outbox, send, reminded, until):
+def test_a_limit_per_second_is_waited_for_within_a_run(outbox, send, reminded):
     for number in range(15):
         reminded(f"r-{number}")
     outbox.limits = (Limit(10, 1),)  # one at once, and nine more each second
     started = time.monotonic()
     send()
     assert len(outbox.sent) > 1
-    until(lambda: not send(), seconds=60)
+    eventually(lambda: not send())
     assert len(outbox.sent) == 15
     assert time.monotonic() - started > 1.4
 

@@ -11,6 +11,7 @@ from integrations.memory import InMemory
 from schemas.shared import SharedField
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE
+from tests.support.waiting import eventually
 from worker.domain.sharing import RequestOutcome, Result, Urgency
 from worker.services.sharing.claim import claim, record
 
@@ -50,14 +51,14 @@ def permit_id(upstream):
 
 
 @pytest.mark.parametrize(("last", "held"), [("refuse", False), ("allow", True)])
-def test_a_decision_between_a_claims_lock_and_its_read_counts(upstream, permit_id, database, take, until, last, held):
+def test_a_decision_between_a_claims_lock_and_its_read_counts(upstream, permit_id, database, take, last, held):
     if last == "allow":
         upstream.refuse()
     with database.connect() as other, ThreadPoolExecutor(1) as pool, database.connect() as looking:
         with other.transaction():
             other.execute("LOCK TABLE plate_assignments IN ACCESS EXCLUSIVE MODE")  # a claim reads it after its locks
             claiming = pool.submit(take)
-            until(lambda: looking.execute(WAITING).fetchone() == (1,))
+            eventually(lambda: looking.execute(WAITING).fetchone(), equals=(1,))
             unlocked = "SELECT FROM shares WHERE provider = %s FOR UPDATE SKIP LOCKED"
             assert looking.execute(unlocked, [PROVIDER]).fetchall() == []
             looking.execute(DECIDED, [ANNE, 9, last, [PROVIDER]])

@@ -1,7 +1,6 @@
 """A drain with a provider in memory: its order, its window, and its end."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from threading import Event
@@ -14,6 +13,7 @@ from integrations.base import Change, Operation
 from integrations.memory import Applied, Fault, InMemory
 from tests.services.hubs import lane_of, read_settings
 from tests.services.upstream import BOB, EVERYONE
+from tests.support.waiting import eventually, eventually_in_loop
 from worker.limiter import Limiter
 from worker.services.sharing import drain
 from worker.services.sharing.claim import claim, record
@@ -77,11 +77,11 @@ def test_hanging_requests_do_not_delay_a_withdrawal(upstream, quick, hub, twin, 
     async def withdraw_meanwhile() -> None:
         lane = lane_of(patient, twin)
         draining = asyncio.create_task(Drain(lane, hub.today).run())
-        await _reached(lambda: len(twin.calls) == 4)  # the finished one, and three that hang
+        await eventually_in_loop(lambda: len(twin.calls) == 4)  # the finished one, and three that hang
         for moment in range(time_outs):  # the window is now narrower than the requests under way
             lane.window.note_time_out(moment, moment)
         upstream.refuse(BOB)
-        await _reached(lambda: held not in twin.held)
+        await eventually_in_loop(lambda: held not in twin.held)
         draining.cancel()
         await asyncio.wait([draining])
 
@@ -109,14 +109,14 @@ def test_a_providers_own_setting_sets_its_window(hub, twin):
     assert (window.most, window.kept, window.routine) == (6, 4, 2)
 
 
-def test_shares_of_a_killed_drain_are_finished_by_another(upstream, quick, deliver, twin, evidence, until):
+def test_shares_of_a_killed_drain_are_finished_by_another(upstream, quick, deliver, twin, evidence):
     permit_id = upstream.active()
     upstream.allow()
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
 
     async def kill() -> None:
         draining = asyncio.create_task(Drain(lane_of(quick, twin), quick.today).run())
-        await _reached(lambda: twin.calls)
+        await eventually_in_loop(lambda: twin.calls)
         draining.cancel()
         with pytest.raises(asyncio.CancelledError):
             await draining
@@ -129,7 +129,7 @@ def test_shares_of_a_killed_drain_are_finished_by_another(upstream, quick, deliv
     with evidence.database.connect() as connection:
         connection.execute("UPDATE shares SET lease_until = now()")
     twin.apply_late()
-    until(lambda: deliver() or not evidence.pending())
+    eventually(lambda: deliver() or not evidence.pending())
     assert not twin.held
     assert evidence.shares(permit_id)[PROVIDER]["unsettled_until"] is None
 
@@ -231,9 +231,3 @@ class Slow(InMemory):
         operation = await super().send(change)
         await asyncio.sleep(2 * LOOK_SECONDS)
         return operation
-
-
-async def _reached(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - a twin has no event to wait for
-            await asyncio.sleep(0.001)

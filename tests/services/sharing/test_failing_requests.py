@@ -12,6 +12,7 @@ from schemas.shared import SharedField
 from schemas.space import HeldState
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, EVERYONE
+from tests.support.waiting import eventually
 from worker.services.sharing.drain import Drain
 
 PROVIDER = "easypark"
@@ -49,7 +50,7 @@ def test_a_request_ends_at_its_deadline_and_is_unclear(upstream, deliver, twin, 
     assert evidence.query("SELECT outcome, code FROM disclosure_outcomes") == [("unclear", "timed_out")]
 
 
-def test_after_an_unclear_request_the_next_confirmation_is_provisional(upstream, deliver, twin, share, evidence, until):
+def test_after_an_unclear_request_the_next_confirmation_is_provisional(upstream, deliver, twin, share, evidence):
     permit_id = upstream.active()
     upstream.allow()
     twin.fail(LOST)
@@ -70,7 +71,7 @@ def test_after_an_unclear_request_the_next_confirmation_is_provisional(upstream,
     assert (len(twin.calls), evidence.pending()) == (3, len(EVERYONE) - 1)
 
 
-def test_a_put_applied_after_its_withdrawal_is_removed_again(upstream, deliver, twin, evidence, until):
+def test_a_put_applied_after_its_withdrawal_is_removed_again(upstream, deliver, twin, evidence):
     upstream.active()
     upstream.allow()
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
@@ -79,7 +80,7 @@ def test_a_put_applied_after_its_withdrawal_is_removed_again(upstream, deliver, 
     deliver(PROVIDER)
     twin.apply_late()
     assert twin.held
-    until(lambda: deliver() or not evidence.pending())  # T is over: it is 0.3 s here
+    eventually(lambda: deliver() or not evidence.pending())  # T is over: it is 0.3 s here
     assert not twin.held
 
 

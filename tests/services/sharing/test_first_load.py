@@ -10,6 +10,7 @@ from integrations.errors import FailureCode, UnclearError
 from integrations.memory import Fault
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE
+from tests.support.waiting import eventually
 from worker.domain.breaker import FAILURES_TO_OPEN
 from worker.domain.sharing import Urgency
 from worker.services.sharing.claim import ROWS_AT_ONCE, claim
@@ -29,9 +30,7 @@ def fill(evidence, upstream):
 
 
 @pytest.mark.parametrize("limits", [(Limit(60, 1.0),), (Limit(600, 60.0), Limit(30, 1.0)), ()], ids=str)
-def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(
-    fill, hub, sandbox, monkeypatch, evidence, limits, until
-):
+def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(fill, hub, sandbox, monkeypatch, evidence, limits):
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     fill(PERMITS)
@@ -39,7 +38,7 @@ def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(
         adapter = registry.adapter(CITY, registry.access(CITY), zone=hub.zone, connections=8)
         lane = lane_of(hub, adapter, *limits)
         try:
-            until(lambda: not runner.run(Drain(lane, hub.today).run()), seconds=60)
+            eventually(lambda: not runner.run(Drain(lane, hub.today).run()))
         finally:
             runner.run(adapter.aclose())
     assert len(sandbox.control.held(CITY)) == PERMITS

@@ -1,7 +1,6 @@
 """What each provider holds in the end, through the whole engine and over real HTTP(S) to its sandbox."""
 
 import asyncio
-import time
 from os.path import commonpath
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from integrations.contracts import read
 from integrations.sandbox.misbehaviour import Kind
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE
+from tests.support.waiting import eventually
 from worker.domain.sharing import Urgency
 from worker.services.sharing.claim import claim
 from worker.services.sharing.drain import Drain
@@ -55,10 +55,7 @@ class Delivery:
 
     def until_held(self, plates: list[str]) -> None:
         """Wait until the sandbox holds these plates: some providers are slow."""
-        deadline = time.monotonic() + 5
-        while self.plates() != plates:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        eventually(self.plates, equals=plates)
 
     def settle(self) -> None:
         """Drain until nothing is pending, letting all waits run out."""

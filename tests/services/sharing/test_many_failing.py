@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.support.waiting import eventually
 from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.services.clock.sweep import sweep
@@ -28,7 +29,7 @@ def opened(hub, evidence):
 
 
 def test_a_closed_breaker_releases_urgent_shares_first_and_sweeps_release_the_others(
-    opened, hub, evidence, today, until, monkeypatch
+    opened, hub, evidence, today, monkeypatch
 ):
     monkeypatch.setattr(SLICES, "most", 400)
     transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
@@ -38,7 +39,7 @@ def test_a_closed_breaker_releases_urgent_shares_first_and_sweeps_release_the_ot
         assert release_next(hub, PROVIDER)
         assert evidence.value(WAITING) < before
         assert evidence.value(WAITING + " AND urgency = 2") == FAILING // 3
-    until(lambda: sweep(hub, today) or not evidence.value(WAITING))
+    eventually(lambda: sweep(hub, today) or not evidence.value(WAITING))
     assert transact(hub.engine, providers.releasing) == []
 
 

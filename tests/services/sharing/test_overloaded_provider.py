@@ -13,6 +13,7 @@ from integrations.memory import InMemory
 from integrations.sandbox.misbehaviour import Kind
 from tests.services.hubs import lane_of
 from tests.services.upstream import BOB
+from tests.support.waiting import eventually, eventually_in_loop
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.lane import Lane
 
@@ -45,7 +46,7 @@ def lane_to_sandbox(patient) -> Iterator[tuple[Lane, Callable[[], None]]]:
 
 
 def test_an_overloaded_provider_soon_times_out_rarely_and_withdrawals_stay_quick(
-    upstream, patient, sandbox, monkeypatch, evidence, until
+    upstream, patient, sandbox, monkeypatch, evidence
 ):
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
@@ -57,12 +58,12 @@ def test_an_overloaded_provider_soon_times_out_rarely_and_withdrawals_stay_quick
         assert len(sandbox.control.held(PROVIDER)) == 1
         upstream.take_over(*(upstream.row() for _ in range(PERMITS)))
         sandbox.control.misbehave(PROVIDER, Kind.BUSY, at_once=AT_ONCE, delay_ms=SERVICE_MS)
-        until(lambda: drain() or lane.window.routine < FITS, seconds=60)  # the lane has adapted
+        eventually(lambda: drain() or lane.window.routine < FITS, seconds=60)  # the lane has adapted
         settled = evidence.value("SELECT clock_timestamp() + interval '3 s'")  # earlier requests may still time out
-        until(lambda: drain() or evidence.value(CONFIRMED, settled) > 2 * FITS, seconds=90)
+        eventually(lambda: drain() or evidence.value(CONFIRMED, settled) > 2 * FITS, seconds=90)
         assert evidence.value(TIMED_OUT, settled) <= evidence.value(CONFIRMED, settled) / 10
         upstream.refuse(BOB)
-        until(lambda: drain() or evidence.value(REMOVED, BOB) == 1, seconds=30)
+        eventually(lambda: drain() or evidence.value(REMOVED, BOB) == 1, seconds=30)
         assert evidence.value(ATTEMPTS, BOB) == 1
 
 
@@ -99,17 +100,11 @@ def test_a_withdrawal_has_a_slot_in_the_narrowest_window(upstream, quick, hub, e
 
     async def withdraw_meanwhile() -> None:
         draining = asyncio.create_task(Drain(lane, hub.today).run())
-        await _reached(lambda: len(twin.calls) == 2)
+        await eventually_in_loop(lambda: len(twin.calls), equals=2)
         upstream.refuse(BOB)
-        await _reached(lambda: not twin.held)
+        await eventually_in_loop(lambda: not twin.held)
         draining.cancel()
         await asyncio.wait([draining])
 
     asyncio.run(withdraw_meanwhile())
     assert [call.put is None for call in twin.calls] == [False, False, True]
-
-
-async def _reached(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - a twin has no event to wait for
-            await asyncio.sleep(0.001)

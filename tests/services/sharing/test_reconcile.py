@@ -13,6 +13,7 @@ from integrations.errors import FailureCode, UnclearError
 from integrations.memory import PAGE, Applied, Fault, InMemory
 from schemas.shared import SharedField
 from tests.services.hubs import lane_of
+from tests.support.waiting import eventually_in_loop
 from worker.db.engine import transact
 from worker.db.sharing import reconciliations
 from worker.services.clock.retention import purge
@@ -220,8 +221,7 @@ def test_reaffirming_a_share_under_way_makes_its_confirmation_provisional(upstre
 
     async def forget_meanwhile() -> None:
         draining = asyncio.create_task(Drain(lane, lane.hub.today).run())
-        while not twin.calls:  # noqa: ASYNC110 - a twin has no event to wait for
-            await asyncio.sleep(0.001)
+        await eventually_in_loop(lambda: twin.calls)
         assert sum(reaffirm(hub, PROVIDER, evidence.value("SELECT now()"))) == 1
         await draining
 

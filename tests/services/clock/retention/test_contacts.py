@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from schemas.events import EventType
 from tests.services.kept import DAY, after
 from tests.services.upstream import ANNE, BOB, UNVERIFIED
+from tests.support.waiting import eventually
 from worker.services.clock import retention
 from worker.services.clock.retention import purge
 
@@ -154,22 +155,20 @@ def test_an_erased_resident_has_no_contact_to_delete(hub, upstream, evidence, te
     assert types(evidence)[-1] is EventType.RESIDENT_ERASED
 
 
-def test_a_contact_updated_between_finding_and_deleting_is_kept(hub, database, evidence, tell, due, until):
+def test_a_contact_updated_between_finding_and_deleting_is_kept(hub, database, evidence, tell, due):
     tell()
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     with ThreadPoolExecutor(1) as other, database.connect() as db:
         with db.transaction():
             db.execute("SELECT FROM residents FOR UPDATE")
             purging = other.submit(purge, hub, due)
-            until(lambda: evidence.query(waiting))
+            eventually(lambda: evidence.query(waiting))
             db.execute("UPDATE residents SET contact_at = contact_at + interval '1 day'")
         purging.result()
     assert evidence.query(TOLD, ANNE) == KNOWN
 
 
-def test_a_contact_with_a_request_between_finding_and_deleting_is_kept(
-    hub, database, upstream, evidence, tell, due, until
-):
+def test_a_contact_with_a_request_between_finding_and_deleting_is_kept(hub, database, upstream, evidence, tell, due):
     tell()
     requested = upstream.request(BOB)
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -177,7 +176,7 @@ def test_a_contact_with_a_request_between_finding_and_deleting_is_kept(
         with db.transaction():
             db.execute("SELECT FROM residents FOR UPDATE")
             purging = other.submit(purge, hub, due)
-            until(lambda: evidence.query(waiting))
+            eventually(lambda: evidence.query(waiting))
             db.execute("UPDATE permits SET resident_id = %s WHERE permit_id = %s", [ANNE, requested])
         purging.result()
     assert evidence.query(TOLD, ANNE) == KNOWN

@@ -9,6 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from structlog.testing import capture_logs
 
 from tests.services.kept import plates
+from tests.support.waiting import eventually
 from worker.hub import UNAVAILABLE
 from worker.services.clock.retention import purge
 
@@ -16,14 +17,14 @@ WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datna
 
 
 @pytest.fixture
-def time_is_over(evidence, until):
+def time_is_over(evidence):
     """Return a function that ends this thread's task, as Celery does, once it waits for the database."""
 
     def stop(*_):
         raise SoftTimeLimitExceeded
 
     def interrupt():
-        until(lambda: evidence.query(WAITING))
+        eventually(lambda: evidence.query(WAITING))
         signal.pthread_kill(main_thread().ident, signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, stop)

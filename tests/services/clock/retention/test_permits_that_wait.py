@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.services.kept import DAY, after, plates
 from tests.services.upstream import ANNE, BOB, CITY, UNVERIFIED
+from tests.support.waiting import eventually
 from worker.db.clock import retention as rows
 from worker.db.engine import transact
 from worker.services.clock.advance import advance
@@ -41,7 +42,7 @@ def test_a_permit_is_not_anonymised_while_a_provider_may_hold_it(hub, upstream, 
     ["UPDATE shares SET holds = NULL", "UPDATE permits SET over_on = over_on + 300", "UPDATE permits SET pending = %s"],
     ids=["held", "renewed", "to be renewed"],
 )
-def test_a_change_between_finding_and_anonymising_counts(hub, database, evidence, lapsed, forgetting, until, meanwhile):
+def test_a_change_between_finding_and_anonymising_counts(hub, database, evidence, lapsed, forgetting, meanwhile):
     evidence.query(SHARE, lapsed, "easypark", False)
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     pending = '{"kind": "new_term", "years": 1, "price_cents": 4500, "pay_by": "2999-01-01"}'
@@ -49,7 +50,7 @@ def test_a_change_between_finding_and_anonymising_counts(hub, database, evidence
         with db.transaction():
             db.execute("SELECT FROM residents FOR UPDATE")
             purging = other.submit(purge, hub, forgetting)
-            until(lambda: evidence.query(waiting))
+            eventually(lambda: evidence.query(waiting))
             db.execute(meanwhile, [pending] if "%s" in meanwhile else [])
         purging.result()
     assert plates(evidence, lapsed) == ["EF-367-QS"]
