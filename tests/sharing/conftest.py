@@ -1,8 +1,11 @@
 """Fixtures of the sharing protocol's tests."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import event
 
 from tests.services.hubs import read_settings, running_hub
 from tests.sharing.exploration import Exploration, explore
@@ -29,4 +32,11 @@ def waiting() -> Exploration:
 def hub(hub_environment: dict[str, str]) -> Iterator[Hub]:
     settings = read_settings(hub_environment, providers=(PROVIDER,))
     with running_hub(settings, send_wake_up=lambda provider: None) as hub:
+        event.listen(hub.engine, "connect", _let_it_be_idle)
         yield hub
+
+
+def _let_it_be_idle(connection: psycopg.Connection[Any], _: object) -> None:
+    """Lift the limit on idle transactions: here one is about a thousand shares, which takes seconds to compute."""
+    connection.execute("SET idle_in_transaction_session_timeout = 0")
+    connection.commit()
