@@ -1,6 +1,7 @@
 """One Valkey, one database and one real worker for all hostile messages."""
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ import pytest
 import redis
 from celery import Celery
 
-from ops.embedded.servers import Servers
+from ops.embedded import valkey
+from ops.embedded.children.supervise import Supervisor
+from ops.embedded.servers import Servers, free_port
 from tests.conftest import Database, own_database
 from tests.guard.harness import (
     HASH_KEY,
@@ -20,6 +23,19 @@ from tests.guard.harness import (
 )
 from tests.guard.poison import SECRET
 from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a Valkey for the tests of the guard alone, as some of them fill it."""
+    folder = tmp_path_factory.mktemp("valkey")
+    own = valkey.prepare(folder, port=free_port(), password=secrets.token_hex())
+    supervisor = Supervisor(folder)
+    try:
+        supervisor.start(own.program())
+        yield own.url
+    finally:
+        supervisor.stop()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from tests.support.city import PermitHub
 from worker.settings import DEFAULT_TARIFFS
 
 PROVIDERS = {"paybyphone", "flowbird", "easypark", "indigo_neo"}
+pytestmark = pytest.mark.in_order  # the last plays again on the same folder
 TODAY = datetime.now(ZoneInfo("Europe/Paris")).date()
 
 
