@@ -40,7 +40,7 @@ def reaffirm(
         typer.Option(
             parser=read_moment,
             metavar="TIME",
-            help="Since when its confirmations are not true: 2026-09-16T03:00, in the city's time unless it says so.",
+            help="Its confirmations since then may be lost: 2026-09-16T03:00, in the city's time unless it says so.",
         ),
     ],
     data: RunningOn = None,

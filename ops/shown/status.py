@@ -25,7 +25,7 @@ STUCK = {
     Kind.DEAD_LETTERS: "dead letters for a day",
     Kind.RESIDENTS: "residents not published for a minute",
     Kind.PROVIDER_EVENTS: "provider events not published for a minute",
-    Kind.TERMS: "terms over and not noted for a day",
+    Kind.TERMS: "ends of terms not applied for a day",
     Kind.UNPAID: "unpaid and not given up for a day",
     Kind.REQUESTS: "requests not decided for 30 days",
     Kind.PERMITS: "permits not anonymised for a day",

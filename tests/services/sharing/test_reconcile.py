@@ -179,6 +179,25 @@ def test_a_failing_provider_is_retried_then_given_up(shared, ask, lane, twin, hu
     assert (run.code, run.finished_at is None, run.drift) == ("server_error", False, 0)
 
 
+def test_a_page_that_was_read_ends_a_run_of_failures(shared, ask, lane, twin, hub, evidence):
+    class FailsAfterAPage(InMemory):
+        async def page(self, cursor):
+            if cursor is not None:
+                raise BROKEN.error
+            return await super().page(cursor)
+
+    run_id = ask()
+    twin.fail(BROKEN, count=ATTEMPTS * (FAILURES - 1))
+    for _ in range(FAILURES - 1):
+        asyncio.run(reconcile(lane))
+        with evidence.database.connect() as connection:
+            connection.execute("UPDATE reconciliations SET lease_until = now() WHERE finished_at IS NULL")
+    twin.__class__ = FailsAfterAPage
+    asyncio.run(reconcile(lane))
+    run = transact(hub.engine, lambda db: reconciliations.read(db, run_id))
+    assert (run.pages, run.failures, run.finished_at) == (1, 1, None)
+
+
 def test_pages_keep_to_the_rate_limit(shared, compare, quick, twin):
     run = compare(lane_of(quick, twin, Limit(1_000, 1.0)))
     assert run.pages == 2

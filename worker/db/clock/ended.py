@@ -24,7 +24,7 @@ _DUE = text(f"""
         (SELECT p.resident_id, p.pending ->> 'pay_by' FROM {UNPAID} ORDER BY p.pending ->> 'pay_by' LIMIT :limit)
     ) due GROUP BY resident_id ORDER BY min(day), resident_id LIMIT :limit
 """).columns(_PERMITS.c.resident_id)
-_NOTE = (
+_MARK_APPLIED = (
     _TERMS.update()
     .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, among(_PERMITS.c.resident_id, "resident_ids"))
     .where(~_TERMS.c.end_applied, _TERMS.c.last_day < bindparam("today"))
@@ -40,4 +40,4 @@ def due_residents(db: Connection, today: date, limit: int) -> list[str]:
 
 def mark_applied(db: Connection, resident_ids: Collection[str], today: date) -> set[UUID]:
     """Mark the end of residents' past terms as applied; return the permits for which that is new."""
-    return set(db.execute(_NOTE, {"resident_ids": list(resident_ids), "today": today}).scalars())
+    return set(db.execute(_MARK_APPLIED, {"resident_ids": list(resident_ids), "today": today}).scalars())

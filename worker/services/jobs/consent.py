@@ -14,7 +14,8 @@ from worker.services.unit_of_work import UnitOfWork
 def decide(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
     """Record a decision and apply it to the shares of the named providers.
 
-    A refusal always takes effect on receipt; an allowance only if no later decision contradicts it.
+    A refusal always takes effect on receipt. An allowance does only if it names the current version, and is newer than
+    the latest refusal of each provider that it names.
     """
     allow = job.choice is ConsentChoice.ALLOW
     if allow:

@@ -71,13 +71,24 @@ class _LeaseLostError(Exception):
 
 async def reconcile(lane: Lane) -> bool:
     """Continue a provider's reconciliation for a few seconds; return whether there is more to do at once."""
-    hub = lane.hub
+    hub, stop_at = lane.hub, asyncio.get_running_loop().time() + RUN_SECONDS
     run = transact(hub.engine, lambda db: reconciliations.take(db, lane.name, LEASE))
     if run is None:
         return False
     try:
-        return await _compare_for_seconds(lane, run)
-    except ProviderError as error:
+        _count_expected(hub, run)
+        while asyncio.get_running_loop().time() < stop_at:
+            if run.read_at is not None:
+                if not _put_right(hub, run):
+                    _finish(hub, run)
+                    return False
+                run = transact(hub.engine, partial(_read_again, run=run))
+            elif lane.limiter.take(1, urgent=False):
+                run = await _next_page(lane, run)
+            else:
+                await asyncio.sleep(NO_TOKEN_SECONDS)
+        return _continue_later(hub, run)
+    except ProviderError as error:  # `run` is as of the last page: a page that was read ends a run of failures
         return _fail(hub, run, error)
     except UnfitRowError:  # such as a name of the next page that does not fit its column
         return _fail(hub, run, UnclearError(lane.name, FailureCode.ANSWER_UNREADABLE))
@@ -89,26 +100,15 @@ async def reconcile(lane: Lane) -> bool:
         return False
 
 
-async def _compare_for_seconds(lane: Lane, run: Reconciliation) -> bool:
-    """Read and compare pages until the time is over; return whether there is more to do at once."""
-    hub, stop_at = lane.hub, asyncio.get_running_loop().time() + RUN_SECONDS
-    if run.expected is None:
-        _count_expected(hub, run)
-    while asyncio.get_running_loop().time() < stop_at:
-        if run.read_at is not None:
-            if not _adopt(hub, run) and not _find_missing(hub, run) and not _share_next(hub, run):
-                _finish(hub, run)
-                return False
-            run = transact(hub.engine, partial(_read_again, run=run))
-        elif lane.limiter.take(1, urgent=False):
-            run = await _next_page(lane, run)
-        else:
-            await asyncio.sleep(NO_TOKEN_SECONDS)
-    return _continue_later(hub, run)
+def _put_right(hub: Hub, run: Reconciliation) -> bool:
+    """Act on a slice of what a list that was read whole has shown; return whether there was anything."""
+    return _adopt(hub, run) or _find_missing(hub, run) or _share_next(hub, run)
 
 
 def _count_expected(hub: Hub, run: Reconciliation) -> None:
-    """Count the copies expected, to show progress; in a cold table that may take too long."""
+    """Count the copies expected, unless that was done, to show progress; in a cold table that may take too long."""
+    if run.expected is not None:
+        return
     try:
         transact(hub.engine, partial(reconciliations.expect, run=run))
     except UNAVAILABLE:

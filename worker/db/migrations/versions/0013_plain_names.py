@@ -14,7 +14,6 @@ COLUMNS = (
     ("reconciliations", "looked_at", "position"),
     ("walks", "looked_at", "position"),
 )
-NOT_NULL = (("terms", "noted"), ("terms", "looked_ahead"), ("reminders", "doubts"))  # PostgreSQL 18 names these
 INDEXES = (("terms_to_note", "terms_ends_to_apply"), ("terms_to_look_at", "terms_reminders_to_decide"))
 EVENT = ("permit.forgotten", "permit.anonymised")
 RESULT = ("looked_at", "reached")
@@ -42,9 +41,16 @@ def downgrade() -> None:
 
 
 def _rename_column(table: str, old: str, new: str) -> None:
+    """Rename a column, and with PostgreSQL 18 and newer the constraint that it is not null."""
     op.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
-    if (table, new) in NOT_NULL or (table, old) in NOT_NULL:
-        op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {table}_{old}_not_null TO {table}_{new}_not_null")
+    op.execute(f"""
+        DO $$ BEGIN
+            IF EXISTS (SELECT FROM pg_constraint
+                       WHERE conrelid = '{table}'::regclass AND conname = '{table}_{old}_not_null') THEN
+                ALTER TABLE {table} RENAME CONSTRAINT {table}_{old}_not_null TO {table}_{new}_not_null;
+            END IF;
+        END $$;
+    """)
 
 
 def _rename_event(old: str, new: str) -> None:
