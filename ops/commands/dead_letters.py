@@ -72,7 +72,7 @@ def show(
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one, with the latest requests about it; never what was sent, of which the hub keeps no copy."""
+    """Show one, with the latest requests about it. The hub keeps no copy of the data that was sent."""
     reach(data)
     with asking(), operated() as hub:
         choice = Choice(known_provider(hub, provider), permit_id=permit)
@@ -121,7 +121,7 @@ def discard(
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take off the list those of which the provider holds nothing; it is told nothing until the truth changes."""
+    """Take dead letters off the list if the provider holds nothing. It is sent nothing until the truth changes."""
     reach(data)
     with asking(), operated() as hub:
         choice = _demanded(_choice(hub, provider, code, since, until, permit), everything=everything)
