@@ -188,7 +188,7 @@ def test_a_flood_of_broadcasts_delays_no_job(worker: Worker) -> None:
     with worker.redis.pipeline(transaction=False) as pipeline:
         for _ in range(
             5_000
-        ):  # a hundred seconds of what is read; more would fill the buffer that the server has for it
+        ):  # the server holds no more for one that is slow
             pipeline.publish(worker.prefix + CHANNEL, item())
         pipeline.execute()
     assert worker.call("permit.cancel", "{}") == 2
