@@ -186,9 +186,7 @@ def test_a_worker_answers_pings_during_hostile_broadcasts(worker: Worker) -> Non
 
 def test_a_flood_of_broadcasts_delays_no_job(worker: Worker) -> None:
     with worker.redis.pipeline(transaction=False) as pipeline:
-        for _ in range(
-            5_000
-        ):  # the server holds no more for one that is slow
+        for _ in range(5_000):  # the server holds no more for one that is slow
             pipeline.publish(worker.prefix + CHANNEL, item())
         pipeline.execute()
     assert worker.call("permit.cancel", "{}") == 2
