@@ -22,7 +22,6 @@ from tests.guard.harness import (
     Worker,
 )
 from tests.guard.poison import SECRET
-from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -89,8 +88,7 @@ def worker(redis_url: str, guarded_database: Database, tmp_path_factory: pytest.
 def held(worker: Worker) -> Iterator[str]:
     """A task that runs as long as the test does."""
     task_id = worker.send("probe.hold", SECRET)
-    eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
+    worker.wait_until_held(task_id)
     yield task_id
-    worker.redis.lpush(f"{worker.prefix}release", 1)
+    worker.release(task_id)
     assert worker.answer(task_id) == SECRET
-    worker.redis.delete(f"{worker.prefix}release")  # the test may have released it already

@@ -131,6 +131,14 @@ class Worker:
         self.app.send_task(task, args=args, queue=queue, task_id=task_id, ignore_result=True)
         return task_id
 
+    def wait_until_held(self, task_id: str) -> None:
+        """Wait until a task that is held runs."""
+        eventually(lambda: self.redis.rpop(f"{self.prefix}run.held.{task_id}"), "the task running")
+
+    def release(self, task_id: str) -> None:
+        """Let a task that is held, or will be, end."""
+        self.redis.lpush(f"{self.prefix}run.released.{task_id}", 1)
+
     def meta(self, task_id: str) -> dict[str, Any] | None:
         """Return the result of a task in the result backend."""
         stored = self.redis.get(f"{self.prefix}celery-task-meta-{task_id}")

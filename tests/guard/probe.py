@@ -18,7 +18,6 @@ app.conf.task_routes = {"probe.*": {"queue": "jobs"}} | app.conf.task_routes
 
 store = redis.Redis.from_url(settings().redis_url, socket_timeout=None)
 RUN = f"{settings().redis_prefix}run"
-RELEASE = f"{settings().redis_prefix}release"
 
 
 @app.task(name="permit.cancel", ignore_result=False)
@@ -33,11 +32,11 @@ def pid() -> int:
     return os.getpid()
 
 
-@app.task(name="probe.hold", ignore_result=False)
-def hold(job: str) -> str:
+@app.task(name="probe.hold", bind=True, ignore_result=False)
+def hold(self, job: str) -> str:
     """Run until the test releases it, and answer with the arguments."""
-    store.lpush(RUN + ".held", 1)
-    store.blpop(RELEASE, timeout=8)
+    store.lpush(f"{RUN}.held.{self.request.id}", 1)
+    store.blpop(f"{RUN}.released.{self.request.id}", timeout=60)
     return job
 
 

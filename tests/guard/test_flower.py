@@ -87,7 +87,7 @@ def flower(worker: Worker) -> Iterator[Flower]:
 def test_flower_shows_no_arguments(worker: Worker, flower: Flower, held: str) -> None:
     eventually(lambda: held in flower.page("/api/workers?refresh=true&workername=guard@test"), "the running task")
     running = {path: flower.page(path) for path in ("/api/workers?refresh=true", "/worker/guard@test", "/api/tasks")}
-    worker.redis.lpush(f"{worker.prefix}release", 1)
+    worker.release(held)
     worker.answer(held)
     sent: list[str] = []
 

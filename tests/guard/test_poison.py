@@ -54,10 +54,11 @@ def test_a_header_that_the_gate_ignores_does_not_refuse_a_message(worker: Worker
 
 def test_a_sender_cannot_choose_the_tag_or_key_of_a_taken_message(worker: Worker) -> None:
     properties = {"delivery_tag": "another's", "delivery_info": {"exchange": "x", "routing_key": "elsewhere"}}
-    worker.push(Raw(task="probe.hold", properties=properties).item())
-    eventually(lambda: worker.redis.rpop(f"{worker.prefix}run.held"), "the task running")
+    held = Raw(task="probe.hold", properties=properties)
+    worker.push(held.item())
+    worker.wait_until_held(held.id)
     kept = worker.redis.hgetall(f"{worker.prefix}taken")
-    worker.redis.lpush(f"{worker.prefix}release", 1)
+    worker.release(held.id)
     assert list(kept) != [b"another's"]
     assert [entry.partition(b"\n")[0] for entry in kept.values()] == [b"jobs"]
 

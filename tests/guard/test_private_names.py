@@ -32,7 +32,11 @@ LOOKED_AT = {
 }
 OVERRIDDEN = [
     (ListeningChannel, kombu_redis.Channel, ["_receive", "_handle_message"]),
-    (GuardedChannel, kombu_redis.Channel, ["_create_client", "_restore", "_poll_error", "_close_clients"]),
+    (
+        GuardedChannel,
+        kombu_redis.Channel,
+        ["_create_client", "_connparams", "_restore", "_poll_error", "_close_clients"],
+    ),
     (GuardedQoS, kombu_redis.QoS, ["append", "ack", "reject", "restore_by_tag", "restore_visible"]),
     (WaitingPoller, kombu_redis.MultiChannelPoller, ["_register_BRPOP", "on_readable", "maybe_check_brpop_health"]),
     (FlowerChannel, kombu_redis.Channel, ["_handle_message"]),

@@ -58,7 +58,7 @@ def test_inspect_shows_no_arguments(worker: Worker, held: str) -> None:
 
 def test_events_show_no_arguments_and_no_results(worker: Worker, events: redis.client.PubSub) -> None:
     worker.push(OPEN.item())
-    worker.redis.lpush(f"{worker.prefix}release", 1)
+    worker.release(OPEN.id)
     sent = _until(events, "task-succeeded", OPEN.id)
     assert "task-received" in sent
     assert SECRET not in sent
@@ -81,7 +81,7 @@ def test_an_error_with_data_in_its_text_shows_only_its_class(worker: Worker, eve
 def test_logs_show_neither_arguments_nor_results(worker: Worker) -> None:
     again = replace(OPEN, id=str(uuid4()))
     worker.push(again.item())
-    worker.redis.lpush(f"{worker.prefix}release", 1)
+    worker.release(again.id)
     worker.answer(again.id)
     assert SECRET not in worker.logged()
 

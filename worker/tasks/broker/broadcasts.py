@@ -32,12 +32,12 @@ class ListeningChannel(kombu_redis.Channel):
 
     def _receive(self: Any) -> bool:
         """Read what has arrived, as kombu does, up to a bound; then drop the others and subscribe again."""
+        connection = self.subclient.connection
         for _ in range(MAX_A_TURN):
+            if not connection.can_read(timeout=0):  # to read then would stop the loop
+                return True
             with suppress(Empty):
                 self._receive_one(self.subclient)
-            connection = self.subclient.connection
-            if connection is None or not connection.can_read(timeout=0):
-                return True
         log.warning("broadcast.flood", read=MAX_A_TURN)
         self._in_listen = None
         connection.disconnect()  # drops all that waits there; kombu subscribes again at its next turn

@@ -145,6 +145,13 @@ class GuardedChannel(ListeningChannel):
             self._shared_client = super()._create_client()  # type: ignore[no-untyped-call]
         return self._shared_client
 
+    def _connparams(self: Any, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's signature
+        """Return how to connect; what the loop polls leaves its poller before it is closed."""
+        parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+        if asynchronous:
+            parameters["connection_class"] = _leaving(self, parameters["connection_class"])
+        return parameters
+
     def _restore(self: Any, message: Any, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Put a message back as it came."""
         self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
@@ -159,6 +166,15 @@ class GuardedChannel(ListeningChannel):
         super()._close_clients()  # type: ignore[no-untyped-call]
         for wait in self._waits.values():
             wait.close()
+
+
+def _leaving(channel: Any, connection_class: type) -> type:
+    class Leaving(connection_class):  # type: ignore[misc]  # known when it runs
+        def disconnect(self, *args: Any, **options: Any) -> None:
+            channel.connection.cycle.leave(self)
+            super().disconnect(*args, **options)
+
+    return Leaving
 
 
 class GuardedTransport(kombu_redis.Transport):

@@ -5,6 +5,7 @@ one list, so each queue has a connection that waits. One message wakes all idle 
 taken wait again.
 """
 
+import os
 from time import monotonic
 from typing import Any
 
@@ -86,6 +87,16 @@ class WaitingPoller(kombu_redis.MultiChannelPoller):
         if isinstance(kind, Wait):
             return channel.hear(kind)
         return super().on_readable(fileno)  # type: ignore[no-untyped-call]
+
+    def leave(self, connection: Any) -> None:
+        """Stop polling a connection that is about to be closed.
+
+        A pool's process that was forked meanwhile has a copy of its socket. Once it is closed here, the kernel would
+        go on reporting it under its number, which the next connection gets: the loop would read from one that says
+        nothing.
+        """
+        if connection.is_connected and connection.pid == os.getpid():  # a fork shares its parent's poller
+            self.poller.unregister(connection._sock)  # noqa: SLF001 - tests/guard/test_private_names.py
 
     def maybe_check_brpop_health(self) -> None:
         """Drop connections whose answer is overdue: a half-open socket never becomes readable."""
