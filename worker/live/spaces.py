@@ -15,7 +15,7 @@ from worker.live.epoch import Epoch
 from worker.live.events import STREAM_LENGTH
 from worker.live.keyspace import UNAVAILABLE, Keyspace
 
-UNDER_WAY_SECONDS = 60
+UNDER_WAY_SECONDS = 5
 DROPPED_AT_ONCE = 5_000
 
 # A document replaces only an older one. Each event goes out once, in order, or not at all. The epoch guards against a
@@ -150,7 +150,8 @@ class Spaces:
     def _end(self, space: Space | None) -> tuple[str, int]:
         """Return when a document expires: at the end of its day, or soon while a share is under way.
 
-        A share may settle without an event; then only the expiry updates the document.
+        A share may settle without an event: the lane then drops the document, and a reader may have it stored again
+        from just before. Only the expiry ends that.
         """
         if space is None:
             return "EX", 1
