@@ -34,6 +34,7 @@ def follow(page: Page, link: Locator, heading: str) -> None:
     focused(page, link)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    page.wait_for_load_state()  # the style sheet, too
 
 
 def test_sign_in_consent_and_a_new_request_work_by_keyboard(city: City, enter: Enter) -> None:
