@@ -7,6 +7,7 @@ from kombu.entity import Exchange, Queue
 
 from schemas.jobs import QUEUES
 from schemas.jobs import Queue as JobQueue
+from worker.live.wake_ups import URGENT
 from worker.settings import settings
 
 TASK_SECONDS = 10  # every task but `remind.send`, which has its own limits, ends within this; more work is sliced
@@ -65,6 +66,7 @@ _queue_names = (
     "calendar",
     "remind",
     UPKEEP,
+    URGENT,
     *(f"deliver.{name}" for name in _settings.providers),
 )
 task_queues = tuple(Queue(name, _default_exchange, routing_key=name) for name in _queue_names)
@@ -78,6 +80,7 @@ task_routes = {kind: {"queue": str(queue)} for kind, queue in QUEUES.items()} | 
     "remind.*": {"queue": "remind"},  # a slow mail server must not hold up the sweeps
     "space.*": {"queue": str(JobQueue.JOBS)},
     "reconcile.*": {"queue": UPKEEP},
+    "deliver.urgent": {"queue": URGENT},
     "hub.record_refusal": {"queue": UPKEEP},  # poison on `consent` must not make work there
 }  # `deliver.drain` and `hub.ping` are sent to the queue they are about; the gate takes tasks from no other
 imports = tuple(f"worker.tasks.{name}" for name in ("clock", "deliver", "hub", "jobs", "reconcile", "remind", "space"))

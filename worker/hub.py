@@ -21,6 +21,7 @@ from worker.domain.reminders import Schedule
 from worker.domain.tariffs import Tariffs
 from worker.live.keyspace import UNAVAILABLE as REDIS_UNAVAILABLE
 from worker.live.live import Live
+from worker.live.wake_ups import URGENT
 from worker.settings import Settings
 
 log = structlog.get_logger()
@@ -59,14 +60,18 @@ class Hub:
         """Return the civil day in the city. Only entry points call it; all else takes the day as an argument."""
         return datetime.now(self.zone).date()
 
-    def wake(self, providers: Iterable[str]) -> None:
-        """Wake the lanes of these providers, unless they are being woken; providers without a lane are skipped."""
-        for provider in self.live.wake_ups.begin([name for name in providers if name in self.capabilities]):
+    def wake(self, lanes: Iterable[str]) -> None:
+        """Wake the lanes of these providers, or `URGENT`, unless they are being woken.
+
+        Providers without a lane are skipped.
+        """
+        known = [name for name in lanes if name in self.capabilities or name == URGENT]
+        for lane in self.live.wake_ups.begin(known) if known else ():
             try:
-                self.send_wake_up(provider)
+                self.send_wake_up(lane)
             except ConnectionError:  # the commit stands; the sweep wakes the lane
-                self.live.wake_ups.end(provider)
-                log.warning("wake_up.not_sent", provider=provider)
+                self.live.wake_ups.end(lane)
+                log.warning("wake_up.not_sent", lane=lane)
 
 
 def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:

@@ -18,6 +18,7 @@ CONNECT_SECONDS = 0.2
 # Name, queues, concurrency. A worker for each provider's lane is added.
 WORKERS = (
     ("consent", ("consent",), 1),
+    ("urgent", ("urgent",), 1),
     ("jobs", ("jobs",), 2),
     ("bulk", ("bulk", "calendar", "upkeep"), 2),
     ("remind", ("remind",), 1),

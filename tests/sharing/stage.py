@@ -118,7 +118,7 @@ class Stage:
     def record(self, ended: Collection[tuple[ClaimedShare, Result]]) -> None:
         """Record how requests ended."""
         if ended:
-            record(self._lane, list(ended), TODAY)
+            record(self._lane.hub, {self._lane.name: self._lane}, list(ended), TODAY)
 
     def tick(self, numbers: Collection[int]) -> None:
         """Let a tick pass for these schedules."""

@@ -5,6 +5,9 @@ from uuid import uuid4
 
 from worker.live.keyspace import Keyspace
 
+URGENT = "urgent"
+"""The lane for what residents decide on their data, at all providers; each other lane has its provider's name."""
+
 WAKE_UP_SECONDS = 10  # a lost wake-up silences its lane no longer than this
 
 

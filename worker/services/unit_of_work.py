@@ -29,6 +29,7 @@ from worker.domain.reservation import OPEN_ENDED, reserved_until
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
 from worker.live.spaces import Publication
+from worker.live.wake_ups import URGENT
 from worker.services.publishing.publish import space_of
 
 _ANY_REFERENCE = UUID(int=0)  # for checking only whether anything is to be shared
@@ -152,7 +153,7 @@ class UnitOfWork:
         for key, share in wanted.items():
             reference = self.shares[key].reference if key in self.shares else _ANY_REFERENCE
             self.shares[key] = StoredShare(key, self.resident.resident_id, reference, share)
-            self.to_wake.add(key.provider)
+            self.to_wake.add(URGENT if urgency is Urgency.CONSENT else key.provider)
 
     @property
     def has_events(self) -> bool:

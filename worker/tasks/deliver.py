@@ -8,8 +8,9 @@ from celery import shared_task
 from integrations.settings import SettingError
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.lane import note_configuration
+from worker.services.sharing.urgent import UrgentDrain
 from worker.tasks.broker.arguments import Provider
-from worker.tasks.process.resources import hub, lane, run
+from worker.tasks.process.resources import hub, lane, run, urgent_lanes
 
 log = structlog.get_logger()
 
@@ -26,6 +27,13 @@ def drain(provider: Provider) -> None:
     _record_problem(provider, None)
     if run(Drain(provider_lane, hub().today).run()):
         hub().wake([provider])
+
+
+@shared_task(name="deliver.urgent", send_events=False)  # type: ignore[untyped-decorator]
+def urgent() -> None:
+    """Send to all providers what residents decided on their data; the providers' own lanes do what is left."""
+    if left := run(UrgentDrain(hub(), urgent_lanes(), hub().today).run()):
+        hub().wake(left)
 
 
 @cache

@@ -38,7 +38,7 @@ def take(hub, today):
 @pytest.fixture
 def end(hub, today):
     def end(claimed, result=CONFIRMED):
-        return record(lane_of(hub, InMemory(PROVIDER)), [(claimed, result)], today)
+        return record(hub, {PROVIDER: lane_of(hub, InMemory(PROVIDER))}, [(claimed, result)], today)
 
     return end
 

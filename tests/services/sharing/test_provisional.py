@@ -139,7 +139,7 @@ def test_a_late_put_shows_as_being_removed_again(upstream, deliver, twins, told,
     upstream.refuse()
     deliver(PROVIDER)
     assert told()[0] is HeldState.REMOVED
-    end(lane, [(late, Result(RequestOutcome.CONFIRMED))], today)
+    end(lane.hub, {lane.name: lane}, [(late, Result(RequestOutcome.CONFIRMED))], today)
     assert told()[:2] == (HeldState.REMOVING, False)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Integer, bindparam, column, text
 
 from schemas.jobs import ConsentChoice
 from worker.db import tables
+from worker.db.given import unnested
 from worker.db.jobs import permits
 from worker.db.jobs.permits import COLUMNS, NAMED, SOURCE
 from worker.domain.consent import ConsentDecision
@@ -22,13 +23,19 @@ _IN_EFFECT = text("""
     ) latest GROUP BY resident_id, version, choice, recorded_at ORDER BY resident_id, version
 """).columns(*_LEDGER.c["resident_id", "version", "choice", "providers", "recorded_at"])
 _TRUTH = text(f"""
-    SELECT {COLUMNS}, d.version AS decision_version, d.choice, d.providers, d.recorded_at
-    FROM {SOURCE} LEFT JOIN LATERAL (
+    SELECT {COLUMNS}, asked.provider, d.version AS decision_version, d.choice, d.providers, d.recorded_at
+    FROM {unnested("asked", [tables.shares.c.permit_id, tables.shares.c.provider])}
+    JOIN {SOURCE} ON p.permit_id = asked.permit_id
+    LEFT JOIN LATERAL (
         SELECT version, choice, providers, recorded_at FROM consent_decisions
-        WHERE resident_id = p.resident_id AND :provider = ANY(providers) ORDER BY version DESC LIMIT 1
+        WHERE resident_id = p.resident_id AND asked.provider = ANY(providers) ORDER BY version DESC LIMIT 1
     ) d ON true
-    WHERE p.permit_id = ANY(:permit_ids)
-""").columns(*NAMED, column("decision_version", Integer), *_LEDGER.c["choice", "providers", "recorded_at"])
+""").columns(
+    *NAMED,
+    tables.shares.c.provider,
+    column("decision_version", Integer),
+    *_LEDGER.c["choice", "providers", "recorded_at"],
+)
 _WRITTEN = [column.name for column in _LEDGER.c if column is not _LEDGER.c.recorded_at]
 _APPEND = _LEDGER.insert().values({name: bindparam(name) for name in _WRITTEN}).returning(_LEDGER.c.recorded_at)
 _LATEST_REFUSAL = text("""
@@ -37,7 +44,8 @@ _LATEST_REFUSAL = text("""
 """).columns(refused_at=_LEDGER.c.decided_at.type)
 
 
-Truth = Mapping[UUID, tuple[Permit, ConsentDecision | None]]
+Truth = Mapping[tuple[UUID, str], tuple[Permit, ConsentDecision | None]]
+"""A permit, and the decision in effect, for each permit and provider."""
 
 
 def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
@@ -55,15 +63,15 @@ def latest_refusal(db: Connection, resident_id: str, providers: Collection[str])
     return refused_at
 
 
-def truth(db: Connection, provider: str, permit_ids: Collection[UUID]) -> Truth:
-    """Read permits, each with the resident's latest decision that names a provider; erased ones are left out."""
-    rows = db.execute(_TRUTH, {"permit_ids": list(permit_ids), "provider": provider})
+def truth(db: Connection, keys: Collection[tuple[UUID, str]]) -> Truth:
+    """Read permits, each with the resident's latest decision that names the provider; erased ones are left out."""
+    asked = {"permit_id": [permit_id for permit_id, _ in keys], "provider": [provider for _, provider in keys]}
     return {
-        row.permit_id: (
+        (row.permit_id, row.provider): (
             permits.read(row),
             row.choice and _decision(row.decision_version, row.choice, row.providers, row.recorded_at),
         )
-        for row in rows
+        for row in db.execute(_TRUTH, asked)
     }
 
 

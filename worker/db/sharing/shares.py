@@ -59,6 +59,11 @@ _UPSERT = text(f"""
 """)
 # One index range for each urgency: a backlog that waits for its time in one does not slow the search of the next.
 # An open breaker or a hold lets through shares of urgency 0 that were never tried.
+_DUE = """
+    provider = {provider} AND urgency = {urgency} AND due_at <= now()
+        AND confirmed_version < wanted_version AND (lease_until IS NULL OR lease_until <= now())
+        AND (g.lets_all OR {probe} OR (failures = 0 AND operation IS NULL))
+"""
 _LOCK_DUE = text(f"""
     SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
     FROM (SELECT {providers.LANE_STATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
@@ -67,20 +72,34 @@ _LOCK_DUE = text(f"""
         FROM generate_series(0, CASE WHEN g.lets_all OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
         CROSS JOIN LATERAL (
             SELECT * FROM shares
-            WHERE provider = :provider AND urgency = u.urgency AND due_at <= now()
-                AND confirmed_version < wanted_version AND (lease_until IS NULL OR lease_until <= now())
-                AND (g.lets_all OR :probe OR (failures = 0 AND operation IS NULL))
+            WHERE {_DUE.format(provider=":provider", urgency="u.urgency", probe=":probe")}
             ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
         ) d LIMIT :limit
     ) s ON NOT g.paused
 """).columns(_NOW, *providers.LANE_STATE_COLUMNS, *_STORED)
+_LANE = column("lane", tables.shares.c.provider.type)
+_LOCK_URGENT = text(f"""
+    SELECT now() AS now, g.lane, g.breaker, g.probe_due, g.paused, s.*
+    FROM (
+        SELECT asked.lane, {providers.LANE_STATE}
+        FROM {unnested("asked", [_LANE])} LEFT JOIN providers ON provider = asked.lane
+    ) g
+    LEFT JOIN LATERAL (
+        SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {names(_STATE, "d")}
+        FROM (
+            SELECT * FROM shares WHERE {_DUE.format(provider="g.lane", urgency="0", probe="false")}
+            ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+        ) d
+    ) s ON NOT g.paused
+""").columns(_NOW, _LANE, *providers.LANE_STATE_COLUMNS, *_STORED)
 _LOCK_OF_PERMITS = text(f"""
     SELECT clock_timestamp() AS now, permit_id, provider, reference, {_OWNER.format("shares")}, {names(_STATE)}
     FROM shares WHERE permit_id = ANY(:permit_ids) ORDER BY permit_id, provider FOR NO KEY UPDATE
 """).columns(_NOW, *_STORED)
 _LOCK = text(f"""
     SELECT clock_timestamp() AS now, permit_id, provider, reference, {_OWNER.format("shares")}, {names(_STATE)}
-    FROM shares WHERE provider = :provider AND permit_id = ANY(:permit_ids) ORDER BY permit_id FOR NO KEY UPDATE
+    FROM shares JOIN {unnested("asked", _KEY)} USING (permit_id, provider)
+    ORDER BY permit_id, provider FOR NO KEY UPDATE OF shares
 """).columns(_NOW, *_STORED)
 _OF_RESIDENTS = select(*_STORED).where(
     tables.permits.c.permit_id == tables.shares.c.permit_id, among(tables.permits.c.resident_id, "resident_ids")
@@ -110,15 +129,31 @@ def lock_due(
     return rows[0].now, providers.lane_state_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
 
 
+def lock_urgent(
+    db: Connection, providers_: Collection[str], limit: int
+) -> tuple[datetime, dict[str, tuple[LaneState, list[StoredShare]]]]:
+    """Lock due shares of urgency 0, up to `limit` of each provider, passing over locked ones.
+
+    Returns the start of the transaction, and for each provider the state of its lane and the shares.
+    """
+    rows = db.execute(_LOCK_URGENT, {"lane": list(providers_), "limit": limit}).all()
+    found: dict[str, tuple[LaneState, list[StoredShare]]] = {}
+    for row in rows:
+        _, due = found.setdefault(row.lane, (providers.lane_state_of(row), []))
+        if row.permit_id is not None:
+            due.append(_stored(row))
+    return rows[0].now, found
+
+
 def lock_of_permits(db: Connection, permit_ids: Collection[UUID]) -> dict[ShareKey, StoredShare]:
     """Lock all shares of some permits; their residents are locked already."""
     rows = db.execute(_LOCK_OF_PERMITS, {"permit_ids": list(permit_ids)})
     return {stored.key: stored for stored in map(_stored, rows)}
 
 
-def lock(db: Connection, provider: str, permit_ids: Collection[UUID]) -> tuple[datetime, list[StoredShare]]:
-    """Lock shares of one provider; return them with the time."""
-    return _with_clock(db.execute(_LOCK, {"provider": provider, "permit_ids": list(permit_ids)}).all())
+def lock(db: Connection, keys: Collection[ShareKey]) -> tuple[datetime, list[StoredShare]]:
+    """Lock shares; return them with the time."""
+    return _with_clock(db.execute(_LOCK, arrays(keys, _KEY)).all())
 
 
 def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[StoredShare]]:

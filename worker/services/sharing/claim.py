@@ -36,6 +36,7 @@ log = structlog.get_logger()
 LEASE_EXPIRED = "lease_expired"
 RECORD_SECONDS = 4.0  # of a lease, for recording after the request's deadline
 ROWS_AT_ONCE = 500  # first puts in one claim, at most: all are to be sent within one lease
+URGENT_ROWS = 32  # shares of urgency 0 of one provider in one claim, at most
 PROBE_LOOKS_AT = 20  # due shares among which a probe looks for a removal
 
 
@@ -76,14 +77,34 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
     def transaction(db: Connection) -> tuple[LaneState, list[ClaimedShare], bool]:
         room = _Room(lane.adapter.capabilities, requests)
         now, state, due, more = _lock_due(lane, db, room, least_urgent)
-        claimed = _claim(hub, db, lane.name, due, now, today, room) if due else []
+        claimed = _claim(hub, db, due, now, today, {lane.name: room}) if due else []
         if state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
             now, _, due = shares.lock_due(db, lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True)
-            claimed = _claim(hub, db, lane.name, due, now, today, _Room.for_a_probe()) if due else []
+            claimed = _claim(hub, db, due, now, today, {lane.name: _Room.for_a_probe()}) if due else []
         return state, claimed, (more or room.turned_away) and not state.probe_due
 
     lane.state, claimed, more = transact(hub.engine, transaction)
     return claimed, more
+
+
+def claim_urgent(
+    hub: Hub, lanes: Mapping[str, Lane], requests: Mapping[str, int], today: date
+) -> tuple[list[ClaimedShare], set[str]]:
+    """Claim due shares of urgency 0 of several providers together, for so many `requests` to each.
+
+    Returns the shares to send or ask about, and the providers that may have more.
+    """
+
+    def transaction(db: Connection) -> tuple[list[ClaimedShare], set[str]]:
+        rooms = {name: _Room(lanes[name].adapter.capabilities, number) for name, number in requests.items()}
+        now, found = shares.lock_urgent(db, requests.keys(), URGENT_ROWS)
+        every = [stored for _, due in found.values() for stored in due]
+        claimed = _claim(hub, db, every, now, today, rooms) if every else []
+        for name, (state, _) in found.items():
+            lanes[name].state = state
+        return claimed, {name for name, (_, due) in found.items() if len(due) == URGENT_ROWS or rooms[name].turned_away}
+
+    return transact(hub.engine, transaction)
 
 
 def may_share(claimed: ClaimedShare, capabilities: Capabilities) -> bool:
@@ -105,6 +126,11 @@ class _Room:
     def for_a_probe(cls) -> "_Room":
         """Return room for one change."""
         return cls(None, 1)
+
+    @property
+    def is_probe(self) -> bool:
+        """Return whether the room is for one change alone, to find out whether a provider works."""
+        return self.capabilities is None
 
     def take(self, claimed: ClaimedShare) -> bool:
         """Reserve a place for a change; return whether there was one."""
@@ -141,12 +167,12 @@ def _lock_due(
 
 
 def _claim(
-    hub: Hub, db: Connection, provider: str, due: Sequence[StoredShare], now: datetime, today: date, room: _Room
+    hub: Hub, db: Connection, due: Sequence[StoredShare], now: datetime, today: date, rooms: Mapping[str, _Room]
 ) -> list[ClaimedShare]:
     # Read in later statements: the one that took the locks may have seen an older consent.
-    truth = consents.truth(db, provider, [stored.key.permit_id for stored in due if stored.share.operation is None])
+    truth = consents.truth(db, [stored.key for stored in due if stored.share.operation is None])
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
-    if room.capabilities is None:  # a probe: removals come first
+    if any(room.is_probe for room in rooms.values()):  # removals come first
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
     taken: dict[ShareKey, Share] = {}
     claimed: list[ClaimedShare] = []
@@ -159,7 +185,7 @@ def _claim(
         share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub), subject)
         if share.lease_id == lease_id:
             candidate = _claimed_share(stored, share, shared)
-            if not room.take(candidate):
+            if not rooms[stored.key.provider].take(candidate):
                 continue
             claimed.append(candidate)
             if share.operation is None:
@@ -176,7 +202,7 @@ def _claim(
 def _wanted(
     hub: Hub, stored: StoredShare, truth: Truth, today: date
 ) -> tuple[SharedPermit | None, ConsentDecision | None]:
-    permit, decision = truth.get(stored.key.permit_id, (None, None))
+    permit, decision = truth.get(stored.key, (None, None))
     if permit is None:
         return None, decision
     return shared_permit(permit, decision, hub.capabilities[stored.key.provider], stored.reference, today), decision
@@ -184,19 +210,21 @@ def _wanted(
 
 def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
     """Return the subject of a right that a refusal leaves in place (without it, the holder is fined), or None."""
-    permit, _ = truth.get(stored.key.permit_id, (None, None))
+    permit, _ = truth.get(stored.key, (None, None))
     if permit is None or stored.key.provider not in hub.public_task:
         return None
     return subject_of(permit, hub.hash_key)
 
 
-def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
-    """Record how requests ended, and tell the residents who wait for it.
+def record(hub: Hub, lanes: Mapping[str, Lane], ended: Sequence[Ended], today: date) -> set[str]:
+    """Record how requests to these lanes' providers ended, and tell the residents who wait for it.
 
-    Returns whether one of these shares is due again: its truth changed while it was leased, and the wake-up for that
-    change found it leased.
+    Returns the providers with a share here that is due again: its truth changed while it was leased, and the wake-up
+    for that change found it leased.
     """
-    hub = lane.hub
+    results: dict[str, list[Result]] = defaultdict(list)
+    for claimed, result in ended:
+        results[claimed.key.provider].append(result)
     waiting = {
         claimed.resident_id
         for claimed, result in ended
@@ -205,16 +233,16 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         and claimed.resident_id is not None
     }
 
-    def transaction(db: Connection) -> tuple[bool, bool, list[Publication]]:
+    def transaction(db: Connection) -> tuple[set[str], list[str], list[Publication]]:
         locked = residents.lock(db, waiting) if waiting else {}
-        now, found = shares.lock(db, lane.name, [claimed.key.permit_id for claimed, _ in ended])
+        now, found = shares.lock(db, [claimed.key for claimed, _ in ended])
         by_key = {stored.key: stored.share for stored in found}
         still_leased = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
         shares.store_records(db, by_key, [_ending(*end) for end in ended if _is_final(*end)])
-        concerns_all = lane.judge(db, [result for _, result in ended])
-        due_again = any(sharing.is_due(share, now) for share in by_key.values())
+        judged = [name for name, of_one in results.items() if lanes[name].judge(db, of_one)]
+        due_again = {key.provider for key, share in by_key.items() if sharing.is_due(share, now)}
         # A provisional confirmation is not published: a stray may still undo it.
         settled = [
             claimed
@@ -223,17 +251,19 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
             and claimed.lease_id in still_leased
             and by_key[claimed.key].holds is not None
         ]
-        return due_again, concerns_all, _write_events(hub, db, settled, locked)
+        return due_again, judged, _write_events(hub, db, settled, locked)
 
     # A lost routine record costs a request. A lost record of an event would leave a version that never was.
-    due_again, concerns_all, publications = transact(hub.engine, transaction, relaxed=not waiting)
-    lane.note_refusals([result for _, result in ended])
+    due_again, judged, publications = transact(hub.engine, transaction, relaxed=not waiting)
+    for name, of_one in results.items():
+        lanes[name].note_refusals(of_one)
     published = {publication.resident_id for publication in publications}
     unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - published
     _show(hub, publications, unseen, today)
-    if concerns_all:
+    if judged:
         publish_provider_events(hub)
-        release.begin(hub, lane.name)
+        for name in judged:
+            release.begin(hub, name)
     return due_again
 
 

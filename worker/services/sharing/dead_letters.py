@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from worker.db.engine import transact
 from worker.db.sharing import dead_letters, drift, shares
 from worker.db.sharing.dead_letters import Choice, DeadLetter
+from worker.db.sharing.shares import ShareKey
 from worker.db.slices import Slices
 from worker.domain.sharing import Urgency, want
 from worker.hub import Hub
@@ -27,7 +28,7 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
     def slice_(db: Connection, limit: int) -> list[DeadLetter]:
         letters = sorted(dead_letters.find(db, choice, limit), key=_provider)
         for provider, of_one in groupby(letters, key=_provider):
-            now, found = shares.lock(db, provider, [letter.permit_id for letter in of_one])
+            now, found = shares.lock(db, [ShareKey(letter.permit_id, provider) for letter in of_one])
             parked = {stored.key: stored.share for stored in found if stored.share.parked is not None}
             shares.upsert(db, {key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()})
         return letters

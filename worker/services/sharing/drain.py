@@ -135,7 +135,7 @@ class Drain:
         claimed, more = await self._run_transaction(claim, self.lane, granted, least_urgent, self.today())
         if looks_at_all:
             self._more = more
-        exchanges = list(_exchanges(claimed, self.lane.adapter.capabilities))
+        exchanges = list(divided(claimed, self.lane.adapter.capabilities))
         self.lane.limiter.give_back(granted - len(exchanges))
         self.requests += len(claimed)
         urgent = [together for together in exchanges if together[0].urgency is Urgency.CONSENT]
@@ -191,7 +191,8 @@ class Drain:
             await self._run_record(ended)
 
     async def _run_record(self, ended: Sequence[Ended]) -> None:
-        if await self._run_transaction(record, self.lane, ended, self.today()):
+        lanes = {self.lane.name: self.lane}
+        if await self._run_transaction(record, self.lane.hub, lanes, ended, self.today()):
             self._due_again = True
 
     def _is_time_to_record(self) -> bool:
@@ -209,7 +210,7 @@ class Drain:
         return transaction(*args, **kwargs)
 
 
-def _exchanges(claimed: Sequence[ClaimedShare], capabilities: Capabilities) -> Iterator[Sequence[ClaimedShare]]:
+def divided(claimed: Sequence[ClaimedShare], capabilities: Capabilities) -> Iterator[Sequence[ClaimedShare]]:
     """Divide claimed shares into requests: those that may share one in batches, the others alone."""
     together = [share for share in claimed if may_share(share, capabilities)]
     yield from ([share] for share in claimed if not may_share(share, capabilities))

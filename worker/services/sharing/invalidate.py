@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from schemas.events import ProviderEventType
 from worker.db.engine import transact
 from worker.db.sharing import drift, providers, shares
+from worker.db.sharing.shares import ShareKey
 from worker.db.slices import Slices
 from worker.domain import sharing
 from worker.hub import UNAVAILABLE, Hub
@@ -29,7 +30,7 @@ def invalidate(hub: Hub, db: Connection, provider: str, permit_ids: Collection[U
     """
     if not permit_ids:
         return set()
-    now, found = shares.lock(db, provider, permit_ids)
+    now, found = shares.lock(db, [ShareKey(permit_id, provider) for permit_id in permit_ids])
     shares.upsert(db, {stored.key: sharing.invalidate(stored.share, now, timing(hub)) for stored in found})
     return {stored.resident_id for stored in found if stored.resident_id is not None}
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Coroutine
+from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
 from importlib import import_module
@@ -13,8 +14,10 @@ from celery import current_app, signals
 from kombu.exceptions import OperationalError
 
 from integrations import registry
+from integrations.settings import SettingError
 from worker.hub import UNAVAILABLE, Hub, make_hub
 from worker.limiter import Limiter
+from worker.live.wake_ups import URGENT
 from worker.loop import Loop
 from worker.services.sharing.lane import Lane
 from worker.settings import settings
@@ -71,6 +74,15 @@ def lane(provider: str) -> Lane:
     )
 
 
+def urgent_lanes() -> dict[str, Lane]:
+    """Return this process's lanes to all providers; one whose settings are wrong has none."""
+    found = {}
+    for provider in settings().providers:
+        with suppress(SettingError):  # its own lane's worker names it
+            found[provider] = lane(provider)
+    return found
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the process's one event loop, so that connections stay warm between tasks."""
     # Alone, the runner keeps the first task's context for ever, and its id in every later log line.
@@ -82,8 +94,11 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=Loop)
 
 
-def _send_wake_up(provider: str) -> None:
+def _send_wake_up(lane: str) -> None:
     try:
-        current_app.send_task("deliver.drain", args=[provider], queue=f"deliver.{provider}", retry=False)
+        if lane == URGENT:
+            current_app.send_task("deliver.urgent", queue=URGENT, retry=False)
+        else:
+            current_app.send_task("deliver.drain", args=[lane], queue=f"deliver.{lane}", retry=False)
     except OperationalError:
         raise ConnectionError from None

@@ -1,0 +1,111 @@
+"""The urgent drain: what residents decide on their data goes to all providers at once, in front of all other work.
+
+It claims shares of urgency 0 alone, at every provider in one transaction, and sends all requests at the same time. What
+has answered within a few milliseconds is recorded together. A provider that is slow or silent holds up no other.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from worker.hub import Hub
+from worker.live.wake_ups import URGENT
+from worker.services.sharing.claim import ClaimedShare, Ended, claim_urgent, record
+from worker.services.sharing.drain import DRAIN_SECONDS, LOOK_SECONDS, divided
+from worker.services.sharing.exchange import exchange
+from worker.services.sharing.lane import Lane
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+GATHER_SECONDS = 0.004  # how long an answer waits for those of other providers, to be recorded together
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class UrgentDrain:
+    """One pass over all lanes, by their providers' names; it ends when nothing urgent can be claimed any more."""
+
+    hub: Hub
+    lanes: Mapping[str, Lane]
+    today: Callable[[], date]
+    requests: int = 0
+    _in_flight: dict[asyncio.Task[list[Ended]], str] = field(default_factory=dict)  # with its provider
+    _left: set[str] = field(default_factory=set)  # providers with more than could be claimed
+
+    async def run(self) -> set[str]:
+        """Send until nothing urgent is due or the time is over; return the providers that may have work left."""
+        self.hub.live.wake_ups.end(URGENT)  # before the first claim: a later decision wakes another drain
+        loop = asyncio.get_running_loop()
+        stop_at, look_at = loop.time() + DRAIN_SECONDS, loop.time()
+        due_again: set[str] = set()
+        try:
+            while True:
+                if look_at <= loop.time() < stop_at:
+                    await self._claim()
+                    look_at = loop.time() + LOOK_SECONDS
+                if not self._in_flight:
+                    return self._left | due_again
+                if ended := await self._answers():
+                    again = await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
+                    due_again |= again
+                    look_at = loop.time() if again else look_at
+        finally:
+            for request in self._in_flight:
+                request.cancel()
+            log.info("urgent_drain.ended", requests=self.requests)
+
+    async def _claim(self) -> None:
+        granted = self._granted()
+        if not granted:
+            return
+        deadline = asyncio.get_running_loop().time() + self.hub.settings.request_seconds
+        claimed, more = await self._run_transaction(claim_urgent, self.hub, self.lanes, granted, self.today())
+        self._left = more | (self.lanes.keys() - granted.keys())
+        self.requests += len(claimed)
+        used: Counter[str] = Counter()
+        for name, lane in self.lanes.items():
+            for together in divided([each for each in claimed if each.key.provider == name], lane.adapter.capabilities):
+                used[name] += 1
+                self._in_flight[asyncio.create_task(self._exchange(lane, together, deadline))] = name
+        for name, number in granted.items():
+            self.lanes[name].limiter.give_back(number - used[name])
+
+    async def _run_transaction(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a transaction beside the requests in flight; without any, a thread would only cost time."""
+        if self._in_flight:
+            return await asyncio.to_thread(transaction, *args, **kwargs)
+        return transaction(*args, **kwargs)
+
+    def _granted(self) -> dict[str, int]:
+        """Return how many requests each provider may be sent now, where it may be sent any."""
+        under_way = Counter(self._in_flight.values())
+        free = {name: lane.window.most - under_way[name] for name, lane in self.lanes.items()}
+        granted = {
+            name: self.lanes[name].limiter.take(number, urgent=True) for name, number in free.items() if number > 0
+        }
+        return {name: number for name, number in granted.items() if number > 0}
+
+    async def _exchange(self, lane: Lane, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        ended = await exchange(lane.adapter, together, deadline)
+        lane.note_exchange(started, loop.time(), [result for _, result in ended], len(self._in_flight))
+        return ended
+
+    async def _answers(self) -> list[Ended]:
+        """Wait until a request has ended, and a moment for others; return how they ended, nothing if none did."""
+        done, _ = await asyncio.wait(self._in_flight, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            return []
+        if len(done) < len(self._in_flight):
+            done, _ = await asyncio.wait(self._in_flight, timeout=GATHER_SECONDS)
+        for request in done:
+            del self._in_flight[request]
+        return [ended for request in done for ended in request.result()]
