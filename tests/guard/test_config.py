@@ -66,7 +66,16 @@ def test_a_drain_ends_within_its_soft_time_limit(config: dict[str, Any]) -> None
 
 
 def test_queues_are_lists_on_the_default_exchange(config: dict[str, Any]) -> None:
-    names = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}
+    names = {
+        "consent",
+        "urgent",
+        "jobs",
+        "bulk",
+        "calendar",
+        "remind",
+        "upkeep",
+        *(f"deliver.{name}" for name in ADAPTERS),
+    }
     assert config["queues"] == {name: ["", "direct", name] for name in names}
 
 

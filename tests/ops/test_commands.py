@@ -137,7 +137,7 @@ def test_the_status_of_a_hub_at_rest(permit_hub: PermitHub, running: Path) -> No
     assert all(provider["parked"] == 0 for provider in told["providers"])
     assert all(provider["unconfigured"] is provider["paused_at"] is None for provider in told["providers"])
     lanes = {f"deliver.{name}" for name in ADAPTERS}
-    others = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep"}
+    others = {"consent", "urgent", "jobs", "bulk", "calendar", "remind", "upkeep"}
     assert {queue["queue"] for queue in told["queues"]} == lanes | others
     assert all(queue["served"] and queue["answered"] for queue in told["queues"])
     assert told["epoch"] >= 1

@@ -26,7 +26,16 @@ from tests.support.city import (
 )
 from tests.support.waiting import eventually
 
-QUEUES = {"consent", "jobs", "bulk", "calendar", "remind", "upkeep", *(f"deliver.{name}" for name in ADAPTERS)}
+QUEUES = {
+    "consent",
+    "urgent",
+    "jobs",
+    "bulk",
+    "calendar",
+    "remind",
+    "upkeep",
+    *(f"deliver.{name}" for name in ADAPTERS),
+}
 LONG = 60  # seconds; none of it is spent where workers answer
 SHORT = 0.5
 

@@ -118,7 +118,7 @@ def test_nothing_of_the_sandbox_gets_into_production_and_nothing_of_production_i
 def test_every_queue_is_served_by_one_service_and_watched() -> None:
     served = [queue for service in HUB.values() for queue in queues(service)]
     lanes = [f"deliver.{name}" for name in PROVIDERS]
-    assert sorted(served) == sorted(["consent", "jobs", "bulk", "calendar", "remind", "upkeep", *lanes])
+    assert sorted(served) == sorted(["consent", "urgent", "jobs", "bulk", "calendar", "remind", "upkeep", *lanes])
     for service in HUB.values():
         if queues(service):
             assert service["healthcheck"]["test"][-2:] == ["ops.canary", queues(service)[0]]

@@ -94,7 +94,7 @@ def secrets_of(provider: str) -> set[str]:
     return {f"permit_hub_{provider}_{setting}" for setting in stand_in.secrets} | certificates
 
 
-def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all() -> None:
+def test_a_lane_has_the_access_of_its_own_provider_and_who_serves_all_has_all() -> None:
     access = {name: secrets_of(name) for name in PROVIDERS}
     everything = set().union(*access.values())
     mail = {"permit_hub_email_password"}
@@ -102,7 +102,11 @@ def test_a_lane_has_the_access_of_its_own_provider_and_who_reconciles_has_all() 
     assert not hub & (everything | mail)
     for name, service in HUB.items():
         served = queues(service)
-        expected = everything if "bulk" in served else set().union(*(access[q[8:]] for q in served if q[8:] in access))
+        expected = (
+            everything
+            if {"bulk", "urgent"} & set(served)
+            else set().union(*(access[q[8:]] for q in served if q[8:] in access))
+        )
         expected |= mail if "remind" in served else set()
         if served:
             assert set(service["secrets"]) == hub | expected, name

@@ -12,8 +12,10 @@ from tests.services.street import doings, outlook_of_day, told_of
 from tests.services.upstream import UNVERIFIED, Upstream
 from worker.domain.outlook import Doing, What, totals
 from worker.domain.terms import add_months
+from worker.live.wake_ups import URGENT
 from worker.services.clock.outlook import read_outlook
 from worker.services.sharing.drain import Drain
+from worker.services.sharing.urgent import UrgentDrain
 
 DAY = timedelta(days=1)
 FORGET = What(Doing.ANONYMISE)
@@ -46,8 +48,11 @@ def deliver_on(hub, twins, wake_ups):
         while wake_ups:
             woken = set(wake_ups)
             wake_ups.clear()
-            for name in woken:
-                asyncio.run(Drain(lane_of(hub, twins[name]), lambda: day).run())
+            lanes = {name: lane_of(hub, twin) for name, twin in twins.items()}
+            if URGENT in woken:
+                hub.wake(asyncio.run(UrgentDrain(hub, lanes, lambda: day).run()))
+            for name in woken - {URGENT}:
+                asyncio.run(Drain(lanes[name], lambda: day).run())
 
     return deliver_on
 

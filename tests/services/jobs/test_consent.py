@@ -13,6 +13,7 @@ from schemas.receipts import Outcome, RefusalCode
 from schemas.space import HeldState
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, CITY, EVERYONE, Upstream, choice
+from worker.live.wake_ups import URGENT
 from worker.services.sharing.drain import Drain
 
 
@@ -24,7 +25,7 @@ def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, ev
         assert {name: share["urgency"] for name, share in evidence.shares(permit_id).items()} == dict.fromkeys(
             EVERYONE, 0
         )
-    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))
+    assert sorted(wake_ups) == [CITY, URGENT]
     consent = evidence.space(ANNE).consent
     assert consent.version == 1
     assert {(state.provider, state.allowed, state.state) for state in consent.providers} == {
@@ -78,12 +79,12 @@ def test_a_refusal_with_an_unknown_provider_holds_for_the_others(upstream, evide
     permit_id = upstream.active()
     upstream.allow()
     wake_ups.clear()
-    upstream.hub.live.client.delete(*(upstream.hub.live.key(f"wake_up:{name}") for name in EVERYONE))
+    upstream.hub.live.wake_ups.end(URGENT)
     assert upstream.refuse(providers=("easypark", "parkwell")).outcome is Outcome.APPLIED
     assert {name: share["wanted_version"] for name, share in evidence.shares(permit_id).items()} == dict.fromkeys(
         EVERYONE, 1
     ) | {"easypark": 2}
-    assert wake_ups == ["easypark"]
+    assert wake_ups == [URGENT]
 
 
 def test_a_provider_not_named_keeps_its_earlier_decision(upstream, evidence):

@@ -10,6 +10,7 @@ from schemas.receipts import Outcome
 from schemas.space import Action, ActionName, CardStatus
 from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED
 from worker.domain.terms import add_months
+from worker.live.wake_ups import URGENT
 from worker.services.publishing.publish import republish
 
 PERMIT = UUID(int=1)
@@ -218,7 +219,7 @@ def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evid
     assert {name: after[name]["reference"] == before[name]["reference"] for name in EVERYONE} == dict.fromkeys(
         EVERYONE, True
     )
-    assert sorted(wake_ups) == sorted((*EVERYONE, CITY))  # the drains woken by the consent have not started yet
+    assert sorted(wake_ups) == sorted((*EVERYONE, CITY, URGENT))  # no drain has started yet
 
 
 def test_contact_data_is_stored_and_not_in_the_space(upstream, evidence):

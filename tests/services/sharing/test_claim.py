@@ -197,7 +197,7 @@ def test_a_share_changed_while_leased_is_due_at_once(upstream, permit_id, take, 
     (put,) = take()
     upstream.refuse()
     assert take() == []
-    assert end(put) is True
+    assert end(put) == {PROVIDER}
     assert take()[0].change.permit is None
 
 

@@ -139,9 +139,9 @@ def test_an_idle_drain_ends_and_can_be_woken_again(upstream, hub, deliver, wake_
     upstream.allow()
     assert deliver() is False
     wake_ups.clear()
-    upstream.refuse()
+    hub.wake(EVERYONE)
     assert sorted(wake_ups) == sorted(EVERYONE)
-    upstream.refuse()
+    hub.wake(EVERYONE)
     assert len(wake_ups) == len(EVERYONE)
 
 

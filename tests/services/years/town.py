@@ -21,9 +21,11 @@ from tests.services.upstream import CITY, Upstream
 from tests.services.years.expected import Copy, Holder, Key, Reminders, Right, Schedule
 from tests.services.years.moved_clock import move_clock
 from worker.hub import Hub
+from worker.live.wake_ups import URGENT
 from worker.services.clock.advance import advance
 from worker.services.reminders.decide import decide, due_channels
 from worker.services.sharing.drain import Drain
+from worker.services.sharing.urgent import UrgentDrain
 
 CONSENTED = ("easypark", "flowbird")
 STOP = "reminders.stop"  # its token names the resident
@@ -142,7 +144,9 @@ class Town:
         while self.wake_ups:
             woken = set(self.wake_ups)
             self.wake_ups.clear()
-            for name in sorted(woken):
+            if URGENT in woken:
+                self.hub.wake(self.runner.run(UrgentDrain(self.hub, self.lanes, lambda: self.today).run()))
+            for name in sorted(woken - {URGENT}):
                 while self.runner.run(Drain(self.lanes[name], lambda: self.today).run()):
                     pass
 

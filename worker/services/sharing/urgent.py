@@ -44,18 +44,16 @@ class UrgentDrain:
         self.hub.live.wake_ups.end(URGENT)  # before the first claim: a later decision wakes another drain
         loop = asyncio.get_running_loop()
         stop_at, look_at = loop.time() + DRAIN_SECONDS, loop.time()
-        due_again: set[str] = set()
         try:
             while True:
                 if look_at <= loop.time() < stop_at:
                     await self._claim()
                     look_at = loop.time() + LOOK_SECONDS
                 if not self._in_flight:
-                    return self._left | due_again
+                    return self._left
                 if ended := await self._answers():
-                    again = await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
-                    due_again |= again
-                    look_at = loop.time() if again else look_at
+                    self._left |= await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
+                    look_at = loop.time() if self._left else look_at
         finally:
             for request in self._in_flight:
                 request.cancel()
