@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 from uuid import uuid4
 
 import pytest
@@ -24,7 +25,10 @@ PROVIDER = "easypark"
 REFUSED = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED))
 UNREACHABLE = Fault(NotSentError(PROVIDER, FailureCode.NOT_CONNECTED))
 GONE_QUIET = Fault(UnclearError(PROVIDER, FailureCode.CONNECTION_LOST), Applied.BEFORE)
-Read = Callable[..., History]
+
+
+class Read(Protocol):
+    def __call__(self, resident: str = ...) -> History: ...
 
 
 @pytest.fixture
@@ -43,12 +47,16 @@ def read(quick: Hub, today: date) -> Read:
     return read
 
 
+class Held(Protocol):
+    def __call__(self, provider: str = ...) -> list[Holding]: ...
+
+
 @pytest.fixture
-def held(read: Read) -> Callable[..., list[Holding]]:
+def held(read: Read) -> Held:
     """Return one provider's holdings."""
 
-    def held(provider: str = PROVIDER, resident: str = ANNE) -> list[Holding]:
-        (found,) = (one for one in read(resident).recipients if one.provider == provider)
+    def held(provider: str = PROVIDER) -> list[Holding]:
+        (found,) = (one for one in read().recipients if one.provider == provider)
         return list(found.holdings)
 
     return held
@@ -154,7 +162,7 @@ def test_a_provider_that_was_sent_nothing_holds_nothing(
 
 
 def test_a_withdrawal_ends_a_holding_and_another_allowance_begins_one(
-    upstream: Upstream, deliver_all: Callable[[], None], held: Callable[..., list[Holding]]
+    upstream: Upstream, deliver_all: Callable[[], None], held: Held
 ) -> None:
     upstream.active()
     upstream.allow()
@@ -172,7 +180,7 @@ def test_a_withdrawal_ends_a_holding_and_another_allowance_begins_one(
 
 
 def test_a_change_of_vehicle_ends_a_holding_and_begins_the_next(
-    upstream: Upstream, deliver_all: Callable[[], None], held: Callable[..., list[Holding]]
+    upstream: Upstream, deliver_all: Callable[[], None], held: Held
 ) -> None:
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
@@ -187,7 +195,7 @@ def test_a_change_of_vehicle_ends_a_holding_and_begins_the_next(
 
 
 def test_a_change_of_address_extends_the_holding(
-    upstream: Upstream, deliver_all: Callable[[], None], held: Callable[..., list[Holding]]
+    upstream: Upstream, deliver_all: Callable[[], None], held: Held
 ) -> None:
     permit_id = upstream.active()
     upstream.allow()
@@ -203,7 +211,7 @@ def test_data_that_was_never_sent_is_not_held(
     deliver: Deliver,
     deliver_all: Callable[[], None],
     twins: dict[str, InMemory],
-    held: Callable[..., list[Holding]],
+    held: Held,
 ) -> None:
     upstream.active()
     upstream.allow()
@@ -220,7 +228,7 @@ def test_data_that_may_have_arrived_is_held_until_its_removal_is_confirmed(
     deliver: Deliver,
     deliver_all: Callable[[], None],
     twins: dict[str, InMemory],
-    held: Callable[..., list[Holding]],
+    held: Held,
 ) -> None:
     upstream.active()
     upstream.allow()
@@ -237,7 +245,7 @@ def test_data_that_may_have_arrived_is_held_until_its_removal_is_confirmed(
 
 
 def test_a_share_refused_for_good_is_held_at_most_until_its_removal(
-    upstream: Upstream, deliver_all: Callable[[], None], twins: dict[str, InMemory], held: Callable[..., list[Holding]]
+    upstream: Upstream, deliver_all: Callable[[], None], twins: dict[str, InMemory], held: Held
 ) -> None:
     upstream.active()
     upstream.allow()
@@ -249,7 +257,7 @@ def test_a_share_refused_for_good_is_held_at_most_until_its_removal(
 
 
 def test_when_a_second_plate_is_refused_the_first_is_held_until_its_removal(
-    upstream: Upstream, deliver_all: Callable[[], None], twins: dict[str, InMemory], held: Callable[..., list[Holding]]
+    upstream: Upstream, deliver_all: Callable[[], None], twins: dict[str, InMemory], held: Held
 ) -> None:
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()

@@ -1,7 +1,7 @@
 """Dead letters: found by provider, code and time; retried with today's truth; discarded once nothing is held."""
 
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import pytest
@@ -18,6 +18,7 @@ from worker.hub import Hub
 from worker.services.sharing.dead_letters import discard, retry
 
 PROVIDER, OTHER = "easypark", "indigo_neo"
+ALL = Choice()
 
 
 @pytest.fixture
@@ -32,15 +33,13 @@ def dead(upstream: Upstream, deliver: Deliver, twins: dict[str, InMemory]) -> UU
 
 
 class Find(Protocol):
-    def __call__(self, **choice: Any) -> list[str]: ...
+    def __call__(self, choice: Choice = ...) -> list[str]: ...
 
 
 @pytest.fixture
 def find(hub: Hub) -> Find:
-    def find(**choice: Any) -> list[str]:
-        return [
-            letter.provider for letter in transact(hub.engine, lambda db: dead_letters.find(db, Choice(**choice), 10))
-        ]
+    def find(choice: Choice = ALL) -> list[str]:
+        return [letter.provider for letter in transact(hub.engine, lambda db: dead_letters.find(db, choice, 10))]
 
     return find
 
@@ -50,10 +49,10 @@ def test_dead_letters_are_found_by_provider_code_permit_and_time(
 ) -> None:
     now = evidence.value("SELECT clock_timestamp()")
     assert sorted(find()) == [PROVIDER, OTHER]
-    assert find(provider=OTHER) == [OTHER]
-    assert find(code="plate_refused") == [PROVIDER]
-    assert sorted(find(permit_id=dead, since=now - timedelta(minutes=1), until=now)) == [PROVIDER, OTHER]
-    assert find(since=now) == find(until=now - timedelta(minutes=1)) == []
+    assert find(Choice(provider=OTHER)) == [OTHER]
+    assert find(Choice(code="plate_refused")) == [PROVIDER]
+    assert sorted(find(Choice(permit_id=dead, since=now - timedelta(minutes=1), until=now))) == [PROVIDER, OTHER]
+    assert find(Choice(since=now)) == find(Choice(until=now - timedelta(minutes=1))) == []
     groups = transact(hub.engine, lambda db: dead_letters.groups(db, Choice()))
     assert [(one.provider, one.code, one.count) for one in groups] == [
         (PROVIDER, "plate_refused", 1),
@@ -79,7 +78,7 @@ def test_a_retry_refused_again_is_a_dead_letter_and_not_retried_for_ever(
     twins[PROVIDER].fail(Fault(RejectedError(PROVIDER, FailureCode.PROFILE_UNKNOWN)))
     assert sum(retry(hub, Choice(provider=PROVIDER))) == 1
     deliver()
-    assert find(code="profile_unknown") == [PROVIDER]
+    assert find(Choice(code="profile_unknown")) == [PROVIDER]
 
 
 def test_a_discarded_dead_letter_is_off_the_list_and_not_sent(

@@ -28,16 +28,31 @@ Provided = tuple[InMemory, Callable[[], bool]]
 
 
 class Provide(Protocol):
-    def __call__(self, **capabilities: Any) -> Provided: ...
+    def __call__(
+        self,
+        *,
+        batch: int = ...,
+        batch_of_first_puts: bool = ...,
+        acknowledges_later: bool = ...,
+        fences: bool = ...,
+    ) -> Provided: ...
 
 
 @pytest.fixture
 def provider(quick: Hub) -> Provide:
     """Make a provider with these capabilities, and its lane."""
 
-    def provider(**capabilities: Any) -> Provided:
-        needs = replace(quick.capabilities[PROVIDER], batch=1, lists=False, acknowledges_later=False, fences=False)
-        needs = replace(needs, **capabilities)
+    def provider(
+        *, batch: int = 1, batch_of_first_puts: bool = False, acknowledges_later: bool = False, fences: bool = False
+    ) -> Provided:
+        needs = replace(
+            quick.capabilities[PROVIDER],
+            batch=batch,
+            batch_of_first_puts=batch_of_first_puts,
+            lists=False,
+            acknowledges_later=acknowledges_later,
+            fences=fences,
+        )
         # T ends when a test says so, even on a busy machine.
         settings = quick.settings.model_copy(update={"settle_seconds": 30.0})
         hub = replace(quick, settings=settings, capabilities={**quick.capabilities, PROVIDER: needs})

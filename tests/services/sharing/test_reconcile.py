@@ -16,6 +16,7 @@ from integrations.memory import PAGE, Applied, Fault, InMemory
 from schemas.shared import SharedField
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
+from tests.services.sharing.requested import request
 from tests.services.upstream import Upstream
 from tests.support.waiting import eventually_in_loop
 from worker.db.engine import transact
@@ -49,30 +50,21 @@ def drain(lane: Lane) -> Callable[[], bool]:
     return lambda: asyncio.run(Drain(lane, lane.hub.today).run())
 
 
-class Ask(Protocol):
-    def __call__(self, *, dry_run: bool = ...) -> UUID: ...
-
-
 @pytest.fixture
-def ask(hub: Hub) -> Ask:
-    def ask(*, dry_run: bool = False) -> UUID:
-        run_id = transact(hub.engine, partial(reconciliations.request, provider=PROVIDER, dry_run=dry_run))
-        assert run_id is not None
-        return run_id
-
-    return ask
+def ask(hub: Hub) -> Callable[[], UUID]:
+    return lambda: request(hub, PROVIDER)
 
 
 class Compare(Protocol):
-    def __call__(self, way: Lane = ..., **asked: bool) -> Reconciliation: ...
+    def __call__(self, way: Lane = ..., *, dry_run: bool = ...) -> Reconciliation: ...
 
 
 @pytest.fixture
-def compare(hub: Hub, ask: Ask, lane: Lane) -> Compare:
+def compare(hub: Hub, lane: Lane) -> Compare:
     """Reconcile to the end; return the reconciliation."""
 
-    def compare(way: Lane = lane, **asked: bool) -> Reconciliation:
-        run_id = ask(**asked)
+    def compare(way: Lane = lane, *, dry_run: bool = False) -> Reconciliation:
+        run_id = request(hub, PROVIDER, dry_run=dry_run)
         while asyncio.run(reconcile(way)):
             pass
         return transact(hub.engine, lambda db: reconciliations.read(db, run_id))
@@ -150,7 +142,7 @@ def test_a_dry_run_counts_differences_and_changes_nothing(
 
 
 def test_a_share_leased_or_confirmed_meanwhile_is_not_compared(
-    shared: list[UUID], upstream: Upstream, ask: Ask, lane: Lane, twin: InMemory, evidence: Evidence
+    shared: list[UUID], upstream: Upstream, ask: Callable[[], UUID], lane: Lane, twin: InMemory, evidence: Evidence
 ) -> None:
     class Slow(InMemory):
         async def page(self, cursor: str | None) -> Page:
@@ -170,10 +162,10 @@ def test_a_share_leased_or_confirmed_meanwhile_is_not_compared(
 
 
 def test_a_second_reconciliation_leaves_the_work_to_the_first(
-    shared: list[UUID], ask: Ask, lane: Lane, hub: Hub
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, hub: Hub
 ) -> None:
-    assert ask() is not None
-    assert ask() is None
+    ask()
+    assert transact(hub.engine, partial(reconciliations.request, provider=PROVIDER, dry_run=False)) is None
     taken = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(seconds=15)))
     assert taken is not None
     assert asyncio.run(reconcile(lane)) is False
@@ -181,7 +173,7 @@ def test_a_second_reconciliation_leaves_the_work_to_the_first(
 
 
 def test_a_killed_workers_reconciliation_is_continued(
-    shared: list[UUID], ask: Ask, lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
 ) -> None:
     class Dies(InMemory):
         async def page(self, cursor: str | None) -> Page:
@@ -204,7 +196,7 @@ def test_a_killed_workers_reconciliation_is_continued(
 
 
 def test_a_failing_provider_is_retried_then_given_up(
-    shared: list[UUID], ask: Ask, lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
 ) -> None:
     run_id = ask()
     twin.fail(BROKEN)
@@ -221,7 +213,7 @@ def test_a_failing_provider_is_retried_then_given_up(
 
 
 def test_a_page_that_was_read_ends_a_run_of_failures(
-    shared: list[UUID], ask: Ask, lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
 ) -> None:
     class FailsAfterAPage(InMemory):
         async def page(self, cursor: str | None) -> Page:

@@ -14,6 +14,7 @@ from integrations.errors import FailureCode, NotSentError
 from integrations.memory import Fault, InMemory
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
+from tests.services.sharing.requested import request
 from worker.db.engine import transact
 from worker.db.sharing import reconciliations
 from worker.db.sharing.reconciliations import Reconciliation
@@ -29,9 +30,7 @@ THROTTLED = Fault(NotSentError(PROVIDER, FailureCode.THROTTLED, status=429, retr
 
 @pytest.fixture
 def run_id(hub: Hub) -> UUID:
-    run_id = transact(hub.engine, partial(reconciliations.request, provider=PROVIDER, dry_run=False))
-    assert run_id is not None
-    return run_id
+    return request(hub, PROVIDER)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from integrations.memory import Held, InMemory
 from schemas.shared import Copy
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
+from tests.services.sharing.requested import request
 from tests.services.upstream import Upstream
 from worker.db import status
 from worker.db.engine import transact
@@ -42,16 +43,9 @@ class Endless(InMemory):
         return Page([Copy(reference) for reference in self.made(number)], str(number + 1))
 
 
-def ask(hub: Hub, provider: str, *, dry_run: bool = False) -> UUID:
-    """Ask for a reconciliation; return its id."""
-    run_id = transact(hub.engine, partial(reconciliations.request, provider=provider, dry_run=dry_run))
-    assert run_id is not None
-    return run_id
-
-
 def run_on(hub: Hub, provider: str, adapter: Adapter, *, dry_run: bool = False) -> Reconciliation:
     """Reconcile to the end; return the reconciliation."""
-    run_id = ask(hub, provider, dry_run=dry_run)
+    run_id = request(hub, provider, dry_run=dry_run)
     lane = lane_of(hub, adapter)
     while asyncio.run(reconcile(lane)):
         pass
@@ -222,7 +216,7 @@ def test_another_store_is_published_and_reconciled_at_once(city: City, quick: Hu
 def test_a_reconciliation_with_the_old_store_begins_again(city: City, hub: Hub, evidence: Evidence) -> None:
     twin, put = city
     put()
-    old = ask(hub, CITY)
+    old = request(hub, CITY)
     twin.store = "2"
 
     put()
