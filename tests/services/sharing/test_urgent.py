@@ -9,7 +9,7 @@ import pytest
 
 from integrations.base import Change, Limit, Operation
 from integrations.errors import FailureCode, UnclearError
-from integrations.memory import InMemory
+from integrations.memory import Fault, InMemory
 from schemas.events import EventType
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
@@ -133,7 +133,7 @@ def test_work_that_is_not_urgent_is_left_alone(
 def test_a_failed_request_is_tried_again_by_the_providers_own_lane(
     upstream: Upstream, urgently: Urgently, quick: Hub, twins: Twins, evidence: Evidence
 ) -> None:
-    twins["easypark"].fail(UnclearError("easypark", FailureCode.TIMED_OUT))
+    twins["easypark"].fail(Fault(UnclearError("easypark", FailureCode.TIMED_OUT)))
     upstream.refuse()
     urgently()
     assert shares(evidence)["easypark"]["failures"] == 1
@@ -155,7 +155,7 @@ def test_behind_an_open_breaker_a_withdrawal_is_tried_once(
             " ON CONFLICT (provider) DO UPDATE SET breaker = excluded.breaker, probe_at = excluded.probe_at",
             [BreakerState.OPEN],
         )
-    twins["easypark"].fail(UnclearError("easypark", FailureCode.TIMED_OUT))
+    twins["easypark"].fail(Fault(UnclearError("easypark", FailureCode.TIMED_OUT)))
     sent = len(twins["easypark"].calls)
     upstream.refuse()
     urgently()

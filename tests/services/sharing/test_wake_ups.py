@@ -25,17 +25,20 @@ class LosesOneAnswer:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self.port)
         answers = asyncio.create_task(hand_on(there, writer))
-        while data := await reader.read(65_536):
-            loses = b"wake_up:" in data and not self.lost
-            if loses:
-                self.lost = True
-                answers.cancel()
-            back.write(data)
-            if loses:
-                await there.read(1)
-                break
-        back.close()
-        await asyncio.gather(answers, back.wait_closed(), return_exceptions=True)
+        try:
+            while data := await reader.read(65_536):
+                loses = b"wake_up:" in data and not self.lost
+                if loses:
+                    self.lost = True
+                    answers.cancel()
+                back.write(data)
+                if loses:
+                    await there.read(1)
+                    break
+        finally:  # also where it is cancelled, at the test's end
+            back.close()
+            writer.close()
+            await asyncio.gather(answers, back.wait_closed(), writer.wait_closed(), return_exceptions=True)
 
 
 def test_wake_ups_whose_answer_is_lost_are_begun_all_the_same(servers: Servers, redis_prefix: str) -> None:
