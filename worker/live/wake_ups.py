@@ -22,7 +22,7 @@ class WakeUps:
 
         Each call writes a token of its own: sent again after a lost answer, it finds what it began itself.
         """
-        token = uuid4().bytes
+        token = uuid4().hex.encode()
         pipeline = self._keyspace.client.pipeline(transaction=False)
         for name in names:
             pipeline.set(self._keyspace.key(f"wake_up:{name}"), token, nx=True, get=True, ex=WAKE_UP_SECONDS)
