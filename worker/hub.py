@@ -22,6 +22,7 @@ from worker.domain.tariffs import Tariffs
 from worker.live.keyspace import UNAVAILABLE as REDIS_UNAVAILABLE
 from worker.live.live import Live
 from worker.live.wake_ups import URGENT
+from worker.right_of_way import RightOfWay
 from worker.settings import Settings
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ class Hub:
     settings: Settings
     engine: Engine
     live: Live
+    right_of_way: RightOfWay
     tariffs: Tariffs
     zone: ZoneInfo
     hash_key: bytes
@@ -92,6 +94,7 @@ def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
         settings=configured,
         engine=make_engine(configured),
         live=Live.over(client, configured.redis_prefix, configured.zone),
+        right_of_way=RightOfWay(configured.redis_address, configured.redis_prefix),
         tariffs=tariffs.load(configured.tariffs),
         zone=configured.zone,
         hash_key=configured.hash_key.get_secret_value().encode(),

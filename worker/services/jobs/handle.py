@@ -40,6 +40,7 @@ class Handler:
     apply: Callable[[Any, UnitOfWork], None]
     creates_resident: bool = False
     concerns_erased: bool = False  # it is applied to an erased resident, too
+    has_right_of_way: bool = False  # routine work stands aside for it
     afterwards: Callable[[Hub, Any], None] | None = None  # its work outside of the database, also for a repeated job
 
 
@@ -53,12 +54,14 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "permit.change_address": Handler(permits.change_address),
         "permit.cancel": Handler(permits.cancel),
         # Queues keep no order among each other: a decision may come before the request that creates the resident.
-        "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True),
+        "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True, has_right_of_way=True),
         "resident.update_contact": Handler(residents.update_contact, creates_resident=True),
         "resident.choose_reminders": Handler(residents.choose_reminders, creates_resident=True),
         "reminders.stop": Handler(residents.stop_reminders),
         "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
-        "resident.erase": Handler(residents.erase, concerns_erased=True, afterwards=residents.drop_documents),
+        "resident.erase": Handler(
+            residents.erase, concerns_erased=True, has_right_of_way=True, afterwards=residents.drop_documents
+        ),
     }
 )
 
@@ -99,6 +102,10 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
     digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may rebuild the envelope
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
+    if kind in HANDLERS and HANDLERS[kind].has_right_of_way:
+        hub.right_of_way.take()
+    elif isinstance(job, ImportPermits):
+        hub.right_of_way.stand_aside_blocking()
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
     except JobRefusedError as refused:

@@ -56,6 +56,7 @@ class Drain:
         stop_at = loop.time() + DRAIN_SECONDS
         try:
             while True:
+                await self.lane.hub.right_of_way.stand_aside()
                 if loop.time() < stop_at:
                     await self._claim()
                 self._send()

@@ -55,6 +55,7 @@ class UrgentDrain:
                     self._left |= await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
                     look_at = loop.time() if self._left else look_at
         finally:
+            self.hub.right_of_way.give_up()
             for request in self._in_flight:
                 request.cancel()
             log.info("urgent_drain.ended", requests=self.requests)

@@ -1,0 +1,159 @@
+"""Routine work stands aside for a resident's decision, for a bounded part of its time."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import redis
+
+from integrations.memory import InMemory
+from tests.services.hubs import lane_of
+from tests.services.upstream import ANNE, Upstream
+from worker import right_of_way
+from worker.hub import Hub
+from worker.right_of_way import ALONE_SECONDS, LONGEST_SECONDS, LOOK_SECONDS, RightOfWay
+from worker.services.clock.advance import advance
+from worker.services.sharing.drain import Drain
+
+
+class Clock:
+    """A clock that moves when somebody sleeps; `slept` is called with the new time."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.slept: Callable[[float], None] = lambda _: None
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept(self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(right_of_way, "time", made)
+    return made
+
+
+@pytest.fixture
+def way(redis_url: str, redis_prefix: str) -> RightOfWay:
+    return RightOfWay(redis_url, redis_prefix)
+
+
+@pytest.fixture
+def stood(clock: Clock, way: RightOfWay) -> Callable[[], float]:
+    """Stand aside, and return for how long."""
+
+    def stood() -> float:
+        began = clock.now
+        way.stand_aside_blocking()
+        return clock.now - began
+
+    return stood
+
+
+def taken(hub: Hub) -> bool:
+    return bool(hub.live.client.exists(hub.live.key("right_of_way")))
+
+
+def test_work_goes_on_at_once_when_no_decision_is_under_way(stood: Callable[[], float]) -> None:
+    assert stood() == 0
+
+
+def test_work_stands_aside_until_the_right_of_way_is_given_up(
+    clock: Clock, way: RightOfWay, stood: Callable[[], float]
+) -> None:
+    def give_up(now: float) -> None:
+        if now - 1_000.0 > LONGEST_SECONDS / 2:
+            way.give_up()
+
+    clock.slept = give_up
+    way.take()
+    assert LONGEST_SECONDS / 2 < stood() <= LONGEST_SECONDS / 2 + 2 * LOOK_SECONDS
+
+
+def test_in_a_flood_of_decisions_half_of_the_time_is_kept_for_work(
+    clock: Clock, way: RightOfWay, stood: Callable[[], float]
+) -> None:
+    standing = 0.0
+    while clock.now < 1_030.0:
+        way.take()
+        standing += stood()
+        clock.now += LOOK_SECONDS  # a bit of work
+    assert 0.4 < standing / 30 < 0.51
+
+
+def test_a_right_of_way_that_nobody_gives_up_ends_by_itself(way: RightOfWay, hub: Hub) -> None:
+    way.take()
+    assert 0 < hub.live.client.pttl(hub.live.key("right_of_way")) <= LONGEST_SECONDS * 1_000
+
+
+def test_without_redis_nobody_stands_aside_and_it_is_seldom_asked(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    unreachable = RightOfWay("redis://127.0.0.1:1", "none:")
+    exists = redis.Redis.exists
+
+    def counted(self: redis.Redis, *names: str) -> object:
+        asked.append(clock.now)
+        return exists(self, *names)
+
+    monkeypatch.setattr(redis.Redis, "exists", counted)
+    unreachable.take()
+    unreachable.give_up()
+    for _ in range(100):
+        unreachable.stand_aside_blocking()
+        clock.now += ALONE_SECONDS / 50
+    assert len(asked) == 2
+
+
+def test_a_decision_and_an_erasure_take_the_right_of_way_and_nothing_else_does(upstream: Upstream, hub: Hub) -> None:
+    upstream.active()
+    assert not taken(hub)
+    upstream.allow()
+    assert taken(hub)
+    hub.right_of_way.give_up()
+    upstream.applied("resident.update_contact", name="A", email="a@example.org")
+    upstream.take_over(upstream.row("r-imported"))
+    assert not taken(hub)
+    upstream.applied("resident.erase", ANNE)
+    assert taken(hub)
+
+
+def test_a_drain_sends_nothing_while_a_decision_has_the_right_of_way(
+    upstream: Upstream, hub: Hub, twins: dict[str, InMemory]
+) -> None:
+    upstream.active()
+    upstream.allow()
+    lane = lane_of(hub, twins["easypark"])
+    hub.right_of_way.take()
+
+    async def sent_after() -> tuple[int, int]:
+        draining = asyncio.create_task(Drain(lane, hub.today).run())
+        await asyncio.sleep(LONGEST_SECONDS / 3)
+        during = len(twins["easypark"].calls)
+        hub.right_of_way.give_up()
+        await draining
+        return during, len(twins["easypark"].calls)
+
+    assert asyncio.run(sent_after()) == (0, 1)
+
+
+def test_an_import_stands_aside(upstream: Upstream, hub: Hub, clock: Clock) -> None:
+    before = clock.now
+    hub.right_of_way.take()
+    upstream.take_over(upstream.row("r-imported"))
+    assert clock.now - before >= LONGEST_SECONDS
+
+
+def test_the_clock_stands_aside(upstream: Upstream, hub: Hub, clock: Clock) -> None:
+    upstream.active()
+    before = clock.now
+    hub.right_of_way.take()
+    assert advance(hub, hub.today() + timedelta(days=800)) == 1
+    assert clock.now - before >= LONGEST_SECONDS
