@@ -99,7 +99,7 @@ result_extended = False  # would store the arguments beside the result
 task_remote_tracebacks = False
 
 # Workers
-worker_consumer = "worker.tasks.guard:GuardedConsumer"  # the gate between the queue and Celery
+worker_consumer = "worker.tasks.process.guard:GuardedConsumer"  # the gate between the queue and Celery
 worker_prefetch_multiplier = 1  # with late acknowledgement a worker then reserves no more than it runs
 # A task cancelled while Redis is unavailable later counts as revoked, and its message is lost (Celery 5.7). If it runs
 # on, it ends within seconds; its redelivered message then finds it done.
