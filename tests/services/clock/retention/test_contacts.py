@@ -195,7 +195,7 @@ def test_a_failing_resident_does_not_stop_the_deletion_of_other_contacts(hub, ev
 def test_residents_with_permits_are_skipped_and_each_purge_continues_the_last(
     hub, upstream, evidence, tell, due, monkeypatch
 ):
-    monkeypatch.setattr("worker.db.clock.retention.LOOKED_AT", 2)
+    monkeypatch.setattr("worker.db.clock.retention.EXAMINED_ROWS", 2)
     residents = [f"r-{number}" for number in range(7)]
     for resident in residents:
         tell(resident)
