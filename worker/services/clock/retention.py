@@ -131,14 +131,14 @@ def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
 def _with_lock(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
     """Delete or anonymise data of one resident under their lock; return how much."""
 
-    def anonymise(db: Connection) -> tuple[Publication, int] | None:
+    def transaction(db: Connection) -> tuple[Publication, int] | None:
         locked = residents.lock(db, [resident_id])
         unit = UnitOfWork.start(hub, db, locked[resident_id], today)
         count = act(unit)
         return (unit.finish(), count) if count else None
 
     try:
-        anonymised = transact(hub.engine, anonymise)
+        anonymised = transact(hub.engine, transaction)
     except ENDED:
         raise
     except Exception as error:  # one resident's failure must not hold up the others
