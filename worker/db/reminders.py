@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from integrations.channels.base import Occasion
 from schemas.jobs import Language, ReminderChannel
 from worker.db import tables
-from worker.db.given import among, names, recordset, unnested
+from worker.db.arrays import among, names, recordset, unnested
 from worker.domain.reminders import Contact, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task

@@ -15,7 +15,7 @@ from worker.db.sharing import providers, reconciliations
 from worker.domain.terms import add_months
 from worker.services.clock.advance import advance
 from worker.services.clock.retention import purge
-from worker.services.clock.stuck import asked, watch
+from worker.services.clock.stuck import query, watch
 from worker.services.clock.sweep import sweep
 
 DAY = timedelta(days=1)
@@ -224,7 +224,7 @@ def test_a_count_at_its_limit_says_so(hub, shared, upstream, age, today, monkeyp
     upstream.active(BOB)
     age("shares", "wanted_version = confirmed_version + 1, due_at = now() - interval '2 hours'", f"provider = '{CITY}'")
     monkeypatch.setattr(stuck, "MOST", 1)
-    (one,) = transact(hub.engine, lambda db: stuck.find(db, asked(hub.settings, today)))
+    (one,) = transact(hub.engine, lambda db: stuck.find(db, query(hub.settings, today)))
     assert (one.count, one.more) == (1, True)
 
 

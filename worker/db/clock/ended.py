@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, text
 
 from worker.db import tables
-from worker.db.given import among
+from worker.db.arrays import among
 
 # Terms that ended, and payments that are late, before a day; each is one index range.
 ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.end_applied AND t.last_day < :by"

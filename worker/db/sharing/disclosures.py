@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from worker.db import tables
-from worker.db.given import arrays, names, unnested
+from worker.db.arrays import arrays, names, unnested
 from worker.domain.sharing import RequestOutcome
 
 

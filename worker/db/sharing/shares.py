@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, column, select, text
 
 from worker.db import tables
-from worker.db.given import among, arrays, names, unnested
+from worker.db.arrays import among, arrays, names, unnested
 from worker.db.sharing import disclosures, providers
 from worker.db.sharing.disclosures import Disclosure, Ending
 from worker.db.sharing.providers import LaneState

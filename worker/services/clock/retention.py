@@ -31,7 +31,7 @@ from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
 ROWS = 1_000  # of a ledger, at most in one transaction
-RESIDENTS_AT_ONCE = 10  # permits, or residents' contacts
+FOUND_AT_ONCE = 10  # permits or contacts that are due; each resident then has a transaction of their own
 DISCLOSURES = 2_000  # checked each time, at most; ten million take days
 COPIES = "reconciled_copies"
 
@@ -114,7 +114,7 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
     by = latest_due(today, hub.settings.permits_kept_months)
     place: Place | None = None
     while True:
-        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=RESIDENTS_AT_ONCE))
+        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FOUND_AT_ONCE))
         if place is None:
             return
         yield sum(_with_lock(hub, resident_id, today, partial(_anonymise_permits, by=by)) for resident_id in due)
@@ -122,7 +122,7 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
 
 def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
     while True:
-        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=RESIDENTS_AT_ONCE))
+        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=FOUND_AT_ONCE))
         yield sum(_with_lock(hub, resident_id, today, partial(_delete_contact, before=before)) for resident_id in due)
         if ended or not due:  # once nothing is found, the next purge looks again
             return

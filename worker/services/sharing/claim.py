@@ -212,7 +212,7 @@ def record(lane: Lane, ended: Sequence[Ended], today: date) -> bool:
         still_leased = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
-        shares.store_records(db, by_key, [_ending(*end) for end in ended if _is_final(*end)])
+        shares.store_records(db, by_key, [_ending(*end) for end in ended if _tells_of_request(*end)])
         concerns_all = lane.judge(db, [result for _, result in ended])
         due_again = any(sharing.is_due(share, now) for share in by_key.values())
         # A provisional confirmation is not published: a stray may still undo it.
@@ -250,8 +250,8 @@ def _ending(claimed: ClaimedShare, result: Result) -> Ending:
     return Ending(claimed.disclosure_id, result.outcome, result.code)
 
 
-def _is_final(claimed: ClaimedShare, result: Result) -> bool:
-    """Return whether the outcome is final."""
+def _tells_of_request(claimed: ClaimedShare, result: Result) -> bool:
+    """Return whether this tells how the request ended: a question may learn nothing of its operation."""
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 

@@ -213,7 +213,7 @@ def test_residents_with_permits_are_skipped_and_each_purge_continues_the_last(
 
 
 def test_due_contacts_are_deleted_in_slices_while_time_is_left(hub, evidence, tell, due, monkeypatch):
-    monkeypatch.setattr(retention, "RESIDENTS_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "FOUND_AT_ONCE", 2)
     for number in range(5):
         tell(f"r-{number}")
     purge(hub, due, until=0)
