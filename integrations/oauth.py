@@ -107,7 +107,7 @@ class ClientCredentials:
             raise NotSentError(error.provider, error.code, status=error.status, retry_after=error.retry_after)
         raise error
 
-    def forget(self, refused: Mapping[str, str]) -> None:
+    def drop(self, refused: Mapping[str, str]) -> None:
         """Fetch a new token for the next request, unless the refused one has been replaced already."""
         if self._token is not None and self._token.headers == refused:
             self._token = None

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Text, column, text
 from integrations.channels.base import Occasion
 from worker.db import tables
 from worker.db.arrays import recordset
-from worker.db.clock.ended import ENDED, UNPAID
+from worker.db.clock.ended import ENDED_TERMS, UNPAID
 from worker.db.clock.retention import MAY_BE_HELD
 from worker.db.engine import snapshot
 from worker.db.reminders import ENDING, PAYABLE, WINDOW, parameters
@@ -26,7 +26,7 @@ _ROOM = text("SET LOCAL work_mem = '64MB'")
 _ENDS = f"""
     SELECT ended.permit_id, CASE WHEN goes_on.permit_id IS NULL THEN 'permit_lapses' ELSE 'renewal_takes_over' END
         AS kind, CAST(NULL AS smallint) AS days_ahead, ended.last_day AS day
-    FROM (SELECT t.permit_id, t.last_day FROM {ENDED} AND t.last_day >= :since AND p.status = 'active') ended
+    FROM (SELECT t.permit_id, t.last_day FROM {ENDED_TERMS} AND t.last_day >= :since AND p.status = 'active') ended
     LEFT JOIN terms goes_on ON goes_on.permit_id = ended.permit_id
         AND greatest(ended.last_day + 1, :today) BETWEEN goes_on.first_day AND goes_on.last_day
     WHERE NOT EXISTS (

@@ -25,7 +25,7 @@ from worker.db.sharing import reconciliations
 from worker.db.slices import Slices
 from worker.domain import life
 from worker.domain.retention import is_due, latest_due, may_be_held
-from worker.hub import ENDED, Hub
+from worker.hub import TASK_ENDING, Hub
 from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
@@ -45,7 +45,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     """Delete and anonymise what is due today, until `until` (monotonic clock); a later purge continues.
 
     Raises:
-        worker.hub.ENDED: the database or Redis is unavailable, or the task's time is over.
+        worker.hub.TASK_ENDING: the database or Redis is unavailable, or the task's time is over.
     """
     settings = hub.settings
     jobs_before = _before(hub, today, settings.jobs_kept_months)
@@ -76,7 +76,7 @@ def _purge_slice(kind: str, slices: Iterator[int]) -> int | None:
     """Purge a slice of one kind; None when it has no more or has failed, so that it holds up no other kind."""
     try:
         return next(slices, None)
-    except ENDED:
+    except TASK_ENDING:
         raise
     except Exception as error:
         log.error("retention.failed", kind=kind, error=type(error).__name__)
@@ -139,7 +139,7 @@ def _with_lock(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWor
 
     try:
         anonymised = transact(hub.engine, transaction)
-    except ENDED:
+    except TASK_ENDING:
         raise
     except Exception as error:  # one resident's failure must not hold up the others
         log.error("retention.not_anonymised", resident=resident_id, error=type(error).__name__)
