@@ -24,7 +24,7 @@ class ActionKind(StrEnum):
     """An action that the clock leads to."""
 
     LAPSE = "permit_lapses"
-    RENEWAL = "renewal_takes_over"  # the next term goes on without a gap, and nobody is told
+    RENEWAL = "renewal_takes_over"  # the next term goes on without a gap: nothing changes
     REQUEST = "request_lapses"  # it was not paid, nor was a change
     CHANGE = "change_lapses"
     EXPIRY = "expiry_reminder"
