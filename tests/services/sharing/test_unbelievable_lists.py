@@ -14,8 +14,9 @@ from tests.services.hubs import lane_of
 from worker.db import status
 from worker.db.engine import transact
 from worker.db.sharing import reconciliations
+from worker.services.sharing.believable import MOST_FOREIGN, REPEATED_MARGIN
 from worker.services.sharing.drain import Drain
-from worker.services.sharing.reconcile import MOST_FOREIGN, REPEATED_MARGIN, reconcile
+from worker.services.sharing.reconcile import reconcile
 
 PROVIDER = "easypark"
 CITY = "city_hub"
