@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from tests.services.upstream import Upstream
-from worker.domain.outlook import Action, ActionKind
+from worker.domain.outlook import Effect, EffectKind
 from worker.services.clock.advance import advance
 from worker.services.clock.outlook import read_day
 from worker.services.clock.retention import purge
@@ -23,10 +23,10 @@ DONE = """
     WHERE end_applied AND status = 'active'
 """
 TOLD = {
-    "permit.lapsed": ActionKind.LAPSE,
-    "permit.cancelled": ActionKind.REQUEST,
-    "permit.pending_change_cancelled": ActionKind.CHANGE,
-    "permit.anonymised": ActionKind.ANONYMISE,
+    "permit.lapsed": EffectKind.LAPSE,
+    "permit.cancelled": EffectKind.REQUEST,
+    "permit.pending_change_cancelled": EffectKind.CHANGE,
+    "permit.anonymised": EffectKind.ANONYMISE,
 }
 
 
@@ -124,21 +124,21 @@ def doings(evidence, hub, day, deliver=lambda day: None):
     purge(hub, day)
     new = set(evidence.query(DONE)) - before
     done = Counter(
-        (ActionKind(what) if ahead is not None else TOLD[what], ahead, permit_id)
+        (EffectKind(what) if ahead is not None else TOLD[what], ahead, permit_id)
         for what, ahead, permit_id, *_ in new
         if what != "active"
     )
-    lapsed = {permit_id for doing, _, permit_id in done if doing is ActionKind.LAPSE}
+    lapsed = {permit_id for doing, _, permit_id in done if doing is EffectKind.LAPSE}
     ended = {permit_id for what, _, permit_id, *_ in new if what == "active"}
-    return done + Counter((ActionKind.RENEWAL, None, permit_id) for permit_id in ended - lapsed)
+    return done + Counter((EffectKind.RENEWAL, None, permit_id) for permit_id in ended - lapsed)
 
 
 def told_of(concerned):
-    return Counter((one.action.kind, one.action.days_ahead, one.permit_id) for one in concerned)
+    return Counter((one.effect.kind, one.effect.days_ahead, one.permit_id) for one in concerned)
 
 
 def counted(done):
     counts = Counter()
     for (doing, ahead, _), count in done.items():
-        counts[Action(doing, ahead)] += count
+        counts[Effect(doing, ahead)] += count
     return counts

@@ -20,8 +20,8 @@ SINGLE_DAYS = 31  # beyond so many, days are shown week by week
 _DAY = timedelta(days=1)
 
 
-class ActionKind(StrEnum):
-    """An action that the clock leads to."""
+class EffectKind(StrEnum):
+    """What the clock does about a permit."""
 
     LAPSE = "permit_lapses"
     RENEWAL = "renewal_takes_over"  # the next term goes on without a gap: nothing changes
@@ -34,22 +34,22 @@ class ActionKind(StrEnum):
     @property
     def occasion(self) -> Occasion | None:
         """Return a reminder's occasion, or None if this is no reminder."""
-        return {ActionKind.EXPIRY: Occasion.EXPIRY, ActionKind.PAYMENT: Occasion.PAYMENT}.get(self)
+        return {EffectKind.EXPIRY: Occasion.EXPIRY, EffectKind.PAYMENT: Occasion.PAYMENT}.get(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """An action; a reminder has its days ahead."""
+class Effect:
+    """One effect of the clock; a reminder has its days ahead."""
 
-    kind: ActionKind
+    kind: EffectKind
     days_ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ActionCount:
-    """How often an action follows a last day: of a term, of a payment period or of a retention period."""
+class EffectCount:
+    """How often an effect follows a last day: of a term, of a payment period or of a retention period."""
 
-    action: Action
+    effect: Effect
     day: date
     count: int
 
@@ -60,7 +60,7 @@ class Period:
 
     first: date | None
     last: date
-    counts: Mapping[Action, int]
+    counts: Mapping[Effect, int]
 
 
 def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> list[Window]:
@@ -73,9 +73,9 @@ def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> lis
     return [one for one in late if one.first <= one.last]
 
 
-def acted_on(counted: ActionCount, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:
-    """Return the action's date (past if overdue), or None."""
-    occasion, ahead = counted.action.kind.occasion, counted.action.days_ahead
+def acted_on(counted: EffectCount, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:
+    """Return the effect's date (past if overdue), or None."""
+    occasion, ahead = counted.effect.kind.occasion, counted.effect.days_ahead
     if occasion is None or ahead is None:
         return counted.day + _DAY
     start = max(starts_on(occasion, counted.day, ahead, tariffs), today)
@@ -83,20 +83,20 @@ def acted_on(counted: ActionCount, today: date, schedule: Schedule, tariffs: Tar
     return start if start <= counted.day - timedelta(days=least) else None
 
 
-def periods(found: Iterable[tuple[date, Action, int]], today: date, until: date) -> list[Period]:
+def periods(found: Iterable[tuple[date, Effect, int]], today: date, until: date) -> list[Period]:
     """Return counts per day or week from today to a last day, without empty ones."""
     by_week = (until - today).days >= SINGLE_DAYS
-    counts: dict[date | None, Counter[Action]] = defaultdict(Counter)
-    for day, action, count in found:
+    counts: dict[date | None, Counter[Effect]] = defaultdict(Counter)
+    for day, effect, count in found:
         if day <= until:
-            counts[None if day < today else max(_monday(day), today) if by_week else day][action] += count
+            counts[None if day < today else max(_monday(day), today) if by_week else day][effect] += count
     return [
         Period(first, _last(first, today, until, by_week=by_week), counts[first])
         for first in sorted(counts, key=lambda first: first or date.min)
     ]
 
 
-def totals(parts: Iterable[Mapping[Action, int]]) -> Counter[Action]:
+def totals(parts: Iterable[Mapping[Effect, int]]) -> Counter[Effect]:
     """Return the counts of all parts together."""
     return sum(map(Counter, parts), Counter())
 

@@ -11,9 +11,9 @@ from sqlalchemy.exc import InternalError
 from tests.services.street import Street, counted, doings, outlook_of_day, told_of
 from tests.services.upstream import Upstream
 from worker.db.clock import outlook
-from worker.db.clock.outlook import PermitAction
+from worker.db.clock.outlook import PermitEffect
 from worker.db.engine import transact
-from worker.domain.outlook import Action, ActionKind, totals
+from worker.domain.outlook import Effect, EffectKind, totals
 from worker.services.clock.outlook import read_outlook
 from worker.services.reminders.decide import decide
 
@@ -26,7 +26,7 @@ def test_the_outlook_of_today_is_exactly_what_the_hub_then_does(hub, street, evi
     done = doings(evidence, hub, today)
     assert told_of(concerned) == done
     assert counts == counted(done)
-    assert {what.kind for what in counts} == set(ActionKind)
+    assert {what.kind for what in counts} == set(EffectKind)
     assert outlook_of_day(hub, today, today) == (Counter(), [])
 
 
@@ -43,8 +43,8 @@ def test_the_outlook_of_a_later_day_is_what_the_hub_does_on_it(hub, street, evid
         assert counts == counted(done)
         everything += counts
     assert totals(period.counts for period in whole) == everything
-    assert {what.kind for what in everything} == set(ActionKind)
-    assert {what.days_ahead for what in everything if what.kind is ActionKind.EXPIRY} == {60, 30, 7, 0, -1}
+    assert {what.kind for what in everything} == set(EffectKind)
+    assert {what.days_ahead for what in everything if what.kind is EffectKind.EXPIRY} == {60, 30, 7, 0, -1}
 
 
 def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_days(hub, street, today):
@@ -62,18 +62,18 @@ def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_d
 def reminders_of(hub, day, today):
     """Return the offsets of the reminders in the outlook of a day."""
     counts, _ = outlook_of_day(hub, day, today)
-    return sorted(what.days_ahead for what in counts.elements() if what.kind is ActionKind.EXPIRY)
+    return sorted(what.days_ahead for what in counts.elements() if what.kind is EffectKind.EXPIRY)
 
 
 def test_a_term_that_ends_lapses_the_day_after_unless_it_is_renewed(hub, street, today):
     lapses, renewed = street.ends_in("r-1", 5), street.ends_in("r-2", 5)
     street.renews("r-2")
     counts, concerned = outlook_of_day(hub, today + timedelta(days=6), today)
-    assert (counts[Action(ActionKind.LAPSE)], counts[Action(ActionKind.RENEWAL)]) == (1, 1)
-    told = {one.action.kind: (one.permit_id, one.day) for one in concerned}
+    assert (counts[Effect(EffectKind.LAPSE)], counts[Effect(EffectKind.RENEWAL)]) == (1, 1)
+    told = {one.effect.kind: (one.permit_id, one.day) for one in concerned}
     last = today + timedelta(days=5)
-    assert (told[ActionKind.LAPSE], told[ActionKind.RENEWAL]) == ((lapses, last), (renewed, last))
-    assert ActionKind.LAPSE not in {what.kind for what in outlook_of_day(hub, last, today)[0]}
+    assert (told[EffectKind.LAPSE], told[EffectKind.RENEWAL]) == ((lapses, last), (renewed, last))
+    assert EffectKind.LAPSE not in {what.kind for what in outlook_of_day(hub, last, today)[0]}
 
 
 def test_inactive_and_erased_permits_are_not_in_the_outlook(hub, street, today):
@@ -94,7 +94,7 @@ def test_an_unreachable_resident_has_no_reminder_in_the_outlook_and_the_permit_s
     if why == "address refused":
         evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     whole = totals(one.counts for one in read_outlook(hub, today, today + timedelta(days=90)))
-    assert whole == {Action(ActionKind.LAPSE): 1}
+    assert whole == {Effect(EffectKind.LAPSE): 1}
 
 
 def test_a_lapse_that_was_acted_on_is_not_counted_again(hub, street, today):
@@ -139,9 +139,9 @@ def test_the_outlook_of_a_changed_schedule_is_what_is_then_decided(hub, street, 
 def test_a_payment_is_reminded_of_before_its_request_lapses(hub, street, today):
     permit_id = street.asks("r-1")
     pay_by = today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)
-    reminder, lapse = Action(ActionKind.PAYMENT, 5), Action(ActionKind.REQUEST)
-    assert outlook_of_day(hub, pay_by - timedelta(days=5), today)[1] == [PermitAction(permit_id, reminder, pay_by)]
-    assert outlook_of_day(hub, pay_by + timedelta(days=1), today)[1] == [PermitAction(permit_id, lapse, pay_by)]
+    reminder, lapse = Effect(EffectKind.PAYMENT, 5), Effect(EffectKind.REQUEST)
+    assert outlook_of_day(hub, pay_by - timedelta(days=5), today)[1] == [PermitEffect(permit_id, reminder, pay_by)]
+    assert outlook_of_day(hub, pay_by + timedelta(days=1), today)[1] == [PermitEffect(permit_id, lapse, pay_by)]
     whole = read_outlook(hub, today, pay_by + timedelta(days=9))
     assert totals(one.counts for one in whole) == {reminder: 1, lapse: 1}
 

@@ -10,13 +10,13 @@ import pytest
 from tests.services.hubs import lane_of
 from tests.services.street import doings, outlook_of_day, told_of
 from tests.services.upstream import UNVERIFIED, Upstream
-from worker.domain.outlook import Action, ActionKind, totals
+from worker.domain.outlook import Effect, EffectKind, totals
 from worker.domain.terms import add_months
 from worker.services.clock.outlook import read_outlook
 from worker.services.sharing.drain import Drain
 
 DAY = timedelta(days=1)
-FORGET = Action(ActionKind.ANONYMISE)
+FORGET = Effect(EffectKind.ANONYMISE)
 SHARE = """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,
         failures)
@@ -33,7 +33,7 @@ def keeping(hub, months):
 def forgotten(hub, day, today):
     """Return the permits to be forgotten on a day, and the last days of their retention."""
     counts, concerned = outlook_of_day(hub, day, today)
-    found = {one.permit_id: one.day for one in concerned if one.action == FORGET}
+    found = {one.permit_id: one.day for one in concerned if one.effect == FORGET}
     assert counts[FORGET] == len(found)
     return found
 

@@ -14,7 +14,7 @@ from worker.db.clock.ended import ENDED_TERMS, UNPAID
 from worker.db.clock.retention import MAY_BE_HELD
 from worker.db.engine import snapshot
 from worker.db.reminders import ENDING, PAYABLE, WINDOW, parameters
-from worker.domain.outlook import Action, ActionCount, ActionKind
+from worker.domain.outlook import Effect, EffectCount, EffectKind
 from worker.domain.reminders import Window
 from worker.domain.retention import latest_due
 
@@ -87,11 +87,11 @@ _LIST = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class PermitAction:
-    """A permit, the action to come, and the action's day: a term's last day, a payment's, or retention's."""
+class PermitEffect:
+    """A permit, the effect to come, and the effect's day: a term's last day, a payment's, or retention's."""
 
     permit_id: UUID
-    action: Action
+    effect: Effect
     day: date
 
 
@@ -116,17 +116,17 @@ def begin(db: Connection) -> None:
     db.execute(_ROOM)
 
 
-def count(db: Connection, query: OutlookQuery) -> list[ActionCount]:
-    """Count actions by the last day that they follow."""
+def count(db: Connection, query: OutlookQuery) -> list[EffectCount]:
+    """Count effects by the last day that they follow."""
     rows = db.execute(_COUNT, _given(query))
-    return [ActionCount(Action(ActionKind(row.kind), row.days_ahead), row.day, row.times) for row in rows]
+    return [EffectCount(Effect(EffectKind(row.kind), row.days_ahead), row.day, row.times) for row in rows]
 
 
-def each(db: Connection, query: OutlookQuery, limit: int | None) -> Iterator[PermitAction]:
-    """Yield each permit with its action, in the order of `ActionKind`, without loading all of them."""
-    given = _given(query) | {"kinds": [kind.value for kind in ActionKind], "limit": limit}
+def each(db: Connection, query: OutlookQuery, limit: int | None) -> Iterator[PermitEffect]:
+    """Yield each permit with its effect, in the order of `EffectKind`, without loading all of them."""
+    given = _given(query) | {"kinds": [kind.value for kind in EffectKind], "limit": limit}
     for row in db.execute(_LIST, given, execution_options={"yield_per": FETCHED}):
-        yield PermitAction(row.permit_id, Action(ActionKind(row.kind), row.days_ahead), row.day)
+        yield PermitEffect(row.permit_id, Effect(EffectKind(row.kind), row.days_ahead), row.day)
 
 
 def _given(query: OutlookQuery) -> dict[str, object]:

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from sqlalchemy import Connection
 
 from worker.db.clock import outlook
-from worker.db.clock.outlook import OutlookQuery, PermitAction
+from worker.db.clock.outlook import OutlookQuery, PermitEffect
 from worker.db.engine import transact
-from worker.domain.outlook import Action, Period, acted_on, opening, periods
+from worker.domain.outlook import Effect, Period, acted_on, opening, periods
 from worker.domain.reminders import windows
 from worker.hub import Hub
 
@@ -26,15 +26,15 @@ def read_outlook(hub: Hub, today: date, until: date) -> list[Period]:
     def transaction(db: Connection) -> list[Period]:
         outlook.begin(db)
         days = ((acted_on(one, today, hub.schedule, hub.tariffs), one) for one in outlook.count(db, query))
-        return periods(((day, one.action, one.count) for day, one in days if day is not None), today, until)
+        return periods(((day, one.effect, one.count) for day, one in days if day is not None), today, until)
 
     return transact(hub.engine, transaction)
 
 
 def read_day(
-    hub: Hub, day: date, today: date, tell: Callable[[Counter[Action], Iterator[PermitAction]], None], limit: int | None
+    hub: Hub, day: date, today: date, tell: Callable[[Counter[Effect], Iterator[PermitEffect]], None], limit: int | None
 ) -> None:
-    """Pass the work of one day to `tell`: counts per action, then permits. Today includes what is overdue.
+    """Pass the work of one day to `tell`: counts per effect, then permits. Today includes what is overdue.
 
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.
@@ -45,9 +45,9 @@ def read_day(
 
     def transaction(db: Connection) -> None:
         outlook.begin(db)
-        counts: Counter[Action] = Counter()
+        counts: Counter[Effect] = Counter()
         for one in outlook.count(db, query):
-            counts[one.action] += one.count
+            counts[one.effect] += one.count
         tell(counts, outlook.each(db, query, limit))
 
     transact(hub.engine, transaction)
