@@ -35,6 +35,7 @@ import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from integrations.sandbox.access import Access, load_or_make
 from integrations.sandbox.control import Control
@@ -76,7 +77,7 @@ class Database:
         """Return the URL for the role of migrations."""
         return self.server.url(postgres.OWNER, self.name)
 
-    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+    def connect(self) -> psycopg.Connection[TupleRow]:
         """Connect as superuser, in autocommit."""
         return self.server.connect(self.name)
 

@@ -53,7 +53,7 @@ class MailServer:
     def hang_up(self) -> None:
         """Close all connections, as a server does with idle ones."""
         for line in list(self.open):
-            line.transport.close()
+            line.close()
 
     async def handle_DATA(self, server: "Line", session: Session, envelope: Envelope) -> str:
         """Accept a message."""
@@ -111,7 +111,7 @@ class Line(SMTP):
         self.letters += 1
         if self.letters > self.mail.letters_each:
             self.mail.plans["MAIL"].insert(0, "421 4.7.0 too many messages on this connection")
-        if self.mail.closed_to_strangers and not self.session.authenticated:
+        if self.mail.closed_to_strangers and not (self.session and self.session.authenticated):
             self.mail.plans["MAIL"].insert(0, "530 5.7.0 who are you?")
         await self._unless("MAIL") or await super().smtp_MAIL(arg)
 
@@ -127,10 +127,20 @@ class Line(SMTP):
     async def smtp_QUIT(self, arg: str) -> None:
         await self._unless("QUIT") or await super().smtp_QUIT(arg)
 
+    def close(self) -> None:
+        """End the connection in order."""
+        assert self.transport is not None
+        self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        assert isinstance(self.transport, asyncio.Transport)
+        self.transport.abort()
+
     async def misbehave(self, behaviour: Fault) -> None:
         """Hang up, or fall silent."""
         if behaviour is Fault.LOST:
-            self.transport.abort()
+            self.abort()
         await asyncio.Event().wait()
 
     async def _unless(self, step: str) -> bool:
@@ -140,7 +150,7 @@ class Line(SMTP):
         elif behaviour is not None:
             await self.push(behaviour)
             if behaviour.startswith("421"):
-                self.transport.close()
+                self.close()
         return behaviour is not None
 
 
@@ -155,7 +165,7 @@ async def serving(mail: MailServer, *, tls: ssl.SSLContext | None = None, **opti
     finally:
         server.close()
         for line in list(mail.open):
-            line.transport.abort()
+            line.abort()
         await asyncio.sleep(0)
         await server.wait_closed()
 

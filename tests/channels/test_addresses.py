@@ -10,14 +10,14 @@ from tests.channels.sending import post
 LONGEST_LOCAL = "a" * 64
 LONG_DOMAIN = ".".join(["b" * 60] * 3)  # 182 characters
 
-UTF8 = {"enable_SMTPUTF8": True}
 
-
-def send_to(run: Run, make_access: MakeAccess, address: str, answer: str | None = None, **options: object) -> object:
+def send_to(
+    run: Run, make_access: MakeAccess, address: str, answer: str | None = None, *, utf8: bool = False
+) -> MailServer | ChannelError:
     """Return the server that accepted a notice to an address, or the error."""
 
     async def send() -> MailServer | ChannelError:
-        async with post(make_access, options=options) as sending:
+        async with post(make_access, options={"enable_SMTPUTF8": utf8}) as sending:
             sending.server.plan("MAIL", answer)
             try:
                 await sending.send(address=address)
@@ -25,7 +25,8 @@ def send_to(run: Run, make_access: MakeAccess, address: str, answer: str | None 
                 return error
             return sending.server
 
-    return run(send())
+    ended: MailServer | ChannelError = run(send())
+    return ended
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_an_address_is_sent_in_a_form_that_every_server_accepts(
 
 
 def test_an_accent_before_the_at_needs_smtputf8(run: Run, make_access: MakeAccess) -> None:
-    server = send_to(run, make_access, "zoë@émile-zola.fr", **UTF8)
+    server = send_to(run, make_access, "zoë@émile-zola.fr", utf8=True)
 
     assert isinstance(server, MailServer)
     taken = server.taken[0]
@@ -68,8 +69,8 @@ def test_an_accent_before_the_at_is_refused_without_smtputf8(run: Run, make_acce
 
 
 def test_one_recipients_accent_does_not_stop_the_channel(run: Run, make_access: MakeAccess) -> None:
-    error = send_to(run, make_access, "zoë@exemple.fr", "550 5.6.7 non-ASCII addresses not permitted", **UTF8)
-    others = send_to(run, make_access, "zoe@exemple.fr", "550 5.1.0 sender rejected", **UTF8)
+    error = send_to(run, make_access, "zoë@exemple.fr", "550 5.6.7 non-ASCII addresses not permitted", utf8=True)
+    others = send_to(run, make_access, "zoe@exemple.fr", "550 5.1.0 sender rejected", utf8=True)
 
     assert isinstance(error, LaterError)
     assert isinstance(others, UnavailableError)

@@ -12,7 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from integrations.channels.base import AddressRefusedError
+from integrations.channels.base import AddressRefusedError, Notice
 from integrations.channels.message import compose
 from tests.channels.conftest import MakeAccess, Run
 from tests.channels.notices import EXPIRY
@@ -132,14 +132,14 @@ def test_an_unencodable_resident_is_refused_as_an_address(
     run: Run, make_access: MakeAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stands for unforeseen values: the resident's data is at fault if a message without it can be composed."""
-    from integrations.channels import message
+    from integrations.channels import message, wording
 
-    written = message.words
+    written = wording.words
 
-    def words(notice, *links):
+    def words(notice: Notice, space_url: str, stop_url: str) -> wording.Words:
         if notice.name == "Unwritable":
             raise ZeroDivisionError
-        return written(notice, *links)
+        return written(notice, space_url, stop_url)
 
     monkeypatch.setattr(message, "words", words)
 

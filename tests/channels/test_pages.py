@@ -1,9 +1,10 @@
 """The HTML in a browser: accessible, on small and large screens, in light and dark mode."""
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from integrations.channels.base import Notice
 from integrations.channels.wording import words
@@ -13,6 +14,7 @@ from tests.support.browsing import DESKTOP, PHONE, flaws
 
 STOP_URL = "https://demo.example/rappels/arreter/7b0f1f0c-8f62-4d0c-8f0d-3c3f5c2f5a11"
 OF_WHOLE_PAGES = ("landmark-one-main: ", "region: ")  # the mail program's page has a main part of its own
+Scheme = Literal["light", "dark"]
 SMALLEST_TARGET = 44  # pixels, for a finger
 
 
@@ -22,8 +24,8 @@ def show(page: Page, notice: Notice) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", Language)
-def test_axe_finds_no_fault_in_a_notice(page: Page, language: Language, scheme: str) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+def test_axe_finds_no_fault_in_a_notice(page: Page, language: Language, scheme: Scheme) -> None:
+    page.emulate_media(color_scheme=scheme)
     found = []
     for name in ("expiry_ahead", "payment_address"):  # all have the same layout
         show(page, replace(NOTICES[name], language=language))
@@ -33,8 +35,8 @@ def test_axe_finds_no_fault_in_a_notice(page: Page, language: Language, scheme: 
 
 
 def test_a_notice_follows_the_dark_and_the_light_mode(page: Page) -> None:
-    def brightness(scheme: str) -> int:
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    def brightness(scheme: Scheme) -> int:
+        page.emulate_media(color_scheme=scheme)
         show(page, EXPIRY)
         shown: int = page.evaluate("""() => {
             const paper = getComputedStyle(document.querySelector(".paper")).backgroundColor;
@@ -47,8 +49,8 @@ def test_a_notice_follows_the_dark_and_the_light_mode(page: Page) -> None:
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP])
-def test_nothing_is_wider_than_the_screen(page: Page, viewport: dict[str, int]) -> None:
-    page.set_viewport_size(viewport)  # type: ignore[arg-type]
+def test_nothing_is_wider_than_the_screen(page: Page, viewport: ViewportSize) -> None:
+    page.set_viewport_size(viewport)
     for notice in NOTICES.values():
         show(page, replace(notice, name="Z" * 200, plate="W" * 20))
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]

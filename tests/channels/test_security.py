@@ -27,8 +27,9 @@ def test_an_encrypted_connection_is_kept_too(
 ) -> None:
     async def send() -> MailServer:
         options = offer(security, authority.server())
-        given = {"security": security, "authority": authority.file}
-        async with post(make_access, development=False, options=options, **given) as sending:
+        async with post(
+            make_access, development=False, options=options, security=security, authority=authority.file
+        ) as sending:
             await sending.send()
             await sending.send()
             return sending.server
@@ -50,8 +51,8 @@ def test_a_wrong_certificate_is_refused(
     }[wrong]
 
     async def send() -> tuple[ChannelError, MailServer]:
-        given = {"security": security, "authority": authority.file}
-        async with post(make_access, options=offer(security, context), **given) as sending:
+        options = offer(security, context)
+        async with post(make_access, options=options, security=security, authority=authority.file) as sending:
             return await sending.failure(), sending.server
 
     error, server = run(send())
@@ -88,8 +89,9 @@ def test_a_replaced_authority_counts_from_the_next_connection(
 
 def test_without_starttls_nothing_is_sent_in_the_clear(run: Run, make_access: MakeAccess, authority: Authority) -> None:
     async def send() -> tuple[ChannelError, MailServer]:
-        given = {"security": "starttls", "authority": authority.file, "user": USER, "password": PASSWORD}
-        async with post(make_access, options=SIGNED_IN, **given) as sending:
+        async with post(
+            make_access, options=SIGNED_IN, security="starttls", authority=authority.file, user=USER, password=PASSWORD
+        ) as sending:
             return await sending.failure(), sending.server
 
     error, server = run(send())
@@ -142,8 +144,15 @@ def test_a_channel_that_signs_in_is_served(
 ) -> None:
     async def send() -> MailServer:
         options = {"tls": authority.server(), "auth_exclude_mechanism": without} | SIGNED_IN
-        given = {"security": "tls", "authority": authority.file, "user": USER, "password": PASSWORD}
-        async with post(make_access, options=options, server=kind(closed_to_strangers=True), **given) as sending:
+        async with post(
+            make_access,
+            options=options,
+            server=kind(closed_to_strangers=True),
+            security="tls",
+            authority=authority.file,
+            user=USER,
+            password=PASSWORD,
+        ) as sending:
             await sending.send()
             await sending.send()
             return sending.server
@@ -157,8 +166,14 @@ def test_a_wrong_password_is_tried_once_and_not_shown(run: Run, make_access: Mak
     wrong = "un-tout-autre-secret"
 
     async def send() -> tuple[ChannelError, MailServer, str]:
-        given = {"security": "tls", "authority": authority.file, "user": USER, "password": wrong}
-        async with post(make_access, options={"tls": authority.server()} | SIGNED_IN, **given) as sending:
+        async with post(
+            make_access,
+            options={"tls": authority.server()} | SIGNED_IN,
+            security="tls",
+            authority=authority.file,
+            user=USER,
+            password=wrong,
+        ) as sending:
             return await sending.failure(), sending.server, f"{sending.email!r} {sending.email._access!r}"
 
     error, server, shown = run(send())
@@ -174,8 +189,9 @@ def test_a_server_without_a_known_sign_in_is_unavailable(
 ) -> None:
     async def send() -> ChannelError:
         options = {"tls": authority.server(), "auth_exclude_mechanism": ("PLAIN", "LOGIN")}
-        given = {"security": "tls", "authority": authority.file, "user": USER, "password": PASSWORD}
-        async with post(make_access, options=options, **given) as sending:
+        async with post(
+            make_access, options=options, security="tls", authority=authority.file, user=USER, password=PASSWORD
+        ) as sending:
             return await sending.failure()
 
     error = run(send())

@@ -33,6 +33,11 @@ class ToyHub:
     redis: redis.Redis
 
 
+def numbered(sequence: int) -> dict[str, object]:
+    """Return what these tests publish as an event: its number, and nothing else."""
+    return {"sequence": sequence}
+
+
 @pytest.fixture(scope="session")
 def toy(redis_url: str) -> Iterator[ToyHub]:
     prefix = f"toy-{uuid4().hex[:12]}:"
@@ -136,7 +141,9 @@ class TrueHub:
         def take() -> None:
             taken = self.store.brpop([self.prefix + queue], timeout=LOSING_SECONDS)
             assert isinstance(taken, list | tuple)
-            lost.append(taken[1])
+            message = taken[1]
+            assert isinstance(message, bytes)
+            lost.append(message)
             self.worker.send_signal(signal.SIGCONT)
 
         self.worker.send_signal(signal.SIGSTOP)

@@ -10,21 +10,20 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from permit_hub_client import RESUMED, AsyncWatch, Calls, Hub, HubUnavailable
+from permit_hub_client import RESUMED, AsyncWatch, Calls, Event, Hub, HubUnavailable, Resumed
 
-from tests.client.conftest import ToyHub
+from tests.client.conftest import ToyHub, numbered
 from tests.support.waiting import PATIENCE_SECONDS, eventually, eventually_in_loop
 
 
 def _tell(toy: ToyHub, resident_id: str, sequence: int) -> int:
-    heard: int = toy.redis.publish(f"{toy.prefix}watch:{resident_id}", json.dumps({"sequence": sequence}))
+    heard: int = toy.redis.publish(f"{toy.prefix}watch:{resident_id}", json.dumps(numbered(sequence)))
     return heard
 
 
 def _named(toy: ToyHub) -> str:
     """Return the toy's URL with a user of this test's own, which names its connections."""
-    everything = {"keys": ["*"], "channels": ["*"], "commands": ["+@all"]}
-    toy.redis.acl_setuser(_user(), enabled=True, passwords=["+toy"], **everything)
+    toy.redis.acl_setuser(_user(), enabled=True, passwords=["+toy"], keys=["*"], channels=["*"], commands=["+@all"])
     parts = urlsplit(toy.url)
     return parts._replace(netloc=f"{_user()}:toy@{parts.hostname}:{parts.port}").geturl()
 
@@ -53,12 +52,10 @@ def _run(toy: ToyHub, play: Callable[[Calls], Awaitable[None]]) -> None:
 
 def test_all_watches_share_one_connection(toy: ToyHub) -> None:
     async def play(aio: Calls) -> None:
-        async def watch(number: int, began: asyncio.Queue[int]) -> int:
+        async def watch(number: int, began: asyncio.Queue[int]) -> Event | Resumed | None:
             async with aio.watch(f"r-{number}") as events:
                 began.put_nowait(number)
-                event = await events.next(PATIENCE_SECONDS)
-                assert event is not None
-                return event["sequence"]
+                return await events.next(PATIENCE_SECONDS)
 
         began: asyncio.Queue[int] = asyncio.Queue()
         watches = [asyncio.create_task(watch(number, began)) for number in range(300)]
@@ -66,7 +63,7 @@ def test_all_watches_share_one_connection(toy: ToyHub) -> None:
             await began.get()
         assert _connections(toy, "pubsub") == 1
         assert [_tell(toy, f"r-{number}", number) for number in range(300)] == [1] * 300
-        assert await asyncio.gather(*watches) == list(range(300))
+        assert await asyncio.gather(*watches) == [numbered(number) for number in range(300)]
 
     _run(toy, play)
 
@@ -76,9 +73,9 @@ def test_two_watches_of_one_resident_get_the_same_events_and_end_separately(toy:
         async with aio.watch("r-1") as stays:
             async with aio.watch("r-1") as leaves:
                 assert _tell(toy, "r-1", 1) == 1
-                assert await stays.next(PATIENCE_SECONDS) == await leaves.next(PATIENCE_SECONDS) == {"sequence": 1}
+                assert await stays.next(PATIENCE_SECONDS) == await leaves.next(PATIENCE_SECONDS) == numbered(1)
             assert _tell(toy, "r-1", 2) == 1
-            assert await stays.next(PATIENCE_SECONDS) == {"sequence": 2}
+            assert await stays.next(PATIENCE_SECONDS) == numbered(2)
         await eventually_in_loop(lambda: _tell(toy, "r-1", 3), equals=0)
 
     _run(toy, play)
@@ -89,7 +86,7 @@ def test_a_watch_begun_right_after_another_ended_gets_all_events(toy: ToyHub) ->
         for sequence in range(200):
             async with aio.watch("r-1") as events:
                 assert _tell(toy, "r-1", sequence) == 1
-                assert await events.next(PATIENCE_SECONDS) == {"sequence": sequence}
+                assert await events.next(PATIENCE_SECONDS) == numbered(sequence)
             for _ in range(sequence % 4):
                 await asyncio.sleep(0)
 
@@ -102,12 +99,12 @@ def test_a_watch_that_falls_behind_gets_resumed(toy: ToyHub) -> None:
             for sequence in range(250):
                 _tell(toy, "r-slow", sequence)
             _tell(toy, "r-quick", 1)
-            assert await quick.next(PATIENCE_SECONDS) == {"sequence": 1}
+            assert await quick.next(PATIENCE_SECONDS) == numbered(1)
             assert await slow.next(PATIENCE_SECONDS) == {"type": RESUMED, "subject": "r-slow"}
             left = []
             while (event := await slow.next(0)) is not None:
-                left.append(event["sequence"])
-            assert left == list(range(250 - len(left), 250))
+                left.append(event)
+            assert left == [numbered(sequence) for sequence in range(250 - len(left), 250)]
             assert len(left) < 250
 
     _run(toy, play)
@@ -118,11 +115,11 @@ def test_all_watches_get_resumed_and_later_events_after_a_lost_connection(toy: T
         watches = [aio.watch(f"r-{number}") for number in range(50)]
         for watch in watches:
             await watch.__aenter__()
-        toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        toy.redis.client_kill_filter(_type="pubsub")
         for number, watch in enumerate(watches):
             assert await watch.next(PATIENCE_SECONDS) == {"type": RESUMED, "subject": f"r-{number}"}
             assert _tell(toy, f"r-{number}", number) == 1
-            assert await watch.next(PATIENCE_SECONDS) == {"sequence": number}
+            assert await watch.next(PATIENCE_SECONDS) == numbered(number)
         for watch in watches:
             await watch.__aexit__(None, None, None)
 
@@ -163,7 +160,7 @@ class Relay:
 
 
 def test_a_redis_outage_ends_no_watch(toy: ToyHub) -> None:
-    async def play(_: Calls) -> None:
+    async def play(_aio: Calls) -> None:
         relay = Relay(toy)
         await relay.open()
         hub = Hub(relay.url, source="tests", prefix=toy.prefix, io_seconds=0.5)
@@ -178,7 +175,7 @@ def test_a_redis_outage_ends_no_watch(toy: ToyHub) -> None:
             await relay.open()
             assert await events.next(PATIENCE_SECONDS) == {"type": RESUMED, "subject": "r-1"}
             assert _tell(toy, "r-1", 2) == 1
-            assert await events.next(PATIENCE_SECONDS) == {"sequence": 2}
+            assert await events.next(PATIENCE_SECONDS) == numbered(2)
             assert (await hub.aio.submit("consent.decide", resident_id="r-1")).applied
         await hub.aio.close()
         relay.cut()
@@ -206,7 +203,9 @@ def test_calls_cancelled_at_any_moment_leave_no_subscription_and_get_no_foreign_
             toy.redis.set(f"{toy.prefix}space:r-{number}", json.dumps({"version": number}))
         chance = random.Random(7)
         for _ in range(60):
-            tasks = [asyncio.create_task(do(aio, n)) for n in range(4) for do in (watch, submit, read)]
+            tasks = [
+                asyncio.create_task(do(aio, n), name=do.__name__) for n in range(4) for do in (watch, submit, read)
+            ]
             for _ in range(chance.randrange(40)):
                 await asyncio.sleep(0)
             _cancel_some(tasks, chance)
@@ -220,7 +219,7 @@ def test_calls_cancelled_at_any_moment_leave_no_subscription_and_get_no_foreign_
 def _cancel_some(tasks: Iterable[asyncio.Task[None]], chance: random.Random) -> None:
     """Cancel all that watch, and most of the others."""
     for task in tasks:
-        if task.get_coro().__name__ == "watch" or chance.random() < 0.7:  # type: ignore[union-attr]
+        if task.get_name() == "watch" or chance.random() < 0.7:
             task.cancel()
 
 
@@ -232,7 +231,7 @@ def test_closing_ends_every_watch(toy: ToyHub) -> None:
         async with aio.watch("r-1") as iterated, aio.watch("r-1") as asked:
             iterating = asyncio.create_task(iterate(iterated))
             _tell(toy, "r-1", 1)
-            assert await asked.next(PATIENCE_SECONDS) == {"sequence": 1}
+            assert await asked.next(PATIENCE_SECONDS) == numbered(1)
             await aio.close()
             assert await iterating == 1
             for _ in range(2):
@@ -282,7 +281,7 @@ def test_blocking_and_awaited_calls_work_side_by_side(hub: Hub) -> None:
 def test_no_thread_is_started(hub: Hub) -> None:
     before = threading.active_count()
     assert hub.submit("consent.decide", resident_id="r-1").applied
-    asyncio.run(hub.aio.submit("consent.decide", resident_id="r-1"))  # type: ignore[arg-type]
+    asyncio.run(hub.aio.submit("consent.decide", resident_id="r-1"))
     assert threading.active_count() == before
 
 

@@ -41,12 +41,11 @@ def test_connections_cut_while_idle_cost_no_job(
     target, port = urlsplit(toy.url).port, free_port()
     assert target is not None
     url = toy.url.replace(f":{target}", f":{port}")
-    job = {"resident_id": "r-1", "choice": "refuse"}
 
     with open_hub(url, source="tests", prefix=toy.prefix) as hub:
         with relay(port, target):
-            assert hub.submit("consent.decide", **job).applied
+            assert hub.submit("consent.decide", resident_id="r-1", choice="refuse").applied
         now = time.monotonic
         monkeypatch.setattr(time, "monotonic", lambda: now() + 60)  # idle connections are due for a health check
         with relay(port, target):
-            assert hub.submit("consent.decide", **job).applied
+            assert hub.submit("consent.decide", resident_id="r-1", choice="refuse").applied

@@ -20,10 +20,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheels = tmp_path_factory.mktemp("wheels")
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", wheels], cwd=_CLIENT, check=True)
     (wheel,) = wheels.glob("permit_hub_client-*.whl")
-    install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile", "--target", folder, wheel]
+    install: list[str | Path] = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+        "--target",
+        folder,
+        wheel,
+    ]
     subprocess.run([sys.executable, *install, "--disable-pip-version-check", "--root-user-action=ignore"], check=True)
     for name in BESIDE:
-        (found,) = importlib.util.find_spec(name).submodule_search_locations
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
+        (found,) = spec.submodule_search_locations
         (folder / name).symlink_to(found)
     return folder
 

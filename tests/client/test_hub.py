@@ -162,14 +162,15 @@ def test_threads_share_a_hub(hub: Hub) -> None:
 
 def test_connections_that_the_server_closed_are_made_again(either: Hub, toy: ToyHub) -> None:
     assert either.submit("consent.decide", resident_id="r-1").applied
-    toy.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    toy.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    toy.redis.client_kill_filter(_type="normal", skipme=True)
+    toy.redis.client_kill_filter(_type="pubsub")
     assert either.submit("consent.decide", resident_id="r-1", wait=30).applied
 
 
 def test_a_published_space_is_read_without_a_task(either: Hub, toy: ToyHub) -> None:
-    toy.redis.set(f"{toy.prefix}space:r-2", json.dumps({"version": 7}))
-    assert either.space("r-2", wait=0) == {"version": 7}
+    published: dict[str, object] = {"version": 7}
+    toy.redis.set(f"{toy.prefix}space:r-2", json.dumps(published))
+    assert either.space("r-2", wait=0) == published
 
 
 def test_a_missing_space_is_published_by_a_task(either: Hub, toy: ToyHub) -> None:
@@ -205,7 +206,8 @@ def test_an_unknown_resident_has_no_history(either: Hub) -> None:
 
 def test_a_catalogue_is_made_once_and_then_read(either: Hub, toy: ToyHub) -> None:
     toy.redis.delete(f"{toy.prefix}catalogue")
-    assert either.catalogue() == either.catalogue(wait=0) == {"address_change_cents": 1000}
+    made: dict[str, object] = {"address_change_cents": 1000}
+    assert either.catalogue() == either.catalogue(wait=0) == made
 
 
 def test_a_plate_is_read_by_the_hub_and_its_document_deleted(either: Hub, toy: ToyHub) -> None:

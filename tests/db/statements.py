@@ -9,13 +9,12 @@ from types import ModuleType
 from typing import Any
 
 import psycopg
-from sqlalchemy import ColumnElement, Executable
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy import ColumnElement, Executable, create_engine
 
 import worker
 import worker.db
 
-DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")
+DIALECT = create_engine("postgresql+psycopg://", paramstyle="numeric_dollar").dialect
 ELSEWHERE = ("worker.db.migrations", "worker.db.tables")
 CALLS = {"execute", "exec_driver_sql", "scalar", "scalars", "stream"}
 

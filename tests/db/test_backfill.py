@@ -1,10 +1,11 @@
 """A hub that is upgraded knows since when what it has is over, was replaced, or is known."""
 
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
 
 import pytest
 from alembic import command
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from tests.conftest import Database
 from worker.db.migrate import configuration, migrate
@@ -45,7 +46,7 @@ PERMITS = """
 
 
 @pytest.fixture
-def upgraded(empty_database: Database):
+def upgraded(empty_database: Database) -> Iterator[Connection]:
     """Return a database that had permits before it was upgraded."""
     engine = create_engine(empty_database.owner_url, poolclass=NullPool)
     with engine.begin() as connection:
@@ -56,7 +57,7 @@ def upgraded(empty_database: Database):
         yield connection
 
 
-def test_a_permit_counts_from_its_last_day_or_from_when_it_was_closed(upgraded) -> None:
+def test_a_permit_counts_from_its_last_day_or_from_when_it_was_closed(upgraded: Connection) -> None:
     assert dict(upgraded.execute(text("SELECT right(permit_id::text, 1), over_on FROM permits")).all()) == {
         "1": date(2024, 12, 31),
         "2": None,  # it is open
@@ -68,7 +69,7 @@ def test_a_permit_counts_from_its_last_day_or_from_when_it_was_closed(upgraded) 
     }
 
 
-def test_a_plate_counts_from_when_another_took_its_place(upgraded) -> None:
+def test_a_plate_counts_from_when_another_took_its_place(upgraded: Connection) -> None:
     found = upgraded.execute(text("SELECT raw, replaced_at FROM plate_assignments WHERE replaced_at IS NOT NULL"))
     assert sorted((raw, at.date()) for raw, at in found) == [
         ("A", date(2023, 3, 1)),
@@ -77,10 +78,14 @@ def test_a_plate_counts_from_when_another_took_its_place(upgraded) -> None:
     ]
 
 
-def test_a_contact_counts_from_when_it_was_last_told_and_an_unknown_moment_is_now(upgraded) -> None:
-    found = dict(upgraded.execute(text("SELECT resident_id, contact_at FROM residents")).all())
+def test_a_contact_counts_from_when_it_was_last_told_and_an_unknown_moment_is_now(upgraded: Connection) -> None:
+    found: dict[str, datetime | None] = dict(
+        upgraded.execute(text("SELECT resident_id, contact_at FROM residents")).all()
+    )
     assert found["r-1"] is None  # nothing is known of them
-    assert found["r-2"].date() == date(2023, 3, 6)
+    told = found["r-2"]
+    assert told is not None
+    assert told.date() == date(2023, 3, 6)
     assert found["r-3"] == upgraded.execute(text("SELECT max(contact_at) FROM residents")).scalar_one()
     assert upgraded.execute(
         text("SELECT now() - contact_at < '1 hour' FROM residents WHERE resident_id = 'r-3'")

@@ -1,10 +1,11 @@
 """What a claim locks: due shares of one provider, the most urgent and then the oldest first, and no others."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from tests.conftest import Database
 from tests.support.plans import plan_of
@@ -12,6 +13,7 @@ from worker.db.engine import transact
 from worker.db.sharing import shares
 from worker.domain.sharing import Urgency
 
+Fill = Callable[..., None]
 # Permit n of the one resident; each has a share at easypark, all of them due, routine and equally old.
 FILL = """
     INSERT INTO residents (resident_id) VALUES ('r-1');
@@ -25,7 +27,7 @@ FILL = """
 
 
 @pytest.fixture
-def fill(database: Database):
+def fill(database: Database) -> Fill:
     def fill(count: int, **states: str) -> None:
         """Make so many shares; `_3="parked = 'x'"` changes the third."""
         with database.connect() as connection:
@@ -41,12 +43,14 @@ def permit(number: int) -> UUID:
     return UUID(f"{number:032}")
 
 
-def locked(engine, limit=10, least_urgent=Urgency.ROUTINE, provider="easypark"):
+def locked(
+    engine: Engine, limit: int = 10, least_urgent: Urgency = Urgency.ROUTINE, provider: str = "easypark"
+) -> list[int]:
     _, _, found = transact(engine, lambda db: shares.lock_due(db, provider, limit, least_urgent))
     return [int(stored.key.permit_id.hex) for stored in found]
 
 
-def test_the_most_urgent_is_first_and_then_the_oldest(engine: Engine, fill) -> None:
+def test_the_most_urgent_is_first_and_then_the_oldest(engine: Engine, fill: Fill) -> None:
     fill(
         6,
         _1="due_at = now() - interval '2 days'",
@@ -62,7 +66,7 @@ def test_the_most_urgent_is_first_and_then_the_oldest(engine: Engine, fill) -> N
     assert locked(engine, least_urgent=Urgency.CONSENT) == [6, 5]
 
 
-def test_what_is_leased_confirmed_later_or_another_providers_is_left_alone(engine: Engine, fill) -> None:
+def test_what_is_leased_confirmed_later_or_another_providers_is_left_alone(engine: Engine, fill: Fill) -> None:
     fill(
         7,
         _1="lease_id = gen_random_uuid(), lease_until = now() + interval '1 minute', urgency = 0",
@@ -77,7 +81,7 @@ def test_what_is_leased_confirmed_later_or_another_providers_is_left_alone(engin
 
 @pytest.mark.parametrize("shut", ["breaker = 'open'", "breaker = 'half_open'", "held_until = now() + interval '1 min'"])
 def test_an_open_breaker_or_a_hold_lets_through_what_is_most_urgent_and_was_never_tried(
-    engine: Engine, fill, database: Database, shut: str
+    engine: Engine, fill: Fill, database: Database, shut: str
 ) -> None:
     fill(4, _1="urgency = 0", _2="urgency = 0, failures = 1", _4="urgency = 0, operation = 'taken'")
     with database.connect() as connection:
@@ -86,30 +90,30 @@ def test_an_open_breaker_or_a_hold_lets_through_what_is_most_urgent_and_was_neve
     assert locked(engine) == [1]
 
 
-def test_nothing_passes_a_pause(engine: Engine, fill, database: Database) -> None:
+def test_nothing_passes_a_pause(engine: Engine, fill: Fill, database: Database) -> None:
     fill(1, _1="urgency = 0")
     with database.connect() as connection:
         connection.execute("INSERT INTO providers (provider, paused_at) VALUES ('easypark', now())")
     assert locked(engine) == []
 
 
-def test_what_another_drain_is_locking_is_passed_over(engine: Engine, fill, database: Database) -> None:
+def test_what_another_drain_is_locking_is_passed_over(engine: Engine, fill: Fill, database: Database) -> None:
     fill(4)
     with database.connect() as other, other.transaction():
         other.execute("SELECT FROM shares WHERE permit_id = ANY(%s) FOR UPDATE", [[permit(1), permit(3)]])
         assert sorted(locked(engine)) == [2, 4]
 
 
-def test_the_claims_clock_is_the_databases(engine: Engine, fill, database: Database) -> None:
+def test_the_claims_clock_is_the_databases(engine: Engine, fill: Fill, database: Database) -> None:
     fill(1)
     with database.connect() as connection:
-        before = connection.execute("SELECT clock_timestamp()").fetchone()[0]
+        ((before,),) = connection.execute("SELECT clock_timestamp()").fetchall()
         now, _, _ = transact(engine, lambda db: shares.lock_due(db, "easypark", 1, Urgency.ROUTINE))
-        after = connection.execute("SELECT clock_timestamp()").fetchone()[0]
+        ((after,),) = connection.execute("SELECT clock_timestamp()").fetchall()
     assert before <= now <= after
 
 
-def test_a_reference_is_made_for_each_share(engine: Engine, fill) -> None:
+def test_a_reference_is_made_for_each_share(engine: Engine, fill: Fill) -> None:
     fill(2)
     _, _, found = transact(engine, lambda db: shares.lock_due(db, "easypark", 10, Urgency.ROUTINE))
     assert len({stored.reference for stored in found}) == 2
@@ -118,7 +122,7 @@ def test_a_reference_is_made_for_each_share(engine: Engine, fill) -> None:
 
 @pytest.mark.parametrize("waiting", ["now() + interval '1 hour'", "now() - interval '1 hour'"], ids=["later", "due"])
 def test_a_claim_finds_its_shares_by_the_index_whatever_the_backlog(
-    engine: Engine, fill, database: Database, waiting: str
+    engine: Engine, fill: Fill, database: Database, waiting: str
 ) -> None:
     fill(3_000, _7="urgency = 0")
     with database.connect() as connection:
@@ -130,11 +134,13 @@ def test_a_claim_finds_its_shares_by_the_index_whatever_the_backlog(
     assert transact(engine, lambda db: shares.due_providers(db, ["easypark", "flowbird"])) == ["easypark"]
 
 
-def _plan(db) -> str:
+def _plan(db: Connection) -> str:
     return plan_of(db, shares._LOCK_DUE, {"provider": "easypark", "limit": 28, "least_urgent": 2, "probe": False})
 
 
-def test_leases_and_waits_are_compared_to_the_transactions_start(engine: Engine, fill, database: Database) -> None:
+def test_leases_and_waits_are_compared_to_the_transactions_start(
+    engine: Engine, fill: Fill, database: Database
+) -> None:
     fill(1, _1="lease_id = gen_random_uuid(), lease_until = now() + interval '5 minutes'")
     assert locked(engine) == []
     with database.connect() as connection:

@@ -6,7 +6,7 @@ from time import sleep
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from ops.embedded.servers import Servers
@@ -42,7 +42,7 @@ def test_one_of_two_in_a_deadlock_tries_again_and_both_succeed(engine: Engine) -
     tries = {"r-1": 0, "r-2": 0}
 
     def lock_both(first: str, second: str) -> None:
-        def transaction(db):
+        def transaction(db: Connection) -> None:
             tries[first] += 1
             db.execute(LOCK, {"name": first})
             if tries[first] == 1:
@@ -60,7 +60,7 @@ def test_one_of_two_in_a_deadlock_tries_again_and_both_succeed(engine: Engine) -
 def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_nothing_committed(
     engine: Engine,
 ) -> None:
-    def stand_still(db):
+    def stand_still(db: Connection) -> None:
         db.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
         db.execute(ADD, {"name": "r-1"})
         sleep(0.3)
@@ -74,7 +74,7 @@ def test_a_worker_that_stood_still_in_a_transaction_finds_the_database_away_and_
 def test_what_goes_on_failing_is_tried_no_more_than_twice(engine: Engine) -> None:
     tries = []
 
-    def conflict(db):
+    def conflict(db: Connection) -> None:
         tries.append(1)
         db.exec_driver_sql("DO $$ BEGIN RAISE serialization_failure; END $$")
 
@@ -84,7 +84,7 @@ def test_what_goes_on_failing_is_tried_no_more_than_twice(engine: Engine) -> Non
 
 
 def test_what_raises_leaves_nothing_behind(engine: Engine) -> None:
-    def transaction(db):
+    def transaction(db: Connection) -> None:
         db.execute(ADD, {"name": "r-1"})
         raise LookupError
 

@@ -77,13 +77,13 @@ def declared(empty_database: Database) -> set[str]:
         return _catalogue(connection)
 
 
-def test_migrations_lead_to_the_declared_tables_and_to_nothing_else(database, declared):
+def test_migrations_lead_to_the_declared_tables_and_to_nothing_else(database: Database, declared: set[str]) -> None:
     with _owner(database).connect() as connection:
         migrated = _catalogue(connection)
     assert (migrated - declared, declared - migrated) == (set(), set())
 
 
-def test_the_comparison_sees_any_change(database):
+def test_the_comparison_sees_any_change(database: Database) -> None:
     engine = _owner(database)
     with engine.connect() as connection:
         before = _catalogue(connection)
@@ -119,7 +119,7 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
         assert _catalogue(connection) == before
 
 
-def _owner(database) -> Engine:
+def _owner(database: Database) -> Engine:
     return create_engine(database.owner_url, poolclass=NullPool)
 
 

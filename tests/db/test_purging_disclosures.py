@@ -1,7 +1,7 @@
 """Old disclosures go, and what is held now, or was held lately, reads as before."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID, uuid4
@@ -33,10 +33,13 @@ STORED = """
 """
 
 Log = dict[tuple[UUID, str], list[Disclosed]]
+Disclose = Callable[..., None]
+Stored = Callable[[], Log]
+Purge = Callable[..., int]
 
 
 @pytest.fixture
-def disclose(database: Database):
+def disclose(database: Database) -> Disclose:
     def disclose(*disclosed: Disclosed) -> None:
         with database.connect() as db, db.transaction():
             for one in disclosed:
@@ -50,7 +53,7 @@ def disclose(database: Database):
 
 
 @pytest.fixture
-def stored(database: Database):
+def stored(database: Database) -> Stored:
     def stored() -> Log:
         found: Log = defaultdict(list)
         with database.connect() as db:
@@ -65,7 +68,7 @@ def stored(database: Database):
 
 
 @pytest.fixture
-def purge(engine: Engine):
+def purge(engine: Engine) -> Purge:
     def purge(most: int = 1_000, before: datetime = BEFORE) -> int:
         return transact(engine, lambda db: retention.purge_disclosures(db, before, SETTLE, most))
 
@@ -82,14 +85,17 @@ def confirmed(at: datetime) -> RecordedOutcome:
     return RecordedOutcome(RequestOutcome.CONFIRMED, at + timedelta(seconds=1))
 
 
-def held_and_removed(permit: UUID, at: datetime, **where: str) -> tuple[Disclosed, Disclosed]:
+def held_and_removed(permit: UUID, at: datetime, provider: str = "easypark") -> tuple[Disclosed, Disclosed]:
     gone = at + DAY
-    return put(at, confirmed(at), permit=permit, **where), put(
-        gone, confirmed(gone), permit=permit, removal=True, **where
+    return (
+        put(at, confirmed(at), permit=permit, provider=provider),
+        put(gone, confirmed(gone), permit=permit, provider=provider, removal=True),
     )
 
 
-def test_what_was_held_and_removed_long_ago_is_purged_but_for_the_latest(disclose, stored, purge) -> None:
+def test_what_was_held_and_removed_long_ago_is_purged_but_for_the_latest(
+    disclose: Disclose, stored: Stored, purge: Purge
+) -> None:
     permit, at = uuid4(), BEFORE - DAY * 9
     disclose(*held_and_removed(permit, at), *held_and_removed(permit, at + DAY * 3))
     assert purge() == 3
@@ -98,7 +104,7 @@ def test_what_was_held_and_removed_long_ago_is_purged_but_for_the_latest(disclos
     assert purge() == 0
 
 
-def test_each_provider_keeps_its_own_latest(disclose, stored, purge) -> None:
+def test_each_provider_keeps_its_own_latest(disclose: Disclose, stored: Stored, purge: Purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 9
     disclose(*held_and_removed(permit, at), *held_and_removed(permit, at, provider="flowbird"))
     assert purge() == 2
@@ -106,7 +112,9 @@ def test_each_provider_keeps_its_own_latest(disclose, stored, purge) -> None:
 
 
 @pytest.mark.parametrize("ended", [BEFORE - timedelta(seconds=1), BEFORE], ids=["before", "at"])
-def test_a_removal_counts_from_its_confirmation(disclose, stored, purge, ended) -> None:
+def test_a_removal_counts_from_its_confirmation(
+    disclose: Disclose, stored: Stored, purge: Purge, ended: datetime
+) -> None:
     permit = uuid4()
     disclose(
         put(BEFORE - DAY * 9, confirmed(BEFORE - DAY * 9), permit=permit),
@@ -115,13 +123,15 @@ def test_a_removal_counts_from_its_confirmation(disclose, stored, purge, ended) 
     assert purge() == int(ended < BEFORE)
 
 
-def test_what_is_held_to_this_day_is_kept_from_its_beginning(disclose, stored, purge) -> None:
+def test_what_is_held_to_this_day_is_kept_from_its_beginning(disclose: Disclose, stored: Stored, purge: Purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 900
     disclose(*(put(at + DAY * days, confirmed(at + DAY * days), permit=permit) for days in (0, 300, 600)))
     assert purge() == 0
 
 
-def test_what_surely_never_left_is_purged_also_while_the_provider_holds(disclose, stored, purge) -> None:
+def test_what_surely_never_left_is_purged_also_while_the_provider_holds(
+    disclose: Disclose, stored: Stored, purge: Purge
+) -> None:
     permit, at = uuid4(), BEFORE - DAY * 900
     never = RecordedOutcome(RequestOutcome.NOT_SENT, at + DAY * 2)
     disclose(put(at, confirmed(at), permit=permit), put(at + DAY, never, permit=permit))
@@ -130,7 +140,7 @@ def test_what_surely_never_left_is_purged_also_while_the_provider_holds(disclose
     assert [len(kept) for kept in stored().values()] == [2]
 
 
-def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose, purge) -> None:
+def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose: Disclose, purge: Purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 9
     stray = RecordedOutcome(RequestOutcome.UNCLEAR, at + timedelta(seconds=5))
     removed = at + timedelta(seconds=30)  # the stray may arrive for a minute
@@ -141,7 +151,7 @@ def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose, purge
     assert purge() == 2
 
 
-def test_the_walk_goes_on_where_it_was_and_begins_anew_at_the_end(disclose, purge) -> None:
+def test_the_walk_goes_on_where_it_was_and_begins_anew_at_the_end(disclose: Disclose, purge: Purge) -> None:
     for _ in range(5):
         disclose(*held_and_removed(uuid4(), BEFORE - DAY * 9))
     assert [purge(most=2) for _ in range(6)] == [1, 1, 1, 1, 1, 0]
@@ -150,7 +160,9 @@ def test_the_walk_goes_on_where_it_was_and_begins_anew_at_the_end(disclose, purg
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happened_what_is_held_or_was_lately_reads_as_before(disclose, stored, purge, seed: int) -> None:
+def test_whatever_happened_what_is_held_or_was_lately_reads_as_before(
+    disclose: Disclose, stored: Stored, purge: Purge, seed: int
+) -> None:
     random = Random(seed)
     disclose(*(one for _ in range(100) for one in _any_log(random, uuid4())))
     before = stored()

@@ -1,5 +1,6 @@
 """Requests under review are found by indexes, whatever the number of permits."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -36,7 +37,7 @@ def test_the_oldest_request_is_first_and_no_table_of_all_permits_is_read(engine:
     assert [request.permit.permit_id for request in found] == [permit(3000), permit(2900)]
     assert transact(engine, requests.count) == 30
     for statement, given in ((requests._LIST, {"limit": 100}), (requests._COUNT, {})):
-        plan = transact(engine, lambda db, s=statement, g=given: plan_of(db, s, g))
+        plan = transact(engine, partial(plan_of, statement=statement, given=given))
         assert "permits_under_review" in plan, plan
         assert not any(f"Seq Scan on {table}" in plan for table in ("permits", "plate_assignments")), plan
 

@@ -1,5 +1,7 @@
 """What the role of the workers may not do, whatever a worker's code tries."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
@@ -26,15 +28,15 @@ A_COLUMN = """
 
 
 @pytest.fixture
-def worker(database: Database):
+def worker(database: Database) -> Iterator[psycopg.Connection]:
     with psycopg.connect(database.worker_url.replace("+psycopg", ""), autocommit=True) as connection:
         yield connection
 
 
-def test_a_worker_can_only_read_and_add_to_the_ledgers(database: Database, worker) -> None:
+def test_a_worker_can_only_read_and_add_to_the_ledgers(database: Database, worker: psycopg.Connection) -> None:
     with database.connect() as owner:
         for ledger in LEDGERS:
-            column = owner.execute(A_COLUMN, [ledger]).fetchone()[0]
+            ((column,),) = owner.execute(A_COLUMN, [ledger]).fetchall()
             for attempt in (
                 f"UPDATE {ledger} SET {column} = {column}",
                 f"DELETE FROM {ledger}",
@@ -55,7 +57,7 @@ def test_every_table_is_either_a_ledger_or_known_to_be_changed_by_workers(databa
     assert tables == {*LEDGERS, *changed, "alembic_version"}
 
 
-def test_a_worker_cannot_make_tables_nor_give_itself_rights(worker) -> None:
+def test_a_worker_cannot_make_tables_nor_give_itself_rights(worker: psycopg.Connection) -> None:
     for attempt in ("CREATE TABLE mine (id int)", "ALTER TABLE jobs DISABLE TRIGGER ALL"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             worker.execute(attempt)
@@ -66,14 +68,16 @@ def test_a_worker_cannot_make_tables_nor_give_itself_rights(worker) -> None:
 
 
 @pytest.mark.parametrize(("purge", "floor"), PURGES.items(), ids=[name.split("(")[0] for name in PURGES])
-def test_a_worker_purges_by_the_owners_functions_and_nothing_young(worker, purge: str, floor: str) -> None:
+def test_a_worker_purges_by_the_owners_functions_and_nothing_young(
+    worker: psycopg.Connection, purge: str, floor: str
+) -> None:
     for moment in ("now()", "'infinity'", "NULL", f"now() - interval '{floor}' + interval '1 minute'"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="too young"):
             worker.execute("SELECT " + purge.replace("%s", moment))
     worker.execute("SELECT " + purge.replace("%s", f"now() - interval '{floor}'"))
 
 
-def test_a_worker_can_delete_no_reminder_directly(worker) -> None:
+def test_a_worker_can_delete_no_reminder_directly(worker: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         worker.execute("DELETE FROM reminders")
 
@@ -94,7 +98,9 @@ def test_nobody_but_the_workers_and_the_owner_may_purge(database: Database) -> N
         assert set(allowed) == {owned_by, "permit_hub_worker"}
 
 
-def test_a_table_of_the_workers_own_does_not_stand_in_for_a_ledger(database: Database, worker) -> None:
+def test_a_table_of_the_workers_own_does_not_stand_in_for_a_ledger(
+    database: Database, worker: psycopg.Connection
+) -> None:
     with database.connect() as owner:
         owner.execute("""
             INSERT INTO jobs (job_id, kind, outcome, digest, receipt, recorded_at)

@@ -6,17 +6,18 @@ import psycopg
 import pytest
 from sqlalchemy import TextClause, TextualSelect, text
 
+from tests.conftest import Database
 from tests.db import statements
 from worker.db.sharing import shares
 
 
 @pytest.fixture
-def as_worker(database) -> Iterator[psycopg.Connection]:
+def as_worker(database: Database) -> Iterator[psycopg.Connection]:
     with psycopg.connect(database.worker_url.replace("+psycopg", ""), autocommit=True) as connection:
         yield connection
 
 
-def test_no_statement_hides_from_these_tests():
+def test_no_statement_hides_from_these_tests() -> None:
     assert statements.hidden() == []
 
 
@@ -32,11 +33,11 @@ def test_no_statement_hides_from_these_tests():
         "for one in (_EPOCH, text(name)): db.execute(one)",
     ],
 )
-def test_a_statement_that_is_made_while_it_runs_is_found(execution):
+def test_a_statement_that_is_made_while_it_runs_is_found(execution: str) -> None:
     assert statements.hidden_in("worker.db.status", f"db.execute(_EPOCH)\n{execution}") == [2]
 
 
-def test_every_statement_can_be_prepared_and_run_by_a_worker(as_worker):
+def test_every_statement_can_be_prepared_and_run_by_a_worker(as_worker: psycopg.Connection) -> None:
     refused = {}
     for name, statement in statements.prepared().items():
         try:
@@ -46,7 +47,7 @@ def test_every_statement_can_be_prepared_and_run_by_a_worker(as_worker):
     assert refused == {}
 
 
-def test_every_text_that_returns_rows_names_their_columns_and_types(as_worker):
+def test_every_text_that_returns_rows_names_their_columns_and_types(as_worker: psycopg.Connection) -> None:
     wrong = {}
     for name, statement in statements.prepared().items():
         if isinstance(statement, TextClause | TextualSelect):
@@ -57,13 +58,13 @@ def test_every_text_that_returns_rows_names_their_columns_and_types(as_worker):
     assert wrong == {}
 
 
-def test_a_renamed_column_is_found(database, as_worker):
+def test_a_renamed_column_is_found(database: Database, as_worker: psycopg.Connection) -> None:
     with database.connect() as owner:
         owner.execute("ALTER TABLE shares RENAME held_subject TO subject_held")
     with pytest.raises(psycopg.errors.UndefinedColumn):
         statements.describe(as_worker, shares._LOCK_DUE)
 
 
-def test_what_a_worker_may_not_do_is_found(as_worker):
+def test_what_a_worker_may_not_do_is_found(as_worker: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         statements.describe(as_worker, text("DELETE FROM jobs WHERE job_id = :job_id"))

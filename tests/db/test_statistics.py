@@ -67,12 +67,13 @@ def fill(connection: psycopg.Connection) -> None:
 
 
 @pytest.fixture
-def upgraded(empty_database: Database):
+def upgraded(empty_database: Database) -> Database:
     """Return a database that had sampled personal columns before it was upgraded."""
     engine = create_engine(empty_database.owner_url, poolclass=NullPool)
     with engine.begin() as connection:
         config = configuration(connection)
         before = ScriptDirectory.from_config(config).get_revision("0008").down_revision
+        assert isinstance(before, str)
         command.upgrade(config, before)
     with empty_database.connect() as connection:
         fill(connection)
@@ -85,7 +86,7 @@ def upgraded(empty_database: Database):
 
 
 @pytest.fixture
-def filled(database: Database):
+def filled(database: Database) -> Database:
     with database.connect() as connection:
         fill(connection)
         connection.execute("ANALYZE")
@@ -104,24 +105,24 @@ def personal_samples(connection: psycopg.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def test_an_upgrade_drops_the_samples_that_were_there(upgraded) -> None:
+def test_an_upgrade_drops_the_samples_that_were_there(upgraded: Database) -> None:
     with upgraded.connect() as connection:
         assert personal_samples(connection) == []
 
 
-def test_what_is_analysed_after_an_upgrade_is_not_sampled_again(upgraded) -> None:
+def test_what_is_analysed_after_an_upgrade_is_not_sampled_again(upgraded: Database) -> None:
     with upgraded.connect() as connection:
         connection.execute("ANALYZE")
         assert personal_samples(connection) == []
 
 
-def test_an_upgrade_keeps_every_row(upgraded) -> None:
+def test_an_upgrade_keeps_every_row(upgraded: Database) -> None:
     with upgraded.connect() as connection:
         for table in PERSONAL:
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (300,)
 
 
-def test_no_personal_column_is_ever_sampled(filled) -> None:
+def test_no_personal_column_is_ever_sampled(filled: Database) -> None:
     with filled.connect() as connection:
         assert personal_samples(connection) == []
         assert connection.execute(SAMPLES_OF, ["permits", ["status"]]).fetchall() == [("status",)]

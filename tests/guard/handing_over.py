@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 import redis
-from kombu import Connection, Consumer, Exchange, Queue
 from kombu.asynchronous import Hub
+from kombu.connection import Connection
+from kombu.entity import Exchange, Queue
+from kombu.messaging import Consumer
 
 from schemas.receipts import RefusalCode
 from tests.support.relay import hand_on, serving

@@ -97,6 +97,17 @@ class Worker:
         self.last_refusal = max((one.refused_message_id for one in found), default=self.last_refusal)
         return found
 
+    def awaited_refusals(self, count: int = 1) -> list[Refusal]:
+        """Return the refusals since the last call, once there are so many."""
+        found: list[Refusal] = []
+
+        def there() -> bool:
+            found.extend(self.refusals())
+            return len(found) >= count
+
+        eventually(there, "the records")
+        return found
+
     @contextmanager
     def without_database(self) -> Iterator[None]:
         """Have the database refuse connections, and end those that there are."""

@@ -27,7 +27,7 @@ def largest(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> int:
             fields = schema["properties"].items()
             return 2 + sum(len(name) + 4 + WHITE_SPACE + largest(field, defined) for name, field in fields)
         case "array":
-            return 2 + schema["maxItems"] * (largest(schema["items"], defined) + 1 + WHITE_SPACE)
+            return 2 + int(schema["maxItems"]) * (largest(schema["items"], defined) + 1 + WHITE_SPACE)
         case "string":
             return 2 + _characters(schema)
         case "integer":

@@ -10,7 +10,13 @@ SECRET = "ZZ-987-ZZ"  # stands for a plate; it must show nowhere
 DEEP = 200_000
 FIVE_MB = "x" * 5_000_000
 EMBED: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-SIGNATURE = {"task": "permit.cancel", "args": [SECRET], "kwargs": {}, "options": {}, "subtask_type": None}
+SIGNATURE: dict[str, object] = {
+    "task": "permit.cancel",
+    "args": [SECRET],
+    "kwargs": {},
+    "options": {},
+    "subtask_type": None,
+}
 
 
 @dataclass(frozen=True)

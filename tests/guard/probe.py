@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from typing import Any
 
 import redis
 from celery import Celery
@@ -20,28 +21,28 @@ store = redis.Redis.from_url(settings().redis_url, socket_timeout=None)
 RUN = f"{settings().redis_prefix}run"
 
 
-@app.task(name="permit.cancel", ignore_result=False)
+@app.task(name="permit.cancel", ignore_result=False)  # type: ignore[untyped-decorator]
 def echo(job: str) -> int:
     """Return the length of the job, under the name of a real kind."""
     store.incr(RUN)
     return len(job)
 
 
-@app.task(name="probe.pid", ignore_result=False)
+@app.task(name="probe.pid", ignore_result=False)  # type: ignore[untyped-decorator]
 def pid() -> int:
     return os.getpid()
 
 
-@app.task(name="probe.hold", bind=True, ignore_result=False)
-def hold(self, job: str) -> str:
+@app.task(name="probe.hold", bind=True, ignore_result=False)  # type: ignore[untyped-decorator]
+def hold(self: Any, job: str) -> str:
     """Run until the test releases it, and answer with the arguments."""
     store.lpush(f"{RUN}.held.{self.request.id}", 1)
     store.blpop(f"{RUN}.released.{self.request.id}", timeout=60)
     return job
 
 
-@app.task(name="probe.put_back", bind=True, ignore_result=False)
-def put_back(self, job: str) -> str:
+@app.task(name="probe.put_back", bind=True, ignore_result=False)  # type: ignore[untyped-decorator]
+def put_back(self: Any, job: str) -> str:
     """Go back on the queue once, under the same id."""
     if store.set(f"{RUN}.back.{self.request.id}", 1, nx=True):
         self.apply_async((job,), task_id=self.request.id, queue="jobs")
@@ -49,7 +50,7 @@ def put_back(self, job: str) -> str:
     return job
 
 
-@app.task(name="probe.fail", ignore_result=False)
+@app.task(name="probe.fail", ignore_result=False)  # type: ignore[untyped-decorator]
 def fail(job: str) -> None:
     parsed = {"plate": job}
     try:
@@ -58,7 +59,7 @@ def fail(job: str) -> None:
         raise ValueError(f"no such thing in {job}") from error
 
 
-@app.task(name="probe.die")
+@app.task(name="probe.die")  # type: ignore[untyped-decorator]
 def die(job: str) -> None:
     """Kill the process, as running out of memory would."""
     store.incr(RUN + ".died")

@@ -1,9 +1,8 @@
 """Flower for the probe's worker, as `worker.flower` is for the hub's."""
 
-from probe import app
+from importlib import import_module
 
 from worker.tasks.broker.flower_transport import use_flower_transport
 
-__all__ = ["app"]
-
+app = import_module("probe").app  # this folder is on the path
 use_flower_transport()

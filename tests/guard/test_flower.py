@@ -99,6 +99,7 @@ def test_flower_shows_no_arguments(worker: Worker, flower: Flower, held: str) ->
 
     eventually(knows_one, "a task on Flower's page")
     ended = knows_one()
+    assert ended is not None
     paths = ("/workers", "/worker/guard@test", "/tasks", f"/task/{ended}", f"/api/task/info/{ended}", "/api/tasks")
     pages = {path: flower.page(path) for path in (*paths, "/broker")}
     assert ended in pages["/api/tasks"]
@@ -125,7 +126,7 @@ def message(*events: object, **headers: Any) -> bytes:
     body = base64.b64encode(json.dumps([*events]).encode()).decode()
     properties = {"delivery_mode": 1, "delivery_info": {"exchange": "celeryev", "routing_key": "task.multi"}}
     properties |= {"priority": 0, "body_encoding": "base64", "delivery_tag": str(uuid4())}
-    envelope = {"body": body, "content-encoding": "utf-8", "content-type": "application/json"}
+    envelope: dict[str, object] = {"body": body, "content-encoding": "utf-8", "content-type": "application/json"}
     envelope |= {"headers": {"hostname": NODE, "seal": seal(NODE, KEY)} | headers, "properties": properties}
     return json.dumps(envelope).encode()
 
@@ -254,6 +255,7 @@ def test_task_sent_events_of_a_web_app_are_not_shown(worker: Worker, flower: Flo
 def test_an_unprintable_clock_does_not_stop_flowers_inspection(worker: Worker, flower: Flower) -> None:
     for queue in worker.redis.scan_iter(f"{worker.prefix}_kombu.binding.reply.*"):
         for binding in worker.redis.smembers(queue):
+            assert isinstance(binding, bytes)
             name = binding.split(b"\x06\x16")[-1].decode()
             reply = message({NODE: {"ok": SECRET}}, ticket=str(uuid4()))
             worker.redis.lpush(

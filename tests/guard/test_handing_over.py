@@ -62,6 +62,7 @@ def test_a_worker_killed_while_taking_a_message_loses_none_and_repeats_none(
     if answer == 2 and not arrives:
         assert noted == KILLS  # the kills hit the point
     for tag in store.zrange(f"{PREFIX}taken_index", 0, -1):
+        assert isinstance(tag, bytes)
         store.zadd(f"{PREFIX}taken_index", {tag: 1})  # their workers are long dead
     with consumer(looping, redis_url, redis_url):
         eventually(lambda: set(store.lrange(HANDLED, 0, -1)) == {raw.id.encode() for raw in sent}, "all done")

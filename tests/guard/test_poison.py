@@ -6,12 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guard.harness import (
-    HASH_KEY,
-    Raw,
-    Refusal,
-    Worker,
-)
+from tests.guard.harness import HASH_KEY, Raw, Worker
 from tests.guard.poison import BROADCASTS, HARMLESS, POISON, SECRET, TAKEN, Poison
 from tests.support.waiting import eventually
 
@@ -34,8 +29,7 @@ def _unharmed(worker: Worker) -> Iterator[None]:
 def test_poison_is_refused_recorded_and_answered(worker: Worker, poison: Poison) -> None:
     run = worker.redis.get(f"{worker.prefix}run")
     worker.push(poison.item, poison.queue)
-    recorded: list[Refusal] = []
-    eventually(lambda: recorded.extend(worker.refusals()) or recorded, "a record")
+    recorded = worker.awaited_refusals()
     assert [(one.code, one.field, one.queue, str(one.task_id), one.size) for one in recorded] == [
         (poison.code, poison.field, poison.queue.partition("\x06")[0], str(poison.task_id), len(poison.item))
     ]
@@ -60,7 +54,9 @@ def test_a_sender_cannot_choose_the_tag_or_key_of_a_taken_message(worker: Worker
     kept = worker.redis.hgetall(f"{worker.prefix}taken")
     worker.release(held.id)
     assert list(kept) != [b"another's"]
-    assert [entry.partition(b"\n")[0] for entry in kept.values()] == [b"jobs"]
+    (entry,) = kept.values()
+    assert isinstance(entry, bytes)
+    assert entry.partition(b"\n")[0] == b"jobs"
 
 
 def test_a_batch_of_poison_does_not_delay_the_next_job(worker: Worker) -> None:
@@ -98,7 +94,7 @@ def test_a_worker_cannot_be_stopped_over_the_broker(worker: Worker) -> None:
     assert worker.call("hub.ping") == "pong"
 
 
-def put_among_the_taken(worker: Worker, tag: str | bytes, entry: bytes) -> None:
+def put_among_the_taken(worker: Worker, tag: bytes, entry: bytes) -> None:
     """Note a message as taken by a worker that has long been dead."""
     worker.redis.hset(f"{worker.prefix}taken", tag, entry)
     worker.redis.zadd(f"{worker.prefix}taken_index", {tag: time.time() - 3_600})
@@ -106,20 +102,19 @@ def put_among_the_taken(worker: Worker, tag: str | bytes, entry: bytes) -> None:
 
 def test_poison_among_taken_messages_is_dropped_at_redelivery(worker: Worker) -> None:
     for number, entry in enumerate(TAKEN):
-        put_among_the_taken(worker, f"poisoned-{number}", entry)
+        put_among_the_taken(worker, f"poisoned-{number}".encode(), entry)
     put_among_the_taken(worker, b"\xff\x00", SECRET.encode())
     worker.redis.zadd(f"{worker.prefix}taken_index", {"no-entry": time.time() - 3_600})
-    recorded: list[Refusal] = []
-    eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) == len(TAKEN) + 1, "the records")
+    recorded = worker.awaited_refusals(len(TAKEN) + 1)
+    assert len(recorded) == len(TAKEN) + 1
     assert {(one.code, one.queue) for one in recorded} == {("malformed_message", "taken")}
     eventually(lambda: not worker.redis.zcard(f"{worker.prefix}taken_index"), "an empty index")
 
 
 @pytest.mark.parametrize("item", [b"", b"\xff\x00\n\xfe", b"jobs\n{}", SECRET.encode()])
 def test_poison_taken_by_a_dead_worker_is_put_back_unchanged(worker: Worker, item: bytes) -> None:
-    put_among_the_taken(worker, "poison", b"jobs\n" + item)
-    recorded: list[Refusal] = []
-    eventually(lambda: recorded.extend(worker.refusals()) or recorded, "the record")
+    put_among_the_taken(worker, b"poison", b"jobs\n" + item)
+    recorded = worker.awaited_refusals()
     digest = hmac.digest(HASH_KEY.encode(), item, "sha256").hex()
     assert [(one.code, one.queue, one.size) for one in recorded] == [("not_json", "jobs", len(item))]
     assert digest in worker.logged()
@@ -145,5 +140,5 @@ def test_a_queue_key_that_is_not_a_list_stops_no_other_queue(worker: Worker) -> 
 
 def test_a_message_taken_by_a_dead_worker_runs(worker: Worker) -> None:
     raw = Raw()
-    put_among_the_taken(worker, "left", b"jobs\n" + raw.item())
+    put_among_the_taken(worker, b"left", b"jobs\n" + raw.item())
     assert worker.answer(raw.id) == 2

@@ -24,7 +24,7 @@ OPEN = Raw(
 
 @pytest.fixture
 def events(worker: Worker) -> Iterator[redis.client.PubSub]:
-    with worker.redis.pubsub(ignore_subscribe_messages=True) as subscription:
+    with worker.redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
         subscription.psubscribe(f"{worker.prefix}/*.celeryev*")
         yield subscription
 
@@ -88,6 +88,8 @@ def test_logs_show_neither_arguments_nor_results(worker: Worker) -> None:
 
 def test_messages_of_the_hub_carry_no_readable_copy_of_their_arguments(worker: Worker) -> None:
     task_id = worker.send("probe.hold", SECRET, queue="nobody")
-    sent = json.loads(worker.redis.rpop(f"{worker.prefix}nobody"))
+    popped = worker.redis.rpop(f"{worker.prefix}nobody")
+    assert isinstance(popped, bytes)
+    sent = json.loads(popped)
     assert sent["headers"]["id"] == task_id
     assert SECRET not in json.dumps(sent["headers"])

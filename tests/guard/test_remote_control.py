@@ -12,10 +12,7 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.guard.harness import (
-    Refusal,
-    Worker,
-)
+from tests.guard.harness import Worker
 from tests.guard.poison import SECRET
 from tests.support.waiting import eventually
 from worker.tasks.broker import remote_control
@@ -37,11 +34,13 @@ def item(method: Any = "ping", headers: dict[str, Any] | None = None, **fields: 
     return envelope(json.dumps(command).encode(), headers)
 
 
-def envelope(command: bytes, headers: dict[str, Any] | None = None, **changes: Any) -> bytes:
+def envelope(
+    command: bytes, headers: dict[str, Any] | None = None, content_type: str = "application/json", **changes: Any
+) -> bytes:
     properties = {"delivery_mode": 1, "delivery_info": {"exchange": "celery.pidbox", "routing_key": ""}}
     properties |= {"priority": 0, "body_encoding": "base64", "delivery_tag": str(uuid4())}
-    message = {"body": base64.b64encode(command).decode(), "content-encoding": "utf-8"}
-    message |= {"content-type": "application/json", "headers": headers or {}, "properties": properties}
+    message: dict[str, object] = {"body": base64.b64encode(command).decode(), "content-encoding": "utf-8"}
+    message |= {"content-type": content_type, "headers": headers or {}, "properties": properties}
     return json.dumps(message | changes).encode()
 
 
@@ -87,7 +86,7 @@ HOSTILE = {
     "a ticket of text": item(reply_to=REPLY_TO, ticket=SECRET),
     "another field": item(channel="x"),
     "nested deep": item(destination=DEEP),
-    "a body in another encoding": envelope(b"{}", **{"content-type": "application/x-python-serialize"}),
+    "a body in another encoding": envelope(b"{}", content_type="application/x-python-serialize"),
     "a body that is a list": envelope(b"[]"),
     "a body that is not JSON": envelope(SECRET.encode()),
     "properties in a list": envelope(b"{}", properties=[]),
@@ -156,8 +155,9 @@ def test_commands_of_celerys_own_clients_get_through_unchanged() -> None:
     assert {each["method"] for each in sent} == COMMANDS.keys()
     for each in sent:
         assert command(item(**each)) == each
-        answered = {"reply_to": REPLY_TO, "ticket": str(uuid4())}
-        assert command(item(**each, **answered)) == each | answered
+        ticket = str(uuid4())
+        answered = command(item(**each, reply_to=REPLY_TO, ticket=ticket))
+        assert answered == each | {"reply_to": REPLY_TO, "ticket": ticket}
 
 
 def test_an_allowance_runs_out_and_refills_with_time() -> None:
@@ -179,8 +179,7 @@ def test_a_worker_answers_pings_during_hostile_broadcasts(worker: Worker) -> Non
     )
     assert worker.app.control.inspect(timeout=5, limit=1).ping() == {"guard@test": {"ok": "pong"}}
     assert worker.call("hub.ping") == "pong"
-    recorded: list[Refusal] = []
-    eventually(lambda: recorded.extend(worker.refusals()) or len(recorded) >= len(HOSTILE), "the records")
+    recorded = worker.awaited_refusals(len(HOSTILE))
     assert {(one.code, one.queue) for one in recorded} == {("malformed_message", "broadcast")}
     eventually(worker.is_drained, "no answer on any queue")
     assert worker.pids() == pids

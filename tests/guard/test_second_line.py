@@ -59,7 +59,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     from worker.tasks.process.guard import GuardedConsumer
 
     made = object.__new__(GuardedConsumer)
-    made.gate = Gate()
+    monkeypatch.setattr(made, "gate", Gate(), raising=False)
     return made
 
 

@@ -29,11 +29,11 @@ class Place:
     def push(self, *items: bytes, queue: str = "jobs") -> None:
         self.client.lpush(self.prefix + queue, *items)
 
-    def waiting(self, queue: str = "jobs") -> list[bytes]:
+    def waiting(self, queue: str = "jobs") -> list[bytes | str]:
         """Return the waiting items, the next first."""
         return self.client.lrange(self.prefix + queue, 0, -1)[::-1]
 
-    def noted(self) -> dict[bytes, bytes]:
+    def noted(self) -> dict[bytes | str, bytes | str]:
         entries = self.client.hgetall(self.prefix + ENTRIES)
         assert set(entries) == set(self.client.zrange(self.prefix + INDEX, 0, -1))
         return entries

@@ -79,7 +79,7 @@ class Hub:
 
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Send a request as the same operator, without the adapter."""
-        return self._http.request(method, path, **({} if body is None else {"json": body}))
+        return self._http.request(method, path, json=body)
 
     def document(self, external_id: str, **members: object) -> dict[str, object]:
         """Return a permit in their format."""

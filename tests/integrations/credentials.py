@@ -3,7 +3,6 @@
 import re
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
 
 import httpx
 
@@ -46,7 +45,7 @@ def token(subject: Remote, sandbox: Sandbox) -> str:
     return str(answer.raise_for_status().json()["access_token"])
 
 
-def shown(subject: Remote, sandbox: Sandbox) -> Mapping[str, str]:
+def shown(subject: Remote, sandbox: Sandbox) -> dict[str, str]:
     """Return the headers of the adapter's last request that was not for a token."""
     *_, last = (one for one in subject.control.requests(subject.name) if one.references)
     hidden = {name: value for name, value in last.headers.items() if SECRET.search(value) or TOKEN in value}

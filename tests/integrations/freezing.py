@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 
-from integrations.base import Change, Operation
+from integrations.base import Change
 from integrations.easypark.adapter import Access, EasyPark
 from schemas.shared import SharedPermit, Validity
 from tests.integrations.subjects import PARIS
@@ -28,14 +28,14 @@ class Freezing(EasyPark):
     place = ""
     puts = 0
 
-    async def send(self, change: Change) -> Operation | None:
+    async def send(self, change: Change) -> None:
         """Send, frozen before the first step, or before the client's steps in the next turn of the loop."""
         self.puts += 1
         if self.puts > 1 and self.place == "send":
             os.kill(os.getpid(), signal.SIGSTOP)
         elif self.puts > 1:
             asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGSTOP)
-        return await super().send(change)
+        await super().send(change)
 
 
 def claimed(number: int) -> ClaimedShare:

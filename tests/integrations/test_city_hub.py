@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from integrations.errors import FailureCode, NotSentError, ProviderError, UnclearError
 from integrations.sandbox.misbehaviour import Kind
 from integrations.sandbox.records import Record
+from schemas.shared import Copy
 from tests.conftest import Sandbox
 from tests.integrations.city_hub import DAYS, NAME, Hub, copy, list_all, permit, put, record, removal
 from tests.integrations.conftest import Run
@@ -195,7 +197,7 @@ def test_a_page_that_vanished_meanwhile_is_empty(hub: Hub, run: Run) -> None:
             page = await adapter.page(None)
             for each in gone:
                 hub.control.drop(NAME, each.reference)
-            copies = []
+            copies: list[Copy] = []
             while page.next_page is not None:
                 page = await adapter.page(page.next_page)
                 copies += page.copies
@@ -226,5 +228,5 @@ def test_foreign_references_are_counted_and_foreign_forms_listed_bare(hub: Hub, 
     run(scenario())
 
 
-def _days() -> tuple[object, object]:
+def _days() -> tuple[date, date]:
     return DAYS.first_day, DAYS.last_day

@@ -107,7 +107,7 @@ def test_a_lost_operation_is_said_to_be_lost_and_converges(
 
         assert caught.value.code == FailureCode.OPERATION_LOST
         held = {} if wanted is None else {permit.reference: expected(subject, wanted)}
-        eventually(lambda held=held: subject.held() == held)
+        eventually(subject.held, "the sandbox to hold it", equals=held)
         run(hub.converge(permit.reference, wanted))
         assert subject.held() == held
 

@@ -51,8 +51,11 @@ def right(permit: SharedPermit, **other: object) -> dict[str, object]:
     } | other
 
 
+USE = {"startTime": "2024-03-30T23:00:00Z", "endTime": "2024-10-27T23:00:00Z"}
+
+
 def use(**other: object) -> dict[str, object]:
-    return {"plannedUses": [{"startTime": "2024-03-30T23:00:00Z", "endTime": "2024-10-27T23:00:00Z"} | other]}
+    return {"plannedUses": [USE | other]}
 
 
 def credential(**other: object) -> dict[str, object]:
@@ -110,7 +113,7 @@ def test_a_right_is_read_by_meaning(run: Run, permit: SharedPermit) -> None:
         use(startTime="soon"),
         use(startTime="2024-10-27T23:00:00Z"),
         use(endTime=None),
-        {"plannedUses": [*use()["plannedUses"], *use()["plannedUses"]]},
+        {"plannedUses": [USE, USE]},
         {"rightHolder": None},
         {"rightHolder": {"credentials": []}},
         credential(type="rfid"),
@@ -196,7 +199,13 @@ def test_a_removal_that_meets_a_later_deletion_is_done(run: Run, permit: SharedP
 
 
 def test_an_unknown_message_is_a_refusal(run: Run, permit: SharedPermit) -> None:
-    for body in ({"status": "error", "code": 400, "message": "Not today"}, {"status": "error"}, [], {"message": 1}):
+    bodies: list[object] = [
+        {"status": "error", "code": 400, "message": "Not today"},
+        {"status": "error"},
+        [],
+        {"message": 1},
+    ]
+    for body in bodies:
         caught = failure(run, ("400 Bad Request", body), change=put(permit))
         assert isinstance(caught, RejectedError)
         assert caught.code == FailureCode.REQUEST_REFUSED

@@ -102,6 +102,8 @@ def test_an_expired_listing_is_refused(adapter: IndigoNeo, sandbox: Sandbox, run
 def test_a_right_of_a_foreign_form_is_listed_by_its_reference(
     adapter: IndigoNeo, sandbox: Sandbox, run: Run, permit: SharedPermit, emptied: str
 ) -> None:
-    sandbox.control.hold(NAME, permit.reference, record(permit)._replace(**{emptied: None}))
+    held = record(permit)
+    foreign = {"country": held._replace(country=None), "profile": held._replace(profile=None)}[emptied]
+    sandbox.control.hold(NAME, permit.reference, foreign)
 
     assert run(adapter.page(None)).copies == [Copy(permit.reference)]

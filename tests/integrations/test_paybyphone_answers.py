@@ -79,6 +79,7 @@ def test_a_workflow_is_asked_only_at_the_configured_host(run: Run, permit: Share
 
         async with answering(respond) as server, aclosing(at(server.port)) as adapter:
             operation = await adapter.send(put(permit))
+            assert operation is not None
             assert await adapter.ask(operation)
             return server.requests
 

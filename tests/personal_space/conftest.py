@@ -28,6 +28,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 SessionOf = Callable[..., dict[str, str]]
 Enter = Callable[..., Page]
 Picture = Callable[..., None]
+Visit = Callable[..., Visitor]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PICTURE: ViewportSize = {"width": 700, "height": 685}
 LARGEST_IMAGE = 100_000  # bytes: pictures stay in the repository
@@ -61,7 +62,7 @@ def session_of(city: City) -> SessionOf:
 
 
 @pytest.fixture
-def visit(city: City, session_of: SessionOf) -> Iterator[Callable[..., Visitor]]:
+def visit(city: City, session_of: SessionOf) -> Iterator[Visit]:
     visitors: list[Visitor] = []
 
     def visit(resident_id: str | None = None, *, language: str | None = None) -> Visitor:

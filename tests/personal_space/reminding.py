@@ -55,9 +55,7 @@ def refuse_email(city: City, resident: Resident) -> None:
 
 def channel(city: City, resident: Resident) -> str:
     """Return the channel that a resident has chosen."""
-    space = city.hub.space(resident.resident_id)
-    assert space is not None
-    return space["reminders"]["channel"]
+    return city.space(resident.resident_id)["reminders"]["channel"]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ ADDRESSES = Addresses.load(SAMPLE_ADDRESSES)
         "  12  avenue des e\u0301rables ,75013 paris ",
     ],
 )
-def test_an_address_is_found(typed):
+def test_an_address_is_found(typed: str) -> None:
     found = ADDRESSES.find(typed)
     assert found is not None
     assert found.label == "12 avenue des Érables, 75013 Paris"
@@ -28,11 +28,11 @@ def test_an_address_is_found(typed):
 @pytest.mark.parametrize(
     "typed", ["", "12", "avenue des Érables", "12 bis avenue des Érables", "<b>12 avenue des Érables, 75013 Paris"]
 )
-def test_another_address_is_not_found(typed):
+def test_another_address_is_not_found(typed: str) -> None:
     assert ADDRESSES.find(typed) is None
 
 
-def test_the_sample_has_valid_addresses_and_no_spelling_twice():
+def test_the_sample_has_valid_addresses_and_no_spelling_twice() -> None:
     assert len(ADDRESSES.labels) == 10
     for address in ADDRESSES.by_spelling.values():
         assert re.fullmatch(r"[A-Za-z0-9_]{1,40}", address.ban_id)

@@ -1,5 +1,8 @@
 """Any request: never a 500 or a hang; the same process runs afterwards, without personal data in its log."""
 
+from dataclasses import dataclass
+from uuid import UUID
+
 import httpx2
 import psutil
 import pytest
@@ -7,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from personal_space import consent, live, payments, permits, reminders, signin, space
 
-from tests.personal_space.visitor import Visitor
+from tests.personal_space.conftest import Visit
+from tests.support.city import City
 
 TOKEN = "00000000-0000-4000-8000-000000000000"  # of no reminder
 SECRETS = ("Élodie Fictive", "QX-731-ZV", "9 rue Introuvable", "elodie.fictive@example.org")
@@ -31,6 +35,7 @@ FIELDS = (
     "consent_version",
     "channel",
 )
+PART = b'--x\r\nContent-Disposition: form-data; name="plate"\r\n\r\nAB\r\n--x--\r\n'
 TEXT = st.one_of(st.text(max_size=40), st.sampled_from((*SECRETS, "", "standard-1", "allow", "0", "paybyphone")))
 HEADERS = st.fixed_dictionaries(
     {},
@@ -50,22 +55,32 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """A resident with a session, and what is true in it."""
+
+    http: httpx2.Client
+    permit_id: UUID
+    token: str
+
+
 @pytest.fixture(scope="module")
-def process(city):
+def process(city: City) -> psutil.Process:
     port = int(city.personal_space.rpartition(":")[2])
     (found,) = (
-        one.pid for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr.port == port
+        one.pid
+        for one in psutil.net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port
     )
     return psutil.Process(found)
 
 
 @pytest.fixture
-def visitor(city, visit):
+def visitor(city: City, visit: Visit) -> SignedIn:
     anne = city.resident()
     visitor = visit(anne.resident_id)
-    visitor.permit_id = anne.permit_id
-    visitor.token = visitor.hidden(f"/droits/{anne.permit_id}/vehicule")["csrf_token"]
-    return visitor
+    token = visitor.hidden(f"/droits/{anne.permit_id}/vehicule")["csrf_token"]
+    return SignedIn(visitor.http, anne.permit_id, token)
 
 
 @settings(max_examples=800, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,7 +94,9 @@ def visitor(city, visit):
     headers=HEADERS,
     signed=st.booleans(),
 )
-def test_no_request_breaks_the_app(visitor, method, path, query, fields, headers, signed):
+def test_no_request_breaks_the_app(
+    visitor: SignedIn, method: str, path: str, query: str, fields: dict[str, str], headers: dict[str, str], signed: bool
+) -> None:
     if signed:
         fields = fields | {"csrf_token": visitor.token}
     url = path.format(permit=visitor.permit_id) + (f"?{query}" if query else "")
@@ -92,13 +109,13 @@ def test_no_request_breaks_the_app(visitor, method, path, query, fields, headers
     body=st.binary(max_size=200),
     kind=st.sampled_from(["multipart/form-data; boundary=x", "application/json", "text/html"]),
 )
-def test_no_request_body_breaks_the_app(visitor, body, kind):
+def test_no_request_body_breaks_the_app(visitor: SignedIn, body: bytes, kind: str) -> None:
     for path in (payments.NOTIFICATION, permits.REQUEST, "/consentement", "/rappels", f"{reminders.STOP}{TOKEN}"):
         answer = visitor.http.post(path, content=body, headers={"Content-Type": kind})
         assert answer.status_code < 500, (path, answer.status_code)
 
 
-def test_the_app_still_runs_afterwards_and_its_log_has_no_personal_data(city, process):
+def test_the_app_still_runs_afterwards_and_its_log_has_no_personal_data(city: City, process: psutil.Process) -> None:
     assert process.is_running()
     assert httpx2.get(f"{city.personal_space}/sante", timeout=5).status_code == 200
     log = (city.folder / "log" / "personal-space.log").read_text()
@@ -106,9 +123,8 @@ def test_the_app_still_runs_afterwards_and_its_log_has_no_personal_data(city, pr
     assert "Traceback" not in log
 
 
-def ask(visitor: Visitor, method, url, fields, headers):
+def ask(visitor: SignedIn, method: str, url: str, fields: dict[str, str], headers: dict[str, str]) -> httpx2.Response:
     cookies = {} if "Cookie" in headers else {"Cookie": f"session={visitor.http.cookies['session']}"}
-    body = {"data": fields} if method in ("POST", "PUT") and "Content-Type" not in headers else {}
-    if "Content-Type" in headers and method == "POST":
-        body = {"content": b'--x\r\nContent-Disposition: form-data; name="plate"\r\n\r\nAB\r\n--x--\r\n'}
-    return visitor.http.request(method, url, headers=headers | cookies, **body)
+    form = fields if method in ("POST", "PUT") and "Content-Type" not in headers else None
+    body = PART if "Content-Type" in headers and method == "POST" else None
+    return visitor.http.request(method, url, headers=headers | cookies, data=form, content=body)

@@ -26,7 +26,7 @@ from personal_space.session import Resident
         ({"email_verified": {}}, False),
     ],
 )
-def test_an_email_counts_as_verified_if_the_claim_is_true_or_missing(claims, theirs):
+def test_an_email_counts_as_verified_if_the_claim_is_true_or_missing(claims: dict[str, object], theirs: bool) -> None:
     assert said.email_is_theirs(claims) is theirs
 
 
@@ -46,7 +46,7 @@ def test_an_email_counts_as_verified_if_the_claim_is_true_or_missing(claims, the
         ({}, ""),
     ],
 )
-def test_the_best_name_claim_is_used(claims, name):
+def test_the_best_name_claim_is_used(claims: dict[str, object], name: str) -> None:
     assert said.name(claims) == name
     assert Resident.of(claims | {"sub": "r-1"}, "sub").name == name
 
@@ -54,7 +54,7 @@ def test_the_best_name_claim_is_used(claims, name):
 @given(st.dictionaries(st.sampled_from(("name", "given_name", "family_name", "preferred_username", "email")), st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.text())
 )))  # fmt: skip
-def test_a_text_claim_is_one_printable_line_or_empty(claims):
+def test_a_text_claim_is_one_printable_line_or_empty(claims: dict[str, object]) -> None:
     for found in (said.name(claims), said.email(claims)):
         assert found.isprintable()
         assert found == found.strip()

@@ -13,6 +13,7 @@ from personal_space.stand_ins.accounts import Account
 from playwright.sync_api import expect
 
 from ops.demo.account import ACTIVE_PLATE, existing_permits
+from ops.shown.space import APPS
 from tests.personal_space.browser_steps import (
     ALLOW,
     REFUSE,
@@ -27,8 +28,9 @@ from tests.personal_space.browser_steps import (
     stayed,
     stays,
 )
+from tests.personal_space.conftest import Enter, Picture
 from tests.support.browsing import PHONE
-from tests.support.city import APPS, City, plate
+from tests.support.city import City, plate
 from tests.support.waiting import eventually
 from worker.domain.terms import add_months
 
@@ -57,7 +59,7 @@ def three(city: City, guest: Account) -> Account:
     return guest
 
 
-def test_1_and_2_the_demo_account_signs_in_and_sees_its_three_cards(city, enter, picture):
+def test_1_and_2_the_demo_account_signs_in_and_sees_its_three_cards(city: City, enter: Enter, picture: Picture) -> None:
     page = enter()
     sign_in(page, city, city.demo_account)
     today = datetime.now(PARIS)
@@ -89,7 +91,7 @@ def test_1_and_2_the_demo_account_signs_in_and_sees_its_three_cards(city, enter,
     picture(page, "space-phone", PHONE)
 
 
-def test_2_a_vehicle_is_changed_and_the_meters_know_at_once(city, enter, three):
+def test_2_a_vehicle_is_changed_and_the_meters_know_at_once(city: City, enter: Enter, three: Account) -> None:
     page = enter()
     sign_in(page, city, three)
     before, after = shown(cards(page).nth(0))[0], plate()
@@ -100,7 +102,7 @@ def test_2_a_vehicle_is_changed_and_the_meters_know_at_once(city, enter, three):
     eventually(lambda: after in city.plates("city_hub") and before not in city.plates("city_hub"), "the meters to know")
 
 
-def test_2_an_address_is_changed_free_of_charge(city, enter, three):
+def test_2_an_address_is_changed_free_of_charge(city: City, enter: Enter, three: Account) -> None:
     page = enter()
     sign_in(page, city, three)
     cards(page).nth(0).get_by_role("link", name="Changer d'adresse (Gratuit)").click()
@@ -112,7 +114,7 @@ def test_2_an_address_is_changed_free_of_charge(city, enter, three):
     expect(page.locator(".facts")).to_contain_text("14C, 14D")
 
 
-def test_2_a_permit_that_has_lapsed_changes_its_address_for_10_euros(city, enter, three):
+def test_2_a_permit_that_has_lapsed_changes_its_address_for_10_euros(city: City, enter: Enter, three: Account) -> None:
     page = enter()
     sign_in(page, city, three)
     cards(page).nth(1).get_by_role("link", name="Changer d'adresse (10 €)").click()
@@ -124,7 +126,7 @@ def test_2_a_permit_that_has_lapsed_changes_its_address_for_10_euros(city, enter
     expect(page.locator(".facts")).to_contain_text("3 rue des Tilleuls, 75014 Paris")
 
 
-def test_2_a_permit_that_has_lapsed_is_renewed(city, enter, three):
+def test_2_a_permit_that_has_lapsed_is_renewed(city: City, enter: Enter, three: Account) -> None:
     page = enter()
     sign_in(page, city, three)
     cards(page).nth(1).get_by_role("link", name="Renouvellement").click()
@@ -135,7 +137,9 @@ def test_2_a_permit_that_has_lapsed_is_renewed(city, enter, three):
     expect(cards(page).nth(1).locator(".until")).to_have_text(f"valide jusqu'au {last}")
 
 
-def test_3_a_request_with_everything_verified_is_decided_at_once_paid_and_active(city, enter, guest):
+def test_3_a_request_with_everything_verified_is_decided_at_once_paid_and_active(
+    city: City, enter: Enter, guest: Account
+) -> None:
     page, wanted = enter(), plate()
     sign_in(page, city, guest)
     expect(page.locator("#cartes")).to_have_text("Vous n'avez encore ni droit ni demande.")
@@ -158,7 +162,7 @@ def test_3_a_request_with_everything_verified_is_decided_at_once_paid_and_active
     assert not any(wanted in city.plates(name) for name in APPS)
 
 
-def test_3_a_request_that_an_agent_decides_changes_on_the_open_page(city, enter):
+def test_3_a_request_that_an_agent_decides_changes_on_the_open_page(city: City, enter: Enter) -> None:
     page = enter()
     sign_in(page, city, city.account(vehicle_verified=False))
     request_permit(page, plate(), "Véhicule particulier · 3 ans · 90 €")
@@ -171,7 +175,7 @@ def test_3_a_request_that_an_agent_decides_changes_on_the_open_page(city, enter)
     assert stayed(page)
 
 
-def test_4_given_and_withdrawn_consent_is_shown_for_each_provider(city, enter, picture):
+def test_4_given_and_withdrawn_consent_is_shown_for_each_provider(city: City, enter: Enter, picture: Picture) -> None:
     page = enter()
     sign_in(page, city, city.demo_account)
     form = page.locator("#choix-consentement")
@@ -211,7 +215,7 @@ def test_4_given_and_withdrawn_consent_is_shown_for_each_provider(city, enter, p
     picture(page, "recipients")
 
 
-def test_a_sign_in_leads_to_the_requested_page(city, enter, guest):
+def test_a_sign_in_leads_to_the_requested_page(city: City, enter: Enter, guest: Account) -> None:
     page = enter(path="/")
     page.get_by_role("link", name="Demander un droit", exact=True).click()
     page.get_by_label("Adresse de courriel").fill(guest.email)

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.personal_space.browser_steps import ALLOW, cards
+from tests.personal_space.conftest import Enter
 from tests.support.city import City, Resident, plate
 
 MOST_TABS = 60
@@ -33,9 +34,10 @@ def follow(page: Page, link: Locator, heading: str) -> None:
     focused(page, link)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    page.wait_for_load_state()  # the style sheet, too
 
 
-def test_sign_in_consent_and_a_new_request_work_by_keyboard(city, enter):
+def test_sign_in_consent_and_a_new_request_work_by_keyboard(city: City, enter: Enter) -> None:
     account, wanted = city.account(), plate()
     page = enter(path="/")
     follow(page, page.get_by_role("link", name="Gérer mon droit et suivre mes demandes"), "Connexion à MonParis")
@@ -70,10 +72,12 @@ def test_sign_in_consent_and_a_new_request_work_by_keyboard(city, enter):
     expect(cards(page).get_by_role("heading")).to_have_text(wanted)
 
 
-def test_the_first_tab_stop_skips_to_the_content(enter, resident):
+def test_the_first_tab_stop_skips_to_the_content(enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id)
     skip = page.get_by_role("link", name="Aller au contenu")
-    assert skip.bounding_box()["x"] < 0
+    box = skip.bounding_box()
+    assert box is not None
+    assert box["x"] < 0
     page.keyboard.press("Tab")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> Catalog:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """Return every text of the pages, extracted as for translators."""
     file = tmp_path_factory.mktemp("words") / "words.pot"
     command = [sys.executable, "-W", "ignore", "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.ini"]
@@ -31,20 +32,22 @@ def english() -> Catalog:
 
 
 def words(catalogue: Catalog) -> set[str]:
-    return {message.id for message in catalogue if message.id}
+    return {str(message.id) for message in catalogue if message.id}
 
 
-def test_the_english_catalogue_has_exactly_the_texts_of_the_pages(written, english):
+def test_the_english_catalogue_has_exactly_the_texts_of_the_pages(written: Catalog, english: Catalog) -> None:
     assert words(written) == words(english)
     assert len(words(written)) > 100
 
 
-def test_every_translation_has_the_same_placeholders(english):
+def test_every_translation_has_the_same_placeholders(english: Catalog) -> None:
     for message in english:
         if message.id:
             assert message.string, message.id
             assert not message.fuzzy, message.id
-            assert set(PLACEHOLDER.findall(message.id)) == set(PLACEHOLDER.findall(message.string)), message.id
+            assert set(PLACEHOLDER.findall(str(message.id))) == set(PLACEHOLDER.findall(str(message.string))), (
+                message.id
+            )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_every_translation_has_the_same_placeholders(english):
         ("\udcff;;;q=,,," * 50, "fr"),
     ],
 )
-def test_the_language_is_taken_from_accept_language(header, expected):
+def test_the_language_is_taken_from_accept_language(header: str, expected: str) -> None:
     assert language.accepted(header) == expected
 
 
@@ -68,12 +71,12 @@ def test_the_language_is_taken_from_accept_language(header, expected):
     ("cents", "french", "english"),
     [(0, "Gratuit", "Free"), (1000, "10\xa0€", "€10"), (2250, "22,50\xa0€", "€22.50"), (4505, "45,05\xa0€", "€45.05")],
 )
-def test_prices_are_written_as_on_the_residents_screen(cents, french, english):
+def test_prices_are_written_as_on_the_residents_screen(cents: int, french: str, english: str) -> None:
     assert in_language("fr", language.price, cents) == french
     assert in_language("en", language.price, cents) == english
 
 
-def test_a_time_is_shown_in_the_citys_zone_before_and_after_a_clock_change():
+def test_a_time_is_shown_in_the_citys_zone_before_and_after_a_clock_change() -> None:
     from zoneinfo import ZoneInfo
 
     paris = ZoneInfo("Europe/Paris")
@@ -82,7 +85,7 @@ def test_a_time_is_shown_in_the_citys_zone_before_and_after_a_clock_change():
     assert language.moment("2024-09-16T22:30:00Z", paris) == "le 17/09/2024 à 00:30"
 
 
-def test_france_comes_first_and_each_country_has_one_code():
+def test_france_comes_first_and_each_country_has_one_code() -> None:
     for name in language.LANGUAGES:
         codes = [code for code, _ in language.countries(name)]
         assert codes[0] == "FR"
@@ -90,7 +93,7 @@ def test_france_comes_first_and_each_country_has_one_code():
         assert len(codes) == len(set(codes))
 
 
-def in_language(name, function, *arguments):
+def in_language(name: str, function: Callable[..., str], *arguments: object) -> str:
     language.use(name)
     try:
         return function(*arguments)

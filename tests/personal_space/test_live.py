@@ -10,8 +10,10 @@ import redis
 from playwright.sync_api import Page, Request, expect
 
 from ops import running as stacks
+from ops.shown.space import APPS
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, provider, stayed, stays
-from tests.support.city import ADDRESS, APPS, City, Resident, plate
+from tests.personal_space.conftest import Enter
+from tests.support.city import ADDRESS, City, Resident, plate
 from tests.support.waiting import eventually
 
 STALE = "Votre choix a été modifié entre-temps, dans un autre onglet ou sur un autre appareil."
@@ -67,7 +69,7 @@ def hide(page: Page, hidden: str) -> None:
     )
 
 
-def test_a_choice_made_in_one_browser_is_shown_in_the_other(enter, resident):
+def test_a_choice_made_in_one_browser_is_shown_in_the_other(enter: Enter, resident: Resident) -> None:
     here, there = enter(resident.resident_id), enter(resident.resident_id)
     stays(there)
     decide(here, ALLOW)
@@ -80,7 +82,9 @@ def test_a_choice_made_in_one_browser_is_shown_in_the_other(enter, resident):
     assert stayed(there)
 
 
-def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(city, enter, resident):
+def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(
+    city: City, enter: Enter, resident: Resident
+) -> None:
     space = enter(resident.resident_id)
     stays(space)
     request = asked(city, resident)
@@ -96,7 +100,7 @@ def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(city, e
         assert stayed(page)
 
 
-def test_the_page_shows_each_providers_confirmation_as_it_comes(city, enter, resident):
+def test_the_page_shows_each_providers_confirmation_as_it_comes(city: City, enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id, "/destinataires")
     stays(page)
     paybyphone = page.locator(".recipient", has_text="PayByPhone")
@@ -109,7 +113,7 @@ def test_the_page_shows_each_providers_confirmation_as_it_comes(city, enter, res
     assert stayed(page)
 
 
-def test_a_ticked_box_stays_and_an_outdated_allowance_is_refused(city, enter, resident):
+def test_a_ticked_box_stays_and_an_outdated_allowance_is_refused(city: City, enter: Enter, resident: Resident) -> None:
     here = enter(resident.resident_id)
     here.get_by_label(ALLOW, exact=True).check()
     city.refuse(resident)
@@ -118,13 +122,11 @@ def test_a_ticked_box_stays_and_an_outdated_allowance_is_refused(city, enter, re
     here.get_by_role("button", name="Valider mon choix").click()
     expect(here.get_by_role("alert")).to_contain_text(STALE)
     expect(here.get_by_label(REFUSE, exact=True)).to_be_checked()  # the current choice
-    space = city.hub.space(resident.resident_id)
-    assert space is not None
-    assert not any(one["allowed"] for one in space["consent"]["providers"])
+    assert not any(one["allowed"] for one in city.space(resident.resident_id)["consent"]["providers"])
     assert not any(resident.plate in city.plates(name) for name in APPS)
 
 
-def test_a_refusal_from_an_outdated_page_counts(city, enter, resident):
+def test_a_refusal_from_an_outdated_page_counts(city: City, enter: Enter, resident: Resident) -> None:
     here = enter(resident.resident_id)
     here.get_by_label(REFUSE, exact=True).check()
     city.allow(resident)
@@ -135,7 +137,7 @@ def test_a_refusal_from_an_outdated_page_counts(city, enter, resident):
     eventually(lambda: not any(resident.plate in city.plates(name) for name in APPS), "everybody to have forgotten")
 
 
-def test_an_update_keeps_the_focus(city, enter, resident):
+def test_an_update_keeps_the_focus(city: City, enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id)
     stays(page)
     details = cards(page).last.get_by_role("link", name="Voir le détail")
@@ -147,23 +149,21 @@ def test_an_update_keeps_the_focus(city, enter, resident):
     assert stayed(page)
 
 
-def test_an_up_to_date_page_is_not_changed(city, enter, resident):
+def test_an_up_to_date_page_is_not_changed(city: City, enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id)
     found = reads(page)
     page.evaluate("document.querySelectorAll('#choix form, .card').forEach((element) => element.mark = true)")
     asked(city, city.resident())  # another resident's
-    before = city.hub.space(resident.resident_id)
+    before = city.space(resident.resident_id)
     asked(city, resident)
     expect(cards(page)).to_have_count(2)
-    after = city.hub.space(resident.resident_id)
-    assert before is not None
-    assert after is not None
+    after = city.space(resident.resident_id)
     assert 1 <= len(found) <= after["version"] - before["version"]
     assert page.locator("#choix form").evaluate("element => element.mark")
     assert not any(page.locator(".card").evaluate_all("them => them.map((one) => one.mark)"))  # the cards were replaced
 
 
-def test_a_hidden_page_does_not_listen_and_catches_up_when_shown(city, enter, resident):
+def test_a_hidden_page_does_not_listen_and_catches_up_when_shown(city: City, enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id)
     stays(page)
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/evenements")):
@@ -175,7 +175,7 @@ def test_a_hidden_page_does_not_listen_and_catches_up_when_shown(city, enter, re
     assert stayed(page)
 
 
-def test_a_page_catches_up_when_the_network_is_back(city, enter, resident):
+def test_a_page_catches_up_when_the_network_is_back(city: City, enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id)
     stays(page)
     page.context.set_offline(True)
@@ -185,7 +185,7 @@ def test_a_page_catches_up_when_the_network_is_back(city, enter, resident):
     assert stayed(page)
 
 
-def test_a_page_catches_up_after_the_app_lost_redis(city, enter, resident):
+def test_a_page_catches_up_after_the_app_lost_redis(city: City, enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id)
     stays(page)
     expect(page.locator("main[data-state]")).to_be_visible()
@@ -199,7 +199,7 @@ def test_a_page_catches_up_after_the_app_lost_redis(city, enter, resident):
     assert stayed(page)
 
 
-def test_a_page_catches_up_after_the_app_was_killed_and_restarted(city, enter, resident):
+def test_a_page_catches_up_after_the_app_was_killed_and_restarted(city: City, enter: Enter, resident: Resident) -> None:
     page = enter(resident.resident_id)
     stays(page)
     killed = app_process(city)
@@ -210,7 +210,9 @@ def test_a_page_catches_up_after_the_app_was_killed_and_restarted(city, enter, r
     assert app_process(city).pid != killed.pid
 
 
-def test_a_repair_without_an_event_is_shown_once_providers_confirm_it(city, enter, resident):
+def test_a_repair_without_an_event_is_shown_once_providers_confirm_it(
+    city: City, enter: Enter, resident: Resident
+) -> None:
     city.allow(resident)
     page = enter(resident.resident_id)
     names = ("PayByPhone", "Flowbird", "EasyPark", "Indigo Neo")
@@ -224,7 +226,9 @@ def test_a_repair_without_an_event_is_shown_once_providers_confirm_it(city, ente
     assert stayed(page)
 
 
-def test_a_page_shows_no_personal_data_after_signing_out_in_another_tab(city, enter, resident):
+def test_a_page_shows_no_personal_data_after_signing_out_in_another_tab(
+    city: City, enter: Enter, resident: Resident
+) -> None:
     page = enter(resident.resident_id)
     expect(cards(page)).to_have_count(1)
     page.context.clear_cookies()
@@ -232,7 +236,9 @@ def test_a_page_shows_no_personal_data_after_signing_out_in_another_tab(city, en
     page.wait_for_url(f"{city.monparis}/**")
 
 
-def test_a_page_stays_in_one_language_after_another_is_chosen_elsewhere(city, enter, resident):
+def test_a_page_stays_in_one_language_after_another_is_chosen_elsewhere(
+    city: City, enter: Enter, resident: Resident
+) -> None:
     page = enter(resident.resident_id)
     page.context.new_page().goto(f"{city.personal_space}/espace?langue=en")
     city.allow(resident)

@@ -6,9 +6,12 @@ import time
 
 import pytest
 from itsdangerous import TimestampSigner
+from permit_hub_client import Card
 from personal_space import consent, live, payments, permits, reminders, signin, space, words
 
+from tests.personal_space.conftest import SessionOf, Visit
 from tests.personal_space.visitor import Visitor
+from tests.support.city import City, Resident
 
 STOP = reminders.STOP + "{token:path}"
 OPEN = {"/", "/sante", "/connexion", signin.RETURN, payments.NOTIFICATION, "/deconnexion", STOP}
@@ -29,27 +32,29 @@ SIGNED_IN = [path.replace("{permit_id:uuid}", "00000000-0000-4000-8000-000000000
 
 
 @pytest.fixture
-def anne(city):
+def anne(city: City) -> Resident:
     return city.resident()
 
 
 @pytest.fixture
-def bob(city):
+def bob(city: City) -> Resident:
     return city.resident()
 
 
-def truth(city, resident):
+def truth(city: City, resident: Resident) -> tuple[list[Card], int]:
     """Return the data that a resident's own forms can change."""
-    found = city.hub.space(resident.resident_id)
+    found = city.space(resident.resident_id)
     return found["cards"], found["consent"]["version"]
 
 
-def test_the_tests_cover_every_action_of_a_card():
+def test_the_tests_cover_every_action_of_a_card() -> None:
     assert set(ACTIONS) == set(words.PATHS)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_another_residents_permit_is_not_found_and_not_changed(city, visit, anne, bob, action):
+def test_another_residents_permit_is_not_found_and_not_changed(
+    city: City, visit: Visit, anne: Resident, bob: Resident, action: str
+) -> None:
     path = f"/droits/{bob.permit_id}{words.PATHS[action]}"
     before, eve = truth(city, bob), visit(anne.resident_id)
     token = eve.hidden(f"/droits/{anne.permit_id}/vehicule")
@@ -61,7 +66,7 @@ def test_another_residents_permit_is_not_found_and_not_changed(city, visit, anne
 
 
 @pytest.mark.parametrize("path", SIGNED_IN)
-def test_a_visitor_without_a_session_is_redirected_to_the_sign_in(visit, path):
+def test_a_visitor_without_a_session_is_redirected_to_the_sign_in(visit: Visit, path: str) -> None:
     answer = visit().get(path)
     if path == live.EVENTS:
         assert answer.status_code == 401
@@ -73,7 +78,9 @@ def test_a_visitor_without_a_session_is_redirected_to_the_sign_in(visit, path):
 
 @pytest.mark.parametrize("action", ["change_vehicle", "change_address"])
 @pytest.mark.parametrize("token", ["", "wrong", "another session's"])
-def test_a_cross_site_form_changes_nothing(city, visit, anne, bob, action, token):
+def test_a_cross_site_form_changes_nothing(
+    city: City, visit: Visit, anne: Resident, bob: Resident, action: str, token: str
+) -> None:
     path = f"/droits/{anne.permit_id}{words.PATHS[action]}"
     before, visitor = truth(city, anne), visit(anne.resident_id)
     foreign = visit(bob.resident_id).hidden(f"/droits/{bob.permit_id}/vehicule")["csrf_token"]
@@ -85,14 +92,16 @@ def test_a_cross_site_form_changes_nothing(city, visit, anne, bob, action, token
     assert truth(city, anne) == before
 
 
-def test_a_cross_site_consent_choice_changes_nothing(city, visit, anne):
+def test_a_cross_site_consent_choice_changes_nothing(city: City, visit: Visit, anne: Resident) -> None:
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow", "csrf_token": "wrong"}
     assert visitor.post("/consentement", fields).status_code == 422
     assert truth(city, anne)[1] == 0
 
 
-def test_an_altered_foreign_or_expired_session_is_invalid(city, visit, session_of, anne):
+def test_an_altered_foreign_or_expired_session_is_invalid(
+    city: City, visit: Visit, session_of: SessionOf, anne: Resident
+) -> None:
     (cookie,) = session_of(anne.resident_id).values()
     payload, rest = cookie.split(".", 1)
     session = json.loads(base64.b64decode(payload))
@@ -114,7 +123,7 @@ def test_an_altered_foreign_or_expired_session_is_invalid(city, visit, session_o
 
 
 @pytest.mark.parametrize("path", ["/", "/espace", "/nowhere", "/static/style.css", "/static/nothing", "/sante"])
-def test_every_response_has_the_security_headers(visit, anne, path):
+def test_every_response_has_the_security_headers(visit: Visit, anne: Resident, path: str) -> None:
     headers = visit(anne.resident_id).get(path).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
@@ -126,37 +135,39 @@ def test_every_response_has_the_security_headers(visit, anne, path):
     assert headers["cache-control"] == ("public, max-age=3600" if path.startswith("/static") else "no-store")
 
 
-def test_the_session_cookie_is_hidden_from_scripts_and_other_sites(visit, anne):
+def test_the_session_cookie_is_hidden_from_scripts_and_other_sites(visit: Visit, anne: Resident) -> None:
     cookie = visit(anne.resident_id).get(f"/droits/{anne.permit_id}/vehicule").headers["set-cookie"].lower()
     assert {"httponly", "samesite=lax", "path=/"} <= {part.strip() for part in cookie.split(";")}
 
 
-def test_a_request_too_long_for_a_form_is_refused_unread(visit, anne):
+def test_a_request_too_long_for_a_form_is_refused_unread(visit: Visit, anne: Resident) -> None:
     assert visit(anne.resident_id).post("/consentement", {"choice": "x" * 70_000}).status_code == 413
 
 
-def test_a_session_is_prolonged_by_residents_and_not_by_an_open_pages_requests(city, visit, session_of, anne):
+def test_a_session_is_prolonged_by_residents_and_not_by_an_open_pages_requests(
+    city: City, visit: Visit, session_of: SessionOf, anne: Resident
+) -> None:
     secret, ago = city.environment["PERSONAL_SPACE_SECRET"], int(time.time()) - 3_000
     (cookie,) = session_of(anne.resident_id).values()
     session = json.loads(base64.b64decode(cookie.split(".")[0])) | {"seen": ago}
     kept = TimestampSigner(secret).sign(base64.b64encode(json.dumps(session).encode())).decode()
 
-    def seen(**headers):
+    def seen(**headers: str) -> int:
         visitor = visit()
         visitor.http.cookies.set("session", kept, domain=visitor.http.base_url.host)
         assert visitor.http.get("/espace", headers=headers).status_code == 200
-        return json.loads(base64.b64decode(visitor.http.cookies["session"].split(".")[0]))["seen"]
+        return int(json.loads(base64.b64decode(visitor.http.cookies["session"].split(".")[0]))["seen"])
 
     assert seen(**{"X-Live": "1"}) == ago
     assert seen() > ago
 
 
 @pytest.mark.parametrize("path", ["/", "/espace", "/destinataires", "/droits/nouveau"])
-def test_a_resident_new_to_the_hub_sees_every_page(city, session_of, path):
+def test_a_resident_new_to_the_hub_sees_every_page(city: City, session_of: SessionOf, path: str) -> None:
     with Visitor(city.personal_space, session_of("r-never-seen-before")).http as http:
         assert http.get(path).status_code == 200
 
 
-def test_no_redirect_goes_to_the_host_of_a_request(visit, anne):
+def test_no_redirect_goes_to_the_host_of_a_request(visit: Visit, anne: Resident) -> None:
     answer = visit(anne.resident_id).http.get("/espace/", headers={"Host": "evil.example"})
     assert answer.status_code == 404

@@ -8,13 +8,16 @@ import pytest
 from personal_space.reminders import STOP
 from playwright.sync_api import Page, expect
 
+from ops.shown.space import APPS
 from tests.personal_space.browser_steps import cards
+from tests.personal_space.conftest import Enter, Picture
 from tests.personal_space.reminding import refuse_email, reminded
 from tests.support.browsing import DESKTOP, PHONE, flaws
-from tests.support.city import ADDRESS, APPS, City, Resident, plate
+from tests.support.city import ADDRESS, City, Resident, plate
 from tests.support.waiting import eventually
 
 LANGUAGES = ("fr", "en")
+Varied = tuple[Resident, dict[str, UUID]]
 FIRST_PAGE_BYTES = 60_000
 
 
@@ -39,7 +42,7 @@ def asked(city: City, resident: Resident, *, vehicle: bool, **fields: Any) -> UU
 
 
 @pytest.fixture
-def varied(city: City) -> tuple[Resident, dict[str, UUID]]:
+def varied(city: City) -> Varied:
     """Return a resident with a card in every state, whose data every provider held and some still hold."""
     resident = city.resident()
     today = datetime.now(UTC).date()
@@ -109,7 +112,9 @@ def is_sound(page: Page, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_no_fault_in_any_page_at_any_width(city, enter, varied, picture, language):
+def test_axe_finds_no_fault_in_any_page_at_any_width(
+    city: City, enter: Enter, varied: Varied, picture: Picture, language: str
+) -> None:
     resident, permits = varied
     page = enter(resident.resident_id, "/", language=language)
     for path in pages(permits):
@@ -120,7 +125,7 @@ def test_axe_finds_no_fault_in_any_page_at_any_width(city, enter, varied, pictur
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_no_fault_in_error_pages(city, enter, varied, language):
+def test_axe_finds_no_fault_in_error_pages(city: City, enter: Enter, varied: Varied, language: str) -> None:
     resident, permits = varied
     page = enter(resident.resident_id, "/droits/nouveau", language=language)
     page.locator("form.asking button").click()  # the form is empty
@@ -148,7 +153,9 @@ def test_axe_finds_no_fault_in_error_pages(city, enter, varied, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_no_fault_in_reminders_on_refused_or_stopped(city, enter, resident, language):
+def test_axe_finds_no_fault_in_reminders_on_refused_or_stopped(
+    city: City, enter: Enter, resident: Resident, language: str
+) -> None:
     token = reminded(city, resident)
     refuse_email(city, resident)
     page = enter(resident.resident_id, language=language)
@@ -170,7 +177,9 @@ def test_axe_finds_no_fault_in_reminders_on_refused_or_stopped(city, enter, resi
     is_sound(page, language)
 
 
-def test_the_home_page_is_small_and_loads_nothing_from_other_hosts(city, enter, resident):
+def test_the_home_page_is_small_and_loads_nothing_from_other_hosts(
+    city: City, enter: Enter, resident: Resident
+) -> None:
     page = enter()
     page.goto(city.personal_space)
     network = page.context.new_cdp_session(page)
@@ -180,7 +189,8 @@ def test_the_home_page_is_small_and_loads_nothing_from_other_hosts(city, enter, 
     urls: list[str] = []
     network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     network.on("Network.requestWillBeSent", lambda event: urls.append(event["request"]["url"]))
-    page.context.add_cookies(enter(resident.resident_id).context.cookies())
+    for cookie in enter(resident.resident_id).context.cookies():
+        page.context.add_cookies([{"name": cookie["name"], "value": cookie["value"], "url": city.personal_space}])
     page.goto(city.personal_space + "/espace")
     expect(cards(page)).to_have_count(1)
     page.wait_for_function(
@@ -195,7 +205,7 @@ def test_the_home_page_is_small_and_loads_nothing_from_other_hosts(city, enter, 
     assert 0 < sum(sizes) <= FIRST_PAGE_BYTES
 
 
-def test_the_recipients_page_can_be_printed(enter, varied):
+def test_the_recipients_page_can_be_printed(enter: Enter, varied: Varied) -> None:
     resident, _ = varied
     page = enter(resident.resident_id, "/destinataires")
     on_screen = page.locator("#destinataires").inner_text()

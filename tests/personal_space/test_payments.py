@@ -2,6 +2,7 @@
 
 import html
 import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -10,67 +11,75 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from personal_space.payments import NOTIFICATION
 
-from tests.support.city import plate
+from tests.personal_space.conftest import Visit
+from tests.support.city import City, plate
 
 OFFER = {"country": "FR", "address": "3 rue des Tilleuls, 75014 Paris", "offer": "standard-1"}
 PRICE = 4_500
+Tell = Callable[[object], httpx2.Response]
 
 
 @pytest.fixture
-def asked(city, visit):
+def asked(city: City, visit: Visit) -> tuple[str, str]:
     """Return a resident with a requested permit, and its id."""
     resident = city.account().sub
     assert visit(resident).send("/droits/nouveau", plate=plate(), **OFFER).status_code == 303
-    (card,) = city.hub.space(resident)["cards"]
+    (card,) = city.space(resident)["cards"]
     return resident, card["permit_id"]
 
 
 @pytest.fixture
-def tell(city):
+def tell(city: City) -> Iterator[Tell]:
     """Post a body to the notification URL, as the payment service does."""
     with httpx2.Client(base_url=city.personal_space, timeout=20) as http:
         yield lambda notification: http.post(NOTIFICATION, json={"notification": notification})
 
 
-def sign(city, key=None, salt="payment.notification", signer=TimestampSigner, **payment):
+def sign(
+    city: City,
+    told: Mapping[str, object],
+    key: str | None = None,
+    salt: str = "payment.notification",
+    signer: type[TimestampSigner] = TimestampSigner,
+) -> str:
     secret = key or city.environment["PERSONAL_SPACE_PAYMENT_SECRET"]
-    return URLSafeTimedSerializer(secret, salt=salt, signer=signer).dumps(payment)
+    return URLSafeTimedSerializer(secret, salt=salt, signer=signer).dumps(told)
 
 
-def payment(resident, permit_id):
+def payment(resident: str, permit_id: str) -> dict[str, object]:
     reference = f"PAY-{uuid4().hex}"
     return {"payment_reference": reference, "amount_cents": PRICE, "resident_id": resident, "permit_id": permit_id}
 
 
-def status(city, resident):
-    (card,) = city.hub.space(resident)["cards"]
+def status(city: City, resident: str) -> str:
+    (card,) = city.space(resident)["cards"]
     return card["status"]
 
 
 class SixMinutesAgo(TimestampSigner):
     """Signs with the time of six minutes ago."""
 
-    def get_timestamp(self):
+    def get_timestamp(self) -> int:
         return int(time.time()) - 6 * 60
 
 
-def test_a_notification_confirms_once_and_a_copy_is_refused(city, asked, tell):
-    notification = sign(city, **payment(*asked))
+def test_a_notification_confirms_once_and_a_copy_is_refused(city: City, asked: tuple[str, str], tell: Tell) -> None:
+    notification = sign(city, payment(*asked))
     assert tell(notification).json() == {"outcome": "confirmed"}
     assert status(city, asked[0]) == "active"
-    until = city.hub.space(asked[0])["cards"][0]["valid_until"]
+    until = city.space(asked[0])["cards"][0]["valid_until"]
     again = tell(notification)
     assert (again.status_code, again.json()) == (409, {"error": "payment_already_confirmed"})
-    assert city.hub.space(asked[0])["cards"][0]["valid_until"] == until
+    assert city.space(asked[0])["cards"][0]["valid_until"] == until
 
 
-def test_a_foreign_or_old_notification_confirms_nothing(city, asked, tell):
+def test_a_foreign_or_old_notification_confirms_nothing(city: City, asked: tuple[str, str], tell: Tell) -> None:
     known = payment(*asked)
-    good = sign(city, **known)
+    good = sign(city, known)
     for forged in (
-        sign(city, key="x" * 40, **known),
-        sign(city, salt="payment.order", **known),
-        sign(city, signer=SixMinutesAgo, **known),
+        sign(city, known, key="x" * 40),
+        sign(city, known, salt="payment.order"),
+        sign(city, known, signer=SixMinutesAgo),
         good[:-2],
         good.replace(".", "..", 1),
         "",
@@ -86,15 +95,15 @@ def test_a_foreign_or_old_notification_confirms_nothing(city, asked, tell):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"notification": [1]}', b"[" * 60_000]
 )
-def test_a_malformed_notification_is_refused(city, body):
+def test_a_malformed_notification_is_refused(city: City, body: bytes) -> None:
     answer = httpx2.post(city.personal_space + NOTIFICATION, content=body, timeout=20)
     assert answer.status_code == 400
 
 
-def test_an_incomplete_notification_is_refused(city, asked, tell):
+def test_an_incomplete_notification_is_refused(city: City, asked: tuple[str, str], tell: Tell) -> None:
     for name in payment(*asked):
         left = {key: value for key, value in payment(*asked).items() if key != name}
-        assert tell(sign(city, **left)).status_code == 400
+        assert tell(sign(city, left)).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -107,13 +116,15 @@ def test_an_incomplete_notification_is_refused(city, asked, tell):
         ({"payment_reference": "é"}, "invalid_value"),
     ],
 )
-def test_the_payment_service_is_told_of_the_hubs_refusal(city, asked, tell, changed, code):
-    answer = tell(sign(city, **payment(*asked) | changed))
+def test_the_payment_service_is_told_of_the_hubs_refusal(
+    city: City, asked: tuple[str, str], tell: Tell, changed: dict[str, object], code: str
+) -> None:
+    answer = tell(sign(city, payment(*asked) | changed))
     assert (answer.status_code, answer.json()) == (409, {"error": code})
     assert status(city, asked[0]) == "awaiting_payment"
 
 
-def test_an_order_has_only_the_price_and_the_permit(city, asked, visit):
+def test_an_order_has_only_the_price_and_the_permit(city: City, asked: tuple[str, str], visit: Visit) -> None:
     resident, permit_id = asked
     path = f"/droits/{permit_id}/paiement"
     answer = visit(resident).send(path)
@@ -134,26 +145,26 @@ def test_an_order_has_only_the_price_and_the_permit(city, asked, visit):
     }
 
 
-def test_two_tabs_lead_to_one_order(city, asked, visit):
+def test_two_tabs_lead_to_one_order(city: City, asked: tuple[str, str], visit: Visit) -> None:
     resident, permit_id = asked
     secret = city.environment["PERSONAL_SPACE_PAYMENT_SECRET"]
 
-    def reference():
+    def reference() -> str:
         location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
         order = location.partition("?order=")[2]
-        return URLSafeTimedSerializer(secret, salt="payment.order").loads(order)["reference"]
+        return str(URLSafeTimedSerializer(secret, salt="payment.order").loads(order)["reference"])
 
     assert reference() == reference()
 
 
-def paid(city, visit, resident, permit_id):
+def paid(city: City, visit: Visit, resident: str, permit_id: str) -> httpx2.Response:
     """Pay on the payment service's page as a resident does; return the response."""
     location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
     return httpx2.post(location, timeout=20)
 
 
 @pytest.fixture
-def lapsed(city):
+def lapsed(city: City) -> tuple[str, str]:
     """Return a resident whose permit ended yesterday, and its id."""
     resident, permit_id, today = f"r-{uuid4().hex}", str(uuid4()), datetime.now(UTC).date()
     row = {
@@ -171,7 +182,7 @@ def lapsed(city):
     return resident, permit_id
 
 
-def test_two_address_changes_on_one_day_are_both_paid(city, visit, lapsed):
+def test_two_address_changes_on_one_day_are_both_paid(city: City, visit: Visit, lapsed: tuple[str, str]) -> None:
     resident, permit_id = lapsed
     market, limes = "7 place du Marché, 75013 Paris", "3 rue des Tilleuls, 75014 Paris"
     for address in (market, limes, market):
@@ -179,11 +190,13 @@ def test_two_address_changes_on_one_day_are_both_paid(city, visit, lapsed):
         assert moved.status_code == 303
         answer = paid(city, visit, resident, permit_id)
         assert (answer.status_code, answer.headers["location"]) == (303, f"{city.personal_space}/espace")
-        (card,) = city.hub.space(resident)["cards"]
+        (card,) = city.space(resident)["cards"]
         assert card["address"] == address
 
 
-def test_a_payment_for_a_replaced_change_is_refused_and_explained(city, visit, lapsed):
+def test_a_payment_for_a_replaced_change_is_refused_and_explained(
+    city: City, visit: Visit, lapsed: tuple[str, str]
+) -> None:
     resident, permit_id = lapsed
     page = visit(resident)
     page.send(f"/droits/{permit_id}/adresse", address="7 place du Marché, 75013 Paris")
@@ -197,7 +210,7 @@ def test_a_payment_for_a_replaced_change_is_refused_and_explained(city, visit, l
     assert paid(city, visit, resident, permit_id).status_code == 303
 
 
-def test_an_order_paid_twice_is_shown_as_already_paid(city, visit, asked):
+def test_an_order_paid_twice_is_shown_as_already_paid(city: City, visit: Visit, asked: tuple[str, str]) -> None:
     resident, permit_id = asked
     location = visit(resident).send(f"/droits/{permit_id}/paiement").headers["location"]
     assert httpx2.post(location, timeout=20).status_code == 303
@@ -206,11 +219,13 @@ def test_an_order_paid_twice_is_shown_as_already_paid(city, visit, asked):
     assert status(city, resident) == "active"
 
 
-def test_changing_to_the_current_address_costs_nothing_and_is_explained(city, visit, lapsed):
+def test_changing_to_the_current_address_costs_nothing_and_is_explained(
+    city: City, visit: Visit, lapsed: tuple[str, str]
+) -> None:
     resident, permit_id = lapsed
-    address = city.hub.space(resident)["cards"][0]["address"]
+    address = city.space(resident)["cards"][0]["address"]
     answer = visit(resident).send(f"/droits/{permit_id}/adresse", address=address.upper())
     assert answer.status_code == 409
     assert "rien ne change, et il n'y a rien à payer" in html.unescape(answer.text).replace("\xa0", " ")
-    (card,) = city.hub.space(resident)["cards"]
+    (card,) = city.space(resident)["cards"]
     assert "pay" not in {one["name"] for one in card["actions"]}

@@ -4,9 +4,11 @@ import re
 from uuid import uuid4
 
 import pytest
+from httpx2 import Response
 from playwright.sync_api import Page, expect
 
 from tests.personal_space.browser_steps import stayed, stays
+from tests.personal_space.conftest import Enter, Visit
 from tests.personal_space.reminding import channel, reached_by_email, refuse_email
 from tests.personal_space.visitor import Visitor, hidden, main, text
 from tests.support.city import City, Resident
@@ -31,7 +33,7 @@ def bob(city: City) -> Resident:
     return city.resident()
 
 
-def choose(visitor: Visitor, wanted: str, **fields: str):
+def choose(visitor: Visitor, wanted: str, **fields: str) -> Response:
     return visitor.post("/rappels", hidden(main(visitor.get("/espace"))) | {"channel": wanted} | fields)
 
 
@@ -41,7 +43,9 @@ def section(visitor: Visitor) -> str:
     return text(page[page.index('id="rappels"') :])
 
 
-def test_stopping_and_resuming_reminders_changes_no_other_residents(city, visit, anne, bob):
+def test_stopping_and_resuming_reminders_changes_no_other_residents(
+    city: City, visit: Visit, anne: Resident, bob: Resident
+) -> None:
     visitor = visit(anne.resident_id)
     assert REMINDED in section(visitor)
     for wanted, said, offered in (("none", SILENT, AGAIN), ("none", SILENT, AGAIN), ("email", REMINDED, STOP)):
@@ -54,7 +58,9 @@ def test_stopping_and_resuming_reminders_changes_no_other_residents(city, visit,
     assert visitor.get("/rappels").headers["location"] == "/espace#rappels"
 
 
-def test_a_refused_address_is_shown_until_it_is_tried_again_or_reminders_are_stopped(city, visit, anne, bob):
+def test_a_refused_address_is_shown_until_it_is_tried_again_or_reminders_are_stopped(
+    city: City, visit: Visit, anne: Resident, bob: Resident
+) -> None:
     visitor = visit(anne.resident_id)
     for wanted in ("email", "none"):
         refuse_email(city, anne)
@@ -70,14 +76,16 @@ def test_a_refused_address_is_shown_until_it_is_tried_again_or_reminders_are_sto
     assert not REFUSED.search(text(main(visit(bob.resident_id).get("/espace"))))
 
 
-def test_a_refused_address_is_shown_in_english(city, visit, anne):
+def test_a_refused_address_is_shown_in_english(city: City, visit: Visit, anne: Resident) -> None:
     refuse_email(city, anne)
     page = text(main(visit(anne.resident_id, language="en").get("/espace")))
     assert re.search(r"Your e-mail address was refused on \d\d/\d\d/\d{4}, \d\d:\d\d: no reminder reaches you", page)
     assert "Try this address again" in page
 
 
-def test_a_resident_without_an_address_is_promised_no_email_and_told_what_to_do(city, visit, bob):
+def test_a_resident_without_an_address_is_promised_no_email_and_told_what_to_do(
+    city: City, visit: Visit, bob: Resident
+) -> None:
     visitor, english = visit(bob.resident_id), visit(bob.resident_id, language="en")
     assert UNKNOWN in section(visitor)
     assert (
@@ -97,11 +105,11 @@ def test_a_resident_without_an_address_is_promised_no_email_and_told_what_to_do(
     assert UNKNOWN not in section(visitor)
 
 
-def test_a_resident_new_to_the_hub_is_promised_no_email(visit):
+def test_a_resident_new_to_the_hub_is_promised_no_email(visit: Visit) -> None:
     assert UNKNOWN in section(visit(f"r-{uuid4().hex[:12]}"))
 
 
-def test_a_new_address_appears_on_the_open_page(city, enter, bob):
+def test_a_new_address_appears_on_the_open_page(city: City, enter: Enter, bob: Resident) -> None:
     page = enter(bob.resident_id)
     stays(page)
     expect(page.locator("#mes-rappels")).to_contain_text(UNKNOWN)
@@ -112,7 +120,9 @@ def test_a_new_address_appears_on_the_open_page(city, enter, bob):
 
 
 @pytest.mark.parametrize(("field", "value"), [("csrf_token", "wrong"), ("csrf_token", ""), ("channel", "pigeon")])
-def test_a_cross_site_or_invalid_choice_changes_nothing(city, visit, anne, field, value):
+def test_a_cross_site_or_invalid_choice_changes_nothing(
+    city: City, visit: Visit, anne: Resident, field: str, value: str
+) -> None:
     visitor = visit(anne.resident_id)
     answer = choose(visitor, "none", **{field: value})
     assert answer.status_code == 422
@@ -121,13 +131,13 @@ def test_a_cross_site_or_invalid_choice_changes_nothing(city, visit, anne, field
     assert visitor.post("/rappels", hidden(main(answer))).status_code == 303, "the page that comes back can be sent"
 
 
-def test_a_resident_new_to_the_hub_can_choose(city, visit):
+def test_a_resident_new_to_the_hub_can_choose(city: City, visit: Visit) -> None:
     stranger = Resident(f"r-{id(object())}", {})
     assert choose(visit(stranger.resident_id), "none").status_code == 303
     assert channel(city, stranger) == "none"
 
 
-def test_an_erased_resident_is_told_so(city, visit, anne):
+def test_an_erased_resident_is_told_so(city: City, visit: Visit, anne: Resident) -> None:
     visitor = visit(anne.resident_id)
     city.applied("resident.erase", anne)
     answer = choose(visitor, "email")
@@ -135,7 +145,7 @@ def test_an_erased_resident_is_told_so(city, visit, anne):
     assert "Votre compte a été effacé" in text(main(answer))
 
 
-def test_a_choice_appears_on_the_page_and_in_another_browser(city, enter, anne):
+def test_a_choice_appears_on_the_page_and_in_another_browser(city: City, enter: Enter, anne: Resident) -> None:
     here, there = enter(anne.resident_id), enter(anne.resident_id)
     for page in (here, there):
         stays(page)
@@ -155,7 +165,9 @@ def test_a_choice_appears_on_the_page_and_in_another_browser(city, enter, anne):
         assert stayed(page)
 
 
-def test_without_scripts_reminders_are_stopped_and_resumed_and_an_address_retried(city, enter, anne):
+def test_without_scripts_reminders_are_stopped_and_resumed_and_an_address_retried(
+    city: City, enter: Enter, anne: Resident
+) -> None:
     page: Page = enter(anne.resident_id, java_script_enabled=False)
     for button, said in ((STOP, SILENT), (AGAIN, REMINDED)):
         page.get_by_role("button", name=button).click()

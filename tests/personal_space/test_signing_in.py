@@ -4,22 +4,27 @@ import hashlib
 import json
 import re
 from base64 import b64decode
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from httpx2 import Response
 from personal_space.session import Resident
+from personal_space.stand_ins.accounts import Account
 
 from tests.personal_space.apps import running_app
+from tests.personal_space.conftest import SessionOf, Visit
 from tests.personal_space.visitor import Visitor, hidden, main, text
+from tests.support.city import City
 
 
 @pytest.fixture
-def guest(city):
+def guest(city: City) -> Account:
     return city.account()
 
 
-def authorise(city, begun, account):
+def authorise(city: City, begun: Response, account: Account) -> str:
     """Sign in at MonParis; return the URL that it redirects to."""
     with httpx2.Client(timeout=20) as browser:
         page = browser.get(begun.headers["location"])
@@ -28,18 +33,19 @@ def authorise(city, begun, account):
         return browser.post(str(page.url), data=fields).headers["location"]
 
 
-def kept(visitor):
+def kept(visitor: Visitor) -> dict[str, object]:
     """Return the content of a visitor's session cookie."""
-    return json.loads(b64decode(visitor.http.cookies["session"].split(".")[0]))
+    content: dict[str, object] = json.loads(b64decode(visitor.http.cookies["session"].split(".")[0]))
+    return content
 
 
-def back(city, location):
+def back(city: City, location: str) -> str:
     """Return the path of the app that MonParis redirects to."""
     assert location.startswith(f"{city.personal_space}/connexion/retour?")
     return location.removeprefix(city.personal_space)
 
 
-def test_a_sign_in_leads_to_the_requested_page_with_a_new_session(city, visit, guest):
+def test_a_sign_in_leads_to_the_requested_page_with_a_new_session(city: City, visit: Visit, guest: Account) -> None:
     visitor = visit()
     assert visitor.get("/destinataires").headers["location"] == "/connexion"
     begun = visitor.get("/connexion")
@@ -54,7 +60,7 @@ def test_a_sign_in_leads_to_the_requested_page_with_a_new_session(city, visit, g
     assert outsider.get("/espace").headers["location"] == "/connexion", "a session from before became somebody's"
 
 
-def test_a_csrf_token_from_before_the_sign_in_is_invalid_after_it(city, visit, guest):
+def test_a_csrf_token_from_before_the_sign_in_is_invalid_after_it(city: City, visit: Visit, guest: Account) -> None:
     visitor = visit()
     visitor.get("/")
     assert "session" not in visitor.http.cookies, "a page without a form begins a session"
@@ -67,7 +73,7 @@ def test_a_csrf_token_from_before_the_sign_in_is_invalid_after_it(city, visit, g
     assert not [name for name in kept(visitor) if "state" in name], "what signing in needed is left over"
 
 
-def test_an_answer_of_monparis_counts_once_in_the_browser_that_asked(city, visit, guest):
+def test_an_answer_of_monparis_counts_once_in_the_browser_that_asked(city: City, visit: Visit, guest: Account) -> None:
     visitor, thief = visit(), visit()
     answer = back(city, authorise(city, visitor.get("/connexion"), guest))
     stolen = thief.get(answer)
@@ -79,7 +85,7 @@ def test_an_answer_of_monparis_counts_once_in_the_browser_that_asked(city, visit
     assert thief.get(answer).status_code == 400
 
 
-def test_a_late_answer_leads_a_signed_in_resident_to_their_space(city, visit, guest):
+def test_a_late_answer_leads_a_signed_in_resident_to_their_space(city: City, visit: Visit, guest: Account) -> None:
     visitor = visit()
     begun = visitor.get("/connexion")
     visitor.get(back(city, authorise(city, visitor.get("/connexion"), guest)))
@@ -88,7 +94,7 @@ def test_a_late_answer_leads_a_signed_in_resident_to_their_space(city, visit, gu
 
 
 @pytest.mark.parametrize("claim", [None, "", 12, ["a"]])
-def test_an_answer_without_an_identifier_signs_in_no_one(claim):
+def test_an_answer_without_an_identifier_signs_in_no_one(claim: object) -> None:
     with pytest.raises(ValueError, match="no identifier"):
         Resident.of({"sub": claim}, "sub")
 
@@ -96,11 +102,13 @@ def test_an_answer_without_an_identifier_signs_in_no_one(claim):
 @pytest.mark.parametrize(
     "query", ["", "?error=access_denied&state=x", "?code=x&state=y", "?code=&state=", "?state[]=1"]
 )
-def test_an_unrequested_answer_signs_in_no_one(visit, query):
+def test_an_unrequested_answer_signs_in_no_one(visit: Visit, query: str) -> None:
     assert visit().get(f"/connexion/retour{query}").status_code == 400
 
 
-def test_signing_out_ends_the_session_and_redirects_to_the_providers_sign_out(city, visit, guest):
+def test_signing_out_ends_the_session_and_redirects_to_the_providers_sign_out(
+    city: City, visit: Visit, guest: Account
+) -> None:
     visitor = visit(guest.sub)
     page = visitor.get("/espace").text
     token = hidden(page[: page.index("<main")])["csrf_token"]
@@ -112,14 +120,16 @@ def test_signing_out_ends_the_session_and_redirects_to_the_providers_sign_out(ci
     assert visitor.get("/espace").headers["location"] == "/connexion"
 
 
-def test_a_cross_site_request_signs_no_one_out(visit, guest):
+def test_a_cross_site_request_signs_no_one_out(visit: Visit, guest: Account) -> None:
     visitor = visit(guest.sub)
     visitor.get("/espace")
     assert visitor.post("/deconnexion", {"csrf_token": "wrong"}).headers["location"] == "/espace"
     assert visitor.get("/espace").status_code == 200
 
 
-def test_an_unavailable_provider_has_an_error_page_and_cookies_are_secure_behind_https(city, session_of):
+def test_an_unavailable_provider_has_an_error_page_and_cookies_are_secure_behind_https(
+    city: City, session_of: SessionOf
+) -> None:
     settings = {"issuer": "http://127.0.0.1:9/monparis", "url": "https://stationnement.example"}
     with running_app(city, **settings) as address, Visitor(address).http as http:
         answer = http.get("/connexion")
@@ -134,7 +144,7 @@ def test_an_unavailable_provider_has_an_error_page_and_cookies_are_secure_behind
         assert "max-age=" in answer.headers["strict-transport-security"]
 
 
-def test_an_identifier_that_the_hub_would_refuse_is_replaced_by_its_hash(city, tmp_path):
+def test_an_identifier_that_the_hub_would_refuse_is_replaced_by_its_hash(city: City, tmp_path: Path) -> None:
     claims = {"sub": "auth0|é@example.org", "name": "Essai", "residence_verified": "yes"}
     resident = Resident.of(claims, "sub")
     assert resident.resident_id == hashlib.sha256(claims["sub"].encode()).hexdigest()

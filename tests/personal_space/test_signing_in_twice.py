@@ -4,23 +4,26 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from personal_space.stand_ins.accounts import Account
 
 from tests.personal_space.apps import running_app
+from tests.personal_space.conftest import Visit
 from tests.personal_space.test_signing_in import authorise, back
 from tests.personal_space.visitor import Visitor, main, text
+from tests.support.city import City
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def guest(city):
+def guest(city: City) -> Account:
     return city.account()
 
 
-def attempts(visitor):
+def attempts(visitor: Visitor) -> list[str]:
     return [name for name in visitor.http.cookies if name.startswith("signin-")]
 
 
-def test_two_tabs_begun_at_once_both_end_signed_in(city, visit, guest):
+def test_two_tabs_begun_at_once_both_end_signed_in(city: City, visit: Visit, guest: Account) -> None:
     """Neither tab has the other's cookies when it begins: the later answer must not delete the first one's cookie."""
     browser, other = visit(), visit()
     first, second = browser.get("/connexion"), other.get("/connexion")
@@ -34,7 +37,7 @@ def test_two_tabs_begun_at_once_both_end_signed_in(city, visit, guest):
 
 
 @pytest.mark.parametrize("last", [0, 1])
-def test_each_tab_ends_on_its_requested_page_in_any_order(city, visit, guest, last):
+def test_each_tab_ends_on_its_requested_page_in_any_order(city: City, visit: Visit, guest: Account, last: int) -> None:
     browser, begun = visit(), []
     for wanted in ("/destinataires", "/droits/nouveau"):
         browser.get(wanted)
@@ -43,20 +46,22 @@ def test_each_tab_ends_on_its_requested_page_in_any_order(city, visit, guest, la
         assert browser.get(back(city, authorise(city, answer, guest))).headers["location"] == wanted
 
 
-def test_the_account_of_the_last_sign_in_counts(city, visit, guest):
+def test_the_account_of_the_last_sign_in_counts(city: City, visit: Visit, guest: Account) -> None:
     browser, other = visit(), city.account()
+    assert other.name is not None
     first, second = browser.get("/connexion"), browser.get("/connexion")
     browser.get(back(city, authorise(city, first, guest)))
     browser.get(back(city, authorise(city, second, other)))
     assert other.name in browser.get("/espace").text
 
 
-def test_an_answer_counts_once_and_going_back_leads_to_the_space(city, visit, guest):
+def test_an_answer_counts_once_and_going_back_leads_to_the_space(city: City, visit: Visit, guest: Account) -> None:
     browser = visit()
     ended = back(city, authorise(city, browser.get("/connexion"), guest))
     for _ in range(2):
         assert browser.get(ended).headers["location"] == "/espace"
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get("/espace").text)
+    assert token is not None
     browser.post("/deconnexion", {"csrf_token": token.group(1)})
     again = browser.get(ended)
     assert again.status_code == 400
@@ -64,7 +69,7 @@ def test_an_answer_counts_once_and_going_back_leads_to_the_space(city, visit, gu
     assert browser.get("/espace").headers["location"] == "/connexion"
 
 
-def test_an_attempt_of_another_browser_or_state_is_not_found(city, visit, guest):
+def test_an_attempt_of_another_browser_or_state_is_not_found(city: City, visit: Visit, guest: Account) -> None:
     browser, thief = visit(), visit()
     ended = back(city, authorise(city, browser.get("/connexion"), guest))
     thief.get("/connexion")
@@ -76,7 +81,7 @@ def test_an_attempt_of_another_browser_or_state_is_not_found(city, visit, guest)
     assert browser.get(ended).status_code == 303
 
 
-def test_a_code_of_another_attempt_is_refused(city, visit, guest):
+def test_a_code_of_another_attempt_is_refused(city: City, visit: Visit, guest: Account) -> None:
     browser = visit()
     first = back(city, authorise(city, browser.get("/connexion"), guest))
     second = back(city, authorise(city, browser.get("/connexion"), guest))
@@ -87,7 +92,7 @@ def test_a_code_of_another_attempt_is_refused(city, visit, guest):
     assert browser.get("/espace").headers["location"] == "/connexion"
 
 
-def test_a_denied_sign_in_ends_only_its_own_attempt(city, visit, guest):
+def test_a_denied_sign_in_ends_only_its_own_attempt(city: City, visit: Visit, guest: Account) -> None:
     browser = visit()
     denied, other = browser.get("/connexion"), browser.get("/connexion")
     state = parse_qs(urlsplit(denied.headers["location"]).query)["state"][0]
@@ -95,14 +100,14 @@ def test_a_denied_sign_in_ends_only_its_own_attempt(city, visit, guest):
     assert browser.get(back(city, authorise(city, other, guest))).status_code == 303
 
 
-def test_a_browser_keeps_a_few_attempts_at_most(visit):
+def test_a_browser_keeps_a_few_attempts_at_most(visit: Visit) -> None:
     browser = visit()
     for _ in range(9):
         browser.get("/connexion")
     assert len(attempts(browser)) == 5
 
 
-def test_behind_https_attempt_cookies_are_bound_to_the_host(city):
+def test_behind_https_attempt_cookies_are_bound_to_the_host(city: City) -> None:
     with running_app(city, url="https://stationnement.example") as address, Visitor(address).http as http:
         given = http.get("/connexion").headers["set-cookie"]
         assert given.startswith("__Host-signin-")
@@ -110,7 +115,7 @@ def test_behind_https_attempt_cookies_are_bound_to_the_host(city):
         assert {"secure", "httponly", "path=/", "samesite=lax", "max-age=3600"} <= parts
 
 
-def entered(city, visit, account):
+def entered(city: City, visit: Visit, account: Account) -> str:
     """Sign an account in; return the text of its first page."""
     browser = visit()
     answer = browser.get(back(city, authorise(city, browser.get("/connexion"), account)))
@@ -118,13 +123,17 @@ def entered(city, visit, account):
     return text(browser.get("/espace").text)
 
 
-def test_an_unverified_email_is_not_used_and_the_resident_is_told(city, visit):
+def test_an_unverified_email_is_not_used_and_the_resident_is_told(city: City, visit: Visit) -> None:
     for sub in ("r-charlie", "r-sacha"):
         assert "n'a pas été vérifiée par MonParis" in entered(city, visit, city.accounts[sub]).replace("\xa0", " ")
         assert not city.hub.space(sub)
 
 
-def test_a_name_in_two_claims_is_joined(city, visit):
+def test_a_name_in_two_claims_is_joined(city: City, visit: Visit) -> None:
+    def email_known() -> bool:
+        space = city.hub.space("r-morgan")
+        return space is not None and space["reminders"]["email_known"]
+
     page = entered(city, visit, city.accounts["r-morgan"])
     assert "n'a pas été vérifiée" not in page
-    eventually(lambda: (city.hub.space("r-morgan") or {}).get("reminders", {}).get("email_known"), "the contact")
+    eventually(email_known, "the contact")

@@ -1,6 +1,7 @@
 """An address is found in all usual spellings, and never confused with another."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import personal_space
@@ -37,9 +38,9 @@ LABELS = (
 KNOWN = Addresses.of(Address(str(number), label, ("14A",)) for number, label in enumerate(LABELS))
 
 
-def found(typed):
+def found(typed: str) -> str | None:
     address = KNOWN.find(typed)
-    return address and address.label
+    return address.label if address else None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def found(typed):
         ("8 av. du Pdt Wilson, Paris 16e", LABELS[8]),
     ],
 )
-def test_an_address_is_found_as_residents_write_it(typed, label):
+def test_an_address_is_found_as_residents_write_it(typed: str, label: str | None) -> None:
     assert found(typed) == label
 
 
@@ -119,11 +120,11 @@ def test_an_address_is_found_as_residents_write_it(typed, label):
         " ,. ",
     ],
 )
-def test_typing_errors_are_not_guessed(typed):
+def test_typing_errors_are_not_guessed(typed: str) -> None:
     assert found(typed) is None
 
 
-def test_a_house_number_is_moved_only_if_it_is_the_only_number():
+def test_a_house_number_is_moved_only_if_it_is_the_only_number() -> None:
     assert found("8 rue du 7 Mai 75001 Paris") == LABELS[19]
     assert found("7 rue du 8 Mai, 75001 PARIS") == LABELS[20]
     assert found("8 r. du 7 Mai 75001") == LABELS[19]
@@ -131,7 +132,7 @@ def test_a_house_number_is_moved_only_if_it_is_the_only_number():
     assert found("rue du 8 Mai 7, 75001 Paris") is None
 
 
-def test_a_house_number_is_told_from_a_number_in_a_street_name():
+def test_a_house_number_is_told_from_a_number_in_a_street_name() -> None:
     known = Addresses.of([Address("1", "8 rue du 11 Novembre, 75001 Paris", ("1A",))])
     assert known.find("8 r du 11 novembre 75001") is not None
     assert known.find("11 rue du 8 Novembre, 75001 Paris") is None
@@ -144,7 +145,7 @@ PLAIN = str.maketrans(
 
 
 @st.composite
-def written(draw):
+def written(draw: st.DrawFn) -> tuple[str, str]:
     """Return a known address in another spelling: shortened, without accents, with other separators and capitals."""
     label = draw(st.sampled_from(LABELS))
     words = label.replace("-", " ").replace("'", " ").split()
@@ -157,21 +158,22 @@ def written(draw):
         shortened.append(draw(st.sampled_from([word, *short, *(f"{one}." for one in short)])))
     parts = draw(st.lists(st.sampled_from([" ", "  ", "-", "\u2010", "’", "'", "ʼ", ", ", "\u00a0"]), min_size=40))
     text = "".join(word + part for word, part in zip(shortened, parts, strict=False))
-    return label, draw(st.sampled_from([str, str.upper, str.lower, str.title]))(text)
+    capitals: list[Callable[[str], str]] = [str, str.upper, str.lower, str.title]
+    return label, draw(st.sampled_from(capitals))(text)
 
 
 @given(written())
-def test_any_usual_form_of_a_known_address_finds_it(pair):
+def test_any_usual_form_of_a_known_address_finds_it(pair: tuple[str, str]) -> None:
     label, typed = pair
     assert found(typed) == label
 
 
 @given(st.text())
-def test_any_text_finds_an_address_or_none(typed):
+def test_any_text_finds_an_address_or_none(typed: str) -> None:
     assert found(typed) is None or typed
 
 
-def test_each_abbreviation_stands_for_one_word_and_is_in_its_plainest_form():
+def test_each_abbreviation_stands_for_one_word_and_is_in_its_plainest_form() -> None:
     for short, full in SHORT.items():
         assert short == short.casefold()
         assert short.isascii()

@@ -1,5 +1,6 @@
 """The link in each reminder stops them all: by one click in a mail program, or on the link's page."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Request, expect
 
+from tests.personal_space.conftest import Enter
 from tests.personal_space.reminding import channel, reminded
 from tests.personal_space.visitor import main, text
 from tests.support.city import City, Resident
@@ -28,7 +30,7 @@ def bob(city: City) -> Resident:
 
 
 @pytest.fixture
-def http(city):
+def http(city: City) -> Iterator[httpx2.Client]:
     """Return a client like a mail program: no cookie, no language."""
     with closing(httpx2.Client(base_url=city.personal_space, timeout=20)) as client:
         yield client
@@ -36,22 +38,28 @@ def http(city):
 
 def version(city: City, resident: Resident) -> int:
     """Return the version of a resident's space."""
-    return city.hub.space(resident.resident_id)["version"]
+    return city.space(resident.resident_id)["version"]
 
 
 @pytest.mark.parametrize("kind", ["data", "files"])
-def test_one_post_of_a_mail_program_stops_reminders_without_cookie_redirect_or_question(city, http, anne, bob, kind):
+def test_one_post_of_a_mail_program_stops_reminders_without_cookie_redirect_or_question(
+    city: City, http: httpx2.Client, anne: Resident, bob: Resident, kind: str
+) -> None:
     """As RFC 8058 has it: a form, urlencoded or multipart."""
     path = f"{STOP}{reminded(city, anne)}"
-    body = ONE_CLICK if kind == "data" else {name: (None, value) for name, value in ONE_CLICK.items()}
+    form, parts = (
+        (ONE_CLICK, None) if kind == "data" else (None, {name: (None, each) for name, each in ONE_CLICK.items()})
+    )
     for _ in range(2):
-        answer = http.post(path, **{kind: body})
+        answer = http.post(path, data=form, files=parts)
         assert (answer.status_code, DONE in text(main(answer))) == (200, True)
         assert "set-cookie" not in answer.headers
         assert (channel(city, anne), channel(city, bob)) == ("none", "email")
 
 
-def test_the_same_link_stops_reminders_again_after_they_were_resumed(city, http, anne):
+def test_the_same_link_stops_reminders_again_after_they_were_resumed(
+    city: City, http: httpx2.Client, anne: Resident
+) -> None:
     path = f"{STOP}{reminded(city, anne)}"
     for _ in range(2):
         city.applied("resident.choose_reminders", anne, channel="email")
@@ -59,7 +67,7 @@ def test_the_same_link_stops_reminders_again_after_they_were_resumed(city, http,
         assert channel(city, anne) == "none"
 
 
-def test_a_get_of_the_link_asks_and_changes_nothing(city, http, anne):
+def test_a_get_of_the_link_asks_and_changes_nothing(city: City, http: httpx2.Client, anne: Resident) -> None:
     path = f"{STOP}{reminded(city, anne)}"
     before = version(city, anne)
     for method in ("GET", "GET", "HEAD"):
@@ -73,7 +81,7 @@ def test_a_get_of_the_link_asks_and_changes_nothing(city, http, anne):
     assert (version(city, anne), channel(city, anne)) == (before, "email")
 
 
-def test_every_unknown_link_has_the_same_answer(city, http, anne):
+def test_every_unknown_link_has_the_same_answer(city: City, http: httpx2.Client, anne: Resident) -> None:
     before = version(city, anne)
     said = {http.post(f"{STOP}{token}", data=ONE_CLICK).text for token in (uuid4(), anne.permit_id, *MALFORMED)}
     said |= {http.get(f"{STOP}{token}").text for token in MALFORMED}
@@ -85,13 +93,13 @@ def test_every_unknown_link_has_the_same_answer(city, http, anne):
     assert (version(city, anne), channel(city, anne)) == (before, "email")
 
 
-def test_the_link_of_an_erased_resident_is_unknown(city, http, anne):
+def test_the_link_of_an_erased_resident_is_unknown(city: City, http: httpx2.Client, anne: Resident) -> None:
     path = f"{STOP}{reminded(city, anne)}"
     city.applied("resident.erase", anne)
     assert http.post(path, data=ONE_CLICK).status_code == 404
 
 
-def test_the_link_page_is_in_the_browsers_language(city, http, anne):
+def test_the_link_page_is_in_the_browsers_language(city: City, http: httpx2.Client, anne: Resident) -> None:
     path = f"{STOP}{reminded(city, anne)}"
     http.headers["Accept-Language"] = "en"
     assert "Receive no more reminders" in http.get(path).text
@@ -99,13 +107,13 @@ def test_the_link_page_is_in_the_browsers_language(city, http, anne):
     assert "This link is not known" in http.post(f"{STOP}x", data=ONE_CLICK).text
 
 
-def test_a_too_long_request_is_refused_unread(city, http, anne):
+def test_a_too_long_request_is_refused_unread(city: City, http: httpx2.Client, anne: Resident) -> None:
     path = f"{STOP}{reminded(city, anne)}"
     assert http.post(path, data=ONE_CLICK | {"x": "x" * 70_000}).status_code == 413
     assert channel(city, anne) == "email"
 
 
-def test_every_response_keeps_the_link_out_of_the_referer(city, http, anne):
+def test_every_response_keeps_the_link_out_of_the_referer(city: City, http: httpx2.Client, anne: Resident) -> None:
     path = f"{STOP}{reminded(city, anne)}"
     answers = [
         http.get(path),
@@ -119,7 +127,7 @@ def test_every_response_keeps_the_link_out_of_the_referer(city, http, anne):
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
-def test_no_log_has_the_token(city, http, anne):
+def test_no_log_has_the_token(city: City, http: httpx2.Client, anne: Resident) -> None:
     token, wrong = reminded(city, anne), uuid4()
     for one in (token, wrong):
         http.get(f"{STOP}{one}")
@@ -131,7 +139,9 @@ def test_no_log_has_the_token(city, http, anne):
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_resident_confirms_on_the_link_page_and_is_told_how_to_resume(city, enter, anne, scripts):
+def test_a_resident_confirms_on_the_link_page_and_is_told_how_to_resume(
+    city: City, enter: Enter, anne: Resident, scripts: bool
+) -> None:
     token = reminded(city, anne)
     page = enter(path="/", java_script_enabled=scripts)
     asked: list[Request] = []

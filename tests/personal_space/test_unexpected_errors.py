@@ -41,7 +41,9 @@ def app() -> Starlette:
     )
 
 
-def test_an_unexpected_error_has_a_page_with_all_headers_and_is_logged_without_its_message(app, caplog):
+def test_an_unexpected_error_has_a_page_with_all_headers_and_is_logged_without_its_message(
+    app: Starlette, caplog: pytest.LogCaptureFixture
+) -> None:
     async def ask() -> httpx2.Response:
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://app") as http:
             return await http.get("/")

@@ -1,15 +1,19 @@
 """Without scripts every form works; residents reload to see changes."""
 
+from functools import partial
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from ops.shown.space import APPS
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, pay, provider, request_permit, shown, sign_in
-from tests.support.city import APPS, Resident, plate
+from tests.personal_space.conftest import Enter
+from tests.support.city import City, Resident, plate
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def page(enter) -> Page:
+def page(enter: Enter) -> Page:
     return enter(path="/", java_script_enabled=False)
 
 
@@ -17,13 +21,13 @@ def act(page: Page, action: str) -> None:
     cards(page).first.get_by_role("link", name=action).click()
 
 
-def reloaded(page: Page, name: str) -> str:
-    """Reload the page and return a provider's state."""
+def shows(page: Page, name: str, said: str) -> bool:
+    """Reload the page; return whether it says so of a provider."""
     page.reload()
-    return provider(page, name).inner_text()
+    return said in provider(page, name).inner_text()
 
 
-def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city, page):
+def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city: City, page: Page) -> None:
     account, first, second, third = city.account(), plate(), plate(), f"UO-{plate()[3:6]}-VI"
     sign_in(page, city, account)
     request_permit(page, first, "Véhicule particulier · 1 an · 45 €")
@@ -51,7 +55,7 @@ def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city, 
     assert page.url.startswith(city.monparis)
 
 
-def test_a_choice_counts_and_reloading_shows_its_result(city, page):
+def test_a_choice_counts_and_reloading_shows_its_result(city: City, page: Page) -> None:
     account = city.account()
     resident: Resident = city.resident(resident_id=account.sub)
     sign_in(page, city, account)
@@ -60,5 +64,5 @@ def test_a_choice_counts_and_reloading_shows_its_result(city, page):
         page.get_by_role("button", name="Valider mon choix").click()
         expect(page.get_by_label(choice, exact=True)).to_be_checked()
         for name in ("PayByPhone", "Flowbird", "EasyPark", "Indigo Neo"):
-            eventually(lambda name=name, words=words: words in reloaded(page, name), "the page to show it")
+            eventually(partial(shows, page, name, words), "the page to show it")
         assert [resident.plate in city.plates(name) for name in APPS] == [choice == ALLOW] * len(APPS)

@@ -6,8 +6,9 @@ import pytest
 from personal_space.language import countries
 
 from schemas.countries import CODES
-from tests.personal_space.visitor import beside, hidden, main, text
-from tests.support.city import plate
+from tests.personal_space.conftest import Visit
+from tests.personal_space.visitor import Visitor, beside, hidden, main, text
+from tests.support.city import City, plate
 
 ADDRESS = "3 rue des Tilleuls, 75014 Paris"
 GOOD = {"plate": "GH-578-KL", "country": "FR", "address": ADDRESS, "offer": "standard-1"}
@@ -19,7 +20,7 @@ TOO_LONG = "Le champ ne peut pas contenir plus de {} caractères."
 
 
 @pytest.fixture
-def visitor(city, visit):
+def visitor(city: City, visit: Visit) -> Visitor:
     return visit(city.account().sub)
 
 
@@ -44,7 +45,9 @@ def visitor(city, visit):
         ("country", "XX", "N'est pas un choix valide."),
     ],
 )
-def test_an_error_in_a_request_is_shown_beside_its_field(city, visitor, field, typed, said):
+def test_an_error_in_a_request_is_shown_beside_its_field(
+    city: City, visitor: Visitor, field: str, typed: str, said: str
+) -> None:
     answer = visitor.send("/droits/nouveau", **GOOD | {"plate": plate()} | {field: typed})
     assert answer.status_code in (409, 422)
     page = main(answer)
@@ -59,7 +62,7 @@ def test_an_error_in_a_request_is_shown_beside_its_field(city, visitor, field, t
         assert 'value="standard-1" required checked' in page
 
 
-def test_all_errors_of_a_form_are_shown_at_once_in_the_residents_language(city, visit):
+def test_all_errors_of_a_form_are_shown_at_once_in_the_residents_language(city: City, visit: Visit) -> None:
     english = visit(city.account().sub, language="en")
     page = main(english.send("/droits/nouveau", plate="", address="", country="FR"))
     for field in ("plate", "address", "offer"):
@@ -76,7 +79,9 @@ ODD = [
 
 
 @pytest.mark.parametrize(("typed", "country", "known"), ODD, ids=["SIV", "JP", "not the country's", "not divided"])
-def test_an_unusual_plate_is_asked_about_once_and_then_accepted(city, visit, typed, country, known):
+def test_an_unusual_plate_is_asked_about_once_and_then_accepted(
+    city: City, visit: Visit, typed: str, country: str, known: str
+) -> None:
     resident, own = city.account().sub, {"FR": "VO", "JP": "X"}.get(country, "2345")
     visitor = visit(resident)
     wanted = GOOD | {"plate": typed.format(own), "country": country}
@@ -88,11 +93,11 @@ def test_an_unusual_plate_is_asked_about_once_and_then_accepted(city, visit, typ
     assert hidden(page)["asked"] == f"{known.format(own)} {country}"
     assert not (city.hub.space(resident) or {"cards": []})["cards"]
     assert visitor.post("/droits/nouveau", hidden(page) | wanted).status_code == 303
-    (card,) = city.hub.space(resident)["cards"]
+    (card,) = city.space(resident)["cards"]
     assert (card["plate"], card["country"]) == (known.format(own), country)
 
 
-def test_a_second_unusual_plate_is_asked_about_and_an_ordinary_one_is_not(city, visit):
+def test_a_second_unusual_plate_is_asked_about_and_an_ordinary_one_is_not(city: City, visit: Visit) -> None:
     visitor = visit(city.account().sub)
     first = main(visitor.send("/droits/nouveau", **GOOD | {"plate": "ODD ONE"}))
     second = visitor.post("/droits/nouveau", hidden(first) | GOOD | {"plate": "ODD TWO"})
@@ -101,33 +106,35 @@ def test_a_second_unusual_plate_is_asked_about_and_an_ordinary_one_is_not(city, 
     assert ordinary.status_code == 303
 
 
-def test_a_changed_vehicle_with_an_unusual_plate_is_asked_about_in_the_residents_language(city, visit):
+def test_a_changed_vehicle_with_an_unusual_plate_is_asked_about_in_the_residents_language(
+    city: City, visit: Visit
+) -> None:
     anne = city.resident()
     visitor = visit(anne.resident_id, language="en")
     path, typed = f"/droits/{anne.permit_id}/vehicule", {"plate": "b no 9", "country": "FR"}
     page = main(visitor.send(path, **typed))
     assert "Is this your registration? It will be recorded as B NO 9 (France), which is unusual" in text(page)
     assert visitor.post(path, hidden(page) | typed).status_code == 303
-    assert city.hub.space(anne.resident_id)["cards"][0]["plate"] == "B NO 9"
+    assert city.space(anne.resident_id)["cards"][0]["plate"] == "B NO 9"
 
 
-def test_a_plate_typed_in_any_form_is_shown_in_its_official_form(city, visit):
+def test_a_plate_typed_in_any_form_is_shown_in_its_official_form(city: City, visit: Visit) -> None:
     resident, known = city.account().sub, plate()
     visitor = visit(resident)
     typed = "\u200f" + known.lower().replace("-", "●").translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
     assert visitor.send("/droits/nouveau", **GOOD | {"plate": typed}).status_code == 303
-    (card,) = city.hub.space(resident)["cards"]
+    (card,) = city.space(resident)["cards"]
     assert card["plate"] == known
     assert known in text(main(visitor.get("/espace")))
     assert known in text(main(visitor.get(f"/droits/{card['permit_id']}")))
 
 
-def test_the_countries_on_offer_are_those_that_a_job_may_name():
+def test_the_countries_on_offer_are_those_that_a_job_may_name() -> None:
     for language in ("fr", "en"):
         assert {code for code, _ in countries(language)} == CODES
 
 
-def test_a_plate_in_use_is_an_error_beside_its_field_and_another_is_accepted(city, visitor):
+def test_a_plate_in_use_is_an_error_beside_its_field_and_another_is_accepted(city: City, visitor: Visitor) -> None:
     taken = city.resident().plate
     answer = visitor.send("/droits/nouveau", **GOOD | {"plate": taken})
     assert answer.status_code == 409
@@ -136,7 +143,7 @@ def test_a_plate_in_use_is_an_error_beside_its_field_and_another_is_accepted(cit
     assert again.status_code == 303
 
 
-def test_a_form_sent_twice_counts_once_and_a_changed_copy_is_refused(city, visit):
+def test_a_form_sent_twice_counts_once_and_a_changed_copy_is_refused(city: City, visit: Visit) -> None:
     resident = city.account().sub
     visitor = visit(resident)
     fields = visitor.hidden("/droits/nouveau") | GOOD | {"plate": plate()}
@@ -144,17 +151,17 @@ def test_a_form_sent_twice_counts_once_and_a_changed_copy_is_refused(city, visit
     changed = visitor.post("/droits/nouveau", fields | {"plate": plate()})
     assert changed.status_code == 409
     assert "a déjà été enregistrée" in text(main(changed))
-    assert len(city.hub.space(resident)["cards"]) == 1
+    assert len(city.space(resident)["cards"]) == 1
 
 
-def test_a_file_in_a_text_field_is_ignored(visitor):
+def test_a_file_in_a_text_field_is_ignored(visitor: Visitor) -> None:
     fields = visitor.hidden("/droits/nouveau") | {name: value for name, value in GOOD.items() if name != "plate"}
     answer = visitor.http.post("/droits/nouveau", data=fields, files={"plate": ("p.txt", b"AB-123-CD")})
     assert answer.status_code == 422
     assert beside(main(answer), "plate") == REQUIRED["fr"]
 
 
-def test_an_action_no_longer_offered_leads_to_the_permits_page_with_a_notice(city, visit):
+def test_an_action_no_longer_offered_leads_to_the_permits_page_with_a_notice(city: City, visit: Visit) -> None:
     anne = city.resident()
     visitor = visit(anne.resident_id)
     answer = visitor.get(f"/droits/{anne.permit_id}/paiement")
@@ -163,7 +170,7 @@ def test_an_action_no_longer_offered_leads_to_the_permits_page_with_a_notice(cit
     assert "Cette action" not in text(main(visitor.get(f"/droits/{anne.permit_id}")))
 
 
-def test_an_allowance_from_an_outdated_tab_is_refused_and_the_refusal_stands(city, visit):
+def test_an_allowance_from_an_outdated_tab_is_refused_and_the_refusal_stands(city: City, visit: Visit) -> None:
     anne = city.resident()
     one, other = (visit(anne.resident_id) for _ in range(2))
     seen = one.hidden("/espace")
@@ -171,31 +178,31 @@ def test_an_allowance_from_an_outdated_tab_is_refused_and_the_refusal_stands(cit
     answer = one.post("/consentement", seen | {"choice": "allow"})
     assert answer.status_code == 409
     assert "Votre autorisation n'a pas été enregistrée" in text(main(answer))
-    assert not any(provider["allowed"] for provider in city.hub.space(anne.resident_id)["consent"]["providers"])
+    assert not any(provider["allowed"] for provider in city.space(anne.resident_id)["consent"]["providers"])
     assert [one.decide("refuse").status_code for _ in range(2)] == [303, 303]
     assert one.decide("allow").status_code == 303
 
 
-def test_an_allowance_sent_twice_is_not_refused_as_outdated(city, visit):
+def test_an_allowance_sent_twice_is_not_refused_as_outdated(city: City, visit: Visit) -> None:
     anne = city.resident()
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow"}
     assert [visitor.post("/consentement", fields).status_code for _ in range(2)] == [303, 303]
-    assert city.hub.space(anne.resident_id)["consent"]["version"] == 1
+    assert city.space(anne.resident_id)["consent"]["version"] == 1
 
 
 @pytest.mark.parametrize("providers", ["", "x" * 40, "paybyphone,,", "PayByPhone", ",".join(["paybyphone"] * 33)])
-def test_a_choice_without_providers_is_asked_for_again(city, visit, providers):
+def test_a_choice_without_providers_is_asked_for_again(city: City, visit: Visit, providers: str) -> None:
     anne = city.resident()
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow", "providers": providers}
     answer = visitor.post("/consentement", fields)
     assert answer.status_code == 422
     assert "faites votre choix à nouveau" in text(main(answer))
-    assert city.hub.space(anne.resident_id)["consent"]["version"] == 0
+    assert city.space(anne.resident_id)["consent"]["version"] == 0
 
 
-def test_an_allowance_of_an_outdated_text_is_asked_for_again_and_a_refusal_counts(city, visit):
+def test_an_allowance_of_an_outdated_text_is_asked_for_again_and_a_refusal_counts(city: City, visit: Visit) -> None:
     anne = city.resident()
     visitor = visit(anne.resident_id)
     outdated = visitor.hidden("/espace") | {"shown": "2020-01-fr"}
@@ -203,15 +210,17 @@ def test_an_allowance_of_an_outdated_text_is_asked_for_again_and_a_refusal_count
     assert answer.status_code == 422
     assert "faites votre choix à nouveau" in text(main(answer))
     assert visitor.post("/consentement", outdated | {"choice": "refuse"}).status_code == 303
-    consent = city.hub.space(anne.resident_id)["consent"]
+    consent = city.space(anne.resident_id)["consent"]
     assert (consent["version"], {one["allowed"] for one in consent["providers"]}) == (1, {False})
 
 
-def test_a_choice_is_recorded_with_the_text_that_its_page_showed(city, visit):
+def test_a_choice_is_recorded_with_the_text_that_its_page_showed(city: City, visit: Visit) -> None:
     anne = city.resident()
     visitor = visit(anne.resident_id)
     fields = visitor.hidden("/espace") | {"choice": "allow"}
     visitor.get("/espace?langue=en")
     assert visitor.post("/consentement", fields).status_code == 303
-    (decision,) = city.hub.history(anne.resident_id)["decisions"]
+    history = city.hub.history(anne.resident_id)
+    assert history is not None
+    (decision,) = history["decisions"]
     assert decision["text_version"].endswith("-fr")

@@ -25,9 +25,9 @@ class Visitor:
         """Read a page."""
         return self.http.get(path)
 
-    def post(self, path: str, fields: Mapping[str, object] | None = None, **options: object) -> Response:
+    def post(self, path: str, fields: Mapping[str, object] | None = None) -> Response:
         """Send only these fields."""
-        return self.http.post(path, data=fields or {}, **options)  # type: ignore[arg-type]
+        return self.http.post(path, data=fields or {})
 
     def hidden(self, path: str) -> dict[str, str]:
         """Read a page and return its form's hidden fields."""

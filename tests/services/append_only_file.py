@@ -4,11 +4,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 import redis
 
+from worker.hub import Hub
+
 AT_ONCE = timedelta(0)
 """How long an erasure waits before the file is rewritten, in these tests."""
+
+
+class Clear(Protocol):
+    def __call__(self, of: Hub = ..., settle: timedelta = ...) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -43,5 +50,7 @@ class File:
             b"stream": self.client.xrange,
             b"none": lambda _: b"",  # it has just expired
         }
-        value = read[self.client.type(key)](key)
+        kind = self.client.type(key)
+        assert isinstance(kind, bytes)
+        value = read[kind](key)
         return key + (value if isinstance(value, bytes) else repr(value).encode())

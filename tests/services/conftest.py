@@ -11,7 +11,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from uuid import uuid4
@@ -22,10 +22,10 @@ import structlog
 from integrations.memory import InMemory
 from ops.embedded.servers import Servers
 from tests.conftest import Database, own_database
-from tests.services.append_only_file import AT_ONCE
+from tests.services.append_only_file import AT_ONCE, Clear
 from tests.services.dying import Dying
 from tests.services.evidence import Evidence
-from tests.services.hubs import lane_of, read_settings, running_hub
+from tests.services.hubs import Deliver, lane_of, read_settings, running_hub
 from tests.services.street import Street
 from tests.services.upstream import Upstream
 from tests.support.waiting import eventually
@@ -113,7 +113,7 @@ def twins(hub: Hub) -> dict[str, InMemory]:
 
 
 @pytest.fixture
-def deliver(quick: Hub, twins: dict[str, InMemory]) -> Callable[..., bool]:
+def deliver(quick: Hub, twins: dict[str, InMemory]) -> Deliver:
     """Drain one provider, or all; return whether any may have work left."""
 
     def deliver(*names: str) -> bool:
@@ -139,7 +139,7 @@ def word() -> str:
 
 
 @pytest.fixture
-def cleared(hub: Hub) -> Callable[..., None]:
+def cleared(hub: Hub) -> Clear:
     """Clear until nothing waits, as the clock's ticks do."""
 
     def clear_all(of: Hub = hub, settle: timedelta = AT_ONCE) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.services.upstream import Upstream
 from worker.live.spaces import Publication, PublishOutcome, Spaces
 
 
@@ -15,3 +16,10 @@ class Dying(Spaces):
     def publish(self, publications: Sequence[Publication]) -> list[PublishOutcome]:
         self.unsent = publications
         raise DiedError
+
+
+def unsent(dying: Upstream) -> Sequence[Publication]:
+    """Return the publications of the last job that such a worker died with."""
+    spaces = dying.hub.live.spaces
+    assert isinstance(spaces, Dying)
+    return spaces.unsent

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from schemas.events import Event
 from schemas.space import Card, Space
 from tests.conftest import Database
+from tests.services.in_redis import read_document, read_set, read_stream
 from tests.services.upstream import CITY
 from worker.hub import Hub
 from worker.services.publishing.publish import republish
@@ -26,7 +28,7 @@ class Evidence:
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Query the database as superuser."""
         with self.database.connect() as connection:
-            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement, values).fetchall()
 
     def value(self, statement: str, *values: object) -> Any:
         """Query the database for one value."""
@@ -43,29 +45,36 @@ class Evidence:
             if table not in RECORDS_OF_JOBS
         }
 
-    def space(self, resident: str) -> Space | None:
+    def find_space(self, resident: str) -> Space | None:
         """Read a personal space as upstream does: one GET."""
         document = self.hub.live.client.get(self.hub.live.key(f"space:{resident}"))
         return None if document is None else Space.model_validate_json(document)
 
-    def screen(self, resident: str) -> Space:
-        """Read a personal space as the client does: a missing one is requested."""
-        if self.space(resident) is None:
-            republish(self.hub, [resident], self.hub.today())
-        space = self.space(resident)
+    def space(self, resident: str) -> Space:
+        """Read a personal space that is there."""
+        space = self.find_space(resident)
         assert space is not None
         return space
 
+    def screen(self, resident: str) -> Space:
+        """Read a personal space as the client does: a missing one is requested."""
+        if self.find_space(resident) is None:
+            republish(self.hub, [resident], self.hub.today())
+        return self.space(resident)
+
     def card(self, resident: str, permit_id: UUID) -> Card:
         """Return one card of a personal space."""
-        space = self.space(resident)
-        assert space is not None
-        return next(card for card in space.cards if card.permit_id == permit_id)
+        return next(card for card in self.space(resident).cards if card.permit_id == permit_id)
+
+    def last_day(self, resident: str) -> date:
+        """Return the last day of a resident's one permit, which has a term."""
+        (card,) = self.screen(resident).cards
+        assert card.valid_until is not None
+        return card.valid_until
 
     def told(self, resident: str | None = None) -> list[Event]:
         """Return the events in the stream, of one resident or of all."""
-        entries = self.hub.live.client.xrange(self.hub.live.key("events"))
-        events = [Event.model_validate_json(fields[b"event"]) for _, fields in entries]
+        events = [Event.model_validate_json(event) for event in read_stream(self.hub)]
         return [event for event in events if resident in (None, event.subject)]
 
     def written(self, resident: str) -> list[tuple[int, str]]:
@@ -85,8 +94,14 @@ class Evidence:
             self.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version AND provider <> %s", CITY)
         )
 
-    def job(self, job_id: object) -> dict[str, Any] | None:
-        """Return the record of a job."""
+    def job(self, job_id: object) -> dict[str, Any]:
+        """Return the record of a job that has one."""
+        record = self.find_job(job_id)
+        assert record is not None
+        return record
+
+    def find_job(self, job_id: object) -> dict[str, Any] | None:
+        """Return the record of a job, if there is one."""
         rows = self.query("SELECT to_jsonb(j) FROM jobs j WHERE job_id = %s", job_id)
         return rows[0][0] if rows else None
 
@@ -101,13 +116,14 @@ class Evidence:
         ]
         client = self.hub.live.client
         for key in client.scan_iter(self.hub.live.key("*"), count=1_000):
+            name = key.decode().removeprefix(self.hub.live.key(""))
             match client.type(key):
                 case b"string":
-                    parts.append(client.get(key).decode())
+                    parts.append(read_document(self.hub, name).decode())
                 case b"stream":
-                    parts += [fields[b"event"].decode() for _, fields in client.xrange(key)]
+                    parts += [event.decode() for event in read_stream(self.hub, name)]
                 case b"set":
-                    parts += [member.decode() for member in client.smembers(key)]
+                    parts += [member.decode() for member in read_set(self.hub, name)]
                 case other:
                     raise AssertionError(f"{key!r} is a {other!r}, which nobody reads here")
         return json.dumps(parts, ensure_ascii=False)

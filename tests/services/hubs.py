@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from integrations.base import Adapter, Limit
 from worker.hub import Hub, make_hub
 from worker.limiter import Limiter
 from worker.services.sharing.lane import Lane
 from worker.settings import Settings
+
+
+class Deliver(Protocol):
+    def __call__(self, *names: str) -> bool: ...
 
 
 def read_settings(environment: Mapping[str, str], **changed: object) -> Settings:

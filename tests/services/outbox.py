@@ -2,12 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+from uuid import UUID
 
 from integrations.base import Limit
 from integrations.channels.base import ChannelError, Notice
 from worker.hub import Hub
 from worker.limiter import Limiter
 from worker.services.reminders.send import Sender
+
+
+class Send(Protocol):
+    def __call__(self, day: date = ...) -> bool: ...
+
+
+class Remind(Protocol):
+    def __call__(self, resident: str = ..., days: int = ..., **contact: str) -> UUID: ...
+
+
+Ledger = Callable[[], list[tuple[str, str | None, int, int]]]
+"""Returns state, code, failures and `maybe_sent` of each reminder."""
 
 
 @dataclass

@@ -1,11 +1,16 @@
 """A street whose permits are in every state that matters to the calendar: their outlook, and what the hub does."""
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
-from tests.services.upstream import Upstream
+from tests.services.evidence import Evidence
+from tests.services.upstream import Upstream, results
+from worker.db.clock.outlook import PermitEffect
 from worker.domain.outlook import Effect, EffectKind
+from worker.hub import Hub
 from worker.services.clock.advance import advance
 from worker.services.clock.outlook import read_day
 from worker.services.clock.retention import purge
@@ -29,36 +34,38 @@ TOLD = {
     "permit.anonymised": EffectKind.ANONYMISE,
 }
 
+Done = tuple[EffectKind, int | None, UUID]
+
 
 class Street:
     """Residents whose permits are in every state that matters to the calendar."""
 
-    def __init__(self, hub, upstream, evidence):
+    def __init__(self, hub: Hub, upstream: Upstream, evidence: Evidence) -> None:
         self.hub, self.upstream, self.evidence, self.today = hub, upstream, evidence, upstream.today
-        self.permits = {}
+        self.permits: dict[str, UUID] = {}
 
-    def contact(self, name):
+    def contact(self, name: str) -> None:
         self.upstream.applied("resident.update_contact", name, **CONTACT)
 
-    def ends_in(self, name, days, *, reached=True, since=None, **fields):
+    def ends_in(self, name: str, days: int, *, reached: bool = True, since: int | None = None, **fields: Any) -> UUID:
         """Take over a permit that ends in so many days, as on an earlier day where one is given."""
         upstream = self.upstream if since is None else Upstream(self.hub, self.today + timedelta(days=since))
         if reached:
             self.contact(name)
         terms = [{"first_day": self.upstream.day(days - 364), "last_day": self.upstream.day(days)}]
         row = self.upstream.row(name, terms=terms) | fields
-        assert upstream.take_over(row).rows[0].code is None
+        assert results(upstream.take_over(row))[0].code is None
         self.permits[name] = UUID(row["permit_id"])
         return self.permits[name]
 
-    def asks(self, name, since=0, *, reached=True):
+    def asks(self, name: str, since: int = 0, *, reached: bool = True) -> UUID:
         """Have a permit asked for and not paid, so many days ago."""
         if reached:
             self.contact(name)
         self.permits[name] = Upstream(self.hub, self.today + timedelta(days=since)).request(name)
         return self.permits[name]
 
-    def renews(self, name, *, paid=True, since=0):
+    def renews(self, name: str, *, paid: bool = True, since: int = 0) -> None:
         """Have a permit renewed so many days ago."""
         permit_id, upstream = self.permits[name], Upstream(self.hub, self.today + timedelta(days=since))
         upstream.applied("permit.renew", name, permit_id=permit_id, years=1)
@@ -66,7 +73,7 @@ class Street:
             payment = {"payment_reference": f"P-{permit_id}", "amount_cents": 4500}
             self.upstream.applied("permit.confirm_payment", name, permit_id=permit_id, **payment)
 
-    def settle(self):
+    def settle(self) -> None:
         """Fill the street."""
         for days in (-40, -20, -2, -1, 0, 1, 6, 7, 8, 29, 30, 31, 59, 60, 61, 62, 90, 130):
             self.ends_in(f"r-ends-{days}", days, since=min(days, 0))
@@ -99,14 +106,16 @@ class Street:
         for days in (-400, -368, -367, -366, -365, -340, -331, -330, -300, -250, -240):
             self.ends_in(f"r-ended-{days}", days)
 
-    def twice_over(self, name, first, last):
+    def twice_over(self, name: str, first: int, last: int) -> None:
         """Take over a permit with two terms, a gap between them."""
         days = [(first - 300, first), (first + 3, last)]
         terms = [{"first_day": self.upstream.day(one), "last_day": self.upstream.day(other)} for one, other in days]
         self.ends_in(name, last, since=min(first, 0), terms=terms)
 
 
-def outlook_of_day(hub, day, today, limit=None):
+def outlook_of_day(
+    hub: Hub, day: date, today: date, limit: int | None = None
+) -> tuple[Counter[Effect], list[PermitEffect]]:
     """Return the outlook of a day: the counts, and each permit with its action."""
     found = []
     read_day(hub, day, today, lambda counts, each: found.append((counts, list(each))), limit)
@@ -114,7 +123,9 @@ def outlook_of_day(hub, day, today, limit=None):
     return counts, concerned
 
 
-def doings(evidence, hub, day, deliver=lambda day: None):
+def doings(
+    evidence: Evidence, hub: Hub, day: date, deliver: Callable[[date], object] = lambda day: None
+) -> Counter[Done]:
     """Have the hub act on a day, and its providers; return what it has done, and about which permits."""
     before = set(evidence.query(DONE))
     advance(hub, day)
@@ -133,12 +144,12 @@ def doings(evidence, hub, day, deliver=lambda day: None):
     return done + Counter((EffectKind.RENEWAL, None, permit_id) for permit_id in ended - lapsed)
 
 
-def told_of(concerned):
+def told_of(concerned: Iterable[PermitEffect]) -> Counter[Done]:
     return Counter((one.effect.kind, one.effect.days_ahead, one.permit_id) for one in concerned)
 
 
-def counted(done):
-    counts = Counter()
+def counted(done: Counter[Done]) -> Counter[Effect]:
+    counts: Counter[Effect] = Counter()
     for (doing, ahead, _), count in done.items():
         counts[Effect(doing, ahead)] += count
     return counts

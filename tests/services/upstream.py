@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from integrations.base import LegalBasis
 from integrations.registry import ADAPTERS, capabilities
-from schemas.receipts import Outcome, Receipt
+from schemas.receipts import Outcome, Receipt, RowResult
 from worker.hub import Hub
 from worker.services.jobs.handle import handle
 
@@ -102,9 +102,7 @@ class Upstream:
         """Import a permit that ended yesterday; return its id."""
         terms = [{"first_day": self.day(-366), "last_day": self.day(-1)}]
         row = self.row(resident, **{"terms": terms} | fields)
-        receipt = self.take_over(row)
-        assert receipt.rows is not None
-        assert receipt.rows[0].outcome is Outcome.APPLIED
+        assert results(self.take_over(row))[0].outcome is Outcome.APPLIED
         return UUID(row["permit_id"])
 
     def allow(self, resident: str = ANNE, *, seen: int = 0, providers: tuple[str, ...] = EVERYONE) -> Receipt:
@@ -118,6 +116,12 @@ class Upstream:
     def day(self, offset: int) -> str:
         """Return the day so many days from today."""
         return (self.today + timedelta(days=offset)).isoformat()
+
+
+def results(receipt: Receipt) -> tuple[RowResult, ...]:
+    """Return the results of an import's rows."""
+    assert receipt.rows is not None
+    return receipt.rows
 
 
 def choice(choice: str, providers: tuple[str, ...] = EVERYONE) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import redis
-from permit_hub_client import Hub
+from permit_hub_client import Hub, Space
 from personal_space.stand_ins import accounts
 from personal_space.stand_ins.accounts import Account
 
@@ -108,6 +108,12 @@ class City:
         url, prefix = self.environment["PERMIT_HUB_REDIS_URL"], self.environment["PERMIT_HUB_REDIS_PREFIX"]
         return Hub(url, source="city", prefix=prefix)
 
+    def space(self, resident_id: str) -> Space:
+        """Return the space of a resident whom the hub knows."""
+        space = self.hub.space(resident_id)
+        assert space is not None
+        return space
+
     def resident(
         self, permits: int = 1, *, zone: str = "14A", profile: str = "standard", resident_id: str | None = None
     ) -> Resident:
@@ -134,9 +140,8 @@ class City:
 
     def allow(self, resident: Resident, *providers: str) -> None:
         """Have the resident allow these providers, all apps unless named."""
-        space = self.hub.space(resident.resident_id)
-        assert space is not None
-        self._decide(resident, "allow", providers or APPS, consent_version=space["consent"]["version"])
+        version = self.space(resident.resident_id)["consent"]["version"]
+        self._decide(resident, "allow", providers or APPS, consent_version=version)
 
     def refuse(self, resident: Resident) -> None:
         """Have the resident withdraw all consent."""
@@ -208,9 +213,8 @@ class City:
         return dict(found)
 
     def _shown(self, resident: Resident, provider: str) -> dict[str, Any]:
-        space = self.hub.space(resident.resident_id)
-        assert space is not None
-        (shown,) = (one for one in space["consent"]["providers"] if one["provider"] == provider)
+        providers = self.space(resident.resident_id)["consent"]["providers"]
+        (shown,) = (one for one in providers if one["provider"] == provider)
         return dict(shown)
 
     def _run(self, *arguments: object, code: int) -> subprocess.CompletedProcess[str]:

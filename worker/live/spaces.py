@@ -15,7 +15,7 @@ from worker.live.epoch import Epoch
 from worker.live.events import STREAM_LENGTH
 from worker.live.keyspace import UNAVAILABLE, Keyspace
 
-UNDER_WAY_SECONDS = 5
+UNDER_WAY_SECONDS = 15
 DROPPED_AT_ONCE = 5_000
 
 # A document replaces only an older one. Each event goes out once, in order, or not at all. The epoch guards against a

@@ -1,6 +1,7 @@
 """Wake-ups of drains and of channels: at most one at a time for each."""
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from worker.live.keyspace import Keyspace
 
@@ -14,11 +15,15 @@ class WakeUps:
         self._keyspace = keyspace
 
     def begin(self, names: Sequence[str]) -> list[str]:
-        """Begin wake-ups; return the names that were not already being woken."""
+        """Begin wake-ups; return the names that were not already being woken.
+
+        Each call writes a token of its own: sent again after a lost answer, it finds what it began itself.
+        """
+        token = uuid4().bytes
         pipeline = self._keyspace.client.pipeline(transaction=False)
         for name in names:
-            pipeline.set(self._keyspace.key(f"wake_up:{name}"), 1, nx=True, ex=WAKE_UP_SECONDS)
-        return [name for name, begun in zip(names, pipeline.execute(), strict=True) if begun]
+            pipeline.set(self._keyspace.key(f"wake_up:{name}"), token, nx=True, get=True, ex=WAKE_UP_SECONDS)
+        return [name for name, found in zip(names, pipeline.execute(), strict=True) if found in (None, token)]
 
     def end(self, name: str) -> None:
         """End a wake-up, before its work is read: a later change needs a new one."""

@@ -1,20 +1,23 @@
 """An erasure leaves no trace of the resident's data in any table, column, key or file."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from integrations.errors import FailureCode, RejectedError
-from integrations.memory import Fault
+from integrations.memory import Fault, InMemory
 from ops.embedded.servers import Servers
 from schemas.receipts import Outcome
-from tests.services.append_only_file import File
-from tests.services.upstream import ANNE, BOB, UNVERIFIED
-from tests.support.waiting import eventually
+from tests.conftest import Database
+from tests.services.append_only_file import Clear, File
+from tests.services.evidence import Evidence
+from tests.services.hubs import Deliver
+from tests.services.upstream import ANNE, BOB, UNVERIFIED, Upstream
+from worker.hub import Hub
 from worker.services.clock.advance import advance
-from worker.services.clock.leftovers import clear
 from worker.services.clock.retention import purge
 from worker.services.publishing import history
 from worker.services.reminders.decide import decide
@@ -54,7 +57,7 @@ class Words:
     def zone(self) -> str:
         return self._note(f"ZQ{uuid4().hex[:7].upper()}")
 
-    def wish(self) -> dict[str, object]:
+    def wish(self) -> dict[str, Any]:
         return {"plate": {"raw": self.plate()}, "zones": [self.zone()], "address": self.address()}
 
     def address(self) -> dict[str, str]:
@@ -70,12 +73,12 @@ def words() -> Words:
 
 
 @pytest.fixture
-def file(hub, servers: Servers) -> File:
+def file(hub: Hub, servers: Servers) -> File:
     return File(hub.live.client, servers.data / "valkey")
 
 
 @pytest.fixture
-def stored(evidence, database):
+def stored(evidence: Evidence, database: Database) -> Callable[[], str]:
     """Return all text in the database, its catalogue and statistics included."""
 
     def stored() -> str:
@@ -84,7 +87,7 @@ def stored(evidence, database):
                 yield from (row for (row,) in evidence.query(f"SELECT to_jsonb(t)::text FROM {table} t"))
             with database.connect() as connection:
                 connection.execute("ANALYZE")
-                yield from (row or "" for (row,) in connection.execute(CATALOGUE).fetchall())
+                yield from (str(row or "") for (row,) in connection.execute(CATALOGUE).fetchall())
 
         return "\n".join(rows())
 
@@ -92,7 +95,9 @@ def stored(evidence, database):
 
 
 @pytest.fixture
-def anne(upstream, words, hub, today, twins, deliver) -> dict[str, UUID]:
+def anne(
+    upstream: Upstream, words: Words, hub: Hub, today: date, twins: dict[str, InMemory], deliver: Deliver
+) -> dict[str, UUID]:
     """Give Anne permits in every state, and all data that the hub may have about her."""
     upstream.applied("resident.update_contact", name=words.name(), email=f"{words.name()}@example.fr", language="en")
     upstream.allow()
@@ -110,7 +115,7 @@ def anne(upstream, words, hub, today, twins, deliver) -> dict[str, UUID]:
     upstream.applied("permit.decide", permit_id=permits["rejected"], decision="reject", reason=words.name())
     upstream.applied("permit.cancel", permit_id=permits["cancelled"])
     upstream.applied("permit.change_vehicle", permit_id=permits["active"], plate={"raw": words.plate()})
-    moving = {"permit_id": permits["moving"], "address": words.address(), "zones": [words.zone()]}
+    moving: dict[str, Any] = {"permit_id": permits["moving"], "address": words.address(), "zones": [words.zone()]}
     upstream.applied("permit.change_address", **moving)
     upstream.applied("permit.renew", permit_id=permits["renewing"], years=1)
     twins["easypark"].fail(Fault(RejectedError("easypark", FailureCode.PLATE_REFUSED)))
@@ -133,7 +138,16 @@ def anne(upstream, words, hub, today, twins, deliver) -> dict[str, UUID]:
     return permits
 
 
-def test_an_erasure_leaves_no_trace_of_the_residents_data(upstream, anne, words, stored, file, evidence, hub, deliver):
+def test_an_erasure_leaves_no_trace_of_the_residents_data(
+    upstream: Upstream,
+    anne: dict[str, UUID],
+    words: Words,
+    stored: Callable[[], str],
+    file: File,
+    evidence: Evidence,
+    deliver: Deliver,
+    cleared: Clear,
+) -> None:
     before = stored()
     known = words.found_in(before)
     assert len(known) > 30
@@ -146,12 +160,20 @@ def test_an_erasure_leaves_no_trace_of_the_residents_data(upstream, anne, words,
     assert evidence.query(BLANK, ANNE) == [(None,) * 5]
     assert evidence.query(BLANK_PERMITS, ANNE) == [("", "", [], None, None, None, None)]
     deliver()
-    eventually(lambda: clear(hub, timedelta(0)) or evidence.query("SELECT FROM leftovers") == [])
+    cleared()
     assert [word for word in words.all if file.holds(word)] == []
     assert words.found_in(stored()) == []
 
 
-def test_later_work_of_the_clock_restores_no_erased_data(upstream, anne, words, stored, file, hub, today):
+def test_later_work_of_the_clock_restores_no_erased_data(
+    upstream: Upstream,
+    anne: dict[str, UUID],
+    words: Words,
+    stored: Callable[[], str],
+    file: File,
+    hub: Hub,
+    today: date,
+) -> None:
     upstream.applied("resident.erase")
     for day in (today, today + timedelta(days=40), today + timedelta(days=500)):
         advance(hub, day)
@@ -164,7 +186,9 @@ def test_later_work_of_the_clock_restores_no_erased_data(upstream, anne, words, 
     assert file.shown(words.all) == []
 
 
-def test_refused_jobs_leave_no_trace_of_their_data(upstream, anne, words, stored):
+def test_refused_jobs_leave_no_trace_of_their_data(
+    upstream: Upstream, anne: dict[str, UUID], words: Words, stored: Callable[[], str]
+) -> None:
     """The data of a refused job is found nowhere, also for a resident who stays."""
     before = len(words.all)
     for _ in range(2):

@@ -2,13 +2,15 @@
 
 import tempfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from ops.embedded.servers import Servers
-from tests.services.append_only_file import AT_ONCE, File
+from tests.services.append_only_file import AT_ONCE, Clear, File
+from tests.services.evidence import Evidence
 from tests.services.hubs import running_hub
 from tests.services.upstream import ANNE, Upstream
 from tests.support.waiting import eventually
@@ -18,6 +20,7 @@ from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services.clock.leftovers import clear
 from worker.services.publishing.publish import follow_redis
+from worker.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +31,15 @@ def own_servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def own_hub(settings, own_servers, wake_ups) -> Iterator[Hub]:
+def own_hub(settings: Settings, own_servers: Servers, wake_ups: list[str]) -> Iterator[Hub]:
     with running_hub(settings.model_copy(update={"redis_url": own_servers.valkey.url}), wake_ups.append) as hub:
         follow_redis(hub)
         yield hub
 
 
-def test_a_failed_rewrite_is_logged_once_and_requested_again(own_hub, own_servers, evidence, word, today, cleared):
+def test_a_failed_rewrite_is_logged_once_and_requested_again(
+    own_hub: Hub, own_servers: Servers, evidence: Evidence, word: str, today: date, cleared: Clear
+) -> None:
     upstream, file = Upstream(own_hub, today), File(own_hub.live.client, own_servers.data / "valkey")
     upstream.applied("resident.update_contact", name=word, email="anne@example.fr")
     upstream.active(address={"ban_id": "b", "label": word})
@@ -55,7 +60,9 @@ def test_a_failed_rewrite_is_logged_once_and_requested_again(own_hub, own_server
     assert transact(own_hub.engine, read).problem is None
 
 
-def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_servers, evidence, today, cleared):
+def test_while_another_rewrite_is_under_way_an_erasure_waits(
+    own_hub: Hub, own_servers: Servers, evidence: Evidence, today: date, cleared: Clear
+) -> None:
     cleared(own_hub)
     client = own_hub.live.client
     upstream = Upstream(own_hub, today)
@@ -75,7 +82,7 @@ def test_while_another_rewrite_is_under_way_an_erasure_waits(own_hub, own_server
     cleared(own_hub)
 
 
-def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub, evidence, today):
+def test_a_redis_without_a_file_has_nothing_to_rewrite(own_hub: Hub, evidence: Evidence, today: date) -> None:
     client = own_hub.live.client
     upstream = Upstream(own_hub, today)
     upstream.active()

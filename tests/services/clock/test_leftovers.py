@@ -1,19 +1,22 @@
 """Erased data leaves Redis and its append-only file, also if tasks were running."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import redis
 from structlog.testing import capture_logs
 
 from ops.embedded.servers import Servers
+from schemas.history import History
 from schemas.receipts import RefusalCode
-from tests.services.append_only_file import AT_ONCE, File
+from tests.services.append_only_file import AT_ONCE, Clear, File
+from tests.services.evidence import Evidence
+from tests.services.in_redis import read_document
 from tests.services.kept import DAY, after
-from tests.services.upstream import ANNE, BOB
+from tests.services.upstream import ANNE, BOB, Upstream
 from tests.support.waiting import eventually
 from worker.db.clock.leftovers import Problem, read
 from worker.db.engine import transact
@@ -24,6 +27,14 @@ from worker.services.clock.leftovers import SETTLE, clear
 from worker.services.clock.retention import purge
 from worker.services.publishing import history
 
+REWRITTEN = "SELECT FROM file_rewrite WHERE redis_run_id IS NULL"
+
+
+def seen_after_clearing(hub: Hub, look: Callable[[], object]) -> object:
+    """Clear, as a tick of the clock does; return what is seen then."""
+    clear(hub)
+    return look()
+
 
 @pytest.fixture
 def file(hub: Hub, servers: Servers) -> File:
@@ -31,7 +42,7 @@ def file(hub: Hub, servers: Servers) -> File:
 
 
 @pytest.fixture
-def anne(upstream, word) -> str:
+def anne(upstream: Upstream, word: str) -> str:
     """Make a resident known by a unique name, address and plate; return the plate."""
     plate = f"ZZ-{word[-7:].upper()}"
     upstream.applied("resident.update_contact", name=word, email=f"{word}@example.fr")
@@ -61,7 +72,9 @@ def without_right(hub: Hub) -> Iterator[Hub]:
 managed_hub = pytest.fixture(without_right, name="managed")
 
 
-def test_erased_data_is_gone_from_redis_and_its_file(upstream, anne, word, file, cleared, hub, today):
+def test_erased_data_is_gone_from_redis_and_its_file(
+    upstream: Upstream, anne: str, word: str, file: File, cleared: Clear, hub: Hub, today: date
+) -> None:
     upstream.applied("resident.export")
     history.put_history(hub, ANNE, uuid4(), today)
     assert file.shown([word])
@@ -75,12 +88,14 @@ def test_erased_data_is_gone_from_redis_and_its_file(upstream, anne, word, file,
     assert not file.holds(anne)
 
 
-def test_the_file_holds_erased_data_until_the_rewrite(upstream, anne, word, file):
+def test_the_file_holds_erased_data_until_the_rewrite(upstream: Upstream, anne: str, word: str, file: File) -> None:
     upstream.applied("resident.erase")
     eventually(lambda: file.holds(word))  # it is written once a second
 
 
-def test_a_history_made_before_an_erasure_is_dropped_by_it(upstream, anne, file, hub, today):
+def test_a_history_made_before_an_erasure_is_dropped_by_it(
+    upstream: Upstream, anne: str, file: File, hub: Hub, today: date
+) -> None:
     history.put_history(hub, ANNE, task_id := uuid4(), today)
     assert file.shown([anne])
     upstream.applied("resident.erase")
@@ -88,11 +103,13 @@ def test_a_history_made_before_an_erasure_is_dropped_by_it(upstream, anne, file,
     assert file.shown([anne]) == []
 
 
-def test_a_history_read_before_an_erasure_and_put_after_it_is_remade(upstream, anne, file, hub, today):
+def test_a_history_read_before_an_erasure_and_put_after_it_is_remade(
+    upstream: Upstream, anne: str, file: File, hub: Hub, today: date
+) -> None:
     class Late(Documents):
         """Redis, with an erasure between the reading of a history and its putting."""
 
-        def put_history(self, task_id, document):
+        def put_history(self, task_id: UUID, document: History) -> None:
             if document.permits:
                 upstream.applied("resident.erase")
             super().put_history(task_id, document)
@@ -100,12 +117,14 @@ def test_a_history_read_before_an_erasure_and_put_after_it_is_remade(upstream, a
     late = replace(hub.live, documents=Late(hub.live.keyspace))
     version = history.put_history(replace(hub, live=late), ANNE, task_id := uuid4(), today)
     assert file.shown([anne]) == []
-    document = hub.live.client.get(hub.live.key(f"history:{task_id}"))
+    document = read_document(hub, f"history:{task_id}")
     assert f'"version":{version}'.encode() in document
 
 
-def test_a_document_missed_by_an_erasure_is_dropped_before_the_rewrite(upstream, anne, word, file, hub, cleared):
-    space = hub.live.client.get(hub.live.key(f"space:{ANNE}"))
+def test_a_document_missed_by_an_erasure_is_dropped_before_the_rewrite(
+    upstream: Upstream, anne: str, word: str, file: File, hub: Hub, cleared: Clear
+) -> None:
+    space = read_document(hub, f"space:{ANNE}")
     upstream.applied("resident.erase")
     hub.live.client.set(hub.live.key(f"space:{ANNE}"), space)  # by a worker that was frozen
     hub.live.documents._put(ANNE, "export:late", word, 900)
@@ -114,7 +133,9 @@ def test_a_document_missed_by_an_erasure_is_dropped_before_the_rewrite(upstream,
     assert not file.holds(word)
 
 
-def test_an_erasure_keeps_other_residents_documents(upstream, anne, evidence, cleared, hub, today):
+def test_an_erasure_keeps_other_residents_documents(
+    upstream: Upstream, anne: str, evidence: Evidence, cleared: Clear, hub: Hub, today: date
+) -> None:
     upstream.active(BOB, plate={"raw": "EF-367-QS"})
     history.put_history(hub, BOB, task_id := uuid4(), today)
     upstream.applied("resident.erase")
@@ -123,7 +144,9 @@ def test_an_erasure_keeps_other_residents_documents(upstream, anne, evidence, cl
     assert hub.live.client.exists(hub.live.key(f"history:{task_id}"))
 
 
-def test_a_job_sent_after_an_erasure_is_rewritten_out_of_the_file(upstream, anne, word, evidence, cleared):
+def test_a_job_sent_after_an_erasure_is_rewritten_out_of_the_file(
+    upstream: Upstream, anne: str, word: str, evidence: Evidence, cleared: Clear
+) -> None:
     upstream.applied("resident.erase")
     cleared()
     refused = upstream.submit("resident.update_contact", name=word, email="anne@example.fr")
@@ -132,7 +155,7 @@ def test_a_job_sent_after_an_erasure_is_rewritten_out_of_the_file(upstream, anne
     cleared()
 
 
-def test_many_erasures_cause_one_rewrite(upstream, evidence, cleared, hub):
+def test_many_erasures_cause_one_rewrite(upstream: Upstream, evidence: Evidence, cleared: Clear, hub: Hub) -> None:
     cleared()
     for number in range(5):
         upstream.active(f"r-{number}")
@@ -142,7 +165,9 @@ def test_many_erasures_cause_one_rewrite(upstream, evidence, cleared, hub):
     cleared()
 
 
-def test_a_rewrite_waits_until_running_tasks_have_ended(upstream, anne, evidence, cleared, hub):
+def test_a_rewrite_waits_until_running_tasks_have_ended(
+    upstream: Upstream, anne: str, evidence: Evidence, cleared: Clear, hub: Hub
+) -> None:
     cleared()
     upstream.applied("resident.erase")
     clear(hub)
@@ -152,21 +177,24 @@ def test_a_rewrite_waits_until_running_tasks_have_ended(upstream, anne, evidence
     cleared(settle=SETTLE)
 
 
-def test_a_rewrite_comes_once_a_day_without_any_erasure(evidence, cleared, hub):
-    def asked_at():
+def test_a_rewrite_comes_once_a_day_without_any_erasure(evidence: Evidence, cleared: Clear, hub: Hub) -> None:
+    def asked_at() -> object:
         return evidence.value("SELECT asked_at FROM file_rewrite")
 
-    eventually(lambda: clear(hub) or asked_at())
+    eventually(lambda: seen_after_clearing(hub, asked_at))
     before = asked_at()
-    eventually(lambda: clear(hub) or evidence.value("SELECT redis_run_id FROM file_rewrite") is None)
+    eventually(lambda: seen_after_clearing(hub, lambda: evidence.query(REWRITTEN)))
     clear(hub)
     assert asked_at() == before
     with evidence.database.connect() as connection:
         connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
-    eventually(lambda: clear(hub) or asked_at() >= before)
+    asked_again = "SELECT FROM file_rewrite WHERE asked_at >= %s"
+    eventually(lambda: seen_after_clearing(hub, lambda: evidence.query(asked_again, before)))
 
 
-def test_a_rewrite_lost_with_its_worker_is_requested_by_the_next(upstream, anne, evidence, cleared, hub, word, file):
+def test_a_rewrite_lost_with_its_worker_is_requested_by_the_next(
+    upstream: Upstream, anne: str, evidence: Evidence, cleared: Clear, hub: Hub, word: str, file: File
+) -> None:
     cleared()
     upstream.applied("resident.erase")
     with evidence.database.connect() as connection:
@@ -175,7 +203,9 @@ def test_a_rewrite_lost_with_its_worker_is_requested_by_the_next(upstream, anne,
     assert not file.holds(word)
 
 
-def test_a_rewrite_lost_with_its_redis_is_requested_again(upstream, anne, evidence, cleared, hub, file, word):
+def test_a_rewrite_lost_with_its_redis_is_requested_again(
+    upstream: Upstream, anne: str, evidence: Evidence, cleared: Clear, hub: Hub, file: File, word: str
+) -> None:
     cleared()
     upstream.applied("resident.erase")
     with evidence.database.connect() as connection:
@@ -185,7 +215,9 @@ def test_a_rewrite_lost_with_its_redis_is_requested_again(upstream, anne, eviden
     assert not file.holds(word)
 
 
-def test_a_refused_rewrite_is_logged_once_and_not_waited_for(upstream, anne, word, evidence, managed, file):
+def test_a_refused_rewrite_is_logged_once_and_not_waited_for(
+    upstream: Upstream, anne: str, word: str, evidence: Evidence, managed: Hub, file: File
+) -> None:
     with capture_logs() as logs:
         for _ in range(2):
             upstream.applied("resident.erase")
@@ -196,17 +228,21 @@ def test_a_refused_rewrite_is_logged_once_and_not_waited_for(upstream, anne, wor
     assert not transact(managed.engine, read).is_due
 
 
-def test_a_refused_rewrite_is_requested_another_day(upstream, anne, word, evidence, managed, file, hub):
+def test_a_refused_rewrite_is_requested_another_day(
+    upstream: Upstream, anne: str, word: str, evidence: Evidence, managed: Hub, file: File, hub: Hub
+) -> None:
     upstream.applied("resident.erase")
     clear(managed, AT_ONCE)
     with evidence.database.connect() as connection:
         connection.execute("UPDATE file_rewrite SET asked_at = asked_at - interval '1 day'")
     clear(hub)
     eventually(lambda: not file.holds(word))
-    eventually(lambda: clear(hub) or transact(hub.engine, read).problem is None)
+    eventually(lambda: seen_after_clearing(hub, lambda: transact(hub.engine, read).problem is None))
 
 
-def test_data_past_its_retention_is_rewritten_out_of_the_file(upstream, evidence, hub, today: date):
+def test_data_past_its_retention_is_rewritten_out_of_the_file(
+    upstream: Upstream, evidence: Evidence, hub: Hub, today: date
+) -> None:
     upstream.lapsed()
     purge(hub, after(today - DAY, 12))
     assert evidence.query("SELECT resident_id FROM leftovers") == [(None,)]

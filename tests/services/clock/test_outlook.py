@@ -5,22 +5,26 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import InternalError
 
+from tests.services.evidence import Evidence
 from tests.services.street import Street, counted, doings, outlook_of_day, told_of
 from tests.services.upstream import Upstream
 from worker.db.clock import outlook
 from worker.db.clock.outlook import PermitEffect
 from worker.db.engine import transact
 from worker.domain.outlook import Effect, EffectKind, totals
+from worker.hub import Hub
 from worker.services.clock.outlook import read_outlook
 from worker.services.reminders.decide import decide
 
 LONGEST = 135  # days, until all that the street has has come about
 
 
-def test_the_outlook_of_today_is_exactly_what_the_hub_then_does(hub, street, evidence, today):
+def test_the_outlook_of_today_is_exactly_what_the_hub_then_does(
+    hub: Hub, street: Street, evidence: Evidence, today: date
+) -> None:
     street.settle()
     counts, concerned = outlook_of_day(hub, today, today)
     done = doings(evidence, hub, today)
@@ -30,12 +34,14 @@ def test_the_outlook_of_today_is_exactly_what_the_hub_then_does(hub, street, evi
     assert outlook_of_day(hub, today, today) == (Counter(), [])
 
 
-def test_the_outlook_of_a_later_day_is_what_the_hub_does_on_it(hub, street, evidence, today):
+def test_the_outlook_of_a_later_day_is_what_the_hub_does_on_it(
+    hub: Hub, street: Street, evidence: Evidence, today: date
+) -> None:
     street.settle()
     days = [today + timedelta(days=day) for day in range(LONGEST)]
     before = {day: outlook_of_day(hub, day, today) for day in days}
     whole = read_outlook(hub, today, days[-1])
-    everything = Counter()
+    everything: Counter[Effect] = Counter()
     for day in days:
         done = doings(evidence, hub, day)
         counts, concerned = before[day]
@@ -47,7 +53,9 @@ def test_the_outlook_of_a_later_day_is_what_the_hub_does_on_it(hub, street, evid
     assert {what.days_ahead for what in everything if what.kind is EffectKind.EXPIRY} == {60, 30, 7, 0, -1}
 
 
-def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_days(hub, street, today):
+def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_days(
+    hub: Hub, street: Street, today: date
+) -> None:
     street.settle()
     overdue, *later = read_outlook(hub, today, today + timedelta(days=30))
     first = outlook_of_day(hub, today, today)[0]
@@ -59,13 +67,14 @@ def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_d
     assert all(days.values())
 
 
-def reminders_of(hub, day, today):
+def reminders_of(hub: Hub, day: date, today: date) -> list[int]:
     """Return the offsets of the reminders in the outlook of a day."""
     counts, _ = outlook_of_day(hub, day, today)
-    return sorted(what.days_ahead for what in counts.elements() if what.kind is EffectKind.EXPIRY)
+    reminders = [what for what in counts.elements() if what.kind is EffectKind.EXPIRY]
+    return sorted(what.days_ahead for what in reminders if what.days_ahead is not None)
 
 
-def test_a_term_that_ends_lapses_the_day_after_unless_it_is_renewed(hub, street, today):
+def test_a_term_that_ends_lapses_the_day_after_unless_it_is_renewed(hub: Hub, street: Street, today: date) -> None:
     lapses, renewed = street.ends_in("r-1", 5), street.ends_in("r-2", 5)
     street.renews("r-2")
     counts, concerned = outlook_of_day(hub, today + timedelta(days=6), today)
@@ -76,7 +85,7 @@ def test_a_term_that_ends_lapses_the_day_after_unless_it_is_renewed(hub, street,
     assert EffectKind.LAPSE not in {what.kind for what in outlook_of_day(hub, last, today)[0]}
 
 
-def test_inactive_and_erased_permits_are_not_in_the_outlook(hub, street, today):
+def test_inactive_and_erased_permits_are_not_in_the_outlook(hub: Hub, street: Street, today: date) -> None:
     for status in ("ended", "cancelled_by_resident"):
         street.ends_in(f"r-{status}", 5, status=status)
     street.ends_in("r-erased", 5)
@@ -86,8 +95,8 @@ def test_inactive_and_erased_permits_are_not_in_the_outlook(hub, street, today):
 
 @pytest.mark.parametrize("why", ["wants none", "address refused", "no address"])
 def test_an_unreachable_resident_has_no_reminder_in_the_outlook_and_the_permit_still_lapses(
-    hub, street, evidence, today, why
-):
+    hub: Hub, street: Street, evidence: Evidence, today: date, why: str
+) -> None:
     street.ends_in("r-1", 40, reached=why != "no address")
     if why == "wants none":
         street.upstream.applied("resident.choose_reminders", "r-1", channel="none")
@@ -97,12 +106,12 @@ def test_an_unreachable_resident_has_no_reminder_in_the_outlook_and_the_permit_s
     assert whole == {Effect(EffectKind.LAPSE): 1}
 
 
-def test_a_lapse_that_was_acted_on_is_not_counted_again(hub, street, today):
+def test_a_lapse_that_was_acted_on_is_not_counted_again(hub: Hub, street: Street, today: date) -> None:
     street.ends_in("r-1", -40)
     assert read_outlook(hub, today, today + timedelta(days=90)) == []
 
 
-def test_a_decided_reminder_is_not_counted_again_and_the_next_one_is(hub, street, today):
+def test_a_decided_reminder_is_not_counted_again_and_the_next_one_is(hub: Hub, street: Street, today: date) -> None:
     street.ends_in("r-1", 20)
     assert reminders_of(hub, today, today) == [30]
     while decide(hub, today):
@@ -112,8 +121,8 @@ def test_a_decided_reminder_is_not_counted_again_and_the_next_one_is(hub, street
 
 
 def test_a_term_that_was_looked_at_without_an_address_has_no_reminder_until_the_next_offset(
-    hub, street, evidence, today
-):
+    hub: Hub, street: Street, evidence: Evidence, today: date
+) -> None:
     street.ends_in("r-1", 20)
     evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     assert not doings(evidence, hub, today)
@@ -123,7 +132,9 @@ def test_a_term_that_was_looked_at_without_an_address_has_no_reminder_until_the_
     assert reminders_of(hub, today + timedelta(days=13), today) == [7]
 
 
-def test_the_outlook_of_a_changed_schedule_is_what_is_then_decided(hub, street, evidence, today):
+def test_the_outlook_of_a_changed_schedule_is_what_is_then_decided(
+    hub: Hub, street: Street, evidence: Evidence, today: date
+) -> None:
     street.ends_in("r-1", 40)
     doings(evidence, hub, today)
     changed = replace(hub, settings=hub.settings.model_copy(update={"reminder_days": (45, 14, 0)}))
@@ -136,7 +147,7 @@ def test_the_outlook_of_a_changed_schedule_is_what_is_then_decided(hub, street, 
     assert reminders_of(hub, today + timedelta(days=10), today) == [30]
 
 
-def test_a_payment_is_reminded_of_before_its_request_lapses(hub, street, today):
+def test_a_payment_is_reminded_of_before_its_request_lapses(hub: Hub, street: Street, today: date) -> None:
     permit_id = street.asks("r-1")
     pay_by = today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)
     reminder, lapse = Effect(EffectKind.PAYMENT, 5), Effect(EffectKind.REQUEST)
@@ -146,7 +157,7 @@ def test_a_payment_is_reminded_of_before_its_request_lapses(hub, street, today):
     assert totals(one.counts for one in whole) == {reminder: 1, lapse: 1}
 
 
-def test_the_outlook_is_right_around_29_february(hub, evidence):
+def test_the_outlook_is_right_around_29_february(hub: Hub, evidence: Evidence) -> None:
     first = date(2028, 2, 26)
     street = Street(hub, Upstream(hub, first), evidence)
     for days in range(6):
@@ -157,7 +168,7 @@ def test_the_outlook_is_right_around_29_february(hub, evidence):
         assert (day, told_of(concerned)) == (day, doings(evidence, hub, day))
 
 
-def test_a_limit_shortens_the_list_of_permits_and_not_the_counts(hub, street, today):
+def test_a_limit_shortens_the_list_of_permits_and_not_the_counts(hub: Hub, street: Street, today: date) -> None:
     for number in range(3):
         street.ends_in(f"r-{number}", 30)
     counts, concerned = outlook_of_day(hub, today, today, limit=2)
@@ -165,14 +176,16 @@ def test_a_limit_shortens_the_list_of_permits_and_not_the_counts(hub, street, to
     assert [one.permit_id for one in concerned] == sorted(street.permits.values())[:2]
 
 
-def test_reading_the_outlook_writes_nothing_and_cannot_write(hub, street, evidence, today):
+def test_reading_the_outlook_writes_nothing_and_cannot_write(
+    hub: Hub, street: Street, evidence: Evidence, today: date
+) -> None:
     street.settle()
     before = evidence.truth()
     outlook_of_day(hub, today, today)
     read_outlook(hub, today, today + timedelta(days=90))
     assert evidence.truth() == before
 
-    def write(db):
+    def write(db: Connection) -> None:
         outlook.begin(db)
         db.execute(text("UPDATE terms SET end_applied = true"))
 

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 
+from integrations.memory import InMemory
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
-from tests.services.street import doings, outlook_of_day, told_of
+from tests.services.street import Street, doings, outlook_of_day, told_of
 from tests.services.upstream import UNVERIFIED, Upstream
 from worker.domain.outlook import Effect, EffectKind, totals
 from worker.domain.terms import add_months
+from worker.hub import Hub
 from worker.services.clock.outlook import read_outlook
 from worker.services.sharing.drain import Drain
 
@@ -25,12 +30,12 @@ SHARE = """
 LONGEST = 100  # days
 
 
-def keeping(hub, months):
+def keeping(hub: Hub, months: int) -> Hub:
     """Return a hub that keeps what is over for so many months."""
     return replace(hub, settings=hub.settings.model_copy(update={"permits_kept_months": months}))
 
 
-def forgotten(hub, day, today):
+def forgotten(hub: Hub, day: date, today: date) -> dict[UUID, date]:
     """Return the permits to be forgotten on a day, and the last days of their retention."""
     counts, concerned = outlook_of_day(hub, day, today)
     found = {one.permit_id: one.day for one in concerned if one.effect == FORGET}
@@ -39,10 +44,10 @@ def forgotten(hub, day, today):
 
 
 @pytest.fixture
-def deliver_on(hub, twins, wake_ups):
+def deliver_on(hub: Hub, twins: dict[str, InMemory], wake_ups: list[str]) -> Callable[[date], None]:
     """Return what lets every provider do on a day what it has been asked to."""
 
-    def deliver_on(day):
+    def deliver_on(day: date) -> None:
         while wake_ups:
             woken = set(wake_ups)
             wake_ups.clear()
@@ -53,8 +58,8 @@ def deliver_on(hub, twins, wake_ups):
 
 
 def test_with_a_month_of_retention_the_outlook_of_each_day_is_what_the_hub_does_on_it(
-    hub, street, upstream, evidence, deliver_on, today
-):
+    hub: Hub, street: Street, upstream: Upstream, evidence: Evidence, deliver_on: Callable[[date], None], today: date
+) -> None:
     hub = keeping(hub, 1)
     street.settle()
     street.ends_in("r-waits-for-a-payment", -25)
@@ -66,7 +71,7 @@ def test_with_a_month_of_retention_the_outlook_of_each_day_is_what_the_hub_does_
     days = [today + DAY * day for day in range(LONGEST)]
     before = {day: outlook_of_day(hub, day, today) for day in days}
     whole = read_outlook(hub, today, days[-1])
-    everything = Counter()
+    everything: Counter[Effect] = Counter()
     for day in days:
         done = doings(evidence, hub, day, deliver_on)
         assert (day, told_of(before[day][1])) == (day, done)
@@ -76,7 +81,9 @@ def test_with_a_month_of_retention_the_outlook_of_each_day_is_what_the_hub_does_
 
 
 @pytest.mark.parametrize("ended", [-1, -40, -365])
-def test_a_permit_is_forgotten_the_day_after_it_was_kept_for_a_year(hub, street, today, ended):
+def test_a_permit_is_forgotten_the_day_after_it_was_kept_for_a_year(
+    hub: Hub, street: Street, today: date, ended: int
+) -> None:
     permit_id = street.ends_in("r-1", ended, reached=False)
     last = add_months(today + DAY * ended, 12)
     assert forgotten(hub, last + DAY, today) == {permit_id: last}
@@ -85,10 +92,10 @@ def test_a_permit_is_forgotten_the_day_after_it_was_kept_for_a_year(hub, street,
     assert totals(one.counts for one in read_outlook(hub, today, last + DAY)) == {FORGET: 1}
 
 
-@pytest.mark.parametrize(("versions", "holds"), [((1, True)), ((1, None)), ((2, False))])
+@pytest.mark.parametrize(("versions", "holds"), [(1, True), (1, None), (2, False)])
 def test_a_permit_that_a_provider_may_still_hold_is_in_the_outlook_only_after_its_removal(
-    hub, street, evidence, today, versions, holds
-):
+    hub: Hub, street: Street, evidence: Evidence, today: date, versions: int, holds: bool | None
+) -> None:
     permit_id = street.ends_in("r-1", -40, reached=False)
     day = add_months(today - DAY * 40, 12) + DAY
     evidence.query(SHARE, permit_id, versions, holds)
@@ -97,19 +104,23 @@ def test_a_permit_that_a_provider_may_still_hold_is_in_the_outlook_only_after_it
     assert list(forgotten(hub, day, today)) == [permit_id]
 
 
-def test_the_outlook_assumes_that_providers_remove_a_permit_when_it_lapses(hub, street, evidence, today):
+def test_the_outlook_assumes_that_providers_remove_a_permit_when_it_lapses(
+    hub: Hub, street: Street, evidence: Evidence, today: date
+) -> None:
     permit_id = street.ends_in("r-1", 0, reached=False)
     assert evidence.value("SELECT count(*) FROM shares WHERE holds IS NOT FALSE OR confirmed_version < wanted_version")
     assert list(forgotten(hub, add_months(today, 12) + DAY, today)) == [permit_id]
 
 
-def test_the_retention_of_an_unpaid_request_begins_when_it_is_given_up(hub, street, today):
+def test_the_retention_of_an_unpaid_request_begins_when_it_is_given_up(hub: Hub, street: Street, today: date) -> None:
     permit_id = street.asks("r-1", reached=False)
     last = add_months(today + DAY * (hub.tariffs.unpaid_lapses_after_days + 1), 12)
     assert forgotten(hub, last + DAY, today) == {permit_id: last}
 
 
-def test_an_unpaid_renewal_delays_forgetting_until_it_is_given_up(hub, upstream, street, today):
+def test_an_unpaid_renewal_delays_forgetting_until_it_is_given_up(
+    hub: Hub, upstream: Upstream, street: Street, today: date
+) -> None:
     permit_id = street.ends_in("r-1", -360, reached=False)
     street.renews("r-1", paid=False)
     pay_by = today + DAY * hub.tariffs.unpaid_lapses_after_days
@@ -117,7 +128,9 @@ def test_an_unpaid_renewal_delays_forgetting_until_it_is_given_up(hub, upstream,
     assert forgotten(hub, add_months(today - DAY * 360, 12) + DAY, today) == {}
 
 
-def test_erased_open_and_forgotten_permits_are_not_in_the_outlook(hub, street, upstream, evidence, today):
+def test_erased_open_and_forgotten_permits_are_not_in_the_outlook(
+    hub: Hub, street: Street, upstream: Upstream, evidence: Evidence, today: date
+) -> None:
     street.ends_in("r-1", -40)
     upstream.applied("resident.erase", "r-1")
     upstream.request("r-2", verified=UNVERIFIED)
@@ -126,14 +139,16 @@ def test_erased_open_and_forgotten_permits_are_not_in_the_outlook(hub, street, u
     assert totals(one.counts for one in read_outlook(hub, today, today + DAY * 3_000)) == {}
 
 
-def test_a_permit_to_be_forgotten_long_ago_is_overdue_and_is_forgotten_today(hub, street, today):
+def test_a_permit_to_be_forgotten_long_ago_is_overdue_and_is_forgotten_today(
+    hub: Hub, street: Street, today: date
+) -> None:
     permit_id = street.ends_in("r-1", -500, reached=False)
     (overdue,) = read_outlook(hub, today, today + DAY * 30)
     assert (overdue.first, overdue.counts) == (None, {FORGET: 1})
     assert list(forgotten(hub, today, today)) == [permit_id]
 
 
-def test_a_day_of_29_february_is_kept_to_28_february(hub, evidence, street):
+def test_a_day_of_29_february_is_kept_to_28_february(hub: Hub, evidence: Evidence, street: Street) -> None:
     leap = Upstream(hub, street.today.replace(year=2028, month=2, day=29))
     terms = [{"first_day": leap.day(-99), "last_day": leap.day(0)}]
     leap.take_over(leap.row("r-1", terms=terms))

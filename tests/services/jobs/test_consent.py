@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
@@ -11,12 +12,15 @@ from integrations.base import LegalBasis
 from integrations.memory import InMemory
 from schemas.receipts import Outcome, RefusalCode
 from schemas.space import HeldState
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, CITY, EVERYONE, Upstream, choice
 from worker.services.sharing.drain import Drain
 
 
-def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, evidence, wake_ups):
+def test_a_first_allowance_makes_every_active_permit_due_everywhere(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str]
+) -> None:
     permits = [upstream.active(), upstream.active()]
     receipt = upstream.allow()
     assert receipt.version == 3
@@ -32,7 +36,7 @@ def test_a_first_allowance_makes_every_active_permit_due_everywhere(upstream, ev
     }
 
 
-def test_the_ledger_proves_what_was_decided(upstream, evidence):
+def test_the_ledger_proves_what_was_decided(upstream: Upstream, evidence: Evidence) -> None:
     receipt = upstream.allow(providers=("flowbird", "easypark"))
     assert evidence.query(
         "SELECT resident_id, version, choice, providers, text_version, text_sha256, source, job_id,"
@@ -42,18 +46,18 @@ def test_the_ledger_proves_what_was_decided(upstream, evidence):
     assert evidence.space(ANNE).consent.updated_at == recorded_at
 
 
-def test_a_decision_is_accepted_before_its_resident_is_known(upstream, evidence):
+def test_a_decision_is_accepted_before_its_resident_is_known(upstream: Upstream, evidence: Evidence) -> None:
     assert upstream.allow().outcome is Outcome.APPLIED
     assert evidence.space(ANNE).consent.version == 1
     permit_id = upstream.active()
     assert set(evidence.shares(permit_id)) == set(EVERYONE)
 
 
-def test_a_refusal_is_always_accepted(upstream, evidence):
+def test_a_refusal_is_always_accepted(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.active()
     upstream.allow()
     for seen in (..., 0, 1, 99):
-        extra = {} if seen is ... else {"consent_version": seen}
+        extra: dict[str, Any] = {} if seen is ... else {"consent_version": seen}
         assert upstream.submit("consent.decide", **choice("refuse"), **extra).outcome is Outcome.APPLIED
     shares = evidence.shares(permit_id)
     assert {share["urgency"] for share in shares.values()} == {0}
@@ -61,7 +65,7 @@ def test_a_refusal_is_always_accepted(upstream, evidence):
     assert not any(state.allowed for state in evidence.space(ANNE).consent.providers)
 
 
-def test_a_late_allowance_does_not_undo_a_newer_refusal(upstream, evidence):
+def test_a_late_allowance_does_not_undo_a_newer_refusal(upstream: Upstream, evidence: Evidence) -> None:
     late = upstream.envelope(resident_id=ANNE, **choice("allow"), consent_version=0)
     upstream.refuse()
     assert upstream.send("consent.decide", late).code is RefusalCode.CONSENT_STALE
@@ -69,12 +73,14 @@ def test_a_late_allowance_does_not_undo_a_newer_refusal(upstream, evidence):
     assert upstream.allow(seen=1).outcome is Outcome.APPLIED
 
 
-def test_of_two_allowances_on_the_same_screen_the_second_is_stale(upstream):
+def test_of_two_allowances_on_the_same_screen_the_second_is_stale(upstream: Upstream) -> None:
     assert upstream.allow(seen=0).outcome is Outcome.APPLIED
     assert upstream.allow(seen=0).code is RefusalCode.CONSENT_STALE
 
 
-def test_a_refusal_with_an_unknown_provider_holds_for_the_others(upstream, evidence, wake_ups):
+def test_a_refusal_with_an_unknown_provider_holds_for_the_others(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str]
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     wake_ups.clear()
@@ -86,7 +92,7 @@ def test_a_refusal_with_an_unknown_provider_holds_for_the_others(upstream, evide
     assert wake_ups == ["easypark"]
 
 
-def test_a_provider_not_named_keeps_its_earlier_decision(upstream, evidence):
+def test_a_provider_not_named_keeps_its_earlier_decision(upstream: Upstream, evidence: Evidence) -> None:
     upstream.allow(providers=("easypark", "flowbird"))
     upstream.refuse(providers=("flowbird",))
     upstream.allow(seen=2, providers=("paybyphone",))
@@ -94,14 +100,14 @@ def test_a_provider_not_named_keeps_its_earlier_decision(upstream, evidence):
     assert allowed == dict.fromkeys(EVERYONE, False) | {"easypark": True, "paybyphone": True}
 
 
-def test_a_provider_added_later_inherits_no_consent(upstream, evidence):
-    hub = replace(upstream.hub, capabilities=upstream.hub.capabilities | {"parkwell": InMemory().capabilities})
+def test_a_provider_added_later_inherits_no_consent(upstream: Upstream, evidence: Evidence) -> None:
+    hub = replace(upstream.hub, capabilities={**upstream.hub.capabilities, "parkwell": InMemory().capabilities})
     upstream.allow()
     permit_id = Upstream(hub, upstream.today).active()
     assert set(evidence.shares(permit_id)) == set(EVERYONE)
 
 
-def test_consent_for_a_dropped_provider_can_be_withdrawn(upstream, evidence):
+def test_consent_for_a_dropped_provider_can_be_withdrawn(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.active()
     upstream.allow()
     fewer = {name: value for name, value in upstream.hub.capabilities.items() if name != "easypark"}
@@ -109,9 +115,9 @@ def test_consent_for_a_dropped_provider_can_be_withdrawn(upstream, evidence):
     assert evidence.shares(permit_id)["easypark"]["wanted_version"] == 2
 
 
-def test_the_citys_own_share_ignores_consent_and_ends_with_the_permit(upstream, evidence):
+def test_the_citys_own_share_ignores_consent_and_ends_with_the_permit(upstream: Upstream, evidence: Evidence) -> None:
     needs = replace(InMemory().capabilities, legal_basis=LegalBasis.PUBLIC_TASK)
-    hub = replace(upstream.hub, capabilities=upstream.hub.capabilities | {"city": needs})
+    hub = replace(upstream.hub, capabilities={**upstream.hub.capabilities, "city": needs})
     city, counter = InMemory("city", needs), Upstream(hub, upstream.today)
     permit_id = counter.active()
     counter.refuse(providers=(*EVERYONE, "city"))
@@ -135,7 +141,9 @@ decisions = st.lists(
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(decisions)
-def test_providers_hold_what_their_last_valid_decision_allows(upstream, evidence, sequence):
+def test_providers_hold_what_their_last_valid_decision_allows(
+    upstream: Upstream, evidence: Evidence, sequence: list[tuple[str, set[str], int]]
+) -> None:
     resident = f"r-{uuid4().hex}"
     permit_id = upstream.active(resident)
     allowed, version = dict.fromkeys(EVERYONE, False), 0

@@ -1,14 +1,16 @@
 """Imports of existing permits: a result for each row."""
 
+from datetime import date
 from uuid import UUID
 
 from schemas.receipts import Outcome, RefusalCode, RowResult
 from schemas.space import CardStatus
-from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, EVERYONE
+from tests.services.evidence import Evidence
+from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, EVERYONE, Upstream, results
 from worker.services.publishing.publish import republish
 
 
-def test_each_row_has_its_own_result(upstream, evidence):
+def test_each_row_has_its_own_result(upstream: Upstream, evidence: Evidence) -> None:
     known = upstream.active(plate={"raw": "AA-111-AA"})
     upstream.active("r-gone")
     upstream.applied("resident.erase", "r-gone")
@@ -28,7 +30,7 @@ def test_each_row_has_its_own_result(upstream, evidence):
     ]
     receipt = upstream.take_over(*rows)
     assert receipt.outcome is Outcome.APPLIED
-    assert [(row.code, row.field) for row in receipt.rows] == [
+    assert [(row.code, row.field) for row in results(receipt)] == [
         (None, None),
         (RefusalCode.PERMIT_EXISTS, "permit_id"),
         (RefusalCode.PLATE_IN_USE, "plate"),
@@ -41,14 +43,14 @@ def test_each_row_has_its_own_result(upstream, evidence):
         (RefusalCode.INVALID_VALUE, "plate.raw"),
         (None, None),
     ]
-    assert [row.permit_id for row in receipt.rows] == [UUID(row["permit_id"]) for row in rows]
+    assert [row.permit_id for row in results(receipt)] == [UUID(row["permit_id"]) for row in rows]
     assert evidence.value("SELECT count(*) FROM permits WHERE resident_id = %s", BOB) == 3
     assert evidence.written(BOB) == [(1, "permit.imported")]
     assert evidence.told(BOB)[0].data.permit_ids == tuple(UUID(rows[index]["permit_id"]) for index in (0, 4, 10))
     assert evidence.written("r-gone")[-1][1] == "resident.erased"
 
 
-def test_the_seeds_cards_are_imported_unchanged(upstream, evidence, today):
+def test_the_seeds_cards_are_imported_unchanged(upstream: Upstream, evidence: Evidence, today: date) -> None:
     rows = [
         upstream.row(plate={"raw": "EF-367-QS"}),
         upstream.row(
@@ -71,16 +73,20 @@ def test_the_seeds_cards_are_imported_unchanged(upstream, evidence, today):
     assert cards["EF-367-QS"].address == ADDRESS["label"]
 
 
-def test_an_import_drops_the_document_and_leaves_it_to_the_next_reader(upstream, evidence, today):
+def test_an_import_drops_the_document_and_leaves_it_to_the_next_reader(
+    upstream: Upstream, evidence: Evidence, today: date
+) -> None:
     upstream.active()
     upstream.take_over(upstream.row(), upstream.row(BOB))
-    assert evidence.space(ANNE) is None
+    assert evidence.find_space(ANNE) is None
     assert republish(upstream.hub, [ANNE, BOB], today) == {ANNE: 2, BOB: 1}
     assert [event.sequence for event in evidence.told(ANNE)] == [1, 2]
     assert [event.sequence for event in evidence.told(BOB)] == [1]
 
 
-def test_an_import_shares_as_routine_where_consent_exists(upstream, evidence, wake_ups):
+def test_an_import_shares_as_routine_where_consent_exists(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str]
+) -> None:
     upstream.allow()
     upstream.allow(BOB, providers=("easypark",))
     mine, bobs = upstream.row(), upstream.row(BOB)
@@ -94,14 +100,14 @@ def test_an_import_shares_as_routine_where_consent_exists(upstream, evidence, wa
     assert sorted(wake_ups) == sorted((*EVERYONE, CITY))
 
 
-def test_a_thousand_rows_fit_one_job(upstream, evidence):
+def test_a_thousand_rows_fit_one_job(upstream: Upstream, evidence: Evidence) -> None:
     rows = [upstream.row(f"r-{number // 2}", plate={"raw": f"P {number:04}"}) for number in range(1_000)]
     receipt = upstream.take_over(*rows)
-    assert {row.outcome for row in receipt.rows} == {Outcome.APPLIED}
+    assert {row.outcome for row in results(receipt)} == {Outcome.APPLIED}
     assert evidence.value("SELECT count(*) FROM permits") == 1_000
     assert len(evidence.told()) == 500
-    assert upstream.take_over(*rows).rows[999].code is RefusalCode.PERMIT_EXISTS
+    assert results(upstream.take_over(*rows))[999].code is RefusalCode.PERMIT_EXISTS
 
 
-def _term(first_day, last_day):
+def _term(first_day: str, last_day: str) -> dict[str, str]:
     return {"first_day": first_day, "last_day": last_day}

@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from schemas.jobs import MAX_JOB_BYTES
-from schemas.receipts import Outcome, RefusalCode
-from tests.services.upstream import ANNE, BOB
+from schemas.receipts import Outcome, Receipt, RefusalCode
+from tests.services.evidence import Evidence
+from tests.services.upstream import ANNE, BOB, Upstream
 
 SECRET = "QX-404-ZW"  # a plate in malformed jobs; it must be found nowhere afterwards
 
@@ -59,7 +62,9 @@ MALFORMED: dict[str, tuple[Callable[[dict[str, Any]], Any], RefusalCode, str | N
 }
 
 
-def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(upstream, evidence, wake_ups, subtests):
+def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str], subtests: pytest.Subtests
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     before, woken = evidence.truth(), list(wake_ups)
@@ -69,7 +74,7 @@ def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(upstream,
             bent = bend(job)
             receipt = upstream.send("permit.change_vehicle", bent if isinstance(bent, str) else json.dumps(bent))
             assert (receipt.outcome, receipt.code, receipt.field) == (Outcome.REFUSED, code, field)
-            recorded = evidence.job(receipt.job_id) or _message(evidence, receipt)
+            recorded = evidence.find_job(receipt.job_id) or _message(evidence, receipt)
             assert (recorded["code"], recorded["kind"]) == (code, "permit.change_vehicle")
     assert evidence.truth() == before
     assert wake_ups == woken
@@ -78,14 +83,14 @@ def test_a_malformed_job_is_refused_with_its_field_and_changes_nothing(upstream,
     assert "anne@example.fr" not in stored
 
 
-def test_an_unknown_kind_of_job_is_refused(upstream, evidence):
+def test_an_unknown_kind_of_job_is_refused(upstream: Upstream, evidence: Evidence) -> None:
     job = upstream.envelope(resident_id=ANNE)
     receipt = upstream.send("permit.paint", job)
     assert (receipt.code, str(receipt.job_id)) == (RefusalCode.UNKNOWN_KIND, job["job_id"])
     assert evidence.job(job["job_id"])["code"] == "unknown_kind"
 
 
-def test_an_unreadable_import_row_refuses_the_job(upstream, evidence):
+def test_an_unreadable_import_row_refuses_the_job(upstream: Upstream, evidence: Evidence) -> None:
     for terms, code, field in (
         (
             [{"first_day": "2026-02-30", "last_day": "2026-03-01"}],
@@ -104,12 +109,12 @@ def test_an_unreadable_import_row_refuses_the_job(upstream, evidence):
     assert evidence.truth()["permits"] == []
 
 
-def test_a_thousand_and_one_rows_are_too_many(upstream):
+def test_a_thousand_and_one_rows_are_too_many(upstream: Upstream) -> None:
     receipt = upstream.take_over(*[upstream.row(address={"ban_id": "1", "label": "1"})] * 1_001)
     assert (receipt.code, receipt.field) == (RefusalCode.TOO_LONG, "permits")
 
 
-def _message(evidence, receipt):
+def _message(evidence: Evidence, receipt: Receipt) -> dict[str, Any]:
     return next(
         message
         for message in evidence.refused_messages()

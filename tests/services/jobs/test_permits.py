@@ -1,6 +1,8 @@
 """Every kind of job about a permit: receipt, card, event, ledger rows, wanted shares and wake-ups."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from schemas.events import EventType
 from schemas.receipts import Outcome
 from schemas.space import Action, ActionName, CardStatus
-from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED
+from tests.services.evidence import Evidence
+from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, Upstream
 from worker.domain.terms import add_months
 from worker.services.publishing.publish import republish
 
@@ -17,11 +20,11 @@ DETAILS = Action(name=ActionName.DETAILS)
 
 
 @pytest.fixture(autouse=True)
-def _space_and_stream_match_the_database(request, evidence):
+def _space_and_stream_match_the_database(request: pytest.FixtureRequest, evidence: Evidence) -> Iterator[None]:
     """After each of these tests, space and stream are as the database would publish them now."""
     yield
     for (name,) in evidence.query("SELECT resident_id FROM residents"):
-        shown = evidence.space(name)
+        shown = evidence.find_space(name)
         assert [event.sequence for event in evidence.told(name)] == list(range(1, len(evidence.told(name)) + 1))
         assert [(event.sequence, event.type) for event in evidence.told(name)] == evidence.written(name)
         if shown is not None:
@@ -29,7 +32,9 @@ def _space_and_stream_match_the_database(request, evidence):
             assert evidence.space(name) == shown
 
 
-def test_verifications_are_kept_with_the_permit_until_its_resident_is_erased(upstream, evidence):
+def test_verifications_are_kept_with_the_permit_until_its_resident_is_erased(
+    upstream: Upstream, evidence: Evidence
+) -> None:
     asked, row = upstream.request(verified=UNVERIFIED), upstream.row()
     upstream.take_over(row)
     kept = "SELECT verified FROM permits WHERE permit_id = %s"
@@ -41,7 +46,9 @@ def test_verifications_are_kept_with_the_permit_until_its_resident_is_erased(ups
     assert evidence.value(kept, asked) is None
 
 
-def test_a_verified_request_waits_for_its_payment(upstream, evidence, wake_ups, today):
+def test_a_verified_request_waits_for_its_payment(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str], today: date
+) -> None:
     receipt = upstream.applied("permit.request", **(wish := upstream.wish(PERMIT)))
     card = evidence.card(ANNE, PERMIT)
     assert (receipt.outcome, receipt.version) == (Outcome.APPLIED, 1)
@@ -60,7 +67,7 @@ def test_a_verified_request_waits_for_its_payment(upstream, evidence, wake_ups, 
     assert wake_ups == []
 
 
-def test_an_unverified_request_is_decided_by_an_agent(upstream, evidence):
+def test_an_unverified_request_is_decided_by_an_agent(upstream: Upstream, evidence: Evidence) -> None:
     kept, lost = (upstream.request(verified=UNVERIFIED) for _ in range(2))
     assert evidence.card(ANNE, kept).status is CardStatus.SUBMITTED
     assert upstream.applied("permit.decide", permit_id=kept, decision="approve").version == 3
@@ -75,7 +82,7 @@ def test_an_unverified_request_is_decided_by_an_agent(upstream, evidence):
     ]
 
 
-def test_a_payment_activates_for_a_year(upstream, evidence, today):
+def test_a_payment_activates_for_a_year(upstream: Upstream, evidence: Evidence, today: date) -> None:
     permit_id = upstream.request()
     receipt = upstream.applied(
         "permit.confirm_payment", permit_id=permit_id, payment_reference="PAY-1", amount_cents=4500
@@ -94,12 +101,12 @@ def test_a_payment_activates_for_a_year(upstream, evidence, today):
     assert (receipt.version, _types(evidence)[-1]) == (2, EventType.PERMIT_ACTIVATED)
 
 
-def test_a_free_request_is_active_at_once(upstream, evidence):
+def test_a_free_request_is_active_at_once(upstream: Upstream, evidence: Evidence) -> None:
     assert evidence.card(ANNE, upstream.active()).status is CardStatus.ACTIVE
     assert _types(evidence) == [EventType.PERMIT_ACTIVATED]
 
 
-def test_a_renewal_is_added_once_it_is_paid(upstream, evidence, today):
+def test_a_renewal_is_added_once_it_is_paid(upstream: Upstream, evidence: Evidence, today: date) -> None:
     first_day, last_day = today - timedelta(days=300), today + timedelta(days=30)
     permit_id = upstream.lapsed(terms=[{"first_day": str(first_day), "last_day": str(last_day)}])
     upstream.applied("permit.renew", permit_id=permit_id, years=3)
@@ -116,14 +123,16 @@ def test_a_renewal_is_added_once_it_is_paid(upstream, evidence, today):
     ]
 
 
-def test_a_renewal_after_a_lapse_starts_on_the_day_of_payment(upstream, evidence, today):
+def test_a_renewal_after_a_lapse_starts_on_the_day_of_payment(
+    upstream: Upstream, evidence: Evidence, today: date
+) -> None:
     permit_id = upstream.lapsed()
     upstream.applied("permit.renew", permit_id=permit_id, years=1)
     upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="PAY-1", amount_cents=4500)
     assert evidence.card(ANNE, permit_id).valid_from == today
 
 
-def test_a_change_of_vehicle_frees_the_old_plate_at_once(upstream, evidence):
+def test_a_change_of_vehicle_frees_the_old_plate_at_once(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.active(plate={"raw": "AA-111-AA"})
     upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "BB-222-BB"})
     assert evidence.card(ANNE, permit_id).plate == "BB-222-BB"
@@ -132,14 +141,14 @@ def test_a_change_of_vehicle_frees_the_old_plate_at_once(upstream, evidence):
     upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "CC-333-CC"})
 
 
-def test_a_vehicle_can_be_replaced_and_return(upstream, evidence):
+def test_a_vehicle_can_be_replaced_and_return(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.active(plate={"raw": "AA-111-AA"})
     for spelling, shown in (("bb 222 bb", "BB-222-BB"), ("AA-111-AA", "AA-111-AA")):
         upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": spelling})
         assert evidence.card(ANNE, permit_id).plate == shown
 
 
-def test_a_change_of_address_is_free_outside_of_the_renewal_window(upstream, evidence):
+def test_a_change_of_address_is_free_outside_of_the_renewal_window(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.active()
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
     card = evidence.card(ANNE, permit_id)
@@ -147,7 +156,7 @@ def test_a_change_of_address_is_free_outside_of_the_renewal_window(upstream, evi
     assert _types(evidence)[-1] is EventType.PERMIT_ADDRESS_CHANGED
 
 
-def test_a_change_of_address_with_a_price_waits_for_its_payment(upstream, evidence):
+def test_a_change_of_address_with_a_price_waits_for_its_payment(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.lapsed()
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
     assert evidence.card(ANNE, permit_id).address == ADDRESS["label"]
@@ -157,7 +166,7 @@ def test_a_change_of_address_with_a_price_waits_for_its_payment(upstream, eviden
     assert _types(evidence)[-2:] == [EventType.PERMIT_ADDRESS_CHANGE_REQUESTED, EventType.PERMIT_ADDRESS_CHANGED]
 
 
-def test_cancelling_a_request_frees_its_plate(upstream, evidence):
+def test_cancelling_a_request_frees_its_plate(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.request(plate={"raw": "AA-111-AA"})
     upstream.applied("permit.cancel", permit_id=permit_id)
     assert evidence.card(ANNE, permit_id).status is CardStatus.CANCELLED_BY_RESIDENT
@@ -166,7 +175,7 @@ def test_cancelling_a_request_frees_its_plate(upstream, evidence):
     upstream.request(BOB, plate={"raw": "AA-111-AA"})
 
 
-def test_cancelling_an_unpaid_change_leaves_the_permit_as_it_was(upstream, evidence):
+def test_cancelling_an_unpaid_change_leaves_the_permit_as_it_was(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.lapsed()
     before = evidence.truth()["permits"]
     upstream.applied("permit.renew", permit_id=permit_id, years=1)
@@ -175,12 +184,14 @@ def test_cancelling_an_unpaid_change_leaves_the_permit_as_it_was(upstream, evide
     assert _types(evidence)[-1] is EventType.PERMIT_PENDING_CHANGE_CANCELLED
 
 
-def test_a_request_under_review_reserves_no_plate(upstream):
+def test_a_request_under_review_reserves_no_plate(upstream: Upstream) -> None:
     upstream.request(plate={"raw": "AA-111-AA"}, verified=UNVERIFIED)
     upstream.request(BOB, plate={"raw": "AA-111-AA"})
 
 
-def test_a_new_permit_is_shared_under_an_earlier_consent(upstream, evidence, wake_ups):
+def test_a_new_permit_is_shared_under_an_earlier_consent(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str]
+) -> None:
     upstream.allow(providers=("easypark", "flowbird"))
     permit_id = upstream.active()
     shares = evidence.shares(permit_id)
@@ -192,7 +203,9 @@ def test_a_new_permit_is_shared_under_an_earlier_consent(upstream, evidence, wak
     assert len({share["reference"] for share in shares.values()}) == 2
 
 
-def test_an_inactive_or_unconsented_permit_is_not_shared(upstream, evidence, wake_ups):
+def test_an_inactive_or_unconsented_permit_is_not_shared(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str]
+) -> None:
     permit_id = upstream.active()
     upstream.allow(BOB)
     upstream.request(BOB)
@@ -208,7 +221,9 @@ def test_an_inactive_or_unconsented_permit_is_not_shared(upstream, evidence, wak
         ("permit.change_address", {"address": ELSEWHERE, "zones": ["18C"]}),
     ],
 )
-def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evidence, wake_ups, kind, fields):
+def test_a_change_makes_every_share_due_and_wakes_each_drain_once(
+    upstream: Upstream, evidence: Evidence, wake_ups: list[str], kind: str, fields: dict[str, Any]
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     before = evidence.shares(permit_id)
@@ -221,7 +236,7 @@ def test_a_change_makes_every_share_due_and_wakes_each_drain_once(upstream, evid
     assert sorted(wake_ups) == sorted((*EVERYONE, CITY))  # the drains woken by the consent have not started yet
 
 
-def test_contact_data_is_stored_and_not_in_the_space(upstream, evidence):
+def test_contact_data_is_stored_and_not_in_the_space(upstream: Upstream, evidence: Evidence) -> None:
     receipt = upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr")
     assert receipt.version == 1
     assert evidence.query("SELECT name, email, language FROM residents") == [
@@ -231,7 +246,7 @@ def test_contact_data_is_stored_and_not_in_the_space(upstream, evidence):
     assert "xemple" not in evidence.space(ANNE).model_dump_json()
 
 
-def test_no_receipt_carries_personal_data(upstream, evidence):
+def test_no_receipt_carries_personal_data(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.lapsed(plate={"raw": "AA-111-AA"})
     upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr")
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
@@ -241,5 +256,5 @@ def test_no_receipt_carries_personal_data(upstream, evidence):
         assert value not in receipts + events
 
 
-def _types(evidence):
+def _types(evidence: Evidence) -> list[EventType]:
     return [event.type for event in evidence.told(ANNE)]

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from schemas.receipts import Outcome, Receipt, RefusalCode
+from tests.services.evidence import Evidence
 from tests.services.upstream import ADDRESS, ANNE, BOB, ELSEWHERE, UNVERIFIED, Upstream, choice
 
 
@@ -215,7 +216,9 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
 }
 
 
-def test_a_job_that_contradicts_the_truth_is_refused_and_changes_nothing(town, evidence, wake_ups, subtests):
+def test_a_job_that_contradicts_the_truth_is_refused_and_changes_nothing(
+    town: Town, evidence: Evidence, wake_ups: list[str], subtests: pytest.Subtests
+) -> None:
     before, shown, woken = evidence.truth(), evidence.space(ANNE), list(wake_ups)
     for name, (submit, code, field) in AGAINST_THE_TRUTH.items():
         with subtests.test(name):
@@ -229,14 +232,14 @@ def test_a_job_that_contradicts_the_truth_is_refused_and_changes_nothing(town, e
     assert evidence.refused_messages() == []
 
 
-def test_a_refused_job_creates_no_resident(upstream, evidence):
+def test_a_refused_job_creates_no_resident(upstream: Upstream, evidence: Evidence) -> None:
     receipt = upstream.submit("permit.request", **upstream.wish(uuid4()) | {"years": 2})
     assert receipt.outcome is Outcome.REFUSED
     assert evidence.truth()["residents"] == []
-    assert evidence.space(ANNE) is None
+    assert evidence.find_space(ANNE) is None
 
 
-def test_a_reference_can_be_used_again_after_a_wrong_amount(upstream, evidence):
+def test_a_reference_can_be_used_again_after_a_wrong_amount(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.request()
     for cents, code in ((4499, RefusalCode.WRONG_AMOUNT), (4500, None), (4500, RefusalCode.PAYMENT_ALREADY_CONFIRMED)):
         receipt = upstream.submit("permit.confirm_payment", permit_id=permit_id, **payment("PAY-1", cents))
@@ -248,18 +251,20 @@ def test_a_reference_can_be_used_again_after_a_wrong_amount(upstream, evidence):
     assert evidence.value("SELECT count(*) FROM terms") == 1
 
 
-def test_guessed_links_are_refused_each_time_without_a_record(upstream, evidence):
+def test_guessed_links_are_refused_each_time_without_a_record(upstream: Upstream, evidence: Evidence) -> None:
     before = evidence.truth()
     job = upstream.envelope(token=uuid4())
     receipts = [upstream.send("reminders.stop", job) for _ in range(3)]
     assert {(one.outcome, one.code, one.field) for one in receipts} == {
         (Outcome.REFUSED, RefusalCode.UNKNOWN_REMINDER, "token")
     }
-    assert (evidence.job(job["job_id"]), evidence.refused_messages()) == (None, [])
+    assert (evidence.find_job(job["job_id"]), evidence.refused_messages()) == (None, [])
     assert evidence.truth() == before
 
 
-def test_a_guessed_link_under_the_id_of_another_job_leaves_that_job_as_it_is(upstream, evidence):
+def test_a_guessed_link_under_the_id_of_another_job_leaves_that_job_as_it_is(
+    upstream: Upstream, evidence: Evidence
+) -> None:
     job = upstream.envelope(resident_id=ANNE, name="Anne", email="anne@example.fr")
     first = upstream.send("resident.update_contact", job)
     guessed = upstream.send("reminders.stop", upstream.envelope(token=uuid4()) | {"job_id": job["job_id"]})

@@ -1,13 +1,16 @@
 """The same job again: applied once, answered with the first receipt; another job under its id is refused."""
 
+from uuid import uuid4
+
 import pytest
 
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.concurrency import at_once
-from tests.services.upstream import ANNE, BOB, choice
+from tests.services.evidence import Evidence
+from tests.services.upstream import ANNE, BOB, Upstream, choice
 
 
-def test_the_same_job_is_applied_once_and_answered_the_same(upstream, evidence):
+def test_the_same_job_is_applied_once_and_answered_the_same(upstream: Upstream, evidence: Evidence) -> None:
     permit_id = upstream.request()
     job = upstream.envelope(resident_id=ANNE, permit_id=permit_id, payment_reference="PAY-1", amount_cents=4500)
     first = upstream.send("permit.confirm_payment", job)
@@ -19,7 +22,7 @@ def test_the_same_job_is_applied_once_and_answered_the_same(upstream, evidence):
     assert evidence.told() == told
 
 
-def test_a_refused_job_sent_again_keeps_its_refusal(upstream, evidence):
+def test_a_refused_job_sent_again_keeps_its_refusal(upstream: Upstream, evidence: Evidence) -> None:
     first_of_both = upstream.active(plate={"raw": "AA-111-AA"})
     job = upstream.envelope(resident_id=BOB, **upstream.wish(upstream.active()) | {"plate": {"raw": "AA-111-AA"}})
     job["permit_id"] = str(job["job_id"])
@@ -34,7 +37,9 @@ def test_a_refused_job_sent_again_keeps_its_refusal(upstream, evidence):
     [{"name": "Zoé"}, {"resident_id": BOB}, {"source": "counter"}],
     ids=["another name", "another resident", "another source"],
 )
-def test_another_job_under_a_known_id_is_refused_and_the_first_receipt_remains(upstream, evidence, other):
+def test_another_job_under_a_known_id_is_refused_and_the_first_receipt_remains(
+    upstream: Upstream, evidence: Evidence, other: dict[str, str]
+) -> None:
     job = upstream.envelope(resident_id=ANNE, name="Anne", email="anne@example.fr")
     first = upstream.send("resident.update_contact", job)
     before = evidence.truth()
@@ -49,7 +54,7 @@ def test_another_job_under_a_known_id_is_refused_and_the_first_receipt_remains(u
     assert upstream.send("resident.update_contact", job) == first
 
 
-def test_a_job_of_another_kind_under_a_known_id_is_refused(upstream, evidence):
+def test_a_job_of_another_kind_under_a_known_id_is_refused(upstream: Upstream, evidence: Evidence) -> None:
     upstream.active()
     job = upstream.envelope(resident_id=ANNE)
     assert upstream.send("resident.export", job).outcome is Outcome.APPLIED
@@ -57,7 +62,7 @@ def test_a_job_of_another_kind_under_a_known_id_is_refused(upstream, evidence):
     assert evidence.value("SELECT erased_at FROM residents") is None
 
 
-def test_a_malformed_job_keeps_its_id(upstream):
+def test_a_malformed_job_keeps_its_id(upstream: Upstream) -> None:
     job = upstream.envelope(resident_id=ANNE, name="Anne")
     missing = upstream.send("resident.update_contact", job)
     assert missing.code is RefusalCode.MISSING_FIELD
@@ -67,11 +72,11 @@ def test_a_malformed_job_keeps_its_id(upstream):
 
 
 @pytest.mark.parametrize("kind", ["resident.update_contact", "consent.decide", "permit.request", "permit.import"])
-def test_the_same_job_twice_at_once_is_applied_once(upstream, evidence, kind):
+def test_the_same_job_twice_at_once_is_applied_once(upstream: Upstream, evidence: Evidence, kind: str) -> None:
     fields = {
         "resident.update_contact": {"resident_id": ANNE, "name": "Anne", "email": "anne@example.fr"},
         "consent.decide": {"resident_id": ANNE, **choice("allow"), "consent_version": 0},
-        "permit.request": {"resident_id": ANNE, **upstream.wish("7b8f2c1e-1111-4a2b-8c3d-5e6f7a8b9c0d")},
+        "permit.request": {"resident_id": ANNE, **upstream.wish(uuid4())},
         "permit.import": {"permits": [upstream.row(), upstream.row(BOB)]},
     }[kind]
     job = upstream.envelope(**fields)
@@ -84,7 +89,7 @@ def test_the_same_job_twice_at_once_is_applied_once(upstream, evidence, kind):
     assert len(evidence.told(ANNE)) == 1
 
 
-def test_two_jobs_at_once_under_one_id_apply_one(upstream, evidence):
+def test_two_jobs_at_once_under_one_id_apply_one(upstream: Upstream, evidence: Evidence) -> None:
     job = upstream.envelope(name="Anne", email="anne@example.fr")
     receipts = at_once(
         lambda: upstream.send("resident.update_contact", job | {"resident_id": ANNE}),
@@ -97,7 +102,7 @@ def test_two_jobs_at_once_under_one_id_apply_one(upstream, evidence):
     assert evidence.value("SELECT count(*) FROM residents") == 1
 
 
-def test_an_import_sent_twice_is_applied_once(upstream, evidence):
+def test_an_import_sent_twice_is_applied_once(upstream: Upstream, evidence: Evidence) -> None:
     job = upstream.envelope(permits=[upstream.row(), upstream.row(BOB)])
     first = upstream.send("permit.import", job)
     assert upstream.send("permit.import", job) == first

@@ -1,14 +1,20 @@
 """A resident's export and erasure."""
 
 import json
+from datetime import date
 from uuid import UUID
 
 import pytest
 
+from integrations.memory import InMemory
 from schemas.events import EventType
 from schemas.examples import EXPORT
 from schemas.receipts import Outcome, RefusalCode
-from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED
+from tests.services.evidence import Evidence
+from tests.services.hubs import Deliver
+from tests.services.in_redis import read_document
+from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, Upstream
+from worker.hub import Hub
 from worker.services.clock.sweep import sweep
 
 PERSONAL = ("Élodie", "elodie@example.fr", "EF-367-QS", "EF367QS", "PO-456-VB", "PO456VB", "Illisible", "ZONE-14")
@@ -16,7 +22,7 @@ ADDRESSES = [text for address in (ADDRESS, ELSEWHERE) for text in address.values
 
 
 @pytest.fixture
-def active(upstream, deliver) -> UUID:
+def active(upstream: Upstream, deliver: Deliver) -> UUID:
     """Give Anne a history: two plates, two addresses, a payment, a rejection, and data at every provider."""
     upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr")
     upstream.allow()
@@ -32,9 +38,11 @@ def active(upstream, deliver) -> UUID:
     return active
 
 
-def test_an_export_has_all_data_and_its_receipt_none(upstream, evidence, active, hub):
+def test_an_export_has_all_data_and_its_receipt_none(
+    upstream: Upstream, evidence: Evidence, active: UUID, hub: Hub
+) -> None:
     receipt = upstream.applied("resident.export")
-    raw = hub.live.client.get(hub.live.key(f"export:{receipt.job_id}"))
+    raw = read_document(hub, f"export:{receipt.job_id}")
     assert 0 < hub.live.client.ttl(hub.live.key(f"export:{receipt.job_id}")) <= 900
     document = json.loads(raw)
     assert document.keys() == EXPORT.keys()
@@ -52,13 +60,15 @@ def test_an_export_has_all_data_and_its_receipt_none(upstream, evidence, active,
     assert not [value for value in PERSONAL if value in receipt.model_dump_json()]
 
 
-def test_an_export_only_records_its_job(upstream, evidence, active):
+def test_an_export_only_records_its_job(upstream: Upstream, evidence: Evidence, active: UUID) -> None:
     before = evidence.truth()
     upstream.applied("resident.export")
     assert evidence.truth() == before
 
 
-def test_an_erasure_leaves_no_personal_data(upstream, evidence, active, twins, deliver):
+def test_an_erasure_leaves_no_personal_data(
+    upstream: Upstream, evidence: Evidence, active: UUID, twins: dict[str, InMemory], deliver: Deliver
+) -> None:
     upstream.applied("resident.export")
     assert all(twin.held for twin in twins.values())
     receipt = upstream.applied("resident.erase")
@@ -73,7 +83,9 @@ def test_an_erasure_leaves_no_personal_data(upstream, evidence, active, twins, d
     assert evidence.pending() == 0
 
 
-def test_an_erasure_refuses_all_consent_and_makes_urgent_removals(upstream, evidence, active):
+def test_an_erasure_refuses_all_consent_and_makes_urgent_removals(
+    upstream: Upstream, evidence: Evidence, active: UUID
+) -> None:
     upstream.applied("resident.erase")
     assert {
         (share["urgency"], share["wanted_version"] > share["confirmed_version"])
@@ -85,7 +97,7 @@ def test_an_erasure_refuses_all_consent_and_makes_urgent_removals(upstream, evid
     assert (version, choice, set(providers)) == (2, "refuse", set(EVERYONE))
 
 
-def test_an_erasure_frees_the_residents_plates(upstream):
+def test_an_erasure_frees_the_residents_plates(upstream: Upstream) -> None:
     upstream.active(plate={"raw": "EF-367-QS"})
     upstream.request(plate={"raw": "PO-456-VB"})
     upstream.applied("resident.erase")
@@ -93,7 +105,7 @@ def test_an_erasure_frees_the_residents_plates(upstream):
     upstream.active(BOB, plate={"raw": "PO-456-VB"})
 
 
-def test_an_erasure_changes_no_other_resident(upstream, evidence, active):
+def test_an_erasure_changes_no_other_resident(upstream: Upstream, evidence: Evidence, active: UUID) -> None:
     upstream.allow(BOB)
     bobs = upstream.active(BOB)
     before = (evidence.space(BOB), evidence.shares(bobs))
@@ -101,7 +113,9 @@ def test_an_erasure_changes_no_other_resident(upstream, evidence, active):
     assert (evidence.space(BOB), evidence.shares(bobs)) == before
 
 
-def test_an_erased_resident_stays_erased(upstream, evidence, active, deliver, twins):
+def test_an_erased_resident_stays_erased(
+    upstream: Upstream, evidence: Evidence, active: UUID, deliver: Deliver, twins: dict[str, InMemory]
+) -> None:
     upstream.applied("resident.erase")
     for kind, fields in (
         ("permit.change_vehicle", {"permit_id": active, "plate": {"raw": "AA-111-AA"}}),
@@ -115,7 +129,9 @@ def test_an_erased_resident_stays_erased(upstream, evidence, active, deliver, tw
     assert evidence.screen(ANNE).cards == ()
 
 
-def test_the_sweep_publishes_an_erasure_whose_publishing_was_lost(upstream, evidence, active, hub, today):
+def test_the_sweep_publishes_an_erasure_whose_publishing_was_lost(
+    upstream: Upstream, evidence: Evidence, active: UUID, hub: Hub, today: date
+) -> None:
     upstream.applied("resident.erase")
     hub.live.client.delete(hub.live.key(f"space:{ANNE}"))
     sweep(hub, today)

@@ -2,20 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import redis
 
-from tests.services.dying import DiedError
+from tests.services.dying import DiedError, unsent
+from tests.services.evidence import Evidence
 from tests.services.hubs import running_hub
+from tests.services.in_redis import read_document
 from tests.services.upstream import ANNE, BOB, Upstream
+from worker.hub import Hub
 from worker.live.spaces import Publication, PublishOutcome, Spaces
 from worker.services.clock.sweep import sweep
 from worker.services.jobs.handle import HubUnavailableError
 from worker.services.publishing.publish import republish
+from worker.settings import Settings
 
 
-def test_after_redis_lost_all_data_the_space_returns_in_a_new_epoch(upstream, evidence, hub, today):
+def test_after_redis_lost_all_data_the_space_returns_in_a_new_epoch(
+    upstream: Upstream, evidence: Evidence, hub: Hub, today: date
+) -> None:
     upstream.active()
     before = evidence.space(ANNE)
     _flush(hub)
@@ -29,11 +36,13 @@ def test_after_redis_lost_all_data_the_space_returns_in_a_new_epoch(upstream, ev
     assert evidence.space(ANNE).epoch > after.epoch
 
 
-def test_a_writer_of_an_earlier_epoch_cannot_put_an_old_document(upstream, dying, evidence, hub, today):
+def test_a_writer_of_an_earlier_epoch_cannot_put_an_old_document(
+    upstream: Upstream, dying: Upstream, evidence: Evidence, hub: Hub, today: date
+) -> None:
     upstream.active()
     with pytest.raises(DiedError):
         dying.submit("resident.update_contact", name="Anne", email="anne@example.fr")
-    stale = dying.hub.live.spaces.unsent
+    stale = unsent(dying)
     _flush(hub)
     assert hub.live.spaces.publish(stale) == [PublishOutcome.EPOCH]
     upstream.allow()
@@ -42,17 +51,21 @@ def test_a_writer_of_an_earlier_epoch_cannot_put_an_old_document(upstream, dying
     assert evidence.space(ANNE) == shown
 
 
-def test_a_process_frozen_during_a_flush_continues_in_the_new_epoch(upstream, evidence, settings, hub, today):
+def test_a_process_frozen_during_a_flush_continues_in_the_new_epoch(
+    upstream: Upstream, evidence: Evidence, settings: Settings, hub: Hub, today: date
+) -> None:
     upstream.active()
     with running_hub(settings, lambda _: None) as other:
         Upstream(other, today).active(BOB)
         _flush(hub)
         sweep(other, today)
     upstream.allow()
-    assert evidence.space(ANNE).epoch == int(hub.live.client.get(hub.live.key("epoch")))
+    assert evidence.space(ANNE).epoch == int(read_document(hub, "epoch"))
 
 
-def test_a_redis_restored_from_a_backup_shows_the_truth_again(upstream, evidence, hub, today):
+def test_a_redis_restored_from_a_backup_shows_the_truth_again(
+    upstream: Upstream, evidence: Evidence, hub: Hub, today: date
+) -> None:
     upstream.active()
     sweep(hub, today)
     keys = [hub.live.key(name) for name in (f"space:{ANNE}", "epoch", "events")]
@@ -60,12 +73,13 @@ def test_a_redis_restored_from_a_backup_shows_the_truth_again(upstream, evidence
     upstream.allow()
     sweep(hub, today)
     for key, value in zip(keys, backup, strict=True):
+        assert value is not None
         hub.live.client.restore(key, 0, value, replace=True)
     with evidence.database.connect() as connection:
         connection.execute("UPDATE hub_state SET redis_run_id = 'the process before the restore'")
     assert evidence.space(ANNE).version == 1
     sweep(hub, today)
-    assert evidence.space(ANNE) is None  # its reader asks for a new one
+    assert evidence.find_space(ANNE) is None  # its reader asks for a new one
     republish(hub, [ANNE], today)
     shown = evidence.space(ANNE)
     assert (shown.version, shown.consent.version) == (2, 1)
@@ -73,15 +87,19 @@ def test_a_redis_restored_from_a_backup_shows_the_truth_again(upstream, evidence
     assert evidence.space(ANNE).epoch == shown.epoch
 
 
-def test_an_epoch_never_decreases_even_after_a_database_restore(upstream, evidence, hub, today):
+def test_an_epoch_never_decreases_even_after_a_database_restore(
+    upstream: Upstream, evidence: Evidence, hub: Hub, today: date
+) -> None:
     sweep(hub, today)
     hub.live.client.set(hub.live.key("epoch"), 41)
     sweep(hub, today)
-    assert int(hub.live.client.get(hub.live.key("epoch"))) == 42
+    assert int(read_document(hub, "epoch")) == 42
     assert evidence.value("SELECT epoch FROM hub_state") == 42
 
 
-def test_a_change_made_while_redis_is_unavailable_has_no_receipt_and_shows_later(upstream, evidence, hub, today):
+def test_a_change_made_while_redis_is_unavailable_has_no_receipt_and_shows_later(
+    upstream: Upstream, evidence: Evidence, hub: Hub, today: date
+) -> None:
     upstream.active()
 
     class Gone(Spaces):
@@ -95,6 +113,6 @@ def test_a_change_made_while_redis_is_unavailable_has_no_receipt_and_shows_later
     assert evidence.space(ANNE).consent.version == 1
 
 
-def _flush(hub):
+def _flush(hub: Hub) -> None:
     """Delete all that Redis holds for this test, as FLUSHALL would."""
     hub.live.client.unlink(*hub.live.client.keys(hub.live.key("*")))

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 from uuid import uuid4
 
 import pytest
 
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
-from integrations.memory import Applied, Fault
+from integrations.memory import Applied, Fault, InMemory
 from schemas.history import History, Holding, PendingKind
 from tests.services.evidence import Evidence
-from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, choice
+from tests.services.hubs import Deliver
+from tests.services.in_redis import read_document
+from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, Upstream, choice
 from tests.support.waiting import eventually
 from worker.hub import Hub
 from worker.live.documents import HISTORY_SECONDS
@@ -22,12 +25,14 @@ PROVIDER = "easypark"
 REFUSED = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED))
 UNREACHABLE = Fault(NotSentError(PROVIDER, FailureCode.NOT_CONNECTED))
 GONE_QUIET = Fault(UnclearError(PROVIDER, FailureCode.CONNECTION_LOST), Applied.BEFORE)
-Deliver = Callable[..., bool]
-Read = Callable[..., History]
+
+
+class Read(Protocol):
+    def __call__(self, resident: str = ...) -> History: ...
 
 
 @pytest.fixture
-def read(quick: Hub, today: Any) -> Read:
+def read(quick: Hub, today: date) -> Read:
     """Ask for a history and read it with GETDEL, as the client does."""
 
     def read(resident: str = ANNE) -> History:
@@ -42,12 +47,16 @@ def read(quick: Hub, today: Any) -> Read:
     return read
 
 
+class Held(Protocol):
+    def __call__(self, provider: str = ...) -> list[Holding]: ...
+
+
 @pytest.fixture
-def held(read: Read) -> Callable[..., list[Holding]]:
+def held(read: Read) -> Held:
     """Return one provider's holdings."""
 
-    def held(provider: str = PROVIDER, resident: str = ANNE) -> list[Holding]:
-        (found,) = (one for one in read(resident).recipients if one.provider == provider)
+    def held(provider: str = PROVIDER) -> list[Holding]:
+        (found,) = (one for one in read().recipients if one.provider == provider)
         return list(found.holdings)
 
     return held
@@ -64,7 +73,7 @@ def deliver_all(deliver: Deliver, evidence: Evidence) -> Callable[[], None]:
     return lambda: eventually(lambda: not pending())
 
 
-def test_a_history_has_all_data_of_a_permit(upstream, read, evidence):
+def test_a_history_has_all_data_of_a_permit(upstream: Upstream, read: Read, evidence: Evidence) -> None:
     permit_id = upstream.request(plate={"raw": "AB-344-CD"}, verified=UNVERIFIED)
     upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
     upstream.applied("permit.confirm_payment", permit_id=permit_id, payment_reference="PAY-1", amount_cents=4500)
@@ -88,7 +97,7 @@ def test_a_history_has_all_data_of_a_permit(upstream, read, evidence):
     assert all(abs(at - datetime.now(UTC)) < timedelta(minutes=5) for at in moments)
 
 
-def test_a_history_shows_a_pending_change_with_its_price(upstream, read, today):
+def test_a_history_shows_a_pending_change_with_its_price(upstream: Upstream, read: Read, today: date) -> None:
     asked, lapsed = upstream.request(verified=UNVERIFIED), upstream.lapsed(BOB)
     upstream.applied("permit.change_address", BOB, permit_id=lapsed, address=ELSEWHERE, zones=["18A"])
     (waiting,), (moving,) = read().permits, read(BOB).permits
@@ -101,21 +110,21 @@ def test_a_history_shows_a_pending_change_with_its_price(upstream, read, today):
     assert (moving.pending.price_cents, moving.pending.pay_by) == (1000, today + timedelta(days=30))
 
 
-def test_a_history_lists_permits_in_the_order_of_the_screen(upstream, read, evidence):
+def test_a_history_lists_permits_in_the_order_of_the_screen(upstream: Upstream, read: Read, evidence: Evidence) -> None:
     for _ in range(3):
         upstream.active()
         upstream.lapsed()
     assert [one.permit_id for one in read().permits] == [one.permit_id for one in evidence.screen(ANNE).cards]
 
 
-def test_a_plate_released_and_reserved_again_is_shown_once(upstream, read, evidence):
+def test_a_plate_released_and_reserved_again_is_shown_once(upstream: Upstream, read: Read, evidence: Evidence) -> None:
     permit_id = upstream.lapsed(plate={"raw": "AB-344-CD"})
     upstream.applied("permit.renew", permit_id=permit_id, years=1)
     assert evidence.value("SELECT count(*) FROM plate_assignments") == 2
     assert [one.plate for one in read().permits[0].plates] == ["AB-344-CD"]
 
 
-def test_a_history_shows_every_decision(upstream, read):
+def test_a_history_shows_every_decision(upstream: Upstream, read: Read) -> None:
     upstream.allow()
     moment = datetime.fromisoformat("2024-09-16T10:42:03+02:00")
     refused = choice("refuse", ("easypark",)) | {"decided_at": moment.isoformat()}
@@ -128,7 +137,9 @@ def test_a_history_shows_every_decision(upstream, read):
     assert first.recorded_at < second.recorded_at
 
 
-def test_a_history_shows_the_holdings_of_every_provider(upstream, deliver_all, read, hub):
+def test_a_history_shows_the_holdings_of_every_provider(
+    upstream: Upstream, deliver_all: Callable[[], None], read: Read, hub: Hub
+) -> None:
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     deliver_all()
@@ -141,14 +152,18 @@ def test_a_history_shows_the_holdings_of_every_provider(upstream, deliver_all, r
         assert holding.consent_version == (None if one.public_task else 1)
 
 
-def test_a_provider_that_was_sent_nothing_holds_nothing(upstream, deliver_all, read):
+def test_a_provider_that_was_sent_nothing_holds_nothing(
+    upstream: Upstream, deliver_all: Callable[[], None], read: Read
+) -> None:
     upstream.active()
     upstream.refuse()
     deliver_all()
     assert {one.provider for one in read().recipients if one.holdings} == {CITY}
 
 
-def test_a_withdrawal_ends_a_holding_and_another_allowance_begins_one(upstream, deliver_all, held):
+def test_a_withdrawal_ends_a_holding_and_another_allowance_begins_one(
+    upstream: Upstream, deliver_all: Callable[[], None], held: Held
+) -> None:
     upstream.active()
     upstream.allow()
     deliver_all()
@@ -164,7 +179,9 @@ def test_a_withdrawal_ends_a_holding_and_another_allowance_begins_one(upstream, 
     assert first.until <= again[1].since
 
 
-def test_a_change_of_vehicle_ends_a_holding_and_begins_the_next(upstream, deliver_all, held):
+def test_a_change_of_vehicle_ends_a_holding_and_begins_the_next(
+    upstream: Upstream, deliver_all: Callable[[], None], held: Held
+) -> None:
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     deliver_all()
@@ -177,7 +194,9 @@ def test_a_change_of_vehicle_ends_a_holding_and_begins_the_next(upstream, delive
     assert (len(held(CITY)), held(CITY)[0].until is None) == (2, False)
 
 
-def test_a_change_of_address_extends_the_holding(upstream, deliver_all, held):
+def test_a_change_of_address_extends_the_holding(
+    upstream: Upstream, deliver_all: Callable[[], None], held: Held
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     deliver_all()
@@ -187,7 +206,13 @@ def test_a_change_of_address_extends_the_holding(upstream, deliver_all, held):
     assert held() == [before]
 
 
-def test_data_that_was_never_sent_is_not_held(upstream, deliver, deliver_all, twins, held):
+def test_data_that_was_never_sent_is_not_held(
+    upstream: Upstream,
+    deliver: Deliver,
+    deliver_all: Callable[[], None],
+    twins: dict[str, InMemory],
+    held: Held,
+) -> None:
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(UNREACHABLE)
@@ -198,7 +223,13 @@ def test_data_that_was_never_sent_is_not_held(upstream, deliver, deliver_all, tw
     assert held() == []
 
 
-def test_data_that_may_have_arrived_is_held_until_its_removal_is_confirmed(upstream, deliver, deliver_all, twins, held):
+def test_data_that_may_have_arrived_is_held_until_its_removal_is_confirmed(
+    upstream: Upstream,
+    deliver: Deliver,
+    deliver_all: Callable[[], None],
+    twins: dict[str, InMemory],
+    held: Held,
+) -> None:
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(GONE_QUIET)
@@ -213,7 +244,9 @@ def test_data_that_may_have_arrived_is_held_until_its_removal_is_confirmed(upstr
     assert (ended.since, ended.until is None) == (unclear.since, False)
 
 
-def test_a_share_refused_for_good_is_held_at_most_until_its_removal(upstream, deliver_all, twins, held):
+def test_a_share_refused_for_good_is_held_at_most_until_its_removal(
+    upstream: Upstream, deliver_all: Callable[[], None], twins: dict[str, InMemory], held: Held
+) -> None:
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(REFUSED)
@@ -223,7 +256,9 @@ def test_a_share_refused_for_good_is_held_at_most_until_its_removal(upstream, de
     assert twins[PROVIDER].held == {}
 
 
-def test_when_a_second_plate_is_refused_the_first_is_held_until_its_removal(upstream, deliver_all, twins, held):
+def test_when_a_second_plate_is_refused_the_first_is_held_until_its_removal(
+    upstream: Upstream, deliver_all: Callable[[], None], twins: dict[str, InMemory], held: Held
+) -> None:
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     deliver_all()
@@ -236,19 +271,22 @@ def test_when_a_second_plate_is_refused_the_first_is_held_until_its_removal(upst
     assert first.until is not None
 
 
-def test_a_provider_that_has_left_the_settings_is_still_a_recipient(upstream, deliver_all, hub, today):
+def test_a_provider_that_has_left_the_settings_is_still_a_recipient(
+    upstream: Upstream, deliver_all: Callable[[], None], hub: Hub, today: date
+) -> None:
     upstream.active()
     upstream.allow()
     deliver_all()
-    del hub.capabilities[PROVIDER]
-    del hub.capabilities[CITY]
-    put_history(hub, ANNE, task_id := uuid4(), today)
-    history = History.model_validate_json(hub.live.client.get(hub.live.key(f"history:{task_id}")))
-    assert [one.provider for one in history.recipients] == [*hub.capabilities, CITY, PROVIDER]
+    known = {name: one for name, one in hub.capabilities.items() if name not in (PROVIDER, CITY)}
+    put_history(replace(hub, capabilities=known), ANNE, task_id := uuid4(), today)
+    history = History.model_validate_json(read_document(hub, f"history:{task_id}"))
+    assert [one.provider for one in history.recipients] == [*known, CITY, PROVIDER]
     assert [(one.public_task, len(one.holdings)) for one in history.recipients[-2:]] == [(True, 1), (False, 1)]
 
 
-def test_an_erased_residents_history_names_holders_and_no_personal_data(upstream, deliver_all, read, hub):
+def test_an_erased_residents_history_names_holders_and_no_personal_data(
+    upstream: Upstream, deliver_all: Callable[[], None], read: Read, hub: Hub
+) -> None:
     permit_id = upstream.active(plate={"raw": "AB-344-CD"})
     upstream.allow()
     upstream.applied("resident.update_contact", name="Élodie Exemple", email="elodie@example.fr", language="fr")
@@ -266,20 +304,22 @@ def test_an_erased_residents_history_names_holders_and_no_personal_data(upstream
     assert not any(word in words for word in ("AB-344-CD", "AB344CD", "Exemple", "elodie", "75014"))
 
 
-def test_a_history_is_kept_for_half_a_minute_under_its_task_id(upstream, hub, today):
+def test_a_history_is_kept_for_half_a_minute_under_its_task_id(upstream: Upstream, hub: Hub, today: date) -> None:
     upstream.active()
     task_id = uuid4()
     put_history(hub, ANNE, task_id, today)
     assert 0 < hub.live.client.ttl(hub.live.key(f"history:{task_id}")) <= HISTORY_SECONDS
-    assert json.loads(hub.live.client.get(hub.live.key(f"history:{task_id}")))["resident_id"] == ANNE
+    assert json.loads(read_document(hub, f"history:{task_id}"))["resident_id"] == ANNE
 
 
-def test_an_unknown_resident_has_no_history(hub, today):
+def test_an_unknown_resident_has_no_history(hub: Hub, today: date) -> None:
     assert put_history(hub, "r-nobody", uuid4(), today) is None
     assert list(hub.live.client.scan_iter(hub.live.key("history:*"), count=10_000)) == []
 
 
-def test_a_history_has_no_data_of_another_resident(upstream, deliver_all, read):
+def test_a_history_has_no_data_of_another_resident(
+    upstream: Upstream, deliver_all: Callable[[], None], read: Read
+) -> None:
     upstream.active(BOB)
     upstream.allow(BOB)
     upstream.allow()

@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.conftest import Database
 from tests.support.plans import plan_of
 from worker.db.engine import transact
 from worker.db.publishing import history as rows
+from worker.hub import Hub
 
 # Others' rows, so many that a scan of the whole table would show.
 CROWD = """
@@ -28,7 +30,7 @@ CROWD = """
 
 
 @pytest.mark.parametrize("statement", ["_PLATES", "_PAYMENTS", "_STEPS", "_DECISIONS", "_DISCLOSED"])
-def test_a_history_is_read_by_indexes_among_many_residents(hub, database, statement):
+def test_a_history_is_read_by_indexes_among_many_residents(hub: Hub, database: Database, statement: str) -> None:
     with database.connect() as connection:
         connection.execute(CROWD)
     given = {"resident_id": "r-7", "shares_confirmed": "shares.confirmed"}

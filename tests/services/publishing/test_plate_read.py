@@ -6,6 +6,8 @@ from uuid import uuid4
 import pytest
 
 from schemas.plate_read import PlateRead
+from tests.services.in_redis import read_document
+from worker.hub import Hub
 from worker.live.documents import PLATE_SECONDS
 from worker.services.publishing.plates import put_plate
 
@@ -19,12 +21,11 @@ from worker.services.publishing.plates import put_plate
         ("b-no 1234", "DE", PlateRead(plate="B-NO 1234", country="DE", unusual=False)),
     ],
 )
-def test_a_read_plate_is_spelt_as_the_hub_will_store_it(hub, raw, country, expected):
+def test_a_read_plate_is_spelt_as_the_hub_will_store_it(hub: Hub, raw: str, country: str, expected: PlateRead) -> None:
     task_id = uuid4()
     assert put_plate(hub, json.dumps({"raw": raw, "country": country}), task_id)
-    key = hub.live.key(f"plate:{task_id}")
-    assert 0 < hub.live.client.ttl(key) <= PLATE_SECONDS
-    assert PlateRead.model_validate_json(hub.live.client.get(key)) == expected
+    assert 0 < hub.live.client.ttl(hub.live.key(f"plate:{task_id}")) <= PLATE_SECONDS
+    assert PlateRead.model_validate_json(read_document(hub, f"plate:{task_id}")) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_a_read_plate_is_spelt_as_the_hub_will_store_it(hub, raw, country, expec
         "",
     ],
 )
-def test_a_plate_that_a_job_would_be_refused_for_is_not_read(hub, typed):
+def test_a_plate_that_a_job_would_be_refused_for_is_not_read(hub: Hub, typed: object) -> None:
     task_id = uuid4()
     assert not put_plate(hub, json.dumps(typed), task_id)
     assert hub.live.client.get(hub.live.key(f"plate:{task_id}")) is None

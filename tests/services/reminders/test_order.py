@@ -1,9 +1,15 @@
 """The order of sending: longest due first; dropped reminders end no run; a new decision starts without failures."""
 
+from collections.abc import Callable
+from datetime import date
+
 from integrations.base import Limit
 from integrations.channels.base import LaterError
-from tests.services.outbox import failing
+from tests.services.evidence import Evidence
+from tests.services.outbox import Ledger, Outbox, Remind, Send, failing
 from tests.services.reminders.test_decide import decide
+from tests.services.upstream import Upstream
+from worker.hub import Hub
 
 DUE_SINCE = """
     UPDATE reminders m SET due_at = now() - make_interval(mins => %s) FROM permits p
@@ -11,7 +17,9 @@ DUE_SINCE = """
 """
 
 
-def test_the_longest_due_reminder_is_sent_first(outbox, send, reminded, evidence):
+def test_the_longest_due_reminder_is_sent_first(
+    outbox: Outbox, send: Send, reminded: Remind, evidence: Evidence
+) -> None:
     for number, minutes in enumerate((2, 1, 4, 3)):
         reminded(f"r-{number}", email=f"r{number}@example.fr")
         evidence.query(DUE_SINCE, minutes, f"r-{number}")
@@ -20,7 +28,9 @@ def test_the_longest_due_reminder_is_sent_first(outbox, send, reminded, evidence
     assert [notice.address for notice in outbox.sent] == ["r2@example.fr"]
 
 
-def test_a_dropped_reminder_does_not_end_a_run(upstream, outbox, send, reminded, evidence):
+def test_a_dropped_reminder_does_not_end_a_run(
+    upstream: Upstream, outbox: Outbox, send: Send, reminded: Remind, evidence: Evidence
+) -> None:
     for number in range(5):
         reminded(f"r-{number}")
         evidence.query(DUE_SINCE, 9 - number, f"r-{number}")
@@ -31,7 +41,16 @@ def test_a_dropped_reminder_does_not_end_a_run(upstream, outbox, send, reminded,
     assert len(outbox.sent) == 1
 
 
-def test_a_reminder_decided_again_starts_without_failures(hub, upstream, outbox, send, reminded, later, ledger, today):
+def test_a_reminder_decided_again_starts_without_failures(
+    hub: Hub,
+    upstream: Upstream,
+    outbox: Outbox,
+    send: Send,
+    reminded: Remind,
+    later: Callable[[], None],
+    ledger: Ledger,
+    today: date,
+) -> None:
     reminded()
     outbox.failure = failing(LaterError, "put_off")
     send()

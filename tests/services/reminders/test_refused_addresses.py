@@ -1,12 +1,16 @@
 """An address refused for good is marked and published, until it is changed or tried again."""
 
-from integrations.channels.base import AddressRefusedError
-from tests.services.outbox import failing
+from integrations.channels.base import AddressRefusedError, Notice
+from tests.services.evidence import Evidence
+from tests.services.outbox import Ledger, Outbox, Remind, Send, failing
 from tests.services.reminders.test_decide import CONTACT
-from tests.services.upstream import ANNE
+from tests.services.upstream import ANNE, Upstream
+from worker.hub import Hub
 
 
-def test_an_address_refused_for_good_is_marked_shown_and_published(outbox, send, reminded, ledger, evidence):
+def test_an_address_refused_for_good_is_marked_shown_and_published(
+    outbox: Outbox, send: Send, reminded: Remind, ledger: Ledger, evidence: Evidence
+) -> None:
     reminded()
     outbox.failure = failing(AddressRefusedError, "no_such_mailbox")
     send()
@@ -15,7 +19,9 @@ def test_an_address_refused_for_good_is_marked_shown_and_published(outbox, send,
     assert evidence.told(ANNE)[-1].type == "resident.email_refused"
 
 
-def test_a_new_address_gets_the_reminder_that_the_old_one_refused(upstream, outbox, send, reminded, evidence):
+def test_a_new_address_gets_the_reminder_that_the_old_one_refused(
+    upstream: Upstream, outbox: Outbox, send: Send, reminded: Remind, evidence: Evidence
+) -> None:
     reminded()
     outbox.failure = failing(AddressRefusedError)
     send()
@@ -28,7 +34,9 @@ def test_a_new_address_gets_the_reminder_that_the_old_one_refused(upstream, outb
     assert [notice.address for notice in outbox.sent] == ["new@example.fr"]
 
 
-def test_a_refused_address_can_be_tried_again(upstream, outbox, send, reminded, evidence):
+def test_a_refused_address_can_be_tried_again(
+    upstream: Upstream, outbox: Outbox, send: Send, reminded: Remind, evidence: Evidence
+) -> None:
     reminded()
     outbox.failure = failing(AddressRefusedError)
     send()
@@ -40,11 +48,11 @@ def test_a_refused_address_can_be_tried_again(upstream, outbox, send, reminded, 
 
 
 def test_an_address_changed_before_the_refusal_is_not_marked_and_gets_the_reminder(
-    upstream, outbox, send, reminded, evidence
-):
+    upstream: Upstream, outbox: Outbox, send: Send, reminded: Remind, evidence: Evidence
+) -> None:
     reminded()
 
-    def change(_notice):
+    def change(_notice: Notice) -> AddressRefusedError:
         upstream.applied("resident.update_contact", **CONTACT | {"email": "new@example.fr"})
         return AddressRefusedError("email", "no_such_mailbox")
 
@@ -56,7 +64,9 @@ def test_an_address_changed_before_the_refusal_is_not_marked_and_gets_the_remind
     assert [notice.address for notice in outbox.sent] == ["new@example.fr"]
 
 
-def test_a_failed_marking_of_an_address_sends_no_second_message(hub, outbox, send, reminded, evidence):
+def test_a_failed_marking_of_an_address_sends_no_second_message(
+    hub: Hub, outbox: Outbox, send: Send, reminded: Remind, evidence: Evidence
+) -> None:
     for number in range(4):
         reminded(f"r-{number}", email=f"r{number}@example.fr")
     outbox.failure = lambda notice: AddressRefusedError("email", "no") if notice.address.startswith("r0") else None

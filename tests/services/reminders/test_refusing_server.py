@@ -1,14 +1,19 @@
 """A server that refuses everyone marks few addresses; a server that accepts others is believed."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import date
 from itertools import count
 
 import pytest
 
-from integrations.channels.base import AddressRefusedError
-from tests.services.outbox import sender_of
+from integrations.channels.base import AddressRefusedError, Notice
+from tests.services.evidence import Evidence
+from tests.services.outbox import Outbox, sender_of
 from tests.services.reminders.test_decide import CONTACT, decide
-from worker.services.reminders.send import EVERYONE_REFUSED, MOST_REFUSALS
+from tests.services.upstream import Upstream
+from worker.hub import Hub
+from worker.services.reminders.send import EVERYONE_REFUSED, MOST_REFUSALS, Sender
 
 RESIDENTS = 12
 MARKED = "SELECT count(*) FROM residents WHERE email_refused_at IS NOT NULL"
@@ -18,13 +23,13 @@ LET_TIME_PASS = "UPDATE reminders SET due_at = now() WHERE state = 'due' RETURNI
 
 
 @pytest.fixture
-def sender(hub, outbox):
+def sender(hub: Hub, outbox: Outbox) -> Sender:
     return sender_of(hub, outbox)
 
 
 @pytest.fixture
-def send(sender, evidence, today):
-    def send():
+def send(sender: Sender, evidence: Evidence, today: date) -> Callable[[], None]:
+    def send() -> None:
         evidence.query(LET_TIME_PASS)
         asyncio.run(sender.run(lambda: today))
 
@@ -32,7 +37,7 @@ def send(sender, evidence, today):
 
 
 @pytest.fixture(autouse=True)
-def reminded(hub, upstream, today):
+def reminded(hub: Hub, upstream: Upstream, today: date) -> None:
     """Decide a reminder for each of some residents."""
     for number in range(RESIDENTS):
         upstream.applied("resident.update_contact", f"r-{number}", **CONTACT | {"email": f"{number}@example.fr"})
@@ -41,11 +46,13 @@ def reminded(hub, upstream, today):
     assert decide(hub, today) == RESIDENTS
 
 
-def refused(_notice):
+def refused(_notice: Notice) -> AddressRefusedError:
     return AddressRefusedError("email", "address_refused", status=550)
 
 
-def test_a_server_that_refuses_everyone_costs_a_few_addresses_and_no_reminder(outbox, send, evidence):
+def test_a_server_that_refuses_everyone_costs_a_few_addresses_and_no_reminder(
+    outbox: Outbox, send: Callable[[], None], evidence: Evidence
+) -> None:
     outbox.failure = refused
     send()
     assert evidence.query(MARKED) == [(MOST_REFUSALS,)]
@@ -62,7 +69,9 @@ def test_a_server_that_refuses_everyone_costs_a_few_addresses_and_no_reminder(ou
     assert evidence.query(PROBLEM) == [(None,)]
 
 
-def test_refusals_count_when_the_server_accepts_other_addresses(outbox, send, evidence):
+def test_refusals_count_when_the_server_accepts_other_addresses(
+    outbox: Outbox, send: Callable[[], None], evidence: Evidence
+) -> None:
     outbox.at_once = 1
     turn = count()
     outbox.failure = lambda notice: refused(notice) if next(turn) % 2 else None
@@ -72,7 +81,9 @@ def test_refusals_count_when_the_server_accepts_other_addresses(outbox, send, ev
     assert evidence.query(PROBLEM) == [(None,)]
 
 
-def test_impossible_addresses_are_marked_without_asking_a_server(outbox, send, evidence):
+def test_impossible_addresses_are_marked_without_asking_a_server(
+    outbox: Outbox, send: Callable[[], None], evidence: Evidence
+) -> None:
     outbox.failure = lambda _: AddressRefusedError("email", "smtputf8_not_offered")
     send()
     assert evidence.query(LEDGER) == [("unreachable", "smtputf8_not_offered", RESIDENTS)]

@@ -3,20 +3,25 @@
 import asyncio
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+
+import pytest
 
 from integrations.base import Limit
 from integrations.channels.base import AddressRefusedError
-from tests.services.outbox import failing, sender_of
+from tests.services.evidence import Evidence
+from tests.services.outbox import Ledger, Outbox, Remind, Send, failing, sender_of
 from tests.services.reminders.test_decide import CONTACT, decide, renew
+from tests.services.upstream import Upstream
 from tests.support.waiting import eventually
 from worker.db.reminders import LEASE_SECONDS
+from worker.hub import Hub
 from worker.services.reminders import send as sending_service
 from worker.services.reminders.decide import due_channels
 from worker.tasks import remind
 
 
-def test_a_due_reminder_is_sent_once(hub, outbox, send, reminded, ledger):
+def test_a_due_reminder_is_sent_once(hub: Hub, outbox: Outbox, send: Send, reminded: Remind, ledger: Ledger) -> None:
     reminded()
     assert due_channels(hub, ["email"]) == ["email"]
     send()
@@ -26,18 +31,18 @@ def test_a_due_reminder_is_sent_once(hub, outbox, send, reminded, ledger):
     assert due_channels(hub, ["email"]) == []
 
 
-def test_one_run_sends_many_reminders(outbox, send, reminded):
+def test_one_run_sends_many_reminders(outbox: Outbox, send: Send, reminded: Remind) -> None:
     for number in range(40):
         reminded(f"r-{number}")
     assert send() is False
     assert len({notice.reminder_id for notice in outbox.sent}) == len(outbox.sent) == 40
 
 
-def test_two_workers_send_each_reminder_once(hub, outbox, reminded, today):
+def test_two_workers_send_each_reminder_once(hub: Hub, outbox: Outbox, reminded: Remind, today: date) -> None:
     for number in range(50):
         reminded(f"r-{number}")
 
-    async def both():
+    async def both() -> None:
         await asyncio.gather(
             *(asyncio.to_thread(asyncio.run, sender_of(hub, outbox).run(lambda: today)) for _ in range(3))
         )
@@ -46,14 +51,18 @@ def test_two_workers_send_each_reminder_once(hub, outbox, reminded, today):
     assert len({notice.reminder_id for notice in outbox.sent}) == len(outbox.sent) == 50
 
 
-def test_a_reminder_goes_to_the_address_of_the_moment(upstream, outbox, send, reminded):
+def test_a_reminder_goes_to_the_address_of_the_moment(
+    upstream: Upstream, outbox: Outbox, send: Send, reminded: Remind
+) -> None:
     reminded()
     upstream.applied("resident.update_contact", **CONTACT | {"email": "new@example.fr", "language": "en"})
     send()
     assert [(notice.address, notice.language) for notice in outbox.sent] == [("new@example.fr", "en")]
 
 
-def test_a_reminder_for_a_renewed_stopped_or_erased_permit_is_not_sent(upstream, outbox, send, reminded, ledger):
+def test_a_reminder_for_a_renewed_stopped_or_erased_permit_is_not_sent(
+    upstream: Upstream, outbox: Outbox, send: Send, reminded: Remind, ledger: Ledger
+) -> None:
     renew(upstream, reminded("r-1"), "r-1")
     reminded("r-2")
     upstream.applied("resident.choose_reminders", "r-2", channel="none")
@@ -68,7 +77,7 @@ def test_a_reminder_for_a_renewed_stopped_or_erased_permit_is_not_sent(upstream,
     ]
 
 
-def test_a_channels_rate_limit_is_kept(outbox, send, reminded, ledger):
+def test_a_channels_rate_limit_is_kept(outbox: Outbox, send: Send, reminded: Remind, ledger: Ledger) -> None:
     for number in range(12):
         reminded(f"r-{number}")
     outbox.limits = (Limit(50, 3600),)
@@ -77,14 +86,14 @@ def test_a_channels_rate_limit_is_kept(outbox, send, reminded, ledger):
     assert [state for state, *_ in ledger()].count("due") == 12 - len(outbox.sent)
 
 
-def test_a_used_up_limit_is_not_waited_for_without_due_reminders(outbox, send, reminded):
+def test_a_used_up_limit_is_not_waited_for_without_due_reminders(outbox: Outbox, send: Send, reminded: Remind) -> None:
     outbox.limits = (Limit(1, 86_400),)
     reminded()
     send()
     assert (len(outbox.sent), send()) == (1, False)
 
 
-def test_a_claim_without_due_reminders_takes_nothing_of_the_limit(outbox, send, reminded):
+def test_a_claim_without_due_reminders_takes_nothing_of_the_limit(outbox: Outbox, send: Send, reminded: Remind) -> None:
     outbox.limits = (Limit(50, 3600),)
     for _ in range(8):
         send()
@@ -94,7 +103,9 @@ def test_a_claim_without_due_reminders_takes_nothing_of_the_limit(outbox, send, 
     assert len(outbox.sent) == 4
 
 
-def test_a_reminder_for_another_channel_is_not_claimed(hub, outbox, send, reminded, evidence):
+def test_a_reminder_for_another_channel_is_not_claimed(
+    hub: Hub, outbox: Outbox, send: Send, reminded: Remind, evidence: Evidence
+) -> None:
     reminded()
     evidence.query("UPDATE residents SET reminders = 'sms' RETURNING 1")
     send()
@@ -102,7 +113,7 @@ def test_a_reminder_for_another_channel_is_not_claimed(hub, outbox, send, remind
     assert due_channels(hub, ["email", "sms"]) == ["sms"]
 
 
-def test_a_limit_per_second_is_waited_for_within_a_run(outbox, send, reminded):
+def test_a_limit_per_second_is_waited_for_within_a_run(outbox: Outbox, send: Send, reminded: Remind) -> None:
     for number in range(15):
         reminded(f"r-{number}")
     outbox.limits = (Limit(10, 1),)  # one at once, and nine more each second
@@ -114,12 +125,14 @@ def test_a_limit_per_second_is_waited_for_within_a_run(outbox, send, reminded):
     assert time.monotonic() - started > 1.4
 
 
-def test_a_run_ends_within_a_tasks_time_and_a_lease():
+def test_a_run_ends_within_a_tasks_time_and_a_lease() -> None:
     longest = sending_service.RUN_SECONDS + sending_service.SEND_SECONDS
     assert longest < remind.SOFT_LIMIT_SECONDS < remind.LIMIT_SECONDS < LEASE_SECONDS
 
 
-def test_a_reminder_is_not_begun_with_too_little_time_and_counts_as_unsent(hub, outbox, reminded, ledger, today):
+def test_a_reminder_is_not_begun_with_too_little_time_and_counts_as_unsent(
+    hub: Hub, outbox: Outbox, reminded: Remind, ledger: Ledger, today: date
+) -> None:
     for number in range(3):
         reminded(f"r-{number}")
     asyncio.run(replace(sender_of(hub, outbox), seconds=sending_service.LEAST_SECONDS - 0.1).run(lambda: today))
@@ -127,7 +140,9 @@ def test_a_reminder_is_not_begun_with_too_little_time_and_counts_as_unsent(hub, 
     assert set(ledger()) == {("due", "no_time_left", 0, 0)}
 
 
-def test_a_reminder_decided_a_day_early_is_sent_on_its_day(hub, outbox, send, reminded, ledger, today):
+def test_a_reminder_decided_a_day_early_is_sent_on_its_day(
+    hub: Hub, outbox: Outbox, send: Send, reminded: Remind, ledger: Ledger, today: date
+) -> None:
     reminded()
     send(today - timedelta(days=1))
     assert outbox.sent == []
@@ -138,7 +153,9 @@ def test_a_reminder_decided_a_day_early_is_sent_on_its_day(hub, outbox, send, re
     assert len(ledger()) == 1
 
 
-def test_a_clock_months_ahead_for_one_tick_loses_no_reminder(hub, outbox, send, reminded, today):
+def test_a_clock_months_ahead_for_one_tick_loses_no_reminder(
+    hub: Hub, outbox: Outbox, send: Send, reminded: Remind, today: date
+) -> None:
     reminded(days=31)
     decide(hub, today + timedelta(days=32))
     for day in range(40):
@@ -147,7 +164,9 @@ def test_a_clock_months_ahead_for_one_tick_loses_no_reminder(hub, outbox, send, 
     assert outbox.offsets == [31, 30, 7, 0, -1]
 
 
-def test_stopping_and_choosing_reminders_again_loses_none(hub, upstream, outbox, send, reminded, today):
+def test_stopping_and_choosing_reminders_again_loses_none(
+    hub: Hub, upstream: Upstream, outbox: Outbox, send: Send, reminded: Remind, today: date
+) -> None:
     reminded()
     upstream.applied("resident.choose_reminders", channel="none")
     send()
@@ -157,7 +176,9 @@ def test_stopping_and_choosing_reminders_again_loses_none(hub, upstream, outbox,
     assert outbox.offsets == [30]
 
 
-def test_sending_logs_no_personal_data(outbox, send, reminded, capsys):
+def test_sending_logs_no_personal_data(
+    outbox: Outbox, send: Send, reminded: Remind, capsys: pytest.CaptureFixture[str]
+) -> None:
     reminded()
     outbox.failure = failing(AddressRefusedError, "no_such_mailbox")
     send()

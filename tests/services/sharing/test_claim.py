@@ -2,18 +2,23 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Protocol
+from uuid import UUID
 
 import pytest
 
 from integrations.base import Capabilities, LegalBasis
 from integrations.memory import InMemory
 from schemas.shared import SharedField
+from tests.conftest import Database
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
-from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE
+from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE, Upstream
 from tests.support.waiting import eventually
 from worker.domain.sharing import RequestOutcome, Result, Urgency
-from worker.services.sharing.claim import claim, record
+from worker.hub import Hub
+from worker.services.sharing.claim import ClaimedShare, claim, record
 
 CONFIRMED = Result(RequestOutcome.CONFIRMED)
 UNCLEAR = Result(RequestOutcome.UNCLEAR, timedelta(seconds=1), "timed_out")
@@ -27,31 +32,45 @@ DECIDED = """
 """
 
 
+class Take(Protocol):
+    def __call__(
+        self, limit: int = ..., least_urgent: Urgency = ..., provider: str = ..., on: date = ...
+    ) -> list[ClaimedShare]: ...
+
+
 @pytest.fixture
-def take(hub, today):
-    def take(limit=10, least_urgent=Urgency.ROUTINE, provider=PROVIDER, on=today):
+def take(hub: Hub, today: date) -> Take:
+    def take(
+        limit: int = 10, least_urgent: Urgency = Urgency.ROUTINE, provider: str = PROVIDER, on: date = today
+    ) -> list[ClaimedShare]:
         return claim(lane_of(hub, InMemory(provider, hub.capabilities[provider])), limit, least_urgent, on)[0]
 
     return take
 
 
+class End(Protocol):
+    def __call__(self, claimed: ClaimedShare, result: Result = ...) -> bool: ...
+
+
 @pytest.fixture
-def end(hub, today):
-    def end(claimed, result=CONFIRMED):
+def end(hub: Hub, today: date) -> End:
+    def end(claimed: ClaimedShare, result: Result = CONFIRMED) -> bool:
         return record(lane_of(hub, InMemory(PROVIDER)), [(claimed, result)], today)
 
     return end
 
 
 @pytest.fixture
-def permit_id(upstream):
+def permit_id(upstream: Upstream) -> UUID:
     permit_id = upstream.active(plate={"raw": "EF-367-QS"})
     upstream.allow()
     return permit_id
 
 
 @pytest.mark.parametrize(("last", "held"), [("refuse", False), ("allow", True)])
-def test_a_decision_between_a_claims_lock_and_its_read_counts(upstream, permit_id, database, take, last, held):
+def test_a_decision_between_a_claims_lock_and_its_read_counts(
+    upstream: Upstream, permit_id: UUID, database: Database, take: Take, last: str, held: bool
+) -> None:
     if last == "allow":
         upstream.refuse()
     with database.connect() as other, ThreadPoolExecutor(1) as pool, database.connect() as looking:
@@ -66,17 +85,19 @@ def test_a_decision_between_a_claims_lock_and_its_read_counts(upstream, permit_i
     assert [one.change.permit is not None for one in claimed] == ([True] if held else [])
 
 
-def test_every_provider_has_its_own_reference_for_a_permit(permit_id, take):
+def test_every_provider_has_its_own_reference_for_a_permit(permit_id: UUID, take: Take) -> None:
     claims = [take(provider=name)[0] for name in EVERYONE]
-    references = {claimed.change.permit.reference for claimed in claims}
+    references = {claimed.change.permit.reference for claimed in claims if claimed.change.permit}
     assert references == {claimed.change.reference for claimed in claims}
     assert len(references - {permit_id}) == len(EVERYONE)
 
 
 @pytest.mark.parametrize("needed", [set(SharedField), {SharedField.PLATE}, {SharedField.ZONES, SharedField.VALIDITY}])
-def test_a_claim_sends_only_the_fields_that_the_provider_needs(hub, permit_id, today, needed):
+def test_a_claim_sends_only_the_fields_that_the_provider_needs(
+    hub: Hub, permit_id: UUID, today: date, needed: set[SharedField]
+) -> None:
     needs = Capabilities(fields=frozenset(needed), legal_basis=LegalBasis.CONSENT)
-    asking = replace(hub, capabilities=hub.capabilities | {PROVIDER: needs})
+    asking = replace(hub, capabilities={**hub.capabilities, PROVIDER: needs})
     shared = claim(lane_of(asking, InMemory(PROVIDER)), 1, Urgency.ROUTINE, today)[0][0].change.permit
     assert {field for field in SharedField if getattr(shared, field) is not None} == needed
     shown = repr([getattr(shared, field) for field in SharedField])
@@ -84,7 +105,9 @@ def test_a_claim_sends_only_the_fields_that_the_provider_needs(hub, permit_id, t
         assert value not in shown
 
 
-def test_a_disclosure_is_logged_with_its_consent_before_sending(permit_id, evidence, take, end):
+def test_a_disclosure_is_logged_with_its_consent_before_sending(
+    permit_id: UUID, evidence: Evidence, take: Take, end: End
+) -> None:
     (claimed,) = take()
     assert evidence.query(
         "SELECT disclosure_id, permit_id, provider, octet_length(fields_hash), consent_version FROM disclosures"
@@ -96,7 +119,7 @@ def test_a_disclosure_is_logged_with_its_consent_before_sending(permit_id, evide
     ]
 
 
-def test_each_attempt_is_logged_with_its_outcome(permit_id, evidence, take, end):
+def test_each_attempt_is_logged_with_its_outcome(permit_id: UUID, evidence: Evidence, take: Take, end: End) -> None:
     for result in (NOT_SENT, UNCLEAR, CONFIRMED):
         (claimed,) = take()
         end(claimed, result)
@@ -108,12 +131,12 @@ def test_each_attempt_is_logged_with_its_outcome(permit_id, evidence, take, end)
     ]
 
 
-def test_a_leased_share_is_not_claimed_again(permit_id, take):
+def test_a_leased_share_is_not_claimed_again(permit_id: UUID, take: Take) -> None:
     assert len(take()) == 1
     assert take() == []
 
 
-def test_concurrent_claims_take_distinct_shares(upstream, take):
+def test_concurrent_claims_take_distinct_shares(upstream: Upstream, take: Take) -> None:
     for _ in range(12):
         upstream.active()
     upstream.allow()
@@ -123,7 +146,9 @@ def test_concurrent_claims_take_distinct_shares(upstream, take):
     assert len(claimed) == len(set(claimed)) > 0
 
 
-def test_a_share_the_provider_already_holds_is_not_sent(upstream, evidence, take, end):
+def test_a_share_the_provider_already_holds_is_not_sent(
+    upstream: Upstream, evidence: Evidence, take: Take, end: End
+) -> None:
     permit_id = upstream.active(plate={"raw": "B-NO 1234", "country": "DE"})
     upstream.allow()
     end(take()[0])
@@ -135,7 +160,9 @@ def test_a_share_the_provider_already_holds_is_not_sent(upstream, evidence, take
     assert evidence.value("SELECT count(*) FROM disclosures") == 1
 
 
-def test_a_share_never_disclosed_needs_no_removal(upstream, permit_id, evidence, take):
+def test_a_share_never_disclosed_needs_no_removal(
+    upstream: Upstream, permit_id: UUID, evidence: Evidence, take: Take
+) -> None:
     upstream.refuse()
     assert take() == []
     assert evidence.value("SELECT count(*) FROM disclosures") == 0
@@ -143,7 +170,9 @@ def test_a_share_never_disclosed_needs_no_removal(upstream, permit_id, evidence,
 
 
 @pytest.mark.parametrize("result", [UNCLEAR, NOT_SENT, None], ids=["unclear", "not sent", "no record"])
-def test_a_disclosed_share_is_removed_whatever_the_outcome_was(upstream, permit_id, evidence, take, end, result):
+def test_a_disclosed_share_is_removed_whatever_the_outcome_was(
+    upstream: Upstream, permit_id: UUID, evidence: Evidence, take: Take, end: End, result: Result | None
+) -> None:
     (claimed,) = take()
     if result:
         end(claimed, result)
@@ -154,7 +183,7 @@ def test_a_disclosed_share_is_removed_whatever_the_outcome_was(upstream, permit_
     assert removal.change.reference == claimed.change.reference
 
 
-def test_a_confirmed_removal_is_not_sent_again(upstream, permit_id, take, end):
+def test_a_confirmed_removal_is_not_sent_again(upstream: Upstream, permit_id: UUID, take: Take, end: End) -> None:
     end(take()[0])
     upstream.refuse()
     end(take()[0])
@@ -162,7 +191,9 @@ def test_a_confirmed_removal_is_not_sent_again(upstream, permit_id, take, end):
     assert take() == []
 
 
-def test_a_claim_makes_the_confirmed_hash_unknown(upstream, permit_id, evidence, take, end):
+def test_a_claim_makes_the_confirmed_hash_unknown(
+    upstream: Upstream, permit_id: UUID, evidence: Evidence, take: Take, end: End
+) -> None:
     end(take()[0])
     assert evidence.shares(permit_id)[PROVIDER]["confirmed_hash"] is not None
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
@@ -171,7 +202,9 @@ def test_a_claim_makes_the_confirmed_hash_unknown(upstream, permit_id, evidence,
     assert (share["confirmed_hash"], share["holds"]) == (None, None)
 
 
-def test_a_record_without_its_lease_makes_the_share_due_and_its_hash_unknown(permit_id, evidence, take, end):
+def test_a_record_without_its_lease_makes_the_share_due_and_its_hash_unknown(
+    permit_id: UUID, evidence: Evidence, take: Take, end: End
+) -> None:
     (first,) = take()
     _let_pass(evidence, "1 minute")
     (second,) = take()
@@ -184,7 +217,7 @@ def test_a_record_without_its_lease_makes_the_share_due_and_its_hash_unknown(per
     assert take()[0].change.permit is not None
 
 
-def test_a_late_record_does_not_end_another_lease(permit_id, evidence, take, end):
+def test_a_late_record_does_not_end_another_lease(permit_id: UUID, evidence: Evidence, take: Take, end: End) -> None:
     (first,) = take()
     _let_pass(evidence, "1 minute")
     (second,) = take()
@@ -193,7 +226,7 @@ def test_a_late_record_does_not_end_another_lease(permit_id, evidence, take, end
     assert take() == []
 
 
-def test_a_share_changed_while_leased_is_due_at_once(upstream, permit_id, take, end):
+def test_a_share_changed_while_leased_is_due_at_once(upstream: Upstream, permit_id: UUID, take: Take, end: End) -> None:
     (put,) = take()
     upstream.refuse()
     assert take() == []
@@ -201,25 +234,29 @@ def test_a_share_changed_while_leased_is_due_at_once(upstream, permit_id, take, 
     assert take()[0].change.permit is None
 
 
-def test_an_erased_residents_shares_are_removals(upstream, permit_id, take, end):
+def test_an_erased_residents_shares_are_removals(upstream: Upstream, permit_id: UUID, take: Take, end: End) -> None:
     end(take()[0])
     upstream.applied("resident.erase")
     (removal,) = take()
     assert (removal.change.permit, removal.urgency) == (None, Urgency.CONSENT)
 
 
-def test_an_expired_permit_is_removed_from_the_next_day(upstream, permit_id, evidence, take, end, today):
+def test_an_expired_permit_is_removed_from_the_next_day(
+    upstream: Upstream, permit_id: UUID, evidence: Evidence, take: Take, end: End, today: date
+) -> None:
     end(take()[0])
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=["18C"])
     assert take(on=today + timedelta(days=800))[0].change.permit is None
 
 
-def test_a_claim_takes_only_shares_of_its_provider(permit_id, evidence, take):
+def test_a_claim_takes_only_shares_of_its_provider(permit_id: UUID, evidence: Evidence, take: Take) -> None:
     take()
     assert {name for name, share in evidence.shares(permit_id).items() if share["lease_id"]} == {PROVIDER}
 
 
-def test_only_a_removal_confirms_that_nothing_is_held(upstream, permit_id, evidence, take, end):
+def test_only_a_removal_confirms_that_nothing_is_held(
+    upstream: Upstream, permit_id: UUID, evidence: Evidence, take: Take, end: End
+) -> None:
     end(take()[0])
     upstream.refuse()
     end(take()[0])
@@ -230,7 +267,7 @@ def test_only_a_removal_confirms_that_nothing_is_held(upstream, permit_id, evide
     ]
 
 
-def _let_pass(evidence, time):
+def _let_pass(evidence: Evidence, time: str) -> None:
     """Let every lease and every wait run out."""
     with evidence.database.connect() as connection:
         connection.execute(

@@ -2,12 +2,14 @@
 
 from schemas.events import EventType
 from schemas.space import HeldState
-from tests.services.upstream import ANNE, BOB, EVERYONE
+from tests.services.evidence import Evidence
+from tests.services.hubs import Deliver
+from tests.services.upstream import ANNE, BOB, EVERYONE, Upstream
 
 PROVIDER = "easypark"
 
 
-def test_the_space_shows_what_each_provider_holds(upstream, deliver, evidence):
+def test_the_space_shows_what_each_provider_holds(upstream: Upstream, deliver: Deliver, evidence: Evidence) -> None:
     upstream.active()
     states = {}
 
@@ -38,7 +40,9 @@ def test_the_space_shows_what_each_provider_holds(upstream, deliver, evidence):
     assert all(state.confirmed_at for state in evidence.space(ANNE).consent.providers)
 
 
-def test_confirmations_are_one_event_per_resident_and_none_for_routine(upstream, deliver, evidence):
+def test_confirmations_are_one_event_per_resident_and_none_for_routine(
+    upstream: Upstream, deliver: Deliver, evidence: Evidence
+) -> None:
     for _ in range(3):
         upstream.active()
     upstream.allow()

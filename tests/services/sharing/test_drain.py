@@ -1,7 +1,9 @@
 """A drain with a provider in memory: its order, its window, and its end."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from math import inf
 from threading import Event
 from time import sleep
@@ -11,29 +13,37 @@ from pydantic import ValidationError
 
 from integrations.base import Change, Operation
 from integrations.memory import Applied, Fault, InMemory
-from tests.services.hubs import lane_of, read_settings
-from tests.services.upstream import BOB, EVERYONE
+from tests.services.evidence import Evidence
+from tests.services.hubs import Deliver, lane_of, read_settings
+from tests.services.upstream import BOB, EVERYONE, Upstream, results
 from tests.support.waiting import eventually, eventually_in_loop
+from worker.domain.sharing import Urgency
+from worker.hub import Hub
 from worker.limiter import Limiter
 from worker.services.sharing import drain
-from worker.services.sharing.claim import claim, record
+from worker.services.sharing.claim import ClaimedShare, Ended, claim, record
 from worker.services.sharing.drain import LOOK_SECONDS, Drain
 from worker.services.sharing.lane import Lane
+from worker.settings import Settings
 
 PROVIDER = "easypark"
 HANGS = Fault(None)
 NOTED = 0.05  # seconds after which a drain has noticed a thread's result
+Claiming = tuple[Lane, int, Urgency, date]
+Recording = tuple[Lane, Sequence[Ended], date]
 HANGS_AND_IS_APPLIED_LATER = Fault(None, Applied.LATER)
 
 
 @pytest.fixture
-def twin(twins):
+def twin(twins: dict[str, InMemory]) -> InMemory:
     return twins[PROVIDER]
 
 
-def test_withdrawals_are_sent_first_then_single_changes_then_routine(upstream, quick, hub, twin, evidence):
+def test_withdrawals_are_sent_first_then_single_changes_then_routine(
+    upstream: Upstream, quick: Hub, hub: Hub, twin: InMemory, evidence: Evidence
+) -> None:
     upstream.allow()
-    routine = upstream.take_over(upstream.row()).rows[0].permit_id
+    routine = results(upstream.take_over(upstream.row()))[0].permit_id
     changed = upstream.active()
     withdrawn = upstream.active(BOB)
     upstream.allow(BOB)
@@ -45,7 +55,7 @@ def test_withdrawals_are_sent_first_then_single_changes_then_routine(upstream, q
     assert [names[str(call.reference)] for call in twin.calls] == [withdrawn, changed, routine]
 
 
-def test_requests_under_way_stay_within_the_window(upstream, quick, hub):
+def test_requests_under_way_stay_within_the_window(upstream: Upstream, quick: Hub, hub: Hub) -> None:
     class Counting(InMemory):
         most = now = 0
 
@@ -65,7 +75,9 @@ def test_requests_under_way_stay_within_the_window(upstream, quick, hub):
 
 
 @pytest.mark.parametrize("time_outs", [0, 3])
-def test_hanging_requests_do_not_delay_a_withdrawal(upstream, quick, hub, twin, evidence, time_outs):
+def test_hanging_requests_do_not_delay_a_withdrawal(
+    upstream: Upstream, quick: Hub, hub: Hub, twin: InMemory, evidence: Evidence, time_outs: int
+) -> None:
     upstream.active(BOB)
     upstream.allow(BOB)
     asyncio.run(Drain(lane_of(quick, twin), hub.today).run())
@@ -92,24 +104,28 @@ def test_hanging_requests_do_not_delay_a_withdrawal(upstream, quick, hub, twin, 
 
 
 @pytest.mark.parametrize(("in_flight", "urgent_slots"), [(2, 2), (4, 4), (8, 7), (2, None)])
-def test_urgent_slots_that_leave_too_few_for_routine_are_refused(hub_environment, in_flight, urgent_slots):
+def test_urgent_slots_that_leave_too_few_for_routine_are_refused(
+    hub_environment: dict[str, str], in_flight: int, urgent_slots: int | None
+) -> None:
     changed = {"in_flight": in_flight} | ({} if urgent_slots is None else {"urgent_slots": urgent_slots})
     with pytest.raises(ValidationError, match="urgent_slots"):
         read_settings(hub_environment, **changed)
 
 
 @pytest.mark.parametrize(("in_flight", "kept"), [(2, 1), (3, 2), (6, 4), (32, 4), (512, 4)])
-def test_a_provider_with_few_slots_has_urgent_and_routine_ones(settings, in_flight, kept):
+def test_a_provider_with_few_slots_has_urgent_and_routine_ones(settings: Settings, in_flight: int, kept: int) -> None:
     assert settings.slots_kept(in_flight) == kept
 
 
-def test_a_providers_own_setting_sets_its_window(hub, twin):
+def test_a_providers_own_setting_sets_its_window(hub: Hub, twin: InMemory) -> None:
     limiter = Limiter(hub.settings.redis_url, hub.settings.redis_prefix, PROVIDER, ())
     window = Lane(hub, twin, limiter, in_flight=6).window
     assert (window.most, window.kept, window.routine) == (6, 4, 2)
 
 
-def test_shares_of_a_killed_drain_are_finished_by_another(upstream, quick, deliver, twin, evidence):
+def test_shares_of_a_killed_drain_are_finished_by_another(
+    upstream: Upstream, quick: Hub, deliver: Deliver, twin: InMemory, evidence: Evidence
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
@@ -134,7 +150,9 @@ def test_shares_of_a_killed_drain_are_finished_by_another(upstream, quick, deliv
     assert evidence.shares(permit_id)[PROVIDER]["unsettled_until"] is None
 
 
-def test_an_idle_drain_ends_and_can_be_woken_again(upstream, hub, deliver, wake_ups):
+def test_an_idle_drain_ends_and_can_be_woken_again(
+    upstream: Upstream, hub: Hub, deliver: Deliver, wake_ups: list[str]
+) -> None:
     upstream.active()
     upstream.allow()
     assert deliver() is False
@@ -145,7 +163,9 @@ def test_an_idle_drain_ends_and_can_be_woken_again(upstream, hub, deliver, wake_
     assert len(wake_ups) == len(EVERYONE)
 
 
-def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(upstream, quick, hub, evidence):
+def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(
+    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence
+) -> None:
     class Changing(InMemory):
         async def send(self, change: Change) -> Operation | None:
             operation = await super().send(change)
@@ -162,11 +182,11 @@ def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(upstr
 
 
 def test_a_share_found_due_by_a_record_is_sent_even_if_a_blind_claim_ends_later(
-    upstream, quick, hub, evidence, monkeypatch
-):
+    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorded = Event()
 
-    def claim_that_lasts(*args):
+    def claim_that_lasts(*args: *Claiming) -> tuple[list[ClaimedShare], bool]:
         found = claim(*args)
         if twin.calls and not recorded.is_set():
             upstream.refuse()
@@ -175,7 +195,7 @@ def test_a_share_found_due_by_a_record_is_sent_even_if_a_blind_claim_ends_later(
             draining._look_at = inf
         return found
 
-    def record_then_tell(*args):
+    def record_then_tell(*args: *Recording) -> bool:
         due_again = record(*args)
         recorded.set()
         return due_again
@@ -192,12 +212,12 @@ def test_a_share_found_due_by_a_record_is_sent_even_if_a_blind_claim_ends_later(
 
 
 def test_shares_left_by_a_claim_are_sent_even_if_an_empty_record_ends_later(
-    upstream, quick, hub, evidence, monkeypatch
-):
+    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
     claimed, recording = Event(), Event()
     rows = [upstream.row() for _ in range(12)]
 
-    def claim_then_tell(*args):
+    def claim_then_tell(*args: *Claiming) -> tuple[list[ClaimedShare], bool]:
         if len(twin.calls) == 1 and not claimed.is_set():
             upstream.take_over(*rows)
             found = claim(*args)
@@ -206,7 +226,7 @@ def test_shares_left_by_a_claim_are_sent_even_if_an_empty_record_ends_later(
             return found
         return claim(*args)
 
-    def record_that_lasts(*args):
+    def record_that_lasts(*args: *Recording) -> bool:
         recording.set()
         due_again = record(*args)
         assert claimed.wait(5)

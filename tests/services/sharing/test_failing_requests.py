@@ -1,7 +1,10 @@
 """A failed request of a drain: unclear ones are settled, refused ones parked, and all others continue."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -10,12 +13,15 @@ from integrations.errors import FailureCode, NotSentError, RejectedError, Unclea
 from integrations.memory import Applied, Fault, InMemory
 from schemas.shared import SharedField
 from schemas.space import HeldState
-from tests.services.hubs import lane_of
-from tests.services.upstream import ANNE, EVERYONE
+from tests.services.evidence import Evidence
+from tests.services.hubs import Deliver, lane_of
+from tests.services.upstream import ANNE, EVERYONE, Upstream
 from tests.support.waiting import eventually
+from worker.hub import Hub
 from worker.services.sharing.drain import Drain
 
 PROVIDER = "easypark"
+ReadShare = Callable[[UUID], dict[str, Any]]
 UNREACHABLE = Fault(NotSentError(PROVIDER, FailureCode.NOT_CONNECTED))
 THROTTLED = Fault(NotSentError(PROVIDER, FailureCode.THROTTLED, status=429, retry_after=120))
 REJECTED = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED, status=422))
@@ -25,19 +31,21 @@ HANGS_AND_IS_APPLIED_LATER = Fault(None, Applied.LATER)
 
 
 @pytest.fixture
-def twin(twins):
+def twin(twins: dict[str, InMemory]) -> InMemory:
     return twins[PROVIDER]
 
 
 @pytest.fixture
-def share(evidence):
-    def share(permit_id):
+def share(evidence: Evidence) -> ReadShare:
+    def share(permit_id: UUID) -> dict[str, Any]:
         return evidence.shares(permit_id)[PROVIDER]
 
     return share
 
 
-def test_a_request_ends_at_its_deadline_and_is_unclear(upstream, deliver, twin, share, evidence):
+def test_a_request_ends_at_its_deadline_and_is_unclear(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, share: ReadShare, evidence: Evidence
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     twin.fail(HANGS)
@@ -50,7 +58,9 @@ def test_a_request_ends_at_its_deadline_and_is_unclear(upstream, deliver, twin, 
     assert evidence.query("SELECT outcome, code FROM disclosure_outcomes") == [("unclear", "timed_out")]
 
 
-def test_after_an_unclear_request_the_next_confirmation_is_provisional(upstream, deliver, twin, share, evidence):
+def test_after_an_unclear_request_the_next_confirmation_is_provisional(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, share: ReadShare, evidence: Evidence
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     twin.fail(LOST)
@@ -71,7 +81,9 @@ def test_after_an_unclear_request_the_next_confirmation_is_provisional(upstream,
     assert (len(twin.calls), evidence.pending()) == (3, len(EVERYONE) - 1)
 
 
-def test_a_put_applied_after_its_withdrawal_is_removed_again(upstream, deliver, twin, evidence):
+def test_a_put_applied_after_its_withdrawal_is_removed_again(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, evidence: Evidence
+) -> None:
     upstream.active()
     upstream.allow()
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
@@ -85,8 +97,8 @@ def test_a_put_applied_after_its_withdrawal_is_removed_again(upstream, deliver, 
 
 
 def test_a_rejected_put_is_parked_and_held_data_removed_until_the_truth_changes(
-    upstream, deliver, twin, share, evidence
-):
+    upstream: Upstream, deliver: Deliver, twin: InMemory, share: ReadShare, evidence: Evidence
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     deliver(PROVIDER)
@@ -106,7 +118,9 @@ def test_a_rejected_put_is_parked_and_held_data_removed_until_the_truth_changes(
     assert [held[SharedField.PLATE] for held in twin.held.values()] == ["ZZ999ZZ"]
 
 
-def test_a_rejected_removal_is_retried(upstream, deliver, twin, share, evidence):
+def test_a_rejected_removal_is_retried(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, share: ReadShare, evidence: Evidence
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     deliver(PROVIDER)
@@ -121,7 +135,9 @@ def test_a_rejected_removal_is_retried(upstream, deliver, twin, share, evidence)
     assert not twin.held
 
 
-def test_a_provider_is_held_for_as_long_as_it_asks(upstream, deliver, twin, share, evidence):
+def test_a_provider_is_held_for_as_long_as_it_asks(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, share: ReadShare, evidence: Evidence
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     for fault, least, most in (
@@ -145,7 +161,9 @@ def test_a_provider_is_held_for_as_long_as_it_asks(upstream, deliver, twin, shar
     assert (len(twin.held), share(permit_id)["failures"]) == (1, 0)
 
 
-def test_a_withdrawal_does_not_wait_for_the_retry_of_a_failed_put(upstream, deliver, twin, share):
+def test_a_withdrawal_does_not_wait_for_the_retry_of_a_failed_put(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, share: ReadShare
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     twin.fail(Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, retry_after=3600), Applied.BEFORE))
@@ -158,7 +176,7 @@ def test_a_withdrawal_does_not_wait_for_the_retry_of_a_failed_put(upstream, deli
     assert (row["holds"], row["confirmed_version"]) == (None, row["claimed_version"])  # provisional
 
 
-def test_an_adapters_bug_fails_only_its_share(upstream, quick, hub, evidence):
+def test_an_adapters_bug_fails_only_its_share(upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence) -> None:
     class Buggy(InMemory):
         async def send(self, change: Change) -> Operation | None:
             if change.permit and change.permit.plate == "EF367QS":
@@ -177,16 +195,16 @@ def test_an_adapters_bug_fails_only_its_share(upstream, quick, hub, evidence):
     ]
 
 
-def _due_now(evidence):
+def _due_now(evidence: Evidence) -> None:
     with evidence.database.connect() as connection:
         connection.execute("UPDATE shares SET due_at = now()")
 
 
-def _open_again(evidence):
+def _open_again(evidence: Evidence) -> None:
     with evidence.database.connect() as connection:
         connection.execute("UPDATE providers SET held_until = NULL")
 
 
-def _settle_in(evidence, time):
+def _settle_in(evidence: Evidence, time: str) -> None:
     with evidence.database.connect() as connection:
         connection.execute(f"UPDATE shares SET unsettled_until = now() + interval '{time}'")

@@ -1,18 +1,22 @@
 """The first load of a provider that batches first puts: full requests, within the rate limit."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from integrations import registry
 from integrations.base import Limit
 from integrations.errors import FailureCode, UnclearError
-from integrations.memory import Fault
+from integrations.memory import Fault, InMemory
+from tests.conftest import Sandbox
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
-from tests.services.upstream import ANNE
+from tests.services.upstream import ANNE, Upstream
 from tests.support.waiting import eventually
 from worker.domain.breaker import FAILURES_TO_OPEN
 from worker.domain.sharing import Urgency
+from worker.hub import Hub
 from worker.services.sharing.claim import ROWS_AT_ONCE, claim
 from worker.services.sharing.drain import Drain
 
@@ -22,7 +26,7 @@ BULK = "/permit/"
 
 
 @pytest.fixture
-def fill(evidence, upstream):
+def fill(evidence: Evidence, upstream: Upstream) -> Callable[[int], None]:
     def fill(count: int) -> None:
         upstream.take_over(*(upstream.row() for _ in range(count)))
 
@@ -30,7 +34,14 @@ def fill(evidence, upstream):
 
 
 @pytest.mark.parametrize("limits", [(Limit(60, 1.0),), (Limit(600, 60.0), Limit(30, 1.0)), ()], ids=str)
-def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(fill, hub, sandbox, monkeypatch, evidence, limits):
+def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(
+    fill: Callable[[int], None],
+    hub: Hub,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    evidence: Evidence,
+    limits: tuple[Limit, ...],
+) -> None:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     fill(PERMITS)
@@ -49,7 +60,9 @@ def test_a_first_load_of_a_thousand_permits_takes_about_ten_requests(fill, hub, 
     assert evidence.screen(ANNE).public_task[0].state == "held"
 
 
-def test_changes_that_cannot_share_a_request_stay_within_the_granted_requests(fill, hub, twins, evidence, upstream):
+def test_changes_that_cannot_share_a_request_stay_within_the_granted_requests(
+    fill: Callable[[int], None], hub: Hub, twins: dict[str, InMemory], evidence: Evidence, upstream: Upstream
+) -> None:
     fill(40)
     with evidence.database.connect() as connection:  # these were sent before: each goes alone
         connection.execute("UPDATE shares SET requests = 1 WHERE provider = %s", [CITY])
@@ -59,7 +72,9 @@ def test_changes_that_cannot_share_a_request_stay_within_the_granted_requests(fi
     assert evidence.value("SELECT count(*) FROM shares WHERE provider = %s AND lease_id IS NOT NULL", CITY) == 0
 
 
-def test_a_failed_batch_counts_once_for_the_breaker(fill, hub, twins, evidence):
+def test_a_failed_batch_counts_once_for_the_breaker(
+    fill: Callable[[int], None], hub: Hub, twins: dict[str, InMemory], evidence: Evidence
+) -> None:
     fill(60)
     twin = twins[CITY]
     lane = lane_of(hub, twin)
@@ -72,13 +87,17 @@ def test_a_failed_batch_counts_once_for_the_breaker(fill, hub, twins, evidence):
         assert evidence.query("SELECT breaker FROM providers WHERE provider = %s", CITY) in ([(breaker,)], [])
 
 
-def test_a_claim_takes_no_more_than_fits_its_lease(fill, hub, twins):
+def test_a_claim_takes_no_more_than_fits_its_lease(
+    fill: Callable[[int], None], hub: Hub, twins: dict[str, InMemory]
+) -> None:
     fill(ROWS_AT_ONCE + 100)
     claimed, more = claim(lane_of(hub, twins[CITY]), 28, Urgency.ROUTINE, hub.today())
     assert (len(claimed), more) == (ROWS_AT_ONCE, True)
 
 
-def test_single_changes_among_first_puts_take_the_remaining_requests(fill, hub, twins, evidence):
+def test_single_changes_among_first_puts_take_the_remaining_requests(
+    fill: Callable[[int], None], hub: Hub, twins: dict[str, InMemory], evidence: Evidence
+) -> None:
     fill(60)
     with evidence.database.connect() as connection:  # every other one was sent before
         connection.execute("""

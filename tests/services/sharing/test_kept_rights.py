@@ -1,16 +1,23 @@
 """A provider on public task that refuses a change for good keeps its right: without it, the holder is fined."""
 
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
 import pytest
 from structlog.testing import capture_logs
 
-from integrations.errors import FailureCode, RejectedError, UnclearError
-from integrations.memory import Fault
+from integrations.base import Change
+from integrations.errors import FailureCode, ProviderError, RejectedError, UnclearError
+from integrations.memory import Fault, InMemory
 from schemas.shared import SharedField
 from schemas.space import HeldState
-from tests.services.upstream import ANNE, CITY, ELSEWHERE
+from tests.services.evidence import Evidence
+from tests.services.hubs import Deliver
+from tests.services.upstream import ANNE, CITY, ELSEWHERE, Upstream
 from worker.db.engine import transact
 from worker.db.sharing import dead_letters
-from worker.db.sharing.dead_letters import Choice
+from worker.db.sharing.dead_letters import Choice, DeadLetter
+from worker.hub import Hub
 from worker.services.sharing.dead_letters import discard, retry
 
 REFUSED = Fault(RejectedError(CITY, FailureCode.ZONE_UNKNOWN))
@@ -19,12 +26,12 @@ SUBJECTS = "SELECT held_subject, claimed_subject FROM shares WHERE provider = %s
 
 
 @pytest.fixture
-def twin(twins):
+def twin(twins: dict[str, InMemory]) -> InMemory:
     return twins[CITY]
 
 
 @pytest.fixture
-def held(upstream, deliver, twin):
+def held(upstream: Upstream, deliver: Deliver, twin: InMemory) -> UUID:
     """Make the city hub hold a right; return its permit."""
     permit_id = upstream.active(plate={"raw": "AB-344-CD"}, zones=["14A"])
     deliver(CITY)
@@ -33,24 +40,31 @@ def held(upstream, deliver, twin):
 
 
 @pytest.fixture
-def letters(hub):
+def letters(hub: Hub) -> Callable[[], list[DeadLetter]]:
     return lambda: transact(hub.engine, lambda db: dead_letters.find(db, Choice(), 10))
 
 
 @pytest.fixture
-def state(evidence):
+def state(evidence: Evidence) -> Callable[[], HeldState]:
     return lambda: evidence.screen(ANNE).public_task[0].state
 
 
-def zones(twin) -> list[object]:
+def zones(twin: InMemory) -> list[object]:
     return [copy[SharedField.ZONES] for copy in twin.held.values()]
 
 
-def move(upstream, permit_id, zone="18C") -> None:
+def move(upstream: Upstream, permit_id: UUID, zone: str = "18C") -> None:
     upstream.applied("permit.change_address", permit_id=permit_id, address=ELSEWHERE, zones=[zone])
 
 
-def test_a_refused_change_of_zones_leaves_the_right_in_place(held, upstream, deliver, twin, letters, state):
+def test_a_refused_change_of_zones_leaves_the_right_in_place(
+    held: UUID,
+    upstream: Upstream,
+    deliver: Deliver,
+    twin: InMemory,
+    letters: Callable[[], list[DeadLetter]],
+    state: Callable[[], HeldState],
+) -> None:
     move(upstream, held)
     twin.fail(REFUSED)
     deliver(CITY)
@@ -61,7 +75,9 @@ def test_a_refused_change_of_zones_leaves_the_right_in_place(held, upstream, del
     assert state() is HeldState.HELD
 
 
-def test_a_refused_change_of_plate_removes_the_old_plates_right(held, upstream, deliver, twin, letters):
+def test_a_refused_change_of_plate_removes_the_old_plates_right(
+    held: UUID, upstream: Upstream, deliver: Deliver, twin: InMemory, letters: Callable[[], list[DeadLetter]]
+) -> None:
     upstream.applied("permit.change_vehicle", permit_id=held, plate={"raw": "EF-367-QS"})
     twin.fail(REFUSED)
     deliver(CITY)
@@ -70,7 +86,9 @@ def test_a_refused_change_of_plate_removes_the_old_plates_right(held, upstream, 
     assert not letter.kept
 
 
-def test_after_a_confirmed_change_of_plate_the_new_plates_right_is_kept(held, upstream, deliver, twin):
+def test_after_a_confirmed_change_of_plate_the_new_plates_right_is_kept(
+    held: UUID, upstream: Upstream, deliver: Deliver, twin: InMemory
+) -> None:
     upstream.applied("permit.change_vehicle", permit_id=held, plate={"raw": "EF-367-QS"})
     deliver(CITY)
     move(upstream, held)
@@ -79,14 +97,22 @@ def test_after_a_confirmed_change_of_plate_the_new_plates_right_is_kept(held, up
     assert [copy[SharedField.PLATE] for copy in twin.held.values()] == ["EF367QS"]
 
 
-def test_a_first_right_that_is_refused_shows_as_refused(upstream, deliver, twin, state, letters):
+def test_a_first_right_that_is_refused_shows_as_refused(
+    upstream: Upstream,
+    deliver: Deliver,
+    twin: InMemory,
+    state: Callable[[], HeldState],
+    letters: Callable[[], list[DeadLetter]],
+) -> None:
     upstream.active()
     twin.fail(REFUSED)
     deliver(CITY)
     assert (state(), letters()[0].kept) == (HeldState.REFUSED, False)
 
 
-def test_a_right_that_an_unclear_request_may_have_made_is_kept(upstream, deliver, twin, evidence, change_due):
+def test_a_right_that_an_unclear_request_may_have_made_is_kept(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, evidence: Evidence, change_due: Callable[[], None]
+) -> None:
     upstream.active()
     twin.fail(Fault(UNCLEAR.error, applied=type(UNCLEAR.applied).BEFORE))
     deliver(CITY)
@@ -96,7 +122,9 @@ def test_a_right_that_an_unclear_request_may_have_made_is_kept(upstream, deliver
     assert len(twin.held) == 1
 
 
-def test_a_kept_right_is_removed_once_its_permit_ends(held, upstream, deliver, twin, evidence):
+def test_a_kept_right_is_removed_once_its_permit_ends(
+    held: UUID, upstream: Upstream, deliver: Deliver, twin: InMemory, evidence: Evidence
+) -> None:
     move(upstream, held)
     twin.fail(REFUSED)
     deliver(CITY)
@@ -107,7 +135,9 @@ def test_a_kept_right_is_removed_once_its_permit_ends(held, upstream, deliver, t
     assert evidence.query(SUBJECTS, CITY) == [(None, None)]
 
 
-def test_a_kept_right_is_updated_by_a_retry_and_by_the_next_change(held, upstream, deliver, twin, hub):
+def test_a_kept_right_is_updated_by_a_retry_and_by_the_next_change(
+    held: UUID, upstream: Upstream, deliver: Deliver, twin: InMemory, hub: Hub
+) -> None:
     move(upstream, held)
     twin.fail(REFUSED)
     deliver(CITY)
@@ -117,14 +147,18 @@ def test_a_kept_right_is_updated_by_a_retry_and_by_the_next_change(held, upstrea
     assert zones(twin) == [("18C",)]
 
 
-def test_person_and_plate_are_stored_as_a_keyed_hash_for_the_city_hub_only(held, upstream, deliver, evidence):
+def test_person_and_plate_are_stored_as_a_keyed_hash_for_the_city_hub_only(
+    held: UUID, upstream: Upstream, deliver: Deliver, evidence: Evidence
+) -> None:
     upstream.allow()
     deliver()
     rows = evidence.query("SELECT provider, octet_length(held_subject) FROM shares ORDER BY provider")
     assert [(provider, length) for provider, length in rows if length is not None] == [(CITY, 32)]
 
 
-def test_many_refusals_with_one_code_raise_one_alarm(upstream, deliver, twin, hub):
+def test_many_refusals_with_one_code_raise_one_alarm(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, hub: Hub
+) -> None:
     upstream.take_over(*(upstream.row() for _ in range(30)))
     twin.capabilities = hub.capabilities[CITY]
     answers = [REFUSED.error] * 30
@@ -137,18 +171,19 @@ def test_many_refusals_with_one_code_raise_one_alarm(upstream, deliver, twin, hu
     assert sum(retry(hub, Choice(provider=CITY, code="zone_unknown"))) == 30
 
 
-def deliver_refusing(deliver, twin, answers) -> None:
+def deliver_refusing(deliver: Deliver, twin: InMemory, answers: Sequence[ProviderError | None]) -> None:
     """Have every change of a batch refused separately."""
 
-    async def send_all(changes):
-        return answers[: len(changes)]
+    class Refusing(InMemory):
+        async def send_all(self, changes: Sequence[Change]) -> Sequence[ProviderError | None]:
+            return answers[: len(changes)]
 
-    twin.send_all = send_all
+    twin.__class__ = Refusing
     deliver(CITY)
 
 
 @pytest.fixture
-def change_due(evidence):
+def change_due(evidence: Evidence) -> Callable[[], None]:
     def change_due() -> None:
         with evidence.database.connect() as connection:
             connection.execute("UPDATE shares SET due_at = now() WHERE confirmed_version < wanted_version")

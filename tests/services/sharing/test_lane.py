@@ -2,56 +2,65 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from integrations.base import Limit
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
 from integrations.memory import Fault, InMemory
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
-from tests.services.upstream import ANNE, BOB
+from tests.services.in_redis import read_stream
+from tests.services.upstream import ANNE, BOB, Upstream
 from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.domain.breaker import FAILURES_TO_OPEN
+from worker.hub import Hub
 from worker.services.clock.sweep import sweep
 from worker.services.sharing.claim import PROBE_LOOKS_AT
 from worker.services.sharing.drain import Drain
-from worker.services.sharing.lane import publish_provider_events
+from worker.services.sharing.lane import Lane, publish_provider_events
 
 PROVIDER = "easypark"
+ReadProvider = Callable[[], dict[str, Any]]
 BROKEN = Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, status=500))
 REFUSES = Fault(RejectedError(PROVIDER, FailureCode.PLATE_REFUSED, status=422))
 THROTTLED = Fault(NotSentError(PROVIDER, FailureCode.THROTTLED, status=429, retry_after=120))
 
 
 @pytest.fixture
-def twin(twins):
+def twin(twins: dict[str, InMemory]) -> InMemory:
     return twins[PROVIDER]
 
 
 @pytest.fixture
-def lane(quick, twin):
+def lane(quick: Hub, twin: InMemory) -> Lane:
     return lane_of(quick, twin)
 
 
 @pytest.fixture
-def drain(lane):
+def drain(lane: Lane) -> Callable[[], bool]:
     return lambda: asyncio.run(Drain(lane, lane.hub.today).run())
 
 
 @pytest.fixture
-def provider(evidence):
-    def provider():
-        ((row,),) = evidence.query("SELECT to_jsonb(p) FROM providers p WHERE provider = %s", PROVIDER)
+def provider(evidence: Evidence) -> ReadProvider:
+    def provider() -> dict[str, Any]:
+        row: dict[str, Any] = evidence.value("SELECT to_jsonb(p) FROM providers p WHERE provider = %s", PROVIDER)
         return row
 
     return provider
 
 
 @pytest.fixture
-def change(evidence):
-    def change(statement):
+def change(evidence: Evidence) -> Callable[[str], None]:
+    def change(statement: str) -> None:
         with evidence.database.connect() as connection:
             connection.execute(statement)
 
@@ -59,7 +68,7 @@ def change(evidence):
 
 
 @pytest.fixture
-def opened(upstream, twin, drain, provider):
+def opened(upstream: Upstream, twin: InMemory, drain: Callable[[], bool], provider: ReadProvider) -> int:
     """Open the breaker by enough failures; a few more puts wait behind it."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 3)))
@@ -69,13 +78,17 @@ def opened(upstream, twin, drain, provider):
     return len(twin.calls)
 
 
-def test_failures_in_a_row_open_the_breaker_and_stop_sending(opened, twin, drain, evidence):
+def test_failures_in_a_row_open_the_breaker_and_stop_sending(
+    opened: int, twin: InMemory, drain: Callable[[], bool], evidence: Evidence
+) -> None:
     drain()
     assert len(twin.calls) == opened
     assert events(evidence) == ["provider.breaker_opened"]
 
 
-def test_an_answer_in_between_keeps_the_breaker_closed(upstream, twin, drain, evidence):
+def test_an_answer_in_between_keeps_the_breaker_closed(
+    upstream: Upstream, twin: InMemory, drain: Callable[[], bool], evidence: Evidence
+) -> None:
     upstream.allow()
     for fault in [BROKEN] * (FAILURES_TO_OPEN - 1) + [REFUSES] + [BROKEN] * (FAILURES_TO_OPEN - 1):
         upstream.take_over(upstream.row())
@@ -84,7 +97,14 @@ def test_an_answer_in_between_keeps_the_breaker_closed(upstream, twin, drain, ev
     assert evidence.query("SELECT breaker FROM providers WHERE provider = %s", PROVIDER) in ([], [("closed",)])
 
 
-def test_a_withdrawal_goes_out_while_the_breaker_is_open(upstream, opened, twin, drain, evidence, provider):
+def test_a_withdrawal_goes_out_while_the_breaker_is_open(
+    upstream: Upstream,
+    opened: int,
+    twin: InMemory,
+    drain: Callable[[], bool],
+    evidence: Evidence,
+    provider: ReadProvider,
+) -> None:
     upstream.active(BOB)
     upstream.allow(BOB)
     upstream.refuse(BOB)
@@ -101,7 +121,14 @@ def test_a_withdrawal_goes_out_while_the_breaker_is_open(upstream, opened, twin,
     assert len(twin.calls) == opened + 1  # it was tried; now it waits for a probe
 
 
-def test_a_probe_is_one_request_and_a_removal_first(upstream, opened, twin, drain, change, provider):
+def test_a_probe_is_one_request_and_a_removal_first(
+    upstream: Upstream,
+    opened: int,
+    twin: InMemory,
+    drain: Callable[[], bool],
+    change: Callable[[str], None],
+    provider: ReadProvider,
+) -> None:
     upstream.refuse(ANNE)
     change("UPDATE shares SET failures = 1, due_at = now() - random() * interval '1 hour', confirmed_hash = NULL")
     change("UPDATE shares SET urgency = 2")
@@ -117,7 +144,9 @@ def test_a_probe_is_one_request_and_a_removal_first(upstream, opened, twin, drai
         assert twin.calls[-1].put is None
 
 
-def test_a_probe_that_never_ended_is_made_again(opened, twin, drain, change):
+def test_a_probe_that_never_ended_is_made_again(
+    opened: int, twin: InMemory, drain: Callable[[], bool], change: Callable[[str], None]
+) -> None:
     change("UPDATE providers SET breaker = 'half_open', probe_at = now() + interval '1 min'")
     change("UPDATE shares SET due_at = now()")
     drain()
@@ -127,7 +156,14 @@ def test_a_probe_that_never_ended_is_made_again(opened, twin, drain, change):
     assert len(twin.calls) > opened
 
 
-def test_the_first_answer_closes_the_breaker_and_releases_its_shares(opened, twin, drain, change, evidence, provider):
+def test_the_first_answer_closes_the_breaker_and_releases_its_shares(
+    opened: int,
+    twin: InMemory,
+    drain: Callable[[], bool],
+    change: Callable[[str], None],
+    evidence: Evidence,
+    provider: ReadProvider,
+) -> None:
     twin.behave()
     change("UPDATE shares SET due_at = now() + interval '1 hour' WHERE failures > 0")
     change("UPDATE shares SET due_at = now() WHERE permit_id = (SELECT permit_id FROM shares LIMIT 1)")
@@ -139,7 +175,13 @@ def test_the_first_answer_closes_the_breaker_and_releases_its_shares(opened, twi
     assert events(evidence) == ["provider.breaker_opened", "provider.breaker_closed"]
 
 
-def test_a_throttled_lane_is_held_and_its_breaker_stays_closed(upstream, twin, drain, provider, evidence):
+def test_a_throttled_lane_is_held_and_its_breaker_stays_closed(
+    upstream: Upstream,
+    twin: InMemory,
+    drain: Callable[[], bool],
+    provider: ReadProvider,
+    evidence: Evidence,
+) -> None:
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(12)))
     twin.fail(THROTTLED, count=12)
@@ -150,7 +192,9 @@ def test_a_throttled_lane_is_held_and_its_breaker_stays_closed(upstream, twin, d
     assert 110 < evidence.value("SELECT extract(epoch FROM held_until - now()) FROM providers") <= 120
 
 
-def test_an_operator_can_pause_and_resume_a_provider(upstream, twin, drain, hub, evidence):
+def test_an_operator_can_pause_and_resume_a_provider(
+    upstream: Upstream, twin: InMemory, drain: Callable[[], bool], hub: Hub, evidence: Evidence
+) -> None:
     upstream.active()
     upstream.allow()
     assert transact(hub.engine, lambda db: providers.pause(db, PROVIDER)) is True
@@ -164,7 +208,9 @@ def test_an_operator_can_pause_and_resume_a_provider(upstream, twin, drain, hub,
     assert events(evidence) == ["provider.paused", "provider.resumed"]
 
 
-def test_the_sweep_publishes_an_unpublished_provider_event(upstream, hub, evidence, today):
+def test_the_sweep_publishes_an_unpublished_provider_event(
+    upstream: Upstream, hub: Hub, evidence: Evidence, today: date
+) -> None:
     transact(hub.engine, lambda db: providers.pause(db, PROVIDER))
     assert events(evidence) == []
     sweep(hub, today)
@@ -172,20 +218,22 @@ def test_the_sweep_publishes_an_unpublished_provider_event(upstream, hub, eviden
     assert events(evidence) == ["provider.paused"]
 
 
-def test_another_process_finds_the_breaker_open(opened, quick, twin):
+def test_another_process_finds_the_breaker_open(opened: int, quick: Hub, twin: InMemory) -> None:
     other = lane_of(quick, twin)
     asyncio.run(Drain(other, quick.today).run())
     assert len(twin.calls) == opened
 
 
-def test_a_wrong_setting_is_recorded_once_until_it_is_corrected(hub, evidence):
+def test_a_wrong_setting_is_recorded_once_until_it_is_corrected(hub: Hub, evidence: Evidence) -> None:
     for problem in ("PERMIT_HUB_EASYPARK_KEY is missing",) * 2 + (None,) * 2:
-        transact(hub.engine, lambda db, problem=problem: providers.note_configuration(db, PROVIDER, problem))
+        transact(hub.engine, partial(providers.note_configuration, provider=PROVIDER, problem=problem))
     publish_provider_events(hub)
     assert events(evidence) == ["provider.unconfigured", "provider.configured"]
 
 
-def test_a_withdrawal_uses_the_kept_part_of_a_used_up_rate(upstream, quick, twin, evidence):
+def test_a_withdrawal_uses_the_kept_part_of_a_used_up_rate(
+    upstream: Upstream, quick: Hub, twin: InMemory, evidence: Evidence
+) -> None:
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(60)))
     patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 3.0}))  # on a busy machine
@@ -199,7 +247,7 @@ def test_a_withdrawal_uses_the_kept_part_of_a_used_up_rate(upstream, quick, twin
     assert [call.put for call in twin.calls[sent:]] == [None] * 5
 
 
-def held(evidence, permit_id) -> None:
+def held(evidence: Evidence, permit_id: UUID) -> None:
     """Set the share so that the provider may hold this permit's data."""
     with evidence.database.connect() as connection:
         connection.execute(
@@ -209,7 +257,7 @@ def held(evidence, permit_id) -> None:
         )
 
 
-def empty(evidence, number) -> None:
+def empty(evidence: Evidence, number: int) -> None:
     """Make shares due for which the provider holds nothing and is to hold nothing."""
     with evidence.database.connect() as connection:
         connection.execute(
@@ -220,16 +268,22 @@ def empty(evidence, number) -> None:
         )
 
 
-def events(evidence) -> list[str]:
+def events(evidence: Evidence) -> list[str]:
     """Read the types of the provider's events in the stream, in order."""
-    told = evidence.hub.live.client.xrange(evidence.hub.live.key("events"))
-    found = [json.loads(entry[b"event"]) for _, entry in told]
+    found = [json.loads(event) for event in read_stream(evidence.hub)]
     about = [event for event in found if event["subject"] == PROVIDER]
     assert [event["sequence"] for event in about] == list(range(1, len(about) + 1))
     return [event["type"] for event in about]
 
 
-def test_a_probe_skips_shares_that_need_no_request(upstream, opened, twin, drain, change, evidence):
+def test_a_probe_skips_shares_that_need_no_request(
+    upstream: Upstream,
+    opened: int,
+    twin: InMemory,
+    drain: Callable[[], bool],
+    change: Callable[[str], None],
+    evidence: Evidence,
+) -> None:
     twin.behave()
     change("UPDATE shares SET due_at = now() + interval '1 hour'")
     empty(evidence, PROBE_LOOKS_AT // 2)
@@ -241,9 +295,9 @@ def test_a_probe_skips_shares_that_need_no_request(upstream, opened, twin, drain
     assert len(twin.calls) == opened + 1
 
 
-def test_a_batch_that_fails_is_one_failure(upstream, quick, evidence):
+def test_a_batch_that_fails_is_one_failure(upstream: Upstream, quick: Hub, evidence: Evidence) -> None:
     needs = replace(quick.capabilities[PROVIDER], batch=FAILURES_TO_OPEN + 3)
-    hub = replace(quick, capabilities=quick.capabilities | {PROVIDER: needs})
+    hub = replace(quick, capabilities={**quick.capabilities, PROVIDER: needs})
     twin = InMemory(PROVIDER, needs)
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(FAILURES_TO_OPEN + 3)))

@@ -9,10 +9,13 @@ import pytest
 from integrations import registry
 from integrations.contracts import read
 from integrations.sandbox.misbehaviour import Kind
+from tests.conftest import Sandbox
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
-from tests.services.upstream import ANNE
+from tests.services.upstream import ANNE, Upstream
 from tests.support.waiting import eventually
 from worker.domain.sharing import Urgency
+from worker.hub import Hub
 from worker.services.sharing.claim import claim
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.exchange import exchange
@@ -23,7 +26,7 @@ PATIENCE = 40  # drains, each after all waits have run out
 class Delivery:
     """One provider's lane, the sandbox behind it, and a permit that it is to hold."""
 
-    def __init__(self, name, hub, sandbox, upstream, evidence) -> None:
+    def __init__(self, name: str, hub: Hub, sandbox: Sandbox, upstream: Upstream, evidence: Evidence) -> None:
         self.name, self.hub, self.control = name, hub, sandbox.control
         self.upstream, self.evidence = upstream, evidence
 
@@ -94,7 +97,7 @@ class Delivery:
             self.control.misbehave(self.name, Kind.RESET_AFTER, count=1, method=method, path=writes(self.name))
 
 
-def writes(provider) -> str:
+def writes(provider: str) -> str:
     """Return the address prefixes of a provider's operations that change data."""
     contract = read(provider)
     writing = [*contract.operations_of(contract.support.put), *contract.operations_of(contract.support.removal)]
@@ -102,13 +105,20 @@ def writes(provider) -> str:
 
 
 @pytest.fixture(params=registry.ADAPTERS)
-def delivery(request, quick, sandbox, upstream, evidence, monkeypatch):
+def delivery(
+    request: pytest.FixtureRequest,
+    quick: Hub,
+    sandbox: Sandbox,
+    upstream: Upstream,
+    evidence: Evidence,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Delivery:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     return Delivery(request.param, quick, sandbox, upstream, evidence)
 
 
-def test_a_withdrawal_removes_data_put_by_a_dead_worker(delivery):
+def test_a_withdrawal_removes_data_put_by_a_dead_worker(delivery: Delivery) -> None:
     permit_id = delivery.share()
     delivery.die_before_recording()
     delivery.until_held(["AA111AA"])
@@ -117,12 +127,11 @@ def test_a_withdrawal_removes_data_put_by_a_dead_worker(delivery):
     assert delivery.plates() == []
 
 
-def test_a_plate_changed_forth_and_back_over_a_lost_answer_ends_with_the_first(delivery):
+def test_a_plate_changed_forth_and_back_over_a_lost_answer_ends_with_the_first(delivery: Delivery) -> None:
     permit_id = delivery.share()
     delivery.settle()
     delivery.lose_answers_to_writes()
-    vehicle = {"permit_id": permit_id, "plate": {"raw": "BB-222-BB"}}
-    delivery.upstream.applied("permit.change_vehicle", **vehicle)
+    delivery.upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "BB-222-BB"})
     delivery.drain()
     delivery.upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "AA-111-AA"})
     delivery.control.behave(delivery.name)
@@ -146,7 +155,7 @@ def test_a_plate_changed_forth_and_back_over_a_lost_answer_ends_with_the_first(d
         Kind.HANG,
     ],
 )
-def test_after_any_misbehaviour_providers_hold_the_truth_and_then_nothing(delivery, kind):
+def test_after_any_misbehaviour_providers_hold_the_truth_and_then_nothing(delivery: Delivery, kind: Kind) -> None:
     delivery.control.misbehave(delivery.name, kind, count=2)
     permit_id = delivery.share()
     delivery.settle()

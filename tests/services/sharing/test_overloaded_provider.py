@@ -11,9 +11,12 @@ from integrations import registry
 from integrations.base import Change, Operation
 from integrations.memory import InMemory
 from integrations.sandbox.misbehaviour import Kind
+from tests.conftest import Sandbox
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
-from tests.services.upstream import BOB
+from tests.services.upstream import BOB, Upstream
 from tests.support.waiting import eventually, eventually_in_loop
+from worker.hub import Hub
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.lane import Lane
 
@@ -26,14 +29,14 @@ CONFIRMED = "SELECT count(*) FROM disclosure_outcomes WHERE outcome = 'confirmed
 
 
 @pytest.fixture
-def patient(hub):
+def patient(hub: Hub) -> Hub:
     """Return the hub with a window too wide for the provider."""
     limits = {"request_seconds": 3.0, "in_flight": 64, "urgent_slots": 4}
     return replace(hub, settings=hub.settings.model_copy(update=limits))
 
 
 @contextmanager
-def lane_to_sandbox(patient) -> Iterator[tuple[Lane, Callable[[], None]]]:
+def lane_to_sandbox(patient: Hub) -> Iterator[tuple[Lane, Callable[[], bool]]]:
     """Yield a lane to the sandbox, and a way to drain it for a while."""
     with asyncio.Runner() as runner:
         access = registry.access(PROVIDER)
@@ -46,8 +49,8 @@ def lane_to_sandbox(patient) -> Iterator[tuple[Lane, Callable[[], None]]]:
 
 
 def test_an_overloaded_provider_soon_times_out_rarely_and_withdrawals_stay_quick(
-    upstream, patient, sandbox, monkeypatch, evidence
-):
+    upstream: Upstream, patient: Hub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, evidence: Evidence
+) -> None:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     upstream.active(BOB)
@@ -77,7 +80,9 @@ ATTEMPTS = """
 """
 
 
-def test_a_withdrawal_has_a_slot_in_the_narrowest_window(upstream, quick, hub, evidence):
+def test_a_withdrawal_has_a_slot_in_the_narrowest_window(
+    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence
+) -> None:
     class Hanging(InMemory):
         async def send(self, change: Change) -> Operation | None:
             if change.permit is not None and held:

@@ -1,7 +1,8 @@
 """No removal is published before it is settled: space, events, history and `status` agree."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,19 +12,23 @@ from integrations.memory import Applied, Fault, InMemory
 from schemas.events import EventType
 from schemas.history import History
 from schemas.space import HeldState
-from tests.services.hubs import lane_of
-from tests.services.upstream import ANNE
+from tests.services.evidence import Evidence
+from tests.services.hubs import Deliver, lane_of
+from tests.services.in_redis import read_document
+from tests.services.upstream import ANNE, Upstream
 from worker.db import status
 from worker.db.engine import transact
 from worker.db.sharing import shares
 from worker.domain.retention import may_be_held
 from worker.domain.sharing import NOTHING, REPEATS, RequestOutcome, Result, Share, Timing, Urgency, claim, record
+from worker.hub import Hub
 from worker.services.publishing.history import put_history
 from worker.services.sharing.claim import claim as take
 from worker.services.sharing.claim import record as end
 from worker.services.sharing.invalidate import drop_spaces_of, invalidate
 
 PROVIDER = "easypark"
+Told = Callable[[], tuple[HeldState, bool, list[bool], int]]
 LATE = Fault(UnclearError(PROVIDER, FailureCode.TIMED_OUT), Applied.LATER)
 GONE_QUIET = Fault(UnclearError(PROVIDER, FailureCode.CONNECTION_LOST))
 REFUSED = Fault(RejectedError(PROVIDER, FailureCode.ZONE_UNKNOWN))
@@ -33,20 +38,20 @@ MINUTE = Timing(lease=timedelta(seconds=7), settle=timedelta(seconds=60))
 
 
 @pytest.fixture
-def quick(hub):
+def quick(hub: Hub) -> Hub:
     """Return the hub with a T longer than a test."""
     limits = {"request_seconds": 0.4, "settle_seconds": 3_600.0, "in_flight": 4, "urgent_slots": 1}
     return replace(hub, settings=hub.settings.model_copy(update=limits))
 
 
 @pytest.fixture
-def told(quick, evidence, today):
+def told(quick: Hub, evidence: Evidence, today: date) -> Told:
     """Return one provider's state everywhere: space, whether the holding has ended, events, shares that wait."""
 
     def told() -> tuple[HeldState, bool, list[bool], int]:
         (state,) = (one.state for one in evidence.screen(ANNE).consent.providers if one.provider == PROVIDER)
         put_history(quick, ANNE, task_id := uuid4(), today)
-        history = History.model_validate_json(quick.live.client.get(quick.live.key(f"history:{task_id}")))
+        history = History.model_validate_json(read_document(quick, f"history:{task_id}"))
         (holdings,) = (one.holdings for one in history.recipients if one.provider == PROVIDER)
         events = [event for event in evidence.told(ANNE) if event.type is EventType.SHARES_CONFIRMED]
         confirmed = [one.held for event in events for one in event.data.shares if one.provider == PROVIDER]
@@ -58,7 +63,7 @@ def told(quick, evidence, today):
 
 
 @pytest.fixture
-def pass_time(evidence):
+def pass_time(evidence: Evidence) -> Callable[[], None]:
     """Let the time pass until the last stray can arrive."""
 
     def pass_time() -> None:
@@ -72,7 +77,13 @@ def pass_time(evidence):
     return pass_time
 
 
-def test_a_removal_after_a_late_put_is_published_once_settled(upstream, deliver, twins, told, pass_time):
+def test_a_removal_after_a_late_put_is_published_once_settled(
+    upstream: Upstream,
+    deliver: Deliver,
+    twins: dict[str, InMemory],
+    told: Told,
+    pass_time: Callable[[], None],
+) -> None:
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(LATE)
@@ -89,7 +100,12 @@ def test_a_removal_after_a_late_put_is_published_once_settled(upstream, deliver,
     assert told() == (HeldState.REMOVED, True, [False], 0)
 
 
-def test_an_unclear_removal_is_published_with_the_next_confirmation(upstream, deliver, twins, told):
+def test_an_unclear_removal_is_published_with_the_next_confirmation(
+    upstream: Upstream,
+    deliver: Deliver,
+    twins: dict[str, InMemory],
+    told: Told,
+) -> None:
     upstream.active()
     upstream.allow()
     deliver(PROVIDER)
@@ -102,7 +118,13 @@ def test_an_unclear_removal_is_published_with_the_next_confirmation(upstream, de
     assert told() == (HeldState.REMOVED, True, [True, False], 0)
 
 
-def test_a_provisional_put_is_published_once_settled(upstream, deliver, twins, told, pass_time):
+def test_a_provisional_put_is_published_once_settled(
+    upstream: Upstream,
+    deliver: Deliver,
+    twins: dict[str, InMemory],
+    told: Told,
+    pass_time: Callable[[], None],
+) -> None:
     upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(GONE_QUIET)
@@ -116,7 +138,9 @@ def test_a_provisional_put_is_published_once_settled(upstream, deliver, twins, t
     assert told() == (HeldState.HELD, False, [True], 0)
 
 
-def test_an_invalidated_removal_shows_as_being_removed_until_it_is_confirmed_again(upstream, deliver, told, quick):
+def test_an_invalidated_removal_shows_as_being_removed_until_it_is_confirmed_again(
+    upstream: Upstream, deliver: Deliver, told: Told, quick: Hub
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     deliver(PROVIDER)
@@ -129,7 +153,15 @@ def test_an_invalidated_removal_shows_as_being_removed_until_it_is_confirmed_aga
     assert told()[:2] == (HeldState.REMOVED, True)
 
 
-def test_a_late_put_shows_as_being_removed_again(upstream, deliver, twins, told, quick, evidence, today):
+def test_a_late_put_shows_as_being_removed_again(
+    upstream: Upstream,
+    deliver: Deliver,
+    twins: dict[str, InMemory],
+    told: Told,
+    quick: Hub,
+    evidence: Evidence,
+    today: date,
+) -> None:
     upstream.active()
     upstream.allow()
     lane = lane_of(quick, InMemory(PROVIDER))
@@ -143,7 +175,9 @@ def test_a_late_put_shows_as_being_removed_again(upstream, deliver, twins, told,
     assert told()[:2] == (HeldState.REMOVING, False)
 
 
-def test_no_permit_is_anonymised_while_a_removal_is_provisional(upstream, deliver, twins):
+def test_no_permit_is_anonymised_while_a_removal_is_provisional(
+    upstream: Upstream, deliver: Deliver, twins: dict[str, InMemory]
+) -> None:
     permit_id = upstream.active()
     upstream.allow()
     twins[PROVIDER].fail(LATE)
@@ -154,7 +188,7 @@ def test_no_permit_is_anonymised_while_a_removal_is_provisional(upstream, delive
     assert [may_be_held(one.share) for one in stored.values() if one.key.provider == PROVIDER] == [True]
 
 
-def test_a_provisional_removal_is_repeated_soon_and_once_more_at_the_end():
+def test_a_provisional_removal_is_repeated_soon_and_once_more_at_the_end() -> None:
     share = replace(UNKNOWN, unsettled_until=NOW + MINUTE.settle, stray_put_until=NOW + MINUTE.settle)
     now, moments = NOW, []
     while share.confirmed_version < share.wanted_version:
@@ -167,14 +201,14 @@ def test_a_provisional_removal_is_repeated_soon_and_once_more_at_the_end():
     assert share.holds is False
 
 
-def test_a_provisional_put_is_repeated_only_at_the_end():
+def test_a_provisional_put_is_repeated_only_at_the_end() -> None:
     share = replace(UNKNOWN, unsettled_until=NOW + MINUTE.settle)
     share = claim(share, b"a plate", lease := uuid4(), NOW, MINUTE)
     share = record(share, lease, Result(RequestOutcome.CONFIRMED), NOW, MINUTE)
     assert (share.due_at, share.holds) == (NOW + MINUTE.settle, None)
 
 
-def with_retry_due(upstream) -> None:
+def with_retry_due(upstream: Upstream) -> None:
     """Make failed shares due at once."""
     with upstream.hub.engine.begin() as db:
         db.exec_driver_sql("UPDATE shares SET due_at = now() WHERE confirmed_version < wanted_version")

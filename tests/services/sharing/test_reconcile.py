@@ -1,59 +1,70 @@
 """Reconciliation: a provider's list against its confirmations; and reaffirming all since a moment."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
-from uuid import uuid4
+from typing import Protocol
+from uuid import UUID, uuid4
 
 import pytest
 
-from integrations.base import Limit
+from integrations.base import Limit, Page
 from integrations.errors import FailureCode, UnclearError
 from integrations.memory import PAGE, Applied, Fault, InMemory
 from schemas.shared import SharedField
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
+from tests.services.sharing.requested import request
+from tests.services.upstream import Upstream
 from tests.support.waiting import eventually_in_loop
 from worker.db.engine import transact
 from worker.db.sharing import reconciliations
+from worker.db.sharing.reconciliations import Reconciliation
+from worker.hub import Hub
 from worker.services.clock.retention import purge
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.invalidate import reaffirm
+from worker.services.sharing.lane import Lane
 from worker.services.sharing.reconcile import ATTEMPTS, FAILURES, reconcile
 
 PROVIDER = "easypark"
 CITY = "city"
-BROKEN = Fault(UnclearError(PROVIDER, FailureCode.SERVER_ERROR, status=500))
+SERVER_ERROR = UnclearError(PROVIDER, FailureCode.SERVER_ERROR, status=500)
+BROKEN = Fault(SERVER_ERROR)
 
 
 @pytest.fixture
-def twin(twins):
+def twin(twins: dict[str, InMemory]) -> InMemory:
     return twins[PROVIDER]
 
 
 @pytest.fixture
-def lane(quick, twin):
+def lane(quick: Hub, twin: InMemory) -> Lane:
     return lane_of(quick, twin)
 
 
 @pytest.fixture
-def drain(lane):
+def drain(lane: Lane) -> Callable[[], bool]:
     return lambda: asyncio.run(Drain(lane, lane.hub.today).run())
 
 
 @pytest.fixture
-def ask(hub):
-    return lambda **asked: transact(
-        hub.engine, partial(reconciliations.request, provider=PROVIDER, **{"dry_run": False} | asked)
-    )
+def ask(hub: Hub) -> Callable[[], UUID]:
+    return lambda: request(hub, PROVIDER)
+
+
+class Compare(Protocol):
+    def __call__(self, way: Lane = ..., *, dry_run: bool = ...) -> Reconciliation: ...
 
 
 @pytest.fixture
-def compare(hub, ask, lane):
+def compare(hub: Hub, lane: Lane) -> Compare:
     """Reconcile to the end; return the reconciliation."""
 
-    def compare(way=lane, **asked):
-        run_id = ask(**asked)
+    def compare(way: Lane = lane, *, dry_run: bool = False) -> Reconciliation:
+        run_id = request(hub, PROVIDER, dry_run=dry_run)
         while asyncio.run(reconcile(way)):
             pass
         return transact(hub.engine, lambda db: reconciliations.read(db, run_id))
@@ -62,7 +73,7 @@ def compare(hub, ask, lane):
 
 
 @pytest.fixture
-def shared(upstream, drain, twin):
+def shared(upstream: Upstream, drain: Callable[[], bool], twin: InMemory) -> list[UUID]:
     """Make the provider hold three permits more than fit on a page; return their references."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(PAGE + 3)))
@@ -71,7 +82,9 @@ def shared(upstream, drain, twin):
     return sorted(twin.held)
 
 
-def test_correct_copies_are_left_alone(shared, compare, twin, drain):
+def test_correct_copies_are_left_alone(
+    shared: list[UUID], compare: Compare, twin: InMemory, drain: Callable[[], bool]
+) -> None:
     sent = len(twin.calls)
     run = compare()
     drain()
@@ -80,7 +93,15 @@ def test_correct_copies_are_left_alone(shared, compare, twin, drain):
     assert len(twin.calls) == sent
 
 
-def test_a_copy_changed_lost_or_added_at_the_provider_is_corrected(shared, compare, twin, drain, evidence, hub, today):
+def test_a_copy_changed_lost_or_added_at_the_provider_is_corrected(
+    shared: list[UUID],
+    compare: Compare,
+    twin: InMemory,
+    drain: Callable[[], bool],
+    evidence: Evidence,
+    hub: Hub,
+    today: date,
+) -> None:
     before = dict(twin.held)
     changed, lost, stranger = shared[0], shared[-1], uuid4()
     twin.held[changed] = {**twin.held[changed], SharedField.PLATE: "WRONG"}
@@ -96,7 +117,9 @@ def test_a_copy_changed_lost_or_added_at_the_provider_is_corrected(shared, compa
     assert evidence.query("SELECT count(*) FROM reconciled_copies") == [(0,)]
 
 
-def test_a_withdrawn_copy_that_is_listed_is_removed_again(shared, upstream, compare, twin, drain):
+def test_a_withdrawn_copy_that_is_listed_is_removed_again(
+    shared: list[UUID], upstream: Upstream, compare: Compare, twin: InMemory, drain: Callable[[], bool]
+) -> None:
     kept = {shared[0]: twin.held[shared[0]]}
     upstream.refuse()
     drain()
@@ -107,7 +130,9 @@ def test_a_withdrawn_copy_that_is_listed_is_removed_again(shared, upstream, comp
     assert not twin.held
 
 
-def test_a_dry_run_counts_differences_and_changes_nothing(shared, compare, twin, drain, evidence):
+def test_a_dry_run_counts_differences_and_changes_nothing(
+    shared: list[UUID], compare: Compare, twin: InMemory, drain: Callable[[], bool], evidence: Evidence
+) -> None:
     twin.held.pop(shared[0])
     before, stranger = evidence.query("SELECT * FROM shares ORDER BY reference"), uuid4()
     twin.held[stranger] = next(iter(twin.held.values()))
@@ -116,9 +141,11 @@ def test_a_dry_run_counts_differences_and_changes_nothing(shared, compare, twin,
     assert evidence.query("SELECT * FROM shares ORDER BY reference") == before
 
 
-def test_a_share_leased_or_confirmed_meanwhile_is_not_compared(shared, upstream, ask, lane, twin, evidence):
+def test_a_share_leased_or_confirmed_meanwhile_is_not_compared(
+    shared: list[UUID], upstream: Upstream, ask: Callable[[], UUID], lane: Lane, twin: InMemory, evidence: Evidence
+) -> None:
     class Slow(InMemory):
-        async def page(self, cursor):
+        async def page(self, cursor: str | None) -> Page:
             page = await super().page(cursor)
             with evidence.database.connect() as connection:  # all were confirmed after the page was made
                 connection.execute("UPDATE shares SET confirmed_at = clock_timestamp()")
@@ -134,18 +161,22 @@ def test_a_share_leased_or_confirmed_meanwhile_is_not_compared(shared, upstream,
     assert (differing, missing) == (0, 0)
 
 
-def test_a_second_reconciliation_leaves_the_work_to_the_first(shared, ask, lane, hub):
-    assert ask() is not None
-    assert ask() is None
+def test_a_second_reconciliation_leaves_the_work_to_the_first(
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, hub: Hub
+) -> None:
+    ask()
+    assert transact(hub.engine, partial(reconciliations.request, provider=PROVIDER, dry_run=False)) is None
     taken = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(seconds=15)))
     assert taken is not None
     assert asyncio.run(reconcile(lane)) is False
     assert transact(hub.engine, reconciliations.waiting) == []
 
 
-def test_a_killed_workers_reconciliation_is_continued(shared, ask, lane, twin, hub, evidence):
+def test_a_killed_workers_reconciliation_is_continued(
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
+) -> None:
     class Dies(InMemory):
-        async def page(self, cursor):
+        async def page(self, cursor: str | None) -> Page:
             if cursor is not None:
                 raise KeyboardInterrupt
             return await super().page(cursor)
@@ -164,7 +195,9 @@ def test_a_killed_workers_reconciliation_is_continued(shared, ask, lane, twin, h
     assert (run.pages, run.copies, run.missing) == (2, PAGE + 2, 1)
 
 
-def test_a_failing_provider_is_retried_then_given_up(shared, ask, lane, twin, hub, evidence):
+def test_a_failing_provider_is_retried_then_given_up(
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
+) -> None:
     run_id = ask()
     twin.fail(BROKEN)
     asyncio.run(reconcile(lane))
@@ -179,11 +212,13 @@ def test_a_failing_provider_is_retried_then_given_up(shared, ask, lane, twin, hu
     assert (run.code, run.finished_at is None, run.drift) == ("server_error", False, 0)
 
 
-def test_a_page_that_was_read_ends_a_run_of_failures(shared, ask, lane, twin, hub, evidence):
+def test_a_page_that_was_read_ends_a_run_of_failures(
+    shared: list[UUID], ask: Callable[[], UUID], lane: Lane, twin: InMemory, hub: Hub, evidence: Evidence
+) -> None:
     class FailsAfterAPage(InMemory):
-        async def page(self, cursor):
+        async def page(self, cursor: str | None) -> Page:
             if cursor is not None:
-                raise BROKEN.error
+                raise SERVER_ERROR
             return await super().page(cursor)
 
     run_id = ask()
@@ -198,23 +233,27 @@ def test_a_page_that_was_read_ends_a_run_of_failures(shared, ask, lane, twin, hu
     assert (run.pages, run.failures, run.finished_at) == (1, 1, None)
 
 
-def test_pages_keep_to_the_rate_limit(shared, compare, quick, twin):
+def test_pages_keep_to_the_rate_limit(shared: list[UUID], compare: Compare, quick: Hub, twin: InMemory) -> None:
     run = compare(lane_of(quick, twin, Limit(1_000, 1.0)))
     assert run.pages == 2
 
 
-def test_a_new_provider_gets_existing_permits_by_its_first_reconciliation(upstream, quick, hub, evidence):
+def test_a_new_provider_gets_existing_permits_by_its_first_reconciliation(
+    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence
+) -> None:
     upstream.take_over(*(upstream.row() for _ in range(3)), upstream.row(status="cancelled_by_resident", terms=[]))
     needs = replace(hub.capabilities["city_hub"], batch=1)
     city = InMemory(CITY, needs)
-    younger = replace(quick, capabilities=quick.capabilities | {CITY: needs})
+    younger = replace(quick, capabilities={**quick.capabilities, CITY: needs})
     transact(hub.engine, lambda db: reconciliations.request(db, CITY, dry_run=False))
     asyncio.run(reconcile(lane_of(younger, city)))
     asyncio.run(Drain(lane_of(younger, city), hub.today).run())
     assert len(city.held) == 3
 
 
-def test_reaffirming_sends_lost_copies_and_removes_restored_ones(shared, upstream, drain, twin, hub, evidence):
+def test_reaffirming_sends_lost_copies_and_removes_restored_ones(
+    shared: list[UUID], upstream: Upstream, drain: Callable[[], bool], twin: InMemory, hub: Hub, evidence: Evidence
+) -> None:
     since = evidence.value("SELECT now()")
     forgotten = dict(twin.held)
     upstream.refuse()
@@ -233,7 +272,9 @@ def test_reaffirming_sends_lost_copies_and_removes_restored_ones(shared, upstrea
     assert {reference: twin.held[reference] for reference in before} == before
 
 
-def test_reaffirming_a_share_under_way_makes_its_confirmation_provisional(upstream, lane, twin, drain, hub, evidence):
+def test_reaffirming_a_share_under_way_makes_its_confirmation_provisional(
+    upstream: Upstream, lane: Lane, twin: InMemory, drain: Callable[[], bool], hub: Hub, evidence: Evidence
+) -> None:
     upstream.active()
     upstream.allow()
     twin.fail(Fault(None, Applied.BEFORE))

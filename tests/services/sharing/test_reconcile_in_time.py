@@ -2,16 +2,23 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from uuid import UUID
 
 import pytest
 
+from integrations.base import Page
 from integrations.errors import FailureCode, NotSentError
-from integrations.memory import Fault
+from integrations.memory import Fault, InMemory
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
+from tests.services.sharing.requested import request
 from worker.db.engine import transact
 from worker.db.sharing import reconciliations
+from worker.db.sharing.reconciliations import Reconciliation
+from worker.hub import Hub
 from worker.services.sharing.reconcile import RUN_SECONDS, reconcile
 from worker.settings import LONGEST_REQUEST
 
@@ -22,16 +29,18 @@ THROTTLED = Fault(NotSentError(PROVIDER, FailureCode.THROTTLED, status=429, retr
 
 
 @pytest.fixture
-def run_id(hub):
-    return transact(hub.engine, partial(reconciliations.request, provider=PROVIDER, dry_run=False))
+def run_id(hub: Hub) -> UUID:
+    return request(hub, PROVIDER)
 
 
 @pytest.fixture
-def read(hub, run_id):
+def read(hub: Hub, run_id: UUID) -> Callable[[], Reconciliation]:
     return lambda: transact(hub.engine, partial(reconciliations.read, reconciliation_id=run_id))
 
 
-def test_a_hanging_list_request_is_given_up_before_the_task_ends(hub, twins, read):
+def test_a_hanging_list_request_is_given_up_before_the_task_ends(
+    hub: Hub, twins: dict[str, InMemory], read: Callable[[], Reconciliation]
+) -> None:
     twins[PROVIDER].fail(Fault(None), count=10)
     short = hub.settings.model_copy(update={"request_seconds": LONGEST_REQUEST * SCALE})
     started = time.monotonic()
@@ -41,7 +50,9 @@ def test_a_hanging_list_request_is_given_up_before_the_task_ends(hub, twins, rea
     assert (read().failures, read().code) == (1, FailureCode.TIMED_OUT)
 
 
-def test_a_page_refused_for_a_time_is_not_requested_earlier(hub, twins, read, evidence):
+def test_a_page_refused_for_a_time_is_not_requested_earlier(
+    hub: Hub, twins: dict[str, InMemory], read: Callable[[], Reconciliation], evidence: Evidence
+) -> None:
     twins[PROVIDER].fail(THROTTLED)
     assert asyncio.run(reconcile(lane_of(hub, twins[PROVIDER]))) is False
     waits = evidence.value("SELECT extract(epoch FROM lease_until - now()) FROM reconciliations")
@@ -49,9 +60,11 @@ def test_a_page_refused_for_a_time_is_not_requested_earlier(hub, twins, read, ev
     assert (read().pages, read().failures) == (0, 1)
 
 
-def test_a_page_read_by_a_late_worker_is_not_recorded(hub, twins, read, evidence):
-    class Late(type(twins[PROVIDER])):
-        async def page(self, cursor):
+def test_a_page_read_by_a_late_worker_is_not_recorded(
+    hub: Hub, twins: dict[str, InMemory], read: Callable[[], Reconciliation], evidence: Evidence
+) -> None:
+    class Late(InMemory):
+        async def page(self, cursor: str | None) -> Page:
             with evidence.database.connect() as connection:  # another worker has finished it meanwhile
                 connection.execute("UPDATE reconciliations SET lease_id = NULL, finished_at = now()")
             return await super().page(cursor)

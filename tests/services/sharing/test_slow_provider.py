@@ -7,7 +7,10 @@ import pytest
 
 from integrations.base import Change, Operation
 from integrations.memory import InMemory
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
+from tests.services.upstream import Upstream
+from worker.hub import Hub
 from worker.services.sharing.drain import Drain
 
 PROVIDER = "easypark"
@@ -15,7 +18,9 @@ REQUEST_SECONDS = 1.5
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6], ids=["a third", "more than half"])
-def test_shares_claimed_ahead_are_answered_before_their_deadline(upstream, quick, evidence, part):
+def test_shares_claimed_ahead_are_answered_before_their_deadline(
+    upstream: Upstream, quick: Hub, evidence: Evidence, part: float
+) -> None:
     class Slow(InMemory):
         async def send(self, change: Change) -> Operation | None:
             await asyncio.sleep(REQUEST_SECONDS * part)

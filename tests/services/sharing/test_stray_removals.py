@@ -1,5 +1,6 @@
 """An unclear removal can bring no data back: the next confirmed removal is published at once."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -8,18 +9,24 @@ from integrations.memory import InMemory
 from integrations.sandbox.misbehaviour import Kind
 from schemas.events import EventType
 from schemas.space import HeldState
+from tests.conftest import Sandbox
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
 from tests.services.sharing.test_leaks import Delivery, writes
-from tests.services.upstream import ANNE
+from tests.services.upstream import ANNE, Upstream
 from worker.domain.sharing import Urgency
+from worker.hub import Hub
 from worker.services.sharing.claim import claim
 
 PROVIDER = "easypark"
+Told = Callable[[], tuple[list[bool], HeldState]]
 SETTLE_SECONDS = 60.0  # far longer than a test
 
 
 @pytest.fixture
-def delivery(hub, sandbox, upstream, evidence, monkeypatch):
+def delivery(
+    hub: Hub, sandbox: Sandbox, upstream: Upstream, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> Delivery:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     limits = {"request_seconds": 3.0, "settle_seconds": SETTLE_SECONDS}
@@ -28,7 +35,7 @@ def delivery(hub, sandbox, upstream, evidence, monkeypatch):
 
 
 @pytest.fixture
-def told(evidence):
+def told(evidence: Evidence) -> Told:
     """Return the provider's events so far, and its state in the space."""
 
     def told() -> tuple[list[bool], HeldState]:
@@ -41,7 +48,7 @@ def told(evidence):
 
 
 @pytest.fixture
-def retry(delivery, evidence):
+def retry(delivery: Delivery, evidence: Evidence) -> Callable[[], None]:
     """Drain, after the wait that follows a failure; T is not over."""
 
     def retry() -> None:
@@ -54,7 +61,7 @@ def retry(delivery, evidence):
 
 
 @pytest.fixture
-def pass_t(evidence):
+def pass_t(evidence: Evidence) -> Callable[[], None]:
     """Let T pass."""
 
     def pass_t() -> None:
@@ -67,7 +74,9 @@ def pass_t(evidence):
 
 
 @pytest.mark.parametrize("kind", [Kind.DOWN, Kind.ERROR_AFTER, Kind.RESET_BEFORE, Kind.RESET_AFTER, Kind.HANG])
-def test_a_removal_after_an_unclear_removal_is_published_at_its_first_confirmation(delivery, told, retry, kind):
+def test_a_removal_after_an_unclear_removal_is_published_at_its_first_confirmation(
+    delivery: Delivery, told: Told, retry: Callable[[], None], kind: Kind
+) -> None:
     permit_id = delivery.share()
     delivery.drain()
     assert told() == ([True], HeldState.HELD)
@@ -83,8 +92,12 @@ def test_a_removal_after_an_unclear_removal_is_published_at_its_first_confirmati
 
 
 def test_data_allowed_again_shows_as_sending_until_the_stray_removal_is_settled(
-    delivery, told, retry, pass_t, evidence
-):
+    delivery: Delivery,
+    told: Told,
+    retry: Callable[[], None],
+    pass_t: Callable[[], None],
+    evidence: Evidence,
+) -> None:
     permit_id = delivery.share()
     delivery.drain()
     delivery.control.misbehave(PROVIDER, Kind.DOWN, count=1, method="DELETE")
@@ -105,7 +118,9 @@ def test_data_allowed_again_shows_as_sending_until_the_stray_removal_is_settled(
     assert told() == ([True, False, True], HeldState.HELD)
 
 
-def test_a_removal_is_published_even_if_a_worker_died_with_the_earlier_one(delivery, told, evidence, hub):
+def test_a_removal_is_published_even_if_a_worker_died_with_the_earlier_one(
+    delivery: Delivery, told: Told, evidence: Evidence, hub: Hub
+) -> None:
     permit_id = delivery.share()
     delivery.drain()
     delivery.withdraw(permit_id)
@@ -117,7 +132,12 @@ def test_a_removal_is_published_even_if_a_worker_died_with_the_earlier_one(deliv
     assert told() == ([True, False], HeldState.REMOVED)
 
 
-def test_a_removal_waits_for_an_unclear_put_despite_later_unclear_removals(delivery, told, retry, pass_t):
+def test_a_removal_waits_for_an_unclear_put_despite_later_unclear_removals(
+    delivery: Delivery,
+    told: Told,
+    retry: Callable[[], None],
+    pass_t: Callable[[], None],
+) -> None:
     permit_id = delivery.share()
     delivery.control.misbehave(PROVIDER, Kind.RESET_AFTER, count=1, method="POST", path=writes(PROVIDER))
     delivery.drain()

@@ -1,24 +1,31 @@
 """Lists that cannot be the hub's data; and a provider whose copies are in another store than before."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
 
-from integrations.base import Page
-from integrations.memory import InMemory
+from integrations.base import Adapter, Page
+from integrations.memory import Held, InMemory
 from schemas.shared import Copy
+from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
+from tests.services.sharing.requested import request
+from tests.services.upstream import Upstream
 from worker.db import status
 from worker.db.engine import transact
 from worker.db.sharing import reconciliations
+from worker.db.sharing.reconciliations import Reconciliation
+from worker.hub import Hub
 from worker.services.sharing.believable import MOST_FOREIGN, REPEATED_MARGIN
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.reconcile import reconcile
 
 PROVIDER = "easypark"
+City = tuple[InMemory, Callable[[], UUID]]
 CITY = "city_hub"
 EVENTS = "SELECT type FROM provider_events WHERE provider = %s ORDER BY sequence"
 FAILED, RECONCILED, REPLACED = (
@@ -29,29 +36,29 @@ FAILED, RECONCILED, REPLACED = (
 class Endless(InMemory):
     """Lists pages without end: `made` returns the references on each."""
 
-    made = staticmethod(lambda number: [uuid4() for _ in range(50)])
+    def made(self, number: int) -> list[UUID]:
+        return [uuid4() for _ in range(50)]
 
     async def page(self, cursor: str | None) -> Page:
         number = int(cursor or 0)
         return Page([Copy(reference) for reference in self.made(number)], str(number + 1))
 
 
-def run_on(hub, provider, adapter, **asked):
+def run_on(hub: Hub, provider: str, adapter: Adapter, *, dry_run: bool = False) -> Reconciliation:
     """Reconcile to the end; return the reconciliation."""
-    request = partial(reconciliations.request, provider=provider, **{"dry_run": False} | asked)
-    run_id = transact(hub.engine, request)
+    run_id = request(hub, provider, dry_run=dry_run)
     lane = lane_of(hub, adapter)
     while asyncio.run(reconcile(lane)):
         pass
     return transact(hub.engine, lambda db: reconciliations.read(db, run_id))
 
 
-def invented(count: int) -> dict[UUID, dict]:
+def invented(count: int) -> dict[UUID, Held]:
     return {uuid4(): {} for _ in range(count)}
 
 
 @pytest.fixture
-def held(upstream, quick, twins):
+def held(upstream: Upstream, quick: Hub, twins: dict[str, InMemory]) -> InMemory:
     """Make the provider hold five permits; return the adapter."""
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(5)))
@@ -61,7 +68,9 @@ def held(upstream, quick, twins):
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_too_many_unknown_copies_end_the_reconciliation_untouched(held, quick, evidence, dry_run):
+def test_too_many_unknown_copies_end_the_reconciliation_untouched(
+    held: InMemory, quick: Hub, evidence: Evidence, dry_run: bool
+) -> None:
     before = evidence.query("SELECT * FROM shares ORDER BY reference")
     held.held |= invented(1_500)
 
@@ -76,7 +85,9 @@ def test_too_many_unknown_copies_end_the_reconciliation_untouched(held, quick, e
     assert told.reconciliation_code == "too_many_orphans"
 
 
-def test_unknown_copies_within_the_margin_are_removed_after_the_whole_list(held, quick, evidence):
+def test_unknown_copies_within_the_margin_are_removed_after_the_whole_list(
+    held: InMemory, quick: Hub, evidence: Evidence
+) -> None:
     kept = dict(held.held)
     held.held |= invented(quick.settings.orphan_margin)
 
@@ -88,7 +99,7 @@ def test_unknown_copies_within_the_margin_are_removed_after_the_whole_list(held,
     assert run_on(quick, PROVIDER, held).drift == 0
 
 
-def test_the_margin_of_unknown_copies_is_a_setting(held, quick):
+def test_the_margin_of_unknown_copies_is_a_setting(held: InMemory, quick: Hub) -> None:
     kept = dict(held.held)
     held.held |= invented(500)
     wider = replace(quick, settings=quick.settings.model_copy(update={"orphan_margin": 500}))
@@ -100,7 +111,7 @@ def test_the_margin_of_unknown_copies_is_a_setting(held, quick):
     assert held.held == kept
 
 
-def test_endless_pages_of_invented_references_are_given_up(held, quick, evidence):
+def test_endless_pages_of_invented_references_are_given_up(held: InMemory, quick: Hub, evidence: Evidence) -> None:
     endless = Endless(PROVIDER, held.capabilities)
 
     run = run_on(quick, PROVIDER, endless)
@@ -111,20 +122,21 @@ def test_endless_pages_of_invented_references_are_given_up(held, quick, evidence
 
 
 @pytest.mark.parametrize("kind", ["the same copies", "no copies"])
-def test_endlessly_repeating_pages_are_given_up(held, quick, kind, evidence):
-    endless = Endless(PROVIDER, held.capabilities)
-    endless.made = lambda _: [*held.held] if kind == "the same copies" else []
+def test_endlessly_repeating_pages_are_given_up(held: InMemory, quick: Hub, kind: str, evidence: Evidence) -> None:
+    class Repeating(Endless):
+        def made(self, number: int) -> list[UUID]:
+            return [*held.held] if kind == "the same copies" else []
 
-    run = run_on(quick, PROVIDER, endless)
+    run = run_on(quick, PROVIDER, Repeating(PROVIDER, held.capabilities))
 
     assert run.code == "list_endless"
     assert run.pages <= REPEATED_MARGIN + 2
     assert evidence.query(EVENTS, PROVIDER) == [FAILED]
 
 
-def test_endless_pages_of_foreign_copies_are_given_up(held, quick):
+def test_endless_pages_of_foreign_copies_are_given_up(held: InMemory, quick: Hub) -> None:
     class Others(InMemory):
-        async def page(self, cursor):
+        async def page(self, cursor: str | None) -> Page:
             return Page((), "again", foreign=MOST_FOREIGN // 4)
 
     run = run_on(quick, PROVIDER, Others(PROVIDER, held.capabilities))
@@ -132,9 +144,9 @@ def test_endless_pages_of_foreign_copies_are_given_up(held, quick):
     assert run.code == "list_endless"
 
 
-def test_copies_listed_twice_are_accepted(held, quick):
+def test_copies_listed_twice_are_accepted(held: InMemory, quick: Hub) -> None:
     class Twice(InMemory):
-        async def page(self, cursor):
+        async def page(self, cursor: str | None) -> Page:
             page = await super().page(None)
             assert page.next_page is None
             return replace(page, next_page=None if cursor else "again")
@@ -147,14 +159,14 @@ def test_copies_listed_twice_are_accepted(held, quick):
 
 
 @pytest.fixture
-def city(upstream, quick, hub):
+def city(upstream: Upstream, quick: Hub, hub: Hub) -> City:
     """Return a provider that names its store, and a drain for it."""
     needs = replace(hub.capabilities[CITY], batch=1, batch_of_first_puts=False)
     city = InMemory(CITY, needs)
     city.store = "1"
     lane = lane_of(quick, city)
 
-    def put():
+    def put() -> UUID:
         permit_id = upstream.active(f"r-{uuid4()}")
         asyncio.run(Drain(lane, quick.today).run())
         return permit_id
@@ -162,11 +174,12 @@ def city(upstream, quick, hub):
     return city, put
 
 
-def under_way(evidence) -> int:
-    return evidence.value("SELECT count(*) FROM reconciliations WHERE provider = %s AND finished_at IS NULL", CITY)
+def under_way(evidence: Evidence) -> int:
+    query = "SELECT count(*) FROM reconciliations WHERE provider = %s AND finished_at IS NULL"
+    return int(evidence.value(query, CITY))
 
 
-def test_a_first_store_raises_no_alarm(city, evidence):
+def test_a_first_store_raises_no_alarm(city: City, evidence: Evidence) -> None:
     _, put = city
 
     put()
@@ -177,7 +190,7 @@ def test_a_first_store_raises_no_alarm(city, evidence):
     assert under_way(evidence) == 0
 
 
-def test_another_store_is_published_and_reconciled_at_once(city, quick, evidence):
+def test_another_store_is_published_and_reconciled_at_once(city: City, quick: Hub, evidence: Evidence) -> None:
     twin, put = city
     put()
     before = dict(twin.held)
@@ -201,10 +214,10 @@ def test_another_store_is_published_and_reconciled_at_once(city, quick, evidence
     assert evidence.query(EVENTS, CITY) == [REPLACED, RECONCILED]
 
 
-def test_a_reconciliation_with_the_old_store_begins_again(city, hub, evidence):
+def test_a_reconciliation_with_the_old_store_begins_again(city: City, hub: Hub, evidence: Evidence) -> None:
     twin, put = city
     put()
-    old = transact(hub.engine, lambda db: reconciliations.request(db, CITY, dry_run=False))
+    old = request(hub, CITY)
     twin.store = "2"
 
     put()
@@ -213,7 +226,7 @@ def test_a_reconciliation_with_the_old_store_begins_again(city, hub, evidence):
     assert under_way(evidence) == 1
 
 
-def test_two_stores_in_turn_are_published_once(city, evidence):
+def test_two_stores_in_turn_are_published_once(city: City, evidence: Evidence) -> None:
     twin, put = city
     for store in "121212":
         twin.store = store

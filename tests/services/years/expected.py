@@ -108,7 +108,9 @@ class Right:
 
     def settle(self, today: date) -> None:
         """Apply the pending change."""
-        owed, self.owed, self.state = self.owed, None, "active"
+        owed = self.owed
+        assert owed is not None
+        self.owed, self.state = None, "active"
         if owed.zones:
             self.zones = owed.zones
         elif self.terms and self.last_day >= today:
@@ -122,8 +124,13 @@ class Right:
         if self.state != "active":
             self.state = "over"
 
+    @property
+    def pay_by(self) -> date | None:
+        """Return the last day to pay, if a payment is awaited."""
+        return self.owed.pay_by if self.owed is not None else None
+
     def is_payable(self, today: date) -> bool:
-        return self.owed is not None and self.owed.pay_by is not None and today <= self.owed.pay_by
+        return self.pay_by is not None and today <= self.pay_by
 
     def copy(self, today: date) -> Copy | None:
         """Return the period for which providers are to hold it: from when, not before today, to when.
@@ -144,8 +151,8 @@ class Right:
         """Yield the days that its holder is reminded of: its end, and the last day to pay."""
         if self.state == "active" and self.last_day - today < NEAR:
             yield "expiry", self.last_day
-        if self.is_payable(today):
-            yield "payment", self.owed.pay_by
+        if self.pay_by is not None and self.is_payable(today):
+            yield "payment", self.pay_by
 
 
 class Reminders:

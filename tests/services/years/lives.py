@@ -1,15 +1,18 @@
 """What residents do over the years, drawn from a seed: renew in time, late or never, pay or not, change their mind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
+from typing import Any, TypeVar
 from uuid import UUID
 
 from tests.services.upstream import ADDRESS, UNVERIFIED, choice
 from tests.services.years.expected import ADDRESS_CENTS, DAY, PRICES, Holder, Owed, Right, months_from
 from tests.services.years.town import CONSENTED, STOP, Town
+
+T = TypeVar("T")
 
 ZONES = (("14A",), ("14A", "14B"), ("18C",), ("05A",))
 LEAP_DAY = (2, 29)
@@ -53,13 +56,24 @@ class Lives:
             acts -= 1
 
     def _do_something(self) -> None:
-        of_holders = [(self.decide_consent, 5), (self.choose, 4), (self.update_contact, 3), (self.request, 3)]
-        of_rights = [(self.change_vehicle, 3), (self.change_address, 4), (self.renew, 2), (self.cancel, 1)]
-        act = self._one_of([*of_holders, *of_rights, (self.stop, 1), (self.erase, 0.4)])
+        act = self._one_of(
+            [
+                (_of_holder(self.decide_consent), 5),
+                (_of_holder(self.choose), 4),
+                (_of_holder(self.update_contact), 3),
+                (_of_holder(self.request), 3),
+                (self.change_vehicle, 3),
+                (self.change_address, 4),
+                (self.renew, 2),
+                (self.cancel, 1),
+                (_of_holder(self.stop), 1),
+                (_of_holder(self.erase), 0.4),
+            ]
+        )
         there = self.random.sample(self.town.rights, min(9, len(self.town.rights)))
         right = next((one for one in there if not one.holder.erased), None)
         if right is not None:
-            act(right if any(act == other for other, _ in of_rights) else right.holder)
+            act(right)
 
     # Acts about a resident.
 
@@ -110,8 +124,17 @@ class Lives:
         profile, sure = self.random.choice(list(PRICES)), self.random.random() < 0.7
         right = self._right(holder, "unpaid" if sure else "review", profile)
         verified = {} if sure else {"verified": UNVERIFIED}
-        wish = {"permit_id": right.permit_id, "plate": {"raw": right.plate}, "profile": profile, "years": 1}
-        place = {"address": ADDRESS, "zones": right.zones, "verified": {"residence": True, "vehicle": True}}
+        wish: dict[str, Any] = {
+            "permit_id": right.permit_id,
+            "plate": {"raw": right.plate},
+            "profile": profile,
+            "years": 1,
+        }
+        place: dict[str, Any] = {
+            "address": ADDRESS,
+            "zones": right.zones,
+            "verified": {"residence": True, "vehicle": True},
+        }
         self.town.send("permit.request", holder, **wish, **place | verified)
         self.town.rights.append(right)
         right.owed = Owed(PRICES[profile][1], years=1)
@@ -128,6 +151,7 @@ class Lives:
             "permit.decide", right.holder, **_of(right), decision="approve", applied=right.state == "review"
         ):
             right.state = "unpaid"
+            assert right.owed is not None
             self._owes(right, right.owed)
 
     def renew(self, right: Right) -> None:
@@ -220,9 +244,13 @@ class Lives:
     def _plate(self) -> str:
         return f"AA{next(self._numbers):05}"
 
-    def _one_of(self, weighted):
-        things, weights = zip(*weighted, strict=True)
-        return self.random.choices(things, weights)[0]
+    def _one_of(self, weighted: Sequence[tuple[T, float]]) -> T:
+        return self.random.choices([thing for thing, _ in weighted], [weight for _, weight in weighted])[0]
+
+
+def _of_holder(act: Callable[[Holder], None]) -> Callable[[Right], None]:
+    """Return an act of a permit's holder, given the permit."""
+    return lambda right: act(right.holder)
 
 
 def _of(right: Right) -> dict[str, str]:

@@ -19,15 +19,15 @@ _VOLATILITY = {"now": "STABLE", "clock_timestamp": "VOLATILE"}
 
 def own_clock(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
     """Give a database its own clock, which is right until it is moved; it applies to new connections."""
-    connection.execute(f"CREATE SCHEMA {SCHEMA}")  # type: ignore[arg-type]
-    connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC")  # type: ignore[arg-type]
+    connection.execute(f"CREATE SCHEMA {SCHEMA}")
+    connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC")
     move_clock(connection, datetime.now(UTC))
     path = f"search_path = {SCHEMA}, pg_catalog, public"  # before the functions that they replace
     defaults = connection.execute(_DEFAULTS).fetchall()
-    connection.execute(f"SET {path}")  # type: ignore[arg-type]
+    connection.execute(f"SET {path}")
     for (statement,) in defaults:
-        connection.execute(statement)  # type: ignore[arg-type]
-    connection.execute(f"ALTER DATABASE {database} SET {path}")  # type: ignore[arg-type]
+        connection.execute(str(statement))
+    connection.execute(f"ALTER DATABASE {database} SET {path}")
 
 
 def move_clock(connection: psycopg.Connection[tuple[object, ...]], moment: datetime) -> None:
@@ -35,4 +35,4 @@ def move_clock(connection: psycopg.Connection[tuple[object, ...]], moment: datet
     seconds = (moment - datetime.now(UTC)).total_seconds()
     for name, volatility in _VOLATILITY.items():
         function = _FUNCTION.format(name=name, volatility=volatility, seconds=f"{seconds:.6f}")
-        connection.execute(function)  # type: ignore[arg-type]
+        connection.execute(function)

@@ -1,6 +1,7 @@
 """Three years of a thousand permits: holdings and reminders are right on each day."""
 
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from tests.conftest import own_database
+from integrations.memory import InMemory
+from ops.embedded.servers import Servers
+from tests.conftest import Database, own_database
 from tests.services.years.expected import DAY
 from tests.services.years.lives import Lives
 from tests.services.years.moved_clock import own_clock
 from tests.services.years.town import Town
+from worker.hub import Hub
 
 FIRST_DAY = date(2027, 2, 1)
 THREE_YEARS = 1_096  # with a 29 February, and the clocks changed six times
@@ -25,7 +29,7 @@ SCHEDULES = [
     {"expiry": (-1, 0, 7, 30, 60), "payment": (0, 29)},
 ]
 # Not shrunk, since an example takes seconds. A failure is reproduced, as the examples drawn are always the same.
-WATCHED = {"phases": [Phase.generate], "suppress_health_check": list(HealthCheck), "derandomize": True}
+WATCHED = settings(phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,11 @@ class Plan:
     schedules: dict[int, int]  # the schedule that is valid from each day
 
 
-def plans(days, *, eventful=False):
+def plans(days: int, *, eventful: bool = False) -> st.SearchStrategy[Plan]:
     """Return plans; the first one drawn is uneventful, unless `eventful`."""
     day, most_spans, most_days = st.integers(1, days - 1), max(2, days // 60), max(4, days // 10)
 
-    def spans(longest):
+    def spans(longest: int) -> st.SearchStrategy[list[tuple[int, int]]]:
         length = st.integers(1, min(longest, days // 3))
         return st.lists(st.tuples(day, length), min_size=most_spans // 3 if eventful else 0, max_size=most_spans)
 
@@ -56,7 +60,7 @@ def plans(days, *, eventful=False):
 
 
 @pytest.fixture
-def database(servers, migrated_template):
+def database(servers: Servers, migrated_template: str) -> Iterator[Database]:
     """Return a database that does not wait for the disk, and whose clock is the town's."""
     with own_database(servers.postgres, migrated_template) as made:
         with made.connect() as connection:
@@ -66,11 +70,13 @@ def database(servers, migrated_template):
 
 
 @pytest.fixture
-def town(hub, database, twins, wake_ups):
+def town(
+    hub: Hub, database: Database, twins: dict[str, InMemory], wake_ups: list[str]
+) -> Callable[[], AbstractContextManager[Town]]:
     """Return an empty town, on its first day."""
 
     @contextmanager
-    def town():
+    def town() -> Iterator[Town]:
         wake_ups.clear()
         with Town(hub, database, twins, wake_ups, FIRST_DAY).open() as opened:
             yield opened
@@ -78,7 +84,7 @@ def town(hub, database, twins, wake_ups):
     return town
 
 
-def play(town, plan, permits, days):
+def play(town: Town, plan: Plan, permits: int, days: int) -> None:
     """Live through the days of a plan."""
     note(repr(plan))
     lives, start = Lives(town, plan.seed, permits, days), town.today
@@ -96,7 +102,7 @@ def play(town, plan, permits, days):
             town.check_ledger(entirely=True)
 
 
-def live_a_day(town, lives, plan, number, *, ticks, is_itself):
+def live_a_day(town: Town, lives: Lives, plan: Plan, number: int, *, ticks: bool, is_itself: bool) -> None:
     """Live through a day, with the clock before and sometimes also after what residents do."""
     if ticks:
         town.tick(2 + number % 2 if number in plan.doubled else 1, together=number in plan.together)
@@ -112,21 +118,25 @@ def live_a_day(town, lives, plan, number, *, ticks, is_itself):
             town.check_copies()
 
 
-def _all_days(spans):
+def _all_days(spans: list[tuple[int, int]]) -> set[int]:
     return {day for first, length in spans for day in range(first, first + length)}
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=12, **WATCHED)
+@settings(WATCHED, max_examples=12)
 @given(plan=plans(days=75))
-def test_a_few_permits_have_the_right_holdings_and_reminders_over_weeks(town, plan):
+def test_a_few_permits_have_the_right_holdings_and_reminders_over_weeks(
+    town: Callable[[], AbstractContextManager[Town]], plan: Plan
+) -> None:
     with town() as opened:
         play(opened, plan, permits=5, days=75)
 
 
 @pytest.mark.timeout(900)
-@settings(max_examples=1, **WATCHED)
+@settings(WATCHED, max_examples=1)
 @given(plan=plans(days=THREE_YEARS, eventful=True))
-def test_a_thousand_permits_have_the_right_holdings_and_reminders_over_three_years(town, plan):
+def test_a_thousand_permits_have_the_right_holdings_and_reminders_over_three_years(
+    town: Callable[[], AbstractContextManager[Town]], plan: Plan
+) -> None:
     with town() as opened:
         play(opened, plan, permits=PERMITS, days=THREE_YEARS)

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 import structlog
+from psycopg.rows import args_row
 
 from integrations.channels.base import AddressRefusedError, LaterError, Notice, UnavailableError
 from integrations.memory import InMemory
 from schemas.receipts import Outcome
-from schemas.shared import SharedField
+from schemas.shared import SharedField, Validity
 from tests.conftest import Database
 from tests.services.concurrency import at_once
 from tests.services.hubs import lane_of
 from tests.services.outbox import Outbox, sender_of
-from tests.services.upstream import CITY, Upstream
+from tests.services.upstream import CITY, Upstream, results
 from tests.services.years.expected import Copy, Holder, Key, Reminders, Right, Schedule
 from tests.services.years.moved_clock import move_clock
 from worker.hub import Hub
@@ -111,7 +112,7 @@ class Town:
         ]
         for start in range(0, len(rows), MANY):
             receipt = upstream.take_over(*rows[start : start + MANY])
-            assert {row.outcome for row in receipt.rows} == {Outcome.APPLIED}
+            assert {row.outcome for row in results(receipt)} == {Outcome.APPLIED}
         self.rights += rights
 
     # What the clock does.
@@ -179,8 +180,8 @@ class Town:
         expected = self.reminders.decided
         ((count,),) = self.look.execute("SELECT count(*) FROM reminders").fetchall()
         if entirely or count != len(expected):
-            rows = self.look.execute("SELECT permit_id::text, occasion, day, days_ahead FROM reminders").fetchall()
-            ledger = {Key(*row) for row in rows}
+            with self.look.cursor(row_factory=args_row(Key)) as cursor:
+                ledger = set(cursor.execute("SELECT permit_id::text, occasion, day, days_ahead FROM reminders"))
             assert ledger == expected, (str(self.today), sorted(ledger - expected), sorted(expected - ledger))
 
     def _advance(self) -> None:
@@ -225,11 +226,14 @@ class Town:
 
 def _held(twin: InMemory, today: date) -> set[Copy]:
     """Return the holding from today on: a first day that has passed does not matter."""
-    return {
-        (fields[SharedField.PLATE], fields[SharedField.ZONES], max(validity.first_day, today), validity.last_day)
-        for fields in twin.held.values()
-        for validity in (fields[SharedField.VALIDITY],)
-    }
+    held = set()
+    for fields in twin.held.values():
+        plate, zones, validity = (fields[name] for name in (SharedField.PLATE, SharedField.ZONES, SharedField.VALIDITY))
+        assert isinstance(plate, str)
+        assert isinstance(zones, tuple)
+        assert isinstance(validity, Validity)
+        held.add((plate, zones, max(validity.first_day, today), validity.last_day))
+    return held
 
 
 def _written(notice: Notice) -> tuple[object, ...]:

@@ -9,15 +9,16 @@ from uuid import UUID
 import pytest
 
 from tests.services.kept import DAY, after
+from tests.services.upstream import Upstream
 
 
 @pytest.fixture
-def lapsed(upstream) -> UUID:
+def lapsed(upstream: Upstream) -> UUID:
     """Return a permit that ended yesterday."""
     return upstream.lapsed(plate={"raw": "EF-367-QS"})
 
 
 @pytest.fixture
-def forgetting(today) -> date:
+def forgetting(today: date) -> date:
     """Return the day on which `lapsed` is to be anonymised."""
     return after(today - DAY, 12)
