@@ -16,6 +16,7 @@ from integrations import registry
 from worker.hub import UNAVAILABLE, Hub, make_hub
 from worker.limiter import Limiter
 from worker.loop import Loop
+from worker.queues import lane_queue
 from worker.services.sharing.lane import Lane
 from worker.settings import settings
 
@@ -84,6 +85,6 @@ def _runner() -> asyncio.Runner:
 
 def _send_wake_up(provider: str) -> None:
     try:
-        current_app.send_task("deliver.drain", args=[provider], queue=f"deliver.{provider}", retry=False)
+        current_app.send_task("deliver.drain", args=[provider], queue=lane_queue(provider), retry=False)
     except OperationalError:
         raise ConnectionError from None
