@@ -3,7 +3,7 @@
 PYTHON ?= python3
 SIDE_BY_SIDE ?= 3
 BIN := .venv/bin
-# Named after the place: a checkout that was moved or copied is set up anew, since environments are not movable.
+# Named after the place: a moved or copied checkout is set up again, since environments are not movable.
 PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
 PINNED := .venv/pinned-$(PLACE)
 READY := .venv/ready-$(PLACE)

@@ -8,6 +8,7 @@ from kombu.entity import Exchange, Queue
 from schemas.jobs import QUEUES
 from schemas.jobs import Queue as JobQueue
 from worker.live.wake_ups import URGENT
+from worker.queues import lane_queue
 from worker.settings import settings
 
 TASK_SECONDS = 10  # every task but `remind.send`, which has its own limits, ends within this; more work is sliced
@@ -67,7 +68,7 @@ _queue_names = (
     "remind",
     UPKEEP,
     URGENT,
-    *(f"deliver.{name}" for name in _settings.providers),
+    *map(lane_queue, _settings.providers),
 )
 task_queues = tuple(Queue(name, _default_exchange, routing_key=name) for name in _queue_names)
 task_create_missing_queues = False  # a misspelt queue is an error, not a list without a reader
@@ -102,7 +103,7 @@ result_extended = False  # would store the arguments beside the result
 task_remote_tracebacks = False
 
 # Workers
-worker_consumer = "worker.tasks.guard:GuardedConsumer"  # the gate between the queue and Celery
+worker_consumer = "worker.tasks.process.guard:GuardedConsumer"  # the gate between the queue and Celery
 worker_prefetch_multiplier = 1  # with late acknowledgement a worker then reserves no more than it runs
 # A task cancelled while Redis is unavailable later counts as revoked, and its message is lost (Celery 5.7). If it runs
 # on, it ends within seconds; its redelivered message then finds it done.

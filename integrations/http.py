@@ -60,7 +60,7 @@ class Authorisation(Protocol):
             NotSentError: there are none.
         """
 
-    def forget(self, refused: Mapping[str, str]) -> None:
+    def drop(self, refused: Mapping[str, str]) -> None:
         """Drop these headers: the provider has refused them."""
 
     async def aclose(self) -> None:
@@ -142,7 +142,7 @@ class ProviderClient:
         except NotSentError as error:
             if error.status != 401:
                 raise
-        self._authorisation.forget(granted)
+        self._authorisation.drop(granted)
         renewed = await self._authorisation.headers()
         return await self._send_once(method, path, {**headers, **renewed}, content, accept)
 

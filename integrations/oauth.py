@@ -18,11 +18,11 @@ from integrations.http import ProviderClient
 from integrations.settings import ProviderSettings
 
 ATTEMPTS = 3
-FIRST_WAIT_SECONDS = 0.1  # between two attempts; the upper bound of a random wait
-LONGEST_WAIT_SECONDS = 0.5
+FIRST_BACKOFF_SECONDS = 0.1  # between two attempts; the upper bound of a random wait
+LONGEST_BACKOFF_SECONDS = 0.5
 ATTEMPT_SECONDS = 3.0  # so that a hanging attempt is repeated
 FETCH_SECONDS = 10.0  # for all attempts together
-WAIT_SECONDS = 2.0  # of a request for the token; shorter than its deadline, so that it surely was not sent
+TOKEN_WAIT_SECONDS = 2.0  # of a request for the token; shorter than its deadline, so that it surely was not sent
 UNSAID_SECONDS = 300.0  # for a token without `expires_in`; a 401 says if that was too long
 LONGEST_SECONDS = 86_400.0
 AHEAD_SECONDS = 30.0  # a token is renewed this long before its end,
@@ -97,7 +97,7 @@ class ClientCredentials:
             self._fetching.add_done_callback(self._fetched)
         fetching = self._fetching
         # Not awaited directly: a cancelled request must not cancel the fetch of the others.
-        await asyncio.wait({fetching}, timeout=WAIT_SECONDS)
+        await asyncio.wait({fetching}, timeout=TOKEN_WAIT_SECONDS)
         if not fetching.done() or fetching.cancelled():
             raise NotSentError(self._provider, FailureCode.TIMED_OUT)
         error = fetching.exception()
@@ -107,7 +107,7 @@ class ClientCredentials:
             raise NotSentError(error.provider, error.code, status=error.status, retry_after=error.retry_after)
         raise error
 
-    def forget(self, refused: Mapping[str, str]) -> None:
+    def drop(self, refused: Mapping[str, str]) -> None:
         """Fetch a new token for the next request, unless the refused one has been replaced already."""
         if self._token is not None and self._token.headers == refused:
             self._token = None
@@ -129,7 +129,7 @@ class ClientCredentials:
         attempts = AsyncRetrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
+            wait=wait_random_exponential(multiplier=FIRST_BACKOFF_SECONDS, max=LONGEST_BACKOFF_SECONDS),
             reraise=True,
         )
         try:

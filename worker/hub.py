@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 UNAVAILABLE = (*DATABASE_UNAVAILABLE, *REDIS_UNAVAILABLE)
 """The errors while the database or Redis is unavailable; a retry may succeed."""
-ENDED = (*UNAVAILABLE, SoftTimeLimitExceeded)
+TASK_ENDING = (*UNAVAILABLE, SoftTimeLimitExceeded)
 """The errors that end a task at any point. They do not mean that a resident's data is at fault."""
 
 

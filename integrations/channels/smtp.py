@@ -82,8 +82,8 @@ class Connection:
     async def _send_envelope(self, sender: str, letter: Letter) -> None:
         """Send MAIL and RCPT."""
         if self._needs_reset:
-            forgotten = await self._ask(UnavailableError, b"RSET")
-            self._raise_if(answers.to_sender(forgotten, utf8=False))
+            reset = await self._ask(UnavailableError, b"RSET")
+            self._raise_if(answers.to_sender(reset, utf8=False))
         self._needs_reset = True
         options = [b"SMTPUTF8", b"BODY=8BITMIME"] if letter.needs_utf8 else []
         taken = await self._ask(UnavailableError, b"MAIL", f"FROM:<{sender}>".encode(), *options)

@@ -140,7 +140,7 @@ class CityHub:
             if not wire.absent(answer.data):
                 raise self._client.unreadable(answer)
             if find_series:
-                self._series.forget()
+                self._series.drop_known()
                 await self._series.find()
             answer = await self._client.exchange("POST", wire.ACTIVE_PERMITS, document, accept={400, 404})
             if answer.status != 404:

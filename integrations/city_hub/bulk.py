@@ -56,7 +56,7 @@ class Bulk:
         if not codes:
             raise self._client.unreadable(answer)
         if code := next(iter(wire.NOT_THE_PERMITS.intersection(codes.values())), None):
-            self._series.forget()
+            self._series.drop_known()
             raise NotSentError(self._provider, code, status=answer.status)
         for number, code in codes.items():
             reference = references[number]
@@ -87,7 +87,7 @@ class Bulk:
         except ProviderError as error:  # any error: the permits may be stored
             raise UnclearError(self._provider, error.code, status=error.status, retry_after=error.retry_after) from None
         if not active:
-            self._series.forget()
+            self._series.drop_known()
             raise UnclearError(self._provider, FailureCode.UNAVAILABLE)
 
     def _outcome(self, row: wire.Row | None, permit: SharedPermit, answer: Response) -> ProviderError | None:

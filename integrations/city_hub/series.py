@@ -33,8 +33,8 @@ class ActiveSeries:
         """Note that a permit was stored in this active series."""
         self.store = str(series)
 
-    def forget(self) -> None:
-        """Forget the series; the next call of `find` looks for it."""
+    def drop_known(self) -> None:
+        """Drop the known series; the next call of `find` looks for it."""
         self._known = None
 
     async def find(self) -> int:

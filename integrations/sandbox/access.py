@@ -33,17 +33,17 @@ class Access:
         return self.folder / AUTHORITY
 
     @property
-    def server(self) -> Path:
+    def server_certificate(self) -> Path:
         """Return the server's certificate and key."""
         return self.folder / SERVER
 
     @property
-    def expired(self) -> Path:
+    def expired_certificate(self) -> Path:
         """Return an expired server certificate and its key."""
         return self.folder / EXPIRED
 
     @property
-    def client(self) -> Path:
+    def client_certificate(self) -> Path:
         """Return the client's certificate and key."""
         return self.folder / CLIENT
 
@@ -53,7 +53,7 @@ class Access:
         for name, server in self.servers.items():
             wanted = {"url": f"{tls_url if server.tls else url}/{name}", **server.settings, **self.secrets[name]}
             if server.tls:
-                wanted |= {"authority": str(self.authority), "certificate": str(self.client)}
+                wanted |= {"authority": str(self.authority), "certificate": str(self.client_certificate)}
             found |= {_variable(name, setting): value for setting, value in wanted.items()}
         return found
 

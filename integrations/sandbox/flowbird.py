@@ -60,7 +60,7 @@ class Server(Provider):
         body = reply.answer.body
         match kind, body:
             case Kind.EXPIRED_TOKEN, _:
-                self._tokens.forget()
+                self._tokens.revoke_all()
                 return reply if isinstance(body, dict) and "access_token" in body else Reply(_unauthorised())
             case Kind.ROW_MISSING, {"results": [*results, _]}:
                 return reply._replace(answer=Answer(200, {"results": results}))
@@ -75,7 +75,7 @@ class Server(Provider):
     def reset(self) -> None:
         """Drop all rights and tokens."""
         super().reset()
-        self._tokens.forget()
+        self._tokens.revoke_all()
         self._order = []
         self._new.clear()
 

@@ -79,7 +79,8 @@ async def serve(
 
 def _context(access: Access, expired: Callable[[], bool]) -> ssl.SSLContext:
     """Return a server's context that chooses its certificate at each handshake."""
-    valid, past = _showing(access.server, access.authority), _showing(access.expired, access.authority)
+    valid = _showing(access.server_certificate, access.authority)
+    past = _showing(access.expired_certificate, access.authority)
 
     def choose(connection: ssl.SSLObject, _name: str | None, _own: ssl.SSLContext) -> None:
         if expired():

@@ -26,7 +26,7 @@ class Kind(StrEnum):
     REDIRECT = "redirect"  # 307 to another host, not applied
     LARGE = "large"  # applied, with an answer of more than 1 MB
     # for some providers only
-    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - no password; 401, and every token is forgotten
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - no password; 401, and every token is revoked
     EXPIRED_CERTIFICATE = "expired_certificate"  # shown in new handshakes; open connections are closed
     PARTIAL_BATCH = "partial_batch"  # 500, the first half of the rows is applied
     ROW_MISSING = "row_missing"  # all rows are applied, the last one is missing from the answer

@@ -95,7 +95,7 @@ class Server(Provider):
         if kind is Kind.EXPIRED_TOKEN:
             if isinstance(body, dict) and "access_token" in body:
                 return reply  # a new token is valid
-            self._tokens.forget()
+            self._tokens.revoke_all()
             return Reply(_error(401, "Unauthorized"), references=reply.references)
         if kind is Kind.LOST_OPERATION:
             return reply._replace(answer=_accepted(str(uuid4())))

@@ -48,6 +48,6 @@ class Tokens:
         scheme, _, token = sent.headers.get("Authorization", "").partition(" ")
         return scheme == "Bearer" and time.monotonic() < self._until.get(token, 0.0)
 
-    def forget(self) -> None:
-        """Invalidate all tokens."""
+    def revoke_all(self) -> None:
+        """Revoke all tokens."""
         self._until.clear()

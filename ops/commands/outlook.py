@@ -16,8 +16,8 @@ from ops.commands.reach import RunningOn, asking, reach
 from ops.shown.outlook import document, print_outlook
 from ops.shown.outlook_of_a_day import print_day, write_day
 from ops.shown.terminal import complain, print_json
-from worker.db.clock.outlook import Concerned
-from worker.domain.outlook import What
+from worker.db.clock.outlook import PermitEffect
+from worker.domain.outlook import Effect
 from worker.hub import Hub
 from worker.services.clock.outlook import read_day, read_outlook
 
@@ -75,17 +75,17 @@ def _show_day(hub: Hub, day: date, today: date, limit: int, *, as_json: bool) ->
         raise typer.Exit(2)
     # Rows go to a file first, so that a slow reader of the output does not keep a transaction open.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as aside:
-        kept: list[tuple[Counter[What], list[Concerned]]] = []
+        kept: list[tuple[Counter[Effect], list[PermitEffect]]] = []
 
-        def tell(counts: Counter[What], concerned: Iterator[Concerned]) -> None:
+        def tell(counts: Counter[Effect], effects: Iterator[PermitEffect]) -> None:
             if as_json:
-                write_day(aside, day, counts, concerned)
+                write_day(aside, day, counts, effects)
             else:
-                kept.append((counts, list(concerned)))
+                kept.append((counts, list(effects)))
 
         read_day(hub, day, today, tell, None if as_json else limit)
         if as_json:
             aside.seek(0)
             shutil.copyfileobj(aside, sys.stdout)
-        for counts, concerned in kept:
-            print_day(day, counts, concerned)
+        for counts, effects in kept:
+            print_day(day, counts, effects)

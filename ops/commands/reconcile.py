@@ -19,8 +19,9 @@ from worker.db.engine import transact
 from worker.db.sharing import reconciliations
 from worker.db.sharing.reconciliations import Reconciliation
 from worker.hub import Hub
+from worker.services.sharing.believable import TOO_MANY_ORPHANS
 from worker.services.sharing.lane import STORE_REPLACED
-from worker.services.sharing.reconcile import TOO_MANY_ORPHANS, UNCONFIGURED
+from worker.services.sharing.reconcile import UNCONFIGURED
 
 POLL_SECONDS = 0.2
 BEGIN_SECONDS = 30.0  # the sweep starts it within seconds, unless no worker takes from the queue `upkeep`

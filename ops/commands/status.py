@@ -15,7 +15,7 @@ from ops.shown.terminal import messages, print_json
 from worker.db import status as backlog
 from worker.db.clock import stuck
 from worker.db.engine import make_engine, transact
-from worker.services.clock.stuck import asked
+from worker.services.clock.stuck import query
 from worker.settings import settings
 
 
@@ -41,7 +41,7 @@ def status(
         engine = make_engine(configured)
         known = transact(engine, lambda db: backlog.read(db, configured.providers, CHANNELS))
         today = datetime.now(configured.zone).date()
-        waiting = transact(engine, lambda db: stuck.find(db, asked(configured, today)))
+        waiting = transact(engine, lambda db: stuck.find(db, query(configured, today)))
     if as_json:
         print_json(asdict(known) | {"stuck": list(map(asdict, waiting)), "queues": list(map(asdict, queues))})
     else:

@@ -50,7 +50,8 @@ class Narrator:
         if receipt.applied:
             words = "" if receipt.version is None else f"space version {receipt.version}"
             if receipt.rows is not None:
-                words = f"{len(receipt.rows)} rows"
+                count = len(receipt.rows)
+                words = f"{count} row{'' if count == 1 else 's'}"
             if visible_ms is not None:
                 words += f", on the screen after {visible_ms:.1f} ms"
             self._answer("applied", "green", words)

@@ -13,8 +13,8 @@ def the_account(stage: Stage) -> list[Card]:
     """Import the three permits of the residents' guide, and check that the screen is the guide's."""
     stage.tell.scene(
         "The resident's screen",
-        "The city's former system hands over the three permits of one resident, and the hub works out what each card "
-        "offers today, and at what price.",
+        "The city's former system hands over one resident's three permits. The hub decides which actions each card "
+        "offers today, and their prices.",
     )
     permits = account.existing_permits(stage.today)
     receipt = stage.submit("permit.import", "three permits", permits=permits)
@@ -43,7 +43,7 @@ def a_new_request(stage: Stage) -> None:
     stage.tell.scene(
         "A new request",
         "The resident asks for a permit for a motorbike. The city's web app could not verify the vehicle, so an agent "
-        "decides; then the resident pays.",
+        "decides. Then the resident pays.",
     )
     about = {"resident_id": account.RESIDENT, "permit_id": account.REQUESTED}
     stage.submit(
@@ -74,7 +74,7 @@ def a_new_request(stage: Stage) -> None:
 def the_renewal(stage: Stage) -> None:
     """Renew the permit that ended yesterday, and pay: only then is it valid again."""
     stage.tell.scene(
-        "The renewal", "PO-456-VB ended yesterday. It is renewed for a year, and active once that is paid."
+        "The renewal", "PO-456-VB ended yesterday. The resident renews it for a year. Once paid, it is active."
     )
     about = {"resident_id": account.RESIDENT, "permit_id": account.LAPSED}
     stage.submit("permit.renew", "one year more", **about, years=1)

@@ -27,13 +27,13 @@ def play(stage: Stage) -> dict[str, object]:
     reminded_after_s = a_reminder(stage)
     slowest = max(withdrawal_ms, key=lambda provider: withdrawal_ms[provider])
     stage.tell.figures(
-        "What it came to",
+        "Figures",
         [
             ("from sending a job to the change on the resident's screen (median)", f"{stage.visible_ms():.1f} ms"),
             ("from withdrawing consent until all four had confirmed", f"{withdrawal_ms[slowest]:.1f} ms"),
             ("permits held by the apps after that", str(held_after_withdrawal)),
             ("from a provider's return until it had caught up", f"{converged_after_outage_s:.1f} s"),
-            ("from a permit with a month left to the reminder in the mailbox", f"{reminded_after_s:.1f} s"),
+            ("from the import of a permit to its reminder in the mailbox", f"{reminded_after_s:.1f} s"),
         ],
     )
     return {

@@ -24,9 +24,9 @@ def consent_allowed(stage: Stage) -> None:
     """Allow all four providers, and ask each what it holds."""
     stage.tell.scene(
         "Consent allowed",
-        "The city's own meters know the three active permits already: that is the city's task and needs no consent. "
-        "Now the resident allows the four payment apps. Each gets what it needs of the permits, and nothing else: no "
-        "name, no address, no id of the city's.",
+        "The city's own meters already have the three active permits: that is a public task and needs no consent. "
+        "Now the resident allows the four payment apps. Each gets only the data that it needs: no name, no address, "
+        "no id from the city.",
     )
     allowed = _allow(stage)
     stage.tell.choice(stage.space().consent)
@@ -36,12 +36,14 @@ def consent_allowed(stage: Stage) -> None:
     for name in PROVIDERS:
         sent = " ".join(f"{request.path} {request.body}" for request in stage.control.requests(name))
         expect(not any(private in sent for private in PRIVATE), f"{name} is sent nothing but what it needs")
-    stage.tell.checked("each of the five holds the three active permits, and was sent nothing else")
+    stage.tell.checked("each of the five holds the three active permits, and got no other data")
 
 
 def a_change_of_vehicle(stage: Stage) -> None:
     """Change a vehicle while providers hold the old one's plate."""
-    stage.tell.scene("A change of vehicle", "EF-367-QS moves to another car; so does what the five hold.")
+    stage.tell.scene(
+        "A change of vehicle", "The permit of EF-367-QS gets another car. All five providers get the new plate."
+    )
     stage.submit(
         "permit.change_vehicle",
         f"now {account.OTHER_PLATE}",
@@ -58,7 +60,7 @@ def a_change_of_vehicle(stage: Stage) -> None:
         return all(plates == held for plates in stage.plates_held().values()) and _states(stage) == everywhere
 
     everywhere = dict.fromkeys(PROVIDERS, HeldState.HELD)
-    stage.until(moved, "all five hold the new plate, and the hub knows it,")
+    stage.until(moved, "all five hold and confirm the new plate")
     stage.tell.checked("all five hold FT902LM now, and none EF367QS")
 
 
@@ -86,7 +88,7 @@ def consent_withdrawn(stage: Stage) -> dict[str, float]:
     expect(not any(held[name] for name in APPS), "no app holds anything after the withdrawal")
     expect(held[METERS] == ["FT902LM", "GH578KL", "PO456VB"], "the city's hub holds what it held")
     _expect_states(stage, dict.fromkeys(APPS, HeldState.REMOVED) | {METERS: HeldState.HELD})
-    stage.tell.checked("none of the four apps holds anything; the resident still pays the resident's rate at the meter")
+    stage.tell.checked("none of the four apps holds a permit; at the meter the resident still pays the resident's rate")
     return dict(withdrawn.confirmed_ms)
 
 
@@ -95,8 +97,8 @@ def one_provider_down(stage: Stage) -> float:
     title = PROVIDERS[DOWN]
     stage.tell.scene(
         "A provider is down",
-        f"The resident allows once more, {title} fails, the resident withdraws. The other three do not wait, and "
-        "once it is back nobody needs to do anything.",
+        f"The resident allows again, {title} fails, and the resident withdraws. The other three do not wait. When "
+        f"{title} is back, the hub removes the permits there by itself.",
     )
     _allow(stage)
     logged = stage.control.requests(DOWN)[-1].sequence
@@ -108,7 +110,7 @@ def one_provider_down(stage: Stage) -> float:
         entries = stage.control.requests(DOWN, after=logged)
         return any(entry.status == REFUSAL_OF_ONE_DOWN for entry in entries)
 
-    stage.until(turned_away, f"{title} has been asked to remove, in vain,")
+    stage.until(turned_away, f"{title} refuses a removal")
     expected = dict.fromkeys(APPS, HeldState.REMOVED) | {DOWN: HeldState.REMOVING, METERS: HeldState.HELD}
     _expect_states(stage, expected)
     plates = ["FT902LM", "GH578KL", "PO456VB"]
@@ -120,7 +122,7 @@ def one_provider_down(stage: Stage) -> float:
     def converged() -> bool:
         return _states(stage)[DOWN] is HeldState.REMOVED and not stage.control.held(DOWN)
 
-    stage.until(converged, f"{title} holds nothing, and the hub knows it,")
+    stage.until(converged, f"{title} holds nothing and confirms it")
     seconds = time.monotonic() - back
     expect(not any(stage.plates_in_apps().values()), "no app holds anything in the end")
     stage.tell.checked(f"{seconds:.1f} s after its return {title} holds nothing, and the resident's screen says so")

@@ -11,7 +11,8 @@ def the_same_job_twice(stage: Stage) -> None:
     """Send one job twice, as a web app does after it got no answer in time."""
     stage.tell.scene(
         "The same job twice",
-        "A web app that got no answer sends the very same job again: same job_id, applied once, same receipt.",
+        "A web app that got no answer sends the same job again, with the same job_id. The hub applies it once, and "
+        "gives the same receipt.",
     )
     job = stage.job(
         "permit.change_address",
@@ -34,7 +35,7 @@ def malformed_jobs(stage: Stage) -> None:
     """Send malformed jobs, and check that each is refused with its reason."""
     stage.tell.scene(
         "Malformed jobs",
-        "Whatever is wrong is refused with a stable code and the field at fault, and nothing on the screen moves.",
+        "The hub refuses each with a stable code and the field at fault. Nothing on the screen changes.",
     )
     about = {"resident_id": account.RESIDENT, "permit_id": account.ACTIVE}
     stage.be_refused("permit.renew", 'years: "two"', "wrong_type", "years", **about, years="two")
@@ -48,4 +49,6 @@ def malformed_jobs(stage: Stage) -> None:
     )
     nowhere = account.existing_permits(stage.today)[0] | {"requested_on": "2025-02-30"}
     stage.be_refused("permit.import", "30 February", "invalid_date", "permits.0.requested_on", permits=[nowhere])
-    stage.be_refused("permit.renew", "what its card does not offer", "action_not_offered", None, **about, years=1)
+    stage.be_refused(
+        "permit.renew", "an action that its card does not offer", "action_not_offered", None, **about, years=1
+    )

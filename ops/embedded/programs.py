@@ -10,6 +10,7 @@ import psutil
 import ops
 from ops.canary import Canary
 from ops.embedded.children.program import Program
+from worker.queues import lane_queue
 
 FOLDER = Path(ops.__file__).resolve().parent.parent
 WORKER_STOP_SECONDS = 25  # a task ends within 10 s, or 25 s if it sends mail
@@ -46,7 +47,7 @@ def flower(environment: Mapping[str, str], port: int) -> Program:
 
 def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Canary) -> list[Program]:
     """Return all workers."""
-    lanes = ((f"deliver-{name}", (f"deliver.{name}",), LANE_CONCURRENCY) for name in providers)
+    lanes = ((f"deliver-{name}", (lane_queue(name),), LANE_CONCURRENCY) for name in providers)
     return [
         Program(
             name=name,

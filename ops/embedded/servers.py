@@ -63,7 +63,7 @@ class Servers:
             self.supervisor.start(self.postgres.program(), self.valkey.program())
             if self._fresh:
                 self.postgres.drop_database()
-                self.valkey.forget()
+                self.valkey.flush()
             self.postgres.ensure_database()
         except BaseException:
             self.stop()

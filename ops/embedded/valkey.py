@@ -37,7 +37,7 @@ class Valkey:
             stop_seconds=30,
         )
 
-    def forget(self) -> None:
+    def flush(self) -> None:
         """Drop everything that the running server holds."""
         with redis.Redis.from_url(self.url) as client:
             client.flushall()

@@ -26,7 +26,7 @@ class Access:
         return self.folder / AUTHORITY
 
     @property
-    def server(self) -> Path:
+    def server_certificate(self) -> Path:
         """Return the server's certificate and key."""
         return self.folder / SERVER
 

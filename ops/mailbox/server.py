@@ -75,7 +75,7 @@ async def listening(access: Access, *, host: str, port: int) -> AsyncIterator[st
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_tell_kind)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(access.server)
+    context.load_cert_chain(access.server_certificate)
     with ThreadPoolExecutor(max_workers=1) as writer:
         keeper = Keeper(access, Store(access.messages, create=True), writer)
 

@@ -13,7 +13,7 @@ from ops.shown.outlook_of_a_day import counted, in_words
 from ops.shown.tables import table
 from ops.shown.terminal import results
 from ops.shown.times import day as written
-from worker.domain.outlook import SINGLE_DAYS, Doing, Period, What, totals
+from worker.domain.outlook import SINGLE_DAYS, Effect, EffectKind, Period, totals
 from worker.domain.reminders import Schedule
 
 _ANY_WIDTH = 10_000
@@ -23,18 +23,18 @@ _ANY_WIDTH = 10_000
 class Column:
     """A column of figures, and its part of a bar."""
 
-    what: What
+    effect: Effect
     heading: str
     part: Part
 
 
 ENDS = (
-    Column(What(Doing.LAPSE), "permits\nlapse", Part("█", "cyan")),
-    Column(What(Doing.RENEWAL), "renewals\ntake over", Part("▓", "green")),
-    Column(What(Doing.REQUEST), "requests\nnot paid", Part("▒", "yellow")),
-    Column(What(Doing.CHANGE), "changes\nnot paid", Part("░", "magenta")),
+    Column(Effect(EffectKind.LAPSE), "permits\nlapse", Part("█", "cyan")),
+    Column(Effect(EffectKind.RENEWAL), "renewals\ntake over", Part("▓", "green")),
+    Column(Effect(EffectKind.REQUEST), "requests\nnot paid", Part("▒", "yellow")),
+    Column(Effect(EffectKind.CHANGE), "changes\nnot paid", Part("░", "magenta")),
 )
-ANONYMISED = (Column(What(Doing.ANONYMISE), "permits\nanonymised", Part("█", "bright_black")),)
+ANONYMISED = (Column(Effect(EffectKind.ANONYMISE), "permits\nanonymised", Part("█", "bright_black")),)
 
 
 def document(found: Sequence[Period], today: date, until: date) -> dict[str, object]:
@@ -59,7 +59,7 @@ def print_outlook(found: Sequence[Period], today: date, until: date, schedule: S
     by_week = (until - today).days >= SINGLE_DAYS
     tables = {"What ends": ENDS, "Reminders": _reminders(schedule), "What is anonymised": ANONYMISED}
     for title, columns in tables.items():
-        shown = [one for one in found if any(column.what in one.counts for column in columns)]
+        shown = [one for one in found if any(column.effect in one.counts for column in columns)]
         if not shown:
             continue
         made = _table(f"{title}, {days}", columns, shown, by_week=by_week, bars=console.is_terminal)
@@ -71,11 +71,13 @@ def print_outlook(found: Sequence[Period], today: date, until: date, schedule: S
 
 def _reminders(schedule: Schedule) -> list[Column]:
     expiry = [
-        Column(What(Doing.EXPIRY, ahead), "\n".join(in_words(ahead).rsplit(" ", 1)), Part("█", "blue"))
+        Column(Effect(EffectKind.EXPIRY, ahead), "\n".join(in_words(ahead).rsplit(" ", 1)), Part("█", "blue"))
         for ahead in sorted(schedule.expiry, reverse=True)
     ]
     return expiry + [
-        Column(What(Doing.PAYMENT, ahead), f"to pay,\n{in_words(ahead).removesuffix(' ahead')}", Part("▒", "yellow"))
+        Column(
+            Effect(EffectKind.PAYMENT, ahead), f"to pay,\n{in_words(ahead).removesuffix(' ahead')}", Part("▒", "yellow")
+        )
         for ahead in sorted(schedule.payment, reverse=True)
     ]
 
@@ -90,7 +92,7 @@ def _table(title: str, columns: Sequence[Column], found: Sequence[Period], *, by
         made.add_column()
     longest = max(_count(one.counts, columns) for one in found)
     for one in found:
-        parts = [(column.part, one.counts.get(column.what, 0)) for column in columns]
+        parts = [(column.part, one.counts.get(column.effect, 0)) for column in columns]
         made.add_row(_when(one, by_week=by_week), *_figures(one.counts, columns), *([Bar(parts, longest)] * bars))
     made.add_section()
     made.add_row("total", *_figures(totals(one.counts for one in found), columns), style="bold")
@@ -109,10 +111,10 @@ def _when(one: Period, *, by_week: bool) -> Text:
     return Text(written(one.first) if by_week else f"{one.first:%a} {written(one.first)}")
 
 
-def _figures(counts: Mapping[What, int], columns: Sequence[Column]) -> list[Text]:
-    figures = (counts.get(column.what, 0) for column in columns)
+def _figures(counts: Mapping[Effect, int], columns: Sequence[Column]) -> list[Text]:
+    figures = (counts.get(column.effect, 0) for column in columns)
     return [Text(f"{figure:,}") if figure else Text("–", style="dim") for figure in figures]
 
 
-def _count(counts: Mapping[What, int], columns: Sequence[Column]) -> int:
-    return sum(counts.get(column.what, 0) for column in columns)
+def _count(counts: Mapping[Effect, int], columns: Sequence[Column]) -> int:
+    return sum(counts.get(column.effect, 0) for column in columns)

@@ -59,10 +59,11 @@ def _table(run: Reconciliation) -> Table:
     title = f"{run.provider}{', dry run' if run.dry_run else ''}: {run.copies:,} copies on {pages}, in {seconds:.1f} s"
     made = table(title, "copies", "", "what becomes of them", right=frozenset({""}))
     would = "would be " if run.dry_run else ""
+    orphans = f"{would}removed" if run.read_at else "left alone"
     for name, count, meaning in (
         ("differing", run.differing, f"{would}sent again"),
         ("missing", run.missing, f"{would}sent again" if run.read_at else "not looked for"),
-        ("orphans", run.orphans, f"nobody's: {would}removed" if run.read_at else "nobody's: left alone"),
+        ("orphans", run.orphans, f"unknown to the hub: {orphans}"),
         ("foreign", run.foreign_copies, "under references that are not the hub's: left alone"),
     ):
         made.add_row(name, f"{count:,}", meaning, style="red" if count and name != "foreign" else "")

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from tests.conftest import Database
 from worker.db.clock import retention
 from worker.db.engine import transact
-from worker.domain.history import Disclosed, Word, holdings
+from worker.domain.history import Disclosed, RecordedOutcome, holdings
 from worker.domain.sharing import RequestOutcome
 
 DAY = timedelta(days=1)
@@ -46,7 +46,7 @@ def disclose(database: Database) -> Disclose:
                 name = uuid4()
                 fields = b"" if one.removal else b"fields"
                 db.execute(INSERT, [name, one.permit_id, one.provider, fields, one.consent_version, one.at])
-                for word in one.words:
+                for word in one.outcomes:
                     db.execute(INSERT_OUTCOME, [name, word.outcome.value, word.at])
 
     return disclose
@@ -58,7 +58,9 @@ def stored(database: Database) -> Stored:
         found: Log = defaultdict(list)
         with database.connect() as db:
             for permit_id, provider, at, removal, version, outcomes, moments in db.execute(STORED):
-                said = tuple(Word(RequestOutcome(one), moment) for one, moment in zip(outcomes, moments, strict=True))
+                said = tuple(
+                    RecordedOutcome(RequestOutcome(one), moment) for one, moment in zip(outcomes, moments, strict=True)
+                )
                 found[permit_id, provider].append(Disclosed(permit_id, provider, at, removal, version, said))
         return found
 
@@ -73,12 +75,14 @@ def purge(engine: Engine) -> Purge:
     return purge
 
 
-def put(at: datetime, *words: Word, permit: UUID, removal: bool = False, provider: str = "easypark") -> Disclosed:
+def put(
+    at: datetime, *words: RecordedOutcome, permit: UUID, removal: bool = False, provider: str = "easypark"
+) -> Disclosed:
     return Disclosed(permit, provider, at, removal, None if removal else 1, words)
 
 
-def confirmed(at: datetime) -> Word:
-    return Word(RequestOutcome.CONFIRMED, at + timedelta(seconds=1))
+def confirmed(at: datetime) -> RecordedOutcome:
+    return RecordedOutcome(RequestOutcome.CONFIRMED, at + timedelta(seconds=1))
 
 
 def held_and_removed(permit: UUID, at: datetime, provider: str = "easypark") -> tuple[Disclosed, Disclosed]:
@@ -114,7 +118,7 @@ def test_a_removal_counts_from_its_confirmation(
     permit = uuid4()
     disclose(
         put(BEFORE - DAY * 9, confirmed(BEFORE - DAY * 9), permit=permit),
-        put(BEFORE - DAY, Word(RequestOutcome.CONFIRMED, ended), permit=permit, removal=True),
+        put(BEFORE - DAY, RecordedOutcome(RequestOutcome.CONFIRMED, ended), permit=permit, removal=True),
     )
     assert purge() == int(ended < BEFORE)
 
@@ -129,7 +133,7 @@ def test_what_surely_never_left_is_purged_also_while_the_provider_holds(
     disclose: Disclose, stored: Stored, purge: Purge
 ) -> None:
     permit, at = uuid4(), BEFORE - DAY * 900
-    never = Word(RequestOutcome.NOT_SENT, at + DAY * 2)
+    never = RecordedOutcome(RequestOutcome.NOT_SENT, at + DAY * 2)
     disclose(put(at, confirmed(at), permit=permit), put(at + DAY, never, permit=permit))
     disclose(put(at + DAY * 3, confirmed(at + DAY * 3), permit=permit))
     assert purge() == 1
@@ -138,7 +142,7 @@ def test_what_surely_never_left_is_purged_also_while_the_provider_holds(
 
 def test_a_removal_that_a_stray_put_may_have_undone_ends_nothing(disclose: Disclose, purge: Purge) -> None:
     permit, at = uuid4(), BEFORE - DAY * 9
-    stray = Word(RequestOutcome.UNCLEAR, at + timedelta(seconds=5))
+    stray = RecordedOutcome(RequestOutcome.UNCLEAR, at + timedelta(seconds=5))
     removed = at + timedelta(seconds=30)  # the stray may arrive for a minute
     disclose(put(at, stray, permit=permit), put(removed, confirmed(removed), permit=permit, removal=True))
     assert purge() == 0
@@ -186,7 +190,9 @@ def _any_log(random: Random, permit: UUID) -> Iterator[Disclosed]:
             ]
         )
         seconds = random.choice([1, 25, 4_000])
-        words = [Word(one, at + timedelta(seconds=seconds * (after + 1))) for after, one in enumerate(outcomes)]
+        words = [
+            RecordedOutcome(one, at + timedelta(seconds=seconds * (after + 1))) for after, one in enumerate(outcomes)
+        ]
         removal = random.random() < 0.5
         yield Disclosed(permit, "easypark", at, removal, None if removal else random.randint(1, 3), tuple(words))
 

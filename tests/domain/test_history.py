@@ -8,7 +8,7 @@ import pytest
 
 from schemas.history import DecisionMade, History, PlateSince
 from schemas.jobs import ConsentChoice
-from worker.domain.history import Disclosed, Past, Word, holdings, make_history
+from worker.domain.history import Disclosed, Past, RecordedOutcome, holdings, make_history
 from worker.domain.sharing import RequestOutcome
 
 PERMIT = UUID(int=1)
@@ -27,13 +27,13 @@ def at(second: float) -> datetime:
 
 
 def put(second: float, *words: Said, decision: int | None = 1, provider: str = EASYPARK) -> Disclosed:
-    said = tuple(Word(outcome, at(when)) for outcome, when in words)
-    return Disclosed(PERMIT, provider, at(second), removal=False, consent_version=decision, words=said)
+    said = tuple(RecordedOutcome(outcome, at(when)) for outcome, when in words)
+    return Disclosed(PERMIT, provider, at(second), removal=False, consent_version=decision, outcomes=said)
 
 
 def removal(second: float, *words: Said, decision: int | None = 2) -> Disclosed:
-    said = tuple(Word(outcome, at(when)) for outcome, when in words)
-    return Disclosed(PERMIT, EASYPARK, at(second), removal=True, consent_version=decision, words=said)
+    said = tuple(RecordedOutcome(outcome, at(when)) for outcome, when in words)
+    return Disclosed(PERMIT, EASYPARK, at(second), removal=True, consent_version=decision, outcomes=said)
 
 
 def plates(*since: tuple[str, float]) -> list[PlateSince]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.history import PlateSince
 from worker.domain import sharing
-from worker.domain.history import Disclosed, Word, holdings
+from worker.domain.history import Disclosed, RecordedOutcome, holdings
 from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
 
 PERMIT = UUID(int=1)
@@ -118,7 +118,7 @@ class World:
                 at=at,
                 removal=what.encode() == NOTHING,
                 consent_version=1,
-                words=tuple(Word(outcome, when) for outcome, when in self.words[lease].items()),
+                outcomes=tuple(RecordedOutcome(outcome, when) for outcome, when in self.words[lease].items()),
             )
             for lease, (at, what) in self.requests.items()
         ]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.channels.base import Occasion
-from worker.domain.outlook import Doing, Upcoming, What, acted_on, opening, periods, totals
+from worker.domain.outlook import Effect, EffectCount, EffectKind, acted_on, opening, periods, totals
 from worker.domain.reminders import Schedule, Window, windows
 from worker.domain.tariffs import load
 from worker.settings import DEFAULT_TARIFFS
@@ -19,7 +19,7 @@ DAYS = st.dates(date(2024, 1, 1), date(2032, 12, 31))
 OFFSETS = st.sets(st.integers(-40, 90), max_size=5).map(tuple)
 MONTHS = st.integers(0, 4)
 WEDNESDAY = date(2026, 11, 25)
-LAPSE = What(Doing.LAPSE)
+LAPSE = Effect(EffectKind.LAPSE)
 
 
 def covered(found: Iterable[Window]) -> set[tuple[Occasion, int, date]]:
@@ -47,17 +47,17 @@ def test_a_reminder_is_counted_on_the_day_it_begins_to_matter(
 ) -> None:
     schedule, tariffs = Schedule(expiry, payment), TARIFFS.model_copy(update={"renewal_opens_months": months})
     day = today + timedelta(days=ahead)
-    doings = {Occasion.EXPIRY: Doing.EXPIRY, Occasion.PAYMENT: Doing.PAYMENT}
+    doings = {Occasion.EXPIRY: EffectKind.EXPIRY, Occasion.PAYMENT: EffectKind.PAYMENT}
     on_it = covered(opening(day, today, schedule, tariffs))
     for occasion, offset, about in covered(windows(today, schedule, tariffs, day)):
-        one = Upcoming(What(doings[occasion], offset), about, 1)
+        one = EffectCount(Effect(doings[occasion], offset), about, 1)
         assert (acted_on(one, today, schedule, tariffs) == day) == ((occasion, offset, about) in on_it)
 
 
 @pytest.mark.parametrize("last", [date(2028, 2, 28), date(2028, 2, 29), date(2027, 3, 28), date(2027, 10, 31)])
 def test_an_ended_term_is_acted_on_the_next_day_over_leap_days_and_clock_changes(last: date) -> None:
-    for doing in (Doing.LAPSE, Doing.RENEWAL, Doing.REQUEST, Doing.CHANGE):
-        on = acted_on(Upcoming(What(doing), last, 1), WEDNESDAY, Schedule((), ()), TARIFFS)
+    for doing in (EffectKind.LAPSE, EffectKind.RENEWAL, EffectKind.REQUEST, EffectKind.CHANGE):
+        on = acted_on(EffectCount(Effect(doing), last, 1), WEDNESDAY, Schedule((), ()), TARIFFS)
         assert on == last + timedelta(days=1)
 
 

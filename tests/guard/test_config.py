@@ -22,7 +22,7 @@ READ = """
 import json, celeryconfig
 from worker.app import app
 names = {name: value for name, value in vars(celeryconfig).items() if name.islower() and not name.startswith("_")}
-imported = {"crontab", "settings"}
+imported = {"crontab", "lane_queue", "settings"}
 print(json.dumps({
     "names": sorted(set(names) - imported),
     "broker": celeryconfig.broker_transport_options,

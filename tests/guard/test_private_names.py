@@ -19,7 +19,7 @@ from worker.tasks.broker.broadcasts import ListeningChannel
 from worker.tasks.broker.flower_transport import FlowerChannel, FlowerTransport
 from worker.tasks.broker.transport import GuardedChannel, GuardedQoS
 from worker.tasks.broker.waiting import WaitingPoller
-from worker.tasks.guard import GuardedConsumer
+from worker.tasks.process.guard import GuardedConsumer
 
 LOOKED_AT = {
     "aiohttp": (
@@ -27,7 +27,7 @@ LOOKED_AT = {
         "`ClientSession._retry_connection`, and how it sends (integrations/transport.py)",
     ),
     "billiard": ("4.3.2", "`pool.Worker._ensure_messages_consumed` and its limit (worker/app.py)"),
-    "celery": ("5.7.0", "what `GuardedConsumer` overrides (worker/tasks/guard.py)"),
+    "celery": ("5.7.0", "what `GuardedConsumer` overrides (worker/tasks/process/guard.py)"),
     "kombu": ("5.7.0", "what the classes of worker/tasks/broker/ override and call of `transport.redis`"),
 }
 OVERRIDDEN = [

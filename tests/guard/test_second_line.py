@@ -56,7 +56,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("HASH_KEY", "k" * 32),
     ):
         monkeypatch.setenv(f"PERMIT_HUB_{name}", value)
-    from worker.tasks.guard import GuardedConsumer
+    from worker.tasks.process.guard import GuardedConsumer
 
     made = object.__new__(GuardedConsumer)
     monkeypatch.setattr(made, "gate", Gate(), raising=False)

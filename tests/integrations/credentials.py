@@ -18,7 +18,7 @@ BY_CLIENT = "Basic "
 def client(subject: Remote, sandbox: Sandbox) -> httpx.Client:
     """Return a plain client that trusts the sandbox, with a certificate if one is required."""
     context = ssl.create_default_context(cafile=sandbox.access.authority)
-    context.load_cert_chain(sandbox.access.client)
+    context.load_cert_chain(sandbox.access.client_certificate)
     return httpx.Client(base_url=subject.url, verify=context, trust_env=False, timeout=30)
 
 

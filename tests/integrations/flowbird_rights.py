@@ -47,7 +47,7 @@ def access(sandbox: Sandbox, **other: object) -> Access:
     given: dict[str, Any] = {
         "url": f"{sandbox.tls_url}/{NAME}",
         "authority": sandbox.access.authority,
-        "certificate": sandbox.access.client,
+        "certificate": sandbox.access.client_certificate,
         "development": True,
         **secrets,
         **other,

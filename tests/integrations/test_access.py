@@ -144,11 +144,11 @@ def test_our_certificate_is_replaced_under_load(
     subject: Remote, sandbox: Sandbox, permit: SharedPermit, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = tmp_path / "ours.pem"
-    shutil.copy(sandbox.access.client, ours)
+    shutil.copy(sandbox.access.client_certificate, ours)
     monkeypatch.setenv(f"PERMIT_HUB_{subject.name.upper()}_CERTIFICATE", str(ours))
     adapter = registry.adapter(subject.name, registry.access(subject.name), zone=PARIS, connections=AT_ONCE)
 
-    others = cycle([sandbox.access.server, sandbox.access.client])  # of the same authority
+    others = cycle([sandbox.access.server_certificate, sandbox.access.client_certificate])  # of the same authority
 
     def replace_ours() -> None:
         shutil.copy(next(others), tmp_path / "new.pem")

@@ -28,7 +28,7 @@ FORM = {"grant_type": "client_credentials"}
 @pytest.fixture
 def trust(sandbox: Sandbox) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=sandbox.access.authority)
-    context.load_cert_chain(sandbox.access.client)
+    context.load_cert_chain(sandbox.access.client_certificate)
     return context
 
 

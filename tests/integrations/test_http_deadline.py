@@ -126,7 +126,7 @@ class Blocking:
             pass
         return {"X-Token": str(self.asked)}
 
-    def forget(self, refused: Mapping[str, str]) -> None:
+    def drop(self, refused: Mapping[str, str]) -> None:
         pass
 
     async def aclose(self) -> None:

@@ -4,6 +4,7 @@ import-linter needs names; here the folders are found, so that a new provider ne
 """
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +106,13 @@ def test_shared_modules_name_no_provider() -> None:
     }
 
     assert named == set()
+
+
+def test_the_contract_on_what_providers_share_names_every_module_beside_them() -> None:
+    configured = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())
+    contracts = configured["tool"]["importlinter"]["contracts"]
+    (shared,) = (one for one in contracts if one["name"] == "What all providers share knows none of them")
+
+    assert set(shared["source_modules"]) == {
+        f"{PACKAGE}.{file.stem}" for file in FOLDER.glob("*.py") if file.stem != "__init__"
+    }

@@ -215,7 +215,7 @@ def test_the_access_file_leads_a_hub_to_each_provider(tmp_path: Path) -> None:
         "PERMIT_HUB_SECURED_KEY": made.secrets["secured"]["key"],
         "PERMIT_HUB_SECURED_CLIENT_ID": made.secrets["secured"]["client_id"],
         "PERMIT_HUB_SECURED_AUTHORITY": str(made.authority),
-        "PERMIT_HUB_SECURED_CERTIFICATE": str(made.client),
+        "PERMIT_HUB_SECURED_CERTIFICATE": str(made.client_certificate),
     }
 
 

@@ -80,7 +80,7 @@ def validate(subject: Remote, sandbox: Sandbox) -> Iterator[Validate]:
                 session=session,
                 excluded_checks=BEYOND,
                 verify=str(sandbox.access.authority),
-                cert=str(sandbox.access.client),
+                cert=str(sandbox.access.client_certificate),
             )
 
         yield call

@@ -90,7 +90,7 @@ class Served:
         """Return a context that trusts the sandbox and has the client's certificate."""
         context = ssl.create_default_context(cafile=self.access.authority)
         if certificate:
-            context.load_cert_chain(self.access.client)
+            context.load_cert_chain(self.access.client_certificate)
         return context
 
 

@@ -109,6 +109,7 @@ def test_the_demo_shows_the_residents_screen_in_80_columns(
         "Changer d'adresse (10 €)",
         "Payer (22,50 €)",
         "ANNULÉE PAR L'USAGER",
+        "The demo runs no web app",
     ):
         assert words in ended.stderr
     assert max(map(len, ended.stderr.splitlines())) <= 80

@@ -204,5 +204,5 @@ def test_only_this_user_can_read_the_mailboxs_files(mailbox: Mailbox, tmp_path: 
     mailbox.send(letter())
     assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
     assert mailbox.access.messages.stat().st_mode & 0o077 == 0
-    for secret in (mailbox.access.server, mailbox.access.folder / "permit_hub_email_password"):
+    for secret in (mailbox.access.server_certificate, mailbox.access.folder / "permit_hub_email_password"):
         assert secret.stat().st_mode & 0o077 == 0

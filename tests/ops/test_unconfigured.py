@@ -127,7 +127,7 @@ def test_a_settings_file_that_comes_later_needs_no_restart(
 ) -> None:
     city = installation.city
     eventually(lambda: len(installation.named(UNCERTIFIED)), "a wake-up in vain, after the start", equals=2)
-    shutil.copy(running_sandbox.access.client, installation.certificate)
+    shutil.copy(running_sandbox.access.client_certificate, installation.certificate)
     eventually(lambda: city.plates(UNCERTIFIED), "its shares to be delivered")
     eventually(lambda: city.told(UNCERTIFIED), "the events", equals=["provider.unconfigured", "provider.configured"])
     assert len(installation.named(UNCERTIFIED)) == 2  # however often it was woken

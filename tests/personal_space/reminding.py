@@ -40,7 +40,7 @@ def refuse_email(city: City, resident: Resident) -> None:
     """Have a resident's e-mail address refused by its mail server."""
     reached_by_email(city, resident)
 
-    def work(db: Connection) -> Publication:
+    def transaction(db: Connection) -> Publication:
         locked = residents.lock(db, [resident.resident_id])[resident.resident_id]
         affairs = UnitOfWork.start(hub, db, locked, hub.today())
         refused = residents.refuse_email(db, resident.resident_id, EMAIL)
@@ -50,7 +50,7 @@ def refuse_email(city: City, resident: Resident) -> None:
         return affairs.finish()
 
     with _hub(city) as hub:
-        publish(hub, [transact(hub.engine, work)], hub.today())
+        publish(hub, [transact(hub.engine, transaction)], hub.today())
 
 
 def channel(city: City, resident: Resident) -> str:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from tests.services.evidence import Evidence
 from tests.services.upstream import Upstream, results
-from worker.db.clock.outlook import Concerned
-from worker.domain.outlook import Doing, What
+from worker.db.clock.outlook import PermitEffect
+from worker.domain.outlook import Effect, EffectKind
 from worker.hub import Hub
 from worker.services.clock.advance import advance
 from worker.services.clock.outlook import read_day
@@ -28,13 +28,13 @@ DONE = """
     WHERE end_applied AND status = 'active'
 """
 TOLD = {
-    "permit.lapsed": Doing.LAPSE,
-    "permit.cancelled": Doing.REQUEST,
-    "permit.pending_change_cancelled": Doing.CHANGE,
-    "permit.anonymised": Doing.ANONYMISE,
+    "permit.lapsed": EffectKind.LAPSE,
+    "permit.cancelled": EffectKind.REQUEST,
+    "permit.pending_change_cancelled": EffectKind.CHANGE,
+    "permit.anonymised": EffectKind.ANONYMISE,
 }
 
-Done = tuple[Doing, int | None, UUID]
+Done = tuple[EffectKind, int | None, UUID]
 
 
 class Street:
@@ -113,7 +113,9 @@ class Street:
         self.ends_in(name, last, since=min(first, 0), terms=terms)
 
 
-def outlook_of_day(hub: Hub, day: date, today: date, limit: int | None = None) -> tuple[Counter[What], list[Concerned]]:
+def outlook_of_day(
+    hub: Hub, day: date, today: date, limit: int | None = None
+) -> tuple[Counter[Effect], list[PermitEffect]]:
     """Return the outlook of a day: the counts, and each permit with its action."""
     found = []
     read_day(hub, day, today, lambda counts, each: found.append((counts, list(each))), limit)
@@ -133,21 +135,21 @@ def doings(
     purge(hub, day)
     new = set(evidence.query(DONE)) - before
     done = Counter(
-        (Doing(what) if ahead is not None else TOLD[what], ahead, permit_id)
+        (EffectKind(what) if ahead is not None else TOLD[what], ahead, permit_id)
         for what, ahead, permit_id, *_ in new
         if what != "active"
     )
-    lapsed = {permit_id for doing, _, permit_id in done if doing is Doing.LAPSE}
+    lapsed = {permit_id for doing, _, permit_id in done if doing is EffectKind.LAPSE}
     ended = {permit_id for what, _, permit_id, *_ in new if what == "active"}
-    return done + Counter((Doing.RENEWAL, None, permit_id) for permit_id in ended - lapsed)
+    return done + Counter((EffectKind.RENEWAL, None, permit_id) for permit_id in ended - lapsed)
 
 
-def told_of(concerned: Iterable[Concerned]) -> Counter[Done]:
-    return Counter((one.what.doing, one.what.days_ahead, one.permit_id) for one in concerned)
+def told_of(concerned: Iterable[PermitEffect]) -> Counter[Done]:
+    return Counter((one.effect.kind, one.effect.days_ahead, one.permit_id) for one in concerned)
 
 
-def counted(done: Counter[Done]) -> Counter[What]:
-    counts: Counter[What] = Counter()
+def counted(done: Counter[Done]) -> Counter[Effect]:
+    counts: Counter[Effect] = Counter()
     for (doing, ahead, _), count in done.items():
-        counts[What(doing, ahead)] += count
+        counts[Effect(doing, ahead)] += count
     return counts

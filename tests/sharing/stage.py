@@ -83,7 +83,7 @@ class Stage:
     def decide(self, payloads: Mapping[int, int]) -> None:
         """Change the truth of these schedules, as a job would."""
 
-        def work(db: Connection) -> None:
+        def transaction(db: Connection) -> None:
             locked = residents.lock(db, [_resident(number) for number in payloads])
             for number, payload in payloads.items():
                 if payload != NONE:
@@ -91,7 +91,7 @@ class Stage:
                 started = UnitOfWork.start(self._hub, db, locked[_resident(number)], TODAY)
                 consent.decide(_decision(number, payload, started.consent_version), started)
 
-        transact(self._hub.engine, work)
+        transact(self._hub.engine, transaction)
 
     def put(self, rows: Mapping[int, Share]) -> None:
         """Store rows as they are."""
@@ -127,7 +127,7 @@ class Stage:
     def rows(self, numbers: Iterable[int]) -> dict[int, Stored]:
         """Read the shares of these schedules."""
 
-        def work(db: Connection) -> dict[int, Stored]:
+        def transaction(db: Connection) -> dict[int, Stored]:
             now = db.execute(_CLOCK).scalar_one()
             found = shares.of_residents(db, [_resident(number) for number in numbers])
             return {
@@ -136,7 +136,7 @@ class Stage:
                 for stored in of_one
             }
 
-        return transact(self._hub.engine, work)
+        return transact(self._hub.engine, transaction)
 
     def disclosures(self) -> dict[int, list[tuple[UUID, bytes]]]:
         """Read the logged disclosures: lease and hash, in order."""

@@ -1,7 +1,7 @@
-"""A real browser, and what a page must be for everybody to use it.
+"""A real browser, and what makes a page usable for everyone.
 
 - `chromium` (module): Debian's Chromium, headless. Where there is none, tests that name it are skipped; where `CI` is
-  set they fail, so that nobody believes that they ran.
+  set they fail, so that they do not pass unseen.
 - `page`: a fresh page of it, with no cookies.
 - `PHONE`, `DESKTOP`: the smallest screen that a page must fit, and an ordinary one.
 - `flaws(page)`: what axe finds wrong with a page, one line for each rule and element.

@@ -28,12 +28,12 @@ PermitHub = Callable[..., subprocess.CompletedProcess[str]]
 
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 TEXT = {"version": "2026-01", "sha256": "a" * 64}
-UNKNOWN_ZONE = "99999"  # to PayByPhone, and to nobody else
+UNKNOWN_ZONE = "99999"  # to PayByPhone alone
 UNKNOWN_PROFILE = "unknown"
 
 
 def plate() -> str:
-    """Return an ordinary plate that nobody has, as it is shown."""
+    """Return a new ordinary plate, as it is shown."""
     letters = "".join(choices("ABCDEFGHJKLMNPQRTVXYZ", k=4))
     return f"{letters[:2]}-{randint(1, 999):03}-{letters[2:]}"
 
@@ -95,7 +95,7 @@ class City:
         return next(iter(self.accounts.values()))
 
     def account(self, *, vehicle_verified: bool = True) -> Account:
-        """Return a resident who can sign in, has nothing yet, and is nobody else's."""
+        """Return a resident who can sign in, has no permit, and is in no other test."""
         return next(spare for spare in self._spare if spare.vehicle_verified == vehicle_verified)
 
     @cached_property
@@ -117,7 +117,7 @@ class City:
     def resident(
         self, permits: int = 1, *, zone: str = "14A", profile: str = "standard", resident_id: str | None = None
     ) -> Resident:
-        """Have somebody's permits taken over from an earlier system."""
+        """Have permits of a new resident, or of one with this id, taken over from an earlier system."""
         made = Resident(resident_id or f"r-{uuid4().hex[:12]}", {uuid4(): plate() for _ in range(permits)})
         today = datetime.now(UTC).date()
         rows = [
@@ -182,11 +182,11 @@ class City:
         return str(self._shown(resident, provider)["state"])
 
     def confirmed(self, resident: Resident, provider: str) -> bool:
-        """Tell whether a provider has confirmed anything to the resident's own screen."""
+        """Return whether the resident's screen says that a provider has confirmed."""
         return self._shown(resident, provider)["confirmed_at"] is not None
 
     def told(self, provider: str) -> list[str]:
-        """Return what the stream tells of a provider: kinds of events, in their order and without a gap."""
+        """Return the types of a provider's events on the stream; they are in order, without a gap."""
         with redis.Redis.from_url(self.environment["PERMIT_HUB_REDIS_URL"]) as client:
             entries: Any = client.xrange(self.environment["PERMIT_HUB_REDIS_PREFIX"] + "events")
         written = [fields[b"event"] for _, fields in entries]

@@ -1,7 +1,7 @@
 """Commands of `permit-hub`, each in a process of its own, forked from one that has imported what all of them need.
 
-To start Python anew for each would take a second, nearly all of it importing. What is tried of a command is the same:
-its arguments, variables, input, output and exit code. The program as an operator starts it is what `city` runs on.
+A new Python for each would take a second, nearly all of it for imports. A forked command has the same arguments,
+variables, input, output and exit code. `city` runs on the program as an operator starts it.
 """
 
 import json

@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 @dataclass
 class PostOffice:
-    """Takes every message and keeps it, but for the recipients whom `on_recipient` answers otherwise."""
+    """Takes and keeps every message, except for recipients that `on_recipient` refuses or defers."""
 
     port: int
     taken: list[EmailMessage] = field(default_factory=list)
@@ -35,7 +35,7 @@ class PostOffice:
         self._controller.start()
 
     def close(self) -> None:
-        """Let nobody in any more, and hang up on whoever is there."""
+        """Accept no new connection, and close the open ones."""
         if self._controller is not None:
             self.held.set()
             self._controller.stop()

@@ -21,7 +21,7 @@ Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @contextmanager
 def relay(port: int, target: int) -> Iterator["subprocess.Popen[bytes]"]:
-    """Hand on whatever comes at a port while the context lasts; the process may be frozen meanwhile."""
+    """Pass on what a port receives while the context lasts; the process may be frozen meanwhile."""
     process = subprocess.Popen([sys.executable, __file__, str(port), str(target)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -37,7 +37,7 @@ def relay(port: int, target: int) -> Iterator["subprocess.Popen[bytes]"]:
 
 @contextmanager
 def serving(meet: Meet, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Meet whoever connects, in a thread of this process, while the context lasts; give the port."""
+    """Call `meet` for each connection, in a thread of this process, while the context lasts; yield the port."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -64,7 +64,7 @@ async def _end_all() -> None:
 
 
 def to(target: int) -> Meet:
-    """Return how to meet somebody who wants to reach a port."""
+    """Return a `meet` that connects each client to a port."""
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", target)

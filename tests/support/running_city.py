@@ -2,7 +2,7 @@
 
 - `permit_hub(*arguments)`: runs the command line and returns the ended process; nothing of it raises.
 - `city` (session): the stack as a `tests.support.city.City`. A test leaves no dead letter, no pause and no misbehaviour
-  there, and takes residents of its own: `city.account()` can sign in, and nobody has before.
+  there, and takes residents of its own: `city.account()` can sign in, and never did.
 """
 
 import json

@@ -88,7 +88,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep together what shares a stack, and hand it out in the order in which it was collected."""
-    from xdist.scheduler import LoadFileScheduling  # whoever runs all tests in one process can do without it
+    from xdist.scheduler import LoadFileScheduling  # not needed by a run in one process
 
     class Whole(LoadFileScheduling):  # type: ignore[misc] # it has no types
         def _split_scope(self, nodeid: str) -> str:
@@ -102,7 +102,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Keep the order of what is marked so; put first what is handed out as a whole, if somebody else takes the rest."""
+    """Keep the order of what is marked so; put first what is handed out as a whole, if others take the rest."""
     written = {item: number for number, item in enumerate(items)}
     yield
     places: dict[Path, list[int]] = defaultdict(list)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from integrations.channels.base import Occasion
 from schemas.jobs import Language, ReminderChannel
 from worker.db import tables
-from worker.db.given import among, names, recordset, unnested
+from worker.db.arrays import among, names, recordset, unnested
 from worker.domain.reminders import Contact, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
@@ -111,8 +111,8 @@ _TRY_AGAIN = (
     .where(_PERMITS.c.permit_id == _REMINDERS.c.permit_id, _OF_RESIDENT, _REMINDERS.c.state == "unreachable")
     .values(state="due", decided_at=func.now(), due_at=func.clock_timestamp(), settled_at=None, failures=0)
 )
-_LOOK_ANEW = _TERMS.update().values(decided_ahead=text("DEFAULT")).where(among(_TERMS.c.permit_id, "permit_ids"))
-_LOOK_ANEW_OF = (
+_DECIDE_AGAIN = _TERMS.update().values(decided_ahead=text("DEFAULT")).where(among(_TERMS.c.permit_id, "permit_ids"))
+_DECIDE_AGAIN_FOR_RESIDENT = (
     _TERMS.update()
     .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, _OF_RESIDENT)
     .values(decided_ahead=text("DEFAULT"))
@@ -219,12 +219,12 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
 def try_again(db: Connection, resident_id: str) -> None:
     """Decide on a resident's reminders again, and make those due that an address refused."""
     db.execute(_TRY_AGAIN, {"resident_id": resident_id})
-    db.execute(_LOOK_ANEW_OF, {"resident_id": resident_id})
+    db.execute(_DECIDE_AGAIN_FOR_RESIDENT, {"resident_id": resident_id})
 
 
-def look_anew(db: Connection, permit_ids: Collection[UUID]) -> None:
+def decide_again(db: Connection, permit_ids: Collection[UUID]) -> None:
     """Decide on the reminders of permits again."""
-    db.execute(_LOOK_ANEW, {"permit_ids": list(permit_ids)})
+    db.execute(_DECIDE_AGAIN, {"permit_ids": list(permit_ids)})
 
 
 def resident_of(db: Connection, token: UUID) -> str | None:

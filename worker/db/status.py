@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Double, Row, case, column, func, select, text
 
 from worker.db import tables
+from worker.db.arrays import unnested
 from worker.db.clock import leftovers, ticks
 from worker.db.clock.leftovers import FileRewrite
 from worker.db.clock.ticks import Tick
-from worker.db.given import unnested
 from worker.db.sharing import dead_letters, reconciliations
 from worker.db.sharing.dead_letters import Choice, Group
 from worker.db.sharing.reconciliations import Reconciliation

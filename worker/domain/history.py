@@ -29,7 +29,7 @@ from worker.domain.sharing import RequestOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class RecordedOutcome:
     """How a disclosure ended, and when that was recorded."""
 
     outcome: RequestOutcome
@@ -38,33 +38,33 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """A request to a provider, as logged. It may have two words: the second came late, or from an operation."""
+    """A request to a provider, as logged. It may have two outcomes: the second came late, or from an operation."""
 
     permit_id: UUID
     provider: str
     at: datetime
     removal: bool
     consent_version: int | None
-    words: tuple[Word, ...]
+    outcomes: tuple[RecordedOutcome, ...]
 
     @property
     def may_have_left(self) -> bool:
         """Return whether the request may have been sent."""
-        return not any(word.outcome is RequestOutcome.NOT_SENT for word in self.words)
+        return not any(ended.outcome is RequestOutcome.NOT_SENT for ended in self.outcomes)
 
     @property
     def confirmed_at(self) -> datetime | None:
         """Return when the provider confirmed it."""
-        return min((word.at for word in self.words if word.outcome is RequestOutcome.CONFIRMED), default=None)
+        return min((ended.at for ended in self.outcomes if ended.outcome is RequestOutcome.CONFIRMED), default=None)
 
     def settled_at(self, settle: timedelta) -> datetime:
         """Return the last moment at which it may have been applied; an unclear request lingers for `settle`."""
-        confirmed = [word.at for word in self.words if word.outcome is RequestOutcome.CONFIRMED]
+        confirmed = [ended.at for ended in self.outcomes if ended.outcome is RequestOutcome.CONFIRMED]
         if confirmed:
             return max(confirmed)
-        if any(word.outcome is RequestOutcome.REJECTED for word in self.words):
+        if any(ended.outcome is RequestOutcome.REJECTED for ended in self.outcomes):
             return self.at
-        return max((word.at for word in self.words), default=self.at) + settle
+        return max((ended.at for ended in self.outcomes), default=self.at) + settle
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ SINGLE_DAYS = 31  # beyond so many, days are shown week by week
 _DAY = timedelta(days=1)
 
 
-class Doing(StrEnum):
-    """An action that the clock leads to."""
+class EffectKind(StrEnum):
+    """What the clock does about a permit."""
 
     LAPSE = "permit_lapses"
-    RENEWAL = "renewal_takes_over"  # the next term goes on without a gap, and nobody is told
+    RENEWAL = "renewal_takes_over"  # the next term goes on without a gap: nothing changes
     REQUEST = "request_lapses"  # it was not paid, nor was a change
     CHANGE = "change_lapses"
     EXPIRY = "expiry_reminder"
@@ -34,22 +34,22 @@ class Doing(StrEnum):
     @property
     def occasion(self) -> Occasion | None:
         """Return a reminder's occasion, or None if this is no reminder."""
-        return {Doing.EXPIRY: Occasion.EXPIRY, Doing.PAYMENT: Occasion.PAYMENT}.get(self)
+        return {EffectKind.EXPIRY: Occasion.EXPIRY, EffectKind.PAYMENT: Occasion.PAYMENT}.get(self)
 
 
 @dataclass(frozen=True, slots=True)
-class What:
-    """An action; a reminder has its days ahead."""
+class Effect:
+    """One effect of the clock; a reminder has its days ahead."""
 
-    doing: Doing
+    kind: EffectKind
     days_ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Upcoming:
-    """How often an action follows a last day: of a term, of a payment period or of a retention period."""
+class EffectCount:
+    """How often an effect follows a last day: of a term, of a payment period or of a retention period."""
 
-    what: What
+    effect: Effect
     day: date
     count: int
 
@@ -60,7 +60,7 @@ class Period:
 
     first: date | None
     last: date
-    counts: Mapping[What, int]
+    counts: Mapping[Effect, int]
 
 
 def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> list[Window]:
@@ -73,30 +73,30 @@ def opening(day: date, today: date, schedule: Schedule, tariffs: Tariffs) -> lis
     return [one for one in late if one.first <= one.last]
 
 
-def acted_on(upcoming: Upcoming, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:
-    """Return the action's date (past if overdue), or None."""
-    occasion, ahead = upcoming.what.doing.occasion, upcoming.what.days_ahead
+def acted_on(counted: EffectCount, today: date, schedule: Schedule, tariffs: Tariffs) -> date | None:
+    """Return the effect's date (past if overdue), or None."""
+    occasion, ahead = counted.effect.kind.occasion, counted.effect.days_ahead
     if occasion is None or ahead is None:
-        return upcoming.day + _DAY
-    start = max(starts_on(occasion, upcoming.day, ahead, tariffs), today)
+        return counted.day + _DAY
+    start = max(starts_on(occasion, counted.day, ahead, tariffs), today)
     (least,) = (least for offset, least, _ in spans(schedule.of(occasion)) if offset == ahead)
-    return start if start <= upcoming.day - timedelta(days=least) else None
+    return start if start <= counted.day - timedelta(days=least) else None
 
 
-def periods(found: Iterable[tuple[date, What, int]], today: date, until: date) -> list[Period]:
+def periods(found: Iterable[tuple[date, Effect, int]], today: date, until: date) -> list[Period]:
     """Return counts per day or week from today to a last day, without empty ones."""
     by_week = (until - today).days >= SINGLE_DAYS
-    counts: dict[date | None, Counter[What]] = defaultdict(Counter)
-    for day, what, count in found:
+    counts: dict[date | None, Counter[Effect]] = defaultdict(Counter)
+    for day, effect, count in found:
         if day <= until:
-            counts[None if day < today else max(_monday(day), today) if by_week else day][what] += count
+            counts[None if day < today else max(_monday(day), today) if by_week else day][effect] += count
     return [
         Period(first, _last(first, today, until, by_week=by_week), counts[first])
         for first in sorted(counts, key=lambda first: first or date.min)
     ]
 
 
-def totals(parts: Iterable[Mapping[What, int]]) -> Counter[What]:
+def totals(parts: Iterable[Mapping[Effect, int]]) -> Counter[Effect]:
     """Return the counts of all parts together."""
     return sum(map(Counter, parts), Counter())
 

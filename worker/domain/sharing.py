@@ -8,7 +8,7 @@ returned here. `now` is always the database's clock.
 
 How a withdrawn consent stays withdrawn:
 
-* A claim *forgets* the confirmed hash: until a record, it is unknown what the provider holds. Unknown equals no hash,
+* A claim *clears* the confirmed hash: until a record, it is unknown what the provider holds. Unknown equals no hash,
   so neither a put nor a removal is skipped on a guess.
 * Only the holder of the lease records. A late record of a request that may have been applied makes the share due
   again.

@@ -25,10 +25,10 @@ local epoch, version, document, ends, base, first = ARGV[1], tonumber(ARGV[2]), 
     tonumber(ARGV[7])
 if redis.call('GET', KEYS[2]) ~= epoch then return 'epoch' end
 local known = base
-local told = redis.call('GET', KEYS[4])
-if told then
-    local told_epoch, told_version = string.match(told, '(%d+):(%d+)')
-    if told_epoch == epoch then known = math.max(base, tonumber(told_version)) end
+local published = redis.call('GET', KEYS[4])
+if published then
+    local its_epoch, its_version = string.match(published, '(%d+):(%d+)')
+    if its_epoch == epoch then known = math.max(base, tonumber(its_version)) end
 end
 if first > known + 1 then return 'gap' end
 for i = 10, #ARGV do
@@ -121,7 +121,7 @@ class Spaces:
     def published_versions(self, resident_ids: Sequence[str]) -> dict[str, int]:
         """Return the versions up to which residents' events were published in this epoch, according to Redis."""
         published: list[Any] = self._keyspace.client.mget(
-            [self._keyspace.key(f"told:{resident_id}") for resident_id in resident_ids]
+            [self._keyspace.key(f"published:{resident_id}") for resident_id in resident_ids]
         )
         positions = {
             resident_id: tuple(map(int, position.split(b":")))
@@ -134,7 +134,7 @@ class Spaces:
 
     def _call(self, publication: Publication) -> tuple[list[str], list[str | int]]:
         resident_id, events = publication.resident_id, publication.events
-        keys = (f"space:{resident_id}", "epoch", "events", f"told:{resident_id}")
+        keys = (f"space:{resident_id}", "epoch", "events", f"published:{resident_id}")
         return [self._keyspace.key(key) for key in keys], [
             publication.epoch,
             publication.version,

@@ -10,7 +10,7 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 
 from schemas.jobs import KINDS, QUEUES
-from worker.services.jobs.handle import UnavailableError, handle
+from worker.services.jobs.handle import HubUnavailableError, handle
 from worker.tasks.process.resources import hub
 
 log = structlog.get_logger()
@@ -24,7 +24,7 @@ def _handle(self: Any, raw: str) -> dict[str, object]:
     kind: str = self.name
     try:
         receipt = handle(hub(), kind, raw, UUID(self.request.id), hub().today())
-    except (UnavailableError, SoftTimeLimitExceeded) as error:  # a database may also not answer at all
+    except (HubUnavailableError, SoftTimeLimitExceeded) as error:  # a database may also not answer at all
         log.warning("job.put_back", kind=kind, cause=str(error) or type(error).__name__)
         time.sleep(PAUSE_SECONDS)
         # A new message under the same id, then this one is acknowledged: no retry count, no ETA.

@@ -13,6 +13,7 @@ from permit_hub_client import Hub, HubError
 from rich.console import Console
 
 from integrations.sandbox.control import Control
+from ops.commands.operated import INTERRUPTED
 from ops.commands.options import DEFAULT_DATA, AsJson
 from ops.demo.narrator import Narrator
 from ops.demo.play import play
@@ -28,7 +29,6 @@ from worker.settings import settings
 
 SOURCE = "demo"
 FOLDER = "demo"  # apart from the data of `permit-hub up`, since each demo starts with an empty database
-INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended
 
 
 def demo(

@@ -38,7 +38,7 @@ class Guardian:
         """Watch a child, to end it when the parent dies; higher waves end first."""
         self._tell({"wave": wave, **asdict(ending)})
 
-    def forget(self, pid: int) -> None:
+    def release(self, pid: int) -> None:
         """Stop watching a child that has ended."""
         self._tell({"ended": pid})
 

@@ -84,7 +84,7 @@ class Supervisor:
             time.sleep(READY_POLL_SECONDS)
         with self._changing:
             self._waves.pop()
-            self._guardian.forget(child.pid)
+            self._guardian.release(child.pid)
         if code != 0:
             raise ChildFailedError(child.failure(f"failed with exit code {code}"))
 
@@ -128,7 +128,7 @@ class Supervisor:
                         now = time.monotonic()
                         if name not in due:
                             kill_session(child.pid)
-                            self._guardian.forget(child.pid)
+                            self._guardian.release(child.pid)
                             lived = now - child.started
                             delay[name] = _next_delay(delay.get(name, 0.0) if lived < STEADY_SECONDS else 0.0)
                             due[name] = now + delay[name]

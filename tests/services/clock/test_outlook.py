@@ -12,9 +12,9 @@ from tests.services.evidence import Evidence
 from tests.services.street import Street, counted, doings, outlook_of_day, told_of
 from tests.services.upstream import Upstream
 from worker.db.clock import outlook
-from worker.db.clock.outlook import Concerned
+from worker.db.clock.outlook import PermitEffect
 from worker.db.engine import transact
-from worker.domain.outlook import Doing, What, totals
+from worker.domain.outlook import Effect, EffectKind, totals
 from worker.hub import Hub
 from worker.services.clock.outlook import read_outlook
 from worker.services.reminders.decide import decide
@@ -30,7 +30,7 @@ def test_the_outlook_of_today_is_exactly_what_the_hub_then_does(
     done = doings(evidence, hub, today)
     assert told_of(concerned) == done
     assert counts == counted(done)
-    assert {what.doing for what in counts} == set(Doing)
+    assert {what.kind for what in counts} == set(EffectKind)
     assert outlook_of_day(hub, today, today) == (Counter(), [])
 
 
@@ -41,7 +41,7 @@ def test_the_outlook_of_a_later_day_is_what_the_hub_does_on_it(
     days = [today + timedelta(days=day) for day in range(LONGEST)]
     before = {day: outlook_of_day(hub, day, today) for day in days}
     whole = read_outlook(hub, today, days[-1])
-    everything: Counter[What] = Counter()
+    everything: Counter[Effect] = Counter()
     for day in days:
         done = doings(evidence, hub, day)
         counts, concerned = before[day]
@@ -49,8 +49,8 @@ def test_the_outlook_of_a_later_day_is_what_the_hub_does_on_it(
         assert counts == counted(done)
         everything += counts
     assert totals(period.counts for period in whole) == everything
-    assert {what.doing for what in everything} == set(Doing)
-    assert {what.days_ahead for what in everything if what.doing is Doing.EXPIRY} == {60, 30, 7, 0, -1}
+    assert {what.kind for what in everything} == set(EffectKind)
+    assert {what.days_ahead for what in everything if what.kind is EffectKind.EXPIRY} == {60, 30, 7, 0, -1}
 
 
 def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_days(
@@ -70,7 +70,7 @@ def test_the_outlook_of_many_days_equals_that_of_each_day_and_leaves_out_empty_d
 def reminders_of(hub: Hub, day: date, today: date) -> list[int]:
     """Return the offsets of the reminders in the outlook of a day."""
     counts, _ = outlook_of_day(hub, day, today)
-    reminders = [what for what in counts.elements() if what.doing is Doing.EXPIRY]
+    reminders = [what for what in counts.elements() if what.kind is EffectKind.EXPIRY]
     return sorted(what.days_ahead for what in reminders if what.days_ahead is not None)
 
 
@@ -78,11 +78,11 @@ def test_a_term_that_ends_lapses_the_day_after_unless_it_is_renewed(hub: Hub, st
     lapses, renewed = street.ends_in("r-1", 5), street.ends_in("r-2", 5)
     street.renews("r-2")
     counts, concerned = outlook_of_day(hub, today + timedelta(days=6), today)
-    assert (counts[What(Doing.LAPSE)], counts[What(Doing.RENEWAL)]) == (1, 1)
-    told = {one.what.doing: (one.permit_id, one.day) for one in concerned}
+    assert (counts[Effect(EffectKind.LAPSE)], counts[Effect(EffectKind.RENEWAL)]) == (1, 1)
+    told = {one.effect.kind: (one.permit_id, one.day) for one in concerned}
     last = today + timedelta(days=5)
-    assert (told[Doing.LAPSE], told[Doing.RENEWAL]) == ((lapses, last), (renewed, last))
-    assert Doing.LAPSE not in {what.doing for what in outlook_of_day(hub, last, today)[0]}
+    assert (told[EffectKind.LAPSE], told[EffectKind.RENEWAL]) == ((lapses, last), (renewed, last))
+    assert EffectKind.LAPSE not in {what.kind for what in outlook_of_day(hub, last, today)[0]}
 
 
 def test_inactive_and_erased_permits_are_not_in_the_outlook(hub: Hub, street: Street, today: date) -> None:
@@ -103,7 +103,7 @@ def test_an_unreachable_resident_has_no_reminder_in_the_outlook_and_the_permit_s
     if why == "address refused":
         evidence.query("UPDATE residents SET email_refused_at = now() RETURNING 1")
     whole = totals(one.counts for one in read_outlook(hub, today, today + timedelta(days=90)))
-    assert whole == {What(Doing.LAPSE): 1}
+    assert whole == {Effect(EffectKind.LAPSE): 1}
 
 
 def test_a_lapse_that_was_acted_on_is_not_counted_again(hub: Hub, street: Street, today: date) -> None:
@@ -150,9 +150,9 @@ def test_the_outlook_of_a_changed_schedule_is_what_is_then_decided(
 def test_a_payment_is_reminded_of_before_its_request_lapses(hub: Hub, street: Street, today: date) -> None:
     permit_id = street.asks("r-1")
     pay_by = today + timedelta(days=hub.tariffs.unpaid_lapses_after_days)
-    reminder, lapse = What(Doing.PAYMENT, 5), What(Doing.REQUEST)
-    assert outlook_of_day(hub, pay_by - timedelta(days=5), today)[1] == [Concerned(permit_id, reminder, pay_by)]
-    assert outlook_of_day(hub, pay_by + timedelta(days=1), today)[1] == [Concerned(permit_id, lapse, pay_by)]
+    reminder, lapse = Effect(EffectKind.PAYMENT, 5), Effect(EffectKind.REQUEST)
+    assert outlook_of_day(hub, pay_by - timedelta(days=5), today)[1] == [PermitEffect(permit_id, reminder, pay_by)]
+    assert outlook_of_day(hub, pay_by + timedelta(days=1), today)[1] == [PermitEffect(permit_id, lapse, pay_by)]
     whole = read_outlook(hub, today, pay_by + timedelta(days=9))
     assert totals(one.counts for one in whole) == {reminder: 1, lapse: 1}
 

@@ -14,7 +14,7 @@ from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
 from tests.services.street import Street, doings, outlook_of_day, told_of
 from tests.services.upstream import UNVERIFIED, Upstream
-from worker.domain.outlook import Doing, What, totals
+from worker.domain.outlook import Effect, EffectKind, totals
 from worker.domain.terms import add_months
 from worker.hub import Hub
 from worker.live.wake_ups import URGENT
@@ -23,7 +23,7 @@ from worker.services.sharing.drain import Drain
 from worker.services.sharing.urgent import UrgentDrain
 
 DAY = timedelta(days=1)
-FORGET = What(Doing.ANONYMISE)
+FORGET = Effect(EffectKind.ANONYMISE)
 SHARE = """
     INSERT INTO shares (permit_id, provider, wanted_version, confirmed_version, holds, urgency, due_at, claimed_version,
         failures)
@@ -40,7 +40,7 @@ def keeping(hub: Hub, months: int) -> Hub:
 def forgotten(hub: Hub, day: date, today: date) -> dict[UUID, date]:
     """Return the permits to be forgotten on a day, and the last days of their retention."""
     counts, concerned = outlook_of_day(hub, day, today)
-    found = {one.permit_id: one.day for one in concerned if one.what == FORGET}
+    found = {one.permit_id: one.day for one in concerned if one.effect == FORGET}
     assert counts[FORGET] == len(found)
     return found
 
@@ -76,7 +76,7 @@ def test_with_a_month_of_retention_the_outlook_of_each_day_is_what_the_hub_does_
     days = [today + DAY * day for day in range(LONGEST)]
     before = {day: outlook_of_day(hub, day, today) for day in days}
     whole = read_outlook(hub, today, days[-1])
-    everything: Counter[What] = Counter()
+    everything: Counter[Effect] = Counter()
     for day in days:
         done = doings(evidence, hub, day, deliver_on)
         assert (day, told_of(before[day][1])) == (day, done)

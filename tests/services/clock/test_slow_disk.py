@@ -16,7 +16,7 @@ from worker.db.sharing.dead_letters import Choice
 from worker.db.slices import AIM_SECONDS, FIRST, Slices
 from worker.hub import Hub
 from worker.services.clock import retention
-from worker.services.sharing import dead_letters, invalidate, reconcile, release
+from worker.services.sharing import correct, dead_letters, invalidate, release
 
 PROVIDER = "easypark"
 BeSlow = Callable[[str, str], None]
@@ -126,12 +126,12 @@ def test_a_finished_reconciliations_copies_are_deleted_in_slices(
 def test_missing_copies_are_found_in_slices(
     slow: BeSlow, hub: Hub, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    too_large(monkeypatch, reconcile.MISSING)
+    too_large(monkeypatch, correct.MISSING)
     slow("shares", shares_with(wanted=1, failures=0, parked="NULL"))
     transact(hub.engine, lambda db: reconciliations.request(db, PROVIDER, dry_run=False))
     run = transact(hub.engine, lambda db: reconciliations.take(db, PROVIDER, timedelta(minutes=5)))
     assert run is not None
-    while reconcile._find_missing(hub, run):
+    while correct.find_missing(hub, run, timedelta(minutes=5)):
         run = transact(hub.engine, partial(reconciliations.read, reconciliation_id=run.reconciliation_id))
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_hash IS NULL") == ROWS
 

@@ -19,7 +19,7 @@ from worker.domain.terms import add_months
 from worker.hub import Hub
 from worker.services.clock.advance import advance
 from worker.services.clock.retention import purge
-from worker.services.clock.stuck import asked, watch
+from worker.services.clock.stuck import query, watch
 from worker.services.clock.sweep import sweep
 
 DAY = timedelta(days=1)
@@ -262,7 +262,7 @@ def test_a_count_at_its_limit_says_so(
     upstream.active(BOB)
     age("shares", "wanted_version = confirmed_version + 1, due_at = now() - interval '2 hours'", f"provider = '{CITY}'")
     monkeypatch.setattr(stuck, "MOST", 1)
-    (one,) = transact(hub.engine, lambda db: stuck.find(db, asked(hub.settings, today)))
+    (one,) = transact(hub.engine, lambda db: stuck.find(db, query(hub.settings, today)))
     assert (one.count, one.more) == (1, True)
 
 

@@ -15,7 +15,7 @@ from tests.services.upstream import ANNE, BOB, Upstream
 from worker.hub import Hub
 from worker.live.spaces import Publication, PublishOutcome, Spaces
 from worker.services.clock.sweep import sweep
-from worker.services.jobs.handle import UnavailableError
+from worker.services.jobs.handle import HubUnavailableError
 from worker.services.publishing.publish import republish
 from worker.settings import Settings
 
@@ -107,7 +107,7 @@ def test_a_change_made_while_redis_is_unavailable_has_no_receipt_and_shows_later
             raise redis.ConnectionError("connection refused")
 
     live = replace(hub.live, spaces=Gone(hub.live.keyspace, hub.live.epoch, hub.zone))
-    with pytest.raises(UnavailableError):
+    with pytest.raises(HubUnavailableError):
         Upstream(replace(hub, live=live), today).allow()
     sweep(hub, today)
     assert evidence.space(ANNE).consent.version == 1

@@ -20,8 +20,9 @@ from worker.db.engine import transact
 from worker.db.sharing import reconciliations
 from worker.db.sharing.reconciliations import Reconciliation
 from worker.hub import Hub
+from worker.services.sharing.believable import MOST_FOREIGN, REPEATED_MARGIN
 from worker.services.sharing.drain import Drain
-from worker.services.sharing.reconcile import MOST_FOREIGN, REPEATED_MARGIN, reconcile
+from worker.services.sharing.reconcile import reconcile
 
 PROVIDER = "easypark"
 City = tuple[InMemory, Callable[[], UUID]]

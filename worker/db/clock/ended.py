@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, text
 
 from worker.db import tables
-from worker.db.given import among
+from worker.db.arrays import among
 
 # Terms that ended, and payments that are late, before a day; each is one index range.
-ENDED = "terms t JOIN permits p USING (permit_id) WHERE NOT t.end_applied AND t.last_day < :by"
+ENDED_TERMS = "terms t JOIN permits p USING (permit_id) WHERE NOT t.end_applied AND t.last_day < :by"
 UNPAID = """
     permits p WHERE p.pending ->> 'pay_by' IS NOT NULL AND p.pending ->> 'pay_by' < CAST(CAST(:by AS date) AS text)
 """
@@ -19,7 +19,7 @@ _TERMS = tables.terms
 # After days of downtime the earliest day comes first.
 _DUE = text(f"""
     SELECT resident_id FROM (
-        (SELECT p.resident_id, CAST(t.last_day AS text) AS day FROM {ENDED} ORDER BY t.last_day LIMIT :limit)
+        (SELECT p.resident_id, CAST(t.last_day AS text) AS day FROM {ENDED_TERMS} ORDER BY t.last_day LIMIT :limit)
         UNION ALL
         (SELECT p.resident_id, p.pending ->> 'pay_by' FROM {UNPAID} ORDER BY p.pending ->> 'pay_by' LIMIT :limit)
     ) due GROUP BY resident_id ORDER BY min(day), resident_id LIMIT :limit

@@ -9,12 +9,12 @@ from sqlalchemy import BigInteger, Connection, Text, column, text
 
 from integrations.channels.base import Occasion
 from worker.db import tables
-from worker.db.clock.ended import ENDED, UNPAID
+from worker.db.arrays import recordset
+from worker.db.clock.ended import ENDED_TERMS, UNPAID
 from worker.db.clock.retention import MAY_BE_HELD
 from worker.db.engine import snapshot
-from worker.db.given import recordset
 from worker.db.reminders import ENDING, PAYABLE, WINDOW, parameters
-from worker.domain.outlook import Doing, Upcoming, What
+from worker.domain.outlook import Effect, EffectCount, EffectKind
 from worker.domain.reminders import Window
 from worker.domain.retention import latest_due
 
@@ -25,8 +25,8 @@ _ROOM = text("SET LOCAL work_mem = '64MB'")
 # The hub acts on all past terms of a permit at once: only the first of them counts.
 _ENDS = f"""
     SELECT ended.permit_id, CASE WHEN goes_on.permit_id IS NULL THEN 'permit_lapses' ELSE 'renewal_takes_over' END
-        AS doing, CAST(NULL AS smallint) AS days_ahead, ended.last_day AS day
-    FROM (SELECT t.permit_id, t.last_day FROM {ENDED} AND t.last_day >= :since AND p.status = 'active') ended
+        AS kind, CAST(NULL AS smallint) AS days_ahead, ended.last_day AS day
+    FROM (SELECT t.permit_id, t.last_day FROM {ENDED_TERMS} AND t.last_day >= :since AND p.status = 'active') ended
     LEFT JOIN terms goes_on ON goes_on.permit_id = ended.permit_id
         AND greatest(ended.last_day + 1, :today) BETWEEN goes_on.first_day AND goes_on.last_day
     WHERE NOT EXISTS (
@@ -68,35 +68,35 @@ _BEGINNING = f"""
 """
 _EXPIRY = f"SELECT permit_id, 'expiry_reminder', w.days_ahead, ending.day FROM ({_ENDING}) ending {_BEGINNING}"
 _PAYMENT = f"SELECT permit_id, 'payment_reminder', days_ahead, day FROM ({PAYABLE}) payable"
-_DOING = column("doing", Text)
+_KIND = column("kind", Text)
 _REMINDERS = tables.reminders
 # Terms are counted before they are joined with reminders: a fifth of the rows.
 _COUNT = text(f"""
-    SELECT doing, days_ahead, day, count(*) AS times
+    SELECT kind, days_ahead, day, count(*) AS times
     FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_ANONYMISED} UNION ALL {_PAYMENT}) found
-    GROUP BY doing, days_ahead, day
+    GROUP BY kind, days_ahead, day
     UNION ALL
     SELECT 'expiry_reminder', w.days_ahead, ending.day, ending.times
     FROM (SELECT day, nearest, count(*) AS times FROM ({_ENDING}) ending GROUP BY day, nearest) ending {_BEGINNING}
-""").columns(_DOING, *_REMINDERS.c["days_ahead", "day"], column("times", BigInteger))
+""").columns(_KIND, *_REMINDERS.c["days_ahead", "day"], column("times", BigInteger))
 _LIST = text(f"""
-    SELECT permit_id, doing, days_ahead, day
+    SELECT permit_id, kind, days_ahead, day
     FROM ({_ENDS} UNION ALL {_LAPSES} UNION ALL {_ANONYMISED} UNION ALL {_EXPIRY} UNION ALL {_PAYMENT}) found
-    ORDER BY array_position(CAST(:doings AS text[]), doing), days_ahead DESC, day, permit_id LIMIT :limit
-""").columns(_REMINDERS.c.permit_id, _DOING, *_REMINDERS.c["days_ahead", "day"])
+    ORDER BY array_position(CAST(:kinds AS text[]), kind), days_ahead DESC, day, permit_id LIMIT :limit
+""").columns(_REMINDERS.c.permit_id, _KIND, *_REMINDERS.c["days_ahead", "day"])
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
-    """A permit, the action to come, and the action's day: a term's last day, a payment's, or retention's."""
+class PermitEffect:
+    """A permit, the effect to come, and the effect's day: a term's last day, a payment's, or retention's."""
 
     permit_id: UUID
-    what: What
+    effect: Effect
     day: date
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class OutlookQuery:
     """What to look for: last days from `since` on and before `by`, and reminders' windows.
 
     Permits that are over are kept for `kept_months`.
@@ -116,28 +116,28 @@ def begin(db: Connection) -> None:
     db.execute(_ROOM)
 
 
-def count(db: Connection, looked: Looked) -> list[Upcoming]:
-    """Count actions by the last day that they follow."""
-    rows = db.execute(_COUNT, _given(looked))
-    return [Upcoming(What(Doing(row.doing), row.days_ahead), row.day, row.times) for row in rows]
+def count(db: Connection, query: OutlookQuery) -> list[EffectCount]:
+    """Count effects by the last day that they follow."""
+    rows = db.execute(_COUNT, _given(query))
+    return [EffectCount(Effect(EffectKind(row.kind), row.days_ahead), row.day, row.times) for row in rows]
 
 
-def each(db: Connection, looked: Looked, limit: int | None) -> Iterator[Concerned]:
-    """Yield each permit with its action, in the order of `Doing`, without loading all of them."""
-    given = _given(looked) | {"doings": [doing.value for doing in Doing], "limit": limit}
+def each(db: Connection, query: OutlookQuery, limit: int | None) -> Iterator[PermitEffect]:
+    """Yield each permit with its effect, in the order of `EffectKind`, without loading all of them."""
+    given = _given(query) | {"kinds": [kind.value for kind in EffectKind], "limit": limit}
     for row in db.execute(_LIST, given, execution_options={"yield_per": FETCHED}):
-        yield Concerned(row.permit_id, What(Doing(row.doing), row.days_ahead), row.day)
+        yield PermitEffect(row.permit_id, Effect(EffectKind(row.kind), row.days_ahead), row.day)
 
 
-def _given(looked: Looked) -> dict[str, object]:
-    expiry = [one for one in looked.windows if one.occasion is Occasion.EXPIRY]
+def _given(query: OutlookQuery) -> dict[str, object]:
+    expiry = [one for one in query.windows if one.occasion is Occasion.EXPIRY]
     days = {one.first + timedelta(days=after) for one in expiry for after in range((one.last - one.first).days + 1)}
-    found = {"today": looked.today, "since": looked.since, "by": looked.by, "days": sorted(days)}
-    return found | _over(looked) | parameters(looked.windows)
+    found = {"today": query.today, "since": query.since, "by": query.by, "days": sorted(days)}
+    return found | _over(query) | parameters(query.windows)
 
 
-def _over(looked: Looked) -> dict[str, object]:
-    """Return between which days permits ended whose retention ends in the time looked at."""
-    months, from_the_first = looked.kept_months, looked.since == date.min
-    since = date.min if from_the_first else latest_due(looked.since, months) + timedelta(days=1)
-    return {"months": months, "over_since": since, "over_by": latest_due(looked.by, months)}
+def _over(query: OutlookQuery) -> dict[str, object]:
+    """Return between which days permits ended whose retention ends in the time asked about."""
+    months, from_the_first = query.kept_months, query.since == date.min
+    since = date.min if from_the_first else latest_due(query.since, months) + timedelta(days=1)
+    return {"months": months, "over_since": since, "over_by": latest_due(query.by, months)}

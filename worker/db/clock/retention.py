@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from worker.db import tables
 
-LOOKED_AT = 2_000  # rows, in one statement
+EXAMINED_ROWS = 2_000  # by one statement, at most
 
 _REPLACED_PLATES = text("""
     DELETE FROM plate_assignments a USING (
@@ -68,6 +68,13 @@ _NEW_POSITION = insert(_WALKS).values(walk=bindparam("walk"), position=bindparam
 _LOOK_ON = _NEW_POSITION.on_conflict_do_update(
     index_elements=[_WALKS.c.walk], set_={"position": _NEW_POSITION.excluded.position}
 )
+# The owner's function of migration 0006 follows this rule:
+# - A disclosure from before `:before` is deleted if the request surely never left,
+# - or if it is no later than the last removal that ended all holding and was confirmed before `:before`. Such a removal
+#   left after all earlier puts were settled, and no put left between it and its confirmation. So nothing up to it bears
+#   on what is held now.
+# - All others stay: they say since when a copy is held. A permit's latest disclosure to a provider stays, too.
+# - A request of unclear outcome may be applied for `:settle` after its last outcome, and is settled then.
 _PURGE_DISCLOSURES = text(
     "SELECT reached, purged FROM purge_disclosures(:before, :settle, CAST(:after AS uuid), :most)"
 ).columns(column("reached", Uuid), column("purged", Integer))
@@ -111,7 +118,7 @@ def next_due(db: Connection, by: date, after: Place | None, most: int) -> tuple[
 
     Returns the residents, and how far it looked; None at the end.
     """
-    given = {"by": by, "looked": LOOKED_AT, "most": most} | (after or _START)._asdict()
+    given = {"by": by, "looked": EXAMINED_ROWS, "most": most} | (after or _START)._asdict()
     rows = db.execute(_NEXT, given).all()
     if not rows:
         return [], None
@@ -138,8 +145,7 @@ def purge(db: Connection, ledger: Ledger, before: datetime, most: int) -> int:
 def purge_disclosures(db: Connection, before: datetime, settle: timedelta, most: int) -> int:
     """Look through the next disclosures, from the start again after the end; return how many were deleted.
 
-    Deletes those from before a moment that do not bear on what is held now; never a permit's latest to a provider.
-    A request of unclear outcome may be applied for as long as `settle`.
+    `_PURGE_DISCLOSURES` has the rule.
     """
     after = _place(db, _Walk.DISCLOSURES) or str(_START.permit_id)
     given = {"before": before, "settle": settle, "after": after, "most": most}
@@ -154,10 +160,16 @@ def next_contacts(db: Connection, before: datetime, most: int) -> tuple[Sequence
     Continues where the last look stopped. Returns the residents, and whether it reached the end and starts again.
     """
     contact_at, resident_id = json.loads(_place(db, _Walk.CONTACTS) or '["-infinity", ""]')
-    given = {"before": before, "contact_at": contact_at, "resident_id": resident_id, "looked": LOOKED_AT, "most": most}
+    given = {
+        "before": before,
+        "contact_at": contact_at,
+        "resident_id": resident_id,
+        "looked": EXAMINED_ROWS,
+        "most": most,
+    }
     rows = db.execute(_NEXT_CONTACTS, given).all()
     due = rows[:-1]
-    stop = due[-1] if len(due) == most else rows[-1] if rows and rows[-1].looked == LOOKED_AT else None
+    stop = due[-1] if len(due) == most else rows[-1] if rows and rows[-1].looked == EXAMINED_ROWS else None
     _look_on(db, _Walk.CONTACTS, json.dumps([stop.contact_at.isoformat(), stop.resident_id]) if stop else None)
     return [row.resident_id for row in due], stop is None
 

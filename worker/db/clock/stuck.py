@@ -63,8 +63,8 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a look needs: this installation's providers, the civil day, and how long permits are kept."""
+class StuckQuery:
+    """What a look depends on: this installation's providers, the civil day, and how long permits are kept."""
 
     providers: Collection[str]
     today: date
@@ -177,16 +177,16 @@ _ALL = tuple(
 )
 
 
-def find(db: Connection, asked: Asked) -> list[Stuck]:
+def find(db: Connection, query: StuckQuery) -> list[Stuck]:
     """Return what waits too long, in the order of `Kind`; locks and writes nothing."""
     given: dict[str, object] = {
-        "providers": list(asked.providers),
+        "providers": list(query.providers),
         "most": MOST,
-        "zone": asked.zone,
-        "yesterday": asked.today - _DAY,
-        "undecided_since": asked.today - PATIENCE[Kind.REQUESTS],
-        "over_by": latest_due(asked.today - _DAY, asked.permits_kept_months),
-        "months": asked.permits_kept_months,
+        "zone": query.zone,
+        "yesterday": query.today - _DAY,
+        "undecided_since": query.today - PATIENCE[Kind.REQUESTS],
+        "over_by": latest_due(query.today - _DAY, query.permits_kept_months),
+        "months": query.permits_kept_months,
         **{kind.value: patience for kind, patience in PATIENCE.items()},
     }
     found = [

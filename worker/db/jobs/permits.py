@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Connection, Row, bindparam, column, null, text
 
 from schemas.jobs import Verified
 from worker.db import tables
-from worker.db.given import among, names, recordset
+from worker.db.arrays import among, names, recordset
 from worker.domain import pending as pending_rules
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import Plate

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Connection, DateTime, bindparam, column, func, text
 
 from worker.db import tables
-from worker.db.given import among, recordset
+from worker.db.arrays import among, recordset
 from worker.domain.plates import Plate
 
 _PLATES = tables.plate_assignments

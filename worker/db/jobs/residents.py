@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, case, func, select, text
 from schemas.jobs import ReminderChannel
 from schemas.space import Reminders
 from worker.db import tables
-from worker.db.given import among, unnested
+from worker.db.arrays import among, unnested
 
 _RESIDENTS = tables.residents
 _REMINDERS = (

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, text
 
 from schemas.events import Event, EventData, EventType
 from worker.db import tables
-from worker.db.given import names, recordset, unnested
+from worker.db.arrays import names, recordset, unnested
 
 _EVENTS = tables.events
 _COLUMNS = _EVENTS.c["resident_id", "sequence", "event_id", "type", "data", "recorded_at"]

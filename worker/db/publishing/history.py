@@ -10,8 +10,8 @@ from sqlalchemy import ARRAY, Boolean, Connection, Row, bindparam, column, selec
 from schemas.events import EventType
 from schemas.history import DecisionMade, Payment, PlateSince, Step
 from worker.db import tables
-from worker.db.given import names
-from worker.domain.history import Disclosed, Past, Word
+from worker.db.arrays import names
+from worker.domain.history import Disclosed, Past, RecordedOutcome
 from worker.domain.plate_looks import shown
 from worker.domain.plates import Plate
 from worker.domain.sharing import RequestOutcome
@@ -83,8 +83,9 @@ def read(db: Connection, resident_id: str) -> Past:
                 at=row.recorded_at,
                 removal=row.removal,
                 consent_version=row.consent_version,
-                words=tuple(
-                    Word(RequestOutcome(said), at) for said, at in zip(row.outcomes, row.ended_at, strict=True)
+                outcomes=tuple(
+                    RecordedOutcome(RequestOutcome(outcome), at)
+                    for outcome, at in zip(row.outcomes, row.ended_at, strict=True)
                 ),
             )
             for row in db.execute(_DISCLOSED, resident)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, Connection, bindparam, column, select, text
 
 from worker.db import tables
-from worker.db.given import kind
+from worker.db.arrays import kind
 
 _SHARES = tables.shares
 _CONDITIONS = (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from worker.db import tables
-from worker.db.given import arrays, names, unnested
+from worker.db.arrays import arrays, names, unnested
 from worker.domain.sharing import RequestOutcome
 
 
@@ -24,7 +24,7 @@ class Disclosure:
     consent_version: int | None
 
 
-class Ending(NamedTuple):
+class DisclosureOutcome(NamedTuple):
     """The outcome of a disclosure; `code` says why it was not confirmed."""
 
     disclosure_id: UUID
@@ -33,7 +33,7 @@ class Ending(NamedTuple):
 
 
 _DISCLOSURE = [tables.disclosures.c[field.name] for field in fields(Disclosure)]
-_ENDING = [tables.disclosure_outcomes.c[name] for name in Ending._fields]
+_OUTCOME = [tables.disclosure_outcomes.c[name] for name in DisclosureOutcome._fields]
 
 # statement_timestamp(): the share is locked before, so the timestamps follow the order of the locks.
 APPEND = f"""
@@ -42,8 +42,8 @@ APPEND = f"""
 """
 # A second outcome of one disclosure, told by a request that came late, stands beside the first.
 APPEND_OUTCOMES = f"""
-    INSERT INTO disclosure_outcomes ({names(_ENDING)}, recorded_at)
-    SELECT *, statement_timestamp() FROM {unnested("new_outcome", _ENDING, "ended_")}
+    INSERT INTO disclosure_outcomes ({names(_OUTCOME)}, recorded_at)
+    SELECT *, statement_timestamp() FROM {unnested("new_outcome", _OUTCOME, "ended_")}
     ON CONFLICT DO NOTHING
 """
 
@@ -53,6 +53,6 @@ def parameters(disclosures: Sequence[Disclosure]) -> dict[str, list[Any]]:
     return arrays(disclosures, _DISCLOSURE, "disclosed_")
 
 
-def ending_parameters(endings: Sequence[Ending]) -> dict[str, list[Any]]:
+def outcome_parameters(outcomes: Sequence[DisclosureOutcome]) -> dict[str, list[Any]]:
     """Return the parameters of `APPEND_OUTCOMES`."""
-    return arrays(endings, _ENDING, "ended_")
+    return arrays(outcomes, _OUTCOME, "ended_")

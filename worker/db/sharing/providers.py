@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schemas.events import ProviderEvent, ProviderEventType
 from worker.db import tables
-from worker.db.given import unnested
+from worker.db.arrays import unnested
 from worker.domain.breaker import BreakerState
 
 REPLACED_APART = timedelta(minutes=1)

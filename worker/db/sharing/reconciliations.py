@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Connection, Interval, Row, and_, bindparam, case
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from worker.db import tables
-from worker.db.given import unnested
+from worker.db.arrays import unnested
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, column, select, text
 
 from worker.db import tables
-from worker.db.given import among, arrays, names, unnested
+from worker.db.arrays import among, arrays, names, unnested
 from worker.db.sharing import disclosures, providers
-from worker.db.sharing.disclosures import Disclosure, Ending
+from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
 from worker.domain.sharing import Share, Urgency
 
@@ -165,15 +165,15 @@ def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, lis
 
 
 def store_claims(
-    db: Connection, shares: Mapping[ShareKey, Share], disclosed: Sequence[Disclosure], lost: Sequence[Ending]
+    db: Connection, shares: Mapping[ShareKey, Share], disclosed: Sequence[Disclosure], lost: Sequence[DisclosureOutcome]
 ) -> None:
     """Store shares as claimed, with what is about to be disclosed, and the disclosures whose lease expired."""
-    db.execute(_CLAIM, _parameters(shares) | disclosures.parameters(disclosed) | disclosures.ending_parameters(lost))
+    db.execute(_CLAIM, _parameters(shares) | disclosures.parameters(disclosed) | disclosures.outcome_parameters(lost))
 
 
-def store_records(db: Connection, shares: Mapping[ShareKey, Share], endings: Sequence[Ending]) -> None:
+def store_records(db: Connection, shares: Mapping[ShareKey, Share], outcomes: Sequence[DisclosureOutcome]) -> None:
     """Store shares as recorded, with how their disclosures ended."""
-    db.execute(_RECORD, _parameters(shares) | disclosures.ending_parameters(endings))
+    db.execute(_RECORD, _parameters(shares) | disclosures.outcome_parameters(outcomes))
 
 
 def upsert(db: Connection, shares: Mapping[ShareKey, Share]) -> None:

@@ -20,7 +20,7 @@ from worker.db.jobs import residents
 from worker.domain import life
 from worker.domain.lapse import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
-from worker.hub import ENDED, Hub
+from worker.hub import TASK_ENDING, Hub
 from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
@@ -61,7 +61,7 @@ def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
     """Act on what is due of some residents; return those it could not act on, so that the others still move on."""
     try:
         acted_on, publications, to_wake = transact(hub.engine, partial(_act, hub, resident_ids, today))
-    except ENDED:
+    except TASK_ENDING:
         raise
     except Exception as error:
         if len(resident_ids) > 1:

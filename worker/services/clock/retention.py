@@ -25,13 +25,13 @@ from worker.db.sharing import reconciliations
 from worker.db.slices import Slices
 from worker.domain import life
 from worker.domain.retention import is_due, latest_due, may_be_held
-from worker.hub import ENDED, Hub
+from worker.hub import TASK_ENDING, Hub
 from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
 ROWS = 1_000  # of a ledger, at most in one transaction
-RESIDENTS_AT_ONCE = 10  # permits, or residents' contacts
+FOUND_AT_ONCE = 10  # permits or contacts that are due; each resident then has a transaction of their own
 DISCLOSURES = 2_000  # checked each time, at most; ten million take days
 COPIES = "reconciled_copies"
 
@@ -45,7 +45,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     """Delete and anonymise what is due today, until `until` (monotonic clock); a later purge continues.
 
     Raises:
-        worker.hub.ENDED: the database or Redis is unavailable, or the task's time is over.
+        worker.hub.TASK_ENDING: the database or Redis is unavailable, or the task's time is over.
     """
     settings = hub.settings
     jobs_before = _before(hub, today, settings.jobs_kept_months)
@@ -76,7 +76,7 @@ def _purge_slice(kind: str, slices: Iterator[int]) -> int | None:
     """Purge a slice of one kind; None when it has no more or has failed, so that it holds up no other kind."""
     try:
         return next(slices, None)
-    except ENDED:
+    except TASK_ENDING:
         raise
     except Exception as error:
         log.error("retention.failed", kind=kind, error=type(error).__name__)
@@ -114,7 +114,7 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
     by = latest_due(today, hub.settings.permits_kept_months)
     place: Place | None = None
     while True:
-        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=RESIDENTS_AT_ONCE))
+        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FOUND_AT_ONCE))
         if place is None:
             return
         yield sum(_with_lock(hub, resident_id, today, partial(_anonymise_permits, by=by)) for resident_id in due)
@@ -122,7 +122,7 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
 
 def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
     while True:
-        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=RESIDENTS_AT_ONCE))
+        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=FOUND_AT_ONCE))
         yield sum(_with_lock(hub, resident_id, today, partial(_delete_contact, before=before)) for resident_id in due)
         if ended or not due:  # once nothing is found, the next purge looks again
             return
@@ -131,15 +131,15 @@ def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
 def _with_lock(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWork], int]) -> int:
     """Delete or anonymise data of one resident under their lock; return how much."""
 
-    def anonymise(db: Connection) -> tuple[Publication, int] | None:
+    def transaction(db: Connection) -> tuple[Publication, int] | None:
         locked = residents.lock(db, [resident_id])
         unit = UnitOfWork.start(hub, db, locked[resident_id], today)
         count = act(unit)
         return (unit.finish(), count) if count else None
 
     try:
-        anonymised = transact(hub.engine, anonymise)
-    except ENDED:
+        anonymised = transact(hub.engine, transaction)
+    except TASK_ENDING:
         raise
     except Exception as error:  # one resident's failure must not hold up the others
         log.error("retention.not_anonymised", resident=resident_id, error=type(error).__name__)

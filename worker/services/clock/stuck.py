@@ -5,7 +5,7 @@ from datetime import date
 import structlog
 
 from worker.db.clock import stuck
-from worker.db.clock.stuck import Asked, Stuck
+from worker.db.clock.stuck import Stuck, StuckQuery
 from worker.db.engine import transact
 from worker.hub import Hub
 from worker.settings import Settings
@@ -13,9 +13,9 @@ from worker.settings import Settings
 log = structlog.get_logger()
 
 
-def asked(configured: Settings, today: date) -> Asked:
-    """Return what the watch needs to know of an installation."""
-    return Asked(configured.providers, today, configured.time_zone, configured.permits_kept_months)
+def query(configured: Settings, today: date) -> StuckQuery:
+    """Return what a look for stuck work depends on."""
+    return StuckQuery(configured.providers, today, configured.time_zone, configured.permits_kept_months)
 
 
 def watch(hub: Hub, today: date) -> list[Stuck]:
@@ -24,7 +24,7 @@ def watch(hub: Hub, today: date) -> list[Stuck]:
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.
     """
-    found = transact(hub.engine, lambda db: stuck.find(db, asked(hub.settings, today)))
+    found = transact(hub.engine, lambda db: stuck.find(db, query(hub.settings, today)))
     for waiting in found:
         about = {} if waiting.provider is None else {"provider": waiting.provider}
         log.warning(

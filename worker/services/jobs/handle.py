@@ -75,7 +75,7 @@ class Applied:
     to_wake: Iterable[str]
 
 
-class UnavailableError(Exception):
+class HubUnavailableError(Exception):
     """The database or Redis is unavailable: the job can be sent again as it is. The message is the cause's class."""
 
 
@@ -87,12 +87,12 @@ def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt
     """Apply one job, or refuse it; return the receipt once the change is published.
 
     Raises:
-        UnavailableError: the database or Redis is unavailable.
+        HubUnavailableError: the database or Redis is unavailable.
     """
     try:
         return _handle(hub, kind, raw, task_id, today)
     except UNAVAILABLE as error:
-        raise UnavailableError(type(error).__name__) from None
+        raise HubUnavailableError(type(error).__name__) from None
 
 
 def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:

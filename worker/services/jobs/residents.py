@@ -40,7 +40,7 @@ def stop_reminders(_job: jobs.StopReminders, unit: UnitOfWork) -> None:
     unit.tell(EventType.REMINDERS_CHOSEN)
 
 
-def export(_job: jobs.ExportResident, _work: UnitOfWork) -> None:
+def export(_job: jobs.ExportResident, _unit: UnitOfWork) -> None:
     """Change nothing: `put_export` gathers the data once the job is recorded."""
 
 

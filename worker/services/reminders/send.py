@@ -130,7 +130,7 @@ class Sender:
                 outgoing.append(Outgoing(reminder, prepared))
         reminders.settle(db, lease_id, settled)
         if again:
-            reminders.look_anew(db, again)
+            reminders.decide_again(db, again)
         return outgoing, len(settled)
 
     async def _send(

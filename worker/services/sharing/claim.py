@@ -19,7 +19,7 @@ from worker.db.jobs.residents import Resident
 from worker.db.publishing import events
 from worker.db.publishing.events import NewEvent
 from worker.db.sharing import providers, shares
-from worker.db.sharing.disclosures import Disclosure, Ending
+from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
 from worker.db.sharing.shares import ShareKey, StoredShare
 from worker.domain import sharing
@@ -176,7 +176,7 @@ def _claim(
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
     taken: dict[ShareKey, Share] = {}
     claimed: list[ClaimedShare] = []
-    lost: list[Ending] = []
+    lost: list[DisclosureOutcome] = []
     disclosed: list[Disclosure] = []
     for stored in due:
         shared, decision = wanted[stored.key]
@@ -194,7 +194,7 @@ def _claim(
                 disclosed.append(Disclosure(lease_id, *stored.key, share.claimed_hash, version))
         taken[stored.key] = share
         if stored.share.lease_id is not None and stored.share.operation is None:
-            lost.append(Ending(stored.share.lease_id, RequestOutcome.UNCLEAR, LEASE_EXPIRED))
+            lost.append(DisclosureOutcome(stored.share.lease_id, RequestOutcome.UNCLEAR, LEASE_EXPIRED))
     shares.store_claims(db, taken, disclosed, lost)
     return claimed
 
@@ -240,7 +240,7 @@ def record(hub: Hub, lanes: Mapping[str, Lane], ended: Sequence[Ended], today: d
         still_leased = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
-        shares.store_records(db, by_key, [_ending(*end) for end in ended if _is_final(*end)])
+        shares.store_records(db, by_key, [_outcome(*end) for end in ended if _tells_of_request(*end)])
         judged = [name for name, of_one in results.items() if lanes[name].judge(db, of_one)]
         due_again = {key.provider for key, share in by_key.items() if sharing.is_due(share, now)}
         # A provisional confirmation is not published: a stray may still undo it.
@@ -276,12 +276,12 @@ def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str]
         log.warning("records.not_published", error=type(error).__name__)
 
 
-def _ending(claimed: ClaimedShare, result: Result) -> Ending:
-    return Ending(claimed.disclosure_id, result.outcome, result.code)
+def _outcome(claimed: ClaimedShare, result: Result) -> DisclosureOutcome:
+    return DisclosureOutcome(claimed.disclosure_id, result.outcome, result.code)
 
 
-def _is_final(claimed: ClaimedShare, result: Result) -> bool:
-    """Return whether the outcome is final."""
+def _tells_of_request(claimed: ClaimedShare, result: Result) -> bool:
+    """Return whether this tells how the request ended: a question may learn nothing of its operation."""
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 

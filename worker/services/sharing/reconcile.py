@@ -1,4 +1,4 @@
-"""Reconciliation: compare what a provider lists with what it confirmed, page by page; the lanes correct differences.
+"""Reconciliation: compare what a provider lists with what it confirmed, page by page; then have differences corrected.
 
 It never sends, and it holds one page at a time. Its position and the copies it has seen are in the database. So it
 continues after any crash, in slices that end within a task's time.
@@ -19,10 +19,11 @@ from schemas.events import ProviderEventType
 from worker.db.engine import UNAVAILABLE, UnfitRowError, transact
 from worker.db.sharing import drift, providers, reconciliations
 from worker.db.sharing.reconciliations import Reconciliation
-from worker.db.slices import Slices
 from worker.domain.breaker import hold_for
 from worker.domain.consent import fields_hash
 from worker.hub import Hub
+from worker.services.sharing.believable import fault_of_list
+from worker.services.sharing.correct import correct_next
 from worker.services.sharing.invalidate import drop_spaces_of, invalidate
 from worker.services.sharing.lane import Lane, publish_provider_events
 
@@ -30,7 +31,6 @@ log = structlog.get_logger()
 
 RUN_SECONDS = 3.5  # one more page and its record then end within a task's time
 LEASE = timedelta(seconds=15)
-ADOPTED, MISSING, SHARED = Slices(most=5_000), Slices(most=5_000), Slices(most=5_000)
 ATTEMPTS = 3  # at a page, within seconds; a list request carries no stored payload
 FAILURES = 5  # in a row, until a reconciliation is given up
 PAUSE = timedelta(seconds=10)  # after a failure
@@ -38,23 +38,6 @@ NO_TOKEN_SECONDS = 0.1
 
 UNCONFIGURED = "unconfigured"
 """The code of a reconciliation with a provider whose settings are missing or wrong."""
-
-
-TOO_MANY_ORPHANS = "too_many_orphans"
-"""The code of a reconciliation whose list has more unknown copies than the hub can have made and lost."""
-
-ORPHANS_PART = 0.1
-"""How many unknown copies are accepted beyond the margin, as a part of the copies expected.
-
-A provider holds at most what it was ever sent, and after a restore the hub may not know all of that. Many more belong
-to another sender or are made up, and are not ours to remove.
-"""
-
-REPEATED_MARGIN = 100
-"""How many repetitions beyond one of each copy, and how many empty pages, a list may have."""
-
-MOST_FOREIGN = 1_000_000
-"""Copies under foreign references that a list may have: their repetition cannot be detected."""
 
 
 class _UnbelievableError(Exception):
@@ -79,7 +62,7 @@ async def reconcile(lane: Lane) -> bool:
         _count_expected(hub, run)
         while asyncio.get_running_loop().time() < stop_at:
             if run.read_at is not None:
-                if not _put_right(hub, run):
+                if not correct_next(hub, run, LEASE):
                     _finish(hub, run)
                     return False
                 run = transact(hub.engine, partial(_read_again, run=run))
@@ -98,11 +81,6 @@ async def reconcile(lane: Lane) -> bool:
     except _LeaseLostError:
         log.warning("reconciliation.lease_lost", provider=lane.name)
         return False
-
-
-def _put_right(hub: Hub, run: Reconciliation) -> bool:
-    """Act on a slice of what a list that was read whole has shown; return whether there was anything."""
-    return _adopt(hub, run) or _find_missing(hub, run) or _share_next(hub, run)
 
 
 def _count_expected(hub: Hub, run: Reconciliation) -> None:
@@ -182,34 +160,10 @@ def _compare(
     if not run.dry_run:
         concerned = invalidate(hub, db, run.provider, differing)
     current = _read_again(db, run)
-    _check_believable(hub, current)
+    fault = fault_of_list(current, hub.settings.orphan_margin)
+    if fault is not None:
+        raise _UnbelievableError(fault)
     return current, concerned
-
-
-def _check_believable(hub: Hub, run: Reconciliation) -> None:
-    """Check that a list can be what the provider holds for us.
-
-    A copy may be listed twice, such as in two series that count at once, but not again and again.
-
-    Raises:
-        _UnbelievableError: it has too many orphans, or does not end.
-    """
-    if run.orphans > hub.settings.orphan_margin + (run.expected or 0) * ORPHANS_PART:
-        raise _UnbelievableError(TOO_MANY_ORPHANS)
-    listed_once = run.copies - run.repeated
-    if (
-        run.repeated > listed_once + REPEATED_MARGIN
-        or run.pages > run.copies + run.foreign_copies + REPEATED_MARGIN
-        or run.foreign_copies > MOST_FOREIGN
-    ):
-        raise _UnbelievableError(FailureCode.LIST_ENDLESS)
-
-
-def _adopt(hub: Hub, run: Reconciliation) -> bool:
-    """Have the next orphans removed, once the whole list is read and believed; return whether there were any."""
-    if run.dry_run:
-        return False
-    return ADOPTED.take(hub.engine, lambda db, limit: drift.adopt(db, run.provider, run.reconciliation_id, limit)) > 0
 
 
 def _read_again(db: Connection, run: Reconciliation) -> Reconciliation:
@@ -218,39 +172,6 @@ def _read_again(db: Connection, run: Reconciliation) -> Reconciliation:
     if read.lease_id != run.lease_id:
         raise _LeaseLostError
     return read
-
-
-def _find_missing(hub: Hub, run: Reconciliation) -> bool:
-    """Check the next shares for copies that were not listed; return whether there were any shares left."""
-
-    def transaction(db: Connection, limit: int) -> tuple[bool, set[str]]:
-        assert run.started_at is not None
-        last, missing = drift.missing(db, run.provider, run.reconciliation_id, run.started_at, run.position, limit)
-        concerned: set[str] = set()
-        if last is not None and reconciliations.look(db, run, last, len(missing), LEASE) and not run.dry_run:
-            concerned = invalidate(hub, db, run.provider, missing)
-        return last is not None, concerned
-
-    more, concerned = MISSING.take(hub.engine, transaction)
-    drop_spaces_of(hub, concerned)
-    return more
-
-
-def _share_next(hub: Hub, run: Reconciliation) -> bool:
-    """Make the shares that the next permits lack: the provider may have been added after them.
-
-    Returns whether there were any permits left.
-    """
-    if run.dry_run or run.provider not in hub.public_task:
-        return False
-
-    def transaction(db: Connection, limit: int) -> bool:
-        last = drift.share_next(db, run.provider, run.shared_up_to, limit)
-        if last is not None:
-            reconciliations.share(db, run, last, LEASE)
-        return last is not None
-
-    return SHARED.take(hub.engine, transaction)
 
 
 def give_up(hub: Hub, provider: str, code: str) -> None:

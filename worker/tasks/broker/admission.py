@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from schemas.jobs import KINDS, LARGEST_JOB, QUEUES
 from schemas.receipts import RefusalCode
+from worker.queues import provider_of
 from worker.tasks.broker.arguments import Accepts
 from worker.tasks.broker.wire import (
     NEUTRAL_HEADERS,
@@ -35,7 +36,6 @@ MAX_ID_LENGTH = 200  # an argument that is not a job is an id or a name
 MAX_LOST_CHILDREN = 3  # a message whose task has ended this many processes is not tried again
 MAX_CONTAINERS = 25_000  # in the text of a job: an import of 1,000 rows full of terms, at 50 bytes a term
 REDACTED = "<redacted>"
-LANE = "deliver."
 
 _EMBEDDED = frozenset({"callbacks", "errbacks", "chain", "chord"})
 
@@ -157,7 +157,8 @@ def _check_call(body: object, accepted: Accepts, kind: str, queue: str) -> None:
     limit = LARGEST_JOB[QUEUES[kind]] if kind in KINDS else MAX_ID_LENGTH
     for index, value in enumerate(args):
         _check_argument(value, index, accepted, limit)
-    if queue.startswith(LANE) and args and args[0] != queue.removeprefix(LANE):
+    provider = provider_of(queue)
+    if provider is not None and args and args[0] != provider:
         raise UnfitError(RefusalCode.MALFORMED_MESSAGE, "queue")  # a lane has access to its own provider only
 
 

@@ -4,20 +4,18 @@ A sender can name any worker in an event, so workers seal their name. All other 
 hub's own words. `task-sent`, which a web app's own Celery may send, is not shown.
 """
 
-import base64
 import hmac
-import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from uuid import uuid4
 
 from worker.tasks.broker.admission import REDACTED
+from worker.tasks.broker.broadcast_envelope import UNREADABLE, Limits, json_object, packed
 
 SEAL = "seal"
-MAX_BYTES = 262_144  # workers send the events of a quarter of a second together
-MAX_CONTAINERS = 2_000
+EXCHANGE = "celeryev"  # Celery's name
+LIMITS = Limits(size=262_144, containers=2_000)  # workers send the events of a quarter of a second together
 LARGEST = 2**53
 LAST_SECOND = 7_258_118_400.0  # of the year 2199: not every date format can show later ones
 
@@ -94,29 +92,18 @@ def seal(hostname: str, key: bytes) -> str:
 def rebuild(data: bytes, key: bytes, tasks: Collection[str]) -> bytes | None:
     """Return a worker's events with the fields that may be shown; None for anything else."""
     try:
-        envelope = _object(_read(data))
-        hostname = _object(envelope["headers"])["hostname"]
+        envelope = json_object(LIMITS.read(data))
+        hostname = json_object(envelope["headers"])["hostname"]
         if not hmac.compare_digest(envelope["headers"][SEAL], seal(hostname, key)):
             return None
-        decoded = _read(base64.b64decode(envelope["body"], validate=True))
+        decoded = LIMITS.read_body(envelope)
         events = [
-            _shown(_object(event), hostname, tasks) for event in (decoded if isinstance(decoded, list) else [decoded])
+            _shown(json_object(event), hostname, tasks)
+            for event in (decoded if isinstance(decoded, list) else [decoded])
         ]
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except UNREADABLE:
         return None
-    return _envelope([event for event in events if event is not None])
-
-
-def _read(text: bytes) -> object:
-    if len(text) > MAX_BYTES or text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
-        raise ValueError
-    return json.loads(text)
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
+    return packed([event for event in events if event is not None], EXCHANGE)
 
 
 def _shown(event: dict[str, Any], hostname: str, tasks: Collection[str]) -> dict[str, object] | None:
@@ -131,20 +118,3 @@ def _shown(event: dict[str, Any], hostname: str, tasks: Collection[str]) -> dict
         shown["name"] = event["name"]
     # Without a clock Flower counts for itself; a sender's clock could be a number too long to print.
     return {"type": kind, "hostname": hostname, **shown, **dict.fromkeys(HIDDEN.get(kind, ()), REDACTED)}
-
-
-def _envelope(events: list[dict[str, object]]) -> bytes:
-    message = {
-        "body": base64.b64encode(json.dumps(events).encode()).decode(),
-        "content-type": "application/json",
-        "content-encoding": "utf-8",
-        "headers": {},
-        "properties": {
-            "body_encoding": "base64",
-            "delivery_info": {"exchange": "celeryev", "routing_key": ""},
-            "delivery_mode": 1,
-            "delivery_tag": str(uuid4()),
-            "priority": 0,
-        },
-    }
-    return json.dumps(message).encode()

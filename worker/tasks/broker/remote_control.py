@@ -5,16 +5,14 @@ that a sender names. A rebuilt command keeps its method, the arguments known for
 place where Celery's own clients wait for an answer.
 """
 
-import base64
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import uuid4
 
-MAX_BYTES = 8_192  # a command, its arguments and the names of its workers
-MAX_CONTAINERS = 64
+from worker.tasks.broker.broadcast_envelope import UNREADABLE, Limits, json_object, packed
+
+LIMITS = Limits(size=8_192, containers=64)  # of a command, its arguments and the names of its workers
 MAX_NAMES = 100  # workers that a command is for, or tasks that it asks about
 MAILBOX = "celery.pidbox"  # kombu's names
 REPLIES = f"reply.{MAILBOX}"
@@ -73,26 +71,14 @@ Without `hello`, which makes a worker ignore the tasks that it names, and `repor
 def rebuild(data: bytes) -> bytes | None:
     """Return a command as Celery's clients send it; None if it is malformed or not in the white list."""
     try:
-        envelope = _object(_read(data))
+        envelope = json_object(LIMITS.read(data))
         if envelope["content-type"] != "application/json":
             return None
-        if _object(envelope["properties"])["body_encoding"] != "base64":
+        if json_object(envelope["properties"])["body_encoding"] != "base64":
             return None
-        return _envelope(_command(_object(_read(base64.b64decode(envelope["body"], validate=True)))))
-    except (ValueError, TypeError, LookupError, RecursionError):
+        return packed(_command(json_object(LIMITS.read_body(envelope))), MAILBOX)
+    except UNREADABLE:
         return None
-
-
-def _read(text: bytes) -> object:
-    if len(text) > MAX_BYTES or text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
-        raise ValueError
-    return json.loads(text)
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
 
 
 def _command(command: dict[str, Any]) -> dict[str, object]:
@@ -107,7 +93,7 @@ def _command(command: dict[str, Any]) -> dict[str, object]:
         raise ValueError
     if destination is not None and not _is_list_of(_is_node)(destination):
         raise ValueError
-    checks, arguments = COMMANDS[command["method"]], _object(command.get("arguments") or {})
+    checks, arguments = COMMANDS[command["method"]], json_object(command.get("arguments") or {})
     if not all(checks[name](value) for name, value in arguments.items()):
         raise ValueError
     built = {"method": command["method"], "arguments": arguments, "destination": destination}
@@ -117,30 +103,13 @@ def _command(command: dict[str, Any]) -> dict[str, object]:
 def _asking(reply_to: object, ticket: object) -> dict[str, object]:
     if reply_to is None and ticket is None:
         return {}
-    place = _object(reply_to)
+    place = json_object(reply_to)
     # With another exchange, the answer could go to any queue of the hub.
     if place.keys() != {"exchange", "routing_key"} or place["exchange"] != REPLIES:
         raise ValueError
     if not _is_id(place["routing_key"]) or not _is_id(ticket):
         raise ValueError
     return {"reply_to": place, "ticket": ticket}
-
-
-def _envelope(command: dict[str, object]) -> bytes:
-    message = {
-        "body": base64.b64encode(json.dumps(command).encode()).decode(),
-        "content-type": "application/json",
-        "content-encoding": "utf-8",
-        "headers": {},  # no clock: none is needed here, and a sender's could be a number too long to print
-        "properties": {
-            "body_encoding": "base64",
-            "delivery_info": {"exchange": MAILBOX, "routing_key": ""},
-            "delivery_mode": 1,
-            "delivery_tag": str(uuid4()),
-            "priority": 0,
-        },
-    }
-    return json.dumps(message).encode()
 
 
 class Allowance:

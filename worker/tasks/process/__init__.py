@@ -1,1 +1,1 @@
-"""What a worker process does beside its tasks: start, keep its hub, hide tasks' data, be watched."""
+"""What a worker process does beside its tasks: start, guard the queue, keep its hub, hide tasks' data, be watched."""

@@ -19,6 +19,7 @@ from worker.hub import UNAVAILABLE, Hub, make_hub
 from worker.limiter import Limiter
 from worker.live.wake_ups import URGENT
 from worker.loop import Loop
+from worker.queues import lane_queue
 from worker.services.sharing.lane import Lane
 from worker.settings import settings
 
@@ -99,6 +100,6 @@ def _send_wake_up(lane: str) -> None:
         if lane == URGENT:
             current_app.send_task("deliver.urgent", queue=URGENT, retry=False)
         else:
-            current_app.send_task("deliver.drain", args=[lane], queue=f"deliver.{lane}", retry=False)
+            current_app.send_task("deliver.drain", args=[lane], queue=lane_queue(lane), retry=False)
     except OperationalError:
         raise ConnectionError from None

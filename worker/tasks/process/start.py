@@ -14,12 +14,11 @@ from integrations.settings import SettingError
 from worker.db.engine import UNAVAILABLE, make_engine
 from worker.domain import tariffs
 from worker.domain.tariffs import TariffsError
+from worker.queues import provider_of
 from worker.services.sharing.lane import note_configuration
 from worker.settings import Settings, SettingsError, settings
 
 log = structlog.get_logger()
-
-LANE = "deliver."
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
@@ -40,7 +39,7 @@ def check(configured: Settings, queues: Iterable[str]) -> None:
         tariffs.load(configured.tariffs)
     except TariffsError as error:
         raise SettingsError(f"PERMIT_HUB_TARIFFS is wrong: {error}") from None
-    lanes = [queue.removeprefix(LANE) for queue in sorted(queues) if queue.startswith(LANE)]
+    lanes = [provider for queue in sorted(queues) if (provider := provider_of(queue)) is not None]
     if not lanes:
         return
     engine = make_engine(configured)  # its own: a fork must not inherit a connection

@@ -226,7 +226,7 @@ def test_a_failing_resident_does_not_stop_the_deletion_of_other_contacts(
 def test_residents_with_permits_are_skipped_and_each_purge_continues_the_last(
     hub: Hub, upstream: Upstream, evidence: Evidence, tell: Tell, due: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.db.clock.retention.LOOKED_AT", 2)
+    monkeypatch.setattr("worker.db.clock.retention.EXAMINED_ROWS", 2)
     residents = [f"r-{number}" for number in range(7)]
     for resident in residents:
         tell(resident)
@@ -246,7 +246,7 @@ def test_residents_with_permits_are_skipped_and_each_purge_continues_the_last(
 def test_due_contacts_are_deleted_in_slices_while_time_is_left(
     hub: Hub, evidence: Evidence, tell: Tell, due: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "RESIDENTS_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "FOUND_AT_ONCE", 2)
     for number in range(5):
         tell(f"r-{number}")
     purge(hub, due, until=0)

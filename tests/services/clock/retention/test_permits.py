@@ -58,7 +58,7 @@ def test_a_second_purge_changes_nothing(hub: Hub, evidence: Evidence, lapsed: UU
 def test_after_days_of_downtime_every_due_permit_is_anonymised(
     hub: Hub, upstream: Upstream, evidence: Evidence, today: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "RESIDENTS_AT_ONCE", 2)  # so that it takes several slices
+    monkeypatch.setattr(retention, "FOUND_AT_ONCE", 2)  # so that it takes several slices
     for number in range(5):
         terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(-1 - number)}]
         upstream.take_over(upstream.row(f"r-{number}", terms=terms))

@@ -84,7 +84,7 @@ def test_held_permits_are_not_read_again_by_each_purge(hub: Hub, evidence: Evide
 def test_a_waiting_permit_does_not_delay_the_next(
     hub: Hub, upstream: Upstream, evidence: Evidence, today: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.db.clock.retention.LOOKED_AT", 1)
+    monkeypatch.setattr("worker.db.clock.retention.EXAMINED_ROWS", 1)
     terms = [{"first_day": upstream.day(-99), "last_day": upstream.day(-9)}]
     held, free = (upstream.row(name, terms=terms) for name in (ANNE, BOB))
     upstream.take_over(held, free)

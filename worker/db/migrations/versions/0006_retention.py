@@ -91,8 +91,7 @@ LEDGERS = (
         f"day < before - interval '{WINDOW}' AND coalesce(settled_at, due_at) < before",
     ),
 )
-# Looks through the disclosures of the next permits after one. What came before the last removal that is old and ended
-# all holding says nothing of what is held now, and what surely never left never did. The latest to each provider stays.
+# Looks through the disclosures of the next permits after one; `worker/db/clock/retention.py` has the rule.
 PURGE_DISCLOSURES = """
 CREATE FUNCTION purge_disclosures(
     before timestamptz, settle interval, after uuid, most integer, OUT looked_at uuid, OUT purged integer

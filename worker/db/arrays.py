@@ -1,4 +1,4 @@
-"""What a statement is given as lists: the types of their columns are those of the tables."""
+"""Lists as parameters of a statement: the types of their columns are those of the tables."""
 
 from collections.abc import Collection, Iterable
 from typing import Any

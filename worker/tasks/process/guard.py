@@ -17,8 +17,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.receipts import RefusalCode
+from worker.queues import provider_of
 from worker.settings import settings
-from worker.tasks.broker.admission import LANE, Admission, RefusedMessage
+from worker.tasks.broker.admission import Admission, RefusedMessage
 from worker.tasks.broker.arguments import Accepts, accepts
 from worker.tasks.broker.events import SEAL, seal
 from worker.tasks.broker.remote_control import COMMANDS
@@ -88,7 +89,7 @@ def _queues(app: Celery, name: str) -> frozenset[str]:
     if name == PING_TASK:  # it tests whether a queue is served
         return every
     if name == DRAIN_TASK:
-        return frozenset(queue for queue in every if queue.startswith(LANE))
+        return frozenset(queue for queue in every if provider_of(queue) is not None)
     return frozenset({app.amqp.router.route({}, name)["queue"].name})
 
 
