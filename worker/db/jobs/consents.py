@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Integer, bindparam, column, text
 
 from schemas.jobs import ConsentChoice
 from worker.db import tables
-from worker.db.given import unnested
+from worker.db.arrays import unnested
 from worker.db.jobs import permits
 from worker.db.jobs.permits import COLUMNS, NAMED, SOURCE
 from worker.domain.consent import ConsentDecision
