@@ -20,7 +20,9 @@ from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError, Resumed
 
 from ops.embedded.programs import FOLDER
 from ops.embedded.servers import Servers
+from schemas.jobs import Queue
 from tests.conftest import Database, own_database
+from tests.support.waiting import eventually
 
 LOSING_SECONDS = 40.0
 START_SECONDS = 180.0
@@ -143,14 +145,24 @@ class TrueHub:
             lost.append(taken[1])
             self.worker.send_signal(signal.SIGCONT)
 
-        self.worker.send_signal(signal.SIGSTOP)
-        thief = threading.Thread(target=take)
-        thief.start()
-        try:
-            yield lost
-        finally:
-            thief.join()
+        with self.stopped():
+            thief = threading.Thread(target=take)
+            thief.start()
+            try:
+                yield lost
+            finally:
+                thief.join()
         assert len(lost) == 1
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the worker, once it has taken what earlier tests have sent."""
+        eventually(lambda: not any(self.store.llen(f"{self.prefix}{queue}") for queue in Queue), "empty queues")
+        self.worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.worker.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture(scope="package")

@@ -1,6 +1,5 @@
 """A lost message: the waiting call sends it again, and the hub applies it once."""
 
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -69,12 +68,9 @@ def test_an_unanswered_job_is_sent_again_after_two_seconds_then_four(
 ) -> None:
     """The worker is unavailable for a while: all copies of the message are equal, and applied once."""
     job = hub.job("consent.decide", resident_id=resident, **REFUSAL)
-    true_worker.worker.send_signal(signal.SIGSTOP)
-    try:
+    with true_worker.stopped():
         with pytest.raises(ReceiptTimeout):
             hub.submit(job, wait=7)
         assert true_worker.store.llen(f"{true_worker.prefix}consent") == 3
-    finally:
-        true_worker.worker.send_signal(signal.SIGCONT)
     assert hub.receipt(job, wait=SECONDS).applied
     assert decisions(true_worker, resident) == 1
