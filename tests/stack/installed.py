@@ -17,7 +17,11 @@ from tests.stack.image import PROJECT, lay_out, requirements
 
 SUPPORTED = SpecifierSet(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["requires-python"])
 PLACES = ("/usr/bin", "/usr/local/bin", "~/.local/bin", "~/.pyenv/versions/*/bin", "/opt/python/*/bin")
-ASKED = "import sys, venv; print('.'.join(map(str, sys.version_info[:3])))"
+ASKED = """
+import sys
+from importlib.util import find_spec
+print(".".join(map(str, sys.version_info[:3])) if find_spec("venv") else "")
+"""
 UV = (sys.executable, "-m", "uv", "--quiet")
 
 
@@ -45,10 +49,11 @@ def found() -> Iterator[tuple[Version, str]]:
     places = [*os.environ["PATH"].split(os.pathsep), *(str(Path(place).expanduser()) for place in PLACES)]
     candidates = {path.resolve() for place in places for path in Path("/").glob(f"{place.lstrip('/')}/python3*")}
     for path in sorted(candidates):
-        if re.fullmatch(r"python3(\.\d+)?", path.name):
-            asked = subprocess.run([str(path), "-c", ASKED], capture_output=True, text=True, check=False)
-            if not asked.returncode and asked.stdout.strip() in SUPPORTED:
-                yield Version(asked.stdout.strip()), str(path)
+        named = re.fullmatch(r"python(3|3\.\d+)", path.name)
+        if named and (named[1] == "3" or SUPPORTED.contains(f"{named[1]}.99")):
+            asked = subprocess.run([str(path), "-ISc", ASKED], capture_output=True, text=True, check=False)
+            if (told := asked.stdout.strip()) and told in SUPPORTED:
+                yield Version(told), str(path)
 
 
 PYTHONS = dict(found())
