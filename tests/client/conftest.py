@@ -19,6 +19,10 @@ import redis
 from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError, Resumed
 
 from ops.embedded.programs import FOLDER
+from ops.embedded.servers import Servers
+from schemas.jobs import Queue
+from tests.conftest import Database, own_database
+from tests.support.waiting import eventually
 
 LOSING_SECONDS = 40.0
 START_SECONDS = 180.0
@@ -126,10 +130,12 @@ def either(toy: ToyHub, open_hub: OpenHub) -> Iterator[Hub]:
 
 @dataclass(frozen=True)
 class TrueHub:
-    """A real hub with one worker for all jobs, and its addresses."""
+    """A real hub with one worker for all jobs, and its addresses; a test takes residents of its own."""
 
+    environment: dict[str, str]
     url: str
     prefix: str
+    database: Database
     worker: "subprocess.Popen[bytes]"
     store: redis.Redis
 
@@ -146,30 +152,50 @@ class TrueHub:
             lost.append(message)
             self.worker.send_signal(signal.SIGCONT)
 
-        self.worker.send_signal(signal.SIGSTOP)
-        thief = threading.Thread(target=take)
-        thief.start()
-        try:
-            yield lost
-        finally:
-            thief.join()
+        with self.stopped():
+            thief = threading.Thread(target=take)
+            thief.start()
+            try:
+                yield lost
+            finally:
+                thief.join()
         assert len(lost) == 1
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the worker, once it has taken what earlier tests have sent."""
+        eventually(lambda: not any(self.store.llen(f"{self.prefix}{queue}") for queue in Queue), "empty queues")
+        self.worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.worker.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="package")
+def true_worker(servers: Servers, migrated_template: str) -> Iterator[TrueHub]:
+    url, prefix = servers.valkey.url, f"test-{uuid4().hex[:12]}:"
+    with own_database(servers.postgres, migrated_template) as database:
+        environment = servers.environment | {
+            "PERMIT_HUB_DATABASE_URL": database.worker_url,
+            "PERMIT_HUB_REDIS_PREFIX": prefix,
+        }
+        command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", "consent,jobs,bulk", "-c", "1"]
+        worker = subprocess.Popen(command, env=os.environ | environment, cwd=FOLDER)
+        try:
+            with Hub(url, source="tests", prefix=prefix) as hub:
+                _wait_until_it_answers(worker, lambda: hub.catalogue(wait=10))
+            with redis.Redis.from_url(url, socket_timeout=2 * LOSING_SECONDS) as store:
+                yield TrueHub(environment, url, prefix, database, worker, store)
+        finally:
+            worker.terminate()
+            worker.wait(timeout=30)
 
 
 @pytest.fixture
-def true_worker(hub_environment: dict[str, str]) -> Iterator[TrueHub]:
-    environment = os.environ | hub_environment
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", "consent,jobs,bulk", "-c", "1"]
-    worker = subprocess.Popen(command, env=environment, cwd=FOLDER)
-    try:
-        url, prefix = environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"]
-        with Hub(url, source="tests", prefix=prefix) as hub:
-            _wait_until_it_answers(worker, lambda: hub.catalogue(wait=10))
-        with redis.Redis.from_url(url, socket_timeout=2 * LOSING_SECONDS) as store:
-            yield TrueHub(url, prefix, worker, store)
-    finally:
-        worker.terminate()
-        worker.wait(timeout=30)
+def resident() -> str:
+    """Return the id of a resident whom the real hub does not know yet."""
+    return f"r-{uuid4().hex[:12]}"
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class Person:
         """Return a refusal for all providers."""
         return self._consent("refuse", None)
 
-    def does(self, job: Job, wait: float = 20.0) -> Receipt:
+    def does(self, job: Job, wait: float = 60.0) -> Receipt:
         """Submit a job that must be applied."""
         receipt = self.stack.hub.submit(job, wait=wait)
         assert receipt.applied, receipt

@@ -35,7 +35,7 @@ from tests.integrations.credentials import client, real, shown
 from tests.integrations.engine import Hub
 from tests.integrations.subjects import Remote, another, changed
 
-EXAMPLES = 160  # for all operations of a contract together
+EXAMPLES = 80  # for all operations of a contract together
 SEED = 20_240_916
 KNOWN = [records.numbered(number)[0] for number in (1, 2, 3)]  # these exist already
 BEYOND = [

@@ -121,14 +121,10 @@ def test_any_message_in_a_queue_is_counted(redis_url: str, redis_prefix: str, me
     assert served.ask(["jobs"], redis_url, redis_prefix, 0) == [served.QueueStatus("jobs", 1, None, False, False)]
 
 
-def test_status_waits_for_a_worker_that_is_starting(deployment: Deployment) -> None:
+def test_status_waits_for_a_worker_that_is_starting_and_a_busy_one_counts(deployment: Deployment) -> None:
     queues = deployment.asked(LONG)["queues"]
     assert {queue["queue"] for queue in queues} >= QUEUES
     assert all(queue["served"] and queue["answered"] for queue in queues)
-
-
-def test_a_busy_worker_counts_as_a_worker(deployment: Deployment) -> None:
-    deployment.asked(LONG)
     (child,) = deployment.supervisor.children
     process = psutil.Process(child.pid)
     for busy in process.children():

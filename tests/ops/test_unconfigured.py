@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -68,7 +68,11 @@ class Installation:
 
     def _workers(self, environment: Mapping[str, str]) -> dict[str, Program]:
         canary = Canary(environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"])
-        return {worker.name: worker for worker in programs.workers(environment, LANES, canary)}
+        workers = {worker.name: worker for worker in programs.workers(environment, LANES, canary)}
+        of_all = "--queues=consent,jobs,remind,bulk,"  # one worker for what is not a lane
+        command = tuple(word.replace("--queues=bulk,", of_all) for word in workers["bulk"].command)
+        lanes = {name: workers[name] for name in LANES.values()}
+        return lanes | {"bulk": replace(workers["bulk"], command=command)}
 
 
 pytestmark = pytest.mark.in_order

@@ -4,7 +4,8 @@
 - `parent`: starts a Python script as a process of its own, which prints one line of JSON and goes on until it is
   ended; returns the process and what it printed. All are killed after the test.
 - `until(condition, seconds)`: waits for a condition, with a deadline.
-- `image(target)`: what an image of the Dockerfile holds, with a Python that has its packages alone; made once.
+- `image(target)`: what an image of the Dockerfile holds, with a Python that has its packages alone; made once, for the
+  lowest Python of this machine; `image(target, version)` for another.
 - `gone(pids)`, `listens(port)`: whether none of these processes runs, whether anything serves this port.
 """
 
@@ -24,7 +25,7 @@ import psutil
 import pytest
 
 from ops.embedded.folders import remove_data
-from tests.stack.installed import Image, build
+from tests.stack.installed import LOWEST, Image, build
 
 Parent = Callable[..., tuple[subprocess.Popen[str], Any]]
 
@@ -72,8 +73,9 @@ def parent() -> Iterator[Parent]:
 
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Image]:
-    return cache(lambda target: build(target, tmp_path_factory.mktemp(target)))
+def image(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Image]:
+    made = cache(lambda target, version: build(target, tmp_path_factory.mktemp(target), version))
+    return lambda target, version=LOWEST: made(target, version)
 
 
 @pytest.fixture(scope="session")

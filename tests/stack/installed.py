@@ -1,15 +1,27 @@
 """Environments that hold the packages of one file of pins and no others, on any Python of this machine."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
-from tests.stack.image import lay_out, requirements
+from tests.stack.image import PROJECT, lay_out, requirements
 
+SUPPORTED = SpecifierSet(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["requires-python"])
+PLACES = ("/usr/bin", "/usr/local/bin", "~/.local/bin", "~/.pyenv/versions/*/bin", "/opt/python/*/bin")
+ASKED = """
+import sys
+from importlib.util import find_spec
+print(".".join(map(str, sys.version_info[:3])) if find_spec("venv") else "")
+"""
 UV = (sys.executable, "-m", "uv", "--quiet")
 
 
@@ -32,12 +44,28 @@ class Image:
         )
 
 
-def build(target: str, place: Path, python: str = sys.executable) -> Image:
+def found() -> Iterator[tuple[Version, str]]:
+    """Yield the supported Pythons of this machine that can make environments."""
+    places = [*os.environ["PATH"].split(os.pathsep), *(str(Path(place).expanduser()) for place in PLACES)]
+    candidates = {path.resolve() for place in places for path in Path("/").glob(f"{place.lstrip('/')}/python3*")}
+    for path in sorted(candidates):
+        named = re.fullmatch(r"python(3|3\.\d+)", path.name)
+        if named and (named[1] == "3" or SUPPORTED.contains(f"{named[1]}.99")):
+            asked = subprocess.run([str(path), "-ISc", ASKED], capture_output=True, text=True, check=False)
+            if (told := asked.stdout.strip()) and told in SUPPORTED:
+                yield Version(told), str(path)
+
+
+PYTHONS = dict(found())
+LOWEST = min(PYTHONS)
+
+
+def build(target: str, place: Path, version: Version) -> Image:
     """Make what an image of this target holds, for a Python of this machine."""
     app = place / "app"
     app.mkdir(parents=True)
     lay_out(target, app)
-    return Image(app, install(requirements(target), place / "packages", python))
+    return Image(app, install(requirements(target), place / "packages", PYTHONS[version]))
 
 
 def install(pins: Path, place: Path, python: str) -> Path:

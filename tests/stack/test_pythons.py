@@ -6,7 +6,7 @@ import re
 import ssl
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,11 @@ from packaging.version import Version
 from ops.stand_ins import make_all
 from tests.conftest import Database
 from tests.stack.image import PROJECT, stages
-from tests.stack.installed import build
+from tests.stack.installed import PYTHONS, SUPPORTED, Image
 from tests.support.waiting import eventually
 
 PYPROJECT: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-SUPPORTED = SpecifierSet(PYPROJECT["project"]["requires-python"])
 LOWEST, HIGHEST = "3.11.2", "3.14"
-PLACES = ("/usr/bin", "/usr/local/bin", "~/.local/bin", "~/.pyenv/versions/*/bin", "/opt/python/*/bin")
-ASKED = "import sys, venv; print('.'.join(map(str, sys.version_info[:3])))"
 
 
 def test_the_distributions_say_from_which_to_which() -> None:
@@ -52,26 +49,16 @@ def test_make_the_tools_and_the_images_agree() -> None:
     assert images == {"python:3.11-slim"}
 
 
-def found() -> Iterator[tuple[Version, str]]:
-    """Yield the supported Pythons of this machine that can make environments."""
-    places = [*os.environ["PATH"].split(os.pathsep), *(str(Path(place).expanduser()) for place in PLACES)]
-    candidates = {path.resolve() for place in places for path in Path("/").glob(f"{place.lstrip('/')}/python3*")}
-    for path in sorted(candidates):
-        if re.fullmatch(r"python3(\.\d+)?", path.name):
-            asked = subprocess.run([str(path), "-c", ASKED], capture_output=True, text=True, check=False)
-            if not asked.returncode and asked.stdout.strip() in SUPPORTED:
-                yield Version(asked.stdout.strip()), str(path)
-
-
-PYTHONS = dict(found())
-
-
 @pytest.mark.timeout(600)  # packages may have to be fetched
 @pytest.mark.parametrize("version", sorted({min(PYTHONS), max(PYTHONS)}), ids=str)
 def test_the_hub_migrates_and_works_on_the_lowest_and_the_highest_of_this_machine(
-    version: Version, hub_environment: dict[str, str], empty_database: Database, tmp_path: Path
+    version: Version,
+    hub_environment: dict[str, str],
+    empty_database: Database,
+    image: Callable[[str, Version], Image],
+    tmp_path: Path,
 ) -> None:
-    hub = build("hub", tmp_path, PYTHONS[version])
+    hub = image("hub", version)
     variables = hub_environment | {
         "PERMIT_HUB_DATABASE_URL": empty_database.worker_url,
         "PERMIT_HUB_MIGRATION_DATABASE_URL": empty_database.owner_url,

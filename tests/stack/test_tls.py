@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ops.embedded.programs import FOLDER
 from tests.integrations.certificates import Authority
+from tests.support.commands import Commands
 from tests.support.relay import serving, to
 from worker.settings import Settings
 
@@ -40,23 +41,17 @@ def url(redis_url: str, authority: Authority) -> Iterator[str]:
 
 @pytest.mark.parametrize("of_the_system", [False, True], ids=["an authority of one's own", "the system's authorities"])
 def test_a_worker_a_client_and_commands_reach_redis_by_tls(
-    url: str, authority: Authority, hub_environment: dict[str, str], of_the_system: bool
+    url: str, authority: Authority, hub_environment: dict[str, str], commands: Commands, of_the_system: bool
 ) -> None:
     trusting = "SSL_CERT_FILE" if of_the_system else "PERMIT_HUB_REDIS_AUTHORITY"
     environment = os.environ | hub_environment | {"PERMIT_HUB_REDIS_URL": url, trusting: str(authority.file)}
     celery = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", "jobs", "-c", "1"]
     worker = subprocess.Popen(celery, env=environment, cwd=FOLDER)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *arguments],
-            env=environment, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-
     try:
-        canary = run("ops.canary", "jobs")
+        canary = commands.run(["jobs"], environment, module="ops.canary")
         assert (canary.returncode, canary.stderr) == (0, "")
-        space = run("ops.cli", "space", "r-nobody")
+        space = commands.run(["space", "r-nobody"], environment)
         assert "does not know this resident" in space.stderr
     finally:
         worker.terminate()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +24,15 @@ from integrations.registry import ADAPTERS
 from ops import running
 from ops.canary import Canary
 from tests.stack.conftest import own_folder
+from tests.stack.test_signals import ignored_or_blocked, inheriting
 from tests.support.waiting import eventually
 
 PORTS = ("personal_space", "flower", "sandbox", "sandbox_tls", "mailbox", "valkey")
 SERVERS = {"postgres", "valkey", "sandbox", "mailbox", "flower", "stand-ins", "personal-space"}
 WORKERS = {"consent", "urgent", "jobs", "bulk", "remind", "beat", *(f"deliver-{name}" for name in ADAPTERS)}
 UP = (sys.executable, "-m", "ops.cli", "up", "--json", "--data")
+SHELL = ("/bin/sh", "-c", '"$@" <&- & wait $!', "sh")
+PYTHONS_OWN = {signal.SIGPIPE, signal.SIGXFSZ}
 DEMO, PLATES = "r-camille", ["EF-367-QS", "PO-456-VB", "AA-111-AA"]
 
 
@@ -47,15 +50,16 @@ def hub_on(folder: Path) -> Hub:
 
 @dataclass(frozen=True)
 class Stack:
-    """The running stack: its process and its output."""
+    """The running stack: its process, the script that started it, and its output."""
 
-    process: subprocess.Popen[str]
+    process: psutil.Process
+    script: subprocess.Popen[str]
     told: dict[str, Any]
 
     @property
     def pids(self) -> list[int]:
         """Return the stack's child processes."""
-        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+        return [child.pid for child in self.process.children(recursive=True)]
 
     @property
     def ports(self) -> list[int]:
@@ -64,9 +68,11 @@ class Stack:
 
 @contextmanager
 def started(folder: Path, **variables: str) -> Iterator[Stack]:
+    """Start it from the background of a script, which ignores signals."""
+    command = (*SHELL, *inheriting(*UP, str(folder), ignored="CHLD,TERM"))
     began = time.monotonic()
     with subprocess.Popen(
-        [*UP, str(folder)], env=os.environ | variables, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, env=os.environ | variables, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             assert process.stdout is not None
@@ -74,9 +80,11 @@ def started(folder: Path, **variables: str) -> Iterator[Stack]:
             assert line, f"it ended with {process.wait()}, and says why above"
             told = json.loads(line)
             assert time.monotonic() - began < 60
-            yield Stack(process, told)
+            (up,) = psutil.Process(process.pid).children()
+            yield Stack(up, process, told)
         finally:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 pytestmark = pytest.mark.in_order
@@ -114,8 +122,8 @@ def ended(up: Stack, decided: Space) -> list[int]:
     """End the stack with Ctrl-C; return the processes that it had."""
     pids = up.pids
     up.process.send_signal(signal.SIGINT)
-    up.process.communicate(timeout=60)
-    return pids
+    up.script.communicate(timeout=60)
+    return [up.process.pid, *pids]
 
 
 @pytest.fixture(scope="module")
@@ -155,10 +163,16 @@ def test_a_worker_that_was_killed_is_replaced_and_other_terminals_find_the_stack
     canary.close()
 
 
+def test_the_stacks_processes_ignore_no_signals_that_the_script_did(up: Stack) -> None:
+    for name in ("beat", "flower"):  # these ignore nothing of their own accord
+        status = Path(f"/proc/{up.told['processes'][name]}/status").read_text()
+        assert ignored_or_blocked(status) <= PYTHONS_OWN, name
+
+
 def test_ctrl_c_ends_the_stack_in_order_and_leaves_no_process(
     up: Stack, ended: list[int], place: Path, gone: Callable[[Iterable[int]], bool], listens: Callable[[int], bool]
 ) -> None:
-    assert up.process.returncode == 0
+    assert up.script.returncode == 0
     assert gone(ended)
     assert not any(map(listens, up.ports))
     assert running.find(place) is None

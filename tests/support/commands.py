@@ -15,8 +15,8 @@ from pathlib import Path
 
 STREAMS = {"stdin": os.O_RDONLY, "stdout": os.O_WRONLY, "stderr": os.O_WRONLY}  # in the order of their numbers
 FORKING = f"""
-import gc, json, os, sys
-from ops.cli import main
+import gc, json, os, runpy, sys
+import celery.bin.celery, ops.cli, worker.app
 
 gc.freeze()
 for line in sys.stdin:
@@ -30,7 +30,10 @@ for line in sys.stdin:
             opened = os.open(asked["folder"] + "/" + name, flags)
             os.dup2(opened, number)
             os.close(opened)
-        main()
+        if asked["module"]:
+            sys.modules.pop(asked["module"], None)
+            runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+        ops.cli.main()
         sys.exit()
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -43,16 +46,16 @@ class Commands:
         self._process = process
 
     def run(
-        self, arguments: list[str], environment: Mapping[str, str], given: str = ""
+        self, arguments: list[str], environment: Mapping[str, str], given: str = "", module: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command to its end, or another module as `python -m` does."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with tempfile.TemporaryDirectory(prefix="hub-command-") as name:
             folder = Path(name)
             for stream in STREAMS:
                 (folder / stream).write_text(given if stream == "stdin" else "")
-            asked = {"arguments": arguments, "environment": dict(environment), "folder": name}
+            asked = {"module": module, "arguments": arguments, "environment": dict(environment), "folder": name}
             self._process.stdin.write(f"{json.dumps(asked)}\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())

@@ -1,5 +1,6 @@
 """The running stack that tests share: `permit-hub up` on a folder of its own, with the residents' web app.
 
+- `commands` (session): the process from which commands, and other modules, are forked.
 - `permit_hub(*arguments)`: runs the command line and returns the ended process; nothing of it raises.
 - `city` (session): the stack as a `tests.support.city.City`. A test leaves no dead letter, no pause and no misbehaviour
   there, and takes residents of its own: `city.account()` can sign in, and never did.
@@ -22,7 +23,7 @@ from integrations.sandbox.control import Control
 from ops import running as stacks
 from ops.embedded.folders import remove_data
 from tests.support.city import City, PermitHub
-from tests.support.commands import ready_to_fork
+from tests.support.commands import Commands, ready_to_fork
 
 COMMAND = (sys.executable, "-m", "ops.cli")
 ORPHAN_MARGIN = 20_000  # as after a restore: some tests have a provider list so many strangers
@@ -40,13 +41,17 @@ vehicle_verified = {vehicle_verified}
 
 
 @pytest.fixture(scope="session")
-def permit_hub() -> Iterator[PermitHub]:
-    with ready_to_fork() as commands:
+def commands() -> Iterator[Commands]:
+    with ready_to_fork() as forking:
+        yield forking
 
-        def run(*arguments: object, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-            return commands.run([*map(str, arguments)], os.environ | {"COLUMNS": "80"} | variables, given)
 
-        yield run
+@pytest.fixture(scope="session")
+def permit_hub(commands: Commands) -> PermitHub:
+    def run(*arguments: object, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        return commands.run([*map(str, arguments)], os.environ | {"COLUMNS": "80"} | variables, given)
+
+    return run
 
 
 @pytest.fixture(scope="session")

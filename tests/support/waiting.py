@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.005
+LATE = 0.05  # a look costs processor time: pause for this part of what was waited already, so notice that much later
+LONGEST_PAUSE_SECONDS = 0.25
 
 _TRUE = object()
 
@@ -19,20 +21,22 @@ def eventually(
     look: Callable[[], object], what: str = "", *, equals: object = _TRUE, seconds: float = PATIENCE_SECONDS
 ) -> None:
     """Wait until what `look` sees is true, or equals the value; fail with what was awaited and last seen."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not _is_there(seen := look(), equals):
-        assert time.monotonic() < deadline, _complaint(look, what, equals, seen, seconds)
-        time.sleep(PAUSE_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < seconds, _complaint(look, what, equals, seen, seconds)
+        time.sleep(_pause(waited))
 
 
 async def eventually_in_loop(
     look: Callable[[], object], what: str = "", *, equals: object = _TRUE, seconds: float = PATIENCE_SECONDS
 ) -> None:
     """Wait as `eventually` does, and let other tasks run meanwhile."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not _is_there(seen := look(), equals):
-        assert time.monotonic() < deadline, _complaint(look, what, equals, seen, seconds)
-        await asyncio.sleep(PAUSE_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < seconds, _complaint(look, what, equals, seen, seconds)
+        await asyncio.sleep(_pause(waited))
 
 
 def stays_true_for(seconds: float, condition: Callable[[], object], what: str) -> None:
@@ -41,6 +45,10 @@ def stays_true_for(seconds: float, condition: Callable[[], object], what: str) -
     while time.monotonic() < ends:
         assert condition(), f"no longer so: {what}"
         time.sleep(PAUSE_SECONDS)
+
+
+def _pause(waited: float) -> float:
+    return min(max(waited * LATE, PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 
 
 def _is_there(seen: object, equals: object) -> bool:
