@@ -9,17 +9,18 @@ def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
 
     A stalled sender may undo both until it records, and drift until it is noticed.
     """
-    if not stalls and world.removed and world.held != NONE:
+    scene, outside = world
+    if not stalls and outside.removed and outside.held != NONE:
         return "1: a removal was confirmed for good, and the provider holds data"
     if not stalls and row.told_removed and _may_be_held(world):
         return "1: a resident is told removed, and the provider holds data, or a stray may bring it back"
-    if not stalls and row.kept and not world.drifted and not _may_be_held_of(world) <= row.keeps:
+    if not stalls and row.kept and not outside.drifted and not _may_be_held_of(world) <= row.keeps:
         return "1: a right of another person or plate is kept"
-    if row.kept and world.truth not in row.keeps:
+    if row.kept and scene.truth not in row.keeps:
         return "1: a right is kept though the truth is of another person or plate"
-    if not row.pending and row.payload not in (None, wanted(world.scene, row)):
+    if not row.pending and row.payload not in (None, wanted(scene, row)):
         return "2: what was confirmed last is not the latest truth"
-    if not row.pending and row.payload not in (None, world.held) and not _is_undone(world, stalls=stalls):
+    if not row.pending and row.payload not in (None, outside.held) and not _is_undone(world, stalls=stalls):
         return "2: what was confirmed last is not what the provider holds"
     return None
 
