@@ -4,10 +4,11 @@ import gc
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tests.sharing import outsides
 from tests.sharing.convergence import first_stranded
 from tests.sharing.play import TICK, Play
 from tests.sharing.promises import broken_by_step, broken_by_world
-from tests.sharing.rows import NAMES, NONE, Rows, Ticks
+from tests.sharing.rows import NAMES, Rows, Ticks
 from tests.sharing.rules import Rules
 from tests.sharing.turns import Scope
 from tests.sharing.world import Step, World
@@ -40,10 +41,10 @@ class Exploration:
         world, mirrored, schedule = self.worlds[0], False, []
         for step in reversed(steps):
             reached = next(after for possible, after in self.play.steps(world) if possible == step)
-            world = canonical(reached, self.rows)
+            world = canonical(reached)
             step = step._replace(drain=step.drain ^ mirrored)
             mirrored ^= world.drains != reached.drains
-            schedule.append((step, world._replace(drains=world.drains[::-1]) if mirrored else world))
+            schedule.append((step, self.play.mirrored(world) if mirrored else world))
         return schedule
 
     def counterexample(self) -> str:
@@ -71,17 +72,21 @@ def _explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
     rows = Rows(rules, ticks, scope.subjects)
     play = Play(rows, scope)
     found = Exploration(rows, play, [play.start()])
-    numbers = {found.worlds[0]: 0}
+    known, checked = set(found.worlds), set()
     for number, world in enumerate(found.worlds):  # the list grows while it is read
-        row = rows.rows[world.row]
+        scene, outside = world
+        row = rows.rows[scene.row]
+        allowed = (scene, outside.decisions, outside.invalidations, outside.drifted)
+        is_checked = allowed in checked  # the same steps, from a world that differs in other respects
+        checked.add(allowed)
         for step, reached in play.steps(world):
-            after = canonical(reached, rows)
-            row_after = rows.rows[after.row]
-            broken = broken_by_step(world, row, step, row_after)
-            if numbers.setdefault(after, len(found.worlds)) == len(found.worlds):
+            after = canonical(reached)
+            broken = None if is_checked else broken_by_step(scene, row, step, rows.rows[after.scene.row])
+            if after not in known:
+                known.add(after)
                 found.worlds.append(after)
                 found.came_by.append((number, step))
-                broken = broken or broken_by_world(after, row_after, stalls=scope.stalls)
+                broken = broken or broken_by_world(after, rows.rows[after.scene.row], stalls=scope.stalls)
             if broken:
                 found.broken = Broken(broken, number, step)
                 return found
@@ -91,13 +96,9 @@ def _explore(rules: Rules, ticks: Ticks, scope: Scope) -> Exploration:
     return found
 
 
-def canonical(world: World, rows: Rows) -> World:
+def canonical(world: World) -> World:
     """Return the world that stands for this one and its mirror image, with a removal confirmed for good noted in it."""
-    first, second = world.drains
-    if second < first:
-        world = world._replace(drains=(second, first))
-    if not world.removed and world.truth == NONE and not world.drifted:
-        row = rows.rows[world.row]
-        if row.payload == NONE and not row.pending:
-            world = world._replace(removed=True)
-    return world
+    scene, outside = world
+    if scene.removed and not outside.removed:
+        return World(scene.mirror or scene, outsides.with_removal_noted(outside))
+    return world if scene.mirror is None else World(scene.mirror, outside)

@@ -1,7 +1,7 @@
 """The promises of every world and step. Each check returns the broken promise, or None."""
 
 from tests.sharing.rows import NONE, Row
-from tests.sharing.world import APPLIED, IDLE, SENT, Act, Step, World
+from tests.sharing.world import APPLIED, IDLE, SENT, Act, Scene, Step, World
 
 
 def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
@@ -9,22 +9,23 @@ def broken_by_world(world: World, row: Row, *, stalls: bool) -> str | None:
 
     A stalled sender may undo both until it records, and drift until it is noticed.
     """
-    if not stalls and world.removed and world.held != NONE:
+    scene, outside = world
+    if not stalls and outside.removed and outside.held != NONE:
         return "1: a removal was confirmed for good, and the provider holds data"
     if not stalls and row.told_removed and _may_be_held(world):
         return "1: a resident is told removed, and the provider holds data, or a stray may bring it back"
-    if not stalls and row.kept and not world.drifted and not _may_be_held_of(world) <= row.keeps:
+    if not stalls and row.kept and not outside.drifted and not _may_be_held_of(world) <= row.keeps:
         return "1: a right of another person or plate is kept"
-    if row.kept and world.truth not in row.keeps:
+    if row.kept and scene.truth not in row.keeps:
         return "1: a right is kept though the truth is of another person or plate"
-    if not row.pending and row.payload not in (None, wanted(world, row)):
+    if not row.pending and row.payload not in (None, wanted(scene, row)):
         return "2: what was confirmed last is not the latest truth"
-    if not row.pending and row.payload not in (None, world.held) and not _is_undone(world, stalls=stalls):
+    if not row.pending and row.payload not in (None, outside.held) and not _is_undone(world, stalls=stalls):
         return "2: what was confirmed last is not what the provider holds"
     return None
 
 
-def broken_by_step(before: World, row: Row, step: Step, row_after: Row) -> str | None:
+def broken_by_step(before: Scene, row: Row, step: Step, row_after: Row) -> str | None:
     """Check who may claim and confirm, and that the latest truth is not given up untried."""
     act, payload, number = step
     if act is Act.CLAIM or act is Act.ASK:
@@ -47,13 +48,13 @@ def broken_by_step(before: World, row: Row, step: Step, row_after: Row) -> str |
     return None
 
 
-def _is_refused(step: Step, before: World) -> bool:
+def _is_refused(step: Step, before: Scene) -> bool:
     return step.act is Act.REJECTED and step.payload == before.truth != NONE
 
 
-def wanted(world: World, row: Row) -> int:
+def wanted(scene: Scene, row: Row) -> int:
     """Return what the provider is to hold: nothing if it refused the truth for good, unless it keeps what it has."""
-    return NONE if row.parked and world.truth not in row.keeps else world.truth
+    return NONE if row.parked and scene.truth not in row.keeps else scene.truth
 
 
 def unsound(world: World, row: Row, *, stalls: bool) -> str | None:
@@ -79,7 +80,7 @@ def is_at_rest(world: World, row: Row) -> bool:
         return False
     if row.pending or (row.parked and world.truth == NONE):
         return False
-    return row.kept or row.payload == wanted(world, row) == world.held
+    return row.kept or row.payload == wanted(world.scene, row) == world.held
 
 
 def _may_be_held(world: World) -> bool:

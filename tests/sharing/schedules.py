@@ -4,7 +4,6 @@ Together they cross every transition of every row that the exploration found.
 """
 
 from dataclasses import dataclass
-from random import Random
 from uuid import UUID
 
 from integrations.errors import FailureCode
@@ -19,6 +18,7 @@ from worker.domain.sharing import RequestOutcome, Result, Share, Timing, Urgency
 
 RETRY = TICK
 ENOUGH = 40  # steps, then a schedule heads for its end
+AHEAD = 3  # steps in which a schedule looks for a transition not yet crossed
 CODES = {
     # The breaker opens on any other run of failures.
     RequestOutcome.NOT_SENT: FailureCode.THROTTLED,
@@ -48,17 +48,14 @@ def result_of(act: Act) -> Result:
     return Result(act.outcome, retry_in=RETRY, code=CODES.get(act.outcome), operation=operation)
 
 
-def sample(exploration: Exploration, count: int, seed: int) -> list[Schedule]:
-    """Return `count` schedules, always the same ones, or as many more as cross every transition."""
+def sample(exploration: Exploration) -> list[Schedule]:
+    """Return schedules that together cross every transition, always the same ones."""
     schedules: list[Schedule] = []
     crossed: set[Crossing] = set()
     by_distance = sorted(_nearest(exploration).items(), key=lambda found: found[1], reverse=True)
     for crossing, (number, last) in by_distance:  # the far ones first: their way crosses near ones
         if crossing not in crossed:
             schedules.append(_finished(exploration, number, last, crossed))
-    random = Random(seed)
-    while len(schedules) < count:
-        schedules.append(_finished(exploration, random.randrange(len(exploration.worlds)), None, crossed))
     return schedules
 
 
@@ -92,29 +89,44 @@ def _crossing(step: Step, before: World, after: World) -> Crossing | None:
     return None
 
 
-def _finished(exploration: Exploration, number: int, last: Step | None, crossed: set[Crossing]) -> Schedule:
-    """Go to a world, and on until all is at rest; without faults, except for transitions not yet crossed."""
+def _finished(exploration: Exploration, number: int, last: Step, crossed: set[Crossing]) -> Schedule:
+    """Go to a world, and on over transitions not yet crossed; then, without faults, until all is at rest."""
     start, play = exploration.worlds[0], exploration.play
     played, before = exploration.schedule(number, last), start
     for step, after in played:
         _cross(_crossing(step, before, after), crossed)
         before = after
-    while not is_at_rest(before, play.row(before)):
-        step, after = _next(play, before, crossed if len(played) < ENOUGH else None)
-        played.append((step, after))
-        _cross(_crossing(step, before, after), crossed)
-        before = after
-    return Schedule(start, tuple(played))
+    while True:
+        further = _ahead(play, before, crossed) if len(played) < ENOUGH else []
+        if not further:
+            if is_at_rest(before, play.row(before)):
+                return Schedule(start, tuple(played))
+            further = [_fair(play, before)]
+        for step, after in further:
+            played.append((step, after))
+            _cross(_crossing(step, before, after), crossed)
+            before = after
 
 
-def _next(play: Play, world: World, crossed: set[Crossing] | None) -> tuple[Step, World]:
-    steps = list(play.steps(world))
-    if crossed is not None:
-        for step, after in steps:
-            crossing = _crossing(step, world, after)
-            if crossing is not None and crossing not in crossed:
-                return step, after
-    fair = [(step, after) for step, after in steps if not is_fault(step, world)]
+def _ahead(play: Play, world: World, crossed: set[Crossing]) -> list[tuple[Step, World]]:
+    """Return the shortest way over a transition not yet crossed, if there is one near; else nothing."""
+    ways: dict[World, list[tuple[Step, World]]] = {world: []}
+    for _ in range(AHEAD):
+        further: dict[World, list[tuple[Step, World]]] = {}
+        for before, way in ways.items():
+            for step, after in play.steps(before):
+                crossing = _crossing(step, before, after)
+                if crossing is not None and crossing not in crossed:
+                    return [*way, (step, after)]
+                if after not in further:
+                    further[after] = [*way, (step, after)]
+        ways = further
+    return []
+
+
+def _fair(play: Play, world: World) -> tuple[Step, World]:
+    """Return the next step without a fault; a tick only if nothing else can happen."""
+    fair = [(step, after) for step, after in play.steps(world) if not is_fault(step, world)]
     return next((found for found in fair if found[0] != A_TICK), fair[0])
 
 

@@ -36,7 +36,8 @@ def assert_kept(exploration: Exploration, *, stalls: bool = False) -> None:
     assert not exploration.broken, exploration.counterexample()
     looks = set()
     for number, world in enumerate(exploration.worlds):
-        look = (world.row, world.held, world.drifted, world.drains if stalls else ())
+        scene, outside = world
+        look = (scene if stalls else scene.row, outside.held, outside.drifted)
         if look not in looks:
             looks.add(look)
             claim = unsound(world, exploration.play.row(world), stalls=stalls)

@@ -12,19 +12,16 @@ from tests.sharing.schedules import sample
 from tests.sharing.stage import PROVIDER, REQUESTS_AT_ONCE, Provider, Stage, with_timing
 from worker.hub import Hub
 
-SCHEDULES = 1_000
-SEED = 20_240_916
-
 
 @pytest.mark.parametrize("explored", ["exploration", "waiting"])
-def test_a_thousand_explored_schedules_replay_with_the_same_end(
+def test_schedules_over_every_transition_replay_with_the_same_end(
     explored: str, hub: Hub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
     exploration = request.getfixturevalue(explored)
     ticks = exploration.rows.ticks
-    schedules = sample(exploration, SCHEDULES, SEED)
+    schedules = sample(exploration)
     with asyncio.Runner() as runner:
         access = registry.access(PROVIDER)
         adapter = registry.adapter(PROVIDER, access, zone=hub.zone, connections=REQUESTS_AT_ONCE)

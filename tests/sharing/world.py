@@ -7,6 +7,7 @@ A provider that acknowledges later answers with an *operation*: until T after it
 moment, once, or never. An operation that the hub does not know of is a stray like any other.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -106,27 +107,88 @@ class Operation(NamedTuple):
     forgotten: bool = False
 
 
+Drains = tuple[Drain, Drain]
 Strays = tuple[int, int, int]
 
 
-class World(NamedTuple):
-    """All that matters from now on.
+@dataclass(frozen=True, eq=False, slots=True)
+class Scene:
+    """The hub's part of a world. There is one of each, so that comparing and hashing are quick.
 
-    `removed`: a removal was confirmed for good, and nothing was allowed since.
-    `drifted`: the provider's copy was changed without the hub, and nothing was invalidated since.
-    `strays`: for each payload, for how many ticks a stray of it may still be applied.
+    `mirror`: the scene that stands for this one and its mirror image, if another one does.
+    `removed`: a removal of the truth is confirmed for good.
     """
 
     row: int
     truth: int
+    drains: Drains
+    operation: Operation | None
+    mirror: "Scene | None"
+    removed: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outside:
+    """The part of a world that the hub does not see. There is one of each.
+
+    `strays`: for each payload, for how many ticks a stray of it may still be applied.
+    `removed`: a removal was confirmed for good, and nothing was allowed since.
+    `drifted`: the provider's copy was changed without the hub, and nothing was invalidated since.
+    """
+
+    strays: Strays
     held: int
     decisions: int
     invalidations: int
     removed: bool
     drifted: bool
-    drains: tuple[Drain, Drain]
-    strays: Strays
-    operation: Operation | None
+
+
+class World(NamedTuple):
+    """All that matters from now on."""
+
+    scene: Scene
+    outside: Outside
+
+    @property
+    def row(self) -> int:
+        return self.scene.row
+
+    @property
+    def truth(self) -> int:
+        return self.scene.truth
+
+    @property
+    def drains(self) -> Drains:
+        return self.scene.drains
+
+    @property
+    def operation(self) -> Operation | None:
+        return self.scene.operation
+
+    @property
+    def strays(self) -> Strays:
+        return self.outside.strays
+
+    @property
+    def held(self) -> int:
+        return self.outside.held
+
+    @property
+    def decisions(self) -> int:
+        return self.outside.decisions
+
+    @property
+    def invalidations(self) -> int:
+        return self.outside.invalidations
+
+    @property
+    def removed(self) -> bool:
+        return self.outside.removed
+
+    @property
+    def drifted(self) -> bool:
+        return self.outside.drifted
 
 
 IDLE_DRAIN = Drain(IDLE)
