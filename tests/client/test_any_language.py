@@ -50,7 +50,7 @@ def node(tmp_path: Path) -> Path:
 
 
 def test_the_hub_applies_the_job_of_the_node_example(true_worker: TrueHub, true_hub: Hub, node: Path) -> None:
-    ways: tuple[AbstractContextManager[None], ...] = (nullcontext(), true_worker.losing_one("consent"))
+    ways: tuple[AbstractContextManager[object], ...] = (nullcontext(), true_worker.losing_one("consent"))
     for version, losing in enumerate(ways, start=1):
         with losing:
             ran = subprocess.run(
