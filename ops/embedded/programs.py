@@ -19,7 +19,7 @@ CONNECT_SECONDS = 0.2
 # Name, queues, concurrency. A worker for each provider's lane is added.
 WORKERS = (
     ("consent", ("consent",), 1),
-    ("urgent", ("urgent",), 1),
+    ("urgent", ("urgent",), 2),  # one may wait for a provider that hangs
     ("jobs", ("jobs",), 2),
     ("bulk", ("bulk", "calendar", "upkeep"), 2),
     ("remind", ("remind",), 1),

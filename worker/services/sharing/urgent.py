@@ -85,7 +85,8 @@ class UrgentDrain:
     def _granted(self) -> dict[str, int]:
         """Return how many requests each provider may be sent now, where it may be sent any."""
         under_way = Counter(self._in_flight.values())
-        free = {name: lane.window.most - under_way[name] for name, lane in self.lanes.items()}
+        windows = {name: lane.window for name, lane in self.lanes.items()}
+        free = {name: window.routine + window.kept - under_way[name] for name, window in windows.items()}
         granted = {
             name: self.lanes[name].limiter.take(number, urgent=True) for name, number in free.items() if number > 0
         }
