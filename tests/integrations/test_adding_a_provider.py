@@ -171,7 +171,7 @@ def state(hub: Hub) -> str:
 @contextmanager
 def working(tree: Path, environment: dict[str, str]) -> Iterator[None]:
     """Run one worker of the copy, for jobs and for the provider's lane."""
-    queues = f"--queues=consent,jobs,deliver.{NAME}"
+    queues = f"--queues=consent,urgent,jobs,deliver.{NAME}"
     command = [sys.executable, "-m", "celery", "--app=worker.app", "worker", queues, "--concurrency=1"]
     with (tree / "worker.log").open("wb") as log:
         worker = subprocess.Popen(command, cwd=tree, env=os.environ | environment, stdout=log, stderr=log)

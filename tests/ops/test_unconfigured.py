@@ -69,7 +69,7 @@ class Installation:
     def _workers(self, environment: Mapping[str, str]) -> dict[str, Program]:
         canary = Canary(environment["PERMIT_HUB_REDIS_URL"], environment["PERMIT_HUB_REDIS_PREFIX"])
         workers = {worker.name: worker for worker in programs.workers(environment, LANES, canary)}
-        of_all = "--queues=consent,jobs,remind,bulk,"  # one worker for what is not a lane
+        of_all = "--queues=consent,urgent,jobs,remind,bulk,"  # one worker for what is not a lane
         command = tuple(word.replace("--queues=bulk,", of_all) for word in workers["bulk"].command)
         lanes = {name: workers[name] for name in LANES.values()}
         return lanes | {"bulk": replace(workers["bulk"], command=command)}
