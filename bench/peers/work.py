@@ -1,0 +1,153 @@
+"""The work that each contender does in its turn, and what is measured of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+from bench.ground import cores
+from bench.peers.contender import Contender
+from bench.peers.stand_ins import Received, StandIns
+from bench.processes import cpu_seconds, proportional_megabytes
+
+BEGUN, NEARLY_ALL = 0.1, 0.9  # of a backlog: between these it is measured
+BEHIND_PART = 0.7  # no withdrawal begins once this part of the backlog is pushed
+PATIENCE_SECONDS = 120.0
+QUIET_SECONDS = 0.5
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the providers behave while pushes are counted, and how many pushes wait."""
+
+    latency_ms: int
+    errors: float
+    pushes: int
+
+    @property
+    def key(self) -> str:
+        """Return the end of its figures' keys."""
+        return f"{self.latency_ms}ms" + ("_errors" if self.errors else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much work a turn is."""
+
+    no_ops: int
+    idle: int  # withdrawals
+    behind: int
+    behind_seconds: float
+    backlog: int
+    conditions: tuple[Condition, ...]  # those with errors last: what they leave behind is sent again later
+    seconds: float  # at most, for each condition
+
+
+FULL = Size(
+    no_ops=300,
+    idle=150,
+    behind=60,
+    behind_seconds=60.0,
+    backlog=20_000,
+    conditions=(
+        Condition(0, 0.0, 16_000),
+        Condition(50, 0.0, 6_000),
+        Condition(200, 0.0, 3_000),
+        Condition(50, 0.05, 6_000),
+    ),
+    seconds=12.0,
+)
+QUICK = Size(
+    no_ops=50,
+    idle=15,
+    behind=8,
+    behind_seconds=5.0,
+    backlog=1_200,
+    conditions=(Condition(0, 0.0, 1_200), Condition(50, 0.0, 600), Condition(200, 0.0, 240), Condition(50, 0.05, 600)),
+    seconds=2.0,
+)
+
+
+def turn(contender: Contender, stand_ins: StandIns, size: Size) -> dict[str, float]:
+    """Have a contender do all of the work."""
+    found = _withdrawals("idle", [contender.withdraw(permit) for permit in contender.share(size.idle)])
+    found |= _behind(contender, stand_ins, size)
+    memory = []
+    for condition in size.conditions:
+        found |= _pushes(contender, stand_ins, condition, size.seconds)
+        memory.append(proportional_megabytes(contender.worker_ids))
+    return found | {"memory_mb": max(memory)}
+
+
+def _withdrawals(name: str, taken_ms: list[float]) -> dict[str, float]:
+    ordered = sorted(taken_ms)
+    return {
+        f"{name}_median_ms": median(ordered),
+        f"{name}_p99_ms": ordered[ceil(0.99 * len(ordered)) - 1],
+        f"{name}_measured": len(ordered),
+    }
+
+
+def _behind(contender: Contender, stand_ins: StandIns, size: Size) -> dict[str, float]:
+    """Withdraw while a backlog is pushed; at least once, also if that takes until the backlog is gone."""
+    permits = contender.share(size.behind)
+    before = stand_ins.received().changes
+    backlog = contender.enqueue(size.backlog)
+    _until(lambda: stand_ins.received().changes > before, "the backlog being pushed")
+    taken: list[float] = []
+    until = time.monotonic() + size.behind_seconds
+    for permit in permits:
+        done = stand_ins.received().changes - before > backlog * BEHIND_PART
+        if taken and (done or time.monotonic() > until):
+            break
+        taken.append(contender.withdraw(permit))
+    _empty(contender, stand_ins)
+    return _withdrawals("behind", taken)
+
+
+def _pushes(contender: Contender, stand_ins: StandIns, condition: Condition, seconds: float) -> dict[str, float]:
+    """Count the changes that arrive, from a tenth of the backlog to nine tenths, or for some seconds."""
+    stand_ins.behave(latency_ms=condition.latency_ms, errors=condition.errors)
+    before = stand_ins.received().changes
+    pushes = contender.enqueue(condition.pushes)
+    _until(lambda: stand_ins.received().changes - before >= min(pushes * BEGUN, 100), "the backlog being pushed")
+    first, at, used = stand_ins.received(), time.monotonic(), cpu_seconds(contender.process_ids)
+    last = first
+    while last.changes - before < pushes * NEARLY_ALL and time.monotonic() - at < seconds:
+        time.sleep(POLL_SECONDS)
+        last = stand_ins.received()
+    taken, used = time.monotonic() - at, cpu_seconds(contender.process_ids) - used
+    _empty(contender, stand_ins)
+    stand_ins.behave()
+    return {f"{name}_{condition.key}": value for name, value in _rates(first, last, taken, used).items()}
+
+
+def _rates(first: Received, last: Received, seconds: float, used: float) -> dict[str, float]:
+    changes = last.changes - first.changes
+    return {
+        "pushes_per_s": changes / seconds,
+        "requests_per_s": (last.requests - first.requests) / seconds,
+        "cpu_ms_a_push": used * 1000 / max(changes, 1),
+        "stand_ins_part": (last.cpu_seconds - first.cpu_seconds) / seconds / cores(),
+    }
+
+
+def _empty(contender: Contender, stand_ins: StandIns) -> None:
+    """Drop the rest of a backlog, and wait until nothing more arrives."""
+    contender.purge()
+    changes, since = stand_ins.received().changes, time.monotonic()
+    deadline = since + PATIENCE_SECONDS
+    while time.monotonic() - since < QUIET_SECONDS and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        if (now := stand_ins.received().changes) != changes:
+            changes, since = now, time.monotonic()
+
+
+def _until(check: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not check():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {PATIENCE_SECONDS:g} s: {what}")
+        time.sleep(POLL_SECONDS / 10)
