@@ -62,10 +62,10 @@ bench-peers: $(READY) $(PEERS) ## Measure the same work by the hub and by other 
 	@$(BIN)/python -m bench.peers $(T)
 
 performance: $(READY) $(PEERS) ## Measure all of it, and write docs/performance.md with its plots
-	@mkdir -p .data
-	@$(BIN)/python -m bench --json $(T) > .data/bench.json
-	@$(BIN)/python -m bench.peers --json .data/bench-peers.json $(T)
-	@$(BIN)/python -m bench.document .data/bench.json .data/bench-peers.json
+	@mkdir -p .bench
+	@$(BIN)/python -m bench --json $(T) > .bench/hub.json
+	@$(BIN)/python -m bench.peers --json .bench/peers.json $(T)
+	@$(BIN)/python -m bench.document .bench/hub.json .bench/peers.json
 
 schemas: $(READY) ## Generate again the schemas, the client's types and what providers support
 	@$(BIN)/python -m schemas.documents
@@ -103,5 +103,6 @@ $(READY): $(PINNED) pyproject.toml upstream/client/pyproject.toml upstream/perso
 $(PEERS): requirements/peers.txt $(READY)
 	@echo "Setting up .venv-peers for the other task queues (once)" >&2
 	@$(BIN)/python -m venv --clear .venv-peers
-	@.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt
+	@.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt || { \
+		echo 'pip could not install the packages. Can it reach pypi.org? If not, name a mirror: make PIP_INDEX_URL=https://…' >&2; exit 1; }
 	@touch $@

@@ -93,7 +93,7 @@ def _field(results: Results) -> list[str]:
     titles = [TITLES[name] for name in names]
     peers = [name for name in names if name != HUB]
     figures = [[_name(row), *(_spread(results.spread(name, row.key)) for name in names)] for row in results.rows]
-    ratios = [[row.title, *(_ratio(results.ratio(row.key, name)) for name in peers)] for row in results.rows]
+    ratios = [[row.title, *(_ratio(results.ratio(row.key, name)) for name in peers)] for row in results.contested]
     return [
         "## Against the field",
         "",
@@ -124,8 +124,9 @@ def _meanings(results: Results) -> list[str]:
         "out, there is one such withdrawal a round: it takes as long as the backlog.",
         "- **Pushes**: changes that reached the providers' stand-ins, a second. A peer's are new permits, put on the "
         "queue while its workers stand still, so that enqueuing is not counted. The hub's are shares made due. It "
-        "sends Flowbird up to 500 changes a request, as that interface allows; the row *requests* shows what is left without "
-        "that. PayByPhone needs two requests for a change, from all of them.",
+        "sends Flowbird up to 500 changes a request, as that interface allows; the row *requests* shows what is left "
+        "without that. PayByPhone needs two requests for a change, from all of them. The hub and each peer but Celery "
+        "as usual have up to 128 pushes under way.",
         "- **5 % errors**: one request in 20 is answered with 500 at once. The first tries count, not the waits of "
         "retries.",
         "- **Processor time of a push**: of all processes with PostgreSQL and Valkey, without the stand-ins.",
@@ -137,11 +138,13 @@ def _meanings(results: Results) -> list[str]:
 
 
 def _lost(results: Results) -> list[str]:
-    lines = [
-        f"- {row.title}: {shown(results.ratio(row.key, peer).median)} times {TITLES[peer]}'s."
-        for row, peer in results.lost()
-    ]
-    return ["## Where the hub loses", "", *(lines or ["Nowhere in this run."]), ""]
+    lines = []
+    for row in results.contested:
+        ahead = (f"{TITLES[name]}, {shown(results.ratio(row.key, name).median)} ×" for name in results.ahead(row))
+        if told := "; ".join(ahead):
+            lines.append(f"- {row.title}: {told}")
+    first = "The peers that are ahead, with the median of the ratios above." if lines else "Nowhere in this run."
+    return ["## Where the hub loses", "", first, "", *lines, *([""] if lines else [])]
 
 
 def _peers(results: Results) -> list[str]:
@@ -193,7 +196,7 @@ def _floor(results: Results, key: str, title: str) -> list[str]:
 
 
 def _name(row: Row) -> str:
-    return f"{row.title}, {row.unit}" if row.unit else row.title
+    return f"{row.title}, {row.unit}"
 
 
 def _spread(spread: Spread) -> str:

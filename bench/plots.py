@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.peers.results import Spread, shown
 
 WIDTH, LEFT, RIGHT = 760, 150, 110
-BAR, GAP, GROUP_GAP, TOP = 16, 4, 30, 44
+BAR, GAP, GROUP_GAP, TOP = 16, 4, 30, 56
 COLOURS = ("#2f81f7", "#8b949e", "#a371f7", "#d29922", "#3fb950")  # told apart on white and on near-black
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }

@@ -93,7 +93,7 @@ def _show(results: Results) -> None:
         table.add_row(f"{row.title} {row.unit}", *(_cell(spread) for spread in spreads))
     if HUB in results.contenders and len(results.contenders) > 1:
         table.add_section()
-        for row in results.rows:
+        for row in results.contested:
             ratios = ["" if name == HUB else _cell(results.ratio(row.key, name)) for name in results.contenders]
             table.add_row(f"hub / peer: {row.title}", *ratios)
     console = Console()

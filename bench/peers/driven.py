@@ -69,7 +69,7 @@ def stopped(process_ids: Sequence[int]) -> Iterator[None]:
 
 @contextmanager
 def running(which: Peer, data: Path, stand_ins: StandIns) -> Iterator[PeerContender]:
-    """Run a peer's servers and workers."""
+    """Run a peer's servers and workers; they are ready once a task that does nothing has run."""
     with Servers(data) as servers:
         environment = {
             **os.environ,
@@ -91,7 +91,7 @@ def running(which: Peer, data: Path, stand_ins: StandIns) -> Iterator[PeerConten
         workers = [child.pid for child in servers.supervisor.children[before:]]
         driver = Driver(which.module, environment, servers.logs / "driver.log")
         try:
-            driver.ask("no_ops", 1)  # answered once a worker is there
+            driver.ask("no_ops", 1)
             yield PeerContender(servers, workers, driver)
         finally:
             driver.end()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 from bench.peers.registry import HUB, PEERS
 
 TITLES: Mapping[str, str] = {HUB: "permit-hub"} | {name: peer.title for name, peer in PEERS.items()}
+NOT_CONTESTED = frozenset({"requests_per_s_0ms", "stand_ins_percent_0ms"})  # they explain others
 Turn = Mapping[str, float]
 """What one contender was measured at in one round: figures by key."""
 
@@ -69,8 +70,13 @@ class Results:
             Row("requests_per_s_0ms", "requests, providers answer at once", "/s", less_is_better=False),
             Row("cpu_ms_a_push_0ms", "processor time of a push, servers included", "ms"),
             Row("memory_mb", "memory of all its workers (PSS)", "MB"),
-            Row("stand_ins_part_0ms", "part of the machine that the stand-ins took", ""),
+            Row("stand_ins_percent_0ms", "part of the machine that the stand-ins took", "%"),
         ]
+
+    @property
+    def contested(self) -> list[Row]:
+        """Return those in which the hub and a peer are compared; the others explain them."""
+        return [row for row in self.rows if row.key not in NOT_CONTESTED]
 
     def spread(self, contender: str, key: str) -> Spread:
         """Return a figure of all rounds."""
@@ -84,18 +90,12 @@ class Results:
         """Return a floor of all rounds."""
         return _spread([one[key] for one in self.floors])
 
-    def lost(self) -> list[tuple[Row, str]]:
-        """Return where the hub is behind a peer, in the median of the pairs."""
-        return [
-            (row, peer)
-            for row in self.rows
-            for peer in self.contenders
-            if peer != HUB and row.key not in NOT_CONTESTED
-            if (self.ratio(row.key, peer).median > 1) is row.less_is_better
-        ]
-
-
-NOT_CONTESTED = frozenset({"requests_per_s_0ms", "stand_ins_part_0ms"})  # they explain other figures
+    def ahead(self, row: Row) -> list[str]:
+        """Return the peers that are better than the hub, in the median of the pairs."""
+        peers = [name for name in self.contenders if name != HUB]
+        if row.less_is_better:
+            return [peer for peer in peers if self.ratio(row.key, peer).median > 1]
+        return [peer for peer in peers if self.ratio(row.key, peer).median < 1]
 
 
 def shown(value: float) -> str:
