@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from bench.peers import celery_usual
 from bench.peers.celery_usual import app, enqueue, no_op, purge
-from bench.peers.pushing import Push
+from bench.peers.contracts import Push
 
 __all__ = ["app", "confirm", "enqueue", "no_op", "purge"]
 

@@ -13,7 +13,7 @@ import httpx
 from celery import Celery
 
 from bench.peers import pushing
-from bench.peers.pushing import Permit, Push
+from bench.peers.contracts import Permit, Push
 
 RECORDED_SECONDS = 300.0
 

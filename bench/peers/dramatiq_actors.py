@@ -17,7 +17,7 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 
 from bench.peers import pushing
-from bench.peers.pushing import Permit, Push, RefusedError
+from bench.peers.contracts import Permit, Push, RefusedError
 
 RECORDED_SECONDS = 300.0
 RESULT_MS = int(RECORDED_SECONDS * 1000)

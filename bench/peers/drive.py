@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast
 from uuid import uuid4
 
-from bench.peers.pushing import CONTRACTS, Permit, Push
+from bench.peers.contracts import CONTRACTS, Permit, Push
 
 AT_ONCE = 400  # pushes, while permits are shared before a measurement
 

@@ -16,7 +16,8 @@ import httpx
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.jobs import Status
 
-from bench.peers.pushing import Permit, Push, push_async
+from bench.peers.contracts import Permit, Push
+from bench.peers.pushing import push_async
 
 RECORDED_SECONDS = 300.0
 POLL_SECONDS = 0.002  # nothing tells that a job has ended
