@@ -100,7 +100,7 @@ $(READY): $(PINNED) pyproject.toml upstream/client/pyproject.toml upstream/perso
 		--editable upstream/client --editable upstream/personal_space --editable .
 	@touch $@
 
-$(PEERS): requirements/peers.txt $(READY)
+$(PEERS): requirements/peers.txt $(PINNED)
 	@echo "Setting up .venv-peers for the other task queues (once)" >&2
 	@$(BIN)/python -m venv --clear .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt || { \
