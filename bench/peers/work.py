@@ -43,7 +43,7 @@ class Size:
     behind_seconds: float
     backlog: int
     conditions: tuple[Condition, ...]  # those with errors last: what they leave behind is sent again later
-    seconds: float  # at most, for each condition
+    seconds: float  # at most, for each condition; enough for the hub, which sends a provider's batches first
 
 
 FULL = Size(
@@ -58,7 +58,7 @@ FULL = Size(
         Condition(200, 0.0, 6_000),
         Condition(50, 0.05, 8_000),
     ),
-    seconds=12.0,
+    seconds=25.0,
 )
 QUICK = Size(
     no_ops=30,
