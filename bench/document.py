@@ -122,12 +122,12 @@ def _meanings(results: Results) -> list[str]:
         "its result in Redis, or its row in PostgreSQL. No peer reads or writes consent.",
         f"- **Behind {results.backlog:,} pushes**: the same while a backlog is sent. Where a queue is first in, first "
         "out, there is one such withdrawal a round: it takes as long as the backlog.",
-        "- **Pushes**: changes that reached the providers' stand-ins, a second, until nine tenths of a backlog are sent, "
-        "or for 25 s. A peer's are new permits, put on the "
-        "queue while its workers stand still, so that enqueuing is not counted. The hub's are shares made due. It "
-        "sends Flowbird up to 500 changes a request, as that interface allows; the row *requests* shows what is left "
-        "without that. PayByPhone needs two requests for a change, from all of them. The hub and each peer but Celery "
-        "as usual have up to 128 pushes under way.",
+        "- **Pushes**: changes that reached the providers' stand-ins, a second, until nine tenths of a backlog are "
+        "sent, or for 25 s. A peer's are new permits, put on the queue while its workers stand still, so that "
+        "enqueuing is not counted. The hub's are shares made due. It sends "
+        "Flowbird up to 500 changes a request, as that interface allows; the row *requests* shows what is left without "
+        "that. PayByPhone needs two requests for a change, from all of them. The hub and each peer but Celery as usual "
+        "have up to 128 pushes under way.",
         "- **5 % errors**: one request in 20 is answered with 500 at once. The first tries count, not the waits of "
         "retries.",
         "- **Processor time of a push**: of all processes with PostgreSQL and Valkey, without the stand-ins.",
