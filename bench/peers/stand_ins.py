@@ -1,5 +1,6 @@
 """The providers' stand-ins, a process each, so that none of them waits for another."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from os import environ
@@ -46,8 +47,9 @@ class Controls(Control):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What the stand-ins have received and applied so far, and the processor time that they have used."""
+    """What the stand-ins have received and applied until a moment, and the processor time that they have used."""
 
+    at: float  # seconds of the monotonic clock
     requests: int
     changes: int
     cpu_seconds: float
@@ -104,5 +106,5 @@ class StandIns:
     def received(self) -> Received:
         """Return what they have received so far."""
         counts = [self.control.counts(provider) for provider in APPS]
-        used = cpu_seconds(child.pid for child in self._supervisor.children)
-        return Received(sum(one.received for one in counts), sum(one.applied for one in counts), used)
+        at, used = time.monotonic(), cpu_seconds(child.pid for child in self._supervisor.children)
+        return Received(at, sum(one.received for one in counts), sum(one.applied for one in counts), used)

@@ -66,7 +66,7 @@ QUICK = Size(
     behind=5,
     behind_seconds=5.0,
     backlog=800,
-    conditions=(Condition(0, 0.0, 800), Condition(50, 0.0, 400), Condition(200, 0.0, 200), Condition(50, 0.05, 400)),
+    conditions=(Condition(0, 0.0, 1_200), Condition(50, 0.0, 900), Condition(200, 0.0, 500), Condition(50, 0.05, 900)),
     seconds=1.5,
 )
 
@@ -113,25 +113,28 @@ def _pushes(contender: Contender, stand_ins: StandIns, condition: Condition, sec
     stand_ins.behave(latency_ms=condition.latency_ms, errors=condition.errors)
     before = stand_ins.received().changes
     pushes = contender.enqueue(condition.pushes)
-    begun = min(pushes * BEGUN, BEGUN_AT_LAST)
-    _until(lambda: stand_ins.received().changes - before >= begun, "the backlog being pushed")
-    first, at, used = stand_ins.received(), time.monotonic(), cpu_seconds(contender.process_ids)
+    used, start = cpu_seconds(contender.process_ids), stand_ins.received()
+    begun, enough = before + min(pushes * BEGUN, BEGUN_AT_LAST), before + pushes * NEARLY_ALL
+    _until(lambda: stand_ins.received().changes >= begun, "the backlog being pushed")
+    first = stand_ins.received()
+    if first.changes >= enough:  # so quick that its beginning has to count too
+        first = start
     last = first
-    while last.changes - before < pushes * NEARLY_ALL and time.monotonic() - at < seconds:
+    while last is first or (last.changes < enough and last.at - first.at < seconds):
         time.sleep(POLL_SECONDS)
         last = stand_ins.received()
-    taken, used = time.monotonic() - at, cpu_seconds(contender.process_ids) - used
+    used = cpu_seconds(contender.process_ids) - used
     _empty(contender, stand_ins)
     stand_ins.behave()
-    return {f"{name}_{condition.key}": value for name, value in _rates(first, last, taken, used).items()}
+    each = _rates(first, last) | {"cpu_ms_a_push": 1000 * used / max(last.changes - start.changes, 1)}
+    return {f"{name}_{condition.key}": value for name, value in each.items()}
 
 
-def _rates(first: Received, last: Received, seconds: float, used: float) -> dict[str, float]:
-    changes = last.changes - first.changes
+def _rates(first: Received, last: Received) -> dict[str, float]:
+    seconds = last.at - first.at
     return {
-        "pushes_per_s": changes / seconds,
+        "pushes_per_s": max(last.changes - first.changes, 1) / seconds,  # a ratio needs more than none
         "requests_per_s": (last.requests - first.requests) / seconds,
-        "cpu_ms_a_push": used * 1000 / max(changes, 1),
         "stand_ins_percent": 100 * (last.cpu_seconds - first.cpu_seconds) / seconds / cores(),
     }
 
