@@ -2,9 +2,9 @@
 
 It is fair since it takes the two steps that Celery's documentation offers here: a pool for work that waits for the
 network, and, from its routing guide, a queue of its own for urgent tasks, which a worker of its own reads. One worker a
-core reads the pushes, as threads share a process's one core. Of the pools, threads are the stronger here: with as many
-greenlets (gevent) the same work took twice the processor time and was sent at a quarter to a third of the speed. The
-task is that of celery_usual.py, and all else too.
+core reads the pushes, as threads share a process's one core. Of the pools, threads are the stronger here: in a trial
+on a busy machine, as many greenlets (gevent) took twice the processor time for a push, and sent less than half as many
+a second. The task is that of celery_usual.py, and all else too.
 """
 
 from collections.abc import Iterable
