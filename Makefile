@@ -104,5 +104,5 @@ $(PEERS): requirements/peers.txt $(PINNED)
 	@echo "Setting up .venv-peers for the other task queues (once)" >&2
 	@$(BIN)/python -m venv --clear .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt || { \
-		echo 'pip could not install the packages. Can it reach pypi.org? If not, name a mirror: make PIP_INDEX_URL=https://…' >&2; exit 1; }
+		echo 'pip could not install the packages of .venv-peers; the reason stands above.' >&2; exit 1; }
 	@touch $@
