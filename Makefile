@@ -7,6 +7,7 @@ BIN := .venv/bin
 PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
 PINNED := .venv/pinned-$(PLACE)
 READY := .venv/ready-$(PLACE)
+PEERS := .venv-peers/ready-$(PLACE)
 # A Python that is named, and is another than that of .venv, gets an environment of its own in its place.
 ifneq ($(origin PYTHON),file)
 ifneq ($(shell $(BIN)/python -V 2>/dev/null),$(shell "$(PYTHON)" -V 2>/dev/null))
@@ -18,11 +19,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up test test-fast check coverage lint bench schemas images pins
+.PHONY: help demo up test test-fast check coverage lint bench bench-peers performance schemas images pins
 .DEFAULT_GOAL := help
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Set up, play the main job through the real queue, stop everything
 	@$(BIN)/python -m ops.cli demo
@@ -56,6 +57,16 @@ lint: $(READY) ## Check style, formatting, types and who imports whom
 bench: $(READY) ## Measure speed and memory
 	@$(BIN)/python -m bench
 
+# What T has goes to the command: `make bench-peers T=--quick` is a trial of three minutes.
+bench-peers: $(READY) $(PEERS) ## Measure the same work by the hub and by other task queues, in an hour
+	@$(BIN)/python -m bench.peers $(T)
+
+performance: $(READY) $(PEERS) ## Measure all of it, and write docs/performance.md with its plots
+	@mkdir -p .bench
+	@$(BIN)/python -m bench --json $(T) > .bench/hub.json
+	@$(BIN)/python -m bench.peers --json .bench/peers.json $(T)
+	@$(BIN)/python -m bench.document .bench/hub.json .bench/peers.json
+
 schemas: $(READY) ## Generate again the schemas, the client's types and what providers support
 	@$(BIN)/python -m schemas.documents
 	@$(BIN)/datamodel-codegen
@@ -69,6 +80,7 @@ pins: $(READY) ## Make requirements/*.txt again from requirements/*.in
 	$(COMPILE) --upgrade requirements/personal_space.in --constraints requirements/runtime.txt --output-file requirements/personal_space.txt
 	$(COMPILE) --upgrade requirements/stack.in --constraints requirements/runtime.txt --constraints requirements/personal_space.txt --output-file requirements/stack.txt
 	$(COMPILE) --upgrade requirements/dev.in --constraints requirements/stack.txt --output-file requirements/dev.txt
+	$(COMPILE) --upgrade requirements/peers.in --constraints requirements/dev.txt --output-file requirements/peers.txt
 
 # A command that fails here says in its last line what to do.
 $(PINNED): requirements/dev.txt
@@ -86,4 +98,11 @@ $(PINNED): requirements/dev.txt
 $(READY): $(PINNED) pyproject.toml upstream/client/pyproject.toml upstream/personal_space/pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation \
 		--editable upstream/client --editable upstream/personal_space --editable .
+	@touch $@
+
+$(PEERS): requirements/peers.txt $(PINNED)
+	@echo "Setting up .venv-peers for the other task queues (once)" >&2
+	@$(BIN)/python -m venv --clear .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt || { \
+		echo 'pip could not install the packages of .venv-peers; the reason stands above.' >&2; exit 1; }
 	@touch $@

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -11,11 +10,11 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-import psutil
 import psycopg
 import redis
 from permit_hub_client import Hub, Job
 
+from bench import processes
 from integrations.sandbox.control import Control
 from ops.embedded.postgres import DATABASE
 from ops.embedded.stack import Stack
@@ -157,14 +156,7 @@ class Ground:
 
 def cpu_seconds(ground: Ground) -> float:
     """Return the processor time that the stack's processes have used so far."""
-    used = 0.0
-    for pid in ground.stack.process_ids.values():
-        main = psutil.Process(pid)
-        for process in (main, *main.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                taken = process.cpu_times()
-                used += taken.user + taken.system
-    return used
+    return processes.cpu_seconds(ground.stack.process_ids.values())
 
 
 def cores() -> int:

@@ -81,6 +81,16 @@ def test_after_an_unclear_request_the_next_confirmation_is_provisional(
     assert (len(twin.calls), evidence.pending()) == (3, len(EVERYONE) - 1)
 
 
+def _set_strays(evidence: Evidence, seconds: int) -> None:
+    """Let the strays of all shares arrive for so long from now on, and make these shares due."""
+    with evidence.database.connect() as connection:
+        connection.execute(
+            "UPDATE shares SET due_at = now(), stray_put_until = now() + %s, unsettled_until = now() + %s"
+            " WHERE stray_put_until IS NOT NULL",
+            [timedelta(seconds=seconds)] * 2,
+        )
+
+
 def test_a_put_applied_after_its_withdrawal_is_removed_again(
     upstream: Upstream, deliver: Deliver, twin: InMemory, evidence: Evidence
 ) -> None:
@@ -88,11 +98,13 @@ def test_a_put_applied_after_its_withdrawal_is_removed_again(
     upstream.allow()
     twin.fail(HANGS_AND_IS_APPLIED_LATER)
     deliver(PROVIDER)
+    _set_strays(evidence, 60)  # T is 0.3 s here
     upstream.refuse()
     deliver(PROVIDER)
     twin.apply_late()
     assert twin.held
-    eventually(lambda: deliver() or not evidence.pending())  # T is over: it is 0.3 s here
+    _set_strays(evidence, 0)
+    eventually(lambda: deliver() or not evidence.pending())
     assert not twin.held
 
 
