@@ -7,7 +7,6 @@ Each process stands aside for at most `LONGEST_SECONDS` at a time, and then work
 that at least half of the time is kept for routine work, even in a flood of decisions.
 """
 
-import asyncio
 import time
 
 import redis
@@ -33,6 +32,7 @@ class RightOfWay:
         )
         self._key = f"{prefix}right_of_way"
         self._works_until = 0.0
+        self._stands_since: float | None = None
 
     def take(self) -> None:
         """Have routine work stand aside from now on."""
@@ -48,32 +48,30 @@ class RightOfWay:
         except redis.RedisError as error:  # it expires
             log.warning("right_of_way.not_given_up", error=type(error).__name__)
 
-    async def stand_aside(self) -> None:
-        """Wait while a decision has the right of way."""
-        began = time.monotonic()
-        while self._is_to_stand(began):  # noqa: ASYNC110 - the key is in Redis
-            await asyncio.sleep(LOOK_SECONDS)
-
-    def stand_aside_blocking(self) -> None:
+    def stand_aside(self) -> None:
         """Wait in this thread while a decision has the right of way."""
-        began = time.monotonic()
-        while self._is_to_stand(began):
+        while self.is_taken():
             time.sleep(LOOK_SECONDS)
 
-    def _is_to_stand(self, began: float) -> bool:
-        now = time.monotonic()
-        if now < self._works_until:
+    def is_taken(self) -> bool:
+        """Return whether routine work is to stand aside now; it is asked again and again until it is not."""
+        began = time.monotonic()
+        if began < self._works_until:
             return False
-        stands = now - began < LONGEST_SECONDS and self._is_taken(now)
-        if not stands:
-            # A look costs a round trip: the next comes later, and after standing only once as much time was worked.
-            self._works_until = max(self._works_until, now + max(LOOK_SECONDS, now - began))
-        return stands
+        is_taken = self._look()
+        now = time.monotonic()  # the look, which may be slow, counts as standing
+        self._stands_since = began if self._stands_since is None else self._stands_since
+        stood = now - self._stands_since
+        if is_taken and stood < LONGEST_SECONDS:
+            return True
+        self._works_until = max(self._works_until, now + max(LOOK_SECONDS, stood))
+        self._stands_since = None
+        return False
 
-    def _is_taken(self, now: float) -> bool:
+    def _look(self) -> bool:
         try:
             return bool(self._redis.exists(self._key))
         except redis.RedisError as error:
-            self._works_until = now + ALONE_SECONDS
+            self._works_until = time.monotonic() + ALONE_SECONDS
             log.warning("right_of_way.unknown", error=type(error).__name__)
             return False

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import redis
 
+from integrations.base import Change, Operation
 from integrations.memory import InMemory
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, Upstream
@@ -50,7 +51,7 @@ def stood(clock: Clock, way: RightOfWay) -> Callable[[], float]:
 
     def stood() -> float:
         began = clock.now
-        way.stand_aside_blocking()
+        way.stand_aside()
         return clock.now - began
 
     return stood
@@ -107,7 +108,7 @@ def test_without_redis_nobody_stands_aside_and_it_is_seldom_asked(
     unreachable.take()
     unreachable.give_up()
     for _ in range(100):
-        unreachable.stand_aside_blocking()
+        unreachable.stand_aside()
         clock.now += ALONE_SECONDS / 50
     assert len(asked) == 2
 
@@ -122,6 +123,51 @@ def test_a_decision_and_an_erasure_take_the_right_of_way_and_nothing_else_does(u
     upstream.take_over(upstream.row("r-imported"))
     assert not taken(hub)
     upstream.applied("resident.erase", ANNE)
+    assert taken(hub)
+
+
+def test_a_decision_with_nothing_to_send_gives_up_the_right_of_way(upstream: Upstream, hub: Hub) -> None:
+    upstream.refuse()
+    assert not taken(hub)
+    upstream.active()
+    upstream.allow(seen=0)  # refused: another decision was made since
+    assert not taken(hub)
+
+
+def test_a_slow_look_counts_as_standing_aside(
+    way: RightOfWay, clock: Clock, stood: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists = redis.Redis.exists
+
+    def slowly(self: redis.Redis, *names: str) -> object:
+        clock.now += 0.08
+        return exists(self, *names)
+
+    monkeypatch.setattr(redis.Redis, "exists", slowly)
+    standing, began = 0.0, clock.now
+    while clock.now < began + 10:
+        standing += stood()
+        clock.now += LOOK_SECONDS
+    assert standing / 10 < 0.55
+
+
+def test_a_withdrawal_found_by_a_record_does_not_wait_for_its_own_right_of_way(
+    upstream: Upstream, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(InMemory):
+        async def send(self, change: Change) -> Operation | None:
+            if not self.calls:
+                upstream.refuse()
+            return await super().send(change)
+
+    monkeypatch.setattr(right_of_way, "LONGEST_SECONDS", 60.0)
+    upstream.active()
+    upstream.allow()
+    hub.right_of_way.give_up()
+    twin = Refusing("easypark", hub.capabilities["easypark"])
+    asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
+    assert len(twin.calls) == 2
+    assert not twin.held
     assert taken(hub)
 
 

@@ -24,9 +24,11 @@ class WakeUps:
         """
         token = uuid4().hex.encode()
         pipeline = self._keyspace.client.pipeline(transaction=False)
-        for name in names:
-            pipeline.set(self._keyspace.key(f"wake_up:{name}"), token, nx=True, get=True, ex=WAKE_UP_SECONDS)
-        return [name for name, found in zip(names, pipeline.execute(), strict=True) if found in (None, token)]
+        for key in (self._keyspace.key(f"wake_up:{name}") for name in names):
+            pipeline.set(key, token, nx=True, ex=WAKE_UP_SECONDS)
+            pipeline.get(key)
+        found = pipeline.execute()[1::2]
+        return [name for name, begun_by in zip(names, found, strict=True) if begun_by == token]
 
     def end(self, name: str) -> None:
         """End a wake-up, before its work is read: a later change needs a new one."""

@@ -32,7 +32,10 @@ def drain(provider: Provider) -> None:
 @shared_task(name="deliver.urgent", send_events=False)  # type: ignore[untyped-decorator]
 def urgent() -> None:
     """Send to all providers what residents decided on their data; the providers' own lanes do what is left."""
-    if left := run(UrgentDrain(hub(), urgent_lanes(), hub().today).run()):
+    lanes = urgent_lanes()
+    left = run(UrgentDrain(hub(), lanes, hub().today).run())
+    left |= hub().capabilities.keys() - lanes.keys()  # their own workers may have what is missing here
+    if left:
         hub().wake(left)
 
 

@@ -14,6 +14,7 @@ from schemas.events import EventType
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, BOB, EVERYONE, Upstream
+from tests.support.waiting import eventually_in_loop
 from worker.domain.breaker import BreakerState
 from worker.hub import Hub
 from worker.live.wake_ups import URGENT
@@ -101,6 +102,32 @@ def test_a_silent_provider_holds_up_no_other(upstream: Upstream, quick: Hub, twi
 
 
 @pytest.mark.usefixtures("shared")
+def test_a_provider_that_hangs_does_not_keep_later_decisions_waiting(
+    upstream: Upstream, quick: Hub, twins: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decisions go out at once even when the drain has begun long ago and waits for its last requests."""
+    monkeypatch.setattr(urgent, "DRAIN_SECONDS", 0.0)
+    monkeypatch.setattr(urgent, "LEAST_SECONDS", 0.1)
+    patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 5.0}))
+    twins["flowbird"] = Silent("flowbird", quick.capabilities["flowbird"])
+    upstream.active(BOB)
+    upstream.allow(BOB)
+    lanes = {name: lane_of(patient, twin) for name, twin in twins.items()}
+    others = [twin for name, twin in twins.items() if name in EVERYONE and name != "flowbird"]
+
+    async def refused_meanwhile() -> None:
+        drain = asyncio.create_task(UrgentDrain(patient, lanes, patient.today).run())
+        await eventually_in_loop(lambda: all(len(twin.held) == 2 for twin in others))
+        await asyncio.to_thread(upstream.refuse, BOB)
+        await eventually_in_loop(lambda: all(len(twin.held) == 1 for twin in others))
+        assert not drain.done(), "the silent provider's request has ended"
+        drain.cancel()
+        await asyncio.wait([drain])
+
+    asyncio.run(refused_meanwhile())
+
+
+@pytest.mark.usefixtures("shared")
 def test_a_decision_made_while_another_is_being_sent_goes_out_in_the_same_drain(
     upstream: Upstream, quick: Hub, twins: Twins, evidence: Evidence
 ) -> None:
@@ -113,7 +140,7 @@ def test_a_decision_made_while_another_is_being_sent_goes_out_in_the_same_drain(
     twins["easypark"] = Allowing("easypark", quick.capabilities["easypark"])
     upstream.refuse()
     lanes = {name: lane_of(quick, twin) for name, twin in twins.items()}
-    assert asyncio.run(UrgentDrain(quick, lanes, quick.today).run()) <= set(EVERYONE)
+    assert asyncio.run(UrgentDrain(quick, lanes, quick.today).run()) == set()
     assert {name for name in EVERYONE if twins[name].held} == set(EVERYONE)
     assert evidence.value("SELECT count(*) FROM shares WHERE confirmed_version < wanted_version") == 0
 
@@ -186,6 +213,30 @@ def test_what_a_rate_limit_holds_back_is_left_to_the_providers_own_lane(
     assert urgently(easypark=Limit(20, 600.0)) == {"easypark"}  # a tenth of the limit goes at once
     assert len(twins["easypark"].calls) == 2
     assert {len(twins[name].calls) for name in EVERYONE if name != "easypark"} == {4}
+
+
+@pytest.mark.usefixtures("shared")
+def test_when_no_provider_may_be_sent_anything_all_are_left_to_their_own_lanes(
+    upstream: Upstream, urgently: Urgently, twins: Twins
+) -> None:
+    limits = {name: Limit(1, 600.0) for name in twins}
+    upstream.refuse()
+    assert urgently(**limits) == set()
+    upstream.allow(seen=2)
+    assert urgently(**limits) == set(EVERYONE)
+
+
+@pytest.mark.usefixtures("shared")
+def test_two_urgent_drains_at_once_send_each_decision_once(upstream: Upstream, quick: Hub, twins: Twins) -> None:
+    sent = {name: len(twin.calls) for name, twin in twins.items()}
+    upstream.refuse()
+
+    async def both() -> None:
+        drains = [UrgentDrain(quick, {n: lane_of(quick, t) for n, t in twins.items()}, quick.today) for _ in range(2)]
+        await asyncio.gather(*(drain.run() for drain in drains))
+
+    asyncio.run(both())
+    assert {name: len(twins[name].calls) - sent[name] for name in EVERYONE} == dict.fromkeys(EVERYONE, 1)
 
 
 @pytest.mark.usefixtures("shared")

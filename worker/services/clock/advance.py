@@ -44,7 +44,7 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
         for first in range(0, len(due), TOGETHER):
             if (began := monotonic()) >= until:
                 return done
-            hub.right_of_way.stand_aside_blocking()
+            hub.right_of_way.stand_aside()
             together = due[first : first + TOGETHER]
             failed_now = _advance(hub, together, today)
             done += len(together) - len(failed_now)

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from worker.db.jobs.residents import Resident
 from worker.domain.refusal import JobRefusedError
 from worker.hub import UNAVAILABLE, Hub
 from worker.live.spaces import Publication
+from worker.live.wake_ups import URGENT
 from worker.services.jobs import consent, imports, permits, residents
 from worker.services.jobs.refusals import record_refusal, refuse_message, refuse_reused
 from worker.services.publishing.publish import publish, republish
@@ -72,7 +73,7 @@ class Applied:
 
     receipt: Receipt
     publications: Sequence[Publication]
-    to_wake: Iterable[str]
+    to_wake: Collection[str]
 
 
 class HubUnavailableError(Exception):
@@ -102,12 +103,8 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
     digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may rebuild the envelope
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
-    if kind in HANDLERS and HANDLERS[kind].has_right_of_way:
-        hub.right_of_way.take()
-    elif isinstance(job, ImportPermits):
-        hub.right_of_way.stand_aside_blocking()
     try:
-        applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
+        applied = _apply_in_turn(hub, kind, job, digest, today)
     except JobRefusedError as refused:
         receipt = _refused(kind, job.job_id, refused.code, refused.field)
         known = record_refusal(hub, receipt, digest, job.source, resident_id)
@@ -121,6 +118,23 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
     hub.wake(applied.to_wake)
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
     return applied.receipt
+
+
+def _apply_in_turn(hub: Hub, kind: str, job: Job, digest: bytes, today: date) -> Applied:
+    """Apply a job in one transaction; routine work stands aside for a decision until it is sent."""
+    if isinstance(job, ImportPermits):
+        hub.right_of_way.stand_aside()
+    has_right_of_way = kind in HANDLERS and HANDLERS[kind].has_right_of_way
+    if has_right_of_way:
+        hub.right_of_way.take()
+    to_wake: Collection[str] = ()
+    try:
+        applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
+        to_wake = applied.to_wake
+        return applied
+    finally:
+        if has_right_of_way and URGENT not in to_wake:  # nothing is to be sent
+            hub.right_of_way.give_up()
 
 
 def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: date) -> Applied:

@@ -241,7 +241,7 @@ def record(hub: Hub, lanes: Mapping[str, Lane], ended: Sequence[Ended], today: d
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
         shares.store_records(db, by_key, [_outcome(*end) for end in ended if _tells_of_request(*end)])
-        judged = [name for name, of_one in results.items() if lanes[name].judge(db, of_one)]
+        judged = [name for name in sorted(results) if lanes[name].judge(db, results[name])]
         due_again = {key.provider for key, share in by_key.items() if sharing.is_due(share, now)}
         # A provisional confirmation is not published: a stray may still undo it.
         settled = [

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from integrations.base import Capabilities
+from worker import right_of_way
 from worker.domain.sharing import Urgency
 from worker.services.sharing.claim import ClaimedShare, Ended, claim, may_share, record
 from worker.services.sharing.exchange import exchange
@@ -46,6 +47,7 @@ class Drain:
     _more: bool = True  # whether the last claim may have left shares behind
     _due_again: bool = False  # whether a record found a share due since that claim began: no wake-up comes for it
     _look_at: float = 0.0
+    _stands_aside: bool = False  # routine shares are neither claimed nor sent
     _ended: list[Ended] = field(default_factory=list)
     _record_at: float = 0.0
 
@@ -56,13 +58,15 @@ class Drain:
         stop_at = loop.time() + DRAIN_SECONDS
         try:
             while True:
-                await self.lane.hub.right_of_way.stand_aside()
+                self._stands_aside = self.lane.hub.right_of_way.is_taken()
                 if loop.time() < stop_at:
                     await self._claim()
                 self._send()
                 await self._record()
                 if self._is_busy:
                     await self._wait()
+                elif self._stands_aside and loop.time() < stop_at:
+                    await asyncio.sleep(right_of_way.LOOK_SECONDS)
                 elif not self._ended:
                     if not self._has_more or loop.time() >= stop_at:
                         return self._has_more
@@ -109,9 +113,9 @@ class Drain:
         routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
         look = now >= self._look_at
         # A large claim costs hardly more than a small one.
-        if routine >= max(ahead // 2, 1) and (self._has_more or look):
+        if not self._stands_aside and routine >= max(ahead // 2, 1) and (self._has_more or look):
             requests, least_urgent = routine, Urgency.ROUTINE
-        elif free > 0 and look:
+        elif free > 0 and look and (self._due_again or not self._stands_aside):
             requests, least_urgent = free, Urgency.CONSENT
         else:
             return
@@ -147,7 +151,7 @@ class Drain:
         """Start waiting exchanges while slots are free; urgent ones may take the slots kept for them."""
         while self._waiting:
             urgency = self._waiting[0][0][0].urgency
-            if self._free(urgency) <= 0:
+            if self._free(urgency) <= 0 or (self._stands_aside and urgency is not Urgency.CONSENT):
                 return
             together, deadline = self._waiting.popleft()
             self._in_flight[self._begin(self._exchange(together, deadline))] = urgency

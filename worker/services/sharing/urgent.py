@@ -23,6 +23,7 @@ from worker.services.sharing.lane import Lane
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LEAST_SECONDS = 0.5  # for a request; a drain that has less time left claims nothing more
 GATHER_SECONDS = 0.004  # how long an answer waits for those of other providers, to be recorded together
 
 log = structlog.get_logger()
@@ -43,11 +44,11 @@ class UrgentDrain:
         """Send until nothing urgent is due or the time is over; return the providers that may have work left."""
         self.hub.live.wake_ups.end(URGENT)  # before the first claim: a later decision wakes another drain
         loop = asyncio.get_running_loop()
-        stop_at, look_at = loop.time() + DRAIN_SECONDS, loop.time()
+        ends_at, look_at = loop.time() + DRAIN_SECONDS + self.hub.settings.request_seconds, loop.time()
         try:
             while True:
-                if look_at <= loop.time() < stop_at:
-                    await self._claim()
+                if look_at <= loop.time() < ends_at - LEAST_SECONDS:  # also while one provider hangs
+                    await self._claim(ends_at)
                     look_at = loop.time() + LOOK_SECONDS
                 if not self._in_flight:
                     return self._left
@@ -55,16 +56,17 @@ class UrgentDrain:
                     self._left |= await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
                     look_at = loop.time() if self._left else look_at
         finally:
-            self.hub.right_of_way.give_up()
             for request in self._in_flight:
                 request.cancel()
+            self.hub.right_of_way.give_up()
             log.info("urgent_drain.ended", requests=self.requests)
 
-    async def _claim(self) -> None:
+    async def _claim(self, ends_at: float) -> None:
         granted = self._granted()
         if not granted:
+            self._left = set(self.lanes)
             return
-        deadline = asyncio.get_running_loop().time() + self.hub.settings.request_seconds
+        deadline = min(asyncio.get_running_loop().time() + self.hub.settings.request_seconds, ends_at)
         claimed, more = await self._run_transaction(claim_urgent, self.hub, self.lanes, granted, self.today())
         self._left = more | (self.lanes.keys() - granted.keys())
         self.requests += len(claimed)
@@ -82,9 +84,14 @@ class UrgentDrain:
             return await asyncio.to_thread(transaction, *args, **kwargs)
         return transaction(*args, **kwargs)
 
+    @property
+    def _under_way(self) -> Counter[str]:
+        """Return how many requests are under way at each provider."""
+        return Counter(self._in_flight.values())
+
     def _granted(self) -> dict[str, int]:
         """Return how many requests each provider may be sent now, where it may be sent any."""
-        under_way = Counter(self._in_flight.values())
+        under_way = self._under_way
         windows = {name: lane.window for name, lane in self.lanes.items()}
         free = {name: window.routine + window.kept - under_way[name] for name, window in windows.items()}
         granted = {
@@ -96,7 +103,7 @@ class UrgentDrain:
         loop = asyncio.get_running_loop()
         started = loop.time()
         ended = await exchange(lane.adapter, together, deadline)
-        lane.note_exchange(started, loop.time(), [result for _, result in ended], len(self._in_flight))
+        lane.note_exchange(started, loop.time(), [result for _, result in ended], self._under_way[lane.name])
         return ended
 
     async def _answers(self) -> list[Ended]:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Coroutine
-from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
 from importlib import import_module
@@ -79,9 +78,16 @@ def urgent_lanes() -> dict[str, Lane]:
     """Return this process's lanes to all providers; one whose settings are wrong has none."""
     found = {}
     for provider in settings().providers:
-        with suppress(SettingError):  # its own lane's worker names it
+        try:
             found[provider] = lane(provider)
+        except SettingError as error:
+            _name_missing(provider, str(error))
     return found
+
+
+@cache
+def _name_missing(provider: str, problem: str) -> None:
+    log.error("provider.not_urgent", provider=provider, problem=problem)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
