@@ -23,7 +23,7 @@ REGISTRY = "integrations/registry.py"
 CONTRACT = f"integrations/{NAME}/contract.yaml"
 BLOCK = re.compile(r"^`(integrations/[^`\n]+)`[^\n]*\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LAST_LINE = re.compile(r'^ +"\w+": "integrations\.\w+\.adapter:\w+",\n(?=    \})', re.MULTILINE)
-COPIED = ("schemas", "integrations", "worker", "ops", "upstream", "tests", "docs")
+COPIED = ("schemas", "integrations", "worker", "ops", "upstream", "bench", "tests", "docs")
 
 
 def shown() -> dict[str, str]:
