@@ -84,7 +84,10 @@ def test_a_withdrawal_is_claimed_and_recorded_for_all_providers_together(
 
 
 @pytest.mark.usefixtures("shared")
-def test_a_silent_provider_holds_up_no_other(upstream: Upstream, quick: Hub, twins: Twins, evidence: Evidence) -> None:
+def test_a_silent_provider_holds_up_no_other(
+    upstream: Upstream, quick: Hub, twins: Twins, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urgent, "LOOK_SECONDS", 60.0)
     twins["flowbird"] = Silent("flowbird", quick.capabilities["flowbird"])
     upstream.refuse()
     lanes = {name: lane_of(quick, twin) for name, twin in twins.items()}
@@ -95,6 +98,7 @@ def test_a_silent_provider_holds_up_no_other(upstream: Upstream, quick: Hub, twi
         while {name for name, share in shares(evidence).items() if share["holds"] is False} != others:
             assert not drain.done(), "the silent provider's request has ended"
             await asyncio.sleep(0.005)
+        assert shares(evidence)["flowbird"]["lease_id"] is not None, "its request was recorded with the others"
         await drain
 
     asyncio.run(until_the_others_are_confirmed())
@@ -217,13 +221,13 @@ def test_what_a_rate_limit_holds_back_is_left_to_the_providers_own_lane(
 
 @pytest.mark.usefixtures("shared")
 def test_when_no_provider_may_be_sent_anything_all_are_left_to_their_own_lanes(
-    upstream: Upstream, urgently: Urgently, twins: Twins
+    upstream: Upstream, quick: Hub, twins: Twins
 ) -> None:
-    limits = {name: Limit(1, 600.0) for name in twins}
+    lanes = {name: lane_of(quick, twins[name], Limit(1, 600.0)) for name in EVERYONE}
     upstream.refuse()
-    assert urgently(**limits) == set()
+    assert asyncio.run(UrgentDrain(quick, lanes, quick.today).run()) == set()
     upstream.allow(seen=2)
-    assert urgently(**limits) == set(EVERYONE)
+    assert asyncio.run(UrgentDrain(quick, lanes, quick.today).run()) == set(EVERYONE)
 
 
 @pytest.mark.usefixtures("shared")
