@@ -1,7 +1,7 @@
 """The right of way of a resident's decision: while one is under way, routine work stands aside.
 
 A key in Redis that expires by itself says that a decision is under way. Routine work looks at it before it claims or
-sends, and between its transactions. Nothing depends on it: without Redis, nobody stands aside.
+sends, and between its transactions. Nothing depends on it: without Redis, all work goes on.
 
 Each process stands aside for at most `LONGEST_SECONDS` at a time, and then works for at least as long as it stood, so
 that at least half of the time is kept for routine work, even in a flood of decisions.
@@ -14,7 +14,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-LONGEST_SECONDS = 0.3  # also how long a right of way lasts if nobody gives it up
+LONGEST_SECONDS = 0.3  # also how long a right of way lasts if it is not given up
 LOOK_SECONDS = 0.005
 REDIS_SECONDS = 0.1  # for an answer, while requests to a provider wait
 ALONE_SECONDS = 5.0  # until Redis is asked again
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class RightOfWay:
-    """One process's view of it."""
+    """The right of way as one process takes, gives up and looks at it."""
 
     def __init__(self, redis_url: str, prefix: str) -> None:
         """Prepare without connecting."""

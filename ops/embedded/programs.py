@@ -24,8 +24,8 @@ WORKERS = (
     ("bulk", ("bulk", "calendar", "upkeep"), 2),
     ("remind", ("remind",), 1),
 )
-FIRST = ("consent", "urgent", "jobs")  # residents wait for these
-LAST = ("nice", "-n", "10")  # all others get the processor when these leave it
+RESIDENTS_WAIT_FOR = ("consent", "urgent", "jobs")
+BEHIND = ("nice", "-n", "10")  # all other workers get the processor when those leave it
 LANE_CONCURRENCY = 1  # a second drain gains nothing while all processes share two cores
 
 
@@ -52,7 +52,7 @@ def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Ca
         Program(
             name=name,
             command=(
-                *(() if name in FIRST else LAST),
+                *(() if name in RESIDENTS_WAIT_FOR else BEHIND),
                 *(sys.executable, "-m", "celery", "--app", "worker.app", "worker", f"--hostname={name}@%h"),
                 *(f"--queues={','.join(queues)}", f"--concurrency={concurrency}"),
                 *("--without-gossip", "--without-mingle"),  # nothing uses them, and mingling costs a second

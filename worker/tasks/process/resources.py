@@ -81,12 +81,13 @@ def urgent_lanes() -> dict[str, Lane]:
         try:
             found[provider] = lane(provider)
         except SettingError as error:
-            _name_missing(provider, str(error))
+            _report_unconfigured(provider, str(error))
     return found
 
 
 @cache
-def _name_missing(provider: str, problem: str) -> None:
+def _report_unconfigured(provider: str, problem: str) -> None:
+    """Log once in each process that a provider's settings are missing or wrong here."""
     log.error("provider.not_urgent", provider=provider, problem=problem)
 
 
@@ -101,11 +102,11 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=Loop)
 
 
-def _send_wake_up(lane: str) -> None:
+def _send_wake_up(name: str) -> None:
     try:
-        if lane == URGENT:
+        if name == URGENT:
             current_app.send_task("deliver.urgent", queue=URGENT, retry=False)
         else:
-            current_app.send_task("deliver.drain", args=[lane], queue=lane_queue(lane), retry=False)
+            current_app.send_task("deliver.drain", args=[name], queue=lane_queue(name), retry=False)
     except OperationalError:
         raise ConnectionError from None
