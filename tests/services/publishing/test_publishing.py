@@ -211,6 +211,13 @@ def test_the_space_of_an_unknown_resident_is_not_published(hub: Hub, today: date
     assert evidence.find_space("r-nobody") is None
 
 
+def test_a_space_with_a_share_under_way_is_made_again_within_seconds(upstream: Upstream, hub: Hub) -> None:
+    """A reader may have it stored from just before a confirmation without an event: pages are patient for a minute."""
+    upstream.active()
+    upstream.allow()
+    assert 0 < hub.live.client.ttl(hub.live.key(f"space:{ANNE}")) <= 15
+
+
 def test_more_events_than_one_slice_are_all_published(
     upstream: Upstream, dying: Upstream, evidence: Evidence, hub: Hub, today: date
 ) -> None:
