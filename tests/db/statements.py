@@ -17,6 +17,7 @@ import worker.db
 DIALECT = create_engine("postgresql+psycopg://", paramstyle="numeric_dollar").dialect
 ELSEWHERE = ("worker.db.migrations", "worker.db.tables")
 CALLS = {"execute", "exec_driver_sql", "scalar", "scalars", "stream"}
+MAKERS = {"Statement", "write"}  # of `worker.db.trip`, where all that is made is executed
 
 
 def modules() -> Iterator[ModuleType]:
@@ -92,6 +93,8 @@ def _executions(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
     for call in ast.walk(tree):
         match call:
             case ast.Call(func=ast.Attribute(attr=attribute), args=[executed, *_]) if attribute in CALLS:
+                yield call, executed
+            case ast.Call(func=ast.Name(id=name), args=[executed, *_]) if name in MAKERS:
                 yield call, executed
 
 

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import Connection, Double, Row, bindparam, column, func, select, text
+from sqlalchemy import Connection, Double, Row, bindparam, column, exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from integrations.channels.base import Occasion
 from schemas.jobs import Language, ReminderChannel
 from worker.db import tables
 from worker.db.arrays import among, names, recordset, unnested
+from worker.db.trip import Statement, write
 from worker.domain.reminders import Contact, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
@@ -106,15 +107,19 @@ _SETTLE = text(f"""
     WHERE m.reminder_id = new.reminder_id AND m.lease_id = :lease_id
 """)
 _OF_RESIDENT = _PERMITS.c.resident_id == bindparam("resident_id")
+_REACHABLE = exists().where(
+    _RESIDENTS.c.resident_id == bindparam("resident_id"), _RESIDENTS.c.email_refused_at.is_(None)
+)
 _TRY_AGAIN = (
     _REMINDERS.update()
     .where(_PERMITS.c.permit_id == _REMINDERS.c.permit_id, _OF_RESIDENT, _REMINDERS.c.state == "unreachable")
+    .where(_REACHABLE)
     .values(state="due", decided_at=func.now(), due_at=func.clock_timestamp(), settled_at=None, failures=0)
 )
 _DECIDE_AGAIN = _TERMS.update().values(decided_ahead=text("DEFAULT")).where(among(_TERMS.c.permit_id, "permit_ids"))
 _DECIDE_AGAIN_FOR_RESIDENT = (
     _TERMS.update()
-    .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, _OF_RESIDENT)
+    .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, _OF_RESIDENT, _REACHABLE)
     .values(decided_ahead=text("DEFAULT"))
 )
 _RESIDENT_OF = (
@@ -216,10 +221,12 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
     db.execute(_SETTLE, {"settled": json.dumps(rows), "lease_id": lease_id})
 
 
-def try_again(db: Connection, resident_id: str) -> None:
-    """Decide on a resident's reminders again, and make those due that an address refused."""
-    db.execute(_TRY_AGAIN, {"resident_id": resident_id})
-    db.execute(_DECIDE_AGAIN_FOR_RESIDENT, {"resident_id": resident_id})
+def try_again(resident_id: str) -> list[Statement[None]]:
+    """Decide on a resident's reminders again, and make those due that an address refused.
+
+    Nothing happens while the resident's address is marked as refused.
+    """
+    return [write(sql, {"resident_id": resident_id}) for sql in (_TRY_AGAIN, _DECIDE_AGAIN_FOR_RESIDENT)]
 
 
 def decide_again(db: Connection, permit_ids: Collection[UUID]) -> None:

@@ -1,7 +1,7 @@
 """The two transactions around a request to a provider: the claim before it, the record after it."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -21,7 +21,8 @@ from worker.db.publishing.events import NewEvent
 from worker.db.sharing import providers, shares
 from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
-from worker.db.sharing.shares import ShareKey, StoredShare
+from worker.db.sharing.shares import Due, ShareKey, StoredShare
+from worker.db.trip import Trip, run
 from worker.domain import sharing
 from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, subject_of
 from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
@@ -76,12 +77,12 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
 
     def transaction(db: Connection) -> tuple[LaneState, list[ClaimedShare], bool]:
         room = _Room(lane.adapter.capabilities, requests)
-        now, state, due, more = _lock_due(lane, db, room, least_urgent)
-        claimed = _claim(hub, db, due, now, today, {lane.name: room}) if due else []
-        if state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
-            now, _, due = shares.lock_due(db, lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True)
-            claimed = _claim(hub, db, due, now, today, {lane.name: _Room.for_a_probe()}) if due else []
-        return state, claimed, (more or room.turned_away) and not state.probe_due
+        due, more = _lock_due(lane, db, room, least_urgent)
+        claimed = _claim(hub, db, due.shares, due.now, today, {lane.name: room})
+        if due.state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
+            probed = run(db, shares.lock_due(lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True))
+            claimed = _claim(hub, db, probed.shares, probed.now, today, {lane.name: _Room.for_a_probe()})
+        return due.state, claimed, (more or room.turned_away) and not due.state.probe_due
 
     lane.state, claimed, more = transact(hub.engine, transaction)
     return claimed, more
@@ -97,12 +98,13 @@ def claim_urgent(
 
     def transaction(db: Connection) -> tuple[list[ClaimedShare], set[str]]:
         rooms = {name: _Room(lanes[name].adapter.capabilities, number) for name, number in requests.items()}
-        now, found = shares.lock_urgent(db, requests.keys(), URGENT_ROWS)
-        every = [stored for _, due in found.values() for stored in due]
-        claimed = _claim(hub, db, every, now, today, rooms) if every else []
-        for name, (state, _) in found.items():
-            lanes[name].state = state
-        return claimed, {name for name, (_, due) in found.items() if len(due) == URGENT_ROWS or rooms[name].turned_away}
+        found = run(db, shares.lock_urgent(requests.keys(), URGENT_ROWS))
+        now = max(due.now for due in found.values())  # one moment for all: the start of the transaction
+        claimed = _claim(hub, db, [stored for due in found.values() for stored in due.shares], now, today, rooms)
+        for name, due in found.items():
+            lanes[name].state = due.state
+        more = {name for name, due in found.items() if len(due.shares) == URGENT_ROWS or rooms[name].turned_away}
+        return claimed, more
 
     return transact(hub.engine, transaction)
 
@@ -147,30 +149,30 @@ class _Room:
         return True
 
 
-def _lock_due(
-    lane: Lane, db: Connection, room: _Room, least_urgent: Urgency
-) -> tuple[datetime, LaneState, list[StoredShare], bool]:
+def _lock_due(lane: Lane, db: Connection, room: _Room, least_urgent: Urgency) -> tuple[Due, bool]:
     """Lock as many due shares as the requests can carry; return also whether there may be more.
 
     If only first puts share a request, and some are found, the lock is widened to fill the request with them.
     """
     limit = room.requests * lane.batch
-    now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    due = run(db, shares.lock_due(lane.name, limit, least_urgent))
     capabilities = lane.adapter.capabilities
-    if capabilities.batch_of_first_puts and len(due) == limit:
-        first = sum(stored.share.requests == 0 for stored in due)
+    if capabilities.batch_of_first_puts and len(due.shares) == limit:
+        first = sum(stored.share.requests == 0 for stored in due.shares)
         wider = min(limit + first * (capabilities.batch - 1), max(limit, ROWS_AT_ONCE))
         if wider > limit:
             limit = wider
-            now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
-    return now, state, due, len(due) == limit
+            due = run(db, shares.lock_due(lane.name, limit, least_urgent))
+    return due, len(due.shares) == limit
 
 
 def _claim(
     hub: Hub, db: Connection, due: Sequence[StoredShare], now: datetime, today: date, rooms: Mapping[str, _Room]
 ) -> list[ClaimedShare]:
-    # Read in later statements: the one that took the locks may have seen an older consent.
-    truth = consents.truth(db, [stored.key for stored in due if stored.share.operation is None])
+    if not due:
+        return []
+    # Read in a later statement: the one that took the locks may have seen an older consent.
+    truth = run(db, consents.truth([stored.key for stored in due if stored.share.operation is None]))
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
     if any(room.is_probe for room in rooms.values()):  # removals come first
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
@@ -195,7 +197,7 @@ def _claim(
         taken[stored.key] = share
         if stored.share.lease_id is not None and stored.share.operation is None:
             lost.append(DisclosureOutcome(stored.share.lease_id, RequestOutcome.UNCLEAR, LEASE_EXPIRED))
-    shares.store_claims(db, taken, disclosed, lost)
+    run(db, shares.store_claims(taken, disclosed, lost))
     return claimed
 
 
@@ -234,14 +236,14 @@ def record(hub: Hub, lanes: Mapping[str, Lane], ended: Sequence[Ended], today: d
     }
 
     def transaction(db: Connection) -> tuple[set[str], list[str], list[Publication]]:
-        locked = residents.lock(db, waiting) if waiting else {}
-        now, found = shares.lock(db, [claimed.key for claimed, _ in ended])
+        with Trip(db) as trip:
+            residents_locked = trip.ask(residents.lock(waiting))
+            shares_locked = trip.ask(shares.lock([claimed.key for claimed, _ in ended]))
+        now, found = shares_locked.value
         by_key = {stored.key: stored.share for stored in found}
         still_leased = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
         for claimed, result in ended:
             by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
-        shares.store_records(db, by_key, [_outcome(*end) for end in ended if _tells_of_request(*end)])
-        judged = [name for name in sorted(results) if lanes[name].judge(db, results[name])]
         due_again = {key.provider for key, share in by_key.items() if sharing.is_due(share, now)}
         # A provisional confirmation is not published: a stray may still undo it.
         settled = [
@@ -251,7 +253,12 @@ def record(hub: Hub, lanes: Mapping[str, Lane], ended: Sequence[Ended], today: d
             and claimed.lease_id in still_leased
             and by_key[claimed.key].holds is not None
         ]
-        return due_again, judged, _write_events(hub, db, settled, locked)
+        with Trip(db) as trip:
+            trip.ask(shares.store_records(by_key, [_outcome(*end) for end in ended if _tells_of_request(*end)]))
+            appended = trip.ask(events.append(_new_events(settled, residents_locked.value)))
+        judged = [name for name in sorted(results) if lanes[name].judge(db, results[name])]
+        publications = [events_only(hub, residents_locked.value[event.subject], event) for event in appended.value]
+        return due_again, judged, publications
 
     # A lost routine record costs a request. A lost record of an event would leave a version that never was.
     due_again, judged, publications = transact(hub.engine, transaction, relaxed=not waiting)
@@ -285,10 +292,8 @@ def _tells_of_request(claimed: ClaimedShare, result: Result) -> bool:
     return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
 
 
-def _write_events(
-    hub: Hub, db: Connection, settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]
-) -> list[Publication]:
-    """Write one event for each locked resident, for all their shares.
+def _new_events(settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]) -> Iterator[NewEvent]:
+    """Yield one event for each locked resident, for all their shares.
 
     The document is made by the next reader: several providers confirm within milliseconds, and each would remake it.
     """
@@ -299,16 +304,8 @@ def _write_events(
             by_resident[claimed.resident_id].append(
                 ShareConfirmation(permit_id=permit_id, provider=provider, held=held)
             )
-    if not by_resident:
-        return []
-    written = events.append(
-        db,
-        [
-            NewEvent(name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(shares_)))
-            for name, shares_ in by_resident.items()
-        ],
-    )
-    return [events_only(hub, locked[event.subject], event) for event in written]
+    for name, shares_ in by_resident.items():
+        yield NewEvent(name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(shares_)))
 
 
 def _claimed_share(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:
