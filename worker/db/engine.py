@@ -38,7 +38,7 @@ _CONNECTION = {
     "tcp_user_timeout": 10_000,  # ms
 }
 _SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-_RELAX = write(text("SET LOCAL synchronous_commit = off"), {})
+_RELAX = text("SET LOCAL synchronous_commit = off")
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: PostgreSQL asks to try again
 
 
@@ -78,7 +78,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
         try:
             with engine.begin() as connection:
                 if relaxed:
-                    run(connection, _RELAX)
+                    run(connection, write(_RELAX, {}))
                 return work(connection)
         except (IntegrityError, DataError) as error:
             unfit = UnfitRowError(sqlstate(error), constraint_of(error))

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Executable, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 
@@ -47,6 +47,14 @@ class Statement(Generic[T]):
 def write(sql: Executable, values: Mapping[str, Any]) -> Statement[None]:
     """Return a statement without rows."""
     return Statement(sql, values, _nothing)
+
+
+_ONE_PLAN = text("SET LOCAL plan_cache_mode = force_generic_plan")
+ONE_PLAN = write(_ONE_PLAN, {})
+"""Have the rest of a transaction, which reads and writes rows by their keys, use one plan for all values.
+
+PostgreSQL would plan a statement with a list each time: it expects ten values, and finds that fewer are cheaper.
+"""
 
 
 @dataclass(slots=True)
@@ -106,7 +114,7 @@ class Trip:
         for cursor, (statement, answer) in zip(cursors, self._asked, strict=True):
             if failed is not None and cursor.pgresult is None:
                 raise self._translated(failed, driver) from None
-            answer.give(statement.read(cursor.fetchall() if cursor.description else ()))
+            answer.give(statement.read(cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else ()))
         if failed is not None:
             raise self._translated(failed, driver) from None
 

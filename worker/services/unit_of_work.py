@@ -24,7 +24,7 @@ from worker.db.publishing import events
 from worker.db.publishing.events import NewEvent
 from worker.db.sharing import shares
 from worker.db.sharing.shares import ShareKey, StoredShare
-from worker.db.trip import Answer, Statement, Trip
+from worker.db.trip import ONE_PLAN, Answer, Statement, Trip
 from worker.domain.consent import ConsentDecision, decision_on, shared_permit
 from worker.domain.life import Transition
 from worker.domain.permit import Permit, Term
@@ -61,6 +61,7 @@ class UnitOfWork:
     def start(cls, hub: Hub, db: Connection, resident_id: str, today: date) -> "UnitOfWork | None":
         """Lock a resident and read all their data; None for an unknown resident."""
         with Trip(db) as trip:
+            trip.ask(ONE_PLAN)
             locked = trip.ask(residents.lock([resident_id]))
             reading = _Reading.ask(trip, [resident_id])
         return next(reading.units(cls, hub, db, locked.value.values(), today, Urgency.CHANGE), None)
@@ -71,6 +72,7 @@ class UnitOfWork:
     ) -> list["UnitOfWork"]:
         """Read all data of some residents under their locks, for one transaction."""
         with Trip(db) as trip:
+            trip.ask(ONE_PLAN)
             reading = _Reading.ask(trip, [resident.resident_id for resident in locked])
         return list(reading.units(cls, hub, db, locked, today, urgency))
 
@@ -192,7 +194,7 @@ class UnitOfWork:
     def _move_plate(self, before: Permit, after: Permit) -> None:
         old_end, new_end = reserved_until(before, self.today), reserved_until(after, self.today)
         if after.plate != before.plate:
-            self.write(plates.release(after.permit_id), plates.mark_replaced(after.permit_id))
+            self.write(plates.replace(after.permit_id))
             self._assign(after)
         elif old_end is None and new_end is not None:
             self._assign(after)

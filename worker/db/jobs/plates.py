@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, bindparam, column, func, text
+from sqlalchemy import Boolean, DateTime, column, text
 
 from worker.db import tables
 from worker.db.arrays import among, recordset
@@ -38,17 +38,15 @@ _LATEST = """
 _EXTEND = text(
     "UPDATE plate_assignments SET during = tstzrange(coalesce(lower(during), clock_timestamp()), :until)" + _LATEST
 )
-_RELEASE = text(
-    "UPDATE plate_assignments"
-    " SET during = tstzrange(lower(during), greatest(lower(during), least(upper(during), clock_timestamp())))"
-    + _LATEST
-    + " AND NOT isempty(during)"
-)
-_REPLACE = (
-    _PLATES.update()
-    .where(_PLATES.c.permit_id == bindparam("of"), _PLATES.c.replaced_at.is_(None))
-    .values(replaced_at=func.clock_timestamp())
-)
+_UNTIL_NOW = """
+    CASE WHEN isempty(during) THEN during
+    ELSE tstzrange(lower(during), greatest(lower(during), least(upper(during), clock_timestamp()))) END
+"""
+_RELEASE = text(f"UPDATE plate_assignments SET during = {_UNTIL_NOW}" + _LATEST)
+_REPLACE = text(f"""
+    UPDATE plate_assignments SET during = {_UNTIL_NOW}, replaced_at = clock_timestamp()
+    WHERE permit_id = :permit_id AND replaced_at IS NULL
+""")
 _DELETE = _PLATES.delete().where(among(_PLATES.c.permit_id, "permit_ids"))
 
 
@@ -90,9 +88,9 @@ def release(permit_id: UUID) -> Statement[None]:
     return write(_RELEASE, {"permit_id": permit_id})
 
 
-def mark_replaced(permit_id: UUID) -> Statement[None]:
-    """Mark a permit's plate, whose reservation has ended, as replaced."""
-    return write(_REPLACE, {"of": permit_id})
+def replace(permit_id: UUID) -> Statement[None]:
+    """End a permit's reservation now, and mark its plate as replaced."""
+    return write(_REPLACE, {"permit_id": permit_id})
 
 
 def delete(permit_ids: Iterable[UUID]) -> Statement[None]:

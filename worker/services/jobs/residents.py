@@ -21,7 +21,7 @@ def update_contact(job: jobs.UpdateContact, unit: UnitOfWork) -> None:
     """Set the resident's name, e-mail address and language."""
     contact = {"name": job.name, "email": job.email, "language": job.language.value}
     unit.write(residents.update_contact(job.resident_id, **contact).then(unit.remind_by))
-    unit.write(*reminders.try_again(job.resident_id))
+    unit.write(reminders.try_again(job.resident_id))
     unit.tell(EventType.CONTACT_UPDATED)
 
 
@@ -29,7 +29,7 @@ def choose_reminders(job: jobs.ChooseReminders, unit: UnitOfWork) -> None:
     """Set the channel for the resident's reminders."""
     unit.write(residents.choose_reminders(job.resident_id, job.channel).then(unit.remind_by))
     if job.channel is not ReminderChannel.NONE:
-        unit.write(*reminders.try_again(job.resident_id))
+        unit.write(reminders.try_again(job.resident_id))
     unit.tell(EventType.REMINDERS_CHOSEN)
 
 

@@ -184,8 +184,7 @@ class Sender:
             assert unit is not None  # residents are never deleted
             refused = run(db, residents.refuse_email(outgoing.claimed.resident_id, outgoing.notice.address))
             if refused is None:
-                for statement in reminders.try_again(outgoing.claimed.resident_id):  # the address may have changed
-                    run(db, statement)
+                run(db, reminders.try_again(outgoing.claimed.resident_id))  # the address may have changed
                 return None
             unit.remind_by(refused)
             unit.tell(EventType.EMAIL_REFUSED)

@@ -22,7 +22,7 @@ from worker.db.sharing import providers, shares
 from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
 from worker.db.sharing.shares import Due, ShareKey, StoredShare
-from worker.db.trip import Trip, run
+from worker.db.trip import ONE_PLAN, Trip, run
 from worker.domain import sharing
 from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, subject_of
 from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
@@ -98,7 +98,10 @@ def claim_urgent(
 
     def transaction(db: Connection) -> tuple[list[ClaimedShare], set[str]]:
         rooms = {name: _Room(lanes[name].adapter.capabilities, number) for name, number in requests.items()}
-        found = run(db, shares.lock_urgent(requests.keys(), URGENT_ROWS))
+        with Trip(db) as trip:
+            trip.ask(ONE_PLAN)
+            locked = trip.ask(shares.lock_urgent(requests.keys(), URGENT_ROWS))
+        found = locked.value
         now = max(due.now for due in found.values())  # one moment for all: the start of the transaction
         claimed = _claim(hub, db, [stored for due in found.values() for stored in due.shares], now, today, rooms)
         for name, due in found.items():
@@ -172,7 +175,10 @@ def _claim(
     if not due:
         return []
     # Read in a later statement: the one that took the locks may have seen an older consent.
-    truth = run(db, consents.truth([stored.key for stored in due if stored.share.operation is None]))
+    with Trip(db) as trip:
+        trip.ask(ONE_PLAN)
+        truths = trip.ask(consents.truth([stored.key for stored in due if stored.share.operation is None]))
+    truth = truths.value
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
     if any(room.is_probe for room in rooms.values()):  # removals come first
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
@@ -237,6 +243,7 @@ def record(hub: Hub, lanes: Mapping[str, Lane], ended: Sequence[Ended], today: d
 
     def transaction(db: Connection) -> tuple[set[str], list[str], list[Publication]]:
         with Trip(db) as trip:
+            trip.ask(ONE_PLAN)
             residents_locked = trip.ask(residents.lock(waiting))
             shares_locked = trip.ask(shares.lock([claimed.key for claimed, _ in ended]))
         now, found = shares_locked.value
