@@ -27,8 +27,9 @@ from worker.domain.sharing import Result, Share, Urgency
 from worker.hub import Hub
 from worker.services.jobs import consent, imports
 from worker.services.sharing import invalidate
-from worker.services.sharing.claim import RECORD_SECONDS, ClaimedShare, claim, record
+from worker.services.sharing.claim import RECORD_SECONDS, ClaimedShare, claim
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.record import record
 from worker.services.unit_of_work import UnitOfWork, finish_together
 
 Run = Callable[[Coroutine[None, None, None]], None]

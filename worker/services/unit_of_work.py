@@ -251,7 +251,7 @@ def finish_together(db: Connection, units: Sequence[UnitOfWork], job_id: UUID | 
                 trip.ask(statement)
             if wanted:
                 trip.ask(shares.upsert(wanted))
-            appended = trip.ask(events.append(event for unit in units for event in unit.new_events(job_id)))
+            appended = trip.ask(events.append([event for unit in units for event in unit.new_events(job_id)]))
     except IntegrityError as error:
         if constraint_of(error) != "plate_in_use":
             raise

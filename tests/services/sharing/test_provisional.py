@@ -26,8 +26,8 @@ from worker.domain.sharing import NOTHING, REPEATS, RequestOutcome, Result, Shar
 from worker.hub import Hub
 from worker.services.publishing.history import put_history
 from worker.services.sharing.claim import claim as take
-from worker.services.sharing.claim import record as end
 from worker.services.sharing.invalidate import drop_spaces_of, invalidate
+from worker.services.sharing.record import record as end
 
 PROVIDER = "easypark"
 Told = Callable[[], tuple[HeldState, bool, list[bool], int]]

@@ -13,9 +13,11 @@ import structlog
 from integrations.base import Capabilities
 from worker import right_of_way
 from worker.domain.sharing import Urgency
-from worker.services.sharing.claim import ClaimedShare, Ended, claim, may_share, record
+from worker.services.sharing import release
+from worker.services.sharing.claim import ClaimedShare, Ended, claim, may_share
 from worker.services.sharing.exchange import exchange
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.record import record
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -197,8 +199,11 @@ class Drain:
 
     async def _run_record(self, ended: Sequence[Ended]) -> None:
         lanes = {self.lane.name: self.lane}
-        if await self._run_transaction(record, self.lane.hub, lanes, ended, self.today()):
+        recorded = await self._run_transaction(record, self.lane.hub, lanes, ended, self.today())
+        if recorded.due_again:
             self._due_again = True
+        if recorded.judged:
+            await self._run_transaction(release.begin, self.lane.hub, self.lane.name)
 
     def _is_time_to_record(self) -> bool:
         return (

@@ -15,10 +15,11 @@ import structlog
 
 from worker.hub import Hub
 from worker.live.wake_ups import URGENT
-from worker.services.sharing.claim import ClaimedShare, Ended, claim_urgent, record
+from worker.services.sharing.claim import ClaimedShare, Ended, claim_urgent
 from worker.services.sharing.drain import DRAIN_SECONDS, LOOK_SECONDS, divided
 from worker.services.sharing.exchange import exchange
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.record import record
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +54,8 @@ class UrgentDrain:
                 if not self._in_flight:
                     return self._left
                 if ended := await self._answers():
-                    self._left |= await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
+                    recorded = await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
+                    self._left |= recorded.due_again
                     look_at = loop.time() if self._left else look_at
         finally:
             for request in self._in_flight:
