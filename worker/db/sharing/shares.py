@@ -41,7 +41,7 @@ class StoredShare:
 
 _STATE = [tables.shares.c[field.name] for field in fields(Share)]
 _KEY = [tables.shares.c.permit_id, tables.shares.c.provider]
-_NAMES = [column.name for column in _STATE if column.name != "urgency"]
+_URGENCY = [column.name for column in _STATE].index("urgency")
 _STORED = [*_KEY, tables.shares.c.reference, tables.permits.c.resident_id, *_STATE]
 _NOW = column("now", tables.shares.c.due_at.type)
 _NEW = unnested("new", [*_KEY, *_STATE])
@@ -211,5 +211,6 @@ def _with_clock(rows: Rows) -> tuple[datetime, list[StoredShare]]:
 
 
 def _stored(row: Any) -> StoredShare:
-    share = Share(**{name: getattr(row, name) for name in _NAMES}, urgency=Urgency(row.urgency))
-    return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, share)
+    state = list(row[-len(_STATE) :])  # the last columns of each statement, in the order of the fields
+    state[_URGENCY] = Urgency(state[_URGENCY])
+    return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, Share(*state))

@@ -114,8 +114,8 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         assert known is not None  # its row made the insert fail
         return _answer_again(hub, known, digest, job, today)
     _do_afterwards(hub, kind, job)
+    hub.wake(applied.to_wake)  # first: a withdrawal is on its way while this is published
     publish(hub, applied.publications, today)
-    hub.wake(applied.to_wake)
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
     return applied.receipt
 
