@@ -40,12 +40,19 @@ def stored(server: redis.Redis, task_id: str) -> Any:
 def test_a_result_is_stored_for_ten_minutes_and_announced(backend: ReceiptBackend, server: redis.Redis) -> None:
     task_id = str(uuid4())
     key = f"{PREFIX}celery-task-meta-{task_id}"
-    with server.pubsub() as listening:
+    with server.pubsub() as listening:  # type: ignore[no-untyped-call]
         listening.subscribe(key)
         backend.store_result(task_id, {"outcome": "applied"}, states.SUCCESS)
-        said: list[Any] = []
-        eventually(lambda: said.append(listening.get_message(timeout=1)) or (len(said) > 1 and said[-1]), "the result")
-        assert json.loads(said[-1]["data"]) == stored(server, task_id)
+        heard: list[dict[str, Any]] = []
+
+        def announced() -> bool:
+            message = listening.get_message(timeout=1)
+            if message is not None:
+                heard.append(message)
+            return bool(heard) and heard[-1]["type"] == "message"
+
+        eventually(announced, "the announcement")
+        assert json.loads(heard[-1]["data"]) == stored(server, task_id)
     found = stored(server, task_id)
     assert (found["status"], found["result"], found["task_id"]) == ("SUCCESS", {"outcome": "applied"}, task_id)
     ttl = server.ttl(key)
