@@ -26,7 +26,7 @@ _settings = settings()
 
 # Broker and results: one Redis-protocol server, all keys below our prefix
 broker_url = _settings.redis_address
-result_backend = _settings.redis_address
+result_backend = f"worker.tasks.process.results:ReceiptBackend+{_settings.redis_address}"
 broker_transport_options: dict[str, Any] = {
     "global_keyprefix": _settings.redis_prefix,
     "visibility_timeout": VISIBILITY_SECONDS,

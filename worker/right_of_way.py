@@ -8,6 +8,7 @@ that at least half of the time is kept for routine work, even in a flood of deci
 """
 
 import time
+from typing import Any
 
 import redis
 import structlog
@@ -35,9 +36,9 @@ class RightOfWay:
         self._stands_since: float | None = None
 
     def take(self) -> None:
-        """Have routine work stand aside from now on."""
+        """Have routine work stand aside from now on; the decision does not wait for the server's answer."""
         try:
-            self._redis.set(self._key, 1, px=int(LONGEST_SECONDS * 1_000))
+            self._send("SET", self._key, 1, "PX", int(LONGEST_SECONDS * 1_000))
         except redis.RedisError as error:
             log.warning("right_of_way.not_taken", error=type(error).__name__)
 
@@ -67,6 +68,15 @@ class RightOfWay:
         self._works_until = max(self._works_until, now + max(LOOK_SECONDS, stood))
         self._stands_since = None
         return False
+
+    def _send(self, *command: str | int) -> None:
+        """Send a command that the server is not to answer."""
+        pool = self._redis.connection_pool
+        connection: Any = pool.get_connection()  # redis-py's connections have no types
+        try:
+            connection.send_packed_command(connection.pack_commands([("CLIENT", "REPLY", "SKIP"), command]))
+        finally:
+            pool.release(connection)
 
     def _look(self) -> bool:
         try:

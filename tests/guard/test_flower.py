@@ -21,8 +21,8 @@ from ops.embedded.servers import free_port
 from tests.guard.harness import HASH_KEY, Worker
 from tests.guard.poison import SECRET
 from tests.support.waiting import eventually
-from worker.tasks.broker.admission import REDACTED
 from worker.tasks.broker.events import HIDDEN, SHOWN, rebuild, seal
+from worker.tasks.broker.message import REDACTED
 
 CHANNEL = "/0.celeryev/{}"
 KEY = HASH_KEY.encode()

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import aiohttp
 import billiard.pool
 import pytest
+from celery.backends.redis import RedisBackend
 from celery.worker.consumer import Consumer
 from kombu.transport import redis as kombu_redis
 
@@ -20,6 +21,7 @@ from worker.tasks.broker.flower_transport import FlowerChannel, FlowerTransport
 from worker.tasks.broker.transport import GuardedChannel, GuardedQoS
 from worker.tasks.broker.waiting import WaitingPoller
 from worker.tasks.process.guard import GuardedConsumer
+from worker.tasks.process.results import ReceiptBackend
 
 LOOKED_AT = {
     "aiohttp": (
@@ -27,7 +29,7 @@ LOOKED_AT = {
         "`ClientSession._retry_connection`, and how it sends (integrations/transport.py)",
     ),
     "billiard": ("4.3.2", "`pool.Worker._ensure_messages_consumed` and its limit (worker/app.py)"),
-    "celery": ("5.7.0", "what `GuardedConsumer` overrides (worker/tasks/process/guard.py)"),
+    "celery": ("5.7.0", "what `GuardedConsumer` and `ReceiptBackend` override (worker/tasks/process/)"),
     "kombu": ("5.7.0", "what the classes of worker/tasks/broker/ override and call of `transport.redis`"),
 }
 OVERRIDDEN = [
@@ -43,11 +45,13 @@ OVERRIDDEN = [
     (FlowerTransport, kombu_redis.Transport, ["_deliver"]),
     (GuardedConsumer, Consumer, ["_flush_events", "on_unknown_message", "on_unknown_task", "on_invalid_task"]),
     (GuardedConsumer, Consumer, ["on_decode_error", "create_task_handler", "connection_for_read"]),
+    (ReceiptBackend, RedisBackend, ["_store_result", "_set"]),
 ]
 CALLED = [
     (kombu_redis.Channel, ["_receive_one", "_q_for_pri", "_queue_cycle", "_in_listen"]),
     (kombu_redis.MultiChannelPoller, ["_client_registered", "_register", "_fd_to_chan", "_channels"]),
     (kombu_redis.Transport, ["_deliver"]),
+    (RedisBackend, ["_get_result_meta", "_set_with_state"]),
 ]
 
 

@@ -8,7 +8,7 @@ from kombu.message import Message
 
 from schemas.receipts import RefusalCode
 from tests.guard.poison import SECRET
-from worker.tasks.broker.admission import REDACTED
+from worker.tasks.broker.message import REDACTED
 from worker.tasks.process.base import HubTask
 from worker.tasks.process.redaction import HubRequest
 

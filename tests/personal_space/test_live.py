@@ -82,6 +82,30 @@ def test_a_choice_made_in_one_browser_is_shown_in_the_other(enter: Enter, reside
     assert stayed(there)
 
 
+@pytest.mark.parametrize(("path", "button"), [("/consentement", "#valider"), ("/rappels", "#changer-rappels")])
+def test_a_choice_is_shown_with_one_exchange(enter: Enter, resident: Resident, path: str, button: str) -> None:
+    page = enter(resident.resident_id)
+    stays(page)
+    page.get_by_label(REFUSE, exact=True).check()
+    with page.expect_response(f"**{path}") as answered:
+        page.locator(button).click()
+    assert (answered.value.status, answered.value.request.redirected_to) == (200, None)
+    expect(page.locator(".fresh").first).to_be_visible()
+    assert stayed(page)
+
+
+def test_a_choice_is_not_read_again_for_its_own_event(city: City, enter: Enter, resident: Resident) -> None:
+    page = enter(resident.resident_id)
+    found = reads(page)
+    before = city.space(resident.resident_id)
+    decide(page, REFUSE)
+    expect(page.locator(".meter")).to_be_visible()
+    asked(city, resident)
+    expect(cards(page)).to_have_count(2)
+    after = city.space(resident.resident_id)
+    assert len(found) < after["version"] - before["version"]
+
+
 def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(
     city: City, enter: Enter, resident: Resident
 ) -> None:

@@ -1,16 +1,21 @@
 """Routine work stands aside for a resident's decision, for a bounded part of its time."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from integrations.base import Change, Operation
 from integrations.memory import InMemory
+from ops.embedded.servers import Servers, free_port
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, Upstream
+from tests.support.relay import relay
+from tests.support.waiting import eventually
 from worker import right_of_way
 from worker.hub import Hub
 from worker.right_of_way import ALONE_SECONDS, LONGEST_SECONDS, LOOK_SECONDS, RightOfWay
@@ -90,7 +95,26 @@ def test_in_a_flood_of_decisions_half_of_the_time_is_kept_for_work(
 
 def test_a_right_of_way_that_nobody_gives_up_ends_by_itself(way: RightOfWay, hub: Hub) -> None:
     way.take()
+    assert way.is_taken()  # over the same connection: the server has taken note
     assert 0 < hub.live.client.pttl(hub.live.key("right_of_way")) <= LONGEST_SECONDS * 1_000
+
+
+def test_a_decision_waits_for_no_answer_about_its_right_of_way(servers: Servers, redis_prefix: str, hub: Hub) -> None:
+    port = free_port()
+    url = servers.valkey.url.replace(f":{servers.valkey.port}", f":{port}")
+    way = RightOfWay(url, redis_prefix)
+    with relay(port, servers.valkey.port) as frozen, capture_logs() as logged:
+        assert not way.is_taken()  # connects
+        frozen.send_signal(signal.SIGSTOP)
+        way.take()
+        assert not taken(hub)
+        assert logged == []
+        frozen.send_signal(signal.SIGCONT)
+        eventually(lambda: taken(hub), "the right of way")
+        way.give_up()
+    with relay(port, servers.valkey.port):  # the connection was cut meanwhile
+        way.take()
+        eventually(lambda: taken(hub), "the right of way")
 
 
 def test_without_redis_nobody_stands_aside_and_it_is_seldom_asked(

@@ -66,8 +66,8 @@ class BlockingWire:
             pipeline.execute()
 
     @asynccontextmanager
-    async def subscribed(self, channel: str) -> AsyncIterator["BlockingSubscription"]:
-        """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
+    async def listening(self, channel: str) -> AsyncIterator["BlockingSubscription"]:
+        """Listen to a channel while the context lasts; a `Gap` comes once the server has confirmed it."""
         pubsub = self._listen(channel)
         try:
             yield BlockingSubscription(pubsub, channel)
@@ -84,6 +84,14 @@ class BlockingWire:
         else:
             pubsub.close()
 
+    @asynccontextmanager
+    async def subscribed(self, channel: str) -> AsyncIterator["BlockingSubscription"]:
+        """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
+        async with self.listening(channel) as subscription:
+            if await subscription.next(self._io_seconds) is not Gap.MISSED:
+                raise redis.TimeoutError("no confirmation of a subscription")
+            yield subscription
+
     async def close(self) -> None:
         """Close the idle connections."""
         self._drop_idle()
@@ -94,10 +102,10 @@ class BlockingWire:
         pubsub = self._pop_idle()
         if pubsub is not None:
             try:
-                return _subscribe(pubsub, channel, self._io_seconds)
+                return _subscribe(pubsub, channel)
             except redis.ConnectionError:  # Redis was restarted meanwhile: the other idle ones are lost, too
                 self._drop_idle()
-        return _subscribe(PubSub(self._redis.connection_pool), channel, self._io_seconds)
+        return _subscribe(PubSub(self._redis.connection_pool), channel)
 
     def _pop_idle(self) -> PubSub | None:
         if self._pid != os.getpid():  # forked: these sockets belong to the parent
@@ -141,20 +149,15 @@ class BlockingSubscription:
                 return None
 
 
-def _subscribe(pubsub: PubSub, channel: str, seconds: float) -> PubSub:
-    """Subscribe to a channel and wait for the server's confirmation; close the connection if that fails.
+def _subscribe(pubsub: PubSub, channel: str) -> PubSub:
+    """Send SUBSCRIBE; close the connection if that fails.
 
     Raises:
-        redis.ConnectionError, redis.TimeoutError: no confirmation within `seconds`.
+        redis.ConnectionError, redis.TimeoutError: it could not be sent.
     """
-    deadline = time.monotonic() + seconds
     try:
         pubsub.subscribe(channel)
-        while (left := deadline - time.monotonic()) > 0:
-            message = pubsub.get_message(timeout=left)
-            if message is not None and message["type"] == "subscribe" and message["channel"] == channel.encode():
-                return pubsub
-        raise redis.TimeoutError("no confirmation of a subscription")
     except BaseException:
         pubsub.close()
         raise
+    return pubsub

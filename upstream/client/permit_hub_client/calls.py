@@ -106,7 +106,7 @@ class Calls:
         name = self._prefix + result_name(job.job_id)
         deadline = time.monotonic() + wait
         with _unavailable_errors(job):
-            async with self._wire.subscribed(name) as subscription:
+            async with self._wire.listening(name) as subscription:
                 result = await self._read_result(name) or await self._wait(subscription, name, deadline)
         return _receipt(result, job, wait)
 
@@ -203,7 +203,7 @@ class Calls:
         """
         name = self._prefix + result_name(task_id)
         pause = _SEND_AGAIN_SECONDS[queue]
-        async with self._wire.subscribed(name) as subscription:
+        async with self._wire.listening(name) as subscription:
             while True:
                 await self._push(task, task_id, argument, queue)
                 until = min(deadline, time.monotonic() + pause)

@@ -2,8 +2,8 @@
 
 import asyncio
 from asyncio import Event
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import redis
 from redis.asyncio.connection import AbstractConnection
@@ -26,21 +26,34 @@ class Listener:
         self._has_changes = Event()
 
     @asynccontextmanager
+    async def listening(self, name: str) -> AsyncIterator[Feed]:
+        """Listen to a channel while the context lasts; a `Gap` comes once the server has confirmed it."""
+        feed = Feed()
+        feed.confirmed.set_result(None)
+        with self._listed(name.encode(), feed):
+            yield feed
+
+    @asynccontextmanager
     async def subscribed(self, name: str) -> AsyncIterator[Feed]:
         """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
-        key, feed = name.encode(), Feed()
-        channel = self._channels.setdefault(key, Subscription())
-        channel.feeds.add(feed)
-        try:
+        feed = Feed()
+        with self._listed(name.encode(), feed) as channel:
             if channel.live:
                 feed.confirmed.set_result(None)
             else:
-                self._mark_changed(key)
                 await self._confirmed(feed)
             yield feed
+
+    @contextmanager
+    def _listed(self, name: bytes, feed: Feed) -> Iterator[Subscription]:
+        channel = self._channels.setdefault(name, Subscription())
+        channel.feeds.add(feed)
+        try:
+            self._mark_changed(name)
+            yield channel
         finally:  # no await here, so that a cancelled listener is removed, too
             channel.feeds.discard(feed)
-            self._mark_changed(key)
+            self._mark_changed(name)
 
     async def run(self) -> None:
         """Serve the subscriptions until cancelled; replace a lost connection."""

@@ -73,6 +73,10 @@ class LoopingWire:
             pipeline.lpush(queue, item)
             await pipeline.execute()
 
+    def listening(self, channel: str) -> AbstractAsyncContextManager[Feed]:
+        """Listen to a channel while the context lasts; a `Gap` comes once the server has confirmed it."""
+        return self._current().listener.listening(channel)
+
     def subscribed(self, channel: str) -> AbstractAsyncContextManager[Feed]:
         """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
         return self._current().listener.subscribed(channel)

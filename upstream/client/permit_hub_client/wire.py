@@ -40,6 +40,12 @@ class Wire(Protocol):
     async def push(self, queue: str, item: str, outdated: str) -> None:
         """Delete the key `outdated`, then put an item into a queue."""
 
+    def listening(self, channel: str) -> AbstractAsyncContextManager[Subscription]:
+        """Listen to a channel while the context lasts, which begins at once.
+
+        Once the server has confirmed it, a `Gap` comes: until then, messages may be missed.
+        """
+
     def subscribed(self, channel: str) -> AbstractAsyncContextManager[Subscription]:
         """Listen to a channel while the context lasts; the server has confirmed it when the context begins."""
 

@@ -10,6 +10,7 @@ from personal_space.forms import ConsentForm
 from personal_space.hub import space_of, submit
 from personal_space.language import gettext
 from personal_space.page import go, render
+from personal_space.space import changed
 from personal_space.words import refusal
 
 CONSENT = "/espace#consentement"
@@ -45,14 +46,14 @@ async def decide(request: Request) -> Response:
     if receipt.refused:
         form.renew_job_id()
         return await _refused(request, resident.resident_id, form, receipt)
-    return go(CONSENT)
+    return await changed(request, CONSENT)
 
 
 async def _refused(request: Request, resident_id: str, form: ConsentForm, receipt: Receipt) -> Response:
     space = await space_of(resident_id)
     standing = {one["provider"] for one in space["consent"]["providers"] if one["allowed"]} if space else set()
     if receipt.code == "consent_stale" and form.choice.data == "allow" and standing >= set(form.named):
-        return go(CONSENT)  # the same choice, sent twice
+        return await changed(request, CONSENT)  # the same choice, sent twice
     form.refuse(None, refusal(receipt.code, receipt.field))
     return await _show_current(request, resident_id, form, 409)
 

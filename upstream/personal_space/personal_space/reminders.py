@@ -15,6 +15,7 @@ from personal_space import session
 from personal_space.forms import RemindersForm
 from personal_space.hub import space_of, submit
 from personal_space.page import go, render
+from personal_space.space import changed
 from personal_space.words import refusal
 
 REMINDERS = "/espace#rappels"
@@ -37,7 +38,7 @@ async def choose(request: Request) -> Response:
     if receipt.refused:
         form.refuse(None, refusal(receipt.code, receipt.field))
         return await _show_current(request, resident.resident_id, form, 409)
-    return go(REMINDERS)
+    return await changed(request, REMINDERS)
 
 
 async def _show_current(request: Request, resident_id: str, form: RemindersForm, status: int) -> Response:

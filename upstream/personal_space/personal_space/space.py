@@ -8,7 +8,10 @@ from starlette.routing import Route
 from personal_space import session
 from personal_space.forms import ConsentForm
 from personal_space.hub import WAIT_SECONDS, catalogue, hub, space_of, today
-from personal_space.page import render
+from personal_space.page import go, render
+
+IN_PLACE = "x-in-place"
+"""The header of a form that an open space sends by its script: the answer is the space itself, without a redirect."""
 
 
 async def home(request: Request) -> Response:
@@ -33,6 +36,11 @@ async def space(request: Request) -> Response:
         reminders=found.get("reminders"),  # missing in a document of a hub without reminders, until midnight at most
         form=ConsentForm.of(request),
     )
+
+
+async def changed(request: Request, place: str) -> Response:
+    """Show the space after a change: to an open space at once, else by a redirect to the place of the change."""
+    return await space(request) if IN_PLACE in request.headers else go(place)
 
 
 async def recipients(request: Request) -> Response:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import NoneType
 from typing import Any
-from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from schemas.jobs import KINDS, LARGEST_JOB, QUEUES
 from schemas.receipts import RefusalCode
 from worker.queues import provider_of
 from worker.tasks.broker.arguments import Accepts
+from worker.tasks.broker.message import message
 from worker.tasks.broker.wire import (
     NEUTRAL_HEADERS,
     UnfitError,
@@ -35,7 +35,6 @@ from worker.tasks.broker.wire import (
 MAX_ID_LENGTH = 200  # an argument that is not a job is an id or a name
 MAX_LOST_CHILDREN = 3  # a message whose task has ended this many processes is not tried again
 MAX_CONTAINERS = 25_000  # in the text of a job: an import of 1,000 rows full of terms, at 50 bytes a term
-REDACTED = "<redacted>"
 
 _EMBEDDED = frozenset({"callbacks", "errbacks", "chain", "chord"})
 
@@ -103,7 +102,8 @@ class Admission:
             raise UnfitError(RefusalCode.MALFORMED_MESSAGE, "headers.lost_children")
         body = _check_transfer(envelope)
         _check_call(read_call(body), accepted, kind, queue)
-        return _message(body, kind, own_id, queue, expires, lost, redelivered=headers.get("redelivered") is True)
+        redelivered = headers.get("redelivered") is True
+        return message(body, kind, own_id, queue, expires=expires, lost=lost, redelivered=redelivered)
 
 
 def _check_time_limits(value: object) -> None:
@@ -181,33 +181,3 @@ def _check_text(value: str, field: str, limit: int) -> None:
         raise UnfitError(RefusalCode.NOT_JSON, field) from None
     if size > limit or value.count("{") + value.count("[") > MAX_CONTAINERS:
         raise UnfitError(RefusalCode.TOO_LARGE, field)
-
-
-def _message(
-    body: bytes, kind: str, task_id: str, queue: str, expires: str | None, lost: int, *, redelivered: bool
-) -> dict[str, Any]:
-    return {
-        "body": base64.b64encode(body).decode(),
-        "content-type": "application/json",
-        "content-encoding": "utf-8",
-        "headers": {
-            "lang": "py",
-            "task": kind,
-            "id": task_id,
-            "root_id": task_id,
-            "parent_id": None,
-            "expires": expires,
-            "retries": 0,
-            "argsrepr": REDACTED,
-            "kwargsrepr": REDACTED,
-            "lost_children": lost,
-        },
-        "properties": {
-            "correlation_id": task_id,
-            "delivery_mode": 2,
-            "priority": 0,
-            "body_encoding": "base64",
-            "delivery_tag": str(uuid4()),  # the sender's tag could be that of another message
-            "delivery_info": {"exchange": "", "routing_key": queue, "redelivered": redelivered},
-        },
-    }

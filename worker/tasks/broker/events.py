@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from worker.tasks.broker.admission import REDACTED
 from worker.tasks.broker.broadcast_envelope import UNREADABLE, Limits, json_object, packed
+from worker.tasks.broker.message import REDACTED
 
 SEAL = "seal"
 EXCHANGE = "celeryev"  # Celery's name

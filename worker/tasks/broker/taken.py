@@ -49,6 +49,12 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 return false
 """
 
+# KEYS: entries, index. ARGV: tag.
+_DROP = """
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -67,6 +73,7 @@ class TakenMessages:
         self._keys = (f"{prefix}taken", f"{prefix}taken_index")
         self._take = client.register_script(_TAKE)
         self._put_back = client.register_script(_PUT_BACK)
+        self._drop = client.register_script(_DROP)
 
     def take(self, tag: str, now: float, sources: Sequence[Source]) -> tuple[str, bytes] | None:
         """Take the next message of the first list that has one; return its queue and its bytes."""
@@ -87,11 +94,7 @@ class TakenMessages:
 
     def drop(self, tag: str | bytes) -> None:
         """Drop a message that is done."""
-        entries, index = self._keys
-        with self._client.pipeline() as pipeline:
-            pipeline.zrem(index, tag)
-            pipeline.hdel(entries, tag)
-            pipeline.execute()
+        self._drop(self._keys, [tag])
 
     def since_before(self, moment: float) -> list[bytes]:
         """Return the tags of messages taken before a moment, the latest first."""

@@ -6,7 +6,7 @@ from typing import Any
 from celery import signals
 from celery.worker.request import Request
 
-from worker.tasks.broker.admission import REDACTED
+from worker.tasks.broker.message import REDACTED
 
 _HIDDEN = ("args", "kwargs", "result", "exception", "traceback")
 _OUR_CODE = re.compile(r"[a-z_]{1,40}")

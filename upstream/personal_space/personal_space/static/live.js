@@ -14,14 +14,15 @@
   });
   addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
 
-  let source = null, watchdog = 0, reading = false, deciding = false, again = false;
+  let source = null, watchdog = 0, reading = false, deciding = false, again = false, latest = "";
 
   const listen = () => {
     hush();
     source = new EventSource("/evenements");
     source.addEventListener("state", (event) => {
       awake();
-      if (!main.dataset.state.startsWith(event.data)) read(); // an event alone has only the version
+      latest = event.data;
+      catchUp();
     });
     source.addEventListener("error", () => {
       if (!source || source.readyState !== EventSource.CLOSED) return;
@@ -32,6 +33,8 @@
   };
   const hush = () => { clearTimeout(watchdog); if (source) source.close(); source = null; };
   const awake = (ms = SILENCE_MS) => { clearTimeout(watchdog); watchdog = setTimeout(listen, ms); };
+
+  const catchUp = () => { if (!main.dataset.state.startsWith(latest)) read(); }; // an event alone has only the version
 
   // One at a time, and not during a decision, which it might show half done.
   const read = async () => {
@@ -48,13 +51,14 @@
     reading = false;
     readAgain();
   };
-  const readAgain = () => { if (again && !deciding) { again = false; read(); } };
+  const readAgain = () => { if (again && !deciding) { again = false; catchUp(); } };
 
-  // Show a decision in place, without another page; a failure has a page of its own.
+  // Show a decision in place, without another page; a failure has a page of its own. A page without a state is left.
   const decide = async (form) => {
     deciding = true;
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const headers = main ? { "X-In-Place": "1" } : {};
+      const answer = await fetch(form.action, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) });
       const page = await parse(answer);
       if (!answer.ok) fail(page);
       else if (!main || !show(page, form)) location.assign(answer.url);
@@ -77,6 +81,8 @@
     if (!state) return false;
     if (older(state, main)) return true; // older than the page: never show a change undone
     if (page.documentElement.lang !== document.documentElement.lang) { location.reload(); return true; }
+    const changed = [];
+    let focus = null; // where to put it back, once its region has new content
     for (const region of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(region.id);
       if (!fresh || same(region, fresh)) continue;
@@ -85,13 +91,14 @@
         continue;
       }
       const focused = region.contains(document.activeElement) ? document.activeElement : null;
-      const wanted = focused && (focused.id ? `#${CSS.escape(focused.id)}` : `a[href="${focused.getAttribute("href")}"]`);
+      if (focused) focus = () => region.querySelector(focused.id ? `#${CSS.escape(focused.id)}` : `a[href="${focused.getAttribute("href")}"]`);
       region.replaceChildren(...fresh.childNodes);
-      if (wanted) (region.querySelector(wanted) || main).focus({ preventScroll: true });
       region.classList.remove("fresh");
-      void region.offsetWidth; // restarts the animation
-      region.classList.add("fresh");
+      changed.push(region);
     }
+    if (focus) (focus() || main).focus({ preventScroll: true });
+    void main.offsetWidth; // restarts the animations, with one layout for all
+    changed.forEach((region) => region.classList.add("fresh"));
     main.dataset.state = state.dataset.state;
     return document.contains(main);
   };
