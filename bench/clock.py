@@ -5,10 +5,8 @@ The clock is stopped while work is measured that it would start by itself.
 
 import logging
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import psutil
@@ -33,7 +31,7 @@ MAILS, QUICK_MAILS = 5_000, 1_500
 ENDS, QUICK_ENDS = 50_000, 5_000
 FIND_SECONDS, PLAN_SECONDS, MEGABYTES = 1.0, 10.0, 20.0
 MAIL_RATE = 200.0
-NIGHT_P99_MS = 300.0
+NIGHT_P99_MS, NIGHT_RATE = 120.0, 300.0
 SAMPLE_SECONDS = 1.0
 
 DUE = "SELECT count(*) FROM reminders WHERE state = 'due'"
@@ -46,7 +44,7 @@ LEFT = "SELECT count(*) FROM terms WHERE NOT end_applied AND last_day < %s"
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     """Measure a day's reminders, then a night's ends."""
     permits = QUICK_PERMITS if quick else PERMITS
-    with _clock_stopped(ground):
+    with ground.clock_stopped():
         fill_city(ground, permits)
         hub = _hub(ground)
         figures = [*_deciding(hub, permits), *_finding(hub, permits)]
@@ -123,7 +121,7 @@ def _sending(ground: Ground) -> Figure:
 def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
     """End many terms at once; meanwhile residents withdraw consent and change vehicles, one at a time."""
     inhabitants = ground.sharing(400 if ends == ENDS else 60)
-    with _clock_stopped(ground):
+    with ground.clock_stopped():
         end_terms(ground, ends, [*APPS, METERS])
     ground.until(lambda: _left(ground) < ends, "the night's work has begun")
     started, before = time.perf_counter(), _left(ground)
@@ -138,7 +136,13 @@ def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
     apply_remaining_ends(ground)
     night = f"in a night of {ends:,} ends"
     return [
-        Figure(f"ends acted on meanwhile, of {ends:,} among {permits:,} permits", rate, "/s"),
+        Figure(
+            f"ends acted on meanwhile, of {ends:,} among {permits:,} permits",
+            rate,
+            "/s",
+            target=NIGHT_RATE,
+            at_most=False,
+        ),
         *times(f"withdrawal {night}, 4 confirmed", withdrawn, median_target=None, p99_target=NIGHT_P99_MS),
         *times(f"change of vehicle {night}, 4 confirmed", changed, median_target=None, p99_target=NIGHT_P99_MS),
     ]
@@ -172,13 +176,3 @@ def _hub(ground: Ground) -> Hub:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     os.environ.update(ground.stack.environment)
     return make_hub(settings(), lambda _: None)
-
-
-@contextmanager
-def _clock_stopped(ground: Ground) -> Iterator[None]:
-    beat = ground.stack.process_ids["beat"]
-    os.kill(beat, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(beat, signal.SIGCONT)

@@ -9,7 +9,7 @@ from bench.ground import Ground
 from integrations.sandbox.misbehaviour import Kind
 
 SINGLE, BATCHED = "easypark", "flowbird"
-SINGLE_RATE, LATE_RATE, BATCHED_RATE, LEFT = 1_200.0, 500.0, 5_000.0, 0.9
+SINGLE_RATE, LATE_RATE, BATCHED_RATE, LEFT = 1_200.0, 580.0, 6_000.0, 0.95
 LATENCY_MS = 50.0
 SAMPLE_SECONDS = 1.0
 ENDS = 0.1  # of the backlog at either end, while the lane starts or runs dry

@@ -1,0 +1,88 @@
+"""The cost of one change with few and with many permits stored: processor time, and statements in PostgreSQL."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from bench.city import fill_city, hold_city
+from bench.figures import Figure
+from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant, cpu_seconds
+from ops.shown.space import METERS
+
+SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000), (1_000, 10_000, 100_000)
+ROUNDS, CHANGES = 5, 100
+MOST_TO_LEAST = 1.1
+STATEMENT = re.compile(rb"duration: [\d.]+ ms  (?:execute |statement: )")
+LOGGED = "ALTER SYSTEM SET log_min_duration_statement = 0"
+NOT_LOGGED = "ALTER SYSTEM RESET log_min_duration_statement"
+
+
+def measure(ground: Ground, *, quick: bool) -> list[Figure]:
+    """Change the same vehicles again and again, while more and more permits are stored."""
+    sizes = QUICK_SIZES if quick else SIZES
+    inhabitants = ground.sharing(CHANGES)
+    figures: list[Figure] = []
+    costs: list[float] = []
+    for size in sizes:
+        with ground.clock_stopped():
+            fill_city(ground, size)
+            hold_city(ground, size, METERS)
+            ground.database.execute("VACUUM ANALYZE")
+            ground.database.execute("CHECKPOINT")
+            _change(ground, inhabitants)  # once before it counts: plans and pages
+            each = [_cost_ms(ground, inhabitants) for _ in range(ROUNDS)]
+            statements = _statements(ground, inhabitants)
+        costs.append(median(each))
+        stored = f"with {size:,} permits stored"
+        figures += [
+            Figure(f"processor time of a change {stored}", costs[-1], "ms", min(each), max(each), ROUNDS),
+            Figure(f"statements of a change {stored}", statements, "", measured=CHANGES),
+        ]
+    ratio = Figure(
+        f"processor time with {sizes[-1]:,} permits against {sizes[0]:,}",
+        costs[-1] / costs[0],
+        "",
+        target=MOST_TO_LEAST,
+    )
+    return [*figures, ratio]
+
+
+def _cost_ms(ground: Ground, inhabitants: Sequence[Inhabitant]) -> float:
+    """Return the processor time of a change: of all processes with PostgreSQL and Valkey, and the stand-ins."""
+    before = cpu_seconds(ground)
+    _change(ground, inhabitants)
+    return (cpu_seconds(ground) - before) * 1000 / len(inhabitants)
+
+
+def _statements(ground: Ground, inhabitants: Sequence[Inhabitant]) -> float:
+    """Return the statements of a change, with those that begin and end transactions."""
+    log: Path = ground.stack.servers.logs / "postgres.log"
+    _log_statements(ground, LOGGED)
+    before = log.stat().st_size
+    _change(ground, inhabitants)
+    _log_statements(ground, NOT_LOGGED)
+    with log.open("rb") as lines:
+        lines.seek(before)
+        return sum(1 for line in lines if STATEMENT.search(line)) / len(inhabitants)
+
+
+def _log_statements(ground: Ground, setting: str) -> None:
+    ground.database.execute(setting)
+    ground.database.execute("SELECT pg_reload_conf()")
+
+
+def _change(ground: Ground, inhabitants: Sequence[Inhabitant]) -> None:
+    """Change each one's vehicle, and wait until all providers have confirmed the new plate."""
+    jobs = [
+        ground.hub.job(
+            "permit.change_vehicle",
+            resident_id=inhabitant.resident_id,
+            permit_id=inhabitant.permit_id,
+            plate=ground.plate(),
+        )
+        for inhabitant in inhabitants
+    ]
+    for job in [ground.hub.send(job) for job in jobs]:
+        assert ground.hub.receipt(job, wait=RECEIPT_SECONDS).applied
+    ground.settle()
