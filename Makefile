@@ -64,7 +64,7 @@ bench-peers: $(READY) $(PEERS) ## Measure the same work by the hub and by other 
 
 # Make goes on after a failed measurement ("-"): the page says what is missing.
 performance: $(READY) $(PEERS) ## Measure all of it, and write docs/performance.md with its plots
-	@mkdir -p .bench
+	@mkdir -p .bench && rm -f .bench/hub.json .bench/peers.json
 	-@$(BIN)/python -m bench --json $(T) > .bench/hub.json
 	-@$(BIN)/python -m bench.peers --json .bench/peers.json $(T)
 	@$(BIN)/python -m bench.document .bench/hub.json .bench/peers.json

@@ -11,11 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.machine import machine
 from bench.markdown import figure, reach, spread, table, target
 from bench.meanings import COSTS_OF_STORED, MEANINGS, OF_SPREADS, docstring
 from bench.peers.floors import FLOORS
 from bench.peers.registry import HUB, PEERS
 from bench.peers.results import AT_LEAST, TITLES, Results, Row, Spread, shown
+from bench.peers.work import FULL
 from bench.plots import Group, bars
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -31,6 +33,10 @@ GROUPS: Mapping[str, Sequence[str]] = {
 }
 """The measures of `bench`, by their headings here."""
 
+NOTHING = "it wrote no figures"
+NOT_ALONE = {"quick": False, "figures": {}, "failures": {"all of it": NOTHING}}
+NO_PEERS = {"quick": False, "backlog": FULL.backlog, "rounds": [], "floors": [], "failures": [f"the peers: {NOTHING}"]}
+
 Hub = Mapping[str, Any]
 
 
@@ -40,11 +46,18 @@ def main(
     docs: Annotated[Path, typer.Option(help="The folder to write to.")] = DOCS,
 ) -> None:
     """Write the page and its plots."""
-    results = Results.from_json(json.loads(peers.read_text()))
+    results = Results.from_json(_read(peers) or {**NO_PEERS, "machine": machine()})
+    alone = _read(hub) or {**NOT_ALONE, "machine": results.machine}
     (docs / "images").mkdir(parents=True, exist_ok=True)
-    (docs / "performance.md").write_text(document(json.loads(hub.read_text()), results))
+    (docs / "performance.md").write_text(document(alone, results))
     for name, plot in plots(results).items():
         (docs / "images" / name).write_text(plot)
+
+
+def _read(path: Path) -> Any:
+    """Return what a measurement wrote; None if it wrote nothing."""
+    written = path.read_text() if path.exists() else ""
+    return json.loads(written) if written else None
 
 
 def document(hub: Hub, results: Results) -> str:

@@ -128,6 +128,14 @@ def test_the_page_and_its_plots_are_written_from_two_files(results: Results, tmp
         assert (tmp_path / "docs" / "images" / name).exists()
 
 
+def test_the_page_is_written_although_nothing_was_measured(tmp_path: Path) -> None:
+    (tmp_path / "hub").touch()
+    main(tmp_path / "hub", tmp_path / "peers", tmp_path / "docs")
+    page = (tmp_path / "docs" / "performance.md").read_text()
+    assert "- `make bench`, all of it: it wrote no figures" in page
+    assert "- the peers: it wrote no figures" in page
+
+
 def test_every_measure_has_its_place_on_the_page() -> None:
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(MEASURES)
 
