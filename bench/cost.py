@@ -11,7 +11,8 @@ from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant, cpu_seconds
 from ops.shown.space import METERS
 
 SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000), (1_000, 10_000, 100_000)
-ROUNDS, CHANGES = 5, 100
+ROUNDS, QUICK_ROUNDS = 5, 2
+CHANGES, QUICK_CHANGES = 100, 40
 MOST_TO_LEAST = 1.1
 STATEMENT = re.compile(rb"duration: [\d.]+ ms  (?:execute |statement: )")
 LOGGED = "ALTER SYSTEM SET log_min_duration_statement = 0"
@@ -20,8 +21,8 @@ NOT_LOGGED = "ALTER SYSTEM RESET log_min_duration_statement"
 
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     """Change the same vehicles again and again, while more and more permits are stored."""
-    sizes = QUICK_SIZES if quick else SIZES
-    inhabitants = ground.sharing(CHANGES)
+    sizes, rounds, changes = (QUICK_SIZES, QUICK_ROUNDS, QUICK_CHANGES) if quick else (SIZES, ROUNDS, CHANGES)
+    inhabitants = ground.sharing(changes)
     figures: list[Figure] = []
     costs: list[float] = []
     for size in sizes:
@@ -31,13 +32,13 @@ def measure(ground: Ground, *, quick: bool) -> list[Figure]:
             ground.database.execute("VACUUM ANALYZE")
             ground.database.execute("CHECKPOINT")
             _change(ground, inhabitants)  # once before it counts: plans and pages
-            each = [_cost_ms(ground, inhabitants) for _ in range(ROUNDS)]
+            each = [_cost_ms(ground, inhabitants) for _ in range(rounds)]
             statements = _statements(ground, inhabitants)
         costs.append(median(each))
         stored = f"with {size:,} permits stored"
         figures += [
-            Figure(f"processor time of a change {stored}", costs[-1], "ms", min(each), max(each), ROUNDS),
-            Figure(f"statements of a change {stored}", statements, "", measured=CHANGES),
+            Figure(f"processor time of a change {stored}", costs[-1], "ms", min(each), max(each), rounds),
+            Figure(f"statements of a change {stored}", statements, "", measured=changes),
         ]
     ratio = Figure(
         f"processor time with {sizes[-1]:,} permits against {sizes[0]:,}",

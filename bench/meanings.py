@@ -6,10 +6,10 @@ from pathlib import Path
 from bench.peers.work import FULL
 
 MEANINGS = (
-    "**Withdrawal, 4 confirmed.** For the hub: from the web app's call to the live event that the last of four "
-    "providers has confirmed the removal. By then the decision is in the ledger, and each transmission in the log of "
-    "disclosures. For a peer: from putting four removals on its queue until each is answered and recorded by the "
-    "queue, as a result in Redis or a row in PostgreSQL. No peer reads or writes consent.",
+    "**Withdrawal**, until four providers have confirmed. For the hub: from the web app's call to the live event that "
+    "the last provider has confirmed the removal. By then the decision is in the ledger, and each transmission in the "
+    "log of disclosures. For a peer: from putting four removals on its queue until each is answered and recorded by "
+    "the queue, as a result in Redis or a row in PostgreSQL. No peer reads or writes consent.",
     f"**Behind {FULL.backlog:,} pushes.** The same while a backlog is being sent. A queue that is first in, first "
     "out has one such withdrawal a round: it takes as long as the backlog.",
     "**Slowest.** The slowest withdrawal of a round, of "

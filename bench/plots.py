@@ -14,11 +14,11 @@ STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 .title { font-weight: 600; font-size: 15px; }
 .small { font-size: 11px; fill: #59636e; }
-line { stroke: #59636e; }
+line { stroke: #1f2328; stroke-width: 1.5; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; }
   .small { fill: #9198a1; }
-  line { stroke: #9198a1; }
+  line { stroke: #f0f6fc; }
 }
 """
 

@@ -64,16 +64,16 @@ class Results:
         """Return the figures that a table shows, in order."""
         behind = f"behind {self.backlog:,} pushes"
         return [
-            Row("idle_median_ms", "withdrawal, 4 confirmed, median", "ms"),
-            Row("idle_slowest_ms", "withdrawal, 4 confirmed, slowest", "ms"),
-            Row("behind_median_ms", f"… {behind}, median", "ms"),
-            Row("behind_slowest_ms", f"… {behind}, slowest", "ms"),
+            Row("idle_median_ms", "withdrawal without other work, median", "ms"),
+            Row("idle_slowest_ms", "withdrawal without other work, slowest", "ms"),
+            Row("behind_median_ms", f"withdrawal {behind}, median", "ms"),
+            Row("behind_slowest_ms", f"withdrawal {behind}, slowest", "ms"),
             Row("pushes_per_s_0ms", "pushes, answered at once", "/s", less_is_better=False),
             Row("pushes_per_s_50ms", "pushes, answered after 50 ms", "/s", less_is_better=False),
             Row("pushes_per_s_200ms", "pushes, answered after 200 ms", "/s", less_is_better=False),
-            Row("pushes_per_s_0ms_errors", "… at once, 5 % errors", "/s", less_is_better=False),
-            Row("pushes_per_s_50ms_errors", "… after 50 ms, 5 % errors", "/s", less_is_better=False),
-            Row("pushes_per_s_200ms_errors", "… after 200 ms, 5 % errors", "/s", less_is_better=False),
+            Row("pushes_per_s_0ms_errors", "pushes, answered at once, 5 % errors", "/s", less_is_better=False),
+            Row("pushes_per_s_50ms_errors", "pushes, answered after 50 ms, 5 % errors", "/s", less_is_better=False),
+            Row("pushes_per_s_200ms_errors", "pushes, answered after 200 ms, 5 % errors", "/s", less_is_better=False),
             Row("requests_per_s_0ms", "requests, answered at once", "/s", less_is_better=False),
             Row("cpu_ms_a_push_0ms", "processor time of a push, servers included", "ms"),
             Row("memory_mb", "memory of all its workers (PSS)", "MB"),
