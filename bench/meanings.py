@@ -19,8 +19,8 @@ MEANINGS = (
     "enqueuing is not counted. The hub's are shares made due in its tables. It sends Flowbird up to 500 changes a "
     "request, as that interface allows; the row *requests* shows the speed without this help. PayByPhone needs two "
     "requests for a change, from all. The hub and each peer but Celery as usual have up to 128 pushes under way.",
-    "**5 % errors.** One request in 20 is answered with 500 at once. Each contender tries again in its own way. A change "
-    "counts when the provider has applied it.",
+    "**5 % errors.** One request in 20 is answered with 500 at once. Each contender tries again in its own way. A "
+    "change counts when the provider has applied it.",
     "**Processor time of a push.** Of all processes with PostgreSQL and Valkey, without the stand-ins.",
     "**Memory.** PSS, the most after any of the measurements. Of the hub: workers and beat, without Flower. Of a peer: "
     "workers. PostgreSQL and Valkey are in none.",
