@@ -57,11 +57,11 @@ def _conditions(at_once: int, after_50_ms: int, after_200_ms: int) -> tuple[Cond
 FULL = Size(
     no_ops=100,
     idle=60,
-    behind=15,
-    behind_seconds=8.0,
+    behind=10,
+    behind_seconds=5.0,
     backlog=20_000,
-    conditions=_conditions(6_000, 3_600, 1_600),
-    seconds=4.0,
+    conditions=_conditions(4_500, 2_400, 1_000),
+    seconds=2.5,
 )
 QUICK = Size(
     no_ops=30,
