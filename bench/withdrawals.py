@@ -39,7 +39,7 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
 
     Stretches with and without withdrawals take turns, each pair from a full backlog.
     """
-    stretches, number, backlog = (2, 15, QUICK_BACKLOG) if quick else (4, 40, BACKLOG)
+    stretches, number, backlog = (2, 15, QUICK_BACKLOG) if quick else (4, 30, BACKLOG)
     inhabitants = iter(ground.sharing(number * (stretches + 1)))
     idle, _ = withdraw(ground, _some(inhabitants, number))
     confirmed: list[float] = []
@@ -79,7 +79,7 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
 
 def measure_importing(ground: Ground, *, quick: bool) -> list[Figure]:
     """Measure withdrawals while permits are imported at a steady rate."""
-    inhabitants = ground.sharing(20 if quick else 100)
+    inhabitants = ground.sharing(20 if quick else 80)
     enough = Event()
     importer = Thread(target=_import, args=(ground, enough), daemon=True)
     importer.start()
