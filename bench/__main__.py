@@ -13,7 +13,19 @@ from typing import Annotated, Protocol
 import typer
 from rich.console import Console
 
-from bench import clock, cost, floors, jobs, lanes, memory, personal_space, pushes, reconciliation, withdrawals
+from bench import (
+    clock,
+    cost,
+    floors,
+    importing,
+    jobs,
+    lanes,
+    memory,
+    personal_space,
+    pushes,
+    reconciliation,
+    withdrawals,
+)
 from bench.figures import Figure, show
 from bench.ground import Ground, cores
 from bench.machine import machine
@@ -34,7 +46,7 @@ MEASURES: Mapping[str, Measure] = {
     "queue": jobs.measure_queue,
     "import": jobs.measure_import,
     "behind": withdrawals.measure_behind,
-    "importing": withdrawals.measure_importing,
+    "importing": importing.measure,
     "pushes": pushes.measure,
     "lanes": lanes.measure,
     "hanging": lanes.measure_hanging,

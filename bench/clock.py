@@ -3,27 +3,24 @@
 The clock is stopped while work is measured that it would start by itself.
 """
 
-import logging
-import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import psutil
-import structlog
 from permit_hub_client import RESUMED
 
 from bench.city import apply_remaining_ends, end_terms, fill_city
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
+from bench.inside import hub_inside
 from bench.withdrawals import withdraw
 from ops.shown.space import APPS, METERS
 from worker.db.clock import ended
 from worker.db.engine import transact
-from worker.hub import Hub, make_hub
+from worker.hub import Hub
 from worker.services.clock.advance import SLICE as ENDS_AT_ONCE
 from worker.services.reminders.decide import SLICES, decide
-from worker.settings import settings
 
 PERMITS, QUICK_PERMITS = 1_000_000, 100_000
 PLANNED = 20_000
@@ -31,7 +28,8 @@ MAILS, QUICK_MAILS = 5_000, 1_500
 ENDS, QUICK_ENDS = 50_000, 5_000
 FIND_SECONDS, PLAN_SECONDS, MEGABYTES = 1.0, 10.0, 20.0
 MAIL_RATE = 200.0
-NIGHT_P99_MS, NIGHT_RATE = 120.0, 300.0
+ENDS_RATE = 300.0
+WITHDRAWN_P99_MS, CHANGED_P99_MS = 120.0, 300.0
 SAMPLE_SECONDS = 1.0
 
 DUE = "SELECT count(*) FROM reminders WHERE state = 'due'"
@@ -46,7 +44,7 @@ def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     permits = QUICK_PERMITS if quick else PERMITS
     with ground.clock_stopped():
         fill_city(ground, permits)
-        hub = _hub(ground)
+        hub = hub_inside(ground)
         figures = [*_deciding(hub, permits), *_finding(hub, permits)]
         hub.engine.dispose()
         ground.database.execute(LEAVE, [QUICK_MAILS if quick else MAILS])
@@ -140,11 +138,11 @@ def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
             f"ends acted on meanwhile, of {ends:,} among {permits:,} permits",
             rate,
             "/s",
-            target=NIGHT_RATE,
+            target=ENDS_RATE,
             at_most=False,
         ),
-        *times(f"withdrawal {night}, 4 confirmed", withdrawn, median_target=None, p99_target=NIGHT_P99_MS),
-        *times(f"change of vehicle {night}, 4 confirmed", changed, median_target=None, p99_target=NIGHT_P99_MS),
+        *times(f"withdrawal {night}, 4 confirmed", withdrawn, median_target=None, p99_target=WITHDRAWN_P99_MS),
+        *times(f"change of vehicle {night}, 4 confirmed", changed, median_target=None, p99_target=CHANGED_P99_MS),
     ]
 
 
@@ -170,9 +168,3 @@ def _change_vehicle(ground: Ground, inhabitant: Inhabitant) -> float:
                 raise TimeoutError(f"no confirmation from {sorted(waiting)}")
             waiting -= {share["provider"] for share in event["data"]["shares"] if share["held"]}
         return (time.perf_counter() - started) * 1000
-
-
-def _hub(ground: Ground) -> Hub:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    os.environ.update(ground.stack.environment)
-    return make_hub(settings(), lambda _: None)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
-from threading import Event, Thread
 
 from permit_hub_client import RESUMED
 
@@ -15,10 +14,8 @@ from ops.shown.space import APPS
 
 IDLE_MEDIAN_MS, IDLE_P99_MS, OF_FLOORS = 20.0, 45.0, 3.0
 BEHIND_P99_MS, OF_IDLE_P99, OF_PUSHES = 100.0, 2.0, 0.85
-IMPORTING_P99_MS = 120.0
 BACKLOG, QUICK_BACKLOG = 100_000, 16_000
 EVERY_SECONDS = 0.5  # between the starts of two withdrawals
-ROWS_AT_ONCE, IMPORTED_A_SECOND = 100, 200
 REFERENCES = "SELECT provider, reference FROM shares WHERE permit_id = %s AND provider = ANY(%s)"
 
 
@@ -77,22 +74,6 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
     ]
 
 
-def measure_importing(ground: Ground, *, quick: bool) -> list[Figure]:
-    """Measure withdrawals while permits are imported at a steady rate."""
-    inhabitants = ground.sharing(20 if quick else 80)
-    enough = Event()
-    importer = Thread(target=_import, args=(ground, enough), daemon=True)
-    importer.start()
-    try:
-        confirmed, _ = withdraw(ground, _paced(inhabitants))
-    finally:
-        enough.set()
-        importer.join()
-    ground.settle()
-    name = f"withdrawal while {IMPORTED_A_SECOND} permits a second are imported, 4 confirmed"
-    return times(name, confirmed, median_target=None, p99_target=IMPORTING_P99_MS)
-
-
 def withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[float], list[float]]:
     """Withdraw one after the other; return the times to the last live event and to the last removal."""
     confirmed, removed = [], []
@@ -130,15 +111,6 @@ def _paced(inhabitants: Iterable[Inhabitant]) -> Iterator[Inhabitant]:
         time.sleep(max(begin_at - time.monotonic(), 0.0))
         begin_at = max(begin_at, time.monotonic() - EVERY_SECONDS) + EVERY_SECONDS
         yield inhabitant
-
-
-def _import(ground: Ground, enough: Event) -> None:
-    """Import new permits at the steady rate until it is enough."""
-    begin_at = time.monotonic()
-    while not enough.wait(max(begin_at - time.monotonic(), 0.0)):
-        begin_at += ROWS_AT_ONCE / IMPORTED_A_SECOND
-        job, _ = ground.import_of(ROWS_AT_ONCE)
-        assert ground.hub.submit(job, wait=RECEIPT_SECONDS).rows
 
 
 def _removed_at(ground: Ground, inhabitant: Inhabitant) -> list[float]:
