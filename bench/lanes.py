@@ -39,7 +39,7 @@ def measure_hanging(ground: Ground, *, quick: bool) -> list[Figure]:
     beside = rates("the same beside a provider that hangs", _rate(ground, number, OTHERS), "/s")
     ground.control.behave(HANGING)
     drop_due(ground)
-    left = Figure("part of the speed that is left", beside.value / alone.value, "", target=LEFT, at_most=False)
+    left = Figure("speed left beside a provider that hangs", beside.value / alone.value, "", target=LEFT, at_most=False)
     return [alone, beside, left]
 
 

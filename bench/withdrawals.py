@@ -26,7 +26,7 @@ def measure_idle(ground: Ground, *, quick: bool) -> list[Figure]:
     confirmed, removed = withdraw(ground, ground.sharing(number))
     return [
         *times("withdrawal, 4 confirmed", confirmed, median_target=IDLE_MEDIAN_MS, p99_target=IDLE_P99_MS),
-        Figure("its median, as a multiple of the sum of the floors", median(confirmed) / below, "", target=OF_FLOORS),
+        Figure("withdrawal median, as a multiple of the floors' sum", median(confirmed) / below, "", target=OF_FLOORS),
         *times("withdrawal, 4 removed", removed, median_target=None, p99_target=None),
     ]
 
@@ -59,10 +59,10 @@ def measure_behind(ground: Ground, *, quick: bool) -> list[Figure]:
     behind = f"withdrawal behind {backlog:,} due"
     return [
         *times(f"{behind}, 4 confirmed", confirmed, median_target=None, p99_target=BEHIND_P99_MS),
-        Figure("its p99, as a multiple of the idle p99", p99(confirmed) / p99(idle), "", target=OF_IDLE_P99),
+        Figure(f"{behind}, p99 as a multiple of the idle p99", p99(confirmed) / p99(idle), "", target=OF_IDLE_P99),
         *times(f"{behind}, 4 removed", removed, median_target=None, p99_target=None),
         Figure(
-            "pushes meanwhile, as a part of those without withdrawals",
+            "pushes beside withdrawals, as a part of those without",
             median(left),
             "",
             min(left),
