@@ -135,10 +135,11 @@ def _machine(hub: Hub, results: Results) -> list[str]:
 
 
 def _targets(hub: Hub, results: Results) -> list[str]:
-    of_hub = [found for group in hub["figures"].values() for found in group if found["target"] is not None]
     lines = [
         [*figure(found)[:2], target(found["target"], at_most=found["at_most"], unit=found["unit"]), found["verdict"]]
-        for found in of_hub
+        for names in GROUPS.values()
+        for found in _figures(hub, names)
+        if found["target"] is not None
     ]
     rows = {row.key: row for row in results.rows}
     for key, times in AT_LEAST.items():
@@ -198,9 +199,14 @@ def _peers(results: Results) -> list[str]:
 def _alone(hub: Hub) -> list[str]:
     lines = ["## The hub alone", "", *OF_SPREADS, ""]
     for title, names in GROUPS.items():
-        found = [measured for name in names for measured in hub["figures"].get(name, ())]
-        lines += [f"### {title}", "", *table(["", "measured", "spread"], map(figure, found))]
+        if found := _figures(hub, names):
+            lines += [f"### {title}", "", *table(["", "measured", "spread"], map(figure, found))]
     return lines
+
+
+def _figures(hub: Hub, names: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the figures of some measures, in order."""
+    return [measured for name in names for measured in hub["figures"].get(name, ())]
 
 
 def _briefly(ratio: Spread) -> str:
