@@ -8,12 +8,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import psutil
-from permit_hub_client import RESUMED
 
 from bench.city import apply_remaining_ends, end_terms, fill_city
 from bench.figures import Figure, rates, times
-from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
+from bench.ground import Ground
 from bench.inside import hub_inside
+from bench.vehicles import change_vehicle
 from bench.withdrawals import withdraw
 from ops.shown.space import APPS, METERS
 from worker.db.clock import ended
@@ -129,7 +129,7 @@ def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
         if not _left(ground):
             break
         withdrawn += withdraw(ground, [inhabitant])[0]
-        changed.append(_change_vehicle(ground, other))
+        changed.append(change_vehicle(ground, other))
     rate = (before - _left(ground)) / (time.perf_counter() - started)
     apply_remaining_ends(ground)
     night = f"in a night of {ends:,} ends"
@@ -148,23 +148,3 @@ def _night(ground: Ground, permits: int, ends: int) -> list[Figure]:
 
 def _left(ground: Ground) -> int:
     return int(ground.scalar(LEFT, ground.today))
-
-
-def _change_vehicle(ground: Ground, inhabitant: Inhabitant) -> float:
-    """Change a permit's vehicle; return the milliseconds until every app has confirmed the new plate."""
-    job = ground.hub.job(
-        "permit.change_vehicle",
-        resident_id=inhabitant.resident_id,
-        permit_id=inhabitant.permit_id,
-        plate=ground.plate(),
-    )
-    with ground.hub.watch(inhabitant.resident_id) as watch:
-        started = time.perf_counter()
-        assert ground.hub.submit(job, wait=RECEIPT_SECONDS).applied
-        waiting = set(APPS)
-        while waiting:
-            event = watch.next(RECEIPT_SECONDS)
-            if event is None or event["type"] == RESUMED:
-                raise TimeoutError(f"no confirmation from {sorted(waiting)}")
-            waiting -= {share["provider"] for share in event["data"]["shares"] if share["held"]}
-        return (time.perf_counter() - started) * 1000
