@@ -42,6 +42,7 @@ class Figure:
             "high": None if self.high is None else round(self.high, 4),
             "measured": self.measured,
             "target": self.target,
+            "at_most": self.at_most,
             "verdict": self.verdict or None,
         }
 
@@ -58,6 +59,11 @@ def times(
         ),
         Figure(f"{name}, p99", _part(ordered, 0.99), "ms", _part(ordered, 0.95), ordered[-1], number, p99_target),
     ]
+
+
+def p99(taken: Sequence[float]) -> float:
+    """Return the 99th percentile."""
+    return _part(sorted(taken), 0.99)
 
 
 def rates(name: str, each: Sequence[float], unit: str, target: float | None = None) -> Figure:

@@ -1,8 +1,10 @@
 """The running stack that is measured, and its residents."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -143,6 +145,16 @@ class Ground:
             text=TEXT,
             decided_at=datetime.now(UTC),
         )
+
+    @contextmanager
+    def clock_stopped(self) -> Iterator[None]:
+        """Stop beat while the context lasts, for work that it would start by itself."""
+        beat = self.stack.process_ids["beat"]
+        os.kill(beat, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(beat, signal.SIGCONT)
 
     @property
     def today(self) -> date:

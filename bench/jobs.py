@@ -14,8 +14,8 @@ from permit_hub_client.message import list_item, result_name
 from bench.figures import Figure, rates, times
 from bench.ground import ADDRESS, RECEIPT_SECONDS, ROWS, Ground, Inhabitant, cpu_seconds
 
-RECEIPT_MS = 10.0
-OF_NO_OPS_PERCENT = 35.0
+RECEIPT_MS = 8.0
+OF_NO_OPS_PERCENT = 45.0
 IMPORT_RATE = 3_000.0
 EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 

@@ -9,7 +9,7 @@ from bench.ground import Ground
 from integrations.sandbox.misbehaviour import Kind
 
 SINGLE, BATCHED = "easypark", "flowbird"
-SINGLE_RATE, LATE_RATE, BATCHED_RATE, LEFT = 1_200.0, 500.0, 5_000.0, 0.9
+SINGLE_RATE, LATE_RATE, BATCHED_RATE, LEFT = 1_200.0, 580.0, 6_000.0, 0.95
 LATENCY_MS = 50.0
 SAMPLE_SECONDS = 1.0
 ENDS = 0.1  # of the backlog at either end, while the lane starts or runs dry
@@ -39,7 +39,7 @@ def measure_hanging(ground: Ground, *, quick: bool) -> list[Figure]:
     beside = rates("the same beside a provider that hangs", _rate(ground, number, OTHERS), "/s")
     ground.control.behave(HANGING)
     drop_due(ground)
-    left = Figure("part of the speed that is left", beside.value / alone.value, "", target=LEFT, at_most=False)
+    left = Figure("speed left beside a provider that hangs", beside.value / alone.value, "", target=LEFT, at_most=False)
     return [alone, beside, left]
 
 

@@ -116,10 +116,13 @@ async def _events(ground: Ground, inhabitants: Sequence[Inhabitant], number: int
 async def _listen(
     ground: Ground, session: aiohttp.ClientSession, inhabitant: Inhabitant, heard: asyncio.Queue[float]
 ) -> None:
+    known = -1
     while True:  # as a browser does, when the hub has no time yet to make 300 spaces at once
         async with session.get("/evenements", headers=_cookie(ground, inhabitant)) as answer:
             async for line in answer.content:
-                if line.startswith(b"data:"):
+                # "data: EPOCH/VERSION/…": it is also sent without a change, every 15 s and when the page connects again
+                if line.startswith(b"data:") and (version := int(line.split(b"/")[1])) > known:
+                    known = version
                     heard.put_nowait(time.perf_counter())
 
 

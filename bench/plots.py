@@ -14,11 +14,11 @@ STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 .title { font-weight: 600; font-size: 15px; }
 .small { font-size: 11px; fill: #59636e; }
-line { stroke: #59636e; }
+line { stroke: #1f2328; stroke-width: 1.5; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; }
   .small { fill: #9198a1; }
-  line { stroke: #9198a1; }
+  line { stroke: #f0f6fc; }
 }
 """
 
@@ -32,8 +32,8 @@ class Group(NamedTuple):
 
 def bars(title: str, unit: str, groups: Sequence[Group]) -> str:
     """Return a plot on a logarithmic scale, as the figures lie far apart; a line across a bar's end is its spread."""
-    every = [value for group in groups for spread in group.bars.values() for value in spread]
-    scale = _Scale(min(every), max(every))
+    every = [value for group in groups for spread in group.bars.values() for value in spread if value > 0]
+    scale = _Scale(min(every, default=1.0), max(every, default=10.0))
     parts, at = [_text(0, 18, title, "title"), _text(0, 34, f"{unit}, logarithmic", "small")], TOP
     for group in groups:
         parts.append(_text(0, at + 13, group.title, "title"))

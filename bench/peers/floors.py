@@ -2,12 +2,10 @@
 
 from contextlib import closing
 from statistics import median
-from uuid import uuid4
 
-import httpx
 import redis
 
-from bench.floors import commits, milliseconds, trips
+from bench.floors import commits, exchanges, trips
 from bench.peers.driven import PeerContender
 from bench.peers.stand_ins import StandIns
 from ops.embedded.postgres import DATABASE
@@ -29,13 +27,6 @@ def floors(celery: PeerContender, stand_ins: StandIns, number: int) -> dict[str,
     return {
         "commit_ms": commit_ms,
         "trip_ms": trip_ms,
-        "exchange_ms": median(_exchanges(stand_ins, number)),
+        "exchange_ms": median(exchanges(stand_ins.environment, number)),
         "no_op_ms": median(celery.no_ops(number)),
     }
-
-
-def _exchanges(stand_ins: StandIns, number: int) -> list[float]:
-    """Return the milliseconds of requests, each to cancel a right that is not there."""
-    url, key = (stand_ins.environment[f"PERMIT_HUB_EASYPARK_{name}"] for name in ("URL", "KEY"))
-    with httpx.Client(base_url=url, headers={"x-api-key": key}, trust_env=False) as client:
-        return [milliseconds(lambda: client.delete(f"/parking/cancel/{uuid4()}")) for _ in range(number)]

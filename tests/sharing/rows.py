@@ -90,8 +90,12 @@ class Row:
 class Rows:
     """The rows found and their transitions, by number; row 0 is a share that was never wanted."""
 
-    def __init__(self, rules: Rules, ticks: Ticks, subjects: Subjects = NOBODYS) -> None:
+    def __init__(
+        self, rules: Rules, ticks: Ticks, subjects: Subjects = NOBODYS, *, keeps_urgency: bool = False
+    ) -> None:
+        """With `keeps_urgency`, rows that wait are also distinguished by their urgency."""
         self._rules = rules
+        self._keeps_urgency = keeps_urgency
         self.subjects = subjects
         self.ticks = ticks
         self._timing = ticks.timing
@@ -101,8 +105,8 @@ class Rows:
         self.rows: list[Row] = []
         self._intern(Share(due_at=NOW))
 
-    def want(self, row: int) -> int:
-        return self._memo((0, row), lambda share: self._rules.want(share, Urgency.CONSENT, NOW))
+    def want(self, row: int, urgency: Urgency = Urgency.CONSENT) -> int:
+        return self._memo((0, row, urgency), lambda share: self._rules.want(share, urgency, NOW))
 
     def invalidate(self, row: int) -> int:
         return self._memo((4, row), lambda share: self._rules.invalidate(share, NOW, self._timing))
@@ -137,7 +141,8 @@ class Rows:
         return known
 
     def _intern(self, share: Share) -> int:
-        share = canonical(share)
+        urgency = share.urgency if self._keeps_urgency and is_pending(share) else Urgency.CONSENT
+        share = replace(canonical(share), urgency=urgency)
         number = self._ids.setdefault(share, len(self.rows))
         if number == len(self.rows):
             self.rows.append(
