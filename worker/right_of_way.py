@@ -1,25 +1,23 @@
 """The right of way of a resident's decision: while one is under way, routine work stands aside.
 
-A key in Redis that expires by itself says that a decision is under way. Routine work looks at it before it claims or
-sends, and between its transactions. Nothing depends on it: without Redis, all work goes on.
+Two sets in Redis, which expire by themselves, hold a token for each decision under way: first among those being
+decided, then, from its commit on, among those being sent. Routine work looks at them before it claims or sends, and
+between its transactions. Nothing depends on them: without Redis, all work goes on.
 
 Each process stands aside for at most `LONGEST_SECONDS` at a time, and then works for at least as long as it stood, so
 that at least half of the time is kept for routine work, even in a flood of decisions.
 """
 
 import time
+from collections.abc import Collection
+from uuid import uuid4
 
-import redis
-import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from worker.quick_redis import QuickRedis
 
-LONGEST_SECONDS = 0.3  # also how long a right of way lasts if it is not given up
+LONGEST_SECONDS = 0.3  # also how long the sets last after the latest decision
 LOOK_SECONDS = 0.005
-REDIS_SECONDS = 0.1  # for an answer, while requests to a provider wait
-ALONE_SECONDS = 5.0  # until Redis is asked again
 
-log = structlog.get_logger()
+Token = bytes
 
 
 class RightOfWay:
@@ -27,26 +25,39 @@ class RightOfWay:
 
     def __init__(self, redis_url: str, prefix: str) -> None:
         """Prepare without connecting."""
-        self._redis = redis.Redis.from_url(
-            redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
-        )
-        self._key = f"{prefix}right_of_way"
+        self._redis = QuickRedis(redis_url, "right of way")
+        self._deciding = f"{prefix}right_of_way:deciding"
+        self._sending = f"{prefix}right_of_way:sending"
         self._works_until = 0.0
         self._stands_since: float | None = None
 
-    def take(self) -> None:
-        """Have routine work stand aside from now on."""
-        try:
-            self._redis.set(self._key, 1, px=int(LONGEST_SECONDS * 1_000))
-        except redis.RedisError as error:
-            log.warning("right_of_way.not_taken", error=type(error).__name__)
+    def take(self) -> Token:
+        """Have routine work stand aside from now on, for a decision that is not yet committed."""
+        token = uuid4().hex.encode()
+        begin = self._redis.client.pipeline(transaction=False)
+        begin.sadd(self._deciding, token)
+        begin.pexpire(self._deciding, int(LONGEST_SECONDS * 1_000))
+        self._redis.ask(begin.execute)
+        return token
 
-    def give_up(self) -> None:
-        """Let routine work go on."""
-        try:
-            self._redis.unlink(self._key)
-        except redis.RedisError as error:  # it expires
-            log.warning("right_of_way.not_given_up", error=type(error).__name__)
+    def hand_over(self, token: Token) -> None:
+        """Leave a committed decision's right to the urgent drain that it wakes next."""
+        leave = self._redis.client.pipeline(transaction=False)
+        leave.smove(self._deciding, self._sending, token)
+        leave.pexpire(self._sending, int(LONGEST_SECONDS * 1_000))
+        self._redis.ask(leave.execute)
+
+    def handed_over(self) -> Collection[Token]:
+        """Return the tokens handed over so far: an urgent drain that begins now sends for all of these decisions."""
+        return self._redis.ask(lambda: self._redis.client.smembers(self._sending)) or ()
+
+    def give_up(self, tokens: Collection[Token]) -> None:
+        """Let routine work go on, as far as only these decisions are under way."""
+        if tokens:
+            end = self._redis.client.pipeline(transaction=False)
+            end.srem(self._deciding, *tokens)
+            end.srem(self._sending, *tokens)
+            self._redis.ask(end.execute)
 
     def stand_aside(self) -> None:
         """Wait in this thread while a decision has the right of way."""
@@ -58,7 +69,7 @@ class RightOfWay:
         began = time.monotonic()
         if began < self._works_until:
             return False
-        is_taken = self._look()
+        is_taken = bool(self._redis.ask(lambda: self._redis.client.exists(self._deciding, self._sending)))
         now = time.monotonic()  # the look, which may be slow, counts as standing
         self._stands_since = began if self._stands_since is None else self._stands_since
         stood = now - self._stands_since
@@ -67,11 +78,3 @@ class RightOfWay:
         self._works_until = max(self._works_until, now + max(LOOK_SECONDS, stood))
         self._stands_since = None
         return False
-
-    def _look(self) -> bool:
-        try:
-            return bool(self._redis.exists(self._key))
-        except redis.RedisError as error:
-            self._works_until = time.monotonic() + ALONE_SECONDS
-            log.warning("right_of_way.unknown", error=type(error).__name__)
-            return False

@@ -11,11 +11,13 @@ from integrations.base import Change, Operation
 from integrations.memory import InMemory
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, Upstream
-from worker import right_of_way
+from worker import quick_redis, right_of_way
 from worker.hub import Hub
-from worker.right_of_way import ALONE_SECONDS, LONGEST_SECONDS, LOOK_SECONDS, RightOfWay
+from worker.quick_redis import ALONE_SECONDS
+from worker.right_of_way import LONGEST_SECONDS, LOOK_SECONDS, RightOfWay
 from worker.services.clock.advance import advance
 from worker.services.sharing.drain import Drain
+from worker.services.sharing.urgent import UrgentDrain
 
 
 class Clock:
@@ -37,6 +39,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(right_of_way, "time", made)
+    monkeypatch.setattr(quick_redis, "time", made)
     return made
 
 
@@ -57,8 +60,17 @@ def stood(clock: Clock, way: RightOfWay) -> Callable[[], float]:
     return stood
 
 
+def keys(hub: Hub) -> list[str]:
+    return [hub.live.key(f"right_of_way:{part}") for part in ("deciding", "sending")]
+
+
 def taken(hub: Hub) -> bool:
-    return bool(hub.live.client.exists(hub.live.key("right_of_way")))
+    return bool(hub.live.client.exists(*keys(hub)))
+
+
+def give_up_all(hub: Hub) -> None:
+    """Let routine work go on, as the drains of all decisions would."""
+    hub.live.client.delete(*keys(hub))
 
 
 def test_work_goes_on_at_once_when_no_decision_is_under_way(stood: Callable[[], float]) -> None:
@@ -70,10 +82,10 @@ def test_work_stands_aside_until_the_right_of_way_is_given_up(
 ) -> None:
     def give_up(now: float) -> None:
         if now - 1_000.0 > LONGEST_SECONDS / 2:
-            way.give_up()
+            way.give_up([token])
 
     clock.slept = give_up
-    way.take()
+    token = way.take()
     assert LONGEST_SECONDS / 2 < stood() <= LONGEST_SECONDS / 2 + 2 * LOOK_SECONDS
 
 
@@ -89,8 +101,9 @@ def test_in_a_flood_of_decisions_half_of_the_time_is_kept_for_work(
 
 
 def test_a_right_of_way_that_nobody_gives_up_ends_by_itself(way: RightOfWay, hub: Hub) -> None:
+    way.hand_over(way.take())
     way.take()
-    assert 0 < hub.live.client.pttl(hub.live.key("right_of_way")) <= LONGEST_SECONDS * 1_000
+    assert all(0 < hub.live.client.pttl(key) <= LONGEST_SECONDS * 1_000 for key in keys(hub))
 
 
 def test_without_redis_nobody_stands_aside_and_it_is_seldom_asked(
@@ -105,8 +118,8 @@ def test_without_redis_nobody_stands_aside_and_it_is_seldom_asked(
         return exists(self, *names)
 
     monkeypatch.setattr(redis.Redis, "exists", counted)
-    unreachable.take()
-    unreachable.give_up()
+    unreachable.give_up([unreachable.take()])
+    clock.now += ALONE_SECONDS
     for _ in range(100):
         unreachable.stand_aside()
         clock.now += ALONE_SECONDS / 50
@@ -118,7 +131,7 @@ def test_a_decision_and_an_erasure_take_the_right_of_way_and_nothing_else_does(u
     assert not taken(hub)
     upstream.allow()
     assert taken(hub)
-    hub.right_of_way.give_up()
+    give_up_all(hub)
     upstream.applied("resident.update_contact", name="A", email="a@example.org")
     upstream.take_over(upstream.row("r-imported"))
     assert not taken(hub)
@@ -163,7 +176,7 @@ def test_a_withdrawal_found_by_a_record_does_not_wait_for_its_own_right_of_way(
     monkeypatch.setattr(right_of_way, "LONGEST_SECONDS", 60.0)
     upstream.active()
     upstream.allow()
-    hub.right_of_way.give_up()
+    give_up_all(hub)
     twin = Refusing("easypark", hub.capabilities["easypark"])
     asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
     assert len(twin.calls) == 2
@@ -183,7 +196,7 @@ def test_a_drain_sends_nothing_while_a_decision_has_the_right_of_way(
         draining = asyncio.create_task(Drain(lane, hub.today).run())
         await asyncio.sleep(LONGEST_SECONDS / 3)
         during = len(twins["easypark"].calls)
-        hub.right_of_way.give_up()
+        give_up_all(hub)
         await draining
         return during, len(twins["easypark"].calls)
 
@@ -203,3 +216,63 @@ def test_the_clock_stands_aside(upstream: Upstream, hub: Hub, clock: Clock) -> N
     hub.right_of_way.take()
     assert advance(hub, hub.today() + timedelta(days=800)) == 1
     assert clock.now - before >= LONGEST_SECONDS
+
+
+Draining = Callable[[Callable[[], object]], None]
+
+
+class Meanwhile(InMemory):
+    """A provider that does something before its first answer."""
+
+    then: Callable[[], object]
+
+    async def send(self, change: Change) -> Operation | None:
+        """Answer as the twin does."""
+        if not self.calls:
+            self.then()
+        return await super().send(change)
+
+
+@pytest.fixture
+def drained(upstream: Upstream, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Draining:
+    """Withdraw consent and have an urgent drain send that; something else happens meanwhile."""
+
+    monkeypatch.setattr(right_of_way, "LONGEST_SECONDS", 60.0)
+
+    def drained(then: Callable[[], object]) -> None:
+        upstream.active()
+        upstream.allow()
+        twin = Meanwhile("easypark", hub.capabilities["easypark"])
+        twin.then = then
+        asyncio.run(UrgentDrain(hub, {"easypark": lane_of(hub, twin)}, hub.today).run())
+        assert twin.calls
+
+    return drained
+
+
+def test_a_drain_gives_up_the_right_of_way_of_the_decisions_that_it_sent(drained: Draining, hub: Hub) -> None:
+    seen: list[bool] = []
+    drained(lambda: seen.append(taken(hub)))
+    assert seen == [True]
+    assert not taken(hub)
+
+
+@pytest.mark.parametrize("ends", ["decided", "committed"])
+def test_a_drain_leaves_the_right_of_way_of_a_later_decision(
+    drained: Draining, way: RightOfWay, hub: Hub, ends: str
+) -> None:
+    def decide_again() -> None:
+        token = way.take()
+        if ends == "committed":
+            way.hand_over(token)
+
+    drained(decide_again)
+    assert taken(hub)
+
+
+def test_a_drain_leaves_the_right_of_way_of_a_decision_that_was_not_committed_when_it_began(
+    drained: Draining, way: RightOfWay, hub: Hub
+) -> None:
+    way.take()
+    drained(lambda: None)
+    assert taken(hub)

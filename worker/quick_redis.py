@@ -1,0 +1,40 @@
+"""Redis for what can go on without it: it answers soon, or is left alone for a while."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+T = TypeVar("T")
+
+ANSWER_SECONDS = 0.2  # requests to a provider wait meanwhile
+ALONE_SECONDS = 5.0  # after a failure, until Redis is asked again
+
+log = structlog.get_logger()
+
+
+class QuickRedis:
+    """One client with short time-outs and no retries; `user` names in the log what goes on alone."""
+
+    def __init__(self, redis_url: str, user: str) -> None:
+        """Prepare without connecting."""
+        self.client = redis.Redis.from_url(
+            redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0)
+        )
+        self._user = user
+        self._alone_until = 0.0
+
+    def ask(self, question: Callable[[], T]) -> T | None:
+        """Return the answer; None while Redis is unavailable."""
+        if time.monotonic() < self._alone_until:
+            return None
+        try:
+            return question()
+        except redis.RedisError as error:
+            self._alone_until = time.monotonic() + ALONE_SECONDS
+            log.warning("redis.left_alone", by=self._user, error=type(error).__name__)
+            return None
