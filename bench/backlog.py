@@ -54,17 +54,22 @@ DUE = """
 NOT_DUE = "UPDATE shares SET wanted_version = confirmed_version WHERE urgency = 2 AND lease_id IS NULL"
 
 
-def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS) -> int:
-    """Make that many shares due, with their permits if needed; return how many were not yet due."""
-    permits = shares // len(providers)
+def fill(ground: Ground, permits: int) -> None:
+    """Write permits until there are so many, with confirmed shares that hold nothing."""
     known = ground.scalar("SELECT count(*) FROM residents WHERE resident_id LIKE 'backlog-%'")
     if known < permits:
         parameters = {"known": known, "permits": permits, "providers": list(APPS)}
         parameters |= {"text_version": TEXT["version"], "text_sha256": TEXT["sha256"]}
         for statement in SEED:
             ground.database.execute(statement, parameters)
-    last = UUID(int=FIRST + permits)
-    return ground.database.execute(DUE, [UUID(int=FIRST), last, list(providers)]).rowcount
+
+
+def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS, *, after: int = 0) -> int:
+    """Make that many shares due, of the permits after a number; return how many were not yet due."""
+    permits = shares // len(providers)
+    fill(ground, after + permits)
+    first, last = UUID(int=FIRST + after), UUID(int=FIRST + after + permits)
+    return ground.database.execute(DUE, [first, last, list(providers)]).rowcount
 
 
 def drop_due(ground: Ground) -> None:

@@ -3,7 +3,6 @@
 The clock is stopped while work is measured that it would start by itself.
 """
 
-import logging
 import os
 import signal
 import time
@@ -12,20 +11,19 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import psutil
-import structlog
 from permit_hub_client import RESUMED
 
 from bench.city import apply_remaining_ends, end_terms, fill_city
 from bench.figures import Figure, rates, times
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
+from bench.inside import hub_inside
 from bench.withdrawals import withdraw
 from ops.shown.space import APPS, METERS
 from worker.db.clock import ended
 from worker.db.engine import transact
-from worker.hub import Hub, make_hub
+from worker.hub import Hub
 from worker.services.clock.advance import SLICE as ENDS_AT_ONCE
 from worker.services.reminders.decide import SLICES, decide
-from worker.settings import settings
 
 PERMITS, QUICK_PERMITS = 1_000_000, 100_000
 PLANNED = 20_000
@@ -48,7 +46,7 @@ def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     permits = QUICK_PERMITS if quick else PERMITS
     with _clock_stopped(ground):
         fill_city(ground, permits)
-        hub = _hub(ground)
+        hub = hub_inside(ground)
         figures = [*_deciding(hub, permits), *_finding(hub, permits)]
         hub.engine.dispose()
         ground.database.execute(LEAVE, [QUICK_MAILS if quick else MAILS])
@@ -166,12 +164,6 @@ def _change_vehicle(ground: Ground, inhabitant: Inhabitant) -> float:
                 raise TimeoutError(f"no confirmation from {sorted(waiting)}")
             waiting -= {share["provider"] for share in event["data"]["shares"] if share["held"]}
         return (time.perf_counter() - started) * 1000
-
-
-def _hub(ground: Ground) -> Hub:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    os.environ.update(ground.stack.environment)
-    return make_hub(settings(), lambda _: None)
 
 
 @contextmanager

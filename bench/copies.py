@@ -1,0 +1,87 @@
+"""Copies of a backlog's permits at a provider, as the lanes' first puts leave them, in a fraction of the time.
+
+The provider receives them through its own adapter. The shares are written in bulk. Only the log of disclosures is left
+out.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import text
+
+from bench.backlog import fill, make_due
+from bench.ground import Ground
+from bench.inside import hub_inside
+from integrations import registry
+from integrations.base import Batching, Change
+from worker.db import tables
+from worker.db.arrays import unnested
+from worker.db.engine import transact
+from worker.db.jobs import consents
+from worker.domain.consent import fields_hash, shared_permit
+from worker.hub import Hub
+
+SAMPLE = 200  # shares that the lanes confirm, to compare
+_OPEN = """
+    SELECT permit_id, reference FROM shares JOIN permits USING (permit_id)
+    WHERE provider = %s AND resident_id LIKE 'backlog-%%' AND (holds IS NOT TRUE OR permit_id = ANY(%s))
+"""
+_CONFIRM = text(f"""
+    UPDATE shares SET wanted_version = 1, confirmed_version = 1, confirmed_hash = made.confirmed_hash, holds = true,
+        confirmed_at = now(), claimed_version = 1, requests = 1
+    FROM {unnested("made", tables.shares.c["permit_id", "confirmed_hash"])}
+    WHERE shares.permit_id = made.permit_id AND provider = :provider
+""")
+_SAMPLE = """
+    SELECT permit_id, to_jsonb(shares) - ARRAY['confirmed_at', 'due_at'] FROM shares
+    WHERE provider = %s AND requests > 0 AND confirmed_version = wanted_version ORDER BY permit_id DESC LIMIT %s
+"""
+
+
+def hold_copies(ground: Ground, provider: str, permits: int) -> None:
+    """Have a provider hold so many permits, confirmed.
+
+    Raises:
+        AssertionError: a sample that the lanes made first is not the same when it is made here.
+    """
+    fill(ground, permits)
+    make_due(ground, SAMPLE, [provider], after=permits - SAMPLE)
+    ground.settle()
+    pushed, held = _sample(ground, provider), ground.control.held(provider)
+    hub = hub_inside(ground)
+    asyncio.run(_hold(hub, provider, ground.database.execute(_OPEN, [provider, list(pushed)]).fetchall()))
+    hub.engine.dispose()
+    ground.database.execute("ANALYZE shares")
+    assert _sample(ground, provider) == pushed
+    now_held = ground.control.held(provider)
+    assert len(now_held) >= permits
+    assert {reference: now_held[reference] for reference in held} == held
+
+
+async def _hold(hub: Hub, provider: str, found: Sequence[tuple[Any, ...]]) -> None:
+    access = registry.access(provider)
+    adapter = cast(Batching, registry.adapter(provider, access, zone=hub.zone, connections=1))
+    batch = adapter.capabilities.batch
+    for first in range(0, len(found), batch):
+        await _put(hub, adapter, dict(found[first : first + batch]))
+    await adapter.aclose()
+
+
+async def _put(hub: Hub, adapter: Batching, references: dict[Any, Any]) -> None:
+    """Put one batch, and write it as confirmed."""
+    provider, today = adapter.name, hub.today()
+    truth = transact(hub.engine, lambda db: consents.truth(db, [(permit_id, provider) for permit_id in references]))
+    shared = {
+        permit_id: shared_permit(permit, decision, adapter.capabilities, references[permit_id], today)
+        for (permit_id, _), (permit, decision) in truth.items()
+    }
+    ended = await adapter.send_all([Change(references[permit_id], 1, one) for permit_id, one in shared.items()])
+    assert not any(ended), ended
+    hashes = [fields_hash(one, hub.hash_key) for one in shared.values()]
+    confirmed = {"permit_id": list(shared), "confirmed_hash": hashes, "provider": provider}
+    transact(hub.engine, lambda db: db.execute(_CONFIRM, confirmed), relaxed=True)
+
+
+def _sample(ground: Ground, provider: str) -> dict[Any, Any]:
+    return dict(ground.database.execute(_SAMPLE, [provider, SAMPLE]).fetchall())
