@@ -23,7 +23,11 @@ class QuickRedis:
     def __init__(self, redis_url: str, user: str) -> None:
         """Prepare without connecting."""
         self.client = redis.Redis.from_url(
-            redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0)
+            redis_url,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
         )
         self._user = user
         self._alone_until = 0.0

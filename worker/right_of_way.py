@@ -10,6 +10,7 @@ that at least half of the time is kept for routine work, even in a flood of deci
 
 import time
 from collections.abc import Collection
+from typing import cast
 from uuid import uuid4
 
 from worker.quick_redis import QuickRedis
@@ -17,7 +18,7 @@ from worker.quick_redis import QuickRedis
 LONGEST_SECONDS = 0.3  # also how long the sets last after the latest decision
 LOOK_SECONDS = 0.005
 
-Token = bytes
+Token = str
 
 
 class RightOfWay:
@@ -33,7 +34,7 @@ class RightOfWay:
 
     def take(self) -> Token:
         """Have routine work stand aside from now on, for a decision that is not yet committed."""
-        token = uuid4().hex.encode()
+        token = uuid4().hex
         begin = self._redis.client.pipeline(transaction=False)
         begin.sadd(self._deciding, token)
         begin.pexpire(self._deciding, int(LONGEST_SECONDS * 1_000))
@@ -49,7 +50,7 @@ class RightOfWay:
 
     def handed_over(self) -> Collection[Token]:
         """Return the tokens handed over so far: an urgent drain that begins now sends for all of these decisions."""
-        return self._redis.ask(lambda: self._redis.client.smembers(self._sending)) or ()
+        return cast(Collection[Token], self._redis.ask(lambda: self._redis.client.smembers(self._sending)) or ())
 
     def give_up(self, tokens: Collection[Token]) -> None:
         """Let routine work go on, as far as only these decisions are under way."""

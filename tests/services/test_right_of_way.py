@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 import redis
@@ -15,7 +14,6 @@ from worker import quick_redis, right_of_way
 from worker.hub import Hub
 from worker.quick_redis import ALONE_SECONDS
 from worker.right_of_way import LONGEST_SECONDS, LOOK_SECONDS, RightOfWay
-from worker.services.clock.advance import advance
 from worker.services.sharing.drain import Drain
 from worker.services.sharing.urgent import UrgentDrain
 
@@ -207,14 +205,6 @@ def test_an_import_stands_aside(upstream: Upstream, hub: Hub, clock: Clock) -> N
     before = clock.now
     hub.right_of_way.take()
     upstream.take_over(upstream.row("r-imported"))
-    assert clock.now - before >= LONGEST_SECONDS
-
-
-def test_the_clock_stands_aside(upstream: Upstream, hub: Hub, clock: Clock) -> None:
-    upstream.active()
-    before = clock.now
-    hub.right_of_way.take()
-    assert advance(hub, hub.today() + timedelta(days=800)) == 1
     assert clock.now - before >= LONGEST_SECONDS
 
 

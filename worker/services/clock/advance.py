@@ -15,13 +15,13 @@ from sqlalchemy import Connection
 
 from schemas.events import EventType
 from worker.db.clock import ended
-from worker.db.engine import transact
 from worker.db.jobs import residents
 from worker.domain import life
 from worker.domain.lapse import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import TASK_ENDING, Hub
 from worker.live.spaces import Publication
+from worker.services import routine
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
@@ -44,7 +44,6 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
         for first in range(0, len(due), TOGETHER):
             if (began := monotonic()) >= until:
                 return done
-            hub.right_of_way.stand_aside()
             together = due[first : first + TOGETHER]
             failed_now = _advance(hub, together, today)
             done += len(together) - len(failed_now)
@@ -54,13 +53,13 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
 
 
 def _find(hub: Hub, today: date, most: int) -> list[str]:
-    return transact(hub.engine, lambda db: ended.due_residents(db, today, most))
+    return routine.transact(hub, lambda db: ended.due_residents(db, today, most))
 
 
 def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
     """Act on what is due of some residents; return those it could not act on, so that the others still move on."""
     try:
-        acted_on, publications, to_wake = transact(hub.engine, partial(_act, hub, resident_ids, today))
+        acted_on, publications, to_wake = routine.transact(hub, partial(_act, hub, resident_ids, today))
     except TASK_ENDING:
         raise
     except Exception as error:

@@ -12,10 +12,12 @@ import structlog
 
 from integrations.base import Capabilities
 from worker import right_of_way
+from worker.domain.breaker import BreakerState
 from worker.domain.sharing import Urgency
 from worker.services.sharing.claim import ClaimedShare, Ended, claim, may_share, record
 from worker.services.sharing.exchange import exchange
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.release import release_first
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +56,8 @@ class Drain:
     async def run(self) -> bool:
         """Send until the provider is up to date or the time is over; return True if work may be left."""
         self.lane.hub.live.wake_ups.end(self.lane.name)  # before the first claim: a later change wakes another drain
+        if self.lane.state.breaker is not BreakerState.CLOSED:  # as of the last claim: it may have closed since
+            release_first(self.lane.hub, self.lane.name)
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:

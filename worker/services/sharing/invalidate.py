@@ -15,6 +15,7 @@ from worker.db.sharing.shares import ShareKey
 from worker.db.slices import Slices
 from worker.domain import sharing
 from worker.hub import UNAVAILABLE, Hub
+from worker.services import routine
 from worker.services.sharing.claim import timing
 from worker.services.sharing.lane import publish_provider_events
 
@@ -53,7 +54,7 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
         after: UUID | None = None
         while True:
             next_ones = partial(_invalidate_next, hub=hub, provider=provider, since=since, after=after, removed=removed)
-            after, count, concerned = SLICES.take(hub.engine, next_ones)
+            after, count, concerned = routine.take(hub, SLICES, next_ones)
             drop_spaces_of(hub, concerned)
             if after is None:
                 break
