@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 import typer
 from rich.console import Console
 
-from bench import clock, floors, jobs, lanes, memory, personal_space, pushes, reconciliation, withdrawals
+from bench import clock, floors, importing, jobs, lanes, memory, personal_space, pushes, reconciliation, withdrawals
 from bench.figures import Figure, show
 from bench.ground import Ground, cores
 from ops.embedded.folders import remove_data
@@ -31,6 +31,7 @@ MEASURES: Mapping[str, Measure] = {
     "queue": jobs.measure_queue,
     "import": jobs.measure_import,
     "behind": withdrawals.measure_behind,
+    "importing": importing.measure,
     "pushes": pushes.measure,
     "lanes": lanes.measure,
     "hanging": lanes.measure_hanging,

@@ -1,12 +1,14 @@
 """Copies of a backlog's permits at a provider, as the lanes' first puts leave them, in a fraction of the time.
 
-The provider receives them through its own adapter. The shares are written in bulk. Only the log of disclosures is left
-out.
+The provider receives them through its own adapter; they differ in reference and plate alone. The shares are written in
+bulk. Only the log of disclosures is left out.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -15,6 +17,7 @@ from bench.ground import Ground
 from bench.inside import hub_inside
 from integrations import registry
 from integrations.base import Batching, Change
+from schemas.shared import SharedPermit
 from worker.db import tables
 from worker.db.arrays import unnested
 from worker.db.engine import transact
@@ -24,7 +27,8 @@ from worker.hub import Hub
 
 SAMPLE = 200  # shares that the lanes confirm, to compare
 _OPEN = """
-    SELECT permit_id, reference FROM shares JOIN permits USING (permit_id)
+    SELECT permit_id, reference, normalised
+    FROM shares JOIN permits USING (permit_id) JOIN plate_assignments USING (permit_id)
     WHERE provider = %s AND resident_id LIKE 'backlog-%%' AND (holds IS NOT TRUE OR permit_id = ANY(%s))
 """
 _CONFIRM = text(f"""
@@ -63,23 +67,29 @@ async def _hold(hub: Hub, provider: str, found: Sequence[tuple[Any, ...]]) -> No
     access = registry.access(provider)
     adapter = cast(Batching, registry.adapter(provider, access, zone=hub.zone, connections=1))
     batch = adapter.capabilities.batch
+    one = _shared(hub, adapter, *found[0][:2])
     for first in range(0, len(found), batch):
-        await _put(hub, adapter, dict(found[first : first + batch]))
+        rows = found[first : first + batch]
+        shared = {permit_id: replace(one, reference=reference, plate=plate) for permit_id, reference, plate in rows}
+        await _put(hub, adapter, shared)
     await adapter.aclose()
 
 
-async def _put(hub: Hub, adapter: Batching, references: dict[Any, Any]) -> None:
+def _shared(hub: Hub, adapter: Batching, permit_id: UUID, reference: UUID) -> SharedPermit:
+    """Return what the hub shares of one permit."""
+    key = (permit_id, adapter.name)
+    permit, decision = transact(hub.engine, lambda db: consents.truth(db, [key]))[key]
+    shared = shared_permit(permit, decision, adapter.capabilities, reference, hub.today())
+    assert shared is not None
+    return shared
+
+
+async def _put(hub: Hub, adapter: Batching, shared: Mapping[UUID, SharedPermit]) -> None:
     """Put one batch, and write it as confirmed."""
-    provider, today = adapter.name, hub.today()
-    truth = transact(hub.engine, lambda db: consents.truth(db, [(permit_id, provider) for permit_id in references]))
-    shared = {
-        permit_id: shared_permit(permit, decision, adapter.capabilities, references[permit_id], today)
-        for (permit_id, _), (permit, decision) in truth.items()
-    }
-    ended = await adapter.send_all([Change(references[permit_id], 1, one) for permit_id, one in shared.items()])
+    ended = await adapter.send_all([Change(one.reference, 1, one) for one in shared.values()])
     assert not any(ended), ended
     hashes = [fields_hash(one, hub.hash_key) for one in shared.values()]
-    confirmed = {"permit_id": list(shared), "confirmed_hash": hashes, "provider": provider}
+    confirmed = {"permit_id": list(shared), "confirmed_hash": hashes, "provider": adapter.name}
     transact(hub.engine, lambda db: db.execute(_CONFIRM, confirmed), relaxed=True)
 
 
