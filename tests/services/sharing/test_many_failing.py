@@ -10,7 +10,7 @@ from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.hub import Hub
 from worker.services.clock.sweep import sweep
-from worker.services.sharing.release import SLICES, release_next
+from worker.services.sharing.release import SLICES, begin, release_first, release_next
 
 PROVIDER = "easypark"
 FAILING = 3_010
@@ -48,6 +48,19 @@ def test_a_closed_breaker_releases_urgent_shares_first_and_sweeps_release_the_ot
 
     eventually(waiting_after_a_sweep, equals=0)
     assert transact(hub.engine, providers.releasing) == []
+
+
+def test_a_closed_breaker_wakes_its_lane_which_releases_a_first_slice(
+    opened: None, hub: Hub, evidence: Evidence, wake_ups: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A withdrawal may wait for what closed it: nothing is released there."""
+    monkeypatch.setattr(SLICES, "most", 400)
+    transact(hub.engine, lambda db: providers.close_breaker(db, PROVIDER))
+    begin(hub, PROVIDER)
+    assert wake_ups == [PROVIDER]
+    assert evidence.value(WAITING) == FAILING
+    release_first(hub, PROVIDER)
+    assert FAILING - 400 <= evidence.value(WAITING) < FAILING
 
 
 def test_nothing_is_released_while_the_breaker_is_open(opened: None, hub: Hub, evidence: Evidence) -> None:
