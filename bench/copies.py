@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from bench.backlog import fill, make_due
+from bench.backlog import IDS, fill, make_due
 from bench.ground import Ground
 from bench.inside import hub_inside
 from integrations import registry
@@ -26,10 +26,10 @@ from worker.domain.consent import fields_hash, shared_permit
 from worker.hub import Hub
 
 SAMPLE = 200  # shares that the lanes confirm, to compare
-_OPEN = """
+_OPEN = f"""
     SELECT permit_id, reference, normalised
     FROM shares JOIN permits USING (permit_id) JOIN plate_assignments USING (permit_id)
-    WHERE provider = %s AND resident_id LIKE 'backlog-%%' AND (holds IS NOT TRUE OR permit_id = ANY(%s))
+    WHERE provider = %(provider)s AND resident_id LIKE 'backlog-%%' AND (holds IS NOT TRUE OR permit_id IN ({IDS}))
 """
 _CONFIRM = text(f"""
     UPDATE shares SET wanted_version = 1, confirmed_version = 1, confirmed_hash = made.confirmed_hash, holds = true,
@@ -37,9 +37,9 @@ _CONFIRM = text(f"""
     FROM {unnested("made", tables.shares.c["permit_id", "confirmed_hash"])}
     WHERE shares.permit_id = made.permit_id AND provider = :provider
 """)
-_SAMPLE = """
+_SAMPLE = f"""
     SELECT permit_id, to_jsonb(shares) - ARRAY['confirmed_at', 'due_at'] FROM shares
-    WHERE provider = %s AND requests > 0 AND confirmed_version = wanted_version ORDER BY permit_id DESC LIMIT %s
+    WHERE provider = %(provider)s AND permit_id IN ({IDS})
 """
 
 
@@ -52,12 +52,13 @@ def hold_copies(ground: Ground, provider: str, permits: int) -> None:
     fill(ground, permits)
     make_due(ground, SAMPLE, [provider], after=permits - SAMPLE)
     ground.settle()
-    pushed, held = _sample(ground, provider), ground.control.held(provider)
+    sample = {"provider": provider, "after": permits - SAMPLE, "last": permits}
+    pushed, held = _rows(ground, _SAMPLE, sample), ground.control.held(provider)
     hub = hub_inside(ground)
-    asyncio.run(_hold(hub, provider, ground.database.execute(_OPEN, [provider, list(pushed)]).fetchall()))
+    asyncio.run(_hold(hub, provider, _rows(ground, _OPEN, sample)))
     hub.engine.dispose()
     ground.database.execute("ANALYZE shares")
-    assert _sample(ground, provider) == pushed
+    assert _rows(ground, _SAMPLE, sample) == pushed
     now_held = ground.control.held(provider)
     assert len(now_held) >= permits
     assert {reference: now_held[reference] for reference in held} == held
@@ -93,5 +94,5 @@ async def _put(hub: Hub, adapter: Batching, shared: Mapping[UUID, SharedPermit])
     transact(hub.engine, lambda db: db.execute(_CONFIRM, confirmed), relaxed=True)
 
 
-def _sample(ground: Ground, provider: str) -> dict[Any, Any]:
-    return dict(ground.database.execute(_SAMPLE, [provider, SAMPLE]).fetchall())
+def _rows(ground: Ground, statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    return sorted(ground.database.execute(statement, parameters).fetchall())
