@@ -14,7 +14,7 @@ from worker.settings import settings
 TASK_SECONDS = 10  # every task but `remind.send`, which has its own limits, ends within this; more work is sliced
 VISIBILITY_SECONDS = 30  # longer than any task: a killed worker's messages are redelivered after this
 SWEEP_SECONDS = 2.0
-ADVANCE_SECONDS = 10.0  # how long after midnight the work of a new day begins, at the latest
+ADVANCE_SECONDS = 5.0  # how long after midnight the work of a new day begins, at the latest
 REMIND_SECONDS = 5.0  # how often failed reminders are checked
 PURGE_SECONDS = 60.0  # for two seconds each time: sweeps wait no longer, and a backlog is gone in hours
 CLEAR_SECONDS = 30.0  # erased data leaves Redis' file this long after it has settled, at most

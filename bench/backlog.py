@@ -1,12 +1,12 @@
 """A backlog for the lanes: many permits, written straight into the tables, with shares that can be made due."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from bench.ground import TEXT, Ground
 from ops.shown.space import APPS
 
-FIRST = UUID("00000000-0000-4000-8000-000000000000").int
+# Ids without an order, as residents' web apps give: the index on terms searches all its pages for ids in a row.
+IDS = "SELECT md5('backlog-' || n)::uuid FROM generate_series(%(after)s::int + 1, %(last)s::int) n"
 SEED = (
     """
     INSERT INTO residents (resident_id, version, published_version)
@@ -14,7 +14,7 @@ SEED = (
     """,
     """
     INSERT INTO permits (permit_id, resident_id, status, requested_on, profile, ban_id, address, zones)
-    SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'backlog-' || n, 'active', current_date,
+    SELECT md5('backlog-' || n)::uuid, 'backlog-' || n, 'active', current_date,
         'standard', '75114_1834_00010', '10 rue de l''Exemple, 75014 Paris', '{14A,14B}'
     FROM generate_series(%(known)s::int + 1, %(permits)s::int) n
     """,
@@ -45,26 +45,31 @@ SEED = (
     """,
     "ANALYZE",
 )
-DUE = """
+DUE = f"""
     UPDATE shares SET wanted_version = confirmed_version + 1, confirmed_hash = NULL, holds = NULL, urgency = 2,
         due_at = now()
-    WHERE permit_id > %s AND permit_id <= %s AND confirmed_version >= wanted_version AND provider = ANY(%s)
+    WHERE permit_id IN ({IDS}) AND confirmed_version >= wanted_version AND provider = ANY(%(providers)s)
 """
 
 NOT_DUE = "UPDATE shares SET wanted_version = confirmed_version WHERE urgency = 2 AND lease_id IS NULL"
 
 
-def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS) -> int:
-    """Make that many shares due, with their permits if needed; return how many were not yet due."""
-    permits = shares // len(providers)
+def fill(ground: Ground, permits: int) -> None:
+    """Write permits until there are so many, with confirmed shares that hold nothing."""
     known = ground.scalar("SELECT count(*) FROM residents WHERE resident_id LIKE 'backlog-%'")
     if known < permits:
         parameters = {"known": known, "permits": permits, "providers": list(APPS)}
         parameters |= {"text_version": TEXT["version"], "text_sha256": TEXT["sha256"]}
         for statement in SEED:
             ground.database.execute(statement, parameters)
-    last = UUID(int=FIRST + permits)
-    return ground.database.execute(DUE, [UUID(int=FIRST), last, list(providers)]).rowcount
+
+
+def make_due(ground: Ground, shares: int, providers: Sequence[str] = APPS, *, after: int = 0) -> int:
+    """Make that many shares due, of the permits after a number; return how many were not yet due."""
+    permits = shares // len(providers)
+    fill(ground, after + permits)
+    parameters = {"after": after, "last": after + permits, "providers": list(providers)}
+    return ground.database.execute(DUE, parameters).rowcount
 
 
 def drop_due(ground: Ground) -> None:

@@ -4,7 +4,7 @@ import time
 
 import psutil
 
-from bench.backlog import make_due
+from bench.copies import hold_copies
 from bench.figures import Figure
 from bench.ground import Ground
 
@@ -19,8 +19,7 @@ DRIFT = "SELECT copies, differing + missing + orphans, code FROM reconciliations
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     """Have a provider hold many permits, then compare what it lists with what it confirmed."""
     copies = QUICK_COPIES if quick else COPIES
-    make_due(ground, copies, [PROVIDER])
-    ground.settle()
+    hold_copies(ground, PROVIDER, copies)
     worker = psutil.Process(ground.stack.process_ids["bulk"])
     largest, started = 0.0, time.perf_counter()
     run_id = ground.scalar(REQUEST, PROVIDER)

@@ -11,20 +11,12 @@ round trip, and gives back those that it does not use.
 import time
 from collections.abc import Sequence
 
-import redis
-import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from integrations.base import Limit
-
-log = structlog.get_logger()
+from worker.quick_redis import QuickRedis
 
 AT_ONCE = 0.1  # the part of a limit that may go in one burst
 KEPT = 0.5  # the part of the burst that is kept for urgent requests
 ALONE = 0.1  # the part of a limit for one process while Redis is unavailable: ten processes keep within the limit
-ALONE_SECONDS = 5.0  # until Redis is tried again
-REDIS_SECONDS = 0.2  # for an answer, while requests to the provider wait
 
 _TAKE = """
 local seconds = redis.call('TIME')
@@ -49,6 +41,7 @@ for i, key in ipairs(KEYS) do
     local ends = redis.call('GET', key)
     if ends then redis.call('SET', key, string.format('%.6f', ends - ARGV[i]), 'KEEPTTL') end
 end
+return 1
 """
 
 
@@ -65,45 +58,32 @@ class Limiter:
 
     def __init__(self, redis_url: str, prefix: str, provider: str, limits: Sequence[Limit]) -> None:
         """Prepare without connecting."""
-        client = redis.Redis.from_url(
-            redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
-        )
-        self._provider = provider
+        self._redis = QuickRedis(redis_url, f"limiter {provider}")
         self._spread = [(*spread(limit), limit.seconds) for limit in limits]
         self._keys = [f"{prefix}limit:{provider}:{limit.count}:{limit.seconds:g}" for limit in limits]
-        self._take = client.register_script(_TAKE)
-        self._give_back = client.register_script(_GIVE_BACK)
+        self._take = self._redis.client.register_script(_TAKE)
+        self._give_back = self._redis.client.register_script(_GIVE_BACK)
         self._alone = [spread(limit, ALONE) for limit in limits]
         self._paid = [0.0] * len(limits)
-        self._alone_until = 0.0
 
     def take(self, wanted: int, *, urgent: bool) -> int:
         """Take up to `wanted` requests; return how many may be sent now."""
         if not self._keys:
             return wanted
         kept = 0.0 if urgent else KEPT
-        if time.monotonic() < self._alone_until:
-            return self._take_alone(wanted, kept)
         arguments = [
             number for interval, burst, span in self._spread for number in (interval, _burst(burst, kept), span)
         ]
-        try:
-            return int(self._take(self._keys, [wanted, *arguments]))
-        except redis.RedisError as error:
-            self._go_alone(error)
-            return self._take_alone(wanted, kept)
+        granted = self._redis.ask(lambda: int(self._take(self._keys, [wanted, *arguments])))
+        return self._take_alone(wanted, kept) if granted is None else granted
 
     def give_back(self, unused: int) -> None:
         """Give back requests that were taken and will not be sent."""
         if not self._keys or unused == 0:
             return
-        if time.monotonic() < self._alone_until:
+        intervals = [unused * interval for interval, _, _ in self._spread]
+        if self._redis.ask(lambda: self._give_back(self._keys, intervals)) is None:
             self._paid = [paid - unused * interval for paid, (interval, _) in zip(self._paid, self._alone, strict=True)]
-            return
-        try:
-            self._give_back(self._keys, [unused * interval for interval, _, _ in self._spread])
-        except redis.RedisError as error:
-            self._go_alone(error)
 
     def _take_alone(self, wanted: int, kept: float) -> int:
         now, granted = time.monotonic(), wanted
@@ -113,10 +93,6 @@ class Limiter:
         granted = max(granted, 0)
         self._paid = [paid + granted * interval for paid, (interval, _) in zip(self._paid, self._alone, strict=True)]
         return granted
-
-    def _go_alone(self, error: redis.RedisError) -> None:
-        self._alone_until = time.monotonic() + ALONE_SECONDS
-        log.warning("limiter.redis_unavailable", provider=self._provider, error=type(error).__name__)
 
 
 def _burst(burst: float, kept: float) -> float:

@@ -1,26 +1,24 @@
 """The right of way of a resident's decision: while one is under way, routine work stands aside.
 
-A key in Redis that expires by itself says that a decision is under way. Routine work looks at it before it claims or
-sends, and between its transactions. Nothing depends on it: without Redis, all work goes on.
+Two sets in Redis, which expire by themselves, hold a token for each decision under way: first among those being
+decided, then, from its commit on, among those being sent. Routine work looks at them before it claims or sends, and
+between its transactions. Nothing depends on them: without Redis, all work goes on.
 
 Each process stands aside for at most `LONGEST_SECONDS` at a time, and then works for at least as long as it stood, so
 that at least half of the time is kept for routine work, even in a flood of decisions.
 """
 
 import time
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import cast
+from uuid import uuid4
 
-import redis
-import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from worker.quick_redis import QuickRedis
 
-LONGEST_SECONDS = 0.3  # also how long a right of way lasts if it is not given up
+LONGEST_SECONDS = 0.3  # also how long the sets last after the latest decision
 LOOK_SECONDS = 0.005
-REDIS_SECONDS = 0.1  # for an answer, while requests to a provider wait
-ALONE_SECONDS = 5.0  # until Redis is asked again
 
-log = structlog.get_logger()
+Token = str
 
 
 class RightOfWay:
@@ -28,26 +26,30 @@ class RightOfWay:
 
     def __init__(self, redis_url: str, prefix: str) -> None:
         """Prepare without connecting."""
-        self._redis = redis.Redis.from_url(
-            redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
-        )
-        self._key = f"{prefix}right_of_way"
+        self._redis = QuickRedis(redis_url, "right of way")
+        self._deciding = f"{prefix}right_of_way:deciding"
+        self._sending = f"{prefix}right_of_way:sending"
         self._works_until = 0.0
         self._stands_since: float | None = None
 
-    def take(self) -> None:
-        """Have routine work stand aside from now on; the decision does not wait for the server's answer."""
-        try:
-            self._send("SET", self._key, 1, "PX", int(LONGEST_SECONDS * 1_000))
-        except redis.RedisError as error:
-            log.warning("right_of_way.not_taken", error=type(error).__name__)
+    def take(self) -> Token:
+        """Have routine work stand aside from now on, for a decision that is not yet committed."""
+        token = uuid4().hex
+        self._tell_of(self._deciding, ("SADD", self._deciding, token))
+        return token
 
-    def give_up(self) -> None:
-        """Let routine work go on."""
-        try:
-            self._redis.unlink(self._key)
-        except redis.RedisError as error:  # it expires
-            log.warning("right_of_way.not_given_up", error=type(error).__name__)
+    def hand_over(self, token: Token) -> None:
+        """Leave a committed decision's right to the urgent drain that it wakes next."""
+        self._tell_of(self._sending, ("SMOVE", self._deciding, self._sending, token))
+
+    def handed_over(self) -> Collection[Token]:
+        """Return the tokens handed over so far: an urgent drain that begins now sends for all of these decisions."""
+        return cast(Collection[Token], self._redis.ask(lambda: self._redis.client.smembers(self._sending)) or ())
+
+    def give_up(self, tokens: Collection[Token]) -> None:
+        """Let routine work go on, as far as only these decisions are under way."""
+        if tokens:
+            self._redis.tell(("SREM", self._deciding, *tokens), ("SREM", self._sending, *tokens))
 
     def stand_aside(self) -> None:
         """Wait in this thread while a decision has the right of way."""
@@ -59,7 +61,7 @@ class RightOfWay:
         began = time.monotonic()
         if began < self._works_until:
             return False
-        is_taken = self._look()
+        is_taken = bool(self._redis.ask(lambda: self._redis.client.exists(self._deciding, self._sending)))
         now = time.monotonic()  # the look, which may be slow, counts as standing
         self._stands_since = began if self._stands_since is None else self._stands_since
         stood = now - self._stands_since
@@ -69,19 +71,5 @@ class RightOfWay:
         self._stands_since = None
         return False
 
-    def _send(self, *command: str | int) -> None:
-        """Send a command that the server is not to answer."""
-        pool = self._redis.connection_pool
-        connection: Any = pool.get_connection()  # redis-py's connections have no types
-        try:
-            connection.send_packed_command(connection.pack_commands([("CLIENT", "REPLY", "SKIP"), command]))
-        finally:
-            pool.release(connection)
-
-    def _look(self) -> bool:
-        try:
-            return bool(self._redis.exists(self._key))
-        except redis.RedisError as error:
-            self._works_until = time.monotonic() + ALONE_SECONDS
-            log.warning("right_of_way.unknown", error=type(error).__name__)
-            return False
+    def _tell_of(self, key: str, command: Sequence[str]) -> None:
+        self._redis.tell(command, ("PEXPIRE", key, str(int(LONGEST_SECONDS * 1_000))))

@@ -25,7 +25,7 @@ WORKERS = (
     ("remind", ("remind",), 1),
 )
 RESIDENTS_WAIT_FOR = ("consent", "urgent", "jobs")
-BEHIND = ("nice", "-n", "10")  # all other workers get the processor when those leave it
+BEHIND = 5  # of all other workers: each gets a third of what one of those gets
 LANE_CONCURRENCY = 1  # a second drain gains nothing while all processes share two cores
 
 
@@ -52,7 +52,6 @@ def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Ca
         Program(
             name=name,
             command=(
-                *(() if name in RESIDENTS_WAIT_FOR else BEHIND),
                 *(sys.executable, "-m", "celery", "--app", "worker.app", "worker", f"--hostname={name}@%h"),
                 *(f"--queues={','.join(queues)}", f"--concurrency={concurrency}"),
                 *("--without-gossip", "--without-mingle"),  # nothing uses them, and mingling costs a second
@@ -60,6 +59,7 @@ def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Ca
             environment=environment,
             folder=FOLDER,
             ready=canary.answers_on(queues[0]),
+            nice=0 if name in RESIDENTS_WAIT_FOR else BEHIND,
             stop_seconds=WORKER_STOP_SECONDS,
         )
         for name, queues, concurrency in (*WORKERS, *lanes)

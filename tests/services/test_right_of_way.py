@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 import redis
@@ -16,11 +15,12 @@ from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, Upstream
 from tests.support.relay import relay
 from tests.support.waiting import eventually
-from worker import right_of_way
+from worker import quick_redis, right_of_way
 from worker.hub import Hub
-from worker.right_of_way import ALONE_SECONDS, LONGEST_SECONDS, LOOK_SECONDS, RightOfWay
-from worker.services.clock.advance import advance
+from worker.quick_redis import ALONE_SECONDS
+from worker.right_of_way import LONGEST_SECONDS, LOOK_SECONDS, RightOfWay
 from worker.services.sharing.drain import Drain
+from worker.services.sharing.urgent import UrgentDrain
 
 
 class Clock:
@@ -42,6 +42,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(right_of_way, "time", made)
+    monkeypatch.setattr(quick_redis, "time", made)
     return made
 
 
@@ -62,8 +63,17 @@ def stood(clock: Clock, way: RightOfWay) -> Callable[[], float]:
     return stood
 
 
+def keys(hub: Hub) -> list[str]:
+    return [hub.live.key(f"right_of_way:{part}") for part in ("deciding", "sending")]
+
+
 def taken(hub: Hub) -> bool:
-    return bool(hub.live.client.exists(hub.live.key("right_of_way")))
+    return bool(hub.live.client.exists(*keys(hub)))
+
+
+def give_up_all(hub: Hub) -> None:
+    """Let routine work go on, as the drains of all decisions would."""
+    hub.live.client.delete(*keys(hub))
 
 
 def test_work_goes_on_at_once_when_no_decision_is_under_way(stood: Callable[[], float]) -> None:
@@ -75,10 +85,10 @@ def test_work_stands_aside_until_the_right_of_way_is_given_up(
 ) -> None:
     def give_up(now: float) -> None:
         if now - 1_000.0 > LONGEST_SECONDS / 2:
-            way.give_up()
+            way.give_up([token])
 
     clock.slept = give_up
-    way.take()
+    token = way.take()
     assert LONGEST_SECONDS / 2 < stood() <= LONGEST_SECONDS / 2 + 2 * LOOK_SECONDS
 
 
@@ -94,9 +104,10 @@ def test_in_a_flood_of_decisions_half_of_the_time_is_kept_for_work(
 
 
 def test_a_right_of_way_that_nobody_gives_up_ends_by_itself(way: RightOfWay, hub: Hub) -> None:
+    way.hand_over(way.take())
     way.take()
     assert way.is_taken()  # over the same connection: the server has taken note
-    assert 0 < hub.live.client.pttl(hub.live.key("right_of_way")) <= LONGEST_SECONDS * 1_000
+    assert all(0 < hub.live.client.pttl(key) <= LONGEST_SECONDS * 1_000 for key in keys(hub))
 
 
 def test_a_decision_waits_for_no_answer_about_its_right_of_way(servers: Servers, redis_prefix: str, hub: Hub) -> None:
@@ -106,12 +117,13 @@ def test_a_decision_waits_for_no_answer_about_its_right_of_way(servers: Servers,
     with relay(port, servers.valkey.port) as frozen, capture_logs() as logged:
         assert not way.is_taken()  # connects
         frozen.send_signal(signal.SIGSTOP)
-        way.take()
+        token = way.take()
         assert not taken(hub)
         assert logged == []
         frozen.send_signal(signal.SIGCONT)
         eventually(lambda: taken(hub), "the right of way")
-        way.give_up()
+        way.give_up([token])
+        eventually(lambda: not taken(hub), "the end of the right of way")
     with relay(port, servers.valkey.port):  # the connection was cut meanwhile
         way.take()
         eventually(lambda: taken(hub), "the right of way")
@@ -129,8 +141,8 @@ def test_without_redis_nobody_stands_aside_and_it_is_seldom_asked(
         return exists(self, *names)
 
     monkeypatch.setattr(redis.Redis, "exists", counted)
-    unreachable.take()
-    unreachable.give_up()
+    unreachable.give_up([unreachable.take()])
+    clock.now += ALONE_SECONDS
     for _ in range(100):
         unreachable.stand_aside()
         clock.now += ALONE_SECONDS / 50
@@ -142,7 +154,7 @@ def test_a_decision_and_an_erasure_take_the_right_of_way_and_nothing_else_does(u
     assert not taken(hub)
     upstream.allow()
     assert taken(hub)
-    hub.right_of_way.give_up()
+    give_up_all(hub)
     upstream.applied("resident.update_contact", name="A", email="a@example.org")
     upstream.take_over(upstream.row("r-imported"))
     assert not taken(hub)
@@ -187,7 +199,7 @@ def test_a_withdrawal_found_by_a_record_does_not_wait_for_its_own_right_of_way(
     monkeypatch.setattr(right_of_way, "LONGEST_SECONDS", 60.0)
     upstream.active()
     upstream.allow()
-    hub.right_of_way.give_up()
+    give_up_all(hub)
     twin = Refusing("easypark", hub.capabilities["easypark"])
     asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
     assert len(twin.calls) == 2
@@ -207,7 +219,7 @@ def test_a_drain_sends_nothing_while_a_decision_has_the_right_of_way(
         draining = asyncio.create_task(Drain(lane, hub.today).run())
         await asyncio.sleep(LONGEST_SECONDS / 3)
         during = len(twins["easypark"].calls)
-        hub.right_of_way.give_up()
+        give_up_all(hub)
         await draining
         return during, len(twins["easypark"].calls)
 
@@ -221,9 +233,61 @@ def test_an_import_stands_aside(upstream: Upstream, hub: Hub, clock: Clock) -> N
     assert clock.now - before >= LONGEST_SECONDS
 
 
-def test_the_clock_stands_aside(upstream: Upstream, hub: Hub, clock: Clock) -> None:
-    upstream.active()
-    before = clock.now
-    hub.right_of_way.take()
-    assert advance(hub, hub.today() + timedelta(days=800)) == 1
-    assert clock.now - before >= LONGEST_SECONDS
+Draining = Callable[[Callable[[], object]], None]
+
+
+class Meanwhile(InMemory):
+    """A provider that does something before its first answer."""
+
+    then: Callable[[], object]
+
+    async def send(self, change: Change) -> Operation | None:
+        """Answer as the twin does."""
+        if not self.calls:
+            self.then()
+        return await super().send(change)
+
+
+@pytest.fixture
+def drained(upstream: Upstream, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Draining:
+    """Withdraw consent and have an urgent drain send that; something else happens meanwhile."""
+
+    monkeypatch.setattr(right_of_way, "LONGEST_SECONDS", 60.0)
+
+    def drained(then: Callable[[], object]) -> None:
+        upstream.active()
+        upstream.allow()
+        twin = Meanwhile("easypark", hub.capabilities["easypark"])
+        twin.then = then
+        asyncio.run(UrgentDrain(hub, {"easypark": lane_of(hub, twin)}, hub.today).run())
+        assert twin.calls
+
+    return drained
+
+
+def test_a_drain_gives_up_the_right_of_way_of_the_decisions_that_it_sent(drained: Draining, hub: Hub) -> None:
+    seen: list[bool] = []
+    drained(lambda: seen.append(taken(hub)))
+    assert seen == [True]
+    assert not taken(hub)
+
+
+@pytest.mark.parametrize("ends", ["decided", "committed"])
+def test_a_drain_leaves_the_right_of_way_of_a_later_decision(
+    drained: Draining, way: RightOfWay, hub: Hub, ends: str
+) -> None:
+    def decide_again() -> None:
+        token = way.take()
+        if ends == "committed":
+            way.hand_over(token)
+
+    drained(decide_again)
+    assert taken(hub)
+
+
+def test_a_drain_leaves_the_right_of_way_of_a_decision_that_was_not_committed_when_it_began(
+    drained: Draining, way: RightOfWay, hub: Hub
+) -> None:
+    way.take()
+    drained(lambda: None)
+    assert taken(hub)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ops.embedded.children.priority import SESSION
 from ops.embedded.children.program import Program
 from ops.embedded.children.start import ChildFailedError
 from ops.embedded.children.supervise import Supervisor
@@ -69,6 +70,19 @@ def test_a_child_that_ignores_its_stop_signal_is_killed(tmp_path: Path, gone: Ca
     assert gone([child.pid])
 
 
+def test_a_child_gives_way_to_others_in_a_session_of_its_own(tmp_path: Path, supervisor: Supervisor) -> None:
+    supervisor.start(
+        program(tmp_path, "first", NOTES_ITS_END, "first.ready", str(tmp_path / "notes"), "first", nice=5),
+        program(tmp_path, "second", NOTES_ITS_END, "second.ready", str(tmp_path / "notes"), "second", nice=5),
+        noting(tmp_path, "third"),
+    )
+    pids = [child.pid for child in supervisor.children]
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in pids] == [5, 5, os.getpriority(os.PRIO_PROCESS, 0)]
+    sessions = [SESSION.format(pid) for pid in pids]
+    if Path(sessions[0]).exists():  # Linux, with autogroups
+        assert [Path(session).read_text().split()[-1] for session in sessions] == ["5", "5", "0"]
+
+
 def test_the_error_of_a_program_that_does_not_start_shows_the_end_of_its_log(
     tmp_path: Path, supervisor: Supervisor
 ) -> None:
@@ -113,6 +127,7 @@ RUN_SUPERVISOR = """
 import json, os, signal, sys, time
 from pathlib import Path
 import psutil
+from ops.embedded.children.priority import SESSION
 from ops.embedded.children.program import Program
 from ops.embedded.children.supervise import Supervisor
 supervisor = Supervisor(Path(sys.argv[1]))

@@ -13,7 +13,7 @@ from worker.db.engine import sqlstate, transact
 T = TypeVar("T")
 
 FIRST = 100  # rows
-AIM_SECONDS = 0.4  # for a slice: it locks rows that others wait for
+AIM_SECONDS = 0.1  # for a slice: a decision may need its rows, or the processor
 LONGEST = "1500ms"  # for one of its statements; a trial that was too large must leave time for smaller ones
 GROWTH = 2.0  # from one slice to the next, at most
 SHRINKS_TO = 1 / 16  # after one that was given up
@@ -32,13 +32,14 @@ class Slices:
     most: int
     size: int = field(default=FIRST)
 
-    def take(self, engine: Engine, change: Callable[[Connection, int], T]) -> T:
-        """Run `change` with a limit of rows, and again with fewer if it takes too long.
+    def take(self, engine: Engine, change: Callable[[Connection, int], T], before_each: Callable[[], None]) -> T:
+        """Run `change` with a limit of rows, and again with fewer if it takes too long; first call `before_each`.
 
         Raises:
             sqlalchemy.exc.OperationalError: the database is unavailable, or a single row takes too long.
         """
         while True:
+            before_each()
             size, started = min(self.size, self.most), monotonic()
 
             def once(db: Connection, size: int = size) -> T:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ops.embedded.children.end import Ending
+from ops.embedded.children.priority import give_way
 from ops.embedded.children.program import Program
 
 LAST_LINES = 8
@@ -76,6 +77,11 @@ class Child:
         if code is not None:
             raise ChildFailedError(self.failure(f"ended with exit code {code} before it was ready"))
         return self.program.ready(self.pid)
+
+    def give_way(self) -> None:
+        """Let others have the processor first, as its program says."""
+        if self.program.nice:
+            give_way(self.pid, self.program.nice)
 
     def failure(self, what: str) -> str:
         """Return what happened to it, where its log is, and the end of the log."""

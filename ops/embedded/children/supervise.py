@@ -71,6 +71,8 @@ class Supervisor:
                     raise ChildFailedError(child.failure(f"was not ready within {child.program.ready_seconds:g} s"))
             if waiting:
                 time.sleep(READY_POLL_SECONDS)
+        for child in self.children:  # only now: a start is slow enough
+            child.give_way()
 
     def run_to_its_end(self, program: Program) -> None:
         """Run a program that ends by itself.
@@ -137,6 +139,7 @@ class Supervisor:
                             del due[name]
                             self._processes.pop(child.pid, None)
                             wave[place] = self._run(child.program, number)
+                            wave[place].give_way()
 
     def _replace_guardian(self) -> None:
         replacement = Guardian(self._keep_open)

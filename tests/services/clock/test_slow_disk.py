@@ -141,10 +141,10 @@ def test_a_slice_grows_while_quick_up_to_its_maximum(hub: Hub) -> None:
     sizes: list[int] = []
 
     def take() -> int:
-        sizes.append(slices.take(hub.engine, lambda _, size: size))
+        sizes.append(slices.take(hub.engine, lambda _, size: size, lambda: None))
         return sizes[-1]
 
     eventually(take, equals=1_000)
     assert sizes[0] == FIRST
     assert all(after <= 2 * before for before, after in pairwise(sizes))
-    assert slices.take(hub.engine, lambda _, size: size) <= 1_000
+    assert slices.take(hub.engine, lambda _, size: size, lambda: None) <= 1_000

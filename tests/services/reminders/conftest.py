@@ -22,7 +22,7 @@ from worker.hub import Hub
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for Redis as long as a busy machine needs: a limiter without it grants less."""
-    monkeypatch.setattr("worker.limiter.REDIS_SECONDS", 10.0)
+    monkeypatch.setattr("worker.quick_redis.ANSWER_SECONDS", 10.0)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, EVERYONE, Upstream
 from worker.domain.sharing import RequestOutcome, Result, Urgency
 from worker.hub import Hub
-from worker.services.sharing.claim import claim, claim_urgent, record
+from worker.services.sharing.claim import claim, claim_urgent
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.record import record
 
 TAKEN_BY_BOTH = "easypark"
 ROOM = dict.fromkeys(EVERYONE, 4)

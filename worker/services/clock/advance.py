@@ -1,11 +1,11 @@
 """What time does to permits: terms end, and unpaid requests and changes lapse.
 
 Due permits are found in the database, so a clock that stood still for days only costs a delay. Residents go a few at a
-time, so a withdrawal never waits for a night in which many terms end.
+time, and between them the night stands aside for decisions.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import date
 from functools import partial
 from time import monotonic
@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 
 from schemas.events import EventType
 from worker.db.clock import ended
-from worker.db.engine import transact
 from worker.db.jobs import residents
 from worker.db.trip import run
 from worker.domain import life
@@ -23,19 +22,18 @@ from worker.domain.lapse import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import TASK_ENDING, Hub
 from worker.live.spaces import Publication
+from worker.services import routine
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork, finish_together
 
-SLICE = 100  # residents found at once
-TOGETHER = 10  # in one transaction: they share most of its cost, but a job on one of them waits for all
+SLICE = 200  # residents found at once
+TOGETHER = 20  # in one transaction: they share most of its cost, but a job on one of them waits for all
 
 log = structlog.get_logger()
 
 
-def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[float], None] = lambda _: None) -> int:
+def advance(hub: Hub, today: date, until: float = math.inf) -> int:
     """Act on what is due today, earliest day first, until `until` (monotonic clock); return for how many residents.
-
-    After each transaction it pauses for as long as that took: half of the machine stays free for urgent jobs.
 
     Raises:
         worker.hub.UNAVAILABLE: the database or Redis is unavailable.
@@ -43,25 +41,23 @@ def advance(hub: Hub, today: date, until: float = math.inf, pause: Callable[[flo
     done, failed = 0, set[str]()
     while due := [found for found in _find(hub, today, SLICE + len(failed)) if found not in failed]:
         for first in range(0, len(due), TOGETHER):
-            if (began := monotonic()) >= until:
+            if monotonic() >= until:
                 return done
-            hub.right_of_way.stand_aside()
             together = due[first : first + TOGETHER]
             failed_now = _advance(hub, together, today)
             done += len(together) - len(failed_now)
             failed |= failed_now
-            pause(max(0.0, min(monotonic() - began, until - monotonic())))
     return done
 
 
 def _find(hub: Hub, today: date, most: int) -> list[str]:
-    return transact(hub.engine, lambda db: ended.due_residents(db, today, most))
+    return routine.transact(hub, lambda db: ended.due_residents(db, today, most))
 
 
 def _advance(hub: Hub, resident_ids: Collection[str], today: date) -> set[str]:
     """Act on what is due of some residents; return those it could not act on, so that the others still move on."""
     try:
-        acted_on, publications, to_wake = transact(hub.engine, partial(_act, hub, resident_ids, today))
+        acted_on, publications, to_wake = routine.transact(hub, partial(_act, hub, resident_ids, today))
     except TASK_ENDING:
         raise
     except Exception as error:

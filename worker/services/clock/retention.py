@@ -28,6 +28,7 @@ from worker.domain import life
 from worker.domain.retention import is_due, latest_due, may_be_held
 from worker.hub import TASK_ENDING, Hub
 from worker.live.spaces import Publication
+from worker.services import routine
 from worker.services.publishing.publish import publish
 from worker.services.unit_of_work import UnitOfWork
 
@@ -90,32 +91,32 @@ def _before(hub: Hub, today: date, months: int) -> datetime:
 
 
 def _plates(hub: Hub, before: datetime) -> Iterator[int]:
-    while count := _SLICES["plates"].take(
-        hub.engine, lambda db, most: retention.delete_replaced_plates(db, before, most)
+    while count := routine.take(
+        hub, _SLICES["plates"], lambda db, most: retention.delete_replaced_plates(db, before, most)
     ):
         yield count
 
 
 def _ledger(hub: Hub, ledger: Ledger, before: datetime) -> Iterator[int]:
-    while count := _SLICES[ledger].take(hub.engine, lambda db, most: retention.purge(db, ledger, before, most)):
+    while count := routine.take(hub, _SLICES[ledger], lambda db, most: retention.purge(db, ledger, before, most)):
         yield count
 
 
 def _copies(hub: Hub) -> Iterator[int]:
-    while count := _SLICES[COPIES].take(hub.engine, reconciliations.delete_copies):
+    while count := routine.take(hub, _SLICES[COPIES], reconciliations.delete_copies):
         yield count
 
 
 def _disclosures(hub: Hub, before: datetime) -> Iterator[int]:
     settle = timedelta(seconds=hub.settings.settle_seconds)
-    yield _OF_DISCLOSURES.take(hub.engine, lambda db, most: retention.purge_disclosures(db, before, settle, most))
+    yield routine.take(hub, _OF_DISCLOSURES, lambda db, most: retention.purge_disclosures(db, before, settle, most))
 
 
 def _permits(hub: Hub, today: date) -> Iterator[int]:
     by = latest_due(today, hub.settings.permits_kept_months)
     place: Place | None = None
     while True:
-        due, place = transact(hub.engine, partial(retention.next_due, by=by, after=place, most=FOUND_AT_ONCE))
+        due, place = routine.transact(hub, partial(retention.next_due, by=by, after=place, most=FOUND_AT_ONCE))
         if place is None:
             return
         yield sum(_with_lock(hub, resident_id, today, partial(_anonymise_permits, by=by)) for resident_id in due)
@@ -123,7 +124,7 @@ def _permits(hub: Hub, today: date) -> Iterator[int]:
 
 def _contacts(hub: Hub, before: datetime, today: date) -> Iterator[int]:
     while True:
-        due, ended = transact(hub.engine, partial(retention.next_contacts, before=before, most=FOUND_AT_ONCE))
+        due, ended = routine.transact(hub, partial(retention.next_contacts, before=before, most=FOUND_AT_ONCE))
         yield sum(_with_lock(hub, resident_id, today, partial(_delete_contact, before=before)) for resident_id in due)
         if ended or not due:  # once nothing is found, the next purge looks again
             return
@@ -138,7 +139,7 @@ def _with_lock(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWor
         return (unit.finish(), count) if unit and count else None
 
     try:
-        anonymised = transact(hub.engine, transaction)
+        anonymised = routine.transact(hub, transaction)
     except TASK_ENDING:
         raise
     except Exception as error:  # one resident's failure must not hold up the others

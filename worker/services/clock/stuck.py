@@ -6,8 +6,8 @@ import structlog
 
 from worker.db.clock import stuck
 from worker.db.clock.stuck import Stuck, StuckQuery
-from worker.db.engine import transact
 from worker.hub import Hub
+from worker.services import routine
 from worker.settings import Settings
 
 log = structlog.get_logger()
@@ -24,7 +24,7 @@ def watch(hub: Hub, today: date) -> list[Stuck]:
     Raises:
         worker.hub.UNAVAILABLE: the database is unavailable.
     """
-    found = transact(hub.engine, lambda db: stuck.find(db, query(hub.settings, today)))
+    found = routine.transact(hub, lambda db: stuck.find(db, query(hub.settings, today)))
     for waiting in found:
         about = {} if waiting.provider is None else {"provider": waiting.provider}
         log.warning(

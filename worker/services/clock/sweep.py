@@ -7,6 +7,7 @@ from worker.db.engine import transact
 from worker.db.jobs import residents
 from worker.db.sharing import reconciliations, shares
 from worker.hub import Hub
+from worker.services import routine
 from worker.services.publishing.publish import SLICE, follow_redis, republish
 from worker.services.sharing.lane import publish_provider_events
 from worker.services.sharing.release import release_all
@@ -15,12 +16,15 @@ SLICES = 4  # a sweep is one short task; the next continues
 
 
 def sweep(hub: Hub, today: date) -> None:
-    """Follow Redis into a new epoch, publish what is unpublished, and wake the lanes with due shares."""
+    """Follow Redis into a new epoch, wake the lanes with due shares, publish what is unpublished, and release shares.
+
+    The lanes stand aside by themselves: waking them need not wait.
+    """
     follow_redis(hub)
+    hub.wake(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
     _publish_left_over(hub, today)
     publish_provider_events(hub)
     release_all(hub)
-    hub.wake(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
 
 
 def waiting_reconciliations(hub: Hub) -> list[str]:
@@ -37,7 +41,7 @@ def request_reconciliations(hub: Hub) -> None:
 
 def _publish_left_over(hub: Hub, today: date) -> None:
     for _ in range(SLICES):
-        unpublished = transact(hub.engine, lambda db: residents.unpublished(db, SLICE))
+        unpublished = routine.transact(hub, lambda db: residents.unpublished(db, SLICE))
         if unpublished:
             published = hub.live.spaces.published_versions(list(unpublished))
             left = [name for name, version in unpublished.items() if published.get(name, 0) < version]

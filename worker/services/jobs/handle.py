@@ -125,16 +125,17 @@ def _apply_in_turn(hub: Hub, kind: str, job: Job, digest: bytes, today: date) ->
     if isinstance(job, ImportPermits):
         hub.right_of_way.stand_aside()
     has_right_of_way = kind in HANDLERS and HANDLERS[kind].has_right_of_way
-    if has_right_of_way:
-        hub.right_of_way.take()
+    taken = hub.right_of_way.take() if has_right_of_way else None
     to_wake: Collection[str] = ()
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
         to_wake = applied.to_wake
         return applied
     finally:
-        if has_right_of_way and URGENT not in to_wake:  # nothing is to be sent
-            hub.right_of_way.give_up()
+        if taken is not None and URGENT in to_wake:
+            hub.right_of_way.hand_over(taken)  # before the wake-up: its drain looks for it
+        elif taken is not None:  # nothing is to be sent
+            hub.right_of_way.give_up([taken])
 
 
 def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: date) -> Applied:

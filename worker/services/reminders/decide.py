@@ -10,6 +10,7 @@ from worker.db.engine import transact
 from worker.db.slices import Slices
 from worker.domain.reminders import windows
 from worker.hub import Hub
+from worker.services import routine
 
 SLICES = Slices(most=1_000)  # terms checked in one transaction
 
@@ -23,7 +24,7 @@ def decide(hub: Hub, today: date) -> bool:
         worker.hub.UNAVAILABLE: the database is unavailable.
     """
     due = windows(today, hub.schedule, hub.tariffs)
-    decided, more = SLICES.take(hub.engine, lambda db, limit: reminders.decide(db, due, limit))
+    decided, more = routine.take(hub, SLICES, lambda db, limit: reminders.decide(db, due, limit))
     if decided:
         log.info("reminders.decided", count=decided)
     return more

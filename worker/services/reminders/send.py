@@ -92,6 +92,7 @@ class Sender:
         return more and self._unavailable is None
 
     async def _send_batch(self, today: date) -> bool:
+        self.hub.right_of_way.stand_aside()
         deadline = asyncio.get_running_loop().time() + self.seconds
         granted = self.limiter.take(EACH * self.channel.at_once, urgent=True)
         if granted == 0:

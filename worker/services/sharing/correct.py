@@ -11,6 +11,7 @@ from worker.db.sharing import drift, reconciliations
 from worker.db.sharing.reconciliations import Reconciliation
 from worker.db.slices import Slices
 from worker.hub import Hub
+from worker.services import routine
 from worker.services.sharing.invalidate import drop_spaces_of, invalidate
 
 ADOPTED, MISSING, SHARED = Slices(most=5_000), Slices(most=5_000), Slices(most=5_000)
@@ -28,7 +29,7 @@ def _adopt(hub: Hub, run: Reconciliation) -> bool:
     """Have the next orphans removed, once the whole list is read and believed; return whether there were any."""
     if run.dry_run:
         return False
-    return ADOPTED.take(hub.engine, lambda db, limit: drift.adopt(db, run.provider, run.reconciliation_id, limit)) > 0
+    return routine.take(hub, ADOPTED, lambda db, most: drift.adopt(db, run.provider, run.reconciliation_id, most)) > 0
 
 
 def find_missing(hub: Hub, run: Reconciliation, lasts: timedelta) -> bool:
@@ -42,7 +43,7 @@ def find_missing(hub: Hub, run: Reconciliation, lasts: timedelta) -> bool:
             concerned = invalidate(hub, db, run.provider, missing)
         return last is not None, concerned
 
-    more, concerned = MISSING.take(hub.engine, transaction)
+    more, concerned = routine.take(hub, MISSING, transaction)
     drop_spaces_of(hub, concerned)
     return more
 
@@ -61,4 +62,4 @@ def _share_next(hub: Hub, run: Reconciliation, lasts: timedelta) -> bool:
             reconciliations.share(db, run, last, lasts)
         return last is not None
 
-    return SHARED.take(hub.engine, transaction)
+    return routine.take(hub, SHARED, transaction)

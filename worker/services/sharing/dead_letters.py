@@ -14,6 +14,7 @@ from worker.db.slices import Slices
 from worker.db.trip import run
 from worker.domain.sharing import Urgency, want
 from worker.hub import Hub
+from worker.services import routine
 
 RETRIED, DISCARDED = Slices(most=1_000), Slices(most=1_000)
 
@@ -34,14 +35,14 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
             run(db, shares.upsert({key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()}))
         return letters
 
-    while letters := RETRIED.take(hub.engine, slice_):
+    while letters := routine.take(hub, RETRIED, slice_):
         hub.wake({letter.provider for letter in letters})
         yield len(letters)
 
 
 def discard(hub: Hub, choice: Choice) -> Iterator[int]:
     """Take dead letters off the list, yielding counts; data that may still be held stays on it until removed."""
-    while count := DISCARDED.take(hub.engine, lambda db, limit: dead_letters.discard(db, choice, limit)):
+    while count := routine.take(hub, DISCARDED, lambda db, limit: dead_letters.discard(db, choice, limit)):
         yield count
 
 

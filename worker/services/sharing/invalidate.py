@@ -16,6 +16,7 @@ from worker.db.slices import Slices
 from worker.db.trip import run
 from worker.domain import sharing
 from worker.hub import UNAVAILABLE, Hub
+from worker.services import routine
 from worker.services.sharing.claim import timing
 from worker.services.sharing.lane import publish_provider_events
 
@@ -54,7 +55,7 @@ def reaffirm(hub: Hub, provider: str, since: datetime) -> Iterator[int]:
         after: UUID | None = None
         while True:
             next_ones = partial(_invalidate_next, hub=hub, provider=provider, since=since, after=after, removed=removed)
-            after, count, concerned = SLICES.take(hub.engine, next_ones)
+            after, count, concerned = routine.take(hub, SLICES, next_ones)
             drop_spaces_of(hub, concerned)
             if after is None:
                 break

@@ -10,6 +10,7 @@ from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.db.slices import Slices
 from worker.hub import UNAVAILABLE, Hub
+from worker.services import routine
 
 SECONDS = 1.0  # of a sweep, for each provider; the next sweep continues
 SLICES = Slices(most=5_000)
@@ -18,16 +19,17 @@ log = structlog.get_logger()
 
 
 def release_all(hub: Hub) -> None:
-    """Release held-back shares of each provider, for `SECONDS` each."""
+    """Release held-back shares of each provider, for `SECONDS` each, and wake its lane."""
     for provider in transact(hub.engine, providers.releasing):
         stop_at = monotonic() + SECONDS
         while release_next(hub, provider) and monotonic() < stop_at:
             pass
+        hub.wake([provider])
 
 
 def release_next(hub: Hub, provider: str) -> bool:
     """Release a slice of one provider's held-back shares, most urgent first; return whether there may be more."""
-    return SLICES.take(hub.engine, partial(_release, provider=provider))
+    return routine.take(hub, SLICES, partial(_release, provider=provider))
 
 
 def begin(hub: Hub, provider: str) -> None:

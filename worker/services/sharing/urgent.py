@@ -44,6 +44,7 @@ class UrgentDrain:
     async def run(self) -> set[str]:
         """Send until nothing urgent is due or the time is over; return the providers that may have work left."""
         self.hub.live.wake_ups.end(URGENT)  # before the first claim: a later decision wakes another drain
+        sent_for = self.hub.right_of_way.handed_over()
         loop = asyncio.get_running_loop()
         ends_at, look_at = loop.time() + DRAIN_SECONDS + self.hub.settings.request_seconds, loop.time()
         try:
@@ -60,7 +61,7 @@ class UrgentDrain:
         finally:
             for request in self._in_flight:
                 request.cancel()
-            self.hub.right_of_way.give_up()
+            self.hub.right_of_way.give_up(sent_for)
             log.info("urgent_drain.ended", requests=self.requests)
 
     async def _claim(self, ends_at: float) -> None:
