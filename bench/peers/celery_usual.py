@@ -15,10 +15,10 @@ from celery import Celery
 from bench.peers import pushing
 from bench.peers.contracts import Permit, Push
 
-RECORDED_SECONDS = 300.0
+RECORDED_SECONDS = 600.0
 
 app = Celery("usual", broker=environ["BROKER"], backend=environ["BROKER"])
-app.conf.update(broker_connection_retry_on_startup=True, result_expires=600)
+app.conf.update(broker_connection_retry_on_startup=True, result_expires=3_600)
 
 
 @app.task(ignore_result=True, autoretry_for=(httpx.HTTPError,), retry_backoff=True, max_retries=10)

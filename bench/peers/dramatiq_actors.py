@@ -19,7 +19,7 @@ from dramatiq.results.backends import RedisBackend
 from bench.peers import pushing
 from bench.peers.contracts import Permit, Push, RefusedError
 
-RECORDED_SECONDS = 300.0
+RECORDED_SECONDS = 600.0
 RESULT_MS = int(RECORDED_SECONDS * 1000)
 
 broker = RedisBroker(url=environ["BROKER"])

@@ -10,7 +10,7 @@ from typing import Any
 from ops.embedded.programs import FOLDER
 
 PYTHON = FOLDER / ".venv-peers" / "bin" / "python"
-ORDER_SECONDS = 400.0  # more than a peer's own limits
+ORDER_SECONDS = 700.0  # more than a peer's own limits
 END_SECONDS = 5.0
 
 

@@ -19,7 +19,7 @@ from procrastinate.jobs import Status
 from bench.peers.contracts import Permit, Push
 from bench.peers.pushing import push_async
 
-RECORDED_SECONDS = 300.0
+RECORDED_SECONDS = 600.0
 POLL_SECONDS = 0.002  # nothing tells that a job has ended
 BATCH = 1_000
 URGENT = 10
