@@ -10,6 +10,8 @@ from worker.limiter import Limiter
 from worker.services.sharing.lane import Lane
 from worker.settings import Settings
 
+AT_ONCE = 0.001  # seconds of an answer
+
 
 class Deliver(Protocol):
     def __call__(self, *names: str) -> bool: ...
@@ -34,6 +36,9 @@ def running_hub(settings: Settings, send_wake_up: Callable[[str], None]) -> Iter
 
 
 def lane_of(hub: Hub, adapter: Adapter, *limits: Limit) -> Lane:
-    """Return a lane to a provider, as a process keeps one."""
+    """Return a lane to a provider that has always answered at once, so its window is as wide as may be."""
     configured = hub.settings
-    return Lane(hub, adapter, Limiter(configured.redis_url, configured.redis_prefix, adapter.name, limits))
+    lane = Lane(hub, adapter, Limiter(configured.redis_url, configured.redis_prefix, adapter.name, limits))
+    while lane.window.routine < lane.window.most - lane.window.kept:
+        lane.window.note_answer(0.0, AT_ONCE, lane.window.routine)
+    return lane

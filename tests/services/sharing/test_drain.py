@@ -120,7 +120,7 @@ def test_a_provider_with_few_slots_has_urgent_and_routine_ones(settings: Setting
 def test_a_providers_own_setting_sets_its_window(hub: Hub, twin: InMemory) -> None:
     limiter = Limiter(hub.settings.redis_url, hub.settings.redis_prefix, PROVIDER, ())
     window = Lane(hub, twin, limiter, in_flight=6).window
-    assert (window.most, window.kept, window.routine) == (6, 4, 2)
+    assert (window.most, window.kept) == (6, 4)
 
 
 def test_shares_of_a_killed_drain_are_finished_by_another(
