@@ -17,6 +17,8 @@ from weakref import WeakValueDictionary
 import aiohttp
 from aiohttp.connector import Connection
 
+from integrations.looking import LookingLoop
+
 UNACKNOWLEDGED_MS = 10_000  # then the system drops the connection, with the unsent rest of a request
 DISCARD = struct.pack("ii", 1, 0)  # for SO_LINGER: closing drops unsent bytes
 
@@ -114,7 +116,9 @@ class BoundedSocket(socket.socket):
 
     def _note_answer(self) -> None:
         if self.sent_at is not None and self.deadline is not None:
-            self.deadline.note_answer(asyncio.get_running_loop().time() - self.sent_at)
+            loop = asyncio.get_running_loop()
+            came = loop.came_after if isinstance(loop, LookingLoop) else loop.time()
+            self.deadline.note_answer(max(came - self.sent_at, 0.0))
             self.sent_at = None
 
     def _check(self) -> None:

@@ -83,12 +83,19 @@ def test_a_quick_provider_has_the_full_window_after_a_few_answers_of_each_reques
     assert traffic.window.routine == FULL
 
 
+def test_answers_that_take_no_time_at_all_widen_the_window() -> None:
+    window = Window(MOST, KEPT)
+    for moment in range(5 * FULL):
+        window.note_answer(moment, 0.0, window.routine)
+    assert window.routine == FULL
+
+
 def test_a_queue_of_a_quick_provider_is_shortened_without_losing_speed() -> None:
     provider, traffic = Provider(1, even(1 / 1_500)), Traffic(Window(128, KEPT))
     traffic.run(provider, 5.0)
     traffic.run(provider, 5.0)
     assert traffic.answered >= 0.98 * 1_500 * 5
-    assert max(traffic.widths) <= 24  # 16 ms, not the 83 ms of a full window
+    assert max(traffic.widths) <= 48  # 32 ms, not the 83 ms of a full window
 
 
 @pytest.mark.parametrize("spell", [0.3, 1.5], ids=["slow", "very slow"])
@@ -153,6 +160,6 @@ def test_urgent_slots_and_one_routine_slot_always_remain(
 
 
 def test_an_answer_may_take_somewhat_longer_than_without_a_queue_but_never_much() -> None:
-    assert allowed(0.001) == pytest.approx(0.011)
+    assert allowed(0.001) == pytest.approx(0.021)
     assert allowed(0.4) == pytest.approx(0.6)
     assert allowed(2.0) == pytest.approx(2.5)

@@ -15,9 +15,10 @@ from statistics import median
 
 ALONE = 4  # answers in a round, one after the other: they met no queue of ours
 START = 0.5  # of a request, for each quick answer at first: the window then grows by half with each answer time
+ROUND_SECONDS = 0.25  # of a round, at least: a moment in which the machine is busy must not decide
 SAMPLES = 16  # answers in a round of several requests, at least; a wider window has as many as it has requests
 TOLERANCE = 0.5  # of the time without a queue: an answer that takes so much longer shows no queue yet
-LEAST, MOST = 0.010, 0.5  # seconds, for this tolerance: a busy machine delays answers; a withdrawal is to wait less
+LEAST, MOST = 0.020, 0.5  # seconds, for this tolerance: a busy machine delays answers; a withdrawal is to wait less
 FOLLOWS = 0.2  # of the difference between a round and the time without a queue
 CLEARLY = 2.0  # times the longest time without a queue: one such round narrows the window, others need a second one
 LEAST_GRADIENT = 0.5  # of the window remains when it narrows
@@ -40,6 +41,7 @@ class Window:
     _narrowed_at: float = field(default=-inf, init=False)
     _narrowed_from: tuple[float, float] | None = field(default=None, init=False)  # size and answer time
     _round: list[float] = field(default_factory=list, init=False)  # answer times
+    _began: float = field(default=-inf, init=False)  # when the first request of this round was sent
     _late: int = field(default=0, init=False)  # time-outs in this round
     _busiest: int = field(default=0, init=False)  # requests under way at once in this round
 
@@ -52,23 +54,27 @@ class Window:
         """Note an answer after so many seconds, and how many requests were under way when it was sent."""
         if sent_at < self._narrowed_at:  # it met the queue of the wider window
             return
-        self._note(seconds, under_way)
+        self._note(sent_at, seconds, under_way)
         if self._starts and self._is_used and self._unqueued < inf and seconds <= allowed(self._unqueued):
-            self._widen(min(START, MOST / seconds))  # the queue that this may make is then no longer than MOST
+            self._widen(
+                min(START, MOST / max(seconds, MOST))
+            )  # the queue that this may make is then no longer than MOST
         self._end_round(sent_at + seconds)
 
     def note_time_out(self, sent_at: float, now: float) -> None:
         """Note a time-out; if most requests under way time out, the window halves at once."""
         if sent_at < self._narrowed_at:
             return
-        self._note(now - sent_at, self.routine)
+        self._note(sent_at, now - sent_at, self.routine)
         self._late += 1
         if 2 * self._late > max(self.routine, len(self._round)):
             self._narrow(LEAST_GRADIENT, now)
         else:
             self._end_round(now)
 
-    def _note(self, seconds: float, under_way: int) -> None:
+    def _note(self, sent_at: float, seconds: float, under_way: int) -> None:
+        if not self._round:
+            self._began = sent_at
         self._round.append(seconds)
         self._busiest = max(self._busiest, under_way)
 
@@ -80,11 +86,12 @@ class Window:
     def _end_round(self, now: float) -> None:
         """Judge the window by the round, once that is complete, or once more than half of it shows a queue."""
         size = ALONE if self.routine == 1 else max(SAMPLES, self.routine)
-        longest = allowed(self._unqueued)
-        if len(self._round) < size and 2 * sum(seconds > longest for seconds in self._round) <= size:
+        longest, number = allowed(self._unqueued), len(self._round)
+        shows_queue = 2 * sum(seconds > longest for seconds in self._round) > size
+        if now - self._began < ROUND_SECONDS or (number < size and not shows_queue):
             return
         seconds, alone, is_used = median(self._round), self._busiest <= 1, self._is_used
-        is_late = self._late > LATE * len(self._round)
+        is_late = self._late > LATE * number
         self._begin_round()
         if is_late:
             self._narrow(LEAST_GRADIENT, now)
@@ -94,13 +101,14 @@ class Window:
             self._follow(seconds)
             self._queues, self._narrowed_from = False, None
             if is_used and not self._starts:
-                self._widen(1.0 if self._size + 1 < self._queued_size else CAREFULLY)
+                self._widen(number / size * (1.0 if self._size + 1 < self._queued_size else CAREFULLY))
         elif alone or self._is_no_quicker(seconds):
             self._unqueued, self._narrowed_from, self._starts = seconds, None, True
         elif is_used and not self._queues and seconds < CLEARLY * longest:  # once may be chance
             self._queues, self._starts = True, False
         elif is_used:
-            self._narrowed_from = self._narrowed_from or (self._size, seconds)
+            if self._narrowed_from is None or seconds > self._narrowed_from[1] / NO_QUICKER:  # the queue still grew
+                self._narrowed_from = (self._size, seconds)
             self._narrow(max(LEAST_GRADIENT, longest / seconds), now)
 
     def _follow(self, seconds: float) -> None:
@@ -110,11 +118,11 @@ class Window:
             self._unqueued += FOLLOWS * (seconds - self._unqueued)
 
     def _is_no_quicker(self, seconds: float) -> bool:
-        """Return whether half of an earlier window has not made answers quicker."""
+        """Return whether half of an earlier window has not made answers quicker: then they met no queue."""
         if self._narrowed_from is None:
             return False
         size, earlier = self._narrowed_from
-        return self._size <= size / 2 and seconds > earlier * NO_QUICKER
+        return self._size <= size / 2 and earlier * NO_QUICKER < seconds <= earlier / NO_QUICKER
 
     def _widen(self, by: float) -> None:
         if self._size > self._queued_size:

@@ -76,7 +76,8 @@ class Drain:
             for task in (*self._in_flight, self._claiming, self._recording):
                 if task is not None:
                     task.cancel()
-            log.info("drain.ended", provider=self.lane.name, requests=self.requests)
+            width = self.lane.window.routine
+            log.info("drain.ended", provider=self.lane.name, requests=self.requests, window=width)
 
     @property
     def _has_more(self) -> bool:
