@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Protocol
 
 from integrations.base import Adapter, Limit
@@ -11,6 +12,7 @@ from worker.services.sharing.lane import Lane
 from worker.settings import Settings
 
 AT_ONCE = 0.001  # seconds of an answer
+LONG_AGO = 10_000.0  # seconds before the loop's time
 
 
 class Deliver(Protocol):
@@ -39,6 +41,7 @@ def lane_of(hub: Hub, adapter: Adapter, *limits: Limit) -> Lane:
     """Return a lane to a provider that has always answered at once, so its window is as wide as may be."""
     configured = hub.settings
     lane = Lane(hub, adapter, Limiter(configured.redis_url, configured.redis_prefix, adapter.name, limits))
+    answers = count()
     while lane.window.routine < lane.window.most - lane.window.kept:
-        lane.window.note_answer(0.0, AT_ONCE, lane.window.routine)
+        lane.window.note_answer(-LONG_AGO + next(answers), AT_ONCE, lane.window.routine)
     return lane

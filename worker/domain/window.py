@@ -42,6 +42,7 @@ class Window:
     _narrowed_from: tuple[float, float] | None = field(default=None, init=False)  # size and answer time
     _round: list[float] = field(default_factory=list, init=False)  # answer times
     _began: float = field(default=-inf, init=False)  # when the first request of this round was sent
+    _long: int = field(default=0, init=False)  # those that show a queue
     _late: int = field(default=0, init=False)  # time-outs in this round
     _busiest: int = field(default=0, init=False)  # requests under way at once in this round
 
@@ -76,6 +77,7 @@ class Window:
         if not self._round:
             self._began = sent_at
         self._round.append(seconds)
+        self._long += seconds > allowed(self._unqueued)
         self._busiest = max(self._busiest, under_way)
 
     @property
@@ -87,8 +89,7 @@ class Window:
         """Judge the window by the round, once that is complete, or once more than half of it shows a queue."""
         size = ALONE if self.routine == 1 else max(SAMPLES, self.routine)
         longest, number = allowed(self._unqueued), len(self._round)
-        shows_queue = 2 * sum(seconds > longest for seconds in self._round) > size
-        if now - self._began < ROUND_SECONDS or (number < size and not shows_queue):
+        if now - self._began < ROUND_SECONDS or (number < size and 2 * self._long <= size):
             return
         seconds, alone, is_used = median(self._round), self._busiest <= 1, self._is_used
         is_late = self._late > LATE * number
@@ -135,7 +136,7 @@ class Window:
         self._begin_round()
 
     def _begin_round(self) -> None:
-        self._round, self._late, self._busiest = [], 0, 0
+        self._round, self._long, self._late, self._busiest = [], 0, 0, 0
 
 
 def allowed(unqueued: float) -> float:

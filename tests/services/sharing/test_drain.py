@@ -123,6 +123,33 @@ def test_a_providers_own_setting_sets_its_window(hub: Hub, twin: InMemory) -> No
     assert (window.most, window.kept) == (6, 4)
 
 
+def test_a_narrow_window_claims_and_records_many_shares_in_one_transaction(
+    upstream: Upstream, quick: Hub, hub: Hub, twin: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, records = list[int](), list[int]()
+
+    def claim_and_count(*args: *Claiming) -> tuple[list[ClaimedShare], bool]:
+        found = claim(*args)
+        claims.append(len(found[0]))
+        return found
+
+    def record_and_count(*args: *Recording) -> set[str]:
+        records.append(len(args[2]))
+        return record(*args)
+
+    monkeypatch.setattr(drain, "claim", claim_and_count)
+    monkeypatch.setattr(drain, "record", record_and_count)
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(60)))
+    patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 30.0}))
+    lane = lane_of(patient, twin)
+    assert lane.window.routine == 3
+    asyncio.run(Drain(lane, hub.today).run())
+    assert len(twin.held) == sum(claims) == sum(records) == 60
+    assert max(claims) > 4 * lane.window.most
+    assert max(records) > 2 * lane.window.most
+
+
 def test_shares_of_a_killed_drain_are_finished_by_another(
     upstream: Upstream, quick: Hub, deliver: Deliver, twin: InMemory, evidence: Evidence
 ) -> None:
