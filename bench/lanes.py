@@ -11,10 +11,15 @@ from integrations.sandbox.misbehaviour import Kind
 SINGLE, BATCHED = "easypark", "flowbird"
 SINGLE_RATE, LATE_RATE, BATCHED_RATE, LEFT = 1_200.0, 580.0, 6_000.0, 0.95
 LATENCY_MS = 50.0
+AT_ONCE, SERVICE_MS = 3, 375.0  # a provider that serves eight requests a second
+FEW_RATE = 0.9 * AT_ONCE / SERVICE_MS * 1000
+FEW_SECONDS = 20.0
 SAMPLE_SECONDS = 1.0
 ENDS = 0.1  # of the backlog at either end, while the lane starts or runs dry
 HANGING = "indigo_neo"
 OTHERS = ("paybyphone", SINGLE)
+CONFIRMED = "SELECT count(*) FROM disclosure_outcomes WHERE outcome = 'confirmed'"
+FAILED = "SELECT count(*) FROM disclosure_outcomes WHERE outcome <> 'confirmed'"
 
 
 def measure(ground: Ground, *, quick: bool) -> list[Figure]:
@@ -27,7 +32,25 @@ def measure(ground: Ground, *, quick: bool) -> list[Figure]:
     figures.append(rates(f"one lane, answers after {LATENCY_MS:g} ms", late, "/s", LATE_RATE))
     batched = _rate(ground, 20_000 * part, [BATCHED])
     figures.append(rates(f"one lane, in batches ({BATCHED})", batched, " changes/s", BATCHED_RATE))
-    return figures
+    return figures + _few_at_once(ground, FEW_SECONDS * part)
+
+
+def _few_at_once(ground: Ground, seconds: float) -> list[Figure]:
+    """Measure a lane to a provider that serves a few requests at a time, once its window has adapted."""
+    ground.control.misbehave(SINGLE, Kind.BUSY, at_once=AT_ONCE, delay_ms=SERVICE_MS)
+    make_due(ground, int(FEW_RATE * 4 * seconds), [SINGLE])
+    time.sleep(seconds)
+    confirmed, failed, at = ground.scalar(CONFIRMED), ground.scalar(FAILED), time.perf_counter()
+    time.sleep(seconds)
+    rate = (ground.scalar(CONFIRMED) - confirmed) / (time.perf_counter() - at)
+    failed = ground.scalar(FAILED) - failed
+    ground.control.behave(SINGLE)
+    drop_due(ground)
+    name = f"one lane, {AT_ONCE} at once for {SERVICE_MS:g} ms"
+    return [
+        Figure(name, rate, "/s", target=FEW_RATE, at_most=False),
+        Figure(f"{name}: not confirmed", failed, "", target=0),
+    ]
 
 
 def measure_hanging(ground: Ground, *, quick: bool) -> list[Figure]:

@@ -17,6 +17,8 @@ from weakref import WeakValueDictionary
 import aiohttp
 from aiohttp.connector import Connection
 
+from integrations.looking import LookingLoop
+
 UNACKNOWLEDGED_MS = 10_000  # then the system drops the connection, with the unsent rest of a request
 DISCARD = struct.pack("ii", 1, 0)  # for SO_LINGER: closing drops unsent bytes
 
@@ -35,6 +37,12 @@ class Deadline:
 
     at: float
     begun: bool | None = None  # whether bytes of a request were sent; None before the first request
+    answer_seconds: float | None = None  # from the first byte of the first request to the first byte of its answer
+
+    def note_answer(self, seconds: float) -> None:
+        """Note the time of an answer; only that of the first request counts."""
+        if self.answer_seconds is None:
+            self.answer_seconds = seconds
 
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -64,21 +72,25 @@ def note_request() -> None:
 
 
 class BoundedSocket(socket.socket):
-    """A socket that sends no byte after the deadline of its current request."""
+    """A socket that sends no byte after the deadline of its current request, and measures its answer time.
 
-    __slots__ = ("begun", "deadline")
+    Only here is the time of a request known without the time that it waited for this process.
+    """
+
+    __slots__ = ("begun", "deadline", "sent_at")
 
     def __init__(self, family: int, kind: int, protocol: int) -> None:
         """Make a socket without a request."""
         super().__init__(family, kind, protocol)
         self.deadline: Deadline | None = None
         self.begun = False
+        self.sent_at: float | None = None  # until the answer begins
         if hasattr(socket, "TCP_USER_TIMEOUT") and family != socket.AF_UNIX:
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
     def carry(self, deadline: Deadline | None) -> None:
         """Begin a new request."""
-        self.deadline, self.begun = deadline, False
+        self.deadline, self.begun, self.sent_at = deadline, False, None
 
     def send(self, data: bytes, flags: int = 0, /) -> int:  # type: ignore[override]
         """Send, unless the deadline has passed."""
@@ -90,14 +102,34 @@ class BoundedSocket(socket.socket):
         self._check()
         return self._sent(super().sendmsg(*message))  # type: ignore[arg-type]
 
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """Receive, and note when an answer begins."""
+        received = super().recv(size, flags)
+        self._note_answer()
+        return received
+
+    def recv_into(self, *place: object) -> int:
+        """Receive, and note when an answer begins; TLS uses this."""
+        count = super().recv_into(*place)  # type: ignore[arg-type]
+        self._note_answer()
+        return count
+
+    def _note_answer(self) -> None:
+        if self.sent_at is not None and self.deadline is not None:
+            loop = asyncio.get_running_loop()
+            came = loop.came_after if isinstance(loop, LookingLoop) else loop.time()
+            self.deadline.note_answer(max(came - self.sent_at, 0.0))
+            self.sent_at = None
+
     def _check(self) -> None:
         if self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline.at:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DISCARD)
             raise DeadlinePassedError(begun=self.begun)
 
     def _sent(self, count: int) -> int:
-        if count and self.deadline is not None:
+        if count and not self.begun and self.deadline is not None:
             self.begun = self.deadline.begun = True
+            self.sent_at = asyncio.get_running_loop().time()
         return count
 
 

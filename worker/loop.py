@@ -1,8 +1,9 @@
 """The event loop of a worker process; its time includes the time that the machine is suspended."""
 
-import asyncio
 import time
 from collections.abc import Callable
+
+from integrations.looking import LookingLoop
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # outside of Linux the latter includes suspension
 
@@ -12,7 +13,7 @@ def clock() -> float:
     return time.clock_gettime(CLOCK)
 
 
-class Loop(asyncio.SelectorEventLoop):
+class Loop(LookingLoop):
     """A loop whose deadlines a suspended machine cannot stretch: leases end meanwhile, too."""
 
     def __init__(self, now: Callable[[], float] = clock) -> None:

@@ -13,7 +13,7 @@ from integrations.registry import ADAPTERS
 from schemas.asyncapi_messages import ASKED
 from schemas.jobs import KINDS
 from tests.guard.harness import Worker
-from worker.services.sharing.drain import DRAIN_SECONDS
+from worker.services.sharing.draining import DRAIN_SECONDS
 from worker.settings import LONGEST_REQUEST
 
 SECONDS_TO_RECORD = 1.0

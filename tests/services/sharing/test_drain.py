@@ -104,7 +104,7 @@ def test_hanging_requests_do_not_delay_a_withdrawal(
     assert evidence.value("SELECT count(*) FROM disclosure_outcomes WHERE outcome <> 'confirmed'") == 0
 
 
-@pytest.mark.parametrize(("in_flight", "urgent_slots"), [(2, 2), (4, 4), (8, 7), (2, None)])
+@pytest.mark.parametrize(("in_flight", "urgent_slots"), [(2, 2), (4, 4), (8, 7), (1, None)])
 def test_urgent_slots_that_leave_too_few_for_routine_are_refused(
     hub_environment: dict[str, str], in_flight: int, urgent_slots: int | None
 ) -> None:
@@ -121,7 +121,34 @@ def test_a_provider_with_few_slots_has_urgent_and_routine_ones(settings: Setting
 def test_a_providers_own_setting_sets_its_window(hub: Hub, twin: InMemory) -> None:
     limiter = Limiter(hub.settings.redis_url, hub.settings.redis_prefix, PROVIDER, ())
     window = Lane(hub, twin, limiter, in_flight=6).window
-    assert (window.most, window.kept, window.routine) == (6, 4, 2)
+    assert (window.most, window.kept) == (6, 4)
+
+
+def test_a_narrow_window_claims_and_records_many_shares_in_one_transaction(
+    upstream: Upstream, quick: Hub, hub: Hub, twin: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, records = list[int](), list[int]()
+
+    def claim_and_count(*args: *Claiming) -> tuple[list[ClaimedShare], bool]:
+        found = claim(*args)
+        claims.append(len(found[0]))
+        return found
+
+    def record_and_count(*args: *Recording) -> Recorded:
+        records.append(len(args[2]))
+        return record(*args)
+
+    monkeypatch.setattr(drain, "claim", claim_and_count)
+    monkeypatch.setattr(drain, "record", record_and_count)
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(60)))
+    patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 30.0}))
+    lane = lane_of(patient, twin)
+    assert lane.window.routine == 3
+    asyncio.run(Drain(lane, hub.today).run())
+    assert len(twin.held) == sum(claims) == sum(records) == 60
+    assert max(claims) > 4 * lane.window.most
+    assert max(records) > 2 * lane.window.most
 
 
 def test_shares_of_a_killed_drain_are_finished_by_another(

@@ -10,6 +10,7 @@ from integrations.memory import InMemory
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
 from tests.services.upstream import Upstream
+from tests.support.waiting import eventually
 from worker.hub import Hub
 from worker.services.sharing.drain import Drain
 
@@ -31,6 +32,7 @@ def test_shares_claimed_ahead_are_answered_before_their_deadline(
     twin = Slow(PROVIDER, hub.capabilities[PROVIDER])
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(24)))
-    asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
+    lane = lane_of(hub, twin)
+    eventually(lambda: not asyncio.run(Drain(lane, hub.today).run()), seconds=60)
     outcomes = evidence.query("SELECT outcome, code, count(*) FROM disclosure_outcomes GROUP BY 1, 2")
     assert outcomes == [("confirmed", None, 24)]

@@ -2,32 +2,33 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import structlog
 
-from integrations.base import Capabilities
 from worker import right_of_way
 from worker.domain.sharing import Urgency
 from worker.services.sharing import release
-from worker.services.sharing.claim import ClaimedShare, Ended, claim, may_share
-from worker.services.sharing.exchange import exchange
+from worker.services.sharing.claim import ClaimedShare, Ended, claim
+from worker.services.sharing.draining import DRAIN_SECONDS, divided, run_beside
+from worker.services.sharing.exchange import exchange_by
 from worker.services.sharing.lane import Lane
 from worker.services.sharing.record import record
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 log = structlog.get_logger()
 
-DRAIN_SECONDS = 3.5  # for claiming; one more request and its record then end before a task's soft time limit
-LOOK_SECONDS = 0.05  # how often a drain whose requests hang looks for something more urgent
-SOON = 0.25  # of a request's time: faster answers leave time for claims ahead
-GATHER_SECONDS = 0.03  # how long a routine answer waits for others, to be recorded together
+LOOK_SECONDS = 0.1  # how often it looks for something more urgent; the urgent lane looks more often
+AHEAD_SECONDS = 0.2  # of sending that are claimed ahead: transactions are then large, however narrow the window
+MOST_AHEAD = 128  # requests claimed ahead
+IN_TIME = 0.75  # of a request's time: what is claimed ahead is then answered before its deadline
+GATHER_SECONDS = 0.1  # how long a routine answer waits for others, to be recorded together
+GATHERED = 500  # answers that are worth a transaction at once
 
 
 @dataclass(slots=True)
@@ -77,7 +78,8 @@ class Drain:
             for task in (*self._in_flight, self._claiming, self._recording):
                 if task is not None:
                     task.cancel()
-            log.info("drain.ended", provider=self.lane.name, requests=self.requests)
+            width = self.lane.window.routine
+            log.info("drain.ended", provider=self.lane.name, requests=self.requests, window=width)
 
     @property
     def _has_more(self) -> bool:
@@ -96,15 +98,15 @@ class Drain:
         return window.routine - max(under_way - window.kept, under_way - urgent)
 
     @property
-    def _answers_soon(self) -> bool:
-        """Return whether answers come so fast that a share can wait for another's; False before the first answer."""
-        return self.lane.took is not None and self.lane.took < self.lane.hub.settings.request_seconds * SOON
-
-    @property
     def _ahead(self) -> int:
-        """Return how many requests to claim beyond the window; 0 while a batch waits, which is many rows."""
-        batch_waits = any(len(together) > 1 for together, _ in self._waiting)
-        return self.lane.window.routine if self.lane.batch == 1 and self._answers_soon and not batch_waits else 0
+        """Return how many requests to claim beyond the window: as many as are soon sent, and surely in time."""
+        took = self.lane.took
+        batch_waits = any(len(together) > 1 for together, _ in self._waiting)  # it is many rows
+        if took is None or batch_waits:  # nothing is known before the first answer
+            return 0
+        in_time = self.lane.hub.settings.request_seconds * IN_TIME - 2 * took
+        ahead = int(self.lane.rate * min(AHEAD_SECONDS, max(in_time, 0.0)))
+        return min(ahead, MOST_AHEAD if self.lane.batch == 1 else 1)
 
     async def _claim(self) -> None:
         """Claim shares that will soon fit into the window."""
@@ -139,7 +141,7 @@ class Drain:
         looks_at_all = least_urgent is Urgency.ROUTINE
         if looks_at_all:
             self._due_again = False  # before the claim: a record may end during it
-        claimed, more = await self._run_transaction(claim, self.lane, granted, least_urgent, self.today())
+        claimed, more = await run_beside(self._is_busy, claim, self.lane, granted, least_urgent, self.today())
         if looks_at_all:
             self._more = more
         exchanges = list(divided(claimed, self.lane.adapter.capabilities))
@@ -156,19 +158,13 @@ class Drain:
             if self._free(urgency) <= 0 or (self._stands_aside and urgency is not Urgency.CONSENT):
                 return
             together, deadline = self._waiting.popleft()
-            self._in_flight[self._begin(self._exchange(together, deadline))] = urgency
+            sending = exchange_by(self.lane, together, deadline, len(self._in_flight) + 1)
+            self._in_flight[self._begin(sending)] = urgency
 
     def _begin(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._progress.set())
         return task
-
-    async def _exchange(self, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        ended = await exchange(self.lane.adapter, together, deadline)
-        self.lane.note_exchange(started, loop.time(), [result for _, result in ended], len(self._in_flight))
-        return ended
 
     async def _wait(self) -> None:
         """Wait until a request or a transaction has ended."""
@@ -199,29 +195,16 @@ class Drain:
 
     async def _run_record(self, ended: Sequence[Ended]) -> None:
         lanes = {self.lane.name: self.lane}
-        recorded = await self._run_transaction(record, self.lane.hub, lanes, ended, self.today())
+        recorded = await run_beside(self._is_busy, record, self.lane.hub, lanes, ended, self.today())
         if recorded.due_again:
             self._due_again = True
         if recorded.judged:
-            await self._run_transaction(release.begin, self.lane.hub, self.lane.name)
+            await run_beside(self._is_busy, release.begin, self.lane.hub, self.lane.name)
 
     def _is_time_to_record(self) -> bool:
         return (
             not self._in_flight
-            or len(self._ended) >= max(self.lane.window.routine // 2, 1)
+            or len(self._ended) >= GATHERED
             or asyncio.get_running_loop().time() >= self._record_at
             or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
         )
-
-    async def _run_transaction(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a transaction beside the requests in flight; without any, a thread would only cost time."""
-        if self._is_busy:
-            return await asyncio.to_thread(transaction, *args, **kwargs)
-        return transaction(*args, **kwargs)
-
-
-def divided(claimed: Sequence[ClaimedShare], capabilities: Capabilities) -> Iterator[Sequence[ClaimedShare]]:
-    """Divide claimed shares into requests: those that may share one in batches, the others alone."""
-    together = [share for share in claimed if may_share(share, capabilities)]
-    yield from ([share] for share in claimed if not may_share(share, capabilities))
-    yield from (together[start : start + capabilities.batch] for start in range(0, len(together), capabilities.batch))

@@ -10,7 +10,7 @@ from typing import cast
 import structlog
 
 from integrations.base import Acknowledging, Adapter, Batching, Operation
-from integrations.deadline import bounded
+from integrations.deadline import Deadline, bounded
 from integrations.errors import (
     FailureCode,
     LostError,
@@ -24,6 +24,7 @@ from worker.domain.breaker import hold_for
 from worker.domain.retry import retry_in
 from worker.domain.sharing import RequestOutcome, Result, Urgency
 from worker.services.sharing.claim import ClaimedShare, Ended
+from worker.services.sharing.lane import Exchange, Lane
 
 log = structlog.get_logger()
 
@@ -40,17 +41,32 @@ async def exchange(adapter: Adapter, together: Sequence[ClaimedShare], deadline:
     `deadline` is in the event loop's time and bounds all of it: no byte leaves after it.
     """
     with bounded(deadline) as bound:
-        try:
-            return await _try_exchange(adapter, together, deadline)
-        except ProviderError as error:
-            failure = error
-        except TimeoutError:
-            sent = bound.begun is not False
-            code = FailureCode.TIMED_OUT if sent else FailureCode.DEADLINE_PASSED
-            failure = (UnclearError if sent else NotSentError)(adapter.name, code)
-        except Exception as error:  # an adapter's bug must not end the other requests
-            log.error("adapter.failed", provider=adapter.name, exc_info=error)
-            failure = ProviderError(adapter.name, ADAPTER_FAILED)
+        return await _exchange(adapter, together, bound)
+
+
+async def exchange_by(lane: Lane, together: Sequence[ClaimedShare], deadline: float, under_way: int) -> list[Ended]:
+    """Exchange with a lane's provider, as one of so many requests, and have the lane note how it went."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with bounded(deadline) as bound:
+        ended = await _exchange(lane.adapter, together, bound)
+    took, results = loop.time() - began, [result for _, result in ended]
+    lane.note_exchange(Exchange(began, took, bound.answer_seconds, under_way), results)
+    return ended
+
+
+async def _exchange(adapter: Adapter, together: Sequence[ClaimedShare], bound: Deadline) -> list[Ended]:
+    try:
+        return await _try_exchange(adapter, together, bound.at)
+    except ProviderError as error:
+        failure = error
+    except TimeoutError:
+        sent = bound.begun is not False
+        code = FailureCode.TIMED_OUT if sent else FailureCode.DEADLINE_PASSED
+        failure = (UnclearError if sent else NotSentError)(adapter.name, code)
+    except Exception as error:  # an adapter's bug must not end the other requests
+        log.error("adapter.failed", provider=adapter.name, exc_info=error)
+        failure = ProviderError(adapter.name, ADAPTER_FAILED)
     return [(claimed, _failed(claimed, failure)) for claimed in together]
 
 

@@ -41,6 +41,16 @@ DECAY = 0.9  # of the slowest exchange's time, with each exchange
 OPEN = LaneState()
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """When an exchange began and how long it took, in seconds."""
+
+    began: float
+    took: float  # from begin to end, with the time that it waited for this process
+    answer_seconds: float | None  # of its first request at the provider alone; None: not measured
+    under_way: int  # requests at once when it began
+
+
 @dataclass(slots=True)
 class Lane:
     """The way to one provider: its adapter, its limits, and how it has been answering."""
@@ -77,17 +87,23 @@ class Lane:
         capabilities = self.adapter.capabilities
         return 1 if capabilities.batch_of_first_puts else capabilities.batch
 
-    def note_exchange(self, sent_at: float, now: float, results: Sequence[Result], under_way: int) -> None:
+    @property
+    def rate(self) -> float:
+        """Return how many routine requests a second the window lets through, by Little's law; 0 if unknown."""
+        return 0.0 if self.took is None else self.window.routine / max(self.took, 1e-3)
+
+    def note_exchange(self, exchange: Exchange, results: Sequence[Result]) -> None:
         """Record how an exchange went: its time, the window, and the failures in a row.
 
         An exchange counts once, however many changes it carried.
         """
-        self.took = max(now - sent_at, (self.took or 0.0) * DECAY)
+        self.took = max(exchange.took, (self.took or 0.0) * DECAY)
         answered = any(result.outcome in ANSWERED for result in results)
         if any(result.code == FailureCode.TIMED_OUT for result in results):
-            self.window.note_time_out(sent_at, now)
-        elif answered:
-            self.window.note_answer(under_way)
+            self.window.note_time_out(exchange.began, exchange.began + exchange.took)
+        elif answered and len(results) == self.batch:  # a request of another size takes another time
+            seconds = exchange.took if exchange.answer_seconds is None else exchange.answer_seconds
+            self.window.note_answer(exchange.began, seconds, exchange.under_way)
         if answered:
             self.failures = 0
         elif any(result.code not in NEUTRAL_FAILURES for result in results):

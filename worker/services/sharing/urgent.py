@@ -6,24 +6,21 @@ has answered within a few milliseconds is recorded together. A provider that is 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ParamSpec, TypeVar
 
 import structlog
 
 from worker.hub import Hub
 from worker.live.wake_ups import URGENT
-from worker.services.sharing.claim import ClaimedShare, Ended, claim_urgent
-from worker.services.sharing.drain import DRAIN_SECONDS, LOOK_SECONDS, divided
-from worker.services.sharing.exchange import exchange
+from worker.services.sharing.claim import Ended, claim_urgent
+from worker.services.sharing.draining import DRAIN_SECONDS, divided, run_beside
+from worker.services.sharing.exchange import exchange_by
 from worker.services.sharing.lane import Lane
 from worker.services.sharing.record import record
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
+LOOK_SECONDS = 0.05  # how often it looks for another decision while requests are under way
 LEAST_SECONDS = 0.5  # for a request; a drain that has less time left claims nothing more
 GATHER_SECONDS = 0.004  # how long an answer waits for those of other providers, to be recorded together
 
@@ -55,7 +52,7 @@ class UrgentDrain:
                 if not self._in_flight:
                     return self._left
                 if ended := await self._answers():
-                    recorded = await self._run_transaction(record, self.hub, self.lanes, ended, self.today())
+                    recorded = await run_beside(self._in_flight, record, self.hub, self.lanes, ended, self.today())
                     self._left |= recorded.due_again
                     look_at = loop.time() if self._left else look_at
         finally:
@@ -70,22 +67,17 @@ class UrgentDrain:
             self._left = set(self.lanes)
             return
         deadline = min(asyncio.get_running_loop().time() + self.hub.settings.request_seconds, ends_at)
-        claimed, more = await self._run_transaction(claim_urgent, self.hub, self.lanes, granted, self.today())
+        claimed, more = await run_beside(self._in_flight, claim_urgent, self.hub, self.lanes, granted, self.today())
         self._left = more | (self.lanes.keys() - granted.keys())
         self.requests += len(claimed)
-        used: Counter[str] = Counter()
+        used, under_way = Counter[str](), self._under_way
         for name, lane in self.lanes.items():
             for together in divided([each for each in claimed if each.key.provider == name], lane.adapter.capabilities):
                 used[name] += 1
-                self._in_flight[asyncio.create_task(self._exchange(lane, together, deadline))] = name
+                sending = exchange_by(lane, together, deadline, under_way[name] + used[name])
+                self._in_flight[asyncio.create_task(sending)] = name
         for name, number in granted.items():
             self.lanes[name].limiter.give_back(number - used[name])
-
-    async def _run_transaction(self, transaction: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a transaction beside the requests in flight; without any, a thread would only cost time."""
-        if self._in_flight:
-            return await asyncio.to_thread(transaction, *args, **kwargs)
-        return transaction(*args, **kwargs)
 
     @property
     def _under_way(self) -> Counter[str]:
@@ -101,13 +93,6 @@ class UrgentDrain:
             name: self.lanes[name].limiter.take(number, urgent=True) for name, number in free.items() if number > 0
         }
         return {name: number for name, number in granted.items() if number > 0}
-
-    async def _exchange(self, lane: Lane, together: Sequence[ClaimedShare], deadline: float) -> list[Ended]:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        ended = await exchange(lane.adapter, together, deadline)
-        lane.note_exchange(started, loop.time(), [result for _, result in ended], self._under_way[lane.name])
-        return ended
 
     async def _answers(self) -> list[Ended]:
         """Wait until a request has ended, and a moment for others; return how they ended, nothing if none did."""
