@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -73,7 +73,7 @@ class Applied:
 
     receipt: Receipt
     publications: Sequence[Publication]
-    to_wake: Collection[str]
+    to_wake: Set[str]
 
 
 class HubUnavailableError(Exception):
@@ -114,8 +114,9 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         assert known is not None  # its row made the insert fail
         return _answer_again(hub, known, digest, job, today)
     _do_afterwards(hub, kind, job)
-    hub.wake(applied.to_wake)  # first: a withdrawal is on its way while this is published
+    hub.wake(applied.to_wake & {URGENT})  # a withdrawal is on its way while this is published
     publish(hub, applied.publications, today)
+    hub.wake(applied.to_wake - {URGENT})
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
     return applied.receipt
 
@@ -126,7 +127,7 @@ def _apply_in_turn(hub: Hub, kind: str, job: Job, digest: bytes, today: date) ->
         hub.right_of_way.stand_aside()
     has_right_of_way = kind in HANDLERS and HANDLERS[kind].has_right_of_way
     taken = hub.right_of_way.take() if has_right_of_way else None
-    to_wake: Collection[str] = ()
+    to_wake: Set[str] = frozenset()
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
         to_wake = applied.to_wake
