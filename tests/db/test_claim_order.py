@@ -11,6 +11,7 @@ from tests.conftest import Database
 from tests.support.plans import plan_of
 from worker.db.engine import transact
 from worker.db.sharing import shares
+from worker.db.trip import run
 from worker.domain.sharing import Urgency
 
 Fill = Callable[..., None]
@@ -46,8 +47,8 @@ def permit(number: int) -> UUID:
 def locked(
     engine: Engine, limit: int = 10, least_urgent: Urgency = Urgency.ROUTINE, provider: str = "easypark"
 ) -> list[int]:
-    _, _, found = transact(engine, lambda db: shares.lock_due(db, provider, limit, least_urgent))
-    return [int(stored.key.permit_id.hex) for stored in found]
+    due = transact(engine, lambda db: run(db, shares.lock_due(provider, limit, least_urgent)))
+    return [int(stored.key.permit_id.hex) for stored in due.shares]
 
 
 def test_the_most_urgent_is_first_and_then_the_oldest(engine: Engine, fill: Fill) -> None:
@@ -108,14 +109,14 @@ def test_the_claims_clock_is_the_databases(engine: Engine, fill: Fill, database:
     fill(1)
     with database.connect() as connection:
         ((before,),) = connection.execute("SELECT clock_timestamp()").fetchall()
-        now, _, _ = transact(engine, lambda db: shares.lock_due(db, "easypark", 1, Urgency.ROUTINE))
+        now = transact(engine, lambda db: run(db, shares.lock_due("easypark", 1, Urgency.ROUTINE))).now
         ((after,),) = connection.execute("SELECT clock_timestamp()").fetchall()
     assert before <= now <= after
 
 
 def test_a_reference_is_made_for_each_share(engine: Engine, fill: Fill) -> None:
     fill(2)
-    _, _, found = transact(engine, lambda db: shares.lock_due(db, "easypark", 10, Urgency.ROUTINE))
+    found = transact(engine, lambda db: run(db, shares.lock_due("easypark", 10, Urgency.ROUTINE))).shares
     assert len({stored.reference for stored in found}) == 2
     assert {stored.resident_id for stored in found} == {"r-1"}
 

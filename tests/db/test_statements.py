@@ -29,6 +29,8 @@ def test_no_statement_hides_from_these_tests() -> None:
         "db.scalar(select(1))",
         "db.execute(statement, {})",
         'db.exec_driver_sql("SELECT 1")',
+        'write(text("SELECT 1"), {})',
+        "Statement(_NOT_THERE, {}, bool)",
         "db.execute(_NOT_THERE)",
         "for one in (_EPOCH, text(name)): db.execute(one)",
     ],

@@ -11,6 +11,7 @@ from tests.services.hubs import read_settings, running_hub
 from tests.support.city import City, Resident
 from worker.db.engine import transact
 from worker.db.jobs import residents
+from worker.db.trip import run
 from worker.hub import Hub
 from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
@@ -41,9 +42,9 @@ def refuse_email(city: City, resident: Resident) -> None:
     reached_by_email(city, resident)
 
     def transaction(db: Connection) -> Publication:
-        locked = residents.lock(db, [resident.resident_id])[resident.resident_id]
-        affairs = UnitOfWork.start(hub, db, locked, hub.today())
-        refused = residents.refuse_email(db, resident.resident_id, EMAIL)
+        affairs = UnitOfWork.start(hub, db, resident.resident_id, hub.today())
+        refused = run(db, residents.refuse_email(resident.resident_id, EMAIL))
+        assert affairs is not None
         assert refused is not None
         affairs.remind_by(refused)
         affairs.tell(EventType.EMAIL_REFUSED)

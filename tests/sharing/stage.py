@@ -22,13 +22,15 @@ from worker.db.engine import transact
 from worker.db.jobs import residents
 from worker.db.sharing import shares
 from worker.db.sharing.shares import ShareKey
+from worker.db.trip import run
 from worker.domain.sharing import Result, Share, Urgency
 from worker.hub import Hub
 from worker.services.jobs import consent, imports
 from worker.services.sharing import invalidate
-from worker.services.sharing.claim import RECORD_SECONDS, ClaimedShare, claim, record
+from worker.services.sharing.claim import RECORD_SECONDS, ClaimedShare, claim
 from worker.services.sharing.lane import Lane
-from worker.services.unit_of_work import UnitOfWork
+from worker.services.sharing.record import record
+from worker.services.unit_of_work import UnitOfWork, finish_together
 
 Run = Callable[[Coroutine[None, None, None]], None]
 
@@ -84,19 +86,22 @@ class Stage:
         """Change the truth of these schedules, as a job would."""
 
         def transaction(db: Connection) -> None:
-            locked = residents.lock(db, [_resident(number) for number in payloads])
+            locked = run(db, residents.lock([_resident(number) for number in payloads]))
             for number, payload in payloads.items():
                 if payload != NONE:
                     db.execute(_MOVE_HOME, {"zones": list(ZONES[payload]), "permit_id": self._permits[number]})
-                started = UnitOfWork.start(self._hub, db, locked[_resident(number)], TODAY)
-                consent.decide(_decision(number, payload, started.consent_version), started)
+            in_order = [locked[_resident(number)] for number in payloads]
+            started = UnitOfWork.start_together(self._hub, db, in_order, TODAY, Urgency.CHANGE)
+            for (number, payload), unit in zip(payloads.items(), started, strict=True):
+                consent.decide(_decision(number, payload, unit.consent_version), unit)
+            finish_together(db, started)
 
         transact(self._hub.engine, transaction)
 
     def put(self, rows: Mapping[int, Share]) -> None:
         """Store rows as they are."""
         by_key = {ShareKey(self._permits[number], PROVIDER): share for number, share in rows.items()}
-        transact(self._hub.engine, lambda db: shares.upsert(db, by_key))
+        transact(self._hub.engine, lambda db: run(db, shares.upsert(by_key)))
 
     def claim_first(self, limit: int, least_urgent: Urgency) -> list[int]:
         """Claim a few; return their schedules."""
@@ -129,7 +134,7 @@ class Stage:
 
         def transaction(db: Connection) -> dict[int, Stored]:
             now = db.execute(_CLOCK).scalar_one()
-            found = shares.of_residents(db, [_resident(number) for number in numbers])
+            found = run(db, shares.of_residents([_resident(number) for number in numbers]))
             return {
                 self._numbers[stored.key.permit_id]: Stored(_in_ticks(stored.share, now), stored.reference)
                 for of_one in found.values()
@@ -151,7 +156,7 @@ class Stage:
         for first in range(0, len(numbered), MOST_AT_ONCE):
             imports.apply(self._hub, db, _import(numbered[first : first + MOST_AT_ONCE]), TODAY)
         now = db.execute(_CLOCK).scalar_one()
-        shares.upsert(db, {ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits})
+        run(db, shares.upsert({ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits}))
 
     def _execute(self, statement: Executable, numbers: Collection[int], time: timedelta) -> None:
         permit_ids = [self._permits[number] for number in numbers]

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
+from worker.db.trip import run, write
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
         try:
             with engine.begin() as connection:
                 if relaxed:
-                    connection.execute(_RELAX)
+                    run(connection, write(_RELAX, {}))
                 return work(connection)
         except (IntegrityError, DataError) as error:
             unfit = UnfitRowError(sqlstate(error), constraint_of(error))

@@ -14,6 +14,7 @@ from integrations.channels.base import Occasion
 from schemas.jobs import Language, ReminderChannel
 from worker.db import tables
 from worker.db.arrays import among, names, recordset, unnested
+from worker.db.trip import Statement, write
 from worker.domain.reminders import Contact, Reminder, State, Window
 
 LEASE_SECONDS = 30  # longer than any task
@@ -105,18 +106,19 @@ _SETTLE = text(f"""
     FROM {recordset("settled", "new", _SETTLED)}
     WHERE m.reminder_id = new.reminder_id AND m.lease_id = :lease_id
 """)
-_OF_RESIDENT = _PERMITS.c.resident_id == bindparam("resident_id")
-_TRY_AGAIN = (
-    _REMINDERS.update()
-    .where(_PERMITS.c.permit_id == _REMINDERS.c.permit_id, _OF_RESIDENT, _REMINDERS.c.state == "unreachable")
-    .values(state="due", decided_at=func.now(), due_at=func.clock_timestamp(), settled_at=None, failures=0)
-)
+_OF_RESIDENT = """
+    FROM permits p JOIN residents r USING (resident_id)
+    WHERE r.resident_id = :resident_id AND r.email_refused_at IS NULL
+"""
+_TRY_AGAIN = text(f"""
+    WITH again AS (
+        UPDATE reminders m
+        SET state = 'due', decided_at = now(), due_at = clock_timestamp(), settled_at = NULL, failures = 0
+        {_OF_RESIDENT} AND m.permit_id = p.permit_id AND m.state = 'unreachable'
+    )
+    UPDATE terms t SET decided_ahead = DEFAULT {_OF_RESIDENT} AND t.permit_id = p.permit_id
+""")
 _DECIDE_AGAIN = _TERMS.update().values(decided_ahead=text("DEFAULT")).where(among(_TERMS.c.permit_id, "permit_ids"))
-_DECIDE_AGAIN_FOR_RESIDENT = (
-    _TERMS.update()
-    .where(_PERMITS.c.permit_id == _TERMS.c.permit_id, _OF_RESIDENT)
-    .values(decided_ahead=text("DEFAULT"))
-)
 _RESIDENT_OF = (
     select(_PERMITS.c.resident_id)
     .select_from(_REMINDERS.join(_PERMITS))
@@ -216,10 +218,12 @@ def settle(db: Connection, lease_id: UUID, settled: Sequence[Settled]) -> None:
     db.execute(_SETTLE, {"settled": json.dumps(rows), "lease_id": lease_id})
 
 
-def try_again(db: Connection, resident_id: str) -> None:
-    """Decide on a resident's reminders again, and make those due that an address refused."""
-    db.execute(_TRY_AGAIN, {"resident_id": resident_id})
-    db.execute(_DECIDE_AGAIN_FOR_RESIDENT, {"resident_id": resident_id})
+def try_again(resident_id: str) -> Statement[None]:
+    """Decide on a resident's reminders again, and make those due that an address refused.
+
+    Nothing happens while the resident's address is marked as refused.
+    """
+    return write(_TRY_AGAIN, {"resident_id": resident_id})
 
 
 def decide_again(db: Connection, permit_ids: Collection[UUID]) -> None:

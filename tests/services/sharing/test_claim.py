@@ -18,7 +18,8 @@ from tests.services.upstream import ANNE, ELSEWHERE, EVERYONE, Upstream
 from tests.support.waiting import eventually
 from worker.domain.sharing import RequestOutcome, Result, Urgency
 from worker.hub import Hub
-from worker.services.sharing.claim import ClaimedShare, claim, record
+from worker.services.sharing.claim import ClaimedShare, claim
+from worker.services.sharing.record import record
 
 CONFIRMED = Result(RequestOutcome.CONFIRMED)
 UNCLEAR = Result(RequestOutcome.UNCLEAR, timedelta(seconds=1), "timed_out")
@@ -55,7 +56,7 @@ class End(Protocol):
 @pytest.fixture
 def end(hub: Hub, today: date) -> End:
     def end(claimed: ClaimedShare, result: Result = CONFIRMED) -> set[str]:
-        return record(hub, {PROVIDER: lane_of(hub, InMemory(PROVIDER))}, [(claimed, result)], today)
+        return record(hub, {PROVIDER: lane_of(hub, InMemory(PROVIDER))}, [(claimed, result)], today).due_again
 
     return end
 

@@ -21,9 +21,10 @@ from worker.domain.sharing import Urgency
 from worker.hub import Hub
 from worker.limiter import Limiter
 from worker.services.sharing import drain
-from worker.services.sharing.claim import ClaimedShare, Ended, claim, record
+from worker.services.sharing.claim import ClaimedShare, Ended, claim
 from worker.services.sharing.drain import LOOK_SECONDS, Drain
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.record import Recorded, record
 from worker.settings import Settings
 
 PROVIDER = "easypark"
@@ -133,7 +134,7 @@ def test_a_narrow_window_claims_and_records_many_shares_in_one_transaction(
         claims.append(len(found[0]))
         return found
 
-    def record_and_count(*args: *Recording) -> set[str]:
+    def record_and_count(*args: *Recording) -> Recorded:
         records.append(len(args[2]))
         return record(*args)
 
@@ -222,10 +223,10 @@ def test_a_share_found_due_by_a_record_is_sent_even_if_a_blind_claim_ends_later(
             draining._look_at = inf
         return found
 
-    def record_then_tell(*args: *Recording) -> set[str]:
-        due_again = record(*args)
+    def record_then_tell(*args: *Recording) -> Recorded:
+        found = record(*args)
         recorded.set()
-        return due_again
+        return found
 
     monkeypatch.setattr(drain, "claim", claim_that_lasts)
     monkeypatch.setattr(drain, "record", record_then_tell)
@@ -253,13 +254,13 @@ def test_shares_left_by_a_claim_are_sent_even_if_an_empty_record_ends_later(
             return found
         return claim(*args)
 
-    def record_that_lasts(*args: *Recording) -> set[str]:
+    def record_that_lasts(*args: *Recording) -> Recorded:
         recording.set()
-        due_again = record(*args)
+        found = record(*args)
         assert claimed.wait(5)
         sleep(NOTED)
         draining._look_at = inf
-        return due_again
+        return found
 
     monkeypatch.setattr(drain, "claim", claim_then_tell)
     monkeypatch.setattr(drain, "record", record_that_lasts)

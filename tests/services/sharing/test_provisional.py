@@ -19,13 +19,15 @@ from tests.services.upstream import ANNE, Upstream
 from worker.db import status
 from worker.db.engine import transact
 from worker.db.sharing import shares
+from worker.db.sharing.shares import ShareKey
+from worker.db.trip import run
 from worker.domain.retention import may_be_held
 from worker.domain.sharing import NOTHING, REPEATS, RequestOutcome, Result, Share, Timing, Urgency, claim, record
 from worker.hub import Hub
 from worker.services.publishing.history import put_history
 from worker.services.sharing.claim import claim as take
-from worker.services.sharing.claim import record as end
 from worker.services.sharing.invalidate import drop_spaces_of, invalidate
+from worker.services.sharing.record import record as end
 
 PROVIDER = "easypark"
 Told = Callable[[], tuple[HeldState, bool, list[bool], int]]
@@ -184,8 +186,8 @@ def test_no_permit_is_anonymised_while_a_removal_is_provisional(
     deliver(PROVIDER)
     upstream.applied("resident.erase")
     deliver(PROVIDER)
-    stored = transact(upstream.hub.engine, lambda db: shares.lock_of_permits(db, [permit_id]))
-    assert [may_be_held(one.share) for one in stored.values() if one.key.provider == PROVIDER] == [True]
+    held = transact(upstream.hub.engine, lambda db: run(db, shares.lock([ShareKey(permit_id, PROVIDER)])))[1]
+    assert [may_be_held(one.share) for one in held] == [True]
 
 
 def test_a_provisional_removal_is_repeated_soon_and_once_more_at_the_end() -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, Interval, bindparam, cast, func, or_, select
 
 from worker.db import tables
+from worker.db.trip import Statement, write
 
 _LEFTOVERS = tables.leftovers
 _REWRITE = tables.file_rewrite
@@ -48,9 +49,9 @@ class FileRewrite:
     is_due: bool
 
 
-def note(db: Connection, resident_id: str | None = None) -> None:
+def note(resident_id: str | None = None) -> Statement[None]:
     """Note that data was deleted; `resident_id` if it was an erasure."""
-    db.execute(_NOTE, {"resident_id": resident_id})
+    return write(_NOTE, {"resident_id": resident_id})
 
 
 def take(db: Connection, settle: timedelta) -> tuple[int, set[str]]:

@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Integer, bindparam, column, text
+from sqlalchemy import Integer, bindparam, column, text
 
 from schemas.jobs import ConsentChoice
 from worker.db import tables
 from worker.db.arrays import unnested
 from worker.db.jobs import permits
 from worker.db.jobs.permits import COLUMNS, NAMED, SOURCE
+from worker.db.trip import Rows, Statement, write
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit
 
@@ -37,7 +38,7 @@ _TRUTH = text(f"""
     *_LEDGER.c["choice", "providers", "recorded_at"],
 )
 _WRITTEN = [column.name for column in _LEDGER.c if column is not _LEDGER.c.recorded_at]
-_APPEND = _LEDGER.insert().values({name: bindparam(name) for name in _WRITTEN}).returning(_LEDGER.c.recorded_at)
+_APPEND = _LEDGER.insert().inline().values({name: bindparam(name) for name in _WRITTEN})
 _LATEST_REFUSAL = text("""
     SELECT max(least(decided_at, recorded_at)) AS refused_at FROM consent_decisions
     WHERE resident_id = :resident_id AND choice = 'refuse' AND providers && CAST(:providers AS text[])
@@ -48,35 +49,31 @@ Truth = Mapping[tuple[UUID, str], tuple[Permit, ConsentDecision | None]]
 """A permit, and the decision in effect, for each permit and provider."""
 
 
-def in_effect(db: Connection, resident_ids: Collection[str]) -> dict[str, list[ConsentDecision]]:
+def in_effect(resident_ids: Collection[str]) -> Statement[dict[str, list[ConsentDecision]]]:
     """Read residents' decisions in effect, in order, each with the providers that it still decides on."""
-    ledgers: dict[str, list[ConsentDecision]] = {resident_id: [] for resident_id in resident_ids}
-    for row in db.execute(_IN_EFFECT, {"resident_ids": list(resident_ids)}):
-        ledgers[row.resident_id].append(_decision(row.version, row.choice, row.providers, row.recorded_at))
-    return ledgers
+
+    def read(rows: Rows) -> dict[str, list[ConsentDecision]]:
+        ledgers: dict[str, list[ConsentDecision]] = {resident_id: [] for resident_id in resident_ids}
+        for row in rows:
+            ledgers[row.resident_id].append(_decision(row.version, row.choice, row.providers, row.recorded_at))
+        return ledgers
+
+    return Statement(_IN_EFFECT, {"resident_ids": list(resident_ids)}, read)
 
 
-def latest_refusal(db: Connection, resident_id: str, providers: Collection[str]) -> datetime | None:
+def latest_refusal(resident_id: str, providers: Collection[str]) -> Statement[datetime | None]:
     """Return when the latest refusal of any of some providers was decided, or recorded if that was earlier."""
-    parameters = {"resident_id": resident_id, "providers": list(providers)}
-    refused_at: datetime | None = db.execute(_LATEST_REFUSAL, parameters).scalar_one()
-    return refused_at
+    values = {"resident_id": resident_id, "providers": list(providers)}
+    return Statement(_LATEST_REFUSAL, values, lambda rows: rows[0].refused_at)
 
 
-def truth(db: Connection, keys: Collection[tuple[UUID, str]]) -> Truth:
+def truth(keys: Collection[tuple[UUID, str]]) -> Statement[Truth]:
     """Read permits, each with the resident's latest decision that names the provider; erased ones are left out."""
     asked = {"permit_id": [permit_id for permit_id, _ in keys], "provider": [provider for _, provider in keys]}
-    return {
-        (row.permit_id, row.provider): (
-            permits.read(row),
-            row.choice and _decision(row.decision_version, row.choice, row.providers, row.recorded_at),
-        )
-        for row in db.execute(_TRUTH, asked)
-    }
+    return Statement(_TRUTH, asked, _truth)
 
 
 def append(
-    db: Connection,
     resident_id: str,
     *,
     version: int,
@@ -87,9 +84,9 @@ def append(
     source: str,
     job_id: UUID,
     decided_at: datetime,
-) -> ConsentDecision:
-    """Append one decision; the database sets `recorded_at`."""
-    recorded_at = db.execute(
+) -> Statement[None]:
+    """Append one decision; the database sets `recorded_at`, the time at which the transaction began."""
+    return write(
         _APPEND,
         {
             "resident_id": resident_id,
@@ -102,8 +99,17 @@ def append(
             "job_id": job_id,
             "decided_at": decided_at,
         },
-    ).scalar_one()
-    return ConsentDecision(version, choice, frozenset(providers), recorded_at)
+    )
+
+
+def _truth(rows: Rows) -> Truth:
+    return {
+        (row.permit_id, row.provider): (
+            permits.read(row),
+            row.choice and _decision(row.decision_version, row.choice, row.providers, row.recorded_at),
+        )
+        for row in rows
+    }
 
 
 def _decision(version: int, choice: str, providers: Collection[str], recorded_at: datetime) -> ConsentDecision:

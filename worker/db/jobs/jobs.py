@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from schemas.receipts import Receipt
 from worker.db import tables
+from worker.db.trip import Statement
 
 _JOBS = tables.jobs
 _MESSAGES = tables.refused_messages
@@ -40,9 +41,9 @@ def find(db: Connection, job_id: UUID) -> KnownJob | None:
     return None if row is None else KnownJob(row.digest, Receipt.model_validate_json(row.receipt))
 
 
-def insert(db: Connection, receipt: Receipt, *, digest: bytes, source: str | None, resident_id: str | None) -> bool:
+def insert(receipt: Receipt, *, digest: bytes, source: str | None, resident_id: str | None) -> Statement[bool]:
     """Record a job with its receipt; return whether its id was free."""
-    inserted = db.execute(
+    return Statement(
         _INSERT,
         {
             "job_id": receipt.job_id,
@@ -54,8 +55,8 @@ def insert(db: Connection, receipt: Receipt, *, digest: bytes, source: str | Non
             "digest": digest,
             "receipt": receipt.model_dump_json(),
         },
+        bool,
     )
-    return inserted.one_or_none() is not None
 
 
 def refuse_message(

@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Row, bindparam, column, null, text
+from sqlalchemy import ARRAY, bindparam, column, null, text
 
 from schemas.jobs import Verified
 from worker.db import tables
 from worker.db.arrays import among, names, recordset
+from worker.db.trip import Rows, Statement, write
 from worker.domain import pending as pending_rules
 from worker.domain.permit import Address, Permit, Status, Term
 from worker.domain.plates import Plate
@@ -61,51 +62,54 @@ _ANONYMISE = _PERMITS.update().where(among(_PERMITS.c.permit_id, "permit_ids")).
 _DELETE = _PERMITS.delete().where(among(_PERMITS.c.permit_id, "permit_ids"))
 
 
-def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[Permit]]:
+def of_residents(resident_ids: Collection[str]) -> Statement[dict[str, list[Permit]]]:
     """Read residents' permits, the latest request first; erased ones are left out."""
-    permits: dict[str, list[Permit]] = {resident_id: [] for resident_id in resident_ids}
-    for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
-        permits[row.resident_id].append(read(row))
-    return permits
+
+    def read_all(rows: Rows) -> dict[str, list[Permit]]:
+        permits: dict[str, list[Permit]] = {resident_id: [] for resident_id in resident_ids}
+        for row in rows:
+            permits[row.resident_id].append(read(row))
+        return permits
+
+    return Statement(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}, read_all)
 
 
-def insert(db: Connection, permits: Iterable[Permit], today: date) -> set[UUID]:
+def insert(permits: Iterable[Permit], today: date) -> Statement[set[UUID]]:
     """Insert permits without their terms; return those whose id was free."""
     rows = [_values(permit, last_known_day(permit, today)) for permit in permits]
-    return set(db.execute(_INSERT, {"permits": json.dumps(rows)}).scalars())
+    return Statement(_INSERT, {"permits": json.dumps(rows)}, lambda rows: {row.permit_id for row in rows})
 
 
-def update(db: Connection, permits: Iterable[Permit], today: date) -> None:
+def update(permits: Iterable[Permit], today: date) -> Statement[None]:
     """Update permits, without their terms."""
-    db.execute(_UPDATE, {"permits": json.dumps([_values(permit, today) for permit in permits])})
+    return write(_UPDATE, {"permits": json.dumps([_values(permit, today) for permit in permits])})
 
 
-def insert_terms(db: Connection, terms: Iterable[tuple[UUID, Term]], today: date) -> None:
+def insert_terms(terms: Iterable[tuple[UUID, Term]], today: date) -> Statement[None]:
     """Insert terms; the end of those that are already over counts as applied."""
     rows = [
         {"permit_id": str(permit_id), "first_day": str(term.first_day), "last_day": str(term.last_day)}
         for permit_id, term in terms
     ]
-    if rows:
-        db.execute(_INSERT_TERMS, {"terms": json.dumps(rows), "today": today})
+    return write(_INSERT_TERMS, {"terms": json.dumps(rows), "today": today})
 
 
-def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
+def delete(permit_ids: Iterable[UUID]) -> Statement[None]:
     """Delete permits that this transaction inserted."""
-    db.execute(_DELETE, {"permit_ids": list(permit_ids)})
+    return write(_DELETE, {"permit_ids": list(permit_ids)})
 
 
-def erase(db: Connection, resident_id: str) -> None:
+def erase(resident_id: str) -> Statement[None]:
     """Delete the personal data in a resident's permits; `plates.delete` deletes their plates."""
-    db.execute(_ERASE, {"of": resident_id})
+    return write(_ERASE, {"of": resident_id})
 
 
-def anonymise(db: Connection, permit_ids: Iterable[UUID]) -> None:
+def anonymise(permit_ids: Iterable[UUID]) -> Statement[None]:
     """Delete the personal data in permits; `plates.delete` deletes their plates."""
-    db.execute(_ANONYMISE, {"permit_ids": list(permit_ids)})
+    return write(_ANONYMISE, {"permit_ids": list(permit_ids)})
 
 
-def read(row: Row[Any]) -> Permit:
+def read(row: Any) -> Permit:
     """Return the permit of a row with `COLUMNS`."""
     return Permit(
         permit_id=row.permit_id,

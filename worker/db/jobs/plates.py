@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, Connection, DateTime, bindparam, column, func, text
+from sqlalchemy import Boolean, DateTime, column, text
 
 from worker.db import tables
 from worker.db.arrays import among, recordset
+from worker.db.trip import Statement, write
 from worker.domain.plates import Plate
 
 _PLATES = tables.plate_assignments
@@ -37,17 +38,15 @@ _LATEST = """
 _EXTEND = text(
     "UPDATE plate_assignments SET during = tstzrange(coalesce(lower(during), clock_timestamp()), :until)" + _LATEST
 )
-_RELEASE = text(
-    "UPDATE plate_assignments"
-    " SET during = tstzrange(lower(during), greatest(lower(during), least(upper(during), clock_timestamp())))"
-    + _LATEST
-    + " AND NOT isempty(during)"
-)
-_REPLACE = (
-    _PLATES.update()
-    .where(_PLATES.c.permit_id == bindparam("of"), _PLATES.c.replaced_at.is_(None))
-    .values(replaced_at=func.clock_timestamp())
-)
+_UNTIL_NOW = """
+    CASE WHEN isempty(during) THEN during
+    ELSE tstzrange(lower(during), greatest(lower(during), least(upper(during), clock_timestamp()))) END
+"""
+_RELEASE = text(f"UPDATE plate_assignments SET during = {_UNTIL_NOW}" + _LATEST)
+_REPLACE = text(f"""
+    UPDATE plate_assignments SET during = {_UNTIL_NOW}, replaced_at = clock_timestamp()
+    WHERE permit_id = :permit_id AND replaced_at IS NULL
+""")
 _DELETE = _PLATES.delete().where(among(_PLATES.c.permit_id, "permit_ids"))
 
 
@@ -62,7 +61,7 @@ class Assignment:
     until: datetime | None
 
 
-def assign(db: Connection, assignments: Iterable[Assignment]) -> set[UUID]:
+def assign(assignments: Iterable[Assignment]) -> Statement[set[UUID]]:
     """Assign plates to permits from now on; return the permits whose plate was free."""
     rows = [
         {
@@ -76,29 +75,24 @@ def assign(db: Connection, assignments: Iterable[Assignment]) -> set[UUID]:
         }
         for a in assignments
     ]
-    return set(db.execute(_ASSIGN, {"assignments": json.dumps(rows)}).scalars())
+    return Statement(_ASSIGN, {"assignments": json.dumps(rows)}, lambda rows: {row.permit_id for row in rows})
 
 
-def extend(db: Connection, permit_id: UUID, until: datetime | None) -> None:
-    """Move the end of a permit's running reservation.
-
-    Raises:
-        sqlalchemy.exc.IntegrityError: by the constraint `plate_in_use`.
-    """
-    db.execute(_EXTEND, {"permit_id": permit_id, "until": until})
+def extend(permit_id: UUID, until: datetime | None) -> Statement[None]:
+    """Move the end of a permit's running reservation; it may break the constraint `plate_in_use`."""
+    return write(_EXTEND, {"permit_id": permit_id, "until": until})
 
 
-def release(db: Connection, permit_id: UUID) -> None:
+def release(permit_id: UUID) -> Statement[None]:
     """End a permit's reservation now."""
-    db.execute(_RELEASE, {"permit_id": permit_id})
+    return write(_RELEASE, {"permit_id": permit_id})
 
 
-def replace(db: Connection, permit_id: UUID) -> None:
+def replace(permit_id: UUID) -> Statement[None]:
     """End a permit's reservation now, and mark its plate as replaced."""
-    release(db, permit_id)
-    db.execute(_REPLACE, {"of": permit_id})
+    return write(_REPLACE, {"permit_id": permit_id})
 
 
-def delete(db: Connection, permit_ids: Iterable[UUID]) -> None:
+def delete(permit_ids: Iterable[UUID]) -> Statement[None]:
     """Delete all plates of permits, also the replaced ones."""
-    db.execute(_DELETE, {"permit_ids": list(permit_ids)})
+    return write(_DELETE, {"permit_ids": list(permit_ids)})

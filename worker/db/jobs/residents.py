@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, func, select, text
+from sqlalchemy import Connection, bindparam, case, func, select, text
 
 from schemas.jobs import ReminderChannel
 from schemas.space import Reminders
 from worker.db import tables
 from worker.db.arrays import among, unnested
+from worker.db.trip import Rows, Statement, write
 
 _RESIDENTS = tables.residents
 _REMINDERS = (
@@ -25,7 +26,9 @@ _VERSIONS = select(
     _RESIDENTS.c.erased_at.is_not(None).label("erased"),
     *_REMINDERS,
 ).where(among(_RESIDENTS.c.resident_id, "resident_ids"))
-_LOCKED = _VERSIONS.add_columns(func.clock_timestamp().label("locked_at")).order_by(_RESIDENTS.c.resident_id)
+_LOCKED = _VERSIONS.add_columns(func.now().label("began_at"), func.clock_timestamp().label("locked_at")).order_by(
+    _RESIDENTS.c.resident_id
+)
 _LOCK = _LOCKED.with_for_update(key_share=True)
 _LOCK_FREE = _LOCKED.with_for_update(key_share=True, skip_locked=True)
 _CREATE = text(f"""
@@ -93,7 +96,8 @@ class Resident:
     version: int
     published_version: int
     erased: bool
-    locked_at: datetime  # the database's time
+    began_at: datetime  # when the transaction began, by the database's clock: the time of what it records
+    locked_at: datetime  # by the same clock
     reminders: Reminders
 
 
@@ -108,55 +112,50 @@ class Published:
     reminders: Reminders
 
 
-def lock(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
+def lock(resident_ids: Collection[str]) -> Statement[dict[str, Resident]]:
     """Lock residents against every other write about them, in the one order that cannot deadlock."""
-    rows = db.execute(_LOCK, {"resident_ids": list(resident_ids)})
-    return {row.resident_id: _resident(row) for row in rows}
+    return Statement(_LOCK, {"resident_ids": list(resident_ids)}, _residents)
 
 
-def lock_free(db: Connection, resident_ids: Collection[str]) -> dict[str, Resident]:
+def lock_free(resident_ids: Collection[str]) -> Statement[dict[str, Resident]]:
     """Lock those residents whose row is free, without waiting."""
-    rows = db.execute(_LOCK_FREE, {"resident_ids": list(resident_ids)})
-    return {row.resident_id: _resident(row) for row in rows}
+    return Statement(_LOCK_FREE, {"resident_ids": list(resident_ids)}, _residents)
 
 
-def create(db: Connection, resident_ids: Collection[str]) -> None:
+def create(resident_ids: Collection[str]) -> Statement[None]:
     """Insert a row for each resident who has none."""
-    db.execute(_CREATE, {"resident_id": list(resident_ids)})
+    return write(_CREATE, {"resident_id": list(resident_ids)})
 
 
-def read_many(db: Connection, resident_ids: Collection[str]) -> list[Published]:
+def read_many(resident_ids: Collection[str]) -> Statement[list[Published]]:
     """Read residents without locking them."""
-    rows = db.execute(_VERSIONS, {"resident_ids": list(resident_ids)})
-    return [Published(row.resident_id, row.version, row.published_version, row.erased, _reminders(row)) for row in rows]
+    return Statement(_VERSIONS, {"resident_ids": list(resident_ids)}, lambda rows: list(map(_published, rows)))
 
 
-def update_contact(db: Connection, resident_id: str, *, name: str, email: str, language: str) -> Reminders:
+def update_contact(resident_id: str, *, name: str, email: str, language: str) -> Statement[Reminders]:
     """Set a resident's name, address and language; a new address is no longer marked as refused."""
     contact = {"of": resident_id, "name": name, "email": email, "language": language}
-    return _reminders(db.execute(_UPDATE_CONTACT, contact).one())
+    return Statement(_UPDATE_CONTACT, contact, _reminders_of_one)
 
 
-def choose_reminders(db: Connection, resident_id: str, channel: ReminderChannel) -> Reminders:
+def choose_reminders(resident_id: str, channel: ReminderChannel) -> Statement[Reminders]:
     """Set how a resident is reminded; choosing e-mail has the address tried again."""
-    return _reminders(db.execute(_CHOOSE_REMINDERS, {"of": resident_id, "channel": channel.value}).one())
+    return Statement(_CHOOSE_REMINDERS, {"of": resident_id, "channel": channel.value}, _reminders_of_one)
 
 
-def refuse_email(db: Connection, resident_id: str, email: str) -> Reminders | None:
-    """Mark a resident's address as refused; return None if it has changed or is marked already."""
-    row = db.execute(_REFUSE_EMAIL, {"of": resident_id, "address": email}).first()
-    return None if row is None else _reminders(row)
+def refuse_email(resident_id: str, email: str) -> Statement[Reminders | None]:
+    """Mark a resident's address as refused; None if it has changed or is marked already."""
+    return Statement(_REFUSE_EMAIL, {"of": resident_id, "address": email}, _reminders_if_any)
 
 
-def erase(db: Connection, resident_id: str) -> Reminders:
+def erase(resident_id: str) -> Statement[Reminders]:
     """Delete a resident's personal data; the row and its opaque id stay for the ledgers."""
-    return _reminders(db.execute(_ERASE, {"of": resident_id}).one())
+    return Statement(_ERASE, {"of": resident_id}, _reminders_of_one)
 
 
-def delete_contact(db: Connection, resident_id: str, before: datetime) -> Reminders | None:
+def delete_contact(resident_id: str, before: datetime) -> Statement[Reminders | None]:
     """Delete a resident's name, address and language; None if they were updated after `before`."""
-    row = db.execute(_DELETE_CONTACT, {"of": resident_id, "before": before}).first()
-    return None if row is None else _reminders(row)
+    return Statement(_DELETE_CONTACT, {"of": resident_id, "before": before}, _reminders_if_any)
 
 
 def unpublished(db: Connection, limit: int) -> dict[str, int]:
@@ -169,11 +168,35 @@ def mark_published(db: Connection, versions: dict[str, int]) -> None:
     db.execute(_PUBLISHED, {"resident_id": list(versions), "version": list(versions.values())})
 
 
-def _reminders(row: Row[Any]) -> Reminders:
+def _reminders(row: Any) -> Reminders:
     channel = ReminderChannel(row.reminders)
     known, refused_at = row.email_known, row.email_refused_at
     return Reminders.model_construct(channel=channel, email_known=known, email_refused_at=refused_at)
 
 
-def _resident(row: Row[Any]) -> Resident:
-    return Resident(row.resident_id, row.version, row.published_version, row.erased, row.locked_at, _reminders(row))
+def _reminders_if_any(rows: Rows) -> Reminders | None:
+    return _reminders(rows[0]) if rows else None
+
+
+def _reminders_of_one(rows: Rows) -> Reminders:
+    (row,) = rows
+    return _reminders(row)
+
+
+def _residents(rows: Rows) -> dict[str, Resident]:
+    return {
+        row.resident_id: Resident(
+            row.resident_id,
+            row.version,
+            row.published_version,
+            row.erased,
+            row.began_at,
+            row.locked_at,
+            _reminders(row),
+        )
+        for row in rows
+    }
+
+
+def _published(row: Any) -> Published:
+    return Published(row.resident_id, row.version, row.published_version, row.erased, _reminders(row))

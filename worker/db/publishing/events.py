@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import text
 
 from schemas.events import Event, EventData, EventType
 from worker.db import tables
 from worker.db.arrays import names, recordset, unnested
+from worker.db.trip import Rows, Statement
 
 _EVENTS = tables.events
 _COLUMNS = _EVENTS.c["resident_id", "sequence", "event_id", "type", "data", "recorded_at"]
@@ -42,7 +43,7 @@ class NewEvent:
     data: EventData
 
 
-def append(db: Connection, events: Iterable[NewEvent]) -> list[Event]:
+def append(events: Iterable[NewEvent]) -> Statement[list[Event]]:
     """Append events and set their residents' version; the residents are locked."""
     rows = [
         {
@@ -53,17 +54,19 @@ def append(db: Connection, events: Iterable[NewEvent]) -> list[Event]:
         }
         for event in events
     ]
-    written = map(_event, db.execute(_APPEND, {"events": json.dumps(rows)}))
-    return sorted(written, key=lambda event: (event.subject, event.sequence))
+    return Statement(_APPEND, {"events": json.dumps(rows)}, _in_order)
 
 
-def after(db: Connection, known: dict[str, int]) -> list[Event]:
+def after(known: dict[str, int]) -> Statement[list[Event]]:
     """Return all events that follow each resident's known sequence, in each resident's order."""
-    rows = db.execute(_AFTER, {"resident_id": list(known), "sequence": list(known.values())})
-    return [_event(row) for row in rows]
+    return Statement(_AFTER, {"resident_id": list(known), "sequence": list(known.values())}, _in_order)
 
 
-def _event(row: Row[Any]) -> Event:
+def _in_order(rows: Rows) -> list[Event]:
+    return sorted(map(_event, rows), key=lambda event: (event.subject, event.sequence))
+
+
+def _event(row: Any) -> Event:
     return Event.model_construct(
         id=row.event_id,
         type=EventType(row.type),

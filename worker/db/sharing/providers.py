@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Interval, Row, bindparam, column, func, select, text, update
+from sqlalchemy import Boolean, Connection, Interval, bindparam, column, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas.events import ProviderEvent, ProviderEventType
@@ -102,7 +102,7 @@ class LaneState:
     probe_due: bool = False
 
 
-def lane_state_of(row: Row[Any]) -> LaneState:
+def lane_state_of(row: Any) -> LaneState:
     """Return the state from a row with the columns of `LANE_STATE`."""
     return LaneState(BreakerState(row.breaker), row.probe_due and not row.paused)
 

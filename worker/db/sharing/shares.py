@@ -1,18 +1,21 @@
 """Shares: locked, handed to the sharing protocol, and stored as it returns them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, column, select, text
+from sqlalchemy import Connection, column, select, text
 
 from worker.db import tables
 from worker.db.arrays import among, arrays, names, unnested
 from worker.db.sharing import disclosures, providers
 from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
+from worker.db.trip import Rows, Statement, write
 from worker.domain.sharing import Share, Urgency
 
 
@@ -38,7 +41,7 @@ class StoredShare:
 
 _STATE = [tables.shares.c[field.name] for field in fields(Share)]
 _KEY = [tables.shares.c.permit_id, tables.shares.c.provider]
-_NAMES = [column.name for column in _STATE if column.name != "urgency"]
+_URGENCY = [column.name for column in _STATE].index("urgency")
 _STORED = [*_KEY, tables.shares.c.reference, tables.permits.c.resident_id, *_STATE]
 _NOW = column("now", tables.shares.c.due_at.type)
 _NEW = unnested("new", [*_KEY, *_STATE])
@@ -92,10 +95,11 @@ _LOCK_URGENT = text(f"""
         ) d
     ) s ON NOT g.paused
 """).columns(_NOW, _LANE, *providers.LANE_STATE_COLUMNS, *_STORED)
-_LOCK_OF_PERMITS = text(f"""
-    SELECT clock_timestamp() AS now, permit_id, provider, reference, {_OWNER.format("shares")}, {names(_STATE)}
-    FROM shares WHERE permit_id = ANY(:permit_ids) ORDER BY permit_id, provider FOR NO KEY UPDATE
-""").columns(_NOW, *_STORED)
+_LOCK_OF_RESIDENTS = text(f"""
+    SELECT permit_id, provider, reference, p.resident_id, {names(_STATE, "s")}
+    FROM shares s JOIN permits p USING (permit_id) WHERE p.resident_id = ANY(:resident_ids)
+    ORDER BY permit_id, provider FOR NO KEY UPDATE OF s
+""").columns(*_STORED)
 _LOCK = text(f"""
     SELECT clock_timestamp() AS now, permit_id, provider, reference, {_OWNER.format("shares")}, {names(_STATE)}
     FROM shares JOIN {unnested("asked", _KEY)} USING (permit_id, provider)
@@ -116,70 +120,59 @@ _DUE_PROVIDERS = text(f"""
 """).columns(tables.shares.c.provider)
 
 
-def lock_due(
-    db: Connection, provider: str, limit: int, least_urgent: Urgency, *, probe: bool = False
-) -> tuple[datetime, LaneState, list[StoredShare]]:
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Locked due shares of one provider, the state of its lane, and the time from which leases count."""
+
+    now: datetime
+    state: LaneState
+    shares: list[StoredShare]
+
+
+def lock_due(provider: str, limit: int, least_urgent: Urgency, *, probe: bool = False) -> Statement[Due]:
     """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
 
-    Returns the start of the transaction, from which leases count, and the state of the lane. Only a `probe` locks
-    shares that the lane may not claim.
+    Only a `probe` locks shares that the lane may not claim.
     """
-    parameters = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
-    rows = db.execute(_LOCK_DUE, parameters).all()
-    return rows[0].now, providers.lane_state_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
+    values = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
+    return Statement(_LOCK_DUE, values, _due)
 
 
-def lock_urgent(
-    db: Connection, providers_: Collection[str], limit: int
-) -> tuple[datetime, dict[str, tuple[LaneState, list[StoredShare]]]]:
-    """Lock due shares of urgency 0, up to `limit` of each provider, passing over locked ones.
-
-    Returns the start of the transaction, and for each provider the state of its lane and the shares.
-    """
-    rows = db.execute(_LOCK_URGENT, {"lane": list(providers_), "limit": limit}).all()
-    found: dict[str, tuple[LaneState, list[StoredShare]]] = {}
-    for row in rows:
-        _, due = found.setdefault(row.lane, (providers.lane_state_of(row), []))
-        if row.permit_id is not None:
-            due.append(_stored(row))
-    return rows[0].now, found
+def lock_urgent(names_: Collection[str], limit: int) -> Statement[dict[str, Due]]:
+    """Lock due shares of urgency 0, up to `limit` of each provider, passing over locked ones."""
+    return Statement(_LOCK_URGENT, {"lane": list(names_), "limit": limit}, _due_by_provider)
 
 
-def lock_of_permits(db: Connection, permit_ids: Collection[UUID]) -> dict[ShareKey, StoredShare]:
-    """Lock all shares of some permits; their residents are locked already."""
-    rows = db.execute(_LOCK_OF_PERMITS, {"permit_ids": list(permit_ids)})
-    return {stored.key: stored for stored in map(_stored, rows)}
+def lock_of_residents(resident_ids: Collection[str]) -> Statement[dict[str, list[StoredShare]]]:
+    """Lock all shares of residents who are locked already."""
+    return Statement(_LOCK_OF_RESIDENTS, {"resident_ids": list(resident_ids)}, partial(_by_resident, resident_ids))
 
 
-def lock(db: Connection, keys: Collection[ShareKey]) -> tuple[datetime, list[StoredShare]]:
+def lock(keys: Collection[ShareKey]) -> Statement[tuple[datetime, list[StoredShare]]]:
     """Lock shares; return them with the time."""
-    return _with_clock(db.execute(_LOCK, arrays(keys, _KEY)).all())
+    return Statement(_LOCK, arrays(keys, _KEY), _with_clock)
 
 
-def of_residents(db: Connection, resident_ids: Collection[str]) -> dict[str, list[StoredShare]]:
+def of_residents(resident_ids: Collection[str]) -> Statement[dict[str, list[StoredShare]]]:
     """Read residents' shares without locking them."""
-    shares: dict[str, list[StoredShare]] = {resident_id: [] for resident_id in resident_ids}
-    for row in db.execute(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}):
-        shares[row.resident_id].append(_stored(row))
-    return shares
+    return Statement(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}, partial(_by_resident, resident_ids))
 
 
 def store_claims(
-    db: Connection, shares: Mapping[ShareKey, Share], disclosed: Sequence[Disclosure], lost: Sequence[DisclosureOutcome]
-) -> None:
+    shares: Mapping[ShareKey, Share], disclosed: Sequence[Disclosure], lost: Sequence[DisclosureOutcome]
+) -> Statement[None]:
     """Store shares as claimed, with what is about to be disclosed, and the disclosures whose lease expired."""
-    db.execute(_CLAIM, _parameters(shares) | disclosures.parameters(disclosed) | disclosures.outcome_parameters(lost))
+    return write(_CLAIM, _parameters(shares) | disclosures.parameters(disclosed) | disclosures.outcome_parameters(lost))
 
 
-def store_records(db: Connection, shares: Mapping[ShareKey, Share], outcomes: Sequence[DisclosureOutcome]) -> None:
+def store_records(shares: Mapping[ShareKey, Share], outcomes: Sequence[DisclosureOutcome]) -> Statement[None]:
     """Store shares as recorded, with how their disclosures ended."""
-    db.execute(_RECORD, _parameters(shares) | disclosures.outcome_parameters(outcomes))
+    return write(_RECORD, _parameters(shares) | disclosures.outcome_parameters(outcomes))
 
 
-def upsert(db: Connection, shares: Mapping[ShareKey, Share]) -> None:
+def upsert(shares: Mapping[ShareKey, Share]) -> Statement[None]:
     """Update shares, and insert those that are new."""
-    if shares:
-        db.execute(_UPSERT, _parameters(shares))
+    return write(_UPSERT, _parameters(shares))
 
 
 def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
@@ -192,13 +185,32 @@ def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, list[Any]]:
     return arrays(shares, _KEY) | arrays(shares.values(), _STATE) | urgencies
 
 
-def _with_clock(rows: Iterable[Row[Any]]) -> tuple[datetime, list[StoredShare]]:
-    listed = list(rows)
-    now = max((row.now for row in listed), default=datetime.min)  # noqa: DTZ901 - nothing was locked: never read
-    return now, [_stored(row) for row in listed]
+def _due(rows: Rows) -> Due:
+    return Due(
+        rows[0].now, providers.lane_state_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
+    )
 
 
-def _stored(row: Row[Any]) -> StoredShare:
-    values = row._mapping
-    share = Share(**{name: values[name] for name in _NAMES}, urgency=Urgency(values["urgency"]))
-    return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, share)
+def _due_by_provider(rows: Rows) -> dict[str, Due]:
+    by_provider: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_provider[row.lane].append(row)
+    return {name: _due(of_one) for name, of_one in by_provider.items()}
+
+
+def _by_resident(resident_ids: Collection[str], rows: Rows) -> dict[str, list[StoredShare]]:
+    shares: dict[str, list[StoredShare]] = {resident_id: [] for resident_id in resident_ids}
+    for row in rows:
+        shares[row.resident_id].append(_stored(row))
+    return shares
+
+
+def _with_clock(rows: Rows) -> tuple[datetime, list[StoredShare]]:
+    now = max((row.now for row in rows), default=datetime.min)  # noqa: DTZ901 - nothing was locked: never read
+    return now, [_stored(row) for row in rows]
+
+
+def _stored(row: Any) -> StoredShare:
+    state = list(row[-len(_STATE) :])  # the last columns of each statement, in the order of the fields
+    state[_URGENCY] = Urgency(state[_URGENCY])
+    return StoredShare(ShareKey(row.permit_id, row.provider), row.resident_id, row.reference, Share(*state))

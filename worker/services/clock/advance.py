@@ -17,13 +17,14 @@ from schemas.events import EventType
 from worker.db.clock import ended
 from worker.db.engine import transact
 from worker.db.jobs import residents
+from worker.db.trip import run
 from worker.domain import life
 from worker.domain.lapse import is_interrupted, is_lapsed
 from worker.domain.sharing import Urgency
 from worker.hub import TASK_ENDING, Hub
 from worker.live.spaces import Publication
 from worker.services.publishing.publish import publish
-from worker.services.unit_of_work import UnitOfWork
+from worker.services.unit_of_work import UnitOfWork, finish_together
 
 SLICE = 100  # residents found at once
 TOGETHER = 10  # in one transaction: they share most of its cost, but a job on one of them waits for all
@@ -78,7 +79,7 @@ def _act(
     hub: Hub, resident_ids: Collection[str], today: date, db: Connection
 ) -> tuple[set[str], list[Publication], set[str]]:
     """Act on due residents whose row is not locked; return them, their publications and the lanes to wake."""
-    locked = residents.lock_free(db, resident_ids)
+    locked = run(db, residents.lock_free(resident_ids))
     started = UnitOfWork.start_together(hub, db, locked.values(), today, Urgency.ROUTINE)
     for unit in started:
         for permit in [permit for permit in unit.permits.values() if permit.is_late(today)]:
@@ -92,4 +93,4 @@ def _act(
         if lapsed:
             unit.tell(EventType.PERMIT_LAPSED, lapsed)
     changed = [unit for unit in started if unit.has_events or unit.to_wake]
-    return set(locked), [unit.finish() for unit in changed], {name for unit in changed for name in unit.to_wake}
+    return set(locked), finish_together(db, changed), {name for unit in changed for name in unit.to_wake}

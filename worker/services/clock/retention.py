@@ -23,6 +23,7 @@ from worker.db.engine import transact
 from worker.db.jobs import permits, plates, residents
 from worker.db.sharing import reconciliations
 from worker.db.slices import Slices
+from worker.db.trip import run
 from worker.domain import life
 from worker.domain.retention import is_due, latest_due, may_be_held
 from worker.hub import TASK_ENDING, Hub
@@ -69,7 +70,7 @@ def purge(hub: Hub, today: date, until: float = math.inf) -> None:
     if purged.total():
         log.info("retention.purged", **purged)
     if purged["permits"] or purged["contacts"]:  # their spaces and jobs are still in Redis' file
-        transact(hub.engine, leftovers.note)
+        transact(hub.engine, lambda db: run(db, leftovers.note()))
 
 
 def _purge_slice(kind: str, slices: Iterator[int]) -> int | None:
@@ -132,10 +133,9 @@ def _with_lock(hub: Hub, resident_id: str, today: date, act: Callable[[UnitOfWor
     """Delete or anonymise data of one resident under their lock; return how much."""
 
     def transaction(db: Connection) -> tuple[Publication, int] | None:
-        locked = residents.lock(db, [resident_id])
-        unit = UnitOfWork.start(hub, db, locked[resident_id], today)
-        count = act(unit)
-        return (unit.finish(), count) if count else None
+        unit = UnitOfWork.start(hub, db, resident_id, today)
+        count = act(unit) if unit else 0
+        return (unit.finish(), count) if unit and count else None
 
     try:
         anonymised = transact(hub.engine, transaction)
@@ -157,15 +157,13 @@ def _anonymise_permits(unit: UnitOfWork, by: date) -> int:
     gone = sorted(permit_id for permit_id in due & unit.permits.keys() - held if is_due(unit.permits[permit_id], by))
     if gone:
         ended = [life.end(permit).permit for permit in map(unit.permits.pop, gone) if permit.is_open]
-        permits.update(unit.db, ended, unit.today)
-        plates.delete(unit.db, gone)
-        permits.anonymise(unit.db, gone)
+        unit.write(permits.update(ended, unit.today), plates.delete(gone), permits.anonymise(gone))
         unit.tell(EventType.PERMIT_ANONYMISED, gone)
     return len(gone)
 
 
 def _delete_contact(unit: UnitOfWork, before: datetime) -> int:
-    reminders = None if unit.permits else residents.delete_contact(unit.db, unit.resident.resident_id, before)
+    reminders = None if unit.permits else run(unit.db, residents.delete_contact(unit.resident.resident_id, before))
     if reminders is None:
         return 0
     unit.remind_by(reminders)

@@ -21,7 +21,7 @@ from worker.db.engine import transact
 from worker.db.jobs import jobs as job_rows
 from worker.db.jobs import residents as resident_rows
 from worker.db.jobs.jobs import KnownJob
-from worker.db.jobs.residents import Resident
+from worker.db.trip import Statement, run
 from worker.domain.refusal import JobRefusedError
 from worker.hub import UNAVAILABLE, Hub
 from worker.live.spaces import Publication
@@ -114,8 +114,8 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
         assert known is not None  # its row made the insert fail
         return _answer_again(hub, known, digest, job, today)
     _do_afterwards(hub, kind, job)
+    hub.wake(applied.to_wake)  # first: a withdrawal is on its way while this is published
     publish(hub, applied.publications, today)
-    hub.wake(applied.to_wake)
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
     return applied.receipt
 
@@ -140,15 +140,20 @@ def _apply_in_turn(hub: Hub, kind: str, job: Job, digest: bytes, today: date) ->
 def _apply(hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, today: date) -> Applied:
     resident_id = _resident_of(db, job)
     if resident_id is not None:
-        applied = _apply_to_resident(hub, db, kind, job, resident_id, today)
-    else:
-        assert isinstance(job, ImportPermits)
-        imported = imports.apply(hub, db, job, today)
-        receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
-        applied = Applied(receipt, imported.publications, imported.to_wake)
-    if not job_rows.insert(db, applied.receipt, digest=digest, source=job.source, resident_id=resident_id):
-        raise _TakenError  # undoes all that was written, so a job that comes twice is applied once
-    return applied
+        return _apply_to_resident(hub, db, kind, job, digest, resident_id, today)
+    assert isinstance(job, ImportPermits)
+    imported = imports.apply(hub, db, job, today)
+    receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, rows=imported.rows)
+    run(db, _recorded(receipt, job, digest, None))
+    return Applied(receipt, imported.publications, imported.to_wake)
+
+
+def _recorded(receipt: Receipt, job: Job, digest: bytes, resident_id: str | None) -> Statement[bool]:
+    def check(is_free: object) -> None:
+        if not is_free:
+            raise _TakenError  # undoes all that was written, so a job that comes twice is applied once
+
+    return job_rows.insert(receipt, digest=digest, source=job.source, resident_id=resident_id).then(check)
 
 
 def _resident_of(db: Connection, job: Job) -> str | None:
@@ -165,26 +170,22 @@ def _resident_of(db: Connection, job: Job) -> str | None:
             return None
 
 
-def _apply_to_resident(hub: Hub, db: Connection, kind: str, job: Job, resident_id: str, today: date) -> Applied:
+def _apply_to_resident(
+    hub: Hub, db: Connection, kind: str, job: Job, digest: bytes, resident_id: str, today: date
+) -> Applied:
     handler = HANDLERS[kind]
-    resident = _lock(db, resident_id, create=handler.creates_resident)
-    if resident is None:
+    unit = UnitOfWork.start(hub, db, resident_id, today)
+    if unit is None and handler.creates_resident:
+        run(db, resident_rows.create([resident_id]))
+        unit = UnitOfWork.start(hub, db, resident_id, today)
+    if unit is None:
         raise JobRefusedError(Code.UNKNOWN_RESIDENT, "resident_id")
-    if resident.erased and not handler.concerns_erased:
+    if unit.resident.erased and not handler.concerns_erased:
         raise JobRefusedError(Code.RESIDENT_ERASED, "resident_id")
-    unit = UnitOfWork.start(hub, db, resident, today)
     handler.apply(job, unit)
-    publication = unit.finish(job.job_id)
-    receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, version=publication.version)
-    return Applied(receipt, [publication], unit.to_wake)
-
-
-def _lock(db: Connection, resident_id: str, *, create: bool) -> Resident | None:
-    locked = resident_rows.lock(db, [resident_id])
-    if not locked and create:
-        resident_rows.create(db, [resident_id])
-        locked = resident_rows.lock(db, [resident_id])
-    return locked.get(resident_id)
+    receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, version=unit.version)
+    unit.write(_recorded(receipt, job, digest, resident_id))
+    return Applied(receipt, [unit.finish(job.job_id)], unit.to_wake)
 
 
 def _do_afterwards(hub: Hub, kind: str, job: Job) -> None:

@@ -1,14 +1,14 @@
 """Import existing permits, up to a thousand in one job; each row has its own result."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from schemas.events import Event, EventData, EventType
+from schemas.events import EventData, EventType
 from schemas.jobs import ImportedPermit, ImportPermits
 from schemas.receipts import Outcome, RefusalCode, RowResult
 from worker.db.clock import leftovers
@@ -18,8 +18,10 @@ from worker.db.publishing import events
 from worker.db.publishing.events import NewEvent
 from worker.db.sharing import shares
 from worker.db.sharing.shares import ShareKey
+from worker.db.trip import Trip, run
 from worker.domain import life
 from worker.domain import plates as plate_rules
+from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Address, Permit, Term
 from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import Share, Urgency, want
@@ -41,10 +43,12 @@ class Imported:
 def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported:
     """Write the permits that can be imported."""
     resident_ids = sorted({row.resident_id for row in job.permits})
-    residents.create(db, resident_ids)
-    known = residents.lock(db, resident_ids)
+    with Trip(db) as trip:
+        trip.ask(residents.create(resident_ids))
+        locked = trip.ask(residents.lock(resident_ids))
+    known = locked.value
     if any(resident.erased for resident in known.values()):
-        leftovers.note(db)  # Redis still has what the job said about them
+        run(db, leftovers.note())  # Redis still has what the job said about them
     refusals: dict[int, JobRefusedError] = {}
     sound: dict[UUID, tuple[int, Permit]] = {}
     for position, row in enumerate(job.permits):
@@ -56,10 +60,15 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
         except JobRefusedError as refused:
             refusals[position] = refused
     written = _write(hub, db, sound, refusals, today)
-    to_wake = _want(hub, db, known, written, today)
-    appended = _write_events(db, job.job_id, known, written)
+    ledgers = run(db, consents.in_effect({permit.resident_id for permit in written}))
+    wanted = _wanted(hub, known, written, ledgers, today)
+    with Trip(db) as trip:
+        trip.ask(permits.insert_terms([(each.permit_id, term) for each in written for term in each.terms], today))
+        trip.ask(shares.upsert(wanted))
+        appended = trip.ask(events.append(_new_events(job.job_id, known, written)))
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
-    return Imported(rows, [events_only(hub, known[event.subject], event) for event in appended], to_wake)
+    publications = [events_only(hub, known[event.subject], event) for event in appended.value]
+    return Imported(rows, publications, {key.provider for key in wanted})
 
 
 def _read(row: ImportedPermit, resident: Resident) -> Permit:
@@ -86,52 +95,43 @@ def _write(
     today: date,
 ) -> list[Permit]:
     """Write permits and plates, and note the rows that the database refuses."""
-    new = permits.insert(db, (permit for _, permit in sound.values()), today)
+    new = run(db, permits.insert((permit for _, permit in sound.values()), today))
     in_order = (permit for permit_id, (_, permit) in sound.items() if permit_id in new)  # the first row gets the plate
-    free = plates.assign(db, (assignment_of(hub, permit, today) for permit in in_order))
-    permits.delete(db, new - free)
+    free = run(db, plates.assign(assignment_of(hub, permit, today) for permit in in_order))
+    if new - free:
+        run(db, permits.delete(new - free))
     for permit_id, (position, _) in sound.items():
         if permit_id not in new:
             refusals[position] = JobRefusedError(RefusalCode.PERMIT_EXISTS, "permit_id")
         elif permit_id not in free:
             refusals[position] = JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
-    written = [permit for permit_id, (_, permit) in sound.items() if permit_id in free]
-    permits.insert_terms(db, ((permit.permit_id, term) for permit in written for term in permit.terms), today)
-    return written
+    return [permit for permit_id, (_, permit) in sound.items() if permit_id in free]
 
 
-def _want(hub: Hub, db: Connection, known: Mapping[str, Resident], written: Iterable[Permit], today: date) -> set[str]:
-    ledgers = consents.in_effect(db, {permit.resident_id for permit in written})
-    wanted = {
+def _wanted(
+    hub: Hub,
+    known: Mapping[str, Resident],
+    written: Iterable[Permit],
+    ledgers: Mapping[str, Sequence[ConsentDecision]],
+    today: date,
+) -> dict[ShareKey, Share]:
+    return {
         ShareKey(permit.permit_id, provider): want(Share(due_at=now), Urgency.ROUTINE, now)
         for permit in written
         for now in (known[permit.resident_id].locked_at,)
         for provider in hub.capabilities
         if is_shared(hub, permit, ledgers[permit.resident_id], provider, today)
     }
-    shares.upsert(db, wanted)
-    return {key.provider for key in wanted}
 
 
-def _write_events(
-    db: Connection, job_id: UUID, known: Mapping[str, Resident], written: Iterable[Permit]
-) -> list[Event]:
-    """Write one event for each resident, with the permits imported."""
+def _new_events(job_id: UUID, known: Mapping[str, Resident], written: Iterable[Permit]) -> Iterator[NewEvent]:
+    """Yield one event for each resident, with the permits imported."""
     by_resident: dict[str, list[UUID]] = defaultdict(list)
     for permit in written:
         by_resident[permit.resident_id].append(permit.permit_id)
-    return events.append(
-        db,
-        [
-            NewEvent(
-                name,
-                known[name].version + 1,
-                EventType.PERMIT_IMPORTED,
-                EventData(job_id=job_id, permit_ids=tuple(permit_ids)),
-            )
-            for name, permit_ids in by_resident.items()
-        ],
-    )
+    for name, permit_ids in by_resident.items():
+        data = EventData(job_id=job_id, permit_ids=tuple(permit_ids))
+        yield NewEvent(name, known[name].version + 1, EventType.PERMIT_IMPORTED, data)
 
 
 def _result(permit_id: UUID, refused: JobRefusedError | None) -> RowResult:

@@ -10,6 +10,7 @@ from worker.db.clock import leftovers
 from worker.db.engine import transact
 from worker.db.jobs import jobs as job_rows
 from worker.db.jobs.jobs import KnownJob
+from worker.db.trip import run
 from worker.hub import Hub
 
 GUESSES = frozenset({RefusalCode.UNKNOWN_REMINDER})
@@ -25,9 +26,10 @@ def record_refusal(
 
     def record(db: Connection) -> KnownJob | None:
         recorded = receipt.code not in GUESSES
-        if recorded and job_rows.insert(db, receipt, digest=digest, source=source, resident_id=resident_id):
+        job = job_rows.insert(receipt, digest=digest, source=source, resident_id=resident_id)
+        if recorded and run(db, job):
             if receipt.code is RefusalCode.RESIDENT_ERASED:  # Redis still has what the job said
-                leftovers.note(db, resident_id)
+                run(db, leftovers.note(resident_id))
             return None
         return job_rows.find(db, receipt.job_id)
 

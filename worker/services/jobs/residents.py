@@ -8,35 +8,34 @@ from schemas.jobs import ConsentChoice, ReminderChannel
 from worker.db import reminders
 from worker.db.clock import leftovers
 from worker.db.engine import transact
-from worker.db.jobs import consents, exports, permits, plates, residents
+from worker.db.jobs import exports, permits, plates, residents
+from worker.db.trip import run
 from worker.domain import life
 from worker.domain.sharing import Urgency
 from worker.hub import Hub
+from worker.services.jobs import consent
 from worker.services.unit_of_work import UnitOfWork
-
-_ERASURE = "erasure"  # in place of a consent text: an erasure shows none
 
 
 def update_contact(job: jobs.UpdateContact, unit: UnitOfWork) -> None:
     """Set the resident's name, e-mail address and language."""
     contact = {"name": job.name, "email": job.email, "language": job.language.value}
-    unit.remind_by(residents.update_contact(unit.db, job.resident_id, **contact))
-    if unit.resident.reminders.email_refused_at is None:
-        reminders.try_again(unit.db, job.resident_id)
+    unit.write(residents.update_contact(job.resident_id, **contact).then(unit.remind_by))
+    unit.write(reminders.try_again(job.resident_id))
     unit.tell(EventType.CONTACT_UPDATED)
 
 
 def choose_reminders(job: jobs.ChooseReminders, unit: UnitOfWork) -> None:
     """Set the channel for the resident's reminders."""
-    unit.remind_by(residents.choose_reminders(unit.db, job.resident_id, job.channel))
+    unit.write(residents.choose_reminders(job.resident_id, job.channel).then(unit.remind_by))
     if job.channel is not ReminderChannel.NONE:
-        reminders.try_again(unit.db, job.resident_id)
+        unit.write(reminders.try_again(job.resident_id))
     unit.tell(EventType.REMINDERS_CHOSEN)
 
 
 def stop_reminders(_job: jobs.StopReminders, unit: UnitOfWork) -> None:
     """Stop the resident's reminders, by the link in one of them."""
-    unit.remind_by(residents.choose_reminders(unit.db, unit.resident.resident_id, ReminderChannel.NONE))
+    unit.write(residents.choose_reminders(unit.resident.resident_id, ReminderChannel.NONE).then(unit.remind_by))
     unit.tell(EventType.REMINDERS_CHOSEN)
 
 
@@ -48,7 +47,7 @@ def put_export(hub: Hub, job: jobs.ExportResident) -> None:
     """Put all data about a resident where upstream can fetch it for a short while."""
 
     def transaction(db: Connection) -> None:
-        residents.lock(db, [job.resident_id])  # no erasure comes between reading and putting
+        run(db, residents.lock([job.resident_id]))  # no erasure comes between reading and putting
         hub.live.documents.put_export(job.resident_id, job.job_id, exports.export(db, job.resident_id))
 
     transact(hub.engine, transaction)
@@ -66,27 +65,16 @@ def erase(job: jobs.EraseResident, unit: UnitOfWork) -> None:
     """
     providers = {*unit.hub.capabilities, *(name for decision in unit.ledger for name in decision.providers)}
     providers -= unit.hub.public_task
-    unit.ledger.append(
-        consents.append(
-            unit.db,
-            job.resident_id,
-            version=unit.consent_version + 1,
-            choice=ConsentChoice.REFUSE,
-            providers=providers,
-            text_version=_ERASURE,
-            text_sha256="",
-            source=job.source,
-            job_id=job.job_id,
-            decided_at=job.submitted_at,
-        )
-    )
+    consent.record(job, unit, ConsentChoice.REFUSE, providers, job.submitted_at)
     ended = [life.end(permit).permit for permit in unit.permits.values() if permit.is_open]
-    permits.update(unit.db, ended, unit.today)
+    unit.write(permits.update(ended, unit.today))
     unit.permits.update({permit.permit_id: permit for permit in ended})
     unit.want(unit.permits, Urgency.CONSENT, {key.provider for key in unit.shares})
-    plates.delete(unit.db, unit.permits)
-    permits.erase(unit.db, job.resident_id)
-    unit.remind_by(residents.erase(unit.db, job.resident_id))
-    leftovers.note(unit.db, job.resident_id)
+    unit.write(
+        plates.delete(unit.permits),
+        permits.erase(job.resident_id),
+        residents.erase(job.resident_id).then(unit.remind_by),
+        leftovers.note(job.resident_id),
+    )
     unit.tell(EventType.RESIDENT_ERASED, unit.permits)
     unit.permits.clear()  # the screen shows none from now on

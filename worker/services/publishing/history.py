@@ -12,6 +12,7 @@ from worker.db.jobs import permits, residents
 from worker.db.jobs.residents import Published
 from worker.db.publishing import history as rows
 from worker.db.sharing import shares
+from worker.db.trip import Trip, run
 from worker.domain.history import make_history
 from worker.domain.space import on_screen
 from worker.hub import Hub
@@ -25,7 +26,7 @@ def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int |
 
     def transaction(db: Connection) -> tuple[bool, History] | None:
         snapshot(db)
-        known = residents.read_many(db, [resident_id])
+        known = run(db, residents.read_many([resident_id]))
         return (known[0].erased, _history(hub, db, known[0], today)) if known else None
 
     read = transact(hub.engine, transaction)
@@ -34,7 +35,7 @@ def put_history(hub: Hub, resident_id: str, task_id: UUID, today: date) -> int |
     erased, history = read
     hub.live.documents.put_history(task_id, history)
     # An erasure that was committed after the reading may have dropped its documents before this one was put.
-    if not erased and transact(hub.engine, lambda db: residents.read_many(db, [resident_id]))[0].erased:
+    if not erased and transact(hub.engine, lambda db: run(db, residents.read_many([resident_id])))[0].erased:
         hub.live.documents.drop(resident_id)
         return put_history(hub, resident_id, task_id, today)
     return history.version
@@ -56,15 +57,16 @@ def put_catalogue(hub: Hub) -> None:
 
 def _history(hub: Hub, db: Connection, resident: Published, today: date) -> History:
     resident_id = resident.resident_id
-    held = permits.of_residents(db, [resident_id])[resident_id]
-    stored = shares.of_residents(db, [resident_id])[resident_id]
+    with Trip(db) as trip:
+        held = trip.ask(permits.of_residents([resident_id]))
+        stored = trip.ask(shares.of_residents([resident_id]))
     return make_history(
         resident_id=resident_id,
         version=resident.version,
-        permits=on_screen(held, today),
+        permits=on_screen(held.value[resident_id], today),
         past=rows.read(db, resident_id),
         providers=list(hub.capabilities),
         public_task=hub.public_task,
-        holds={(share.key.provider, share.key.permit_id): share.share.holds for share in stored},
+        holds={(share.key.provider, share.key.permit_id): share.share.holds for share in stored.value[resident_id]},
         settle=timedelta(seconds=hub.settings.settle_seconds),
     )

@@ -19,6 +19,7 @@ from worker.db.jobs.residents import Published, Resident
 from worker.db.publishing import events
 from worker.db.sharing import shares
 from worker.db.sharing.shares import StoredShare
+from worker.db.trip import Trip, run
 from worker.domain.consent import ConsentDecision
 from worker.domain.permit import Permit
 from worker.domain.sharing import Share
@@ -142,15 +143,19 @@ def _learn_epoch(hub: Hub) -> None:
 def read_publications(hub: Hub, resident_ids: Collection[str], today: date, db: Connection) -> list[Publication]:
     """Read residents' spaces, and every event that may be unpublished, in one snapshot of the database."""
     snapshot(db)
-    known = residents.read_many(db, resident_ids)
-    unpublished = events.after(db, {resident.resident_id: resident.published_version for resident in known})
+    with Trip(db) as trip:
+        residents_read = trip.ask(residents.read_many(resident_ids))
+        held, ledgers = trip.ask(permits.of_residents(resident_ids)), trip.ask(consents.in_effect(resident_ids))
+        stored = trip.ask(shares.of_residents(resident_ids))
+    known = residents_read.value
+    unpublished = run(db, events.after({resident.resident_id: resident.published_version for resident in known}))
     events_of = {subject: list(group) for subject, group in groupby(unpublished, key=lambda event: event.subject)}
-    held, ledgers = permits.of_residents(db, resident_ids), consents.in_effect(db, resident_ids)
-    stored = shares.of_residents(db, resident_ids)
     publications = []
     for resident in known:
         name = resident.resident_id
-        space = space_of(hub, resident, resident.version, held[name], ledgers[name], stored[name], today)
+        space = space_of(
+            hub, resident, resident.version, held.value[name], ledgers.value[name], stored.value[name], today
+        )
         publications.append(
             Publication(
                 resident_id=name,

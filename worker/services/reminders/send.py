@@ -30,6 +30,7 @@ from worker.db import reminders
 from worker.db.engine import transact
 from worker.db.jobs import permits, residents
 from worker.db.reminders import ClaimedReminder, Settled
+from worker.db.trip import run
 from worker.domain.reminders import MOST_MAYBE_SENT, Dropped, State, again_in, prepare
 from worker.hub import UNAVAILABLE, Hub
 from worker.limiter import Limiter
@@ -114,7 +115,8 @@ class Sender:
         claimed = reminders.claim(db, lease_id, self.channel.name, limit)
         concerned = {reminder.resident_id for reminder in claimed}
         # Read in later statements, so that the data is as new as the claim.
-        by_id = {permit.permit_id: permit for held in permits.of_residents(db, concerned).values() for permit in held}
+        held = run(db, permits.of_residents(concerned))
+        by_id = {permit.permit_id: permit for of_one in held.values() for permit in of_one}
         contacts = reminders.contacts(db, concerned)
         outgoing, settled, again = [], [], []
         for reminder in claimed:
@@ -178,12 +180,11 @@ class Sender:
         """
 
         def transaction(db: Connection) -> Publication | None:
-            locked = residents.lock(db, [outgoing.claimed.resident_id])
-            unit = UnitOfWork.start(self.hub, db, locked[outgoing.claimed.resident_id], today)
-            refused = residents.refuse_email(db, outgoing.claimed.resident_id, outgoing.notice.address)
+            unit = UnitOfWork.start(self.hub, db, outgoing.claimed.resident_id, today)
+            assert unit is not None  # residents are never deleted
+            refused = run(db, residents.refuse_email(outgoing.claimed.resident_id, outgoing.notice.address))
             if refused is None:
-                if unit.resident.reminders.email_refused_at is None:  # the address has changed since
-                    reminders.try_again(db, outgoing.claimed.resident_id)
+                run(db, reminders.try_again(outgoing.claimed.resident_id))  # the address may have changed
                 return None
             unit.remind_by(refused)
             unit.tell(EventType.EMAIL_REFUSED)

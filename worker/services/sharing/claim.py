@@ -1,7 +1,6 @@
-"""The two transactions around a request to a provider: the claim before it, the record after it."""
+"""The transaction before requests to providers: it claims due shares, and logs what is about to be disclosed."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -10,26 +9,20 @@ import structlog
 from sqlalchemy import Connection
 
 from integrations.base import Capabilities, Change, Operation
-from schemas.events import EventData, EventType, ShareConfirmation
 from schemas.shared import SharedPermit
 from worker.db.engine import transact
-from worker.db.jobs import consents, residents
+from worker.db.jobs import consents
 from worker.db.jobs.consents import Truth
-from worker.db.jobs.residents import Resident
-from worker.db.publishing import events
-from worker.db.publishing.events import NewEvent
 from worker.db.sharing import providers, shares
 from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
-from worker.db.sharing.shares import ShareKey, StoredShare
+from worker.db.sharing.shares import Due, ShareKey, StoredShare
+from worker.db.trip import ONE_PLAN, Trip, run
 from worker.domain import sharing
 from worker.domain.consent import ConsentDecision, fields_hash, shared_permit, subject_of
 from worker.domain.sharing import NOTHING, RequestOutcome, Result, Share, Timing, Urgency
-from worker.hub import UNAVAILABLE, Hub
-from worker.live.spaces import Publication
-from worker.services.publishing.publish import events_only, publish
-from worker.services.sharing import release
-from worker.services.sharing.lane import Lane, publish_provider_events
+from worker.hub import Hub
+from worker.services.sharing.lane import Lane
 
 log = structlog.get_logger()
 
@@ -76,12 +69,12 @@ def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tupl
 
     def transaction(db: Connection) -> tuple[LaneState, list[ClaimedShare], bool]:
         room = _Room(lane.adapter.capabilities, requests)
-        now, state, due, more = _lock_due(lane, db, room, least_urgent)
-        claimed = _claim(hub, db, due, now, today, {lane.name: room}) if due else []
-        if state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
-            now, _, due = shares.lock_due(db, lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True)
-            claimed = _claim(hub, db, due, now, today, {lane.name: _Room.for_a_probe()}) if due else []
-        return state, claimed, (more or room.turned_away) and not state.probe_due
+        due, more = _lock_due(lane, db, room, least_urgent)
+        claimed = _claim(hub, db, due.shares, due.now, today, {lane.name: room})
+        if due.state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
+            probed = run(db, shares.lock_due(lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True))
+            claimed = _claim(hub, db, probed.shares, probed.now, today, {lane.name: _Room.for_a_probe()})
+        return due.state, claimed, (more or room.turned_away) and not due.state.probe_due
 
     lane.state, claimed, more = transact(hub.engine, transaction)
     return claimed, more
@@ -97,12 +90,16 @@ def claim_urgent(
 
     def transaction(db: Connection) -> tuple[list[ClaimedShare], set[str]]:
         rooms = {name: _Room(lanes[name].adapter.capabilities, number) for name, number in requests.items()}
-        now, found = shares.lock_urgent(db, requests.keys(), URGENT_ROWS)
-        every = [stored for _, due in found.values() for stored in due]
-        claimed = _claim(hub, db, every, now, today, rooms) if every else []
-        for name, (state, _) in found.items():
-            lanes[name].state = state
-        return claimed, {name for name, (_, due) in found.items() if len(due) == URGENT_ROWS or rooms[name].turned_away}
+        with Trip(db) as trip:
+            trip.ask(ONE_PLAN)
+            locked = trip.ask(shares.lock_urgent(requests.keys(), URGENT_ROWS))
+        found = locked.value
+        now = max(due.now for due in found.values())  # one moment for all: the start of the transaction
+        claimed = _claim(hub, db, [stored for due in found.values() for stored in due.shares], now, today, rooms)
+        for name, due in found.items():
+            lanes[name].state = due.state
+        more = {name for name, due in found.items() if len(due.shares) == URGENT_ROWS or rooms[name].turned_away}
+        return claimed, more
 
     return transact(hub.engine, transaction)
 
@@ -147,30 +144,33 @@ class _Room:
         return True
 
 
-def _lock_due(
-    lane: Lane, db: Connection, room: _Room, least_urgent: Urgency
-) -> tuple[datetime, LaneState, list[StoredShare], bool]:
+def _lock_due(lane: Lane, db: Connection, room: _Room, least_urgent: Urgency) -> tuple[Due, bool]:
     """Lock as many due shares as the requests can carry; return also whether there may be more.
 
     If only first puts share a request, and some are found, the lock is widened to fill the request with them.
     """
     limit = room.requests * lane.batch
-    now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
+    due = run(db, shares.lock_due(lane.name, limit, least_urgent))
     capabilities = lane.adapter.capabilities
-    if capabilities.batch_of_first_puts and len(due) == limit:
-        first = sum(stored.share.requests == 0 for stored in due)
+    if capabilities.batch_of_first_puts and len(due.shares) == limit:
+        first = sum(stored.share.requests == 0 for stored in due.shares)
         wider = min(limit + first * (capabilities.batch - 1), max(limit, ROWS_AT_ONCE))
         if wider > limit:
             limit = wider
-            now, state, due = shares.lock_due(db, lane.name, limit, least_urgent)
-    return now, state, due, len(due) == limit
+            due = run(db, shares.lock_due(lane.name, limit, least_urgent))
+    return due, len(due.shares) == limit
 
 
 def _claim(
     hub: Hub, db: Connection, due: Sequence[StoredShare], now: datetime, today: date, rooms: Mapping[str, _Room]
 ) -> list[ClaimedShare]:
-    # Read in later statements: the one that took the locks may have seen an older consent.
-    truth = consents.truth(db, [stored.key for stored in due if stored.share.operation is None])
+    if not due:
+        return []
+    # Read in a later statement: the one that took the locks may have seen an older consent.
+    with Trip(db) as trip:
+        trip.ask(ONE_PLAN)
+        truths = trip.ask(consents.truth([stored.key for stored in due if stored.share.operation is None]))
+    truth = truths.value
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
     if any(room.is_probe for room in rooms.values()):  # removals come first
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
@@ -195,7 +195,7 @@ def _claim(
         taken[stored.key] = share
         if stored.share.lease_id is not None and stored.share.operation is None:
             lost.append(DisclosureOutcome(stored.share.lease_id, RequestOutcome.UNCLEAR, LEASE_EXPIRED))
-    shares.store_claims(db, taken, disclosed, lost)
+    run(db, shares.store_claims(taken, disclosed, lost))
     return claimed
 
 
@@ -214,101 +214,6 @@ def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
     if permit is None or stored.key.provider not in hub.public_task:
         return None
     return subject_of(permit, hub.hash_key)
-
-
-def record(hub: Hub, lanes: Mapping[str, Lane], ended: Sequence[Ended], today: date) -> set[str]:
-    """Record how requests to these lanes' providers ended, and tell the residents who wait for it.
-
-    Returns the providers with a share here that is due again: its truth changed while it was leased, and the wake-up
-    for that change found it leased.
-    """
-    results: dict[str, list[Result]] = defaultdict(list)
-    for claimed, result in ended:
-        results[claimed.key.provider].append(result)
-    waiting = {
-        claimed.resident_id
-        for claimed, result in ended
-        if claimed.urgency < Urgency.ROUTINE
-        and result.outcome is RequestOutcome.CONFIRMED
-        and claimed.resident_id is not None
-    }
-
-    def transaction(db: Connection) -> tuple[set[str], list[str], list[Publication]]:
-        locked = residents.lock(db, waiting) if waiting else {}
-        now, found = shares.lock(db, [claimed.key for claimed, _ in ended])
-        by_key = {stored.key: stored.share for stored in found}
-        still_leased = {claimed.lease_id for claimed, _ in ended if by_key[claimed.key].lease_id == claimed.lease_id}
-        for claimed, result in ended:
-            by_key[claimed.key] = sharing.record(by_key[claimed.key], claimed.lease_id, result, now, timing(hub))
-        shares.store_records(db, by_key, [_outcome(*end) for end in ended if _tells_of_request(*end)])
-        judged = [name for name in sorted(results) if lanes[name].judge(db, results[name])]
-        due_again = {key.provider for key, share in by_key.items() if sharing.is_due(share, now)}
-        # A provisional confirmation is not published: a stray may still undo it.
-        settled = [
-            claimed
-            for claimed, result in ended
-            if result.outcome is RequestOutcome.CONFIRMED
-            and claimed.lease_id in still_leased
-            and by_key[claimed.key].holds is not None
-        ]
-        return due_again, judged, _write_events(hub, db, settled, locked)
-
-    # A lost routine record costs a request. A lost record of an event would leave a version that never was.
-    due_again, judged, publications = transact(hub.engine, transaction, relaxed=not waiting)
-    for name, of_one in results.items():
-        lanes[name].note_refusals(of_one)
-    published = {publication.resident_id for publication in publications}
-    unseen = {claimed.resident_id for claimed, _ in ended if claimed.resident_id is not None} - published
-    _show(hub, publications, unseen, today)
-    if judged:
-        publish_provider_events(hub)
-        for name in judged:
-            release.begin(hub, name)
-    return due_again
-
-
-def _show(hub: Hub, publications: Sequence[Publication], unseen: Collection[str], today: date) -> None:
-    """Publish what is recorded. Without Redis the sweep does it later, and stale documents expire soon."""
-    try:
-        publish(hub, publications, today)
-        hub.live.spaces.drop(sorted(unseen))
-    except UNAVAILABLE as error:  # requests in flight are still to be recorded
-        log.warning("records.not_published", error=type(error).__name__)
-
-
-def _outcome(claimed: ClaimedShare, result: Result) -> DisclosureOutcome:
-    return DisclosureOutcome(claimed.disclosure_id, result.outcome, result.code)
-
-
-def _tells_of_request(claimed: ClaimedShare, result: Result) -> bool:
-    """Return whether this tells how the request ended: a question may learn nothing of its operation."""
-    return claimed.operation is None or result.outcome not in sharing.STILL_OPEN
-
-
-def _write_events(
-    hub: Hub, db: Connection, settled: Sequence[ClaimedShare], locked: Mapping[str, Resident]
-) -> list[Publication]:
-    """Write one event for each locked resident, for all their shares.
-
-    The document is made by the next reader: several providers confirm within milliseconds, and each would remake it.
-    """
-    by_resident: dict[str, list[ShareConfirmation]] = defaultdict(list)
-    for claimed in settled:
-        if claimed.resident_id is not None and claimed.resident_id in locked:
-            held, (permit_id, provider) = not claimed.removal, claimed.key
-            by_resident[claimed.resident_id].append(
-                ShareConfirmation(permit_id=permit_id, provider=provider, held=held)
-            )
-    if not by_resident:
-        return []
-    written = events.append(
-        db,
-        [
-            NewEvent(name, locked[name].version + 1, EventType.SHARES_CONFIRMED, EventData(shares=tuple(shares_)))
-            for name, shares_ in by_resident.items()
-        ],
-    )
-    return [events_only(hub, locked[event.subject], event) for event in written]
 
 
 def _claimed_share(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:

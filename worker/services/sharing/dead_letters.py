@@ -11,6 +11,7 @@ from worker.db.sharing import dead_letters, drift, shares
 from worker.db.sharing.dead_letters import Choice, DeadLetter
 from worker.db.sharing.shares import ShareKey
 from worker.db.slices import Slices
+from worker.db.trip import run
 from worker.domain.sharing import Urgency, want
 from worker.hub import Hub
 
@@ -28,9 +29,9 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
     def slice_(db: Connection, limit: int) -> list[DeadLetter]:
         letters = sorted(dead_letters.find(db, choice, limit), key=_provider)
         for provider, of_one in groupby(letters, key=_provider):
-            now, found = shares.lock(db, [ShareKey(letter.permit_id, provider) for letter in of_one])
+            now, found = run(db, shares.lock([ShareKey(letter.permit_id, provider) for letter in of_one]))
             parked = {stored.key: stored.share for stored in found if stored.share.parked is not None}
-            shares.upsert(db, {key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()})
+            run(db, shares.upsert({key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()}))
         return letters
 
     while letters := RETRIED.take(hub.engine, slice_):

@@ -12,10 +12,12 @@ import structlog
 
 from worker import right_of_way
 from worker.domain.sharing import Urgency
-from worker.services.sharing.claim import ClaimedShare, Ended, claim, record
+from worker.services.sharing import release
+from worker.services.sharing.claim import ClaimedShare, Ended, claim
 from worker.services.sharing.draining import DRAIN_SECONDS, divided, run_beside
 from worker.services.sharing.exchange import exchange_by
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.record import record
 
 T = TypeVar("T")
 
@@ -193,8 +195,11 @@ class Drain:
 
     async def _run_record(self, ended: Sequence[Ended]) -> None:
         lanes = {self.lane.name: self.lane}
-        if await run_beside(self._is_busy, record, self.lane.hub, lanes, ended, self.today()):
+        recorded = await run_beside(self._is_busy, record, self.lane.hub, lanes, ended, self.today())
+        if recorded.due_again:
             self._due_again = True
+        if recorded.judged:
+            await run_beside(self._is_busy, release.begin, self.lane.hub, self.lane.name)
 
     def _is_time_to_record(self) -> bool:
         return (

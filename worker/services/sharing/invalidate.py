@@ -13,6 +13,7 @@ from worker.db.engine import transact
 from worker.db.sharing import drift, providers, shares
 from worker.db.sharing.shares import ShareKey
 from worker.db.slices import Slices
+from worker.db.trip import run
 from worker.domain import sharing
 from worker.hub import UNAVAILABLE, Hub
 from worker.services.sharing.claim import timing
@@ -30,8 +31,8 @@ def invalidate(hub: Hub, db: Connection, provider: str, permit_ids: Collection[U
     """
     if not permit_ids:
         return set()
-    now, found = shares.lock(db, [ShareKey(permit_id, provider) for permit_id in permit_ids])
-    shares.upsert(db, {stored.key: sharing.invalidate(stored.share, now, timing(hub)) for stored in found})
+    now, found = run(db, shares.lock([ShareKey(permit_id, provider) for permit_id in permit_ids]))
+    run(db, shares.upsert({stored.key: sharing.invalidate(stored.share, now, timing(hub)) for stored in found}))
     return {stored.resident_id for stored in found if stored.resident_id is not None}
 
 

@@ -14,10 +14,11 @@ import structlog
 
 from worker.hub import Hub
 from worker.live.wake_ups import URGENT
-from worker.services.sharing.claim import Ended, claim_urgent, record
+from worker.services.sharing.claim import Ended, claim_urgent
 from worker.services.sharing.draining import DRAIN_SECONDS, divided, run_beside
 from worker.services.sharing.exchange import exchange_by
 from worker.services.sharing.lane import Lane
+from worker.services.sharing.record import record
 
 LOOK_SECONDS = 0.05  # how often it looks for another decision while requests are under way
 LEAST_SECONDS = 0.5  # for a request; a drain that has less time left claims nothing more
@@ -50,7 +51,8 @@ class UrgentDrain:
                 if not self._in_flight:
                     return self._left
                 if ended := await self._answers():
-                    self._left |= await run_beside(self._in_flight, record, self.hub, self.lanes, ended, self.today())
+                    recorded = await run_beside(self._in_flight, record, self.hub, self.lanes, ended, self.today())
+                    self._left |= recorded.due_again
                     look_at = loop.time() if self._left else look_at
         finally:
             for request in self._in_flight:
