@@ -21,11 +21,12 @@ from tests.services.upstream import ANNE, BOB, Upstream
 from worker.db.engine import transact
 from worker.db.sharing import providers
 from worker.domain.breaker import FAILURES_TO_OPEN
+from worker.domain.sharing import RequestOutcome, Result
 from worker.hub import Hub
 from worker.services.clock.sweep import sweep
 from worker.services.sharing.claim import PROBE_LOOKS_AT
 from worker.services.sharing.drain import Drain
-from worker.services.sharing.lane import Lane, publish_provider_events
+from worker.services.sharing.lane import Exchange, Lane, publish_provider_events
 
 PROVIDER = "easypark"
 ReadProvider = Callable[[], dict[str, Any]]
@@ -305,3 +306,28 @@ def test_a_batch_that_fails_is_one_failure(upstream: Upstream, quick: Hub, evide
     asyncio.run(Drain(lane_of(hub, twin), hub.today).run())
     assert len(twin.calls) == FAILURES_TO_OPEN + 3
     assert events(evidence) == []
+
+
+@pytest.mark.parametrize(
+    ("answer_seconds", "narrows"), [(0.001, False), (2.0, True), (None, True)], ids=["own", "theirs", "not measured"]
+)
+def test_only_the_providers_own_time_narrows_the_window(
+    lane: Lane, answer_seconds: float | None, narrows: bool
+) -> None:
+    full = lane.window.routine
+    for moment in range(100):
+        exchange = Exchange(float(moment), 2.0, answer_seconds, under_way=full)
+        lane.note_exchange(exchange, [Result(RequestOutcome.CONFIRMED)])
+        if lane.window.routine < full:
+            break
+    assert (lane.window.routine < full) is narrows
+
+
+def test_only_full_batches_tell_of_the_answer_time_of_a_batch(quick: Hub) -> None:
+    needs = replace(quick.capabilities[PROVIDER], batch=10)
+    hub = replace(quick, capabilities={**quick.capabilities, PROVIDER: needs})
+    lane = lane_of(hub, InMemory(PROVIDER, needs))
+    full = lane.window.routine
+    for moment in range(100):
+        lane.note_exchange(Exchange(float(moment), 2.0, 2.0, under_way=full), [Result(RequestOutcome.CONFIRMED)] * 9)
+    assert lane.window.routine == full
