@@ -113,10 +113,11 @@ def test_a_sweep_publishes_changes_that_a_dead_worker_left(
 def test_a_sweep_wakes_the_lanes_that_a_dead_worker_did_not(
     upstream: Upstream, dying: Upstream, wake_ups: list[str], hub: Hub, today: date
 ) -> None:
-    upstream.active()
+    permit_id = upstream.active()
+    upstream.allow(providers=("easypark", "flowbird"))
     wake_ups.clear()
     with pytest.raises(DiedError):
-        dying.allow(providers=("easypark", "flowbird"))
+        dying.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": upstream.plate()})
     assert wake_ups == []
     sweep(hub, today)
     sweep(hub, today)
