@@ -1,7 +1,7 @@
-"""Results are stored and announced with one exchange, and a failure never replaces a success."""
+"""Results are stored and announced with one exchange, and nothing replaces a success."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +29,11 @@ def backend(redis_url: str) -> Iterator[ReceiptBackend]:
 def server(redis_url: str) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(redis_url) as client:
         yield client
+
+
+@pytest.fixture
+def task_id() -> str:
+    return str(uuid4())
 
 
 def stored(server: redis.Redis, task_id: str) -> Any:
@@ -73,25 +78,50 @@ def test_the_same_result_is_stored_as_by_celerys_own_backend(
     assert stored(server, ours) | moments == stored(server, theirs) | moments
 
 
-def test_a_failure_never_replaces_a_success(backend: ReceiptBackend, server: redis.Redis) -> None:
-    task_id = str(uuid4())
+@pytest.fixture
+def announced(server: redis.Redis, task_id: str) -> Iterator[Callable[[], list[Any]]]:
+    with server.pubsub() as listening:  # type: ignore[no-untyped-call]
+        listening.subscribe(f"{PREFIX}celery-task-meta-{task_id}")
+        heard: list[Any] = []
+
+        def results() -> list[Any]:
+            while (message := listening.get_message(timeout=0.1)) is not None:
+                if message["type"] == "message":
+                    heard.append(json.loads(message["data"])["result"])
+            return heard
+
+        yield results
+
+
+def test_nothing_replaces_a_success_which_is_announced_again(
+    backend: ReceiptBackend, server: redis.Redis, task_id: str, announced: Callable[[], list[Any]]
+) -> None:
     backend.store_result(task_id, RuntimeError(), states.FAILURE)
     assert stored(server, task_id)["status"] == "FAILURE"
-    backend.store_result(task_id, "first", states.SUCCESS)
+    backend.store_result(task_id, {"status": "first"}, states.SUCCESS)
     backend.store_result(task_id, "second", states.SUCCESS)
     backend.store_result(task_id, RuntimeError(), states.FAILURE)
-    assert (stored(server, task_id)["status"], stored(server, task_id)["result"]) == ("SUCCESS", "second")
+    found = stored(server, task_id)
+    assert (found["status"], found["result"]) == ("SUCCESS", {"status": "first"})
+    eventually(lambda: announced()[1:], "the announcements", equals=[{"status": "first"}] * 3)
 
 
-def test_a_success_reads_nothing_before_it_is_stored(
-    backend: ReceiptBackend, server: redis.Redis, redis_url: str
+def test_a_result_that_says_success_of_something_else_is_replaced(
+    backend: ReceiptBackend, server: redis.Redis, task_id: str
 ) -> None:
-    task_id = str(uuid4())
+    for text in ("", "no JSON", '["SUCCESS"]', '"SUCCESS"', '{"result": {"status": "SUCCESS"}}'):
+        server.set(f"{PREFIX}celery-task-meta-{task_id}", text)
+        backend.store_result(task_id, text, states.SUCCESS)
+        assert stored(server, task_id)["result"] == text
+
+
+def test_a_result_is_stored_in_one_exchange(backend: ReceiptBackend, server: redis.Redis, task_id: str) -> None:
+    backend.store_result(str(uuid4()), True, states.SUCCESS)  # loads the script
     with server.monitor() as watched:  # type: ignore[no-untyped-call]
         backend.store_result(task_id, True, states.SUCCESS)
         server.set("results:end", task_id)
         commands = []
-        while "results:end" not in (command := str(watched.next_command()["command"])):
-            if task_id in command:
-                commands.append(command.split()[0])
-    assert commands == ["SET", "PUBLISH"]
+        while "results:end" not in (seen := watched.next_command())["command"]:
+            if task_id in seen["command"] and seen["client_type"] != "lua":
+                commands.append(seen["command"].split()[0])
+    assert commands == ["EVALSHA"]

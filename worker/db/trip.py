@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 import psycopg
+from psycopg.pq import PipelineStatus
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Executable, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -110,6 +111,9 @@ class Trip:
                 for cursor, (statement, _) in zip(cursors, self._asked, strict=True):
                     _execute(cursor, statement)
         except psycopg.Error as error:
+            if driver.pgconn.pipeline_status != PipelineStatus.OFF and error.__context__ is not None:
+                self.db.invalidate(error)  # a time limit came in between, and psycopg could not leave the pipeline
+                raise error.__context__ from None
             failed = error
         for cursor, (statement, answer) in zip(cursors, self._asked, strict=True):
             if failed is not None and cursor.pgresult is None:

@@ -1,6 +1,7 @@
 """One job on one resident: read under the resident's lock, changed by the rules, written together.
 
-All that a job reads comes in one round trip to the database, and all that it writes goes in another.
+What nearly every job reads comes in one round trip to the database, under the lock, and all that it writes goes in
+another. A rule that needs more asks for it in between.
 """
 
 from collections import defaultdict
@@ -244,22 +245,28 @@ def finish_together(db: Connection, units: Sequence[UnitOfWork], job_id: UUID | 
     Raises:
         JobRefusedError: as `UnitOfWork.finish`.
     """
-    wanted = {key: share for unit in units for key, share in unit.wanted.items()}
+    written: dict[str, list[Event]] = defaultdict(list)
     try:
-        with Trip(db) as trip:
-            for statement in [statement for unit in units for statement in unit.writes]:
-                trip.ask(statement)
-            if wanted:
-                trip.ask(shares.upsert(wanted))
-            appended = trip.ask(events.append([event for unit in units for event in unit.new_events(job_id)]))
+        for event in _write(db, units, job_id):
+            written[event.subject].append(event)
     except IntegrityError as error:
         if constraint_of(error) != "plate_in_use":
             raise
-        raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate") from None
-    written: dict[str, list[Event]] = defaultdict(list)
-    for event in appended.value:
-        written[event.subject].append(event)
-    return [unit.publication(written[unit.resident.resident_id]) for unit in units]
+        refused = JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
+    else:
+        return [unit.publication(written[unit.resident.resident_id]) for unit in units]
+    raise refused  # outside of the handler: the original, which prints the row, is not even its context
+
+
+def _write(db: Connection, units: Sequence[UnitOfWork], job_id: UUID | None) -> list[Event]:
+    wanted = {key: share for unit in units for key, share in unit.wanted.items()}
+    with Trip(db) as trip:
+        for statement in [statement for unit in units for statement in unit.writes]:
+            trip.ask(statement)
+        if wanted:
+            trip.ask(shares.upsert(wanted))
+        appended = trip.ask(events.append([event for unit in units for event in unit.new_events(job_id)]))
+    return appended.value
 
 
 def _refuse_unless_new(new: Collection[UUID]) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -16,7 +18,7 @@ from tests.services.in_redis import read_stream
 from tests.services.upstream import ANNE, BOB, EVERYONE, Upstream
 from worker.hub import Hub
 from worker.live.events import STREAM_LENGTH
-from worker.live.spaces import PublishOutcome
+from worker.live.spaces import Publication, PublishOutcome, Spaces
 from worker.services.clock.sweep import sweep
 from worker.services.publishing.publish import republish
 from worker.services.sharing.drain import Drain
@@ -108,6 +110,27 @@ def test_a_sweep_publishes_changes_that_a_dead_worker_left(
     assert evidence.space(ANNE).version == 2
     assert evidence.space(ANNE).consent.version == 1
     assert [event.type for event in evidence.told(ANNE)] == [EventType.PERMIT_ACTIVATED, EventType.CONSENT_ALLOWED]
+
+
+def test_a_decision_is_on_its_way_before_it_is_published_and_a_change_after(
+    upstream: Upstream, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    publish = Spaces.publish
+
+    def noted(self: Spaces, publications: Sequence[Publication]) -> list[PublishOutcome]:
+        steps.append("publish")
+        return publish(self, publications)
+
+    monkeypatch.setattr(Spaces, "publish", noted)
+    listening = Upstream(replace(hub, send_wake_up=steps.append), upstream.today)
+    permit_id = listening.active()
+    steps.clear()
+    listening.allow(providers=("easypark",))
+    assert steps == ["urgent", "publish"]
+    steps.clear()
+    listening.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": listening.plate()})
+    assert (steps[0], "easypark" in steps[1:], "urgent" in steps) == ("publish", True, False)
 
 
 def test_a_sweep_wakes_the_lanes_that_a_dead_worker_did_not(

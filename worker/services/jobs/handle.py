@@ -134,7 +134,7 @@ def _apply_in_turn(hub: Hub, kind: str, job: Job, digest: bytes, today: date) ->
         return applied
     finally:
         if taken is not None and URGENT in to_wake:
-            hub.right_of_way.hand_over(taken)  # before the wake-up: its drain looks for it
+            hub.right_of_way.hand_over(taken)  # the drain that is woken next gives it up; else it expires
         elif taken is not None:  # nothing is to be sent
             hub.right_of_way.give_up([taken])
 
