@@ -29,7 +29,7 @@ from worker.services.sharing.lane import Exchange, Lane
 log = structlog.get_logger()
 
 ADAPTER_FAILED = "adapter_failed"
-QUESTIONS = (0.005, 0.01, 0.02, 0.04, 0.08)  # seconds before each question under the request's own lease
+QUESTIONS = (0.001, 0.004, 0.015, 0.05, 0.085)  # seconds before each question under the request's own lease
 ASK_AGAIN = {Urgency.CONSENT: 0.2, Urgency.CHANGE: 0.5, Urgency.ROUTINE: 2.0}  # seconds before each later question
 
 DONE = Result(RequestOutcome.CONFIRMED)

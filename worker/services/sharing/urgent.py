@@ -22,7 +22,7 @@ from worker.services.sharing.record import record
 
 LOOK_SECONDS = 0.05  # how often it looks for another decision while requests are under way
 LEAST_SECONDS = 0.5  # for a request; a drain that has less time left claims nothing more
-GATHER_SECONDS = 0.004  # how long an answer waits for those of other providers, to be recorded together
+GATHER_SECONDS = 0.006  # how long an answer waits for those of other providers, to be recorded together
 
 log = structlog.get_logger()
 
