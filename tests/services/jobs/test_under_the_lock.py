@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -58,7 +59,7 @@ def test_an_allowance_sees_the_refusal_that_it_waited_for(
 
 def test_a_change_sees_the_end_that_it_waited_for(upstream: Upstream, meanwhile: Meanwhile) -> None:
     permit_id = upstream.active()
-    vehicle = {"permit_id": permit_id, "plate": {"raw": upstream.plate()}}
+    vehicle: dict[str, Any] = {"permit_id": permit_id, "plate": {"raw": upstream.plate()}}
     end = "UPDATE permits SET status = 'ended' WHERE permit_id = %s"
     receipt = meanwhile(lambda: upstream.submit("permit.change_vehicle", **vehicle), end, permit_id)
     assert receipt.outcome is Outcome.REFUSED
