@@ -37,7 +37,7 @@ class Deadline:
 
     at: float
     begun: bool | None = None  # whether bytes of a request were sent; None before the first request
-    answer_seconds: float | None = None  # from the first byte of the first request to the first byte of its answer
+    answer_seconds: float | None = None  # from the first byte of the first request to the head of its answer
 
     def note_answer(self, seconds: float) -> None:
         """Note the time of an answer; only that of the first request counts."""
@@ -77,20 +77,21 @@ class BoundedSocket(socket.socket):
     Only here is the time of a request known without the time that it waited for this process.
     """
 
-    __slots__ = ("begun", "deadline", "sent_at")
+    __slots__ = ("begun", "came_at", "deadline", "sent_at")
 
     def __init__(self, family: int, kind: int, protocol: int) -> None:
         """Make a socket without a request."""
         super().__init__(family, kind, protocol)
         self.deadline: Deadline | None = None
         self.begun = False
-        self.sent_at: float | None = None  # until the answer begins
+        self.sent_at: float | None = None  # the first byte of the request
+        self.came_at: float | None = None  # the latest bytes since then
         if hasattr(socket, "TCP_USER_TIMEOUT") and family != socket.AF_UNIX:
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
     def carry(self, deadline: Deadline | None) -> None:
         """Begin a new request."""
-        self.deadline, self.begun, self.sent_at = deadline, False, None
+        self.deadline, self.begun, self.sent_at, self.came_at = deadline, False, None, None
 
     def send(self, data: bytes, flags: int = 0, /) -> int:  # type: ignore[override]
         """Send, unless the deadline has passed."""
@@ -103,23 +104,30 @@ class BoundedSocket(socket.socket):
         return self._sent(super().sendmsg(*message))  # type: ignore[arg-type]
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Receive, and note when an answer begins."""
+        """Receive, and note when."""
         received = super().recv(size, flags)
-        self._note_answer()
+        self._received()
         return received
 
     def recv_into(self, *place: object) -> int:
-        """Receive, and note when an answer begins; TLS uses this."""
+        """Receive, and note when; TLS uses this."""
         count = super().recv_into(*place)  # type: ignore[arg-type]
-        self._note_answer()
+        self._received()
         return count
 
-    def _note_answer(self) -> None:
-        if self.sent_at is not None and self.deadline is not None:
+    def note_answer(self) -> None:
+        """Note that the bytes received last completed the head of the answer.
+
+        The first bytes may be something else: session tickets of TLS 1.3, an interim answer, the connection's end.
+        """
+        if self.deadline is not None and self.sent_at is not None and self.came_at is not None:
+            self.deadline.note_answer(max(self.came_at - self.sent_at, 0.0))
+        self.sent_at = None
+
+    def _received(self) -> None:
+        if self.sent_at is not None:
             loop = asyncio.get_running_loop()
-            came = loop.came_after if isinstance(loop, LookingLoop) else loop.time()
-            self.deadline.note_answer(max(came - self.sent_at, 0.0))
-            self.sent_at = None
+            self.came_at = loop.came_after if isinstance(loop, LookingLoop) else loop.time()
 
     def _check(self) -> None:
         if self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline.at:
@@ -149,6 +157,12 @@ def connect_by(address: aiohttp.AddrInfoType) -> BoundedSocket:
     return made
 
 
+def socket_of(connection: Connection) -> BoundedSocket | None:
+    """Return the socket of a connection; None once it is closed."""
+    transport = connection.transport
+    return None if transport is None else _open.get(transport.get_extra_info("socket").fileno())
+
+
 class BoundedRequest(aiohttp.ClientRequest):
     """A request whose socket sends no byte of it after the deadline; for `aiohttp.ClientSession`."""
 
@@ -158,10 +172,11 @@ class BoundedRequest(aiohttp.ClientRequest):
         Raises:
             OccupiedError: the connection still has bytes of another exchange to read or send.
         """
-        transport = conn.transport
+        transport, carrier = conn.transport, socket_of(conn)
         assert transport is not None
+        assert carrier is not None
         assert conn.protocol is not None
         if conn.protocol.should_close or transport.get_write_buffer_size():
             raise OccupiedError
-        _open[transport.get_extra_info("socket").fileno()].carry(_deadline.get())
+        carrier.carry(_deadline.get())
         return await super().send(conn)

@@ -20,7 +20,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from integrations.addresses import is_literal, is_public
 from integrations.answers import LARGEST_ANSWER
-from integrations.deadline import BoundedRequest, connect_by
+from integrations.deadline import BoundedRequest, connect_by, socket_of
 from integrations.errors import FailureCode
 from integrations.settings import ProviderSettings
 
@@ -70,10 +70,13 @@ class PublicResolver(AbstractResolver):
 
 
 class _Response(aiohttp.ClientResponse):
-    """An answer without its reason phrase: httpx fails on one that is not UTF-8."""
+    """An answer whose time is noted, without its reason phrase: httpx fails on one that is not UTF-8."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        carrier = socket_of(connection)  # the connection may be released once the answer is there
         await super().start(connection)
+        if carrier is not None:
+            carrier.note_answer()
         self.reason = None
         return self
 

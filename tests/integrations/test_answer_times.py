@@ -15,7 +15,7 @@ import pytest
 from integrations.deadline import Deadline, bounded
 from integrations.looking import LookingLoop
 from tests.integrations.certificates import Authority
-from tests.integrations.scripted import always, answering, client, reply, serving
+from tests.integrations.scripted import always, answering, client, failed, reaching, reply, serving
 from tests.support.waiting import PATIENCE_SECONDS, eventually_in_loop
 
 BLOCKED_SECONDS = 0.3
@@ -98,30 +98,81 @@ def test_a_slow_answer_is_measured_and_only_that_of_the_first_request() -> None:
     assert seconds >= SLOW_SECONDS
 
 
+@pytest.mark.parametrize("closes", [False, True], ids=["kept", "closed"])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_slow_answer_over_tls_is_measured_from_its_request_on(version: ssl.TLSVersion, tmp_path: Path) -> None:
+def test_a_slow_answer_over_tls_is_measured_on_a_new_connection_and_on_a_kept_one(
+    version: ssl.TLSVersion, tmp_path: Path, *, closes: bool
+) -> None:
     async def respond(number: int, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(SLOW_SECONDS)
-        await always(reply("200 OK"))(number, writer)
+        if closes:
+            writer.write(reply("200 OK", b"{}", "Connection: close"))
+            writer.close()
+        else:
+            writer.write(reply("200 OK"))
 
-    async def scenario() -> list[float | None]:
-        authority = Authority(tmp_path)
+    async def scenario() -> tuple[list[int], list[float | None]]:
         trust = authority.server()
         trust.minimum_version = trust.maximum_version = version
         seconds = []
-        async with answering(respond, trust) as server:
-            provider = client(server.port, scheme="https", host="localhost", authority=authority.file)
+        async with (
+            answering(respond, trust) as server,
+            reaching(client(server.port, scheme="https", host="localhost", authority=authority.file)) as provider,
+        ):
             for _ in range(2):
                 with bounded(asyncio.get_running_loop().time() + PATIENCE_SECONDS) as bound:
                     await provider.exchange("GET", "/thing")
                     seconds.append(bound.answer_seconds)
-            await provider.aclose()
-        return seconds
+        return server.connections, seconds
+
+    authority = Authority(tmp_path)
+    with asyncio.Runner(loop_factory=LookingLoop) as runner:
+        connections, found = runner.run(scenario())
+    assert connections == ([0, 1] if closes else [0, 0])
+    for seconds in found:  # TLS 1.3 receives session tickets first: they are not the answer
+        assert seconds is not None
+        assert seconds >= SLOW_SECONDS
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-"], ids=["nothing", "half a head"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_that_ends_is_no_answer(scheme: str, begin: bytes, tmp_path: Path) -> None:
+    async def respond(number: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(begin)
+        writer.close()
+
+    async def scenario() -> tuple[bool | None, float | None]:
+        trust = authority.server() if scheme == "https" else None
+        async with (
+            answering(respond, trust) as server,
+            reaching(client(server.port, scheme=scheme, host="localhost", authority=authority.file)) as provider,
+        ):
+            with bounded(asyncio.get_running_loop().time() + PATIENCE_SECONDS) as bound:
+                await failed(provider)
+        return bound.begun, bound.answer_seconds
+
+    authority = Authority(tmp_path)
+    with asyncio.Runner(loop_factory=LookingLoop) as runner:
+        assert runner.run(scenario()) == (True, None)
+
+
+def test_an_interim_answer_is_not_the_answer() -> None:
+    async def respond(number: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(SLOW_SECONDS)
+        writer.write(reply("200 OK"))
+
+    async def scenario() -> float | None:
+        async with serving(respond) as (_, provider):
+            with bounded(asyncio.get_running_loop().time() + PATIENCE_SECONDS) as bound:
+                await provider.exchange("GET", "/thing")
+        return bound.answer_seconds
 
     with asyncio.Runner(loop_factory=LookingLoop) as runner:
-        _, second = runner.run(scenario())  # with the first, TLS 1.3 may read its session tickets
-    assert second is not None
-    assert second >= SLOW_SECONDS
+        seconds = runner.run(scenario())
+    assert seconds is not None
+    assert seconds >= SLOW_SECONDS
 
 
 def test_a_request_that_is_not_answered_has_no_answer_time() -> None:

@@ -83,6 +83,15 @@ def test_a_child_gives_way_to_others_in_a_session_of_its_own(tmp_path: Path, sup
         assert [Path(session).read_text().split()[-1] for session in sessions] == ["5", "5", "0"]
 
 
+def test_a_child_that_is_started_again_gives_way_at_once(tmp_path: Path, supervisor: Supervisor) -> None:
+    supervisor.start(program(tmp_path, "worker", NOTES_ITS_END, "worker.ready", "notes", "worker", nice=5))
+    (first,) = supervisor.children
+    supervisor.watch(lambda _: None)
+    os.kill(first.pid, signal.SIGKILL)
+    eventually(lambda: supervisor.children[0].pid != first.pid)
+    assert os.getpriority(os.PRIO_PROCESS, supervisor.children[0].pid) == 5
+
+
 def test_the_error_of_a_program_that_does_not_start_shows_the_end_of_its_log(
     tmp_path: Path, supervisor: Supervisor
 ) -> None:

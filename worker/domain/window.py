@@ -57,9 +57,8 @@ class Window:
             return
         self._note(sent_at, seconds, under_way)
         if self._starts and self._is_used and self._unqueued < inf and seconds <= allowed(self._unqueued):
-            self._widen(
-                min(START, MOST / max(seconds, MOST))
-            )  # the queue that this may make is then no longer than MOST
+            growth = min(START, MOST / max(seconds, MOST))  # the queue that this may make is then no longer than MOST
+            self._widen(growth)
         self._end_round(sent_at + seconds)
 
     def note_time_out(self, sent_at: float, now: float) -> None:

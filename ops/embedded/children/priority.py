@@ -7,8 +7,8 @@ from pathlib import Path
 
 # Linux gives each session an equal part of the processor, whatever the priorities of its processes ("autogroup").
 SESSION = "/proc/{}/autogroup"
-ATTEMPTS = 20
 AGAIN_SECONDS = 0.05  # Linux lets an ordinary user change one session in a tenth of a second
+ATTEMPTS = 20  # a second in all; the supervisor waits meanwhile: a child that ends then restarts that much later
 
 
 def give_way(leader: int, nice: int) -> None:

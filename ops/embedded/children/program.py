@@ -18,7 +18,7 @@ class Program:
     folder: Path
     ready: Callable[[int], bool]
     account: Account | None = None
-    nice: int = 0  # once it is ready; 19: it gets the processor last
+    nice: int = 0  # once all programs are ready, and at once after a restart; 19: it gets the processor last
     ready_seconds: float = 60
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 20

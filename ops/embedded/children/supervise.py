@@ -71,7 +71,7 @@ class Supervisor:
                     raise ChildFailedError(child.failure(f"was not ready within {child.program.ready_seconds:g} s"))
             if waiting:
                 time.sleep(READY_POLL_SECONDS)
-        for child in self.children:  # only now: a start is slow enough
+        for child in self.children:  # only now: the first start is slow enough
             child.give_way()
 
     def run_to_its_end(self, program: Program) -> None:
@@ -139,7 +139,7 @@ class Supervisor:
                             del due[name]
                             self._processes.pop(child.pid, None)
                             wave[place] = self._run(child.program, number)
-                            wave[place].give_way()
+                            wave[place].give_way()  # at once: the others are at work
 
     def _replace_guardian(self) -> None:
         replacement = Guardian(self._keep_open)

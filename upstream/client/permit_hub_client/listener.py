@@ -27,9 +27,12 @@ class Listener:
 
     @asynccontextmanager
     async def listening(self, name: str) -> AsyncIterator[Feed]:
-        """Listen to a channel while the context lasts; a `Gap` comes once the server has confirmed it."""
+        """Listen to a channel while the context lasts, which begins at once.
+
+        A `Gap` comes once the server has confirmed it, unless the channel is already live.
+        """
         feed = Feed()
-        feed.confirmed.set_result(None)
+        feed.confirmed.set_result(None)  # nothing waits for it: `acknowledged` puts a gap instead
         with self._listed(name.encode(), feed):
             yield feed
 

@@ -74,7 +74,10 @@ class LoopingWire:
             await pipeline.execute()
 
     def listening(self, channel: str) -> AbstractAsyncContextManager[Feed]:
-        """Listen to a channel while the context lasts; a `Gap` comes once the server has confirmed it."""
+        """Listen to a channel while the context lasts, which begins at once.
+
+        A `Gap` comes once the server has confirmed it, unless the channel is already live.
+        """
         return self._current().listener.listening(channel)
 
     def subscribed(self, channel: str) -> AbstractAsyncContextManager[Feed]:

@@ -43,7 +43,8 @@ class Wire(Protocol):
     def listening(self, channel: str) -> AbstractAsyncContextManager[Subscription]:
         """Listen to a channel while the context lasts, which begins at once.
 
-        Once the server has confirmed it, a `Gap` comes: until then, messages may be missed.
+        A `Gap` comes once the server has confirmed it, unless the channel is already live:
+        until then, messages may be missed.
         """
 
     def subscribed(self, channel: str) -> AbstractAsyncContextManager[Subscription]:
