@@ -233,8 +233,10 @@ def test_a_wrong_setting_is_recorded_once_until_it_is_corrected(hub: Hub, eviden
 
 
 def test_a_withdrawal_uses_the_kept_part_of_a_used_up_rate(
-    upstream: Upstream, quick: Hub, twin: InMemory, evidence: Evidence
+    upstream: Upstream, quick: Hub, twin: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Shares that need no request do not wait for a look.
+    monkeypatch.setattr("worker.services.sharing.drain.LOOK_SECONDS", 2.0)
     upstream.allow()
     upstream.take_over(*(upstream.row() for _ in range(60)))
     patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 3.0}))  # on a busy machine

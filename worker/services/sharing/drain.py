@@ -49,6 +49,7 @@ class Drain:
     _waiting: deque[tuple[Sequence[ClaimedShare], float]] = field(default_factory=deque)
     _more: bool = True  # whether the last claim may have left shares behind
     _due_again: bool = False  # whether a record found a share due since that claim began: no wake-up comes for it
+    _goes_on: bool = False  # whether the last claim found only shares that need no request, and may have left others
     _look_at: float = 0.0
     _stands_aside: bool = False  # routine shares are neither claimed nor sent
     _ended: list[Ended] = field(default_factory=list)
@@ -73,7 +74,7 @@ class Drain:
                 elif not self._ended:
                     if not self._has_more or loop.time() >= stop_at:
                         return self._has_more
-                    await asyncio.sleep(LOOK_SECONDS)  # the rate limit is used up
+                    await asyncio.sleep(0 if self._goes_on else LOOK_SECONDS)  # else the rate limit is used up
         finally:
             for task in (*self._in_flight, self._claiming, self._recording):
                 if task is not None:
@@ -113,6 +114,7 @@ class Drain:
         now = asyncio.get_running_loop().time()
         if self._claiming is not None:
             return
+        self._goes_on = False
         ahead, free = self._ahead, self._free(Urgency.CONSENT)
         routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
         look = now >= self._look_at
@@ -142,6 +144,7 @@ class Drain:
         if looks_at_all:
             self._due_again = False  # before the claim: a record may end during it
         claimed, more = await run_beside(self._is_busy, claim, self.lane, granted, least_urgent, self.today())
+        self._goes_on = more and not claimed
         if looks_at_all:
             self._more = more
         exchanges = list(divided(claimed, self.lane.adapter.capabilities))
