@@ -15,7 +15,7 @@ from tests.conftest import Database
 from tests.services.evidence import Evidence
 from tests.services.kept import plates
 from tests.support.waiting import eventually
-from worker.hub import UNAVAILABLE, Hub
+from worker.hub import TASK_ENDING, Hub
 from worker.services.clock.retention import purge
 
 WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -53,7 +53,7 @@ def test_a_purge_out_of_time_inside_a_statement_ends_and_the_next_continues(
     with database.connect() as db, db.transaction():
         db.execute(lock)
         time_is_over()
-        with capture_logs() as logs, pytest.raises(UNAVAILABLE):  # the connection ends, too
+        with capture_logs() as logs, pytest.raises(TASK_ENDING):  # the connection ends, too
             purge(hub, forgetting)
     assert logs == []
     purge(hub, forgetting)
