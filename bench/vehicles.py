@@ -2,10 +2,8 @@
 
 import time
 
-from permit_hub_client import RESUMED
-
 from bench.ground import RECEIPT_SECONDS, Ground, Inhabitant
-from ops.shown.space import APPS
+from bench.withdrawals import await_confirmations
 
 
 def change_vehicle(ground: Ground, inhabitant: Inhabitant) -> float:
@@ -19,10 +17,5 @@ def change_vehicle(ground: Ground, inhabitant: Inhabitant) -> float:
     with ground.hub.watch(inhabitant.resident_id) as watch:
         started = time.perf_counter()
         assert ground.hub.submit(job, wait=RECEIPT_SECONDS).applied
-        waiting = set(APPS)
-        while waiting:
-            event = watch.next(RECEIPT_SECONDS)
-            if event is None or event["type"] == RESUMED:
-                raise TimeoutError(f"no confirmation from {sorted(waiting)}")
-            waiting -= {share["provider"] for share in event["data"]["shares"] if share["held"]}
+        await_confirmations(watch, held=True)
         return (time.perf_counter() - started) * 1000

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from permit_hub_client import RESUMED
+from permit_hub_client import RESUMED, Watch
 
 from bench import floors
 from bench.backlog import drop_due, make_due
@@ -82,12 +82,7 @@ def withdraw(ground: Ground, inhabitants: Iterable[Inhabitant]) -> tuple[list[fl
         with ground.hub.watch(inhabitant.resident_id) as watch:
             started = time.monotonic_ns() / 1e6
             assert ground.hub.submit(job, wait=RECEIPT_SECONDS).applied
-            waiting = set(APPS)
-            while waiting:
-                event = watch.next(RECEIPT_SECONDS)
-                if event is None or event["type"] == RESUMED:
-                    raise TimeoutError(f"no confirmation from {sorted(waiting)}")
-                waiting -= {share["provider"] for share in event["data"]["shares"] if not share["held"]}
+            await_confirmations(watch, held=False)
             confirmed.append(time.monotonic_ns() / 1e6 - started)
         removed.append(max(_removed_at(ground, inhabitant)) - started)
     return confirmed, removed
@@ -111,6 +106,20 @@ def _paced(inhabitants: Iterable[Inhabitant]) -> Iterator[Inhabitant]:
         time.sleep(max(begin_at - time.monotonic(), 0.0))
         begin_at = max(begin_at, time.monotonic() - EVERY_SECONDS) + EVERY_SECONDS
         yield inhabitant
+
+
+def await_confirmations(watch: Watch, *, held: bool) -> None:
+    """Wait until each app has confirmed that it holds the resident's data, or no longer does.
+
+    Raises:
+        TimeoutError: one has not.
+    """
+    waiting = set(APPS)
+    while waiting:
+        event = watch.next(RECEIPT_SECONDS)
+        if event is None or event["type"] == RESUMED:
+            raise TimeoutError(f"no confirmation from {sorted(waiting)}")
+        waiting -= {share["provider"] for share in event["data"]["shares"] if share["held"] is held}
 
 
 def _removed_at(ground: Ground, inhabitant: Inhabitant) -> list[float]:

@@ -7,7 +7,7 @@ another. A rule that needs more asks for it in between.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -19,26 +19,23 @@ from schemas.receipts import RefusalCode
 from schemas.space import Reminders
 from worker.db.engine import constraint_of
 from worker.db.jobs import consents, permits, plates, residents
-from worker.db.jobs.plates import Assignment
 from worker.db.jobs.residents import Resident
 from worker.db.publishing import events
 from worker.db.publishing.events import NewEvent
 from worker.db.sharing import shares
 from worker.db.sharing.shares import ShareKey, StoredShare
 from worker.db.trip import ONE_PLAN, Answer, Statement, Trip
-from worker.domain.consent import ConsentDecision, decision_on, shared_permit
+from worker.domain.consent import ConsentDecision
 from worker.domain.life import Transition
 from worker.domain.permit import Permit, Term
-from worker.domain.plates import plate_key
 from worker.domain.refusal import JobRefusedError
-from worker.domain.reservation import OPEN_ENDED, reserved_until
+from worker.domain.reservation import reserved_until
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
 from worker.live.spaces import Publication
 from worker.live.wake_ups import URGENT
+from worker.services.permit_effects import ANY_REFERENCE, assignment_of, end_of, is_shared
 from worker.services.publishing.publish import space_of
-
-_ANY_REFERENCE = UUID(int=0)  # for checking only whether anything is to be shared
 
 
 @dataclass(slots=True)
@@ -140,7 +137,7 @@ class UnitOfWork:
             if stored is None:
                 if not is_shared(self.hub, self.permits[key.permit_id], self.ledger, key.provider, self.today):
                     continue
-                stored = StoredShare(key, self.resident.resident_id, _ANY_REFERENCE, Share(due_at=now))
+                stored = StoredShare(key, self.resident.resident_id, ANY_REFERENCE, Share(due_at=now))
             share = want(stored.share, urgency, now)
             self.wanted[key] = share
             self.shares[key] = replace(stored, share=share)
@@ -277,26 +274,3 @@ def _refuse_unless_new(new: Collection[UUID]) -> None:
 def _refuse_unless_free(free: Collection[UUID]) -> None:
     if not free:
         raise JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
-
-
-def is_shared(hub: Hub, permit: Permit, ledger: Sequence[ConsentDecision], provider: str, today: date) -> bool:
-    """Return whether a provider of this installation is to hold anything about a permit."""
-    capabilities = hub.capabilities.get(provider)
-    if capabilities is None:
-        return False
-    return shared_permit(permit, decision_on(provider, ledger), capabilities, _ANY_REFERENCE, today) is not None
-
-
-def assignment_of(hub: Hub, permit: Permit, today: date) -> Assignment:
-    """Return a permit's reservation of its plate from now on."""
-    until = reserved_until(permit, today)
-    key = plate_key(permit.plate, hub.hash_key)
-    end = None if until is None else end_of(hub, until)
-    return Assignment(permit.permit_id, permit.plate, key, until is not None, end)
-
-
-def end_of(hub: Hub, last_day: date) -> datetime | None:
-    """Return the midnight that ends a civil day in the city; None for an open-ended reservation."""
-    if last_day == OPEN_ENDED:
-        return None
-    return datetime.combine(last_day + timedelta(days=1), time(0), hub.zone)

@@ -27,8 +27,8 @@ from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import Share, Urgency, want
 from worker.hub import Hub
 from worker.live.spaces import Publication
+from worker.services.permit_effects import assignment_of, is_shared
 from worker.services.publishing.publish import events_only
-from worker.services.unit_of_work import assignment_of, is_shared
 
 
 @dataclass(frozen=True, slots=True)
