@@ -1,9 +1,23 @@
 """Lists as parameters of a statement: the types of their columns are those of the tables."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BindParameter, ColumnElement, any_, bindparam
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+)
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.elements import NamedColumn
 
@@ -34,9 +48,34 @@ def unnested(alias: str, columns: Iterable[NamedColumn[Any]], prefix: str = "") 
     return f"unnest({arrays}) AS {alias} ({names(listed)})"
 
 
-def arrays(rows: Collection[object], columns: Iterable[NamedColumn[Any]], prefix: str = "") -> dict[str, list[Any]]:
+def arrays(rows: Collection[object], columns: Iterable[NamedColumn[Any]], prefix: str = "") -> dict[str, str]:
     """Return the parameters of `unnested` for rows that have an attribute for each column."""
-    return {prefix + name: [getattr(row, name) for row in rows] for name in [column.name for column in columns]}
+    return {prefix + column.name: _array([getattr(row, column.name) for row in rows], column) for column in columns}
+
+
+def _array(values: Iterable[Any], column: NamedColumn[Any]) -> str:
+    """Return values as PostgreSQL reads an array; a list would cost psycopg several times as long."""
+    written = _WRITTEN[type(column.type)]
+    return "{" + ",".join(["NULL" if value is None else written(value) for value in values]) + "}"
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _hexadecimal(value: bytes) -> str:
+    return '"\\\\x' + value.hex() + '"'
+
+
+_WRITTEN: Mapping[type, Callable[[Any], str]] = {
+    BigInteger: int.__repr__,  # without the name of an enum's member
+    Boolean: str,
+    DateTime: datetime.isoformat,
+    Integer: int.__repr__,
+    LargeBinary: _hexadecimal,
+    Text: _quoted,
+    Uuid: str,
+}
 
 
 def names(columns: Iterable[NamedColumn[Any]], table: str = "") -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from math import inf
 from threading import Event
 from time import sleep
+from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
@@ -148,6 +149,34 @@ def test_a_narrow_window_claims_and_records_many_shares_in_one_transaction(
     assert len(twin.held) == sum(claims) == sum(records) == 60
     assert max(claims) > 4 * lane.window.most
     assert max(records) > 2 * lane.window.most
+
+
+def test_a_single_change_passes_what_is_claimed_ahead(
+    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Taking(InMemory):
+        async def send(self, change: Change) -> Operation | None:
+            operation = await super().send(change)
+            await asyncio.sleep(0.02)
+            return operation
+
+    async def change_meanwhile() -> list[UUID]:
+        draining = asyncio.create_task(Drain(lane_of(patient, twin), hub.today).run())
+        await eventually_in_loop(lambda: len(twin.calls) > 20)
+        before, changed = len(twin.calls), upstream.active()
+        reference = UUID(evidence.shares(changed)[PROVIDER]["reference"])
+        await draining
+        calls = [call.reference for call in twin.calls]
+        return calls[before : calls.index(reference)]
+
+    monkeypatch.setattr(drain, "AHEAD_SECONDS", 2.0)
+    upstream.allow()
+    upstream.take_over(*(upstream.row() for _ in range(100)))
+    twin = Taking(PROVIDER, hub.capabilities[PROVIDER])
+    patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 30.0}))
+    passed_by = asyncio.run(change_meanwhile())
+    assert (len(twin.held), evidence.pending()) == (101, 0)
+    assert len(passed_by) < 40  # it claims for a change every tenth of a second
 
 
 def test_shares_of_a_killed_drain_are_finished_by_another(

@@ -5,7 +5,7 @@ They are written in one statement with their shares (`worker.db.sharing.shares`)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from worker.db import tables
@@ -48,11 +48,11 @@ APPEND_OUTCOMES = f"""
 """
 
 
-def parameters(disclosures: Sequence[Disclosure]) -> dict[str, list[Any]]:
+def parameters(disclosures: Sequence[Disclosure]) -> dict[str, str]:
     """Return the parameters of `APPEND`."""
     return arrays(disclosures, _DISCLOSURE, "disclosed_")
 
 
-def outcome_parameters(outcomes: Sequence[DisclosureOutcome]) -> dict[str, list[Any]]:
+def outcome_parameters(outcomes: Sequence[DisclosureOutcome]) -> dict[str, str]:
     """Return the parameters of `APPEND_OUTCOMES`."""
     return arrays(outcomes, _OUTCOME, "ended_")

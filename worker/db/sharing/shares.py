@@ -180,9 +180,8 @@ def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
     return list(db.execute(_DUE_PROVIDERS, {"provider": list(providers)}).scalars())
 
 
-def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, list[Any]]:
-    urgencies = {"urgency": [int(share.urgency) for share in shares.values()]}  # psycopg is slower with an enum
-    return arrays(shares, _KEY) | arrays(shares.values(), _STATE) | urgencies
+def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, str]:
+    return arrays(shares, _KEY) | arrays(shares.values(), _STATE)
 
 
 def _due(rows: Rows) -> Due:

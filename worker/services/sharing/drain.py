@@ -1,11 +1,11 @@
 """A drain: one worker empties one provider's due shares, the most urgent first, for a few seconds."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from math import inf
 from typing import TypeVar
 
 import structlog
@@ -27,7 +27,8 @@ LOOK_SECONDS = 0.1  # how often it looks for something more urgent; the urgent l
 AHEAD_SECONDS = 0.2  # of sending that are claimed ahead: transactions are then large, however narrow the window
 MOST_AHEAD = 128  # requests claimed ahead
 IN_TIME = 0.75  # of a request's time: what is claimed ahead is then answered before its deadline
-GATHER_SECONDS = 0.1  # how long a routine answer waits for others, to be recorded together
+GATHER_SECONDS = {Urgency.CONSENT: 0.0, Urgency.CHANGE: 0.01, Urgency.ROUTINE: 0.1}
+"""How long an answer waits for others, to be recorded together."""
 GATHERED = 500  # answers that are worth a transaction at once
 
 
@@ -46,14 +47,14 @@ class Drain:
     _progress: asyncio.Event = field(default_factory=asyncio.Event)  # a request or a transaction has ended
     _claiming: asyncio.Task[None] | None = None
     _recording: asyncio.Task[None] | None = None
-    _waiting: deque[tuple[Sequence[ClaimedShare], float]] = field(default_factory=deque)
+    _waiting: list[tuple[Sequence[ClaimedShare], float]] = field(default_factory=list)  # the most urgent first
     _more: bool = True  # whether the last claim may have left shares behind
     _due_again: bool = False  # whether a record found a share due since that claim began: no wake-up comes for it
     _goes_on: bool = False  # whether the last claim found only shares that need no request, and may have left others
     _look_at: float = 0.0
     _stands_aside: bool = False  # routine shares are neither claimed nor sent
     _ended: list[Ended] = field(default_factory=list)
-    _record_at: float = 0.0
+    _record_at: float = inf  # when what has ended is to be recorded
 
     async def run(self) -> bool:
         """Send until the provider is up to date or the time is over; return True if work may be left."""
@@ -117,10 +118,13 @@ class Drain:
         self._goes_on = False
         ahead, free = self._ahead, self._free(Urgency.CONSENT)
         routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
+        changes = max(ahead, 1) - sum(_urgency(together) < Urgency.ROUTINE for together, _ in self._waiting)
         look = now >= self._look_at
         # A large claim costs hardly more than a small one.
         if not self._stands_aside and routine >= max(ahead // 2, 1) and (self._has_more or look):
             requests, least_urgent = routine, Urgency.ROUTINE
+        elif changes > 0 and look and not self._stands_aside:  # they pass what is claimed ahead
+            requests, least_urgent = changes, Urgency.CHANGE
         elif free > 0 and look and (self._due_again or not self._stands_aside):
             requests, least_urgent = free, Urgency.CONSENT
         else:
@@ -150,17 +154,16 @@ class Drain:
         exchanges = list(divided(claimed, self.lane.adapter.capabilities))
         self.lane.limiter.give_back(granted - len(exchanges))
         self.requests += len(claimed)
-        urgent = [together for together in exchanges if together[0].urgency is Urgency.CONSENT]
-        self._waiting.extendleft((together, deadline) for together in reversed(urgent))
-        self._waiting.extend((together, deadline) for together in exchanges if together not in urgent)
+        self._waiting += [(together, deadline) for together in exchanges]
+        self._waiting.sort(key=lambda waiting: _urgency(waiting[0]))
 
     def _send(self) -> None:
         """Start waiting exchanges while slots are free; urgent ones may take the slots kept for them."""
         while self._waiting:
-            urgency = self._waiting[0][0][0].urgency
+            urgency = _urgency(self._waiting[0][0])
             if self._free(urgency) <= 0 or (self._stands_aside and urgency is not Urgency.CONSENT):
                 return
-            together, deadline = self._waiting.popleft()
+            together, deadline = self._waiting.pop(0)
             sending = exchange_by(self.lane, together, deadline, len(self._in_flight) + 1)
             self._in_flight[self._begin(sending)] = urgency
 
@@ -170,27 +173,27 @@ class Drain:
         return task
 
     async def _wait(self) -> None:
-        """Wait until a request or a transaction has ended."""
+        """Wait until a request or a transaction has ended, or it is time to record."""
+        loop = asyncio.get_running_loop()
+        look_at = loop.time() + LOOK_SECONDS
         with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout_at(look_at if self._recording else min(look_at, self._record_at)):
                 await self._progress.wait()
         self._progress.clear()
-        answered = [request for request in self._in_flight if request.done()]
-        for request in answered:
-            del self._in_flight[request]
-        if answered and not self._ended:
-            self._record_at = asyncio.get_running_loop().time() + GATHER_SECONDS
-        self._ended += [ended for request in answered for ended in request.result()]
+        for request in [request for request in self._in_flight if request.done()]:
+            urgency = self._in_flight.pop(request)
+            self._record_at = min(self._record_at, loop.time() + GATHER_SECONDS[urgency])
+            self._ended += request.result()
         if self._claiming is not None and self._claiming.done():
             self._claiming = self._claiming.result()
         if self._recording is not None and self._recording.done():
             self._recording = self._recording.result()
 
     async def _record(self) -> None:
-        """Record ended requests once a resident waits for them, or they are worth a transaction."""
+        """Record ended requests once they have waited for others, or are worth a transaction."""
         if not self._ended or self._recording is not None or not self._is_time_to_record():
             return
-        ended, self._ended = self._ended, []
+        ended, self._ended, self._record_at = self._ended, [], inf
         if self._is_busy:
             self._recording = self._begin(self._run_record(ended))
         else:
@@ -206,8 +209,10 @@ class Drain:
 
     def _is_time_to_record(self) -> bool:
         return (
-            not self._in_flight
-            or len(self._ended) >= GATHERED
-            or asyncio.get_running_loop().time() >= self._record_at
-            or any(claimed.urgency < Urgency.ROUTINE for claimed, _ in self._ended)
+            not self._in_flight or len(self._ended) >= GATHERED or asyncio.get_running_loop().time() >= self._record_at
         )
+
+
+def _urgency(together: Sequence[ClaimedShare]) -> Urgency:
+    """Return the urgency of an exchange: the most urgent shares are claimed first."""
+    return together[0].urgency
