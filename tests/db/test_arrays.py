@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, SmallInteger, Text, Uuid, text
 from sqlalchemy.engine import Engine
 
 from worker.db.arrays import arrays, names, unnested
@@ -25,11 +25,12 @@ MOMENTS = (
 @pytest.mark.parametrize(
     ("column", "values"),
     [
-        (Column("value", BigInteger), (0, -1, UTMOST, -UTMOST - 1, Urgency.CHANGE)),
+        (Column("value", BigInteger), (0, -1, UTMOST, -UTMOST - 1)),
         (Column("value", Boolean), (True, False)),
         (Column("value", DateTime(timezone=True)), MOMENTS),
         (Column("value", Integer), (0, -1)),
         (Column("value", LargeBinary), (b"", b"\\", b"\x00", b'"{},', bytes(range(256)))),
+        (Column("value", SmallInteger), (0, Urgency.CHANGE)),
         (Column("value", Text), TEXTS),
         (Column("value", Uuid), (UUID(int=0), UUID(int=2**128 - 1))),
     ],

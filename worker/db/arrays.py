@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     LargeBinary,
+    SmallInteger,
     Text,
     Uuid,
     any_,
@@ -73,6 +74,7 @@ _WRITTEN: Mapping[type, Callable[[Any], str]] = {
     DateTime: datetime.isoformat,
     Integer: int.__repr__,
     LargeBinary: _hexadecimal,
+    SmallInteger: int.__repr__,
     Text: _quoted,
     Uuid: str,
 }

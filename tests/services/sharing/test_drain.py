@@ -170,7 +170,7 @@ def test_a_single_change_passes_what_is_claimed_ahead(
         return calls[before : calls.index(reference)]
 
     monkeypatch.setattr(drain, "AHEAD_SECONDS", 2.0)
-    upstream.allow()
+    upstream.allow(providers=(PROVIDER,))
     upstream.take_over(*(upstream.row() for _ in range(100)))
     twin = Taking(PROVIDER, hub.capabilities[PROVIDER])
     patient = replace(quick, settings=quick.settings.model_copy(update={"request_seconds": 30.0}))
