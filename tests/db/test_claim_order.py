@@ -105,6 +105,29 @@ def test_what_another_drain_is_locking_is_passed_over(engine: Engine, fill: Fill
         assert sorted(locked(engine)) == [2, 4]
 
 
+def test_fresh_decisions_that_nobody_has_tried_to_send_are_passed_over(engine: Engine, fill: Fill) -> None:
+    fill(
+        6,
+        _1="urgency = 0, due_at = now()",
+        _2="urgency = 0, due_at = now() - interval '6 s'",
+        _3="urgency = 0, due_at = now(), failures = 1",
+        _4="urgency = 0, due_at = now(), operation = 'op-1'",
+        _5="urgency = 1, due_at = now()",
+    )
+    asked = shares.lock_due("easypark", 10, Urgency.ROUTINE, fresh_seconds=5)
+    due = transact(engine, lambda db: run(db, asked))
+    assert sorted(int(stored.key.permit_id.hex) for stored in due.shares) == [2, 3, 4, 5, 6]
+    assert due.has_fresh
+    assert len(locked(engine)) == 6
+
+
+@pytest.mark.parametrize("state", ["lease_until = now() + interval '9 s'", "confirmed_version = 1", "urgency = 1"])
+def test_no_decision_is_fresh_that_is_under_way_or_confirmed(engine: Engine, fill: Fill, state: str) -> None:
+    fill(1, _1=f"urgency = 0, due_at = now(), {state}" if "urgency" not in state else f"due_at = now(), {state}")
+    asked = shares.lock_due("easypark", 10, Urgency.ROUTINE, fresh_seconds=5)
+    assert not transact(engine, lambda db: run(db, asked)).has_fresh
+
+
 def test_the_claims_clock_is_the_databases(engine: Engine, fill: Fill, database: Database) -> None:
     fill(1)
     with database.connect() as connection:
@@ -136,7 +159,8 @@ def test_a_claim_finds_its_shares_by_the_index_whatever_the_backlog(
 
 
 def _plan(db: Connection) -> str:
-    return plan_of(db, shares._LOCK_DUE, {"provider": "easypark", "limit": 28, "least_urgent": 2, "probe": False})
+    asked = shares.lock_due("easypark", 28, Urgency.ROUTINE, fresh_seconds=0.2)
+    return plan_of(db, shares._LOCK_DUE, asked.values)
 
 
 def test_leases_and_waits_are_compared_to_the_transactions_start(

@@ -33,6 +33,7 @@ from worker.db.engine import transact
 from worker.hub import Hub
 from worker.services.clock.leftovers import clear
 from worker.services.publishing.publish import follow_redis
+from worker.services.sharing import drain
 from worker.services.sharing.drain import Drain
 from worker.settings import Settings
 
@@ -63,6 +64,12 @@ def database(kept_database: Database) -> Database:
         connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL, cleared_epoch = 1")
         connection.execute("UPDATE file_rewrite SET redis_run_id = NULL, asked_at = NULL, problem = NULL")
     return kept_database
+
+
+@pytest.fixture(autouse=True)
+def lanes_take_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a lane take fresh decisions, too: in most tests there is no urgent drain."""
+    monkeypatch.setattr(drain, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture

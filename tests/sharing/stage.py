@@ -105,13 +105,13 @@ class Stage:
 
     def claim_first(self, limit: int, least_urgent: Urgency) -> list[int]:
         """Claim a few; return their schedules."""
-        claims, _ = claim(self._lane, limit, least_urgent, TODAY)
+        claims, *_ = claim(self._lane, limit, least_urgent, TODAY)
         return [self._numbers[claimed.key.permit_id] for claimed in claims]
 
     def claim(self, keep_aside: Collection[int]) -> dict[int, ClaimedShare]:
         """Claim all due shares, except those kept aside."""
         self._execute(_MOVE_DUE, keep_aside, ASIDE)
-        claims, _ = claim(self._lane, len(self._permits), Urgency.ROUTINE, TODAY)
+        claims, *_ = claim(self._lane, len(self._permits), Urgency.ROUTINE, TODAY)
         self._execute(_MOVE_DUE, keep_aside, -ASIDE)
         return {self._numbers[claimed.key.permit_id]: claimed for claimed in claims}
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from math import inf
 from threading import Event
 from time import sleep
@@ -22,7 +22,7 @@ from worker.domain.sharing import Urgency
 from worker.hub import Hub
 from worker.limiter import Limiter
 from worker.services.sharing import drain
-from worker.services.sharing.claim import ClaimedShare, Ended, claim
+from worker.services.sharing.claim import Claim, Ended, claim
 from worker.services.sharing.drain import LOOK_SECONDS, Drain
 from worker.services.sharing.lane import Lane
 from worker.services.sharing.record import Recorded, record
@@ -129,8 +129,8 @@ def test_a_narrow_window_claims_and_records_many_shares_in_one_transaction(
 ) -> None:
     claims, records = list[int](), list[int]()
 
-    def claim_and_count(*args: *Claiming) -> tuple[list[ClaimedShare], bool]:
-        found = claim(*args)
+    def claim_and_count(*args: *Claiming, fresh_seconds: float) -> Claim:
+        found = claim(*args, fresh_seconds=fresh_seconds)
         claims.append(len(found[0]))
         return found
 
@@ -219,9 +219,23 @@ def test_an_idle_drain_ends_and_can_be_woken_again(
     assert len(wake_ups) == len(EVERYONE)
 
 
-def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(
-    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence
+def test_a_decision_that_no_urgent_drain_sends_is_sent_by_the_lane(
+    upstream: Upstream, deliver: Deliver, twin: InMemory, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(drain, "FRESH_SECONDS", 0.3)
+    upstream.active()
+    upstream.allow(providers=(PROVIDER,))
+    decided = evidence.value("SELECT due_at FROM shares WHERE provider = %s", PROVIDER)
+    assert deliver(PROVIDER) is False
+    assert len(twin.calls) == 1
+    assert evidence.value("SELECT recorded_at FROM disclosures") - decided > timedelta(seconds=0.3)
+
+
+def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(
+    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "FRESH_SECONDS", 60)
+
     class Changing(InMemory):
         async def send(self, change: Change) -> Operation | None:
             operation = await super().send(change)
@@ -229,8 +243,8 @@ def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(
                 upstream.refuse()
             return operation
 
-    upstream.active()
     upstream.allow(providers=(PROVIDER,))
+    upstream.active()
     twin = Changing(PROVIDER, hub.capabilities[PROVIDER])
     assert asyncio.run(Drain(lane_of(quick, twin), hub.today).run()) is False
     assert not twin.held
@@ -242,8 +256,8 @@ def test_a_share_found_due_by_a_record_is_sent_even_if_a_blind_claim_ends_later(
 ) -> None:
     recorded = Event()
 
-    def claim_that_lasts(*args: *Claiming) -> tuple[list[ClaimedShare], bool]:
-        found = claim(*args)
+    def claim_that_lasts(*args: *Claiming, fresh_seconds: float) -> Claim:
+        found = claim(*args, fresh_seconds=fresh_seconds)
         if twin.calls and not recorded.is_set():
             upstream.refuse()
             assert recorded.wait(5)
@@ -273,14 +287,14 @@ def test_shares_left_by_a_claim_are_sent_even_if_an_empty_record_ends_later(
     claimed, recording = Event(), Event()
     rows = [upstream.row() for _ in range(12)]
 
-    def claim_then_tell(*args: *Claiming) -> tuple[list[ClaimedShare], bool]:
+    def claim_then_tell(*args: *Claiming, fresh_seconds: float) -> Claim:
         if len(twin.calls) == 1 and not claimed.is_set():
             upstream.take_over(*rows)
-            found = claim(*args)
+            found = claim(*args, fresh_seconds=fresh_seconds)
             assert recording.wait(5)
             claimed.set()
             return found
-        return claim(*args)
+        return claim(*args, fresh_seconds=fresh_seconds)
 
     def record_that_lasts(*args: *Recording) -> Recorded:
         recording.set()

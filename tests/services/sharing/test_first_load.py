@@ -93,7 +93,7 @@ def test_a_claim_takes_no_more_than_fits_its_lease(
     fill: Callable[[int], None], hub: Hub, twins: dict[str, InMemory]
 ) -> None:
     fill(ROWS_AT_ONCE + 100)
-    claimed, more = claim(lane_of(hub, twins[CITY]), 28, Urgency.ROUTINE, hub.today())
+    claimed, more, _ = claim(lane_of(hub, twins[CITY]), 28, Urgency.ROUTINE, hub.today())
     assert (len(claimed), more) == (ROWS_AT_ONCE, True)
 
 
@@ -107,6 +107,6 @@ def test_single_changes_among_first_puts_take_the_remaining_requests(
                 SELECT permit_id, row_number() OVER () AS number FROM shares WHERE provider = 'city_hub'
             ) numbered WHERE shares.permit_id = numbered.permit_id AND provider = 'city_hub' AND number % 2 = 0
         """)
-    claimed, more = claim(lane_of(hub, twins[CITY]), 5, Urgency.ROUTINE, hub.today())
+    claimed, more, _ = claim(lane_of(hub, twins[CITY]), 5, Urgency.ROUTINE, hub.today())
     first = sum(one.change.version == 1 for one in claimed)
     assert (first, len(claimed) - first, more) == (30, 4, True)

@@ -49,7 +49,7 @@ class Delivery:
         async def send() -> None:
             access = registry.access(self.name)
             adapter = registry.adapter(self.name, access, zone=self.hub.zone, connections=4)
-            claimed, _ = claim(lane_of(self.hub, adapter), 10, Urgency.ROUTINE, self.hub.today())
+            claimed, *_ = claim(lane_of(self.hub, adapter), 10, Urgency.ROUTINE, self.hub.today())
             assert claimed
             await exchange(adapter, claimed[:1], asyncio.get_running_loop().time() + 3)
             await adapter.aclose()

@@ -167,7 +167,7 @@ def test_a_late_put_shows_as_being_removed_again(
     upstream.active()
     upstream.allow()
     lane = lane_of(quick, InMemory(PROVIDER))
-    (late,), _ = take(lane, 1, Urgency.ROUTINE, today)
+    (late,), *_ = take(lane, 1, Urgency.ROUTINE, today)
     with evidence.database.connect() as connection:  # the sender is frozen for longer than a lease and T
         connection.execute("UPDATE shares SET lease_until = now() - interval '2 hours', lease_id = NULL")
     upstream.refuse()

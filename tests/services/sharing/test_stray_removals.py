@@ -124,7 +124,7 @@ def test_a_removal_is_published_even_if_a_worker_died_with_the_earlier_one(
     permit_id = delivery.share()
     delivery.drain()
     delivery.withdraw(permit_id)
-    claimed, _ = claim(lane_of(delivery.hub, InMemory(PROVIDER)), 1, Urgency.ROUTINE, hub.today())
+    claimed, *_ = claim(lane_of(delivery.hub, InMemory(PROVIDER)), 1, Urgency.ROUTINE, hub.today())
     assert claimed
     with evidence.database.connect() as connection:
         connection.execute("UPDATE shares SET lease_until = now() WHERE lease_id IS NOT NULL")

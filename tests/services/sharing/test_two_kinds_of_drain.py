@@ -41,7 +41,7 @@ def shares(evidence: Evidence) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.usefixtures("withdrawn")
 def test_the_urgent_drain_leaves_what_a_providers_own_one_has_claimed(quick: Hub, lanes: dict[str, Lane]) -> None:
-    own, _ = claim(lanes[TAKEN_BY_BOTH], 4, Urgency.ROUTINE, quick.today())
+    own, *_ = claim(lanes[TAKEN_BY_BOTH], 4, Urgency.ROUTINE, quick.today())
     assert [claimed.removal for claimed in own] == [True]
     urgent, _ = claim_urgent(quick, lanes, ROOM, quick.today())
     assert {claimed.key.provider for claimed in urgent} == set(EVERYONE) - {TAKEN_BY_BOTH}
@@ -54,7 +54,7 @@ def test_a_record_of_several_providers_confirms_all_but_the_one_whose_lease_was_
     urgent, _ = claim_urgent(quick, lanes, ROOM, quick.today())
     with evidence.database.connect() as connection:
         connection.execute("UPDATE shares SET lease_until = now() WHERE provider = %s", [TAKEN_BY_BOTH])
-    (own,), _ = claim(lanes[TAKEN_BY_BOTH], 4, Urgency.ROUTINE, quick.today())
+    (own,), *_ = claim(lanes[TAKEN_BY_BOTH], 4, Urgency.ROUTINE, quick.today())
     record(quick, lanes, [(claimed, Result(RequestOutcome.CONFIRMED)) for claimed in urgent], quick.today())
     found = shares(evidence)
     assert {name for name, share in found.items() if share["holds"] is False} == set(EVERYONE) - {TAKEN_BY_BOTH}

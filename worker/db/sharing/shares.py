@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, column, select, text
+from sqlalchemy import Boolean, Connection, column, select, text
 
 from worker.db import tables
 from worker.db.arrays import among, arrays, names, unnested
@@ -67,19 +67,25 @@ _DUE = """
         AND confirmed_version < wanted_version AND (lease_until IS NULL OR lease_until <= now())
         AND (g.lets_all OR {probe} OR (failures = 0 AND operation IS NULL))
 """
+_FRESH = """
+    urgency = 0 AND failures = 0 AND operation IS NULL
+        AND due_at BETWEEN now() - make_interval(secs => :fresh_seconds) AND now()
+"""
 _LOCK_DUE = text(f"""
-    SELECT now() AS now, g.breaker, g.probe_due, g.paused, s.*
+    SELECT now() AS now, g.breaker, g.probe_due, g.paused, g.lets_all AND :fresh_seconds > 0 AND EXISTS (
+            SELECT FROM shares WHERE {_FRESH} AND {_DUE.format(provider=":provider", urgency="0", probe="true")}
+        ) AS has_fresh, s.*
     FROM (SELECT {providers.LANE_STATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
     LEFT JOIN LATERAL (
         SELECT d.permit_id, d.provider, d.reference, {_OWNER.format("d")}, {names(_STATE, "d")}
         FROM generate_series(0, CASE WHEN g.lets_all OR :probe THEN :least_urgent ELSE 0 END) AS u (urgency)
         CROSS JOIN LATERAL (
             SELECT * FROM shares
-            WHERE {_DUE.format(provider=":provider", urgency="u.urgency", probe=":probe")}
+            WHERE {_DUE.format(provider=":provider", urgency="u.urgency", probe=":probe")} AND NOT ({_FRESH})
             ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
         ) d LIMIT :limit
     ) s ON NOT g.paused
-""").columns(_NOW, *providers.LANE_STATE_COLUMNS, *_STORED)
+""").columns(_NOW, *providers.LANE_STATE_COLUMNS, column("has_fresh", Boolean), *_STORED)
 _LANE = column("lane", tables.shares.c.provider.type)
 _LOCK_URGENT = text(f"""
     SELECT now() AS now, g.lane, g.breaker, g.probe_due, g.paused, s.*
@@ -122,20 +128,33 @@ _DUE_PROVIDERS = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Locked due shares of one provider, the state of its lane, and the time from which leases count."""
+    """Locked due shares of one provider, the state of its lane, and the time from which leases count.
+
+    `has_fresh` tells whether fresh decisions were passed over.
+    """
 
     now: datetime
     state: LaneState
     shares: list[StoredShare]
+    has_fresh: bool = False
 
 
-def lock_due(provider: str, limit: int, least_urgent: Urgency, *, probe: bool = False) -> Statement[Due]:
+def lock_due(
+    provider: str, limit: int, least_urgent: Urgency, *, probe: bool = False, fresh_seconds: float = 0.0
+) -> Statement[Due]:
     """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
 
-    Only a `probe` locks shares that the lane may not claim.
+    It also passes over decisions that nobody has tried to send yet and that are no older than `fresh_seconds`. Only a
+    `probe` locks shares that the lane may not claim.
     """
-    values = {"provider": provider, "limit": limit, "least_urgent": int(least_urgent), "probe": probe}
-    return Statement(_LOCK_DUE, values, _due)
+    values = {
+        "provider": provider,
+        "limit": limit,
+        "least_urgent": int(least_urgent),
+        "probe": probe,
+        "fresh_seconds": fresh_seconds,
+    }
+    return Statement(_LOCK_DUE, values, _due_of_lane)
 
 
 def lock_urgent(names_: Collection[str], limit: int) -> Statement[dict[str, Due]]:
@@ -188,6 +207,10 @@ def _due(rows: Rows) -> Due:
     return Due(
         rows[0].now, providers.lane_state_of(rows[0]), [_stored(row) for row in rows if row.permit_id is not None]
     )
+
+
+def _due_of_lane(rows: Rows) -> Due:
+    return replace(_due(rows), has_fresh=rows[0].has_fresh)
 
 
 def _due_by_provider(rows: Rows) -> dict[str, Due]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import structlog
@@ -59,25 +60,36 @@ def timing(hub: Hub) -> Timing:
     )
 
 
-def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date) -> tuple[list[ClaimedShare], bool]:
+class Claim(NamedTuple):
+    """What one claim found: shares to send or ask about; a share that is right already needs no request.
+
+    `more` may be claimable at once, or soon: decisions that are still `fresh`.
+    """
+
+    shares: list[ClaimedShare]
+    more: bool
+    fresh: bool
+
+
+def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date, *, fresh_seconds: float = 0.0) -> Claim:
     """Claim due shares of one provider for `requests` requests, and log the disclosures that they make.
 
-    Returns the shares to send or ask about (a share that is right already needs no request), and whether more may be
-    claimable at once. While the breaker is open, only shares that were never tried are claimed, and a probe.
+    Decisions that nobody has tried to send yet are left alone for `fresh_seconds`. While the breaker is open, only
+    shares that were never tried are claimed, and a probe.
     """
     hub = lane.hub
 
-    def transaction(db: Connection) -> tuple[LaneState, list[ClaimedShare], bool]:
+    def transaction(db: Connection) -> tuple[LaneState, Claim]:
         room = _Room(lane.adapter.capabilities, requests)
-        due, more = _lock_due(lane, db, room, least_urgent)
+        due, more = _lock_due(lane, db, room, least_urgent, fresh_seconds)
         claimed = _claim(hub, db, due.shares, due.now, today, {lane.name: room})
         if due.state.probe_due and not claimed and providers.begin_probe(db, lane.name, timing(hub).lease):
             probed = run(db, shares.lock_due(lane.name, PROBE_LOOKS_AT, Urgency.ROUTINE, probe=True))
             claimed = _claim(hub, db, probed.shares, probed.now, today, {lane.name: _Room.for_a_probe()})
-        return due.state, claimed, (more or room.turned_away) and not due.state.probe_due
+        return due.state, Claim(claimed, (more or room.turned_away) and not due.state.probe_due, due.has_fresh)
 
-    lane.state, claimed, more = transact(hub.engine, transaction)
-    return claimed, more
+    lane.state, found = transact(hub.engine, transaction)
+    return found
 
 
 def claim_urgent(
@@ -144,20 +156,20 @@ class _Room:
         return True
 
 
-def _lock_due(lane: Lane, db: Connection, room: _Room, least_urgent: Urgency) -> tuple[Due, bool]:
+def _lock_due(lane: Lane, db: Connection, room: _Room, least_urgent: Urgency, fresh_seconds: float) -> tuple[Due, bool]:
     """Lock as many due shares as the requests can carry; return also whether there may be more.
 
     If only first puts share a request, and some are found, the lock is widened to fill the request with them.
     """
     limit = room.requests * lane.batch
-    due = run(db, shares.lock_due(lane.name, limit, least_urgent))
+    due = run(db, shares.lock_due(lane.name, limit, least_urgent, fresh_seconds=fresh_seconds))
     capabilities = lane.adapter.capabilities
     if capabilities.batch_of_first_puts and len(due.shares) == limit:
         first = sum(stored.share.requests == 0 for stored in due.shares)
         wider = min(limit + first * (capabilities.batch - 1), max(limit, ROWS_AT_ONCE))
         if wider > limit:
             limit = wider
-            due = run(db, shares.lock_due(lane.name, limit, least_urgent))
+            due = run(db, shares.lock_due(lane.name, limit, least_urgent, fresh_seconds=fresh_seconds))
     return due, len(due.shares) == limit
 
 

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
+FRESH_SECONDS = 0.2  # for which it leaves a decision to the urgent drain, which does not wait for a large claim
 LOOK_SECONDS = 0.1  # how often it looks for something more urgent; the urgent lane looks more often
 AHEAD_SECONDS = 0.2  # of sending that are claimed ahead: transactions are then large, however narrow the window
 MOST_AHEAD = 128  # requests claimed ahead
@@ -144,13 +145,16 @@ class Drain:
             await self._run_claim(granted, least_urgent, deadline)
 
     async def _run_claim(self, granted: int, least_urgent: Urgency, deadline: float) -> None:
-        looks_at_all = least_urgent is Urgency.ROUTINE
+        looks_at_all, due_again = least_urgent is Urgency.ROUTINE, self._due_again
         if looks_at_all:
             self._due_again = False  # before the claim: a record may end during it
-        claimed, more = await run_beside(self._is_busy, claim, self.lane, granted, least_urgent, self.today())
+        fresh_seconds = 0.0 if due_again else FRESH_SECONDS  # what is due again, no urgent drain was woken for
+        claimed, more, fresh = await run_beside(
+            self._is_busy, claim, self.lane, granted, least_urgent, self.today(), fresh_seconds=fresh_seconds
+        )
         self._goes_on = more and not claimed
         if looks_at_all:
-            self._more = more
+            self._more = more or fresh
         exchanges = list(divided(claimed, self.lane.adapter.capabilities))
         self.lane.limiter.give_back(granted - len(exchanges))
         self.requests += len(claimed)
