@@ -2,11 +2,15 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 from pathlib import Path
 
 from integrations.sandbox import access, server
 from integrations.sandbox.listening import Addresses, serve
+
+YOUNG_ONLY = (10_000, 20, 1_000_000)
+"""When garbage is collected: a search of all copies and requests would hold up every answer for 0.1 s and more."""
 
 NO_ADDRESS = 1  # exit statuses
 WRONG_SETTING = 2
@@ -21,6 +25,7 @@ def main() -> int:
     arguments.add_argument("--host", default="127.0.0.1")
     arguments.add_argument("--log-limit", type=int, default=server.LOG_LIMIT, help="requests kept for each provider")
     given = arguments.parse_args()
+    gc.set_threshold(*YOUNG_ONLY)
     try:
         made = access.load_or_make(given.folder, server.find())
         sandbox = server.Sandbox(made, server.city_zone(), given.log_limit)

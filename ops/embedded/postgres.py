@@ -38,6 +38,7 @@ SERVER_SETTINGS = {
     "maintenance_work_mem": "128MB",
     "wal_buffers": "16MB",
     "max_wal_size": "2GB",
+    "min_wal_size": "1GB",  # files kept for reuse: commits wait while a new one is made
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "jit": "off",  # short statements only: compiling costs more than it gains
