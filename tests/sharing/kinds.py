@@ -30,6 +30,11 @@ def urgent_takes(share: Share, now: datetime) -> bool:
     return share.urgency is Urgency.CONSENT and is_due(share, now)
 
 
+def is_fresh(share: Share, now: datetime) -> bool:
+    """Return whether a provider's own drain may leave a share to the urgent one; for how long is any drain's guess."""
+    return urgent_takes(share, now) and not share.failures and share.operation is None
+
+
 @dataclass(frozen=True)
 class KindRules:
     """What the two kinds of drain do: as the hub does it, or a mutant.
@@ -41,6 +46,7 @@ class KindRules:
     of_share: Rules = REAL
     urgent_takes: Callable[[Share, datetime], bool] = urgent_takes
     lane_takes: Callable[[Share, datetime], bool] = is_due
+    stays_awake: bool = True  # the provider's own drain, while it leaves a share
     recorded: Callable[[Sequence[bool]], Sequence[bool | None]] = list
     not_granted: Callable[[Lanes], Lanes] = lambda lanes: lanes
     due_again: Callable[[Lanes], Lanes] = lambda lanes: lanes
@@ -108,6 +114,7 @@ class Act(StrEnum):
     LOSE = "a wake-up is lost of"
     START = "wakes up"
     CLAIM = "claims"
+    LEAVE = "leaves what is fresh to the urgent drain"
     RECORD = "records"
     END = "ends"
     CRASH = "dies"

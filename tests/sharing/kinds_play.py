@@ -18,6 +18,7 @@ from tests.sharing.kinds import (
     Look,
     Step,
     World,
+    is_fresh,
 )
 from tests.sharing.rows import NAMES, NONE, NOW, A, B, Row, Rows, Ticks
 from worker.domain.sharing import RequestOutcome, Urgency
@@ -59,6 +60,9 @@ class Play:
                 yield Step(Act.SWEEP, provider), world._replace(woken=world.woken | {provider})
         if SECOND in world.woken:
             yield Step(Act.PASS, SECOND, (SECOND,)), self._passed(world)
+            if is_fresh(self.row(world, SECOND).share, NOW):
+                left = world if self.rules.stays_awake else world._replace(woken=world.woken - {SECOND})
+                yield Step(Act.LEAVE, SECOND), left
         yield from self._moves(world, FIRST, world.lane)
         yield from self._moves(world, URGENT, world.urgent)
 
@@ -107,6 +111,9 @@ class Play:
         """Claim in one transaction, at the providers that may be sent something now."""
         if lane != URGENT:
             yield self._claimed(world, lane, drain, (FIRST,), NO_LANES)
+            if not any(drain.claims) and is_fresh(self.row(world, FIRST).share, NOW):
+                look = Look.FIRST if self.rules.stays_awake else Look.DONE
+                yield Step(Act.LEAVE, lane), world.with_drain(lane, drain._replace(look=look))
             return
         for granted in ((FIRST,), (SECOND,), PROVIDERS):
             left = self.rules.not_granted(frozenset(PROVIDERS) - set(granted))

@@ -80,5 +80,6 @@ MUTANTS = {
         replace(RULES, not_granted=_nothing), 10, TWO_DECISIONS
     ),
     "what a record finds due again is forgotten": Mutant(replace(RULES, due_again=_nothing), 10, TWO_DECISIONS),
+    "a provider's own drain forgets what it leaves": Mutant(replace(RULES, stays_awake=False), 10, TWO_DECISIONS),
     "wake-up ends after the work": Mutant(replace(RULES, wake_up_ends_first=False), 10, TWO_DECISIONS),
 }

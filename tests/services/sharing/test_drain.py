@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from math import inf
 from threading import Event
 from time import sleep
@@ -21,7 +21,6 @@ from tests.support.waiting import eventually, eventually_in_loop
 from worker.domain.sharing import Urgency
 from worker.hub import Hub
 from worker.limiter import Limiter
-from worker.right_of_way import LONGEST_SECONDS
 from worker.services.sharing import drain
 from worker.services.sharing.claim import Claim, Ended, claim
 from worker.services.sharing.drain import LOOK_SECONDS, Drain
@@ -218,39 +217,6 @@ def test_an_idle_drain_ends_and_can_be_woken_again(
     assert sorted(wake_ups) == sorted(EVERYONE)
     hub.wake(EVERYONE)
     assert len(wake_ups) == len(EVERYONE)
-
-
-def test_a_decision_that_no_urgent_drain_sends_is_sent_by_the_lane(
-    upstream: Upstream, deliver: Deliver, twin: InMemory, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fresh = timedelta(seconds=2 * LONGEST_SECONDS)  # it outlasts the decision's right of way
-    monkeypatch.setattr(drain, "FRESH_SECONDS", fresh.total_seconds())
-    upstream.active()
-    upstream.allow(providers=(PROVIDER,))
-    decided = evidence.value("SELECT due_at FROM shares WHERE provider = %s", PROVIDER)
-    assert deliver(PROVIDER) is False
-    assert len(twin.calls) == 1
-    assert evidence.value("SELECT recorded_at FROM disclosures") - decided > fresh
-
-
-def test_a_change_made_while_its_share_is_leased_is_sent_by_the_same_drain(
-    upstream: Upstream, quick: Hub, hub: Hub, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(drain, "FRESH_SECONDS", 60)
-
-    class Changing(InMemory):
-        async def send(self, change: Change) -> Operation | None:
-            operation = await super().send(change)
-            if len(self.calls) == 1:
-                upstream.refuse()
-            return operation
-
-    upstream.allow(providers=(PROVIDER,))
-    upstream.active()
-    twin = Changing(PROVIDER, hub.capabilities[PROVIDER])
-    assert asyncio.run(Drain(lane_of(quick, twin), hub.today).run()) is False
-    assert not twin.held
-    assert evidence.pending() == 0
 
 
 def test_a_share_found_due_by_a_record_is_sent_even_if_a_blind_claim_ends_later(

@@ -69,10 +69,10 @@ _DUE = """
 """
 _FRESH = """
     urgency = 0 AND failures = 0 AND operation IS NULL
-        AND due_at BETWEEN now() - make_interval(secs => :fresh_seconds) AND now()
+        AND due_at > now() - make_interval(secs => :fresh_seconds)
 """
 _LOCK_DUE = text(f"""
-    SELECT now() AS now, g.breaker, g.probe_due, g.paused, g.lets_all AND :fresh_seconds > 0 AND EXISTS (
+    SELECT now() AS now, g.breaker, g.probe_due, g.paused, NOT g.paused AND :fresh_seconds > 0 AND EXISTS (
             SELECT FROM shares WHERE {_FRESH} AND {_DUE.format(provider=":provider", urgency="0", probe="true")}
         ) AS has_fresh, s.*
     FROM (SELECT {providers.LANE_STATE} FROM (SELECT) AS always LEFT JOIN providers ON provider = :provider) g
@@ -144,7 +144,7 @@ def lock_due(
 ) -> Statement[Due]:
     """Lock due shares of one provider, the most urgent and then the oldest first, passing over locked ones.
 
-    It also passes over decisions that nobody has tried to send yet and that are no older than `fresh_seconds`. Only a
+    It also passes over fresh decisions: due for less than `fresh_seconds`, without a failure and not under way. Only a
     `probe` locks shares that the lane may not claim.
     """
     values = {

@@ -63,7 +63,7 @@ def timing(hub: Hub) -> Timing:
 class Claim(NamedTuple):
     """What one claim found: shares to send or ask about; a share that is right already needs no request.
 
-    `more` may be claimable at once, or soon: decisions that are still `fresh`.
+    There may be `more` to claim at once, and `fresh` decisions, which are left to the urgent drain for a moment.
     """
 
     shares: list[ClaimedShare]
@@ -74,7 +74,7 @@ class Claim(NamedTuple):
 def claim(lane: Lane, requests: int, least_urgent: Urgency, today: date, *, fresh_seconds: float = 0.0) -> Claim:
     """Claim due shares of one provider for `requests` requests, and log the disclosures that they make.
 
-    Decisions that nobody has tried to send yet are left alone for `fresh_seconds`. While the breaker is open, only
+    Decisions without a failure are left alone for `fresh_seconds`. While the breaker is open, only
     shares that were never tried are claimed, and a probe.
     """
     hub = lane.hub

@@ -50,6 +50,7 @@ class Drain:
     _recording: asyncio.Task[None] | None = None
     _waiting: list[tuple[Sequence[ClaimedShare], float]] = field(default_factory=list)  # the most urgent first
     _more: bool = True  # whether the last claim may have left shares behind
+    _fresh: bool = False  # whether it left decisions to the urgent drain, until they are no longer fresh
     _due_again: bool = False  # whether a record found a share due since that claim began: no wake-up comes for it
     _goes_on: bool = False  # whether the last claim found only shares that need no request, and may have left others
     _look_at: float = 0.0
@@ -86,7 +87,7 @@ class Drain:
 
     @property
     def _has_more(self) -> bool:
-        return self._more or self._due_again
+        return self._more or self._fresh or self._due_again
 
     @property
     def _is_busy(self) -> bool:
@@ -119,10 +120,10 @@ class Drain:
         self._goes_on = False
         ahead, free = self._ahead, self._free(Urgency.CONSENT)
         routine = self._free(Urgency.ROUTINE) - len(self._waiting) + ahead
-        changes = max(ahead, 1) - sum(_urgency(together) < Urgency.ROUTINE for together, _ in self._waiting)
+        changes = ahead - sum(_urgency(together) < Urgency.ROUTINE for together, _ in self._waiting)
         look = now >= self._look_at
         # A large claim costs hardly more than a small one.
-        if not self._stands_aside and routine >= max(ahead // 2, 1) and (self._has_more or look):
+        if not self._stands_aside and routine >= max(ahead // 2, 1) and (self._more or self._due_again or look):
             requests, least_urgent = routine, Urgency.ROUTINE
         elif changes > 0 and look and not self._stands_aside:  # they pass what is claimed ahead
             requests, least_urgent = changes, Urgency.CHANGE
@@ -133,8 +134,8 @@ class Drain:
         self._look_at = now + LOOK_SECONDS
         requests = requests if self.lane.batch == 1 else 1
         granted = self.lane.limiter.take(requests, urgent=least_urgent is Urgency.CONSENT)
-        if granted == 0 and least_urgent is Urgency.ROUTINE:  # the part that is kept for urgent requests may be left
-            least_urgent = Urgency.CONSENT
+        if granted == 0 and free > 0 and least_urgent is not Urgency.CONSENT:
+            least_urgent = Urgency.CONSENT  # the part that is kept for urgent requests may be left
             granted = self.lane.limiter.take(min(requests, free), urgent=True)
         if granted == 0:
             return
@@ -154,7 +155,7 @@ class Drain:
         )
         self._goes_on = more and not claimed
         if looks_at_all:
-            self._more = more or fresh
+            self._more, self._fresh = more, fresh
         exchanges = list(divided(claimed, self.lane.adapter.capabilities))
         self.lane.limiter.give_back(granted - len(exchanges))
         self.requests += len(claimed)
