@@ -56,7 +56,7 @@ class Ground:
 
     @classmethod
     def on(cls, stack: Stack) -> "Ground":
-        """Connect to a running stack, and give its database the files that one has which has run for a while."""
+        """Connect to a running stack, and fill its database's log."""
         ground = cls(
             stack,
             Hub(stack.servers.valkey.url, source="bench"),
@@ -64,9 +64,7 @@ class Ground:
             Control(stack.sandboxes.url),
             stack.servers.postgres.connect(DATABASE),
         )
-        for _ in range(WAL_FILES):
-            ground.database.execute("SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()")
-        ground.database.execute("CHECKPOINT")  # the files are reused from now on
+        fill_log(ground.database)
         return ground
 
     def close(self) -> None:
@@ -170,6 +168,13 @@ class Ground:
     def received(self) -> int:
         """Return how many requests all providers have received."""
         return sum(self.control.counts(provider).received for provider in APPS)
+
+
+def fill_log(database: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Give a new database the files of its write-ahead log that one has which has run for a while."""
+    for _ in range(WAL_FILES):
+        database.execute("SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()")
+    database.execute("CHECKPOINT")  # the files are reused from now on
 
 
 def cpu_seconds(ground: Ground) -> float:

@@ -3,7 +3,10 @@
 import ast
 from pathlib import Path
 
-from bench.peers.work import FULL
+from bench.peers.work import FULL, WARM_SECONDS
+from worker.settings import Settings
+
+MOST = Settings.model_fields["in_flight"].default
 
 MEANINGS = (
     "**Withdrawal**, until four providers have confirmed. For the hub: from the web app's call to the live event that "
@@ -18,7 +21,10 @@ MEANINGS = (
     f"for {FULL.seconds:g} s. A peer's pushes are new permits, put on its queue while its workers stand still, so that "
     "enqueuing is not counted. The hub's are shares made due in its tables. It sends Flowbird up to 500 changes a "
     "request, as that interface allows; the row *requests* shows the speed without this help. PayByPhone needs two "
-    "requests for a change, from all. The hub and each peer but Celery as usual have up to 128 pushes under way.",
+    "requests for a change, from all. Each peer but Celery as usual has up to 128 pushes under way; the hub finds how "
+    f"many each provider answers at once, up to {MOST}. With latency, each contender first pushes for "
+    f"{WARM_SECONDS:g} s that do not count.",
+    "**PostgreSQL.** All have the same settings, and a write-ahead log whose files are there, as after a day's work.",
     "**5 % errors.** One request in 20 is answered with 500 at once. Each contender tries again in its own way. A "
     "change counts when the provider has applied it.",
     "**Processor time of a push.** Of all processes with PostgreSQL and Valkey, without the stand-ins.",

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     orphan_margin: int = Field(default=100, ge=0)
     settle_seconds: float = Field(default=60.0, gt=0)  # T: for a stalled sender and a slow provider together
     request_seconds: float = Field(default=3.0, gt=0, le=LONGEST_REQUEST)  # its deadline, from before its claim
-    in_flight: int = Field(default=32, ge=LEAST_IN_FLIGHT, le=MOST_IN_FLIGHT)  # requests at once, for each drain
+    in_flight: int = Field(default=64, ge=LEAST_IN_FLIGHT, le=MOST_IN_FLIGHT)  # requests at once, for each drain
     urgent_slots: int = Field(default=1, ge=1)  # of `in_flight`, kept for urgency 0
     log_format: str = Field(default="console", pattern=r"^(console|json)$")
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")

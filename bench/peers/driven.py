@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.ground import fill_log
 from bench.peers.driver import PYTHON, Driver
 from bench.peers.registry import Peer
 from bench.peers.stand_ins import StandIns
 from bench.processes import family
 from ops.embedded.children.program import Program
+from ops.embedded.postgres import DATABASE
 from ops.embedded.programs import FOLDER
 from ops.embedded.servers import Servers
 
@@ -71,6 +73,8 @@ def stopped(process_ids: Sequence[int]) -> Iterator[None]:
 def running(which: Peer, data: Path, stand_ins: StandIns) -> Iterator[PeerContender]:
     """Run a peer's servers and workers; they are ready once a task that does nothing has run."""
     with Servers(data) as servers:
+        with servers.postgres.connect(DATABASE) as database:
+            fill_log(database)
         environment = {
             **os.environ,
             **stand_ins.environment,

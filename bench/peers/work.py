@@ -15,6 +15,7 @@ BEGUN_AT_LAST = 100  # pushes: a slow contender's first tenth would take a minut
 BEHIND_PART = 0.7  # no withdrawal begins once this part of the backlog is pushed
 PATIENCE_SECONDS = 120.0
 QUIET_SECONDS = 0.5
+WARM_SECONDS = 2.0  # of pushes at another latency, before they count: a contender may have to learn how much to send
 POLL_SECONDS = 0.05
 
 
@@ -60,7 +61,7 @@ FULL = Size(
     behind=10,
     behind_seconds=5.0,
     backlog=20_000,
-    conditions=_conditions(4_500, 2_400, 1_000),
+    conditions=_conditions(4_500, 5_000, 3_500),
     seconds=2.5,
 )
 QUICK = Size(
@@ -69,7 +70,7 @@ QUICK = Size(
     behind=5,
     behind_seconds=5.0,
     backlog=800,
-    conditions=_conditions(1_200, 900, 500),
+    conditions=_conditions(1_200, 1_800, 1_200),
     seconds=1.5,
 )
 
@@ -113,6 +114,8 @@ def _behind(contender: Contender, stand_ins: StandIns, size: Size) -> dict[str, 
 def _pushes(contender: Contender, stand_ins: StandIns, condition: Condition, seconds: float) -> dict[str, float]:
     """Count the changes that arrive, from the beginning of the backlog to nine tenths of it, or for some seconds."""
     stand_ins.behave(latency_ms=condition.latency_ms, errors=condition.errors)
+    if condition.latency_ms:
+        _warm_up(contender, stand_ins, condition.pushes // 2)
     before = stand_ins.received().changes
     pushes = contender.enqueue(condition.pushes)
     used, start = cpu_seconds(contender.process_ids), stand_ins.received()
@@ -130,6 +133,16 @@ def _pushes(contender: Contender, stand_ins: StandIns, condition: Condition, sec
     stand_ins.behave()
     each = _rates(first, last) | {"cpu_ms_a_push": 1000 * used / max(last.changes - start.changes, 1)}
     return {f"{name}_{condition.key}": value for name, value in each.items()}
+
+
+def _warm_up(contender: Contender, stand_ins: StandIns, pushes: int) -> None:
+    before = stand_ins.received().changes
+    enough = before + contender.enqueue(pushes) * NEARLY_ALL
+    _until(lambda: stand_ins.received().changes > before, "the backlog being pushed")
+    until = time.monotonic() + WARM_SECONDS
+    while time.monotonic() < until and stand_ins.received().changes < enough:
+        time.sleep(POLL_SECONDS)
+    _empty(contender, stand_ins)
 
 
 def _rates(first: Received, last: Received) -> dict[str, float]:

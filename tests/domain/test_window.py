@@ -60,7 +60,7 @@ def test_a_provider_with_eight_answers_a_second_loses_no_speed_from_the_first_re
 @settings(max_examples=15, deadline=None)
 @given(service_seconds, seeds)
 def test_a_provider_with_room_keeps_the_full_window_although_its_answer_times_vary(seconds: float, seed: int) -> None:
-    provider, traffic = Provider(MOST, uneven(seconds, seed, part=0.4)), Traffic(Window(MOST, KEPT))
+    provider, traffic = Provider(MOST, uneven(seconds, seed, part=0.3)), Traffic(Window(MOST, KEPT))
     traffic.run(provider, ROUNDS * seconds)
     traffic.run(provider, ROUNDS * seconds)
     assert min(traffic.widths) == FULL
@@ -164,3 +164,14 @@ def test_an_answer_may_take_somewhat_longer_than_without_a_queue_but_never_much(
     assert allowed(0.001) == pytest.approx(0.021)
     assert allowed(0.4) == pytest.approx(0.6)
     assert allowed(2.0) == pytest.approx(2.5)
+
+
+def test_answers_from_before_a_new_round_are_forgotten() -> None:
+    traffic = full()
+    for number in range(FULL):  # a few milliseconds after a drain that ended long ago
+        traffic.window.note_answer(10.0, 0.05, FULL)
+        assert traffic.window.routine == FULL, number
+    traffic.window.begin_round()
+    for _ in range(FULL - 1):
+        traffic.window.note_answer(100.0, 1.0, FULL)
+    assert traffic.window.routine < FULL

@@ -51,6 +51,10 @@ class Window:
         """Return how many requests that are not urgent may be under way."""
         return int(self._size)
 
+    def begin_round(self) -> None:
+        """Forget the answers of the round under way: what they say may be old when the next requests are sent."""
+        self._round, self._long, self._late, self._busiest = [], 0, 0, 0
+
     def note_answer(self, sent_at: float, seconds: float, under_way: int) -> None:
         """Note an answer after so many seconds, and how many requests were under way when it was sent."""
         if sent_at < self._narrowed_at:  # it met the queue of the wider window
@@ -92,7 +96,7 @@ class Window:
             return
         seconds, alone, is_used = median(self._round), self._busiest <= 1, self._is_used
         is_late = self._late > LATE * number
-        self._begin_round()
+        self.begin_round()
         if is_late:
             self._narrow(LEAST_GRADIENT, now)
         elif self._unqueued == inf:
@@ -112,9 +116,9 @@ class Window:
             self._narrow(max(LEAST_GRADIENT, longest / seconds), now)
 
     def _follow(self, seconds: float) -> None:
-        """Follow a round's answer time: a longer one only in the full window, or far from any queue."""
+        """Follow a round's answer time: a longer one only at first, in the full window, or far from any queue."""
         is_full = self._size >= self.most - self.kept
-        if seconds < self._unqueued or is_full or self._size <= self._queued_size / 2 < inf:
+        if seconds < self._unqueued or self._starts or is_full or self._size <= self._queued_size / 2 < inf:
             self._unqueued += FOLLOWS * (seconds - self._unqueued)
 
     def _is_no_quicker(self, seconds: float) -> bool:
@@ -132,10 +136,7 @@ class Window:
     def _narrow(self, gradient: float, now: float) -> None:
         self._queued_size, self._narrowed_at, self._starts = self._size, now, False
         self._size = max(1.0, self._size * gradient)
-        self._begin_round()
-
-    def _begin_round(self) -> None:
-        self._round, self._long, self._late, self._busiest = [], 0, 0, 0
+        self.begin_round()
 
 
 def allowed(unqueued: float) -> float:

@@ -61,6 +61,7 @@ class Drain:
     async def run(self) -> bool:
         """Send until the provider is up to date or the time is over; return True if work may be left."""
         self.lane.hub.live.wake_ups.end(self.lane.name)  # before the first claim: a later change wakes another drain
+        self.lane.window.begin_round()
         loop = asyncio.get_running_loop()
         stop_at = loop.time() + DRAIN_SECONDS
         try:
