@@ -58,7 +58,7 @@ lint: $(READY) ## Check style, formatting, types and who imports whom
 bench: $(READY) ## Measure speed and memory of the hub, in 15 minutes
 	@$(BIN)/python -m bench $(T)
 
-bench-peers: $(READY) $(PEERS) ## Measure the same work by the hub and by other task queues, in 25 minutes
+bench-peers: $(READY) $(PEERS) ## Measure the same work by the hub and by other task queues, in 28 minutes
 	@mkdir -p .bench
 	@$(BIN)/python -m bench.peers --json .bench/peers.json $(T)
 

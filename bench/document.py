@@ -127,8 +127,8 @@ def _machine(hub: Hub, results: Results) -> list[str]:
         "the same run as the peers. Nothing that uses it can be faster.",
         "",
         *table(["floor", "median"], [[title, spread(results.floor(key), "ms")] for key, title in FLOORS.items()]),
-        "To measure again, with nothing else running: `make performance` takes 40 minutes and writes this page. Its "
-        "parts are `make bench` (the hub alone, 15 minutes) and `make bench-peers` (25 minutes). `make performance "
+        "To measure again, with nothing else running: `make performance` takes 45 minutes and writes this page. Its "
+        "parts are `make bench` (the hub alone, 15 minutes) and `make bench-peers` (28 minutes). `make performance "
         "T=--quick` is a trial of ten minutes.",
         "",
     ]
