@@ -36,7 +36,7 @@ def _import(ground: Ground, over: Event) -> float:
     """Send a job each second until it is over; return the permits imported per second."""
     started = time.monotonic()
     jobs: list[Job] = []
-    with Hub(ground.stack.servers.valkey.url, source="bench") as hub:
+    with Hub(ground.stack.broker_url, source="bench") as hub:
         while not over.wait(max(0.0, started + len(jobs) - time.monotonic())):
             jobs.append(hub.send(ground.import_of(EACH_SECOND)[0]))
         rows = [row for job in jobs for row in hub.receipt(job, wait=RECEIPT_SECONDS).rows or ()]

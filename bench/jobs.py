@@ -131,13 +131,13 @@ def _allow(ground: Ground, inhabitant: Inhabitant) -> Job:
 
 
 def _wired(job: Job) -> tuple[UUID, str]:
-    return job.job_id, list_item(job.kind, job.job_id, job.text, "jobs", "bench")
+    return job.job_id, list_item(job.kind, job.job_id, [job.text], "jobs", "bench")
 
 
 def _ping() -> tuple[UUID, str]:
     """Return a no-op: the client's own message, without an argument."""
     task_id = uuid4()
-    item = json.loads(list_item("hub.ping", task_id, "", "jobs", "bench"))
+    item = json.loads(list_item("hub.ping", task_id, [], "jobs", "bench"))
     item["body"] = base64.b64encode(json.dumps([[], {}, EMBED]).encode()).decode()
     return task_id, json.dumps(item)
 

@@ -18,9 +18,11 @@ class Running:
     environment: dict[str, str] = field(repr=False)
 
 
-def announce(data: Path, *, pid: int, addresses: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Write the files, for this user alone."""
-    write_private(broker_file(data), f"{environment['PERMIT_HUB_REDIS_URL']}\n".encode())
+def announce(
+    data: Path, *, pid: int, addresses: Mapping[str, str], environment: Mapping[str, str], broker_url: str
+) -> None:
+    """Write the files, for this user alone; `broker_url` is Redis' for a web app."""
+    write_private(broker_file(data), f"{broker_url}\n".encode())
     running = {"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}
     write_private(_file(data), json.dumps(running).encode())
 
@@ -32,7 +34,7 @@ def withdraw(data: Path) -> None:
 
 
 def broker_file(data: Path) -> Path:
-    """Return the file that holds the broker's URL, password included, while the stack runs."""
+    """Return the file that holds the broker's URL for a web app, password included, while the stack runs."""
     return data / "broker-url"
 
 

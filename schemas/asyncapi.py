@@ -21,7 +21,8 @@ _DESCRIPTION = f"""\
 Web apps enqueue jobs; the hub decides and records them, answers each with a receipt, and publishes events.
 
 A job is one Celery message (protocol 2, JSON) on the default exchange: the header `task` is its kind, the header `id`
-is its `job_id`, and its one positional argument is the job as a JSON string. Its size in bytes of UTF-8 is limited:
+is its `job_id`, its first argument the job as a JSON string, and its second the signature, if jobs are
+signed. Its size in bytes of UTF-8 is limited:
 {_LARGEST}. On Redis a queue is a list: a message is pushed at its left end, inside the envelope that `x-list-item`
 of the channel describes. All keys begin with the installation's prefix, by default `{PREFIX}`.
 

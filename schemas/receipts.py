@@ -31,6 +31,14 @@ class RefusalCode(StrEnum):
     INVALID_VALUE = "invalid_value"
     INVALID_DATE = "invalid_date"
     TOO_LONG = "too_long"
+    # The sender
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_INVALID = "signature_invalid"
+    SIGNATURE_EXPIRED = "signature_expired"
+    UNKNOWN_SOURCE = "unknown_source"
+    UNKNOWN_KEY = "unknown_key"
+    KIND_NOT_ALLOWED = "kind_not_allowed"
+    RESIDENT_NOT_ALLOWED = "resident_not_allowed"
     # The truth
     JOB_ID_REUSED = "job_id_reused"
     UNKNOWN_RESIDENT = "unknown_resident"

@@ -16,8 +16,9 @@ from integrations import registry
 from integrations.base import Capabilities, LegalBasis
 from worker.db.engine import UNAVAILABLE as DATABASE_UNAVAILABLE
 from worker.db.engine import make_engine
-from worker.domain import tariffs
+from worker.domain import sources, tariffs
 from worker.domain.reminders import Schedule
+from worker.domain.sources import Sources
 from worker.domain.tariffs import Tariffs
 from worker.live.keyspace import UNAVAILABLE as REDIS_UNAVAILABLE
 from worker.live.live import Live
@@ -42,6 +43,7 @@ class Hub:
     live: Live
     right_of_way: RightOfWay
     tariffs: Tariffs
+    sources: Sources | None  # None: jobs are not signed
     zone: ZoneInfo
     hash_key: bytes
     capabilities: Mapping[str, Capabilities]
@@ -82,6 +84,7 @@ def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
     Raises:
         integrations.registry.UnknownProviderError: a configured provider has no adapter.
         worker.domain.tariffs.TariffsError: the tariffs cannot be read.
+        worker.domain.sources.SourcesError: the sources cannot be read.
     """
     client = redis.Redis.from_url(
         configured.redis_address,
@@ -96,6 +99,7 @@ def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
         live=Live.over(client, configured.redis_prefix, configured.zone),
         right_of_way=RightOfWay(configured.redis_address, configured.redis_prefix),
         tariffs=tariffs.load(configured.tariffs),
+        sources=None if configured.sources is None else sources.load(configured.sources),
         zone=configured.zone,
         hash_key=configured.hash_key.get_secret_value().encode(),
         capabilities={name: registry.capabilities(name) for name in configured.providers},

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; a change orphans plate keys
     time_zone: TimeZone = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
+    sources: Path | None = None  # who may send which jobs, and their keys; without it jobs are not signed
+    source_key: SecretStr | None = None  # signs the jobs that an operator sends
     providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; leave out one without a contract
     reminder_days: Annotated[tuple[int, ...], NoDecode] = (60, 30, 7, 0, -1)  # ahead of a term's last day; -1: after it
     payment_reminder_days: Annotated[tuple[int, ...], NoDecode] = (5,)  # ahead of the last day to pay

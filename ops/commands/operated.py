@@ -9,6 +9,7 @@ import typer
 
 from ops.shown.terminal import complain, messages
 from worker import log
+from worker.domain.sources import SourcesError
 from worker.domain.tariffs import TariffsError
 from worker.hub import Hub, make_hub
 from worker.settings import SettingsError, settings
@@ -30,6 +31,8 @@ def operated() -> Iterator[Hub]:
         hub = make_hub(settings(), send_wake_up=lambda provider: hub.live.wake_ups.end(provider))
     except TariffsError as error:
         raise SettingsError(f"PERMIT_HUB_TARIFFS is wrong: {error}") from None
+    except SourcesError as error:
+        raise SettingsError(f"PERMIT_HUB_SOURCES is wrong: {error}") from None
     try:
         yield hub
     finally:

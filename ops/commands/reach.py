@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ops import running
 from ops.commands.options import DEFAULT_DATA, SOURCE
 from ops.shown.terminal import complain
+from worker.db.hash_key import AnotherHashKeyError
 from worker.settings import Settings
 
 PREFIX = "PERMIT_HUB_"
@@ -58,8 +59,13 @@ def reach(data: Path | None) -> None:
 
 def hub_client(configured: Settings) -> Hub:
     """Return a client that sends jobs as the operator."""
+    key = configured.source_key
     return Hub(
-        configured.redis_url, source=SOURCE, prefix=configured.redis_prefix, authority=configured.redis_authority
+        configured.redis_url,
+        source=SOURCE,
+        key=None if key is None else key.get_secret_value(),
+        prefix=configured.redis_prefix,
+        authority=configured.redis_authority,
     )
 
 
@@ -72,6 +78,8 @@ def asking() -> Iterator[None]:
         complain(f"The hub gave no answer: {error}.")
     except (RedisError, OperationalError) as error:
         complain(f"Redis ({PREFIX}REDIS_URL) does not answer: {type(error).__name__}.")
+    except AnotherHashKeyError as error:
+        complain(f"{error}.")
     except SQLAlchemyError as error:
         complain(f"The database does not answer: {type(error).__name__}. Is its URL right, and is it migrated?")
     else:

@@ -9,6 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from integrations.private_files import kept_secret, write_private
+from ops.redis_rights import Role, user, users_file
+from worker.settings import Settings
+
+REDIS_PREFIX: str = Settings.model_fields["redis_prefix"].default
 
 GIVEN: Mapping[str, str] = MappingProxyType(
     {
@@ -29,7 +33,10 @@ GIVEN: Mapping[str, str] = MappingProxyType(
 INVENTED = (
     "postgres_owner_password",
     "postgres_worker_password",
-    "valkey_password",
+    "valkey_hub_password",
+    "valkey_flower_password",
+    "valkey_operator_password",
+    "valkey_personal_space_password",
     "flower_password",
     "permit_hub_hash_key",
     "personal_space_secret",
@@ -54,11 +61,20 @@ def make_secrets(folder: Path) -> list[str]:
 
 def _composed(made: Mapping[str, str]) -> dict[str, str]:
     """Return the files that hold a secret within a setting."""
+    users = {
+        "permit-hub": (Role.HUB, made["valkey_hub_password"]),
+        "flower": (Role.FLOWER, made["valkey_flower_password"]),
+        "operator": (Role.OPERATOR, made["valkey_operator_password"]),
+        "personal-space": (Role.UPSTREAM, made["valkey_personal_space_password"]),
+    }
+    url = {name: f"redis://{name}:{password}@valkey:6379/0" for name, (_, password) in users.items()}
     database = "postgresql+psycopg://{role}:{password}@postgres/permit_hub"
     return {
-        "valkey_config": f"requirepass {made['valkey_password']}\n",
+        "valkey_users": users_file(user(name, *of, prefix=REDIS_PREFIX) for name, of in users.items()),
         "flower_config": f"basic_auth = ['operator:{made['flower_password']}']\n",
-        "permit_hub_redis_url": f"redis://:{made['valkey_password']}@valkey:6379/0",
+        "permit_hub_redis_url": url["permit-hub"],
+        "flower_redis_url": url["flower"],
+        "personal_space_redis_url": url["personal-space"],
         "permit_hub_database_url": database.format(role="permit_hub_worker", password=made["postgres_worker_password"]),
         "permit_hub_migration_database_url": database.format(
             role="permit_hub_owner", password=made["postgres_owner_password"]

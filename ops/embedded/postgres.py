@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from psycopg import sql
 from ops.embedded.account import Account, server_account
 from ops.embedded.children.program import Program
 from ops.embedded.folders import UnusableFolderError, private_folder, server_home
+from ops.embedded.secrets import password
 
 SUPERUSER = "postgres"
 OWNER = "permit_hub_owner"  # migrations
@@ -43,6 +44,7 @@ SERVER_SETTINGS = {
     "random_page_cost": "1.1",
     "jit": "off",  # short statements only: compiling costs more than it gains
     "autovacuum_naptime": "15s",  # shares and jobs are updated hot
+    "scram_iterations": "1",  # a slow hash protects what people choose: these passwords are random
     "timezone": "UTC",
     "log_timezone": "UTC",
     # An error's text may quote a value; its detail and its statement always do.
@@ -63,6 +65,7 @@ class Postgres:
     sockets: Path
     binaries: Path
     account: Account
+    _secret: str = field(repr=False)
 
     def program(self) -> Program:
         """Return the server as a program to run in the foreground."""
@@ -79,18 +82,28 @@ class Postgres:
         )
 
     def url(self, role: str, database: str = DATABASE) -> str:
-        """Return SQLAlchemy's URL of a database for a role."""
-        return f"postgresql+psycopg://{role}@/{database}?host={quote(str(self.sockets), safe='/')}"
+        """Return SQLAlchemy's URL of a database for a role, password included."""
+        user = f"{role}:{password(self._secret, role)}"
+        return f"postgresql+psycopg://{user}@/{database}?host={quote(str(self.sockets), safe='/')}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """Connect as the superuser, in autocommit."""
-        return psycopg.connect(host=str(self.sockets), user=SUPERUSER, dbname=database, autocommit=True)
+        return psycopg.connect(
+            host=str(self.sockets),
+            user=SUPERUSER,
+            password=password(self._secret, SUPERUSER),
+            dbname=database,
+            autocommit=True,
+        )
 
     def ensure_database(self) -> None:
-        """Make the owner's role and the hub's empty database if they are missing."""
+        """Make the roles of owner and workers, and the hub's empty database, if they are missing."""
         with self.connect() as connection:
-            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone() is None:
-                connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(OWNER)))
+            for role in (OWNER, WORKER):
+                if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
+                    statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+                    secret = sql.Literal(password(self._secret, role))
+                    connection.execute(statement.format(sql.Identifier(role), secret))
             if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
@@ -109,8 +122,10 @@ class Postgres:
         return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
 
-def prepare(data: Path, packages: Path | None = None) -> Postgres:
+def prepare(data: Path, secret: str, packages: Path | None = None) -> Postgres:
     """Make a cluster below a data folder, or find the one that is there; `packages` is where the wheel is installed.
+
+    The roles' passwords are made of `secret`.
 
     Raises:
         ops.embedded.folders.UnusableFolderError: its folder is gone, belongs to another user, or initdb fails there.
@@ -120,29 +135,42 @@ def prepare(data: Path, packages: Path | None = None) -> Postgres:
     binaries = _binaries(home, account, packages or installed_packages())
     cluster = home / "cluster"
     if not cluster.exists():
-        _initialise(home, cluster, binaries, account)
-    return Postgres(cluster, _socket_folder(home, account), binaries, account)
+        _initialise(home, cluster, binaries, account, secret)
+    elif "scram-sha-256" not in (cluster / "pg_hba.conf").read_text():
+        raise UnusableFolderError(
+            f"the database below {home} asks for no password: remove {data} to start with a new one"
+        )
+    return Postgres(cluster, _socket_folder(home, account), binaries, account, secret)
 
 
-def _initialise(home: Path, cluster: Path, binaries: Path, account: Account) -> None:
+def _initialise(home: Path, cluster: Path, binaries: Path, account: Account, secret: str) -> None:
     """Make the cluster aside, then rename it: an interrupted start leaves no unfinished cluster."""
     aside = home / "cluster.new"
     if aside.exists():
         shutil.rmtree(aside)
-    made = subprocess.run(
-        [
-            *(str(binaries / "initdb"), "-D", str(aside), "-U", SUPERUSER, "--auth=trust", "--no-instructions"),
-            *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-        ],
-        user=account.uid,
-        group=account.gid,
-        extra_groups=[] if os.geteuid() == 0 else None,
-        cwd=home,
-        env={"PATH": os.defpath, "LC_ALL": "C"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    first_password = home / "password.new"  # initdb reads it as the server's account, from a file alone
+    first_password.unlink(missing_ok=True)
+    with os.fdopen(os.open(first_password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(password(secret, SUPERUSER))
+        os.fchown(file.fileno(), account.uid, account.gid)
+    try:
+        made = subprocess.run(
+            [
+                *(str(binaries / "initdb"), "-D", str(aside), "-U", SUPERUSER, "--no-instructions"),
+                *("--auth=scram-sha-256", f"--pwfile={first_password}"),
+                *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            ],
+            user=account.uid,
+            group=account.gid,
+            extra_groups=[] if os.geteuid() == 0 else None,
+            cwd=home,
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        first_password.unlink()
     if made.returncode != 0:
         raise UnusableFolderError(f"PostgreSQL's initdb failed below {home}: {made.stderr.strip()[-500:]}")
     aside.rename(cluster)

@@ -2,14 +2,16 @@
 
 import socket
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import psutil
 
 import ops
+from integrations.registry import ADAPTERS
 from ops.canary import Canary
 from ops.embedded.children.program import Program
+from schemas.jobs import Queue
 from worker.queues import lane_queue
 
 FOLDER = Path(ops.__file__).resolve().parent.parent
@@ -24,6 +26,10 @@ WORKERS = (
     ("bulk", ("bulk", "calendar", "upkeep"), 2),
     ("remind", ("remind",), 1),
 )
+TO_EVERY_PROVIDER = frozenset({"urgent", "upkeep"})
+OWNERS = "PERMIT_HUB_MIGRATION_"  # variables of the database's owner
+MAIL, MAIL_QUEUE = "PERMIT_HUB_EMAIL_", "remind"
+SOURCES, SOURCE_KEY = "PERMIT_HUB_SOURCES", "PERMIT_HUB_SOURCE_KEY"
 RESIDENTS_WAIT_FOR = ("consent", "urgent", "jobs")
 BEHIND = 5  # of all other workers: each gets a third of what one of those gets
 LANE_CONCURRENCY = 1  # a second drain gains nothing while all processes share two cores
@@ -36,13 +42,13 @@ def migration(environment: Mapping[str, str]) -> Program:
 
 def beat(environment: Mapping[str, str]) -> Program:
     """Return the clock that wakes the sweeps."""
-    return python("beat", ("-m", "celery", "--app", "worker.app", "beat", "--pidfile="), environment)
+    return python("beat", ("-m", "celery", "--app", "worker.app", "beat", "--pidfile="), own(environment))
 
 
 def flower(environment: Mapping[str, str], port: int) -> Program:
     """Return the page that shows workers and tasks, on loopback; without a password its API changes nothing."""
     command = ("-m", "celery", "--app", "worker.flower", "flower", "--address=127.0.0.1", f"--port={port}")
-    return python("flower", command, environment, port=port)
+    return python("flower", command, own(environment), port=port)
 
 
 def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Canary) -> list[Program]:
@@ -56,7 +62,7 @@ def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Ca
                 *(f"--queues={','.join(queues)}", f"--concurrency={concurrency}"),
                 *("--without-gossip", "--without-mingle"),  # nothing uses them, and mingling costs a second
             ),
-            environment=environment,
+            environment=own(environment, queues),
             folder=FOLDER,
             ready=canary.answers_on(queues[0]),
             nice=0 if name in RESIDENTS_WAIT_FOR else BEHIND,
@@ -64,6 +70,18 @@ def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Ca
         )
         for name, queues, concurrency in (*WORKERS, *lanes)
     ]
+
+
+def own(environment: Mapping[str, str], queues: Collection[str] = ()) -> dict[str, str]:
+    """Return the variables for a process that works on these queues: without what lets it into anything else."""
+    others = [OWNERS, SOURCE_KEY]
+    if set(Queue).isdisjoint(queues):
+        others.append(SOURCES)
+    if TO_EVERY_PROVIDER.isdisjoint(queues):
+        others += [f"PERMIT_HUB_{name.upper()}_" for name in ADAPTERS if lane_queue(name) not in queues]
+    if MAIL_QUEUE not in queues:
+        others.append(MAIL)
+    return {name: value for name, value in environment.items() if not name.startswith(tuple(others))}
 
 
 def python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], port: int | None = None) -> Program:

@@ -1,5 +1,6 @@
 """The embedded stack's own secrets, made once and kept in its data folder."""
 
+import hmac
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -13,7 +14,8 @@ class Secrets:
     """Secrets that only the stack's own processes may know."""
 
     hash_key: str = field(repr=False)  # it must never change, since the keys of rows depend on it
-    redis_password: str = field(repr=False)
+    redis_secret: str = field(repr=False)  # the passwords of Redis' users are made of it
+    postgres_secret: str = field(repr=False)  # … and of PostgreSQL's roles
     session_secret: str = field(repr=False)  # signs who is signed in to the residents' web app
     client_secret: str = field(repr=False)  # the web app proves to MonParis who it is
     payment_secret: str = field(repr=False)  # signs what the web app and the payment service tell each other
@@ -34,3 +36,8 @@ def load_or_make(data: Path) -> Secrets:
     if asdict(found) != known:
         write_private(file, json.dumps(asdict(found)).encode())
     return found
+
+
+def password(secret: str, name: str) -> str:
+    """Return the password of a server's user, made of the server's secret."""
+    return hmac.digest(secret.encode(), name.encode(), "sha256").hex()

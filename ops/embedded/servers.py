@@ -30,13 +30,22 @@ class Servers:
     """
 
     def __init__(
-        self, data: Path, *, redis_port: int | None = None, fresh: bool = False, lock_seconds: float = LOCK_SECONDS
+        self,
+        data: Path,
+        *,
+        redis_port: int | None = None,
+        redis_prefix: str = valkey.ALL_KEYS,
+        fresh: bool = False,
+        lock_seconds: float = LOCK_SECONDS,
     ) -> None:
         """Set the data folder, Valkey's port if it shall not be a free one, and how long to wait for another stack.
 
+        `redis_prefix` begins the keys and channels that Valkey's users may reach.
+
         `fresh` empties both servers of an earlier run's data, and keeps their files for a quick start.
         """
-        self._wanted, self._redis_port, self._fresh, self._lock_seconds = data, redis_port, fresh, lock_seconds
+        self._wanted, self._fresh, self._lock_seconds = data, fresh, lock_seconds
+        self._redis_port, self._redis_prefix = redis_port, redis_prefix
         self._lock: int | None = None
 
     def start(self) -> None:
@@ -71,9 +80,12 @@ class Servers:
 
     def _prepare(self) -> None:
         self.secrets = secrets.load_or_make(self.data)
-        self.postgres = postgres.prepare(self.data)
+        self.postgres = postgres.prepare(self.data, self.secrets.postgres_secret)
         self.valkey = valkey.prepare(
-            self.data, port=self._redis_port or free_port(), password=self.secrets.redis_password
+            self.data,
+            port=self._redis_port or free_port(),
+            secret=self.secrets.redis_secret,
+            prefix=self._redis_prefix,
         )
 
     def stop(self) -> None:
@@ -92,7 +104,7 @@ class Servers:
         return {
             "PERMIT_HUB_DATABASE_URL": self.postgres.url(postgres.WORKER),
             "PERMIT_HUB_MIGRATION_DATABASE_URL": self.postgres.url(postgres.OWNER),
-            "PERMIT_HUB_REDIS_URL": self.valkey.url,
+            "PERMIT_HUB_REDIS_URL": self.valkey.url_of(valkey.HUB),
             "PERMIT_HUB_HASH_KEY": self.secrets.hash_key,
         }
 

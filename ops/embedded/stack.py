@@ -8,7 +8,7 @@ from typing import Self
 
 from ops import running
 from ops.canary import Canary
-from ops.embedded import mailbox, programs, sandboxes, web_app
+from ops.embedded import mailbox, programs, sandboxes, valkey, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 
@@ -44,7 +44,7 @@ class Stack:
         A caller that is the web app itself sets `with_web_app=False`, for a quicker start.
         `fresh` empties the database, Valkey and the mailbox of an earlier run.
         """
-        self.servers = Servers(data, redis_port=redis_port, fresh=fresh)
+        self.servers = Servers(data, redis_port=redis_port, redis_prefix=REDIS_PREFIX, fresh=fresh)
         self._sandbox_port, self._sandbox_tls_port = sandbox_port, sandbox_tls_port
         self._smtp_port, self._flower_port, self._fresh = smtp_port, flower_port, fresh
         self._personal_space_port, self._stand_ins_port = personal_space_port, stand_ins_port
@@ -69,7 +69,7 @@ class Stack:
             self.mailbox = mailbox.prepare(self.servers.data, port=self._smtp_port, fresh=self._fresh)
             self.web_app = web_app.prepare(
                 self.servers.secrets,
-                redis_url=self.servers.valkey.url,
+                redis_url=self.servers.valkey.url_of(valkey.PERSONAL_SPACE),
                 redis_prefix=REDIS_PREFIX,
                 port=self._personal_space_port,
                 stand_ins_port=self._stand_ins_port,
@@ -91,11 +91,13 @@ class Stack:
         progress("migrating the database")
         supervisor.run_to_its_end(programs.migration(environment))
         progress("starting workers, beat and Flower")
-        canary = Canary(self.servers.valkey.url, self.environment["PERMIT_HUB_REDIS_PREFIX"])
+        canary = Canary(self.environment["PERMIT_HUB_REDIS_URL"], REDIS_PREFIX)
         supervisor.launch(
             *programs.workers(environment, PROVIDERS, canary),
             programs.beat(environment),
-            programs.flower(environment, self._flower_port),
+            programs.flower(
+                environment | {"PERMIT_HUB_REDIS_URL": self.servers.valkey.url_of(valkey.FLOWER)}, self._flower_port
+            ),
         )
         supervisor.wait_until_ready()
         canary.close()
@@ -105,6 +107,7 @@ class Stack:
             pid=os.getpid(),
             addresses=self.addresses,
             environment=self.environment | self.web_app.environment,
+            broker_url=self.broker_url,
         )
 
     def stop(self) -> None:
@@ -121,6 +124,11 @@ class Stack:
             **self.sandboxes.environment,
             **self.mailbox.environment(self.web_app.url),
         }
+
+    @property
+    def broker_url(self) -> str:
+        """Return the URL of Redis for a web app, password included."""
+        return self.servers.valkey.url_of(valkey.WEB_APP)
 
     @property
     def addresses(self) -> dict[str, str]:

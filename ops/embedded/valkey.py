@@ -4,14 +4,36 @@ import importlib.util
 import os
 import platform
 import signal
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import redis
 
+from integrations.private_files import write_private
 from ops.embedded.account import Account
 from ops.embedded.children.program import Program
 from ops.embedded.folders import private_folder
+from ops.embedded.secrets import password
+from ops.redis_rights import Role, user, users_file
+
+HUB = "permit-hub"
+FLOWER = "flower"
+OPERATOR = "operator"
+PERSONAL_SPACE = "personal-space"
+WEB_APP = "web-app"  # any other, such as one that is being written against a running stack
+
+USERS: Mapping[str, Role] = MappingProxyType(
+    {
+        HUB: Role.HUB,
+        FLOWER: Role.FLOWER,
+        OPERATOR: Role.OPERATOR,
+        PERSONAL_SPACE: Role.UPSTREAM,
+        WEB_APP: Role.UPSTREAM,
+    }
+)
+ALL_KEYS = "*"  # a prefix for servers that several hubs share, each with a prefix of its own, as tests do
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +42,16 @@ class Valkey:
 
     configuration: Path
     port: int
-    url: str
+    _secret: str = field(repr=False)
 
-    def __repr__(self) -> str:
-        return f"Valkey(port={self.port})"  # the URL carries the password
+    @property
+    def url(self) -> str:
+        """Return the URL of the operator, who may do everything."""
+        return self.url_of(OPERATOR)
+
+    def url_of(self, name: str) -> str:
+        """Return the URL of a user, password included."""
+        return f"redis://{name}:{password(self._secret, name)}@127.0.0.1:{self.port}/0"
 
     def program(self) -> Program:
         """Return the server as a program to run in the foreground."""
@@ -50,9 +78,12 @@ class Valkey:
                 return False
 
 
-def prepare(data: Path, *, port: int, password: str) -> Valkey:
-    """Write the server's settings below a data folder."""
+def prepare(data: Path, *, port: int, secret: str, prefix: str = ALL_KEYS) -> Valkey:
+    """Write the server's settings and users below a data folder; `secret` is what their passwords are made of."""
     folder = private_folder(data / "valkey", Account(os.geteuid(), os.getegid()))
+    users = folder / "users.acl"
+    lines = [user(name, role, password(secret, name), prefix) for name, role in USERS.items()]
+    write_private(users, users_file(lines).encode())
     configuration = folder / "valkey.conf"
     configuration.touch(mode=0o600)
     configuration.write_text(
@@ -60,7 +91,7 @@ def prepare(data: Path, *, port: int, password: str) -> Valkey:
             [
                 "bind 127.0.0.1",
                 f"port {port}",
-                f"requirepass {password}",  # other users of this machine can reach the port
+                f"aclfile {_quoted(str(users))}",  # other users of this machine can reach the port
                 f"dir {_quoted(str(folder))}",
                 "appendonly yes",
                 "appendfsync everysec",
@@ -76,7 +107,7 @@ def prepare(data: Path, *, port: int, password: str) -> Valkey:
             ]
         )
     )
-    return Valkey(configuration, port, f"redis://:{password}@127.0.0.1:{port}/0")
+    return Valkey(configuration, port, secret)
 
 
 def _quoted(text: str) -> str:

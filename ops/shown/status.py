@@ -36,15 +36,17 @@ WAITING = ("consent", "change", "routine", "oldest due", "failing", "leased")
 
 
 def print_status(
-    known: Status, queues: Sequence[QueueStatus], found: Sequence[Stuck], zone: tzinfo, *, wait: float
+    known: Status, queues: Sequence[QueueStatus], found: Sequence[Stuck], zone: tzinfo, *, wait: float, signed: bool
 ) -> None:
-    """Print all of it, with times in a time zone; workers had `wait` seconds to answer."""
+    """Print all of it, with times in a time zone; workers had `wait` seconds to answer; jobs are `signed` or not."""
     console = results()
     for part in _tables(known, queues, zone, wait):
         console.print(part)
         console.print()
     console.print(_clock(known.clock, zone))
     console.print(_file(known.file_rewrite, zone))
+    if not signed:
+        console.print(Text("PERMIT_HUB_SOURCES is not set here: jobs are not signed", style="yellow"))
     for line in _unserved(queues, zone):
         console.print(line)
     if found or all(queue.served for queue in queues):

@@ -20,12 +20,14 @@ from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError, Resumed
 
 from ops.embedded.programs import FOLDER
 from ops.embedded.servers import Servers
-from schemas.jobs import Queue
+from ops.embedded.valkey import WEB_APP
+from schemas.jobs import KINDS, Queue
 from tests.conftest import Database, own_database
 from tests.support.waiting import eventually
 
 LOSING_SECONDS = 40.0
 START_SECONDS = 180.0
+KEYS = {"tests": "t" * 32, "my-portal": "p" * 32}  # of the real hub's sources
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def either(toy: ToyHub, open_hub: OpenHub) -> Iterator[Hub]:
 
 @dataclass(frozen=True)
 class TrueHub:
-    """A real hub with one worker for all jobs, and its addresses; a test takes residents of its own."""
+    """A real hub that takes signed jobs, with one worker for all, and its addresses; a test takes its own residents."""
 
     environment: dict[str, str]
     url: str
@@ -173,19 +175,22 @@ class TrueHub:
 
 
 @pytest.fixture(scope="package")
-def true_worker(servers: Servers, migrated_template: str) -> Iterator[TrueHub]:
-    url, prefix = servers.valkey.url, f"test-{uuid4().hex[:12]}:"
+def true_worker(
+    servers: Servers, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TrueHub]:
+    url, prefix = servers.valkey.url_of(WEB_APP), f"test-{uuid4().hex[:12]}:"
     with own_database(servers.postgres, migrated_template) as database:
         environment = servers.environment | {
             "PERMIT_HUB_DATABASE_URL": database.worker_url,
             "PERMIT_HUB_REDIS_PREFIX": prefix,
+            "PERMIT_HUB_SOURCES": str(_sources(tmp_path_factory.mktemp("sources"))),
         }
         command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", "consent,jobs,bulk", "-c", "1"]
         worker = subprocess.Popen(command, env=os.environ | environment, cwd=FOLDER)
         try:
             with Hub(url, source="tests", prefix=prefix) as hub:
                 _wait_until_it_answers(worker, lambda: hub.catalogue(wait=10))
-            with redis.Redis.from_url(url, socket_timeout=2 * LOSING_SECONDS) as store:
+            with redis.Redis.from_url(servers.valkey.url, socket_timeout=2 * LOSING_SECONDS) as store:
                 yield TrueHub(environment, url, prefix, database, worker, store)
         finally:
             worker.terminate()
@@ -201,8 +206,17 @@ def resident() -> str:
 @pytest.fixture
 def true_hub(true_worker: TrueHub) -> Iterator[Hub]:
     """Return the client of a real hub with one worker for all jobs."""
-    with Hub(true_worker.url, source="tests", prefix=true_worker.prefix) as hub:
+    with Hub(true_worker.url, source="tests", key=KEYS["tests"], prefix=true_worker.prefix) as hub:
         yield hub
+
+
+def _sources(folder: Path) -> Path:
+    """Write the keys of the sources, and who may send what."""
+    for name, key in KEYS.items():
+        (folder / name).write_text(f"{key}\n")
+    entries = [f"[{name}]\nkeys = ['{name}']\nkinds = {list(KINDS)}\n" for name in KEYS]
+    (folder / "sources.toml").write_text("".join(entries))
+    return folder / "sources.toml"
 
 
 def _wait_until_it_answers(worker: "subprocess.Popen[bytes]", ask: Callable[[], object]) -> None:

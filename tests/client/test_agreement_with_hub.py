@@ -73,7 +73,7 @@ def _celerys_own(url: str, prefix: str, text: str) -> Any:
 
 def test_the_message_is_the_one_that_celery_writes(redis_url: str, redis_prefix: str, hub: client.Hub) -> None:
     job = hub.job("permit.renew", **EXAMPLES["permit.renew"])
-    ours = json.loads(message.list_item(job.kind, job.job_id, job.text, "jobs", "tests"))
+    ours = json.loads(message.list_item(job.kind, job.job_id, [job.text], "jobs", "tests"))
     celerys = _celerys_own(redis_url, redis_prefix, job.text)
     for item in (ours, celerys):
         item["body"] = json.loads(base64.b64decode(item["body"]))
@@ -92,7 +92,7 @@ def test_the_message_is_the_one_that_celery_writes(redis_url: str, redis_prefix:
 def test_the_message_is_the_one_that_the_asyncapi_document_describes(hub: client.Hub) -> None:
     document: Any = asyncapi_document()
     job = hub.job("permit.renew", **EXAMPLES["permit.renew"])
-    item = json.loads(message.list_item(job.kind, job.job_id, job.text, "jobs", "tests"))
+    item = json.loads(message.list_item(job.kind, job.job_id, [job.text], "jobs", "tests"))
     Draft7Validator(document["components"]["schemas"]["ListItem"]).validate(item)
     Draft7Validator(document["components"]["messages"]["permit.renew"]["headers"]).validate(item["headers"])
     address = document["channels"]["receipts"]["address"]
@@ -104,12 +104,12 @@ def test_the_hubs_guard_accepts_the_message(hub: client.Hub, kind: str) -> None:
     def run(argument: str) -> None: ...
 
     queue = client_job.QUEUES[kind]
-    item = message.list_item(kind, uuid4(), "r-1", queue, "tests")
+    item = message.list_item(kind, uuid4(), ["r-1"], queue, "tests")
     admitted = Admission({kind: accepts(run, {queue})}, b"key").admit(item.encode(), queue)
     assert not isinstance(admitted, RefusedMessage)
 
 
 def test_listed_tasks_show_no_argument(hub: client.Hub) -> None:
     job = hub.job("resident.export", resident_id="r-secret")
-    headers = json.loads(message.list_item(job.kind, job.job_id, job.text, "bulk", "tests"))["headers"]
+    headers = json.loads(message.list_item(job.kind, job.job_id, [job.text], "bulk", "tests"))["headers"]
     assert "r-secret" not in json.dumps(headers)

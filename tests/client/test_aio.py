@@ -136,7 +136,7 @@ class Relay:
 
     @property
     def url(self) -> str:
-        return f"redis://:{self._to.password}@127.0.0.1:{self.port}"
+        return f"redis://{self._to.username}:{self._to.password}@127.0.0.1:{self.port}"
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)

@@ -16,7 +16,7 @@ from permit_hub_client import Catalogue, History, Hub, Space
 
 from schemas.jobs import LARGEST_JOB, QUEUES, Queue
 from schemas.receipts import RefusalCode
-from tests.client.conftest import TrueHub
+from tests.client.conftest import KEYS, TrueHub
 
 PAGE = (Path(__file__).parents[2] / "docs" / "upstream.md").read_text("utf-8")
 (EXAMPLE,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
@@ -56,7 +56,9 @@ def test_the_hub_applies_the_job_of_the_node_example(true_worker: TrueHub, true_
             ran = subprocess.run(
                 ["node", "--unhandled-rejections=strict", "consent.mjs"],
                 cwd=node,
-                env=os.environ | true_worker.environment,
+                env=os.environ
+                | true_worker.environment
+                | {"PERMIT_HUB_REDIS_URL": true_worker.url, "PERMIT_HUB_SOURCE_KEY": KEYS["my-portal"]},
                 capture_output=True,
                 text=True,
                 timeout=60,

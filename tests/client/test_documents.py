@@ -73,7 +73,7 @@ def test_documents_are_asked_for_by_the_hubs_tasks(task: str, ours: str, argumen
 
     assert ours == task
     run = without_argument if argument is None else of_text
-    item = message.list_item(ours, uuid4(), argument, "jobs", "tests")
+    item = message.list_item(ours, uuid4(), [] if argument is None else [argument], "jobs", "tests")
     admitted = Admission({task: accepts(run, {"jobs"})}, b"key").admit(item.encode(), "jobs")
     assert not isinstance(admitted, RefusedMessage)
 

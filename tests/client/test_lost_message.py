@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from permit_hub_client import Hub, ReceiptTimeout
 
-from tests.client.conftest import OpenHub, TrueHub
+from tests.client.conftest import KEYS, OpenHub, TrueHub
 
 REFUSAL: dict[str, Any] = {
     "choice": "refuse",
@@ -21,7 +21,7 @@ SECONDS = 20.0
 
 @pytest.fixture
 def hub(true_worker: TrueHub, open_hub: OpenHub) -> Iterator[Hub]:
-    with open_hub(true_worker.url, source="tests", prefix=true_worker.prefix) as hub:
+    with open_hub(true_worker.url, source="tests", key=KEYS["tests"], prefix=true_worker.prefix) as hub:
         yield hub
 
 

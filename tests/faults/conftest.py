@@ -28,7 +28,7 @@ def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
     name = f"faults_{uuid4().hex}"
     names = [sql.Identifier(part) for part in (name, migrated_template, postgres.OWNER)]
     folder = Path(tempfile.mkdtemp(prefix="hub-"))
-    server = valkey.prepare(folder, port=free_port(), password=uuid4().hex)
+    server = valkey.prepare(folder, port=free_port(), secret=uuid4().hex)
     database = Database(servers.postgres, name)
     with servers.postgres.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG OWNER {}").format(*names))
@@ -40,7 +40,7 @@ def stack(servers: Servers, migrated_template: str) -> Iterator[Stack]:
         | stand_ins.environment
         | {
             "PERMIT_HUB_DATABASE_URL": database.worker_url,
-            "PERMIT_HUB_REDIS_URL": server.url,
+            "PERMIT_HUB_REDIS_URL": server.url_of(valkey.HUB),
             "PERMIT_HUB_REDIS_PREFIX": "faults:",
             "PERMIT_HUB_SETTLE_SECONDS": str(SETTLE_SECONDS),
             "PERMIT_HUB_REQUEST_SECONDS": str(REQUEST_SECONDS),

@@ -21,7 +21,7 @@ from ops.embedded.children.start import Child
 from ops.embedded.children.supervise import Supervisor
 from ops.embedded.sandboxes import Sandboxes
 from ops.embedded.servers import PROVIDERS, free_port
-from ops.embedded.valkey import Valkey
+from ops.embedded.valkey import FLOWER, WEB_APP, Valkey
 from tests.conftest import Database
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -54,7 +54,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.redis = redis.Redis.from_url(self.valkey.url)
         self.prefix = self.environment["PERMIT_HUB_REDIS_PREFIX"]
-        self.hub = Hub(self.valkey.url, source="faults", prefix=self.prefix)
+        self.hub = Hub(self.valkey.url_of(WEB_APP), source="faults", prefix=self.prefix)
         self.control = Control(self.sandboxes.url)
         self.numbers = count(1)
         self._supervisor = Supervisor(self.folder)
@@ -67,7 +67,7 @@ class Stack:
             self.sandboxes.program(self.environment),
             *programs.workers(self.environment, PROVIDERS, canary),
             programs.beat(self.environment),
-            programs.flower(self.environment, self.flower_port),
+            programs.flower({**self.environment, "PERMIT_HUB_REDIS_URL": self.valkey.url_of(FLOWER)}, self.flower_port),
         )
         canary.close()
         self._supervisor.watch(lambda _: None)

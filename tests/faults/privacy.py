@@ -3,8 +3,10 @@
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 from ops.embedded.servers import Servers
+from ops.embedded.valkey import USERS
 from tests.faults.harness import Stack
 from tests.faults.people import MARK
 
@@ -20,7 +22,7 @@ def nothing_personal_shows(stack: Stack, servers: Servers) -> None:
 def tells(stack: Stack, text: bytes) -> bool:
     """Return whether a text shows personal data or a secret, plain or in base64."""
     secrets = {value for name, value in stack.environment.items() if name.startswith("PERMIT_HUB_") and "_KEY" in name}
-    secrets.add(stack.valkey.url.split(":")[2].split("@")[0])
+    secrets |= {str(urlsplit(stack.valkey.url_of(name)).password) for name in USERS}
     lower = text.lower()
     return any(word in lower for word in (*(secret.lower().encode() for secret in secrets), *DISGUISES))
 

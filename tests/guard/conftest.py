@@ -28,7 +28,7 @@ from tests.guard.poison import SECRET
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a Valkey for the tests of the guard alone, as some of them fill it."""
     folder = tmp_path_factory.mktemp("valkey")
-    own = valkey.prepare(folder, port=free_port(), password=secrets.token_hex())
+    own = valkey.prepare(folder, port=free_port(), secret=secrets.token_hex())
     supervisor = Supervisor(folder)
     try:
         supervisor.start(own.program())

@@ -17,6 +17,7 @@ from openapi_core import OpenAPI
 from permit_hub_client import Hub
 
 from ops.embedded.servers import Servers
+from ops.embedded.valkey import WEB_APP
 from tests.conftest import Database
 from tests.integrations.sixth import CONTRACT, KEY, NAME, PROJECT, REGISTRY, copied_with_it, partner, shown
 from tests.support.waiting import eventually
@@ -122,7 +123,7 @@ def test_the_hub_puts_to_the_new_provider_and_removes(
             hub_environment
             | {"PERMIT_HUB_DEVELOPMENT": "true", "PERMIT_HUB_TOY_URL": theirs.url, "PERMIT_HUB_TOY_KEY": KEY},
         ),
-        Hub(servers.valkey.url, source="portal", prefix=redis_prefix) as hub,
+        Hub(servers.valkey.url_of(WEB_APP), source="portal", prefix=redis_prefix) as hub,
     ):
         permit_id = str(uuid4())
         asked = hub.submit(

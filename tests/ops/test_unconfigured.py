@@ -96,7 +96,7 @@ def installation(
             CERTIFICATE: str(logs / "certificate.pem"),  # not there yet
         }
         environment = servers.environment | running_sandbox.environment | hub
-        city = City(logs, environment, running_sandbox.control, partial(permit_hub, **environment))
+        city = City(logs, environment, servers.valkey, running_sandbox.control, partial(permit_hub, **environment))
         made = Installation(city, logs, os.environ | environment, logs / "certificate.pem")
         try:
             made.start()

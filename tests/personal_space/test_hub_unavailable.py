@@ -14,6 +14,7 @@ import pytest
 from personal_space.reminders import STOP
 
 from ops.embedded.servers import free_port
+from ops.embedded.valkey import PERSONAL_SPACE
 from tests.personal_space.apps import running_app
 from tests.personal_space.conftest import SessionOf, Visit
 from tests.personal_space.reminding import channel, reminded
@@ -32,7 +33,7 @@ PATIENCE = 8.0  # seconds; a resident waits for the answer
 @pytest.fixture(scope="module")
 def cut(city: City) -> Iterator[Cut]:
     """Run an app that reaches the city's Redis through a proxy; yield its address and what freezes the proxy."""
-    url = city.environment["PERMIT_HUB_REDIS_URL"]
+    url = city.valkey.url_of(PERSONAL_SPACE)
     target, port = urlsplit(url).port, free_port()
     assert target is not None
     with (

@@ -214,7 +214,7 @@ def test_a_page_catches_up_after_the_app_lost_redis(city: City, enter: Enter, re
     stays(page)
     expect(page.locator("main[data-state]")).to_be_visible()
     ports = {one.laddr.port for one in app_process(city).net_connections("tcp4")}
-    with closing(redis.Redis.from_url(city.environment["PERMIT_HUB_REDIS_URL"])) as client:
+    with closing(redis.Redis.from_url(city.valkey.url)) as client:
         for one in client.client_list():
             if int(one["addr"].rpartition(":")[2]) in ports:
                 client.client_kill_filter(_id=one["id"])

@@ -26,6 +26,7 @@ from tests.services.append_only_file import AT_ONCE, Clear
 from tests.services.dying import Dying
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver, lane_of, read_settings, running_hub
+from tests.services.in_redis import know_operator
 from tests.services.street import Street
 from tests.services.upstream import Upstream
 from tests.support.waiting import eventually
@@ -73,7 +74,8 @@ def lanes_take_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(hub_environment: dict[str, str]) -> Settings:
+def settings(hub_environment: dict[str, str], redis_url: str) -> Settings:
+    know_operator(redis_url)
     return read_settings(hub_environment)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from schemas.events import Event
 from schemas.space import Card, Space
 from tests.conftest import Database
-from tests.services.in_redis import read_document, read_set, read_stream
+from tests.services.in_redis import as_operator, read_document, read_set, read_stream
 from tests.services.upstream import CITY
 from worker.hub import Hub
 from worker.services.publishing.publish import republish
@@ -114,7 +114,7 @@ class Evidence:
         parts = [
             row for (table,) in self.query(_TABLES) for (row,) in self.query(f"SELECT to_jsonb(t)::text FROM {table} t")
         ]
-        client = self.hub.live.client
+        client = as_operator(self.hub)
         for key in client.scan_iter(self.hub.live.key("*"), count=1_000):
             name = key.decode().removeprefix(self.hub.live.key(""))
             match client.type(key):

@@ -12,6 +12,7 @@ from integrations.base import Change, Operation
 from integrations.memory import InMemory
 from ops.embedded.servers import Servers, free_port
 from tests.services.hubs import lane_of
+from tests.services.in_redis import as_operator
 from tests.services.upstream import ANNE, Upstream
 from tests.support.relay import relay
 from tests.support.waiting import eventually
@@ -107,7 +108,7 @@ def test_a_right_of_way_that_nobody_gives_up_ends_by_itself(way: RightOfWay, hub
     way.hand_over(way.take())
     way.take()
     assert way.is_taken()  # over the same connection: the server has taken note
-    assert all(0 < hub.live.client.pttl(key) <= LONGEST_SECONDS * 1_000 for key in keys(hub))
+    assert all(0 < as_operator(hub).pttl(key) <= LONGEST_SECONDS * 1_000 for key in keys(hub))
 
 
 def test_a_decision_waits_for_no_answer_about_its_right_of_way(servers: Servers, redis_prefix: str, hub: Hub) -> None:

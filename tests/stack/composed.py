@@ -6,13 +6,14 @@ Each has its own command and environment, the code that its image has, and the p
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ops.embedded.servers import free_port
+from ops.embedded.valkey import FLOWER, PERSONAL_SPACE, Valkey
 from ops.stand_ins import make_all
 from tests.stack.image import PROJECT
 from tests.stack.installed import Image
@@ -47,6 +48,13 @@ def queues(service: Document) -> list[str]:
     return [name for word in service["command"] if word.startswith("--queues=") for name in word[9:].split(",")]
 
 
+def secrets(service: Document) -> dict[str, str]:
+    """Return the project's name of each secret that a service is given, by the name of its file there."""
+    listed: Iterable[str | dict[str, str]] = service.get("secrets", ())
+    given = [one if isinstance(one, dict) else {"source": one} for one in listed]
+    return {one.get("target", one["source"]): one["source"] for one in given}
+
+
 def ours(project: Document) -> dict[str, Document]:
     """Return the services that go on running and are made of our own code."""
     return {
@@ -63,10 +71,15 @@ SANDBOX = merged(PRODUCTION, read("compose.sandbox.yml"))
 class Local:
     """Runs the sandbox's services as processes of this machine: other hosts and ports, same commands and variables."""
 
-    def __init__(self, folder: Path, hub_environment: dict[str, str], image: Callable[[str], Image]) -> None:
+    def __init__(
+        self, folder: Path, hub_environment: dict[str, str], valkey: Valkey, image: Callable[[str], Image]
+    ) -> None:
         self.secrets = folder / "secrets"
         make_all(self.secrets)
-        self.servers = {name.lower(): value for name, value in hub_environment.items()}
+        self.servers = {name.lower(): value for name, value in hub_environment.items()} | {
+            "flower_redis_url": valkey.url_of(FLOWER),
+            "personal_space_redis_url": valkey.url_of(PERSONAL_SPACE),
+        }
         self.prefix = hub_environment["PERMIT_HUB_REDIS_PREFIX"]
         self.ports = {port: str(free_port()) for port in ("8700", "8743", "5555", "8800", "8702")}
         self.folder = folder
@@ -75,8 +88,8 @@ class Local:
     def start(self, name: str) -> subprocess.Popen[bytes]:
         image = self._image_of(name)
         self._mounted(name).mkdir(parents=True)
-        for secret in SANDBOX["services"][name]["secrets"]:
-            (self._mounted(name) / secret).symlink_to(self.file(secret))
+        for file, secret in secrets(SANDBOX["services"][name]).items():
+            (self._mounted(name) / file).symlink_to(self.file(secret))
         with self.log(name).open("wb") as log:
             command = self._command(name, SANDBOX["services"][name]["command"])
             return subprocess.Popen(command, env=self.environment(name), cwd=image.app, stdout=log, stderr=log)
@@ -101,10 +114,10 @@ class Local:
         service = SANDBOX["services"][name]
         variables = service.get("environment", {}).items()
         given = {variable: self._moved(name, value) for variable, value in variables if value is not None}
-        for secret in service["secrets"]:
-            if secret.startswith(("permit_hub_", "personal_space_")):
+        for variable, secret in secrets(service).items():
+            if variable.startswith(("permit_hub_", "personal_space_")):
                 file = self.file(secret)
-                given[secret.upper()] = self.servers.get(file.name) or file.read_text()
+                given[variable.upper()] = self.servers.get(file.name) or file.read_text()
         prefixes = {f"{app}_REDIS_PREFIX": self.prefix for app in ("PERMIT_HUB", "PERSONAL_SPACE")}
         return given | prefixes | {"PATH": os.environ["PATH"], "PYTHONPATH": str(self._image_of(name).app)}
 

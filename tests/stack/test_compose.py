@@ -23,7 +23,8 @@ from integrations import settings
 from integrations.channels.settings import EmailSettings, Security
 from ops.canary import Canary
 from ops.embedded import mailbox
-from tests.stack.composed import SANDBOX, Local, ours, queues
+from ops.embedded.servers import Servers
+from tests.stack.composed import SANDBOX, Local, ours, queues, secrets
 from tests.stack.installed import Image
 from tests.support.waiting import eventually
 
@@ -34,8 +35,8 @@ LONG_AGO = (0, 0)
 
 
 @pytest.fixture
-def local(tmp_path: Path, hub_environment: dict[str, str], image: Callable[[str], Image]) -> Local:
-    return Local(tmp_path, hub_environment, image)
+def local(tmp_path: Path, hub_environment: dict[str, str], servers: Servers, image: Callable[[str], Image]) -> Local:
+    return Local(tmp_path, hub_environment, servers.valkey, image)
 
 
 @pytest.mark.timeout(600)  # packages may have to be fetched
@@ -90,7 +91,7 @@ def test_reminders_are_taken_by_what_stands_in_for_the_mail_server(
     hub = settings.read("email", EmailSettings)
     stand_in = SANDBOX["services"][hub.host]
     told = stand_in["environment"]
-    files = {name: local.file(name) for name in stand_in["secrets"]}
+    files = {name: local.file(name) for name in secrets(stand_in)}
     users, certificate, key = (
         files[told[f"MP_SMTP_{one}"].removeprefix("/run/secrets/")] for one in ("AUTH_FILE", "TLS_CERT", "TLS_KEY")
     )

@@ -14,7 +14,7 @@ from ops.embedded.postgres import SERVER_SETTINGS
 from ops.embedded.programs import WORKERS
 from ops.embedded.servers import PROVIDERS
 from ops.stand_ins import make_all
-from tests.stack.composed import PRODUCTION, SANDBOX, Document, merged, ours, queues
+from tests.stack.composed import PRODUCTION, SANDBOX, Document, merged, ours, queues, secrets
 from tests.stack.image import PROJECT
 
 PROJECTS = {"production": PRODUCTION, "sandbox": SANDBOX}
@@ -63,7 +63,7 @@ def test_what_the_specification_does_not_know_is_found(wrong: Document) -> None:
 @both
 def test_it_names_nothing_that_is_not_there(project: Document) -> None:
     for name, service in services(project):
-        assert set(service.get("secrets", ())) <= set(project["secrets"]), name
+        assert set(secrets(service).values()) <= set(project["secrets"]), name
         assert set(service.get("depends_on", ())) <= set(project["services"]), name
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
@@ -162,7 +162,7 @@ def test_the_database_logs_no_values_in_either_shape() -> None:
 
 
 def test_redis_keeps_no_commands_in_either_shape(redis_url: str) -> None:
-    words = PRODUCTION["services"]["valkey"]["command"][2:]
+    words = PRODUCTION["services"]["valkey"]["command"][1:]
     options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         embedded = client.config_get("*")

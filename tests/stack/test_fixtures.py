@@ -1,7 +1,10 @@
 """The fixtures that all other tests use."""
 
+import psycopg
+import pytest
 import redis
 
+from ops.embedded import postgres
 from ops.embedded.servers import Servers
 from tests.conftest import Database
 
@@ -36,13 +39,21 @@ def test_the_database_servers_log_has_no_values_and_no_statements(servers: Serve
     assert "XX-999-XX" not in (servers.logs / "postgres.log").read_text()
 
 
-def test_the_hubs_variables_lead_to_both_servers(hub_environment: dict[str, str]) -> None:
+def test_the_hubs_variables_lead_to_both_servers(hub_environment: dict[str, str], redis_url: str) -> None:
     with redis.Redis.from_url(hub_environment["PERMIT_HUB_REDIS_URL"]) as client:
         assert client.ping()
+    with redis.Redis.from_url(redis_url) as client:
         assert client.config_get("appendonly", "maxmemory-policy") == {
             "appendonly": "yes",
             "maxmemory-policy": "noeviction",
         }
+
+
+@pytest.mark.parametrize("role", [postgres.SUPERUSER, postgres.OWNER, postgres.WORKER])
+def test_postgresql_lets_nobody_in_without_the_password(servers: Servers, role: str) -> None:
+    for password in ("", "wrong"):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(host=str(servers.postgres.sockets), user=role, dbname="postgres", password=password)
 
 
 def test_valkey_refuses_clients_without_the_password(servers: Servers) -> None:

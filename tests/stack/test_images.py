@@ -64,7 +64,14 @@ def test_everything_that_is_copied_is_there_and_sent_to_docker(target: str) -> N
 
 
 def test_docker_is_sent_neither_secrets_nor_tests_nor_an_environment() -> None:
-    for name in (".env", ".git", ".venv/bin/python", "secrets/valkey_password", "tests/conftest.py", "bench/ground.py"):
+    for name in (
+        ".env",
+        ".git",
+        ".venv/bin/python",
+        "secrets/valkey_users",
+        "tests/conftest.py",
+        "bench/ground.py",
+    ):
         assert not is_sent(name), name
 
 

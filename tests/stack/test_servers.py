@@ -100,7 +100,7 @@ def test_only_their_owner_can_read_the_stacks_secrets(folder: Path) -> None:
         assert servers.secrets.hash_key not in repr(servers.secrets)
         for child in servers.supervisor.children:
             arguments = " ".join(psutil.Process(child.pid).cmdline())
-            assert servers.secrets.redis_password not in arguments
+            assert servers.secrets.redis_secret not in arguments
 
 
 def test_the_servers_run_below_a_path_that_is_too_long_for_a_socket(folder: Path) -> None:
@@ -134,7 +134,7 @@ def test_programs_in_a_private_folder_are_copied_and_the_folder_stays_private(fo
     for part in (postgres.PROGRAMS, *postgres.LIBRARIES):
         if (postgres.installed_packages() / part).exists():
             shutil.copytree(postgres.installed_packages() / part, private / part)
-    prepared = postgres.prepare(folder, packages=private)
+    prepared = postgres.prepare(folder, "secret", packages=private)
     assert private not in prepared.binaries.parents
     assert (prepared.cluster / "PG_VERSION").exists()
     assert stat.S_IMODE(private.stat().st_mode) == 0o700

@@ -43,9 +43,8 @@ def port(address: str) -> int:
 def hub_on(folder: Path) -> Hub:
     found = running.find(folder)
     assert found is not None
-    return Hub(
-        found.environment["PERMIT_HUB_REDIS_URL"], source="test", prefix=found.environment["PERMIT_HUB_REDIS_PREFIX"]
-    )
+    url = running.broker_file(folder).read_text().strip()
+    return Hub(url, source="test", prefix=found.environment["PERMIT_HUB_REDIS_PREFIX"])
 
 
 @dataclass(frozen=True)

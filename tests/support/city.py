@@ -18,6 +18,7 @@ from personal_space.stand_ins.accounts import Account
 
 from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
+from ops.embedded.valkey import WEB_APP, Valkey
 from ops.shown.space import APPS
 from schemas.events import ProviderEvent
 from tests.support.waiting import eventually
@@ -69,6 +70,7 @@ class City:
 
     folder: Path
     environment: dict[str, str] = field(repr=False)
+    valkey: Valkey
     control: Control = field(repr=False)
     permit_hub: PermitHub = field(repr=False)
     addresses: Mapping[str, str] = field(default_factory=dict)  # none where no web app runs
@@ -105,8 +107,7 @@ class City:
     @cached_property
     def hub(self) -> Hub:
         """Return the hub as a web app sees it."""
-        url, prefix = self.environment["PERMIT_HUB_REDIS_URL"], self.environment["PERMIT_HUB_REDIS_PREFIX"]
-        return Hub(url, source="city", prefix=prefix)
+        return Hub(self.valkey.url_of(WEB_APP), source="city", prefix=self.environment["PERMIT_HUB_REDIS_PREFIX"])
 
     def space(self, resident_id: str) -> Space:
         """Return the space of a resident whom the hub knows."""
@@ -187,7 +188,7 @@ class City:
 
     def told(self, provider: str) -> list[str]:
         """Return the types of a provider's events on the stream; they are in order, without a gap."""
-        with redis.Redis.from_url(self.environment["PERMIT_HUB_REDIS_URL"]) as client:
+        with redis.Redis.from_url(self.valkey.url) as client:
             entries: Any = client.xrange(self.environment["PERMIT_HUB_REDIS_PREFIX"] + "events")
         written = [fields[b"event"] for _, fields in entries]
         events = [ProviderEvent.model_validate_json(event) for event in written if b'"provider.' in event]

@@ -12,16 +12,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from personal_space.stand_ins.accounts import SHIPPED
 
 from integrations.sandbox.control import Control
 from ops import running as stacks
+from ops.embedded import secrets
 from ops.embedded.folders import remove_data
+from ops.embedded.valkey import Valkey
 from tests.support.city import City, PermitHub
 from tests.support.commands import Commands, ready_to_fork
 
@@ -54,6 +57,13 @@ def permit_hub(commands: Commands) -> PermitHub:
     return run
 
 
+def valkey_of(data: Path, environment: Mapping[str, str]) -> Valkey:
+    """Return the Valkey of a running stack, which tells the URLs of its users."""
+    port = urlsplit(environment["PERMIT_HUB_REDIS_URL"]).port
+    assert port is not None
+    return Valkey(data, port, secrets.load_or_make(data).redis_secret)
+
+
 @pytest.fixture(scope="session")
 def city(permit_hub: PermitHub) -> Iterator[City]:
     place = Path(tempfile.mkdtemp(prefix="hub-"))
@@ -81,6 +91,7 @@ def city(permit_hub: PermitHub) -> Iterator[City]:
                 yield City(
                     data,
                     found.environment,
+                    valkey_of(data, found.environment),
                     control,
                     partial(permit_hub, PERMIT_HUB_DATA=str(data)),
                     addresses,

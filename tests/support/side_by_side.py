@@ -48,8 +48,8 @@ class Joined(Servers):
         super().__init__(data)
         self.data, self.logs = data, data / "log"
         self.secrets = secrets.load_or_make(data)
-        self.postgres = postgres.prepare(data)
-        self.valkey = valkey.prepare(data, port=redis_port, password=self.secrets.redis_password)
+        self.postgres = postgres.prepare(data, self.secrets.postgres_secret)
+        self.valkey = valkey.prepare(data, port=redis_port, secret=self.secrets.redis_secret)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
+from worker.db import hash_key
+from worker.db.hash_key import AnotherHashKeyError
 from worker.db.trip import run, write
 from worker.settings import Settings
 
@@ -18,8 +20,8 @@ class SessionEndedError(Exception):
     """The server ended a session whose worker stood still in a transaction for too long; nothing was committed."""
 
 
-UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, SessionEndedError)
-"""The errors while the database is unavailable or overloaded; a later attempt may succeed."""
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, SessionEndedError, AnotherHashKeyError)
+"""The errors while the database is unavailable or overloaded, or is not this one; a later attempt may succeed."""
 
 _SESSION = {
     "statement_timeout": "4s",  # a task has 10 s
@@ -52,9 +54,12 @@ class UnfitRowError(Exception):
 
 
 def make_engine(settings: Settings) -> Engine:
-    """Make the engine of one worker process; values never appear in its errors or logs."""
+    """Make the engine of one worker process; values never appear in its errors or logs.
+
+    Connecting raises `AnotherHashKeyError` if the database was written with another key.
+    """
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-    return create_engine(
+    engine = create_engine(
         settings.database_url,
         hide_parameters=True,
         pool_size=4,
@@ -62,6 +67,8 @@ def make_engine(settings: Settings) -> Engine:
         pool_recycle=1_800,
         connect_args=_CONNECTION | {"options": options},
     )
+    hash_key.check_at_each_connection(engine, settings.hash_key.get_secret_value().encode())
+    return engine
 
 
 def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool = False) -> T:

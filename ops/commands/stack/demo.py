@@ -75,7 +75,7 @@ def _run(stack: Stack, console: Console) -> dict[str, object]:
         os.environ.update(stack.environment)
         configured = settings()
         with (
-            Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub,
+            Hub(stack.broker_url, source=SOURCE, prefix=configured.redis_prefix) as hub,
             Control(stack.sandboxes.url) as control,
         ):
             today = datetime.now(configured.zone).date()

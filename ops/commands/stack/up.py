@@ -78,7 +78,7 @@ def _give_permits(stack: Stack, resident_id: str) -> None:
     os.environ.update(stack.environment)
     configured = settings()
     try:
-        with Hub(configured.redis_url, source=SOURCE, prefix=configured.redis_prefix) as hub:
+        with Hub(stack.broker_url, source=SOURCE, prefix=configured.redis_prefix) as hub:
             if hub.space(resident_id) is None:
                 today = datetime.now(configured.zone).date()
                 hub.submit("permit.import", permits=existing_permits(today, resident_id))

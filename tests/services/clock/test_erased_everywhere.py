@@ -15,6 +15,7 @@ from tests.conftest import Database
 from tests.services.append_only_file import Clear, File
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
+from tests.services.in_redis import as_operator
 from tests.services.upstream import ANNE, BOB, UNVERIFIED, Upstream
 from worker.hub import Hub
 from worker.services.clock.advance import advance
@@ -74,7 +75,7 @@ def words() -> Words:
 
 @pytest.fixture
 def file(hub: Hub, servers: Servers) -> File:
-    return File(hub.live.client, servers.data / "valkey")
+    return File(as_operator(hub), servers.data / "valkey")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from schemas.history import History
 from schemas.receipts import RefusalCode
 from tests.services.append_only_file import AT_ONCE, Clear, File
 from tests.services.evidence import Evidence
-from tests.services.in_redis import read_document
+from tests.services.in_redis import as_operator, read_document
 from tests.services.kept import DAY, after
 from tests.services.upstream import ANNE, BOB, Upstream
 from tests.support.waiting import eventually
@@ -38,7 +38,7 @@ def seen_after_clearing(hub: Hub, look: Callable[[], object]) -> object:
 
 @pytest.fixture
 def file(hub: Hub, servers: Servers) -> File:
-    return File(hub.live.client, servers.data / "valkey")
+    return File(as_operator(hub), servers.data / "valkey")
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def anne(upstream: Upstream, word: str) -> str:
 
 def without_right(hub: Hub) -> Iterator[Hub]:
     """Return the hub with a Redis that refuses to rewrite its file, as a managed service does."""
-    client, name = hub.live.client, f"managed-{uuid4().hex}"
+    client, name = as_operator(hub), f"managed-{uuid4().hex}"
     client.acl_setuser(
         name,
         enabled=True,

@@ -12,7 +12,7 @@ from schemas.examples import EXPORT
 from schemas.receipts import Outcome, RefusalCode
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
-from tests.services.in_redis import read_document
+from tests.services.in_redis import as_operator, read_document
 from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, Upstream
 from worker.hub import Hub
 from worker.services.clock.sweep import sweep
@@ -43,7 +43,7 @@ def test_an_export_has_all_data_and_its_receipt_none(
 ) -> None:
     receipt = upstream.applied("resident.export")
     raw = read_document(hub, f"export:{receipt.job_id}")
-    assert 0 < hub.live.client.ttl(hub.live.key(f"export:{receipt.job_id}")) <= 900
+    assert 0 < as_operator(hub).ttl(hub.live.key(f"export:{receipt.job_id}")) <= 900
     document = json.loads(raw)
     assert document.keys() == EXPORT.keys()
     text = json.dumps(document, ensure_ascii=False)

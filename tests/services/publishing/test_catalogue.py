@@ -3,7 +3,7 @@
 import json
 
 from schemas.catalogue import Catalogue
-from tests.services.in_redis import read_document
+from tests.services.in_redis import as_operator, read_document
 from tests.services.upstream import CITY, EVERYONE
 from worker.hub import Hub
 from worker.live.documents import CATALOGUE_SECONDS
@@ -12,7 +12,7 @@ from worker.services.publishing.history import put_catalogue
 
 def test_the_catalogue_has_prices_and_providers(hub: Hub) -> None:
     put_catalogue(hub)
-    assert 0 < hub.live.client.ttl(hub.live.key("catalogue")) <= CATALOGUE_SECONDS
+    assert 0 < as_operator(hub).ttl(hub.live.key("catalogue")) <= CATALOGUE_SECONDS
     document = read_document(hub, "catalogue")
     catalogue = Catalogue.model_validate_json(document)
     assert json.loads(document)["profiles"]["standard"] == {"1": 4500, "3": 9000}

@@ -10,7 +10,7 @@ import redis
 from tests.services.dying import DiedError, unsent
 from tests.services.evidence import Evidence
 from tests.services.hubs import running_hub
-from tests.services.in_redis import read_document
+from tests.services.in_redis import as_operator, read_document
 from tests.services.upstream import ANNE, BOB, Upstream
 from worker.hub import Hub
 from worker.live.spaces import Publication, PublishOutcome, Spaces
@@ -69,12 +69,12 @@ def test_a_redis_restored_from_a_backup_shows_the_truth_again(
     upstream.active()
     sweep(hub, today)
     keys = [hub.live.key(name) for name in (f"space:{ANNE}", "epoch", "events")]
-    backup = [hub.live.client.dump(key) for key in keys]
+    backup = [as_operator(hub).dump(key) for key in keys]
     upstream.allow()
     sweep(hub, today)
     for key, value in zip(keys, backup, strict=True):
         assert value is not None
-        hub.live.client.restore(key, 0, value, replace=True)
+        as_operator(hub).restore(key, 0, value, replace=True)
     with evidence.database.connect() as connection:
         connection.execute("UPDATE hub_state SET redis_run_id = 'the process before the restore'")
     assert evidence.space(ANNE).version == 1
@@ -115,4 +115,4 @@ def test_a_change_made_while_redis_is_unavailable_has_no_receipt_and_shows_later
 
 def _flush(hub: Hub) -> None:
     """Delete all that Redis holds for this test, as FLUSHALL would."""
-    hub.live.client.unlink(*hub.live.client.keys(hub.live.key("*")))
+    hub.live.client.unlink(*as_operator(hub).keys(hub.live.key("*")))

@@ -14,7 +14,7 @@ from integrations.memory import Applied, Fault, InMemory
 from schemas.history import History, Holding, PendingKind
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
-from tests.services.in_redis import read_document
+from tests.services.in_redis import as_operator, read_document
 from tests.services.upstream import ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, Upstream, choice
 from tests.support.waiting import eventually
 from worker.hub import Hub
@@ -308,7 +308,7 @@ def test_a_history_is_kept_for_half_a_minute_under_its_task_id(upstream: Upstrea
     upstream.active()
     task_id = uuid4()
     put_history(hub, ANNE, task_id, today)
-    assert 0 < hub.live.client.ttl(hub.live.key(f"history:{task_id}")) <= HISTORY_SECONDS
+    assert 0 < as_operator(hub).ttl(hub.live.key(f"history:{task_id}")) <= HISTORY_SECONDS
     assert json.loads(read_document(hub, f"history:{task_id}"))["resident_id"] == ANNE
 
 

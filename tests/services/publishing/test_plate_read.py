@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from schemas.plate_read import PlateRead
-from tests.services.in_redis import read_document
+from tests.services.in_redis import as_operator, read_document
 from worker.hub import Hub
 from worker.live.documents import PLATE_SECONDS
 from worker.services.publishing.plates import put_plate
@@ -24,7 +24,7 @@ from worker.services.publishing.plates import put_plate
 def test_a_read_plate_is_spelt_as_the_hub_will_store_it(hub: Hub, raw: str, country: str, expected: PlateRead) -> None:
     task_id = uuid4()
     assert put_plate(hub, json.dumps({"raw": raw, "country": country}), task_id)
-    assert 0 < hub.live.client.ttl(hub.live.key(f"plate:{task_id}")) <= PLATE_SECONDS
+    assert 0 < as_operator(hub).ttl(hub.live.key(f"plate:{task_id}")) <= PLATE_SECONDS
     assert PlateRead.model_validate_json(read_document(hub, f"plate:{task_id}")) == expected
 
 

@@ -14,7 +14,7 @@ from schemas.space import HeldState
 from tests.services.dying import DiedError, unsent
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
-from tests.services.in_redis import read_stream
+from tests.services.in_redis import as_operator, read_stream
 from tests.services.upstream import ANNE, BOB, EVERYONE, Upstream
 from worker.hub import Hub
 from worker.live.events import STREAM_LENGTH
@@ -55,7 +55,7 @@ def test_the_event_is_published_before_the_receipt(upstream: Upstream, hub: Hub)
 
 def test_a_space_expires_at_the_end_of_its_day(upstream: Upstream, hub: Hub, today: date) -> None:
     upstream.request()
-    ends = datetime.fromtimestamp(hub.live.client.expiretime(hub.live.key(f"space:{ANNE}")), hub.zone)
+    ends = datetime.fromtimestamp(as_operator(hub).expiretime(hub.live.key(f"space:{ANNE}")), hub.zone)
     assert ends == datetime.combine(today + timedelta(days=1), time(0), hub.zone)
 
 
@@ -64,7 +64,7 @@ def test_the_stream_of_events_is_bounded(upstream: Upstream, hub: Hub) -> None:
     for _ in range(201):  # short calls: on a busy machine a long one would time out and be sent again
         hub.live.client.eval(fill, 1, hub.live.key("events"), STREAM_LENGTH // 200)
     upstream.active()
-    assert STREAM_LENGTH <= hub.live.client.xlen(hub.live.key("events")) <= STREAM_LENGTH + 200
+    assert STREAM_LENGTH <= as_operator(hub).xlen(hub.live.key("events")) <= STREAM_LENGTH + 200
 
 
 def test_two_changes_published_in_the_wrong_order_are_both_shown(
@@ -239,7 +239,7 @@ def test_a_space_with_a_share_under_way_is_made_again_within_seconds(upstream: U
     """A reader may have it stored from just before a confirmation without an event: pages are patient for a minute."""
     upstream.active()
     upstream.allow()
-    assert 0 < hub.live.client.ttl(hub.live.key(f"space:{ANNE}")) <= 15
+    assert 0 < as_operator(hub).ttl(hub.live.key(f"space:{ANNE}")) <= 15
 
 
 def test_more_events_than_one_slice_are_all_published(

@@ -15,6 +15,7 @@ from permit_hub_client.errors import HubFailed, HubUnavailable, InvalidJob, Rece
 from permit_hub_client.job import MAX_JOB_BYTES, QUEUES, SCHEMA_VERSION, Job, write
 from permit_hub_client.message import Result, list_item, read_result, result_name
 from permit_hub_client.receipt import Receipt
+from permit_hub_client.signature import sign
 from permit_hub_client.watch import AsyncWatch
 from permit_hub_client.wire import Subscription, Wire
 
@@ -31,9 +32,10 @@ class Calls:
     Several event loops may use them; each loop has its own connections.
     """
 
-    def __init__(self, wire: Wire, source: str, prefix: str) -> None:
+    def __init__(self, wire: Wire, source: str, prefix: str, key: str | None = None) -> None:
         self._wire = wire
         self._source = source
+        self._key = None if key is None else key.strip().encode()
         self._prefix = prefix
 
     def job(self, /, kind: str, **fields: object) -> Job:
@@ -191,7 +193,10 @@ class Calls:
 
     async def _push(self, task: str, task_id: UUID, argument: str | None, queue: str) -> None:
         # Delete the result of an earlier attempt: only an answer to this message counts.
-        item = list_item(task, task_id, argument, queue, self._source)
+        arguments = [] if argument is None else [argument]
+        if self._key is not None and argument is not None and task in QUEUES:
+            arguments.append(sign(self._key, self._source, task, queue, task_id, argument))
+        item = list_item(task, task_id, arguments, queue, self._source)
         await self._wire.push(self._prefix + queue, item, self._prefix + result_name(task_id))
 
     async def _result(

@@ -37,6 +37,9 @@ class Hub:
     one exchange with Redis. If Redis is unavailable, a call fails within about five times `io_seconds`: it connects and
     tries twice.
 
+    `key` is the key by which the hub knows your app, as its operator gave it: each job is signed with it. Without one,
+    jobs are not signed; a hub that knows its apps refuses them.
+
     `redis_url` is redis://, or rediss:// for TLS: the server's certificate and name are then checked against the
     system's authorities and those of the file `authority`.
     """
@@ -48,6 +51,7 @@ class Hub:
         redis_url: str,
         *,
         source: str,
+        key: str | None = None,
         prefix: str = "permit-hub:",
         io_seconds: float = 2.0,
         authority: str | PathLike[str] | None = None,
@@ -58,8 +62,8 @@ class Hub:
             ValueError: the URL is not a Redis URL, or `authority` is given without TLS.
         """
         server = Server.at(redis_url, authority)
-        self._calls = Calls(BlockingWire(server, io_seconds), source, prefix)
-        self.aio = Calls(LoopingWire(server, io_seconds), source, prefix)
+        self._calls = Calls(BlockingWire(server, io_seconds), source, prefix, key)
+        self.aio = Calls(LoopingWire(server, io_seconds), source, prefix, key)
 
     submit = _blocking(Calls.submit)
     send = _blocking(Calls.send)

@@ -7,6 +7,7 @@ share. The format is Celery's task protocol 2 on kombu's Redis transport; a test
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,10 +23,9 @@ class Result:
     value: Any
 
 
-def list_item(task: str, task_id: UUID, argument: str | None, queue: str, origin: str) -> str:
-    """Return the item that makes a worker on `queue` run a task with one string, or nothing, as its argument."""
+def list_item(task: str, task_id: UUID, arguments: Sequence[str], queue: str, origin: str) -> str:
+    """Return the item that makes a worker on `queue` run a task with these arguments."""
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    arguments = [] if argument is None else [argument]
     body = json.dumps([arguments, {}, embed], ensure_ascii=False)
     return json.dumps(
         {

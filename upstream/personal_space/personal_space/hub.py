@@ -23,9 +23,11 @@ class UnknownPermitError(Exception):
 def hub() -> Hub:
     """Return the client; it connects when first used."""
     configured = settings()
+    key = configured.hub_key
     return Hub(
         configured.redis_url.get_secret_value(),
         source=SOURCE,
+        key=None if key is None else key.get_secret_value(),
         prefix=configured.redis_prefix,
         io_seconds=IO_SECONDS,
         authority=configured.redis_authority,

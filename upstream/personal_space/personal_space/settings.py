@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr  # the hub's
     redis_authority: FilePath | None = None  # of a rediss://, beside the system's
     redis_prefix: str = "permit-hub:"
+    hub_key: SecretStr | None = None  # signs what the app sends to the hub, which may know it by this key
     secret: SecretStr = Field(min_length=32)  # signs sessions: a new one signs all residents out
     issuer: str = Field(pattern=r"^https?://.*[^/]$")  # MonParis, or any other OpenID provider
     client_id: str

@@ -23,6 +23,7 @@ hub_state = Table(
     Column("epoch", BigInteger, nullable=False, server_default=text("1")),
     opaque("redis_run_id", Text),
     Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
+    opaque("hash_key_fingerprint", Text),
 )
 
 ticks = Table(

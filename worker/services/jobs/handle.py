@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -84,21 +84,25 @@ class _TakenError(Exception):
     """The job's id is already in the database."""
 
 
-def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
+def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date, signature: str | None = None) -> Receipt:
     """Apply one job, or refuse it; return the receipt once the change is published.
+
+    If the hub knows its sources, the signature has to prove that one of them sent the job and may do so.
 
     Raises:
         HubUnavailableError: the database or Redis is unavailable.
     """
     try:
-        return _handle(hub, kind, raw, task_id, today)
+        return _handle(hub, kind, raw, task_id, today, signature)
     except UNAVAILABLE as error:
         raise HubUnavailableError(type(error).__name__) from None
 
 
-def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receipt:
+def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date, signature: str | None) -> Receipt:
     try:
-        job = parse_job(kind, raw)
+        job = _read(hub, kind, raw, task_id, signature)
+    except JobRefusedError as refused:
+        return _refuse_sender(hub, kind, raw, task_id, refused)
     except InvalidJobError as invalid:
         return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
     digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may rebuild the envelope
@@ -119,6 +123,24 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date) -> Receip
     hub.wake(applied.to_wake - {URGENT})
     log.info("job.applied", kind=kind, job=str(job.job_id), version=applied.receipt.version)
     return applied.receipt
+
+
+def _read(hub: Hub, kind: str, raw: str, task_id: UUID, signature: str | None) -> Job:
+    """Read a job, once it is proved who sent it.
+
+    Raises:
+        JobRefusedError: it is not proved, or they may not send this job.
+        InvalidJobError: it is no valid job; with its id only if that is proved to be the sender's.
+    """
+    if hub.sources is None:
+        return parse_job(kind, raw)
+    signer = hub.sources.signer(kind, task_id, raw, signature, datetime.now(UTC))
+    try:
+        job = parse_job(kind, raw)
+    except InvalidJobError as invalid:
+        raise InvalidJobError(invalid.code, invalid.field, task_id if invalid.job_id == task_id else None) from None
+    signer.check(job, task_id)
+    return job
 
 
 def _apply_in_turn(hub: Hub, kind: str, job: Job, digest: bytes, today: date) -> Applied:
@@ -209,10 +231,18 @@ def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, tod
     return known.receipt
 
 
+def _refuse_sender(hub: Hub, kind: str, raw: str, task_id: UUID, refused: JobRefusedError) -> Receipt:
+    """Refuse a message that nobody who may send it is known to have sent; the receipt of another's job stands."""
+    receipt = _refused(kind, task_id, refused.code, refused.field)
+    refuse_message(hub, receipt, task_id=task_id, size=_size(raw))
+    known = transact(hub.engine, lambda db: job_rows.find(db, task_id))
+    return receipt if known is None else known.receipt
+
+
 def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: InvalidJobError, today: date) -> Receipt:
     receipt = _refused(kind, invalid.job_id or task_id, invalid.code, invalid.field)
     if invalid.job_id is None:
-        return refuse_message(hub, receipt, task_id=task_id, size=len(raw.encode(errors="surrogatepass")))
+        return refuse_message(hub, receipt, task_id=task_id, size=_size(raw))
     digest = _digest(hub, kind, raw)
     known = record_refusal(hub, receipt, digest, None, None)
     return receipt if known is None else _answer_again(hub, known, digest, None, today)
@@ -220,6 +250,10 @@ def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: Inval
 
 def _refused(kind: str, job_id: UUID, code: Code, field: str | None) -> Receipt:
     return Receipt(job_id=job_id, kind=kind, outcome=Outcome.REFUSED, code=code, field=field)
+
+
+def _size(raw: str) -> int:
+    return len(raw.encode(errors="surrogatepass"))
 
 
 def _digest(hub: Hub, kind: str, payload: str) -> bytes:

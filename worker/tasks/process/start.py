@@ -11,8 +11,11 @@ from celery.worker import WorkController
 
 from integrations import registry
 from integrations.settings import SettingError
-from worker.db.engine import UNAVAILABLE, make_engine
-from worker.domain import tariffs
+from worker.db import hash_key
+from worker.db.engine import UNAVAILABLE, make_engine, transact
+from worker.db.hash_key import AnotherHashKeyError
+from worker.domain import sources, tariffs
+from worker.domain.sources import SourcesError
 from worker.domain.tariffs import TariffsError
 from worker.queues import provider_of
 from worker.services.sharing.lane import note_configuration
@@ -33,17 +36,26 @@ def check(configured: Settings, queues: Iterable[str]) -> None:
     lanes run. Only a provider's own lane needs its address and key.
 
     Raises:
-        SettingsError: the hub's own settings are missing or wrong.
+        SettingsError: the hub's own settings are missing or wrong, or its hash key is not the database's.
     """
     try:
         tariffs.load(configured.tariffs)
     except TariffsError as error:
         raise SettingsError(f"PERMIT_HUB_TARIFFS is wrong: {error}") from None
+    try:
+        if configured.sources is not None:
+            sources.load(configured.sources)
+    except SourcesError as error:
+        raise SettingsError(f"PERMIT_HUB_SOURCES is wrong: {error}") from None
     lanes = [provider for queue in sorted(queues) if (provider := provider_of(queue)) is not None]
-    if not lanes:
-        return
     engine = make_engine(configured)  # its own: a fork must not inherit a connection
     try:
+        try:
+            transact(engine, lambda db: hash_key.adopt(db, configured.hash_key.get_secret_value().encode()))
+        except AnotherHashKeyError as error:
+            raise SettingsError(str(error)) from None
+        except UNAVAILABLE as error:  # no connection does anything before it has found the right key
+            log.warning("hash_key.not_checked", error=type(error).__name__)
         for provider in lanes:
             problem = _problem(provider)
             if problem is not None:

@@ -165,7 +165,9 @@ CREATE TABLE events (
 
 RIGHTS = """
 DO $$ BEGIN
-    CREATE ROLE permit_hub_worker LOGIN;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'permit_hub_worker') THEN
+        CREATE ROLE permit_hub_worker LOGIN;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 GRANT USAGE ON SCHEMA public TO permit_hub_worker;
