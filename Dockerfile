@@ -55,6 +55,7 @@ COPY --from=personal-space-code /app /app
 USER 10001:10001
 
 FROM python AS hub
+RUN install --directory --owner=10001 --group=10001 --mode=700 /var/lib/permit-hub/journal
 COPY --from=hub-packages /opt/packages /opt/packages
 COPY --from=hub-code /app /app
 USER 10001:10001

@@ -19,14 +19,17 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up test test-fast check coverage lint bench bench-peers performance schemas images pins
+.PHONY: help demo drill-restore up test test-fast check coverage lint bench bench-peers performance schemas images pins
 .DEFAULT_GOAL := help
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Set up, play the main job through the real queue, stop everything
 	@$(BIN)/python -m ops.cli demo
+
+drill-restore: $(READY) ## Restore a backup under running workers, and see that what was withdrawn stays so
+	@$(BIN)/python -m ops.cli drill-restore
 
 up: $(READY) ## Run the whole stack until Ctrl-C and print its addresses
 	@$(BIN)/python -m ops.cli up

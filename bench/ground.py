@@ -59,7 +59,7 @@ class Ground:
         """Connect to a running stack, and fill its database's log."""
         ground = cls(
             stack,
-            Hub(stack.broker_url, source="bench"),
+            stack.client(),
             redis.Redis.from_url(stack.servers.valkey.url),
             Control(stack.sandboxes.url),
             stack.servers.postgres.connect(DATABASE),

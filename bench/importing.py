@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from permit_hub_client import Hub, Job
+from permit_hub_client import Job
 
 from bench.figures import Figure, times
 from bench.ground import RECEIPT_SECONDS, Ground
@@ -36,7 +36,7 @@ def _import(ground: Ground, over: Event) -> float:
     """Send a job each second until it is over; return the permits imported per second."""
     started = time.monotonic()
     jobs: list[Job] = []
-    with Hub(ground.stack.broker_url, source="bench") as hub:
+    with ground.stack.client() as hub:
         while not over.wait(max(0.0, started + len(jobs) - time.monotonic())):
             jobs.append(hub.send(ground.import_of(EACH_SECOND)[0]))
         rows = [row for job in jobs for row in hub.receipt(job, wait=RECEIPT_SECONDS).rows or ()]

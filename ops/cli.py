@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.commands import access, dead_letters, extra, requests
+from ops.commands import access, dead_letters, extra, requests, restore
 from ops.commands.migrate import migrate
 from ops.commands.outlook import outlook
 from ops.commands.providers import pause, reaffirm, resume
@@ -24,6 +24,7 @@ for command in (migrate, submit, space, status, outlook, reconcile, reaffirm, pa
 app.add_typer(requests.app)
 app.add_typer(dead_letters.app)
 app.add_typer(access.app)
+app.add_typer(restore.app)
 
 
 @app.callback()

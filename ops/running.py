@@ -19,23 +19,35 @@ class Running:
 
 
 def announce(
-    data: Path, *, pid: int, addresses: Mapping[str, str], environment: Mapping[str, str], broker_url: str
+    data: Path,
+    *,
+    pid: int,
+    addresses: Mapping[str, str],
+    environment: Mapping[str, str],
+    broker_url: str,
+    broker_key: str,
 ) -> None:
-    """Write the files, for this user alone; `broker_url` is Redis' for a web app."""
+    """Write the files, for this user alone; a web app reaches Redis by `broker_url`, and signs with `broker_key`."""
     write_private(broker_file(data), f"{broker_url}\n".encode())
+    write_private(key_file(data), f"{broker_key}\n".encode())
     running = {"pid": pid, "addresses": dict(addresses), "environment": dict(environment)}
     write_private(_file(data), json.dumps(running).encode())
 
 
 def withdraw(data: Path) -> None:
     """Remove the files."""
-    for file in (_file(data), broker_file(data)):
+    for file in (_file(data), broker_file(data), key_file(data)):
         file.unlink(missing_ok=True)
 
 
 def broker_file(data: Path) -> Path:
     """Return the file that holds the broker's URL for a web app, password included, while the stack runs."""
     return data / "broker-url"
+
+
+def key_file(data: Path) -> Path:
+    """Return the file that holds the key with which a web app signs, while the stack runs."""
+    return data / "broker-key"
 
 
 def find(data: Path) -> Running | None:

@@ -42,10 +42,13 @@ from integrations.sandbox.control import Control
 from integrations.sandbox.server import find
 from ops.embedded import postgres, signals
 from ops.embedded.servers import Servers
+from worker.db.hub_state import PLACE
 
 pytest_plugins = ("tests.support.side_by_side", "tests.support.running_city", "tests.support.browsing")
 
 TEMPLATE = "migrated_template"
+CURRENT = f"UPDATE hub_state SET place = {PLACE}, restored_at = NULL, restored_sign = NULL, replayed_at = NULL"
+"""Has the database count as current, as a sweep does; copies of it on the same server do so too."""
 
 signals.begin_afresh()  # `nohup make test &` ignores SIGINT, and processes that tests end with it would inherit that
 
@@ -179,6 +182,8 @@ def _migrate(servers: Servers, name: str) -> None:
         env=os.environ | servers.environment | {"PERMIT_HUB_MIGRATION_DATABASE_URL": owner_url},
         check=True,
     )
+    with servers.postgres.connect(unfinished) as connection:
+        connection.execute(CURRENT)
     with servers.postgres.connect() as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (unfinished, name))))
 

@@ -20,6 +20,7 @@ from worker.domain import sources, tariffs
 from worker.domain.reminders import Schedule
 from worker.domain.sources import Sources
 from worker.domain.tariffs import Tariffs
+from worker.journal import FolderJournal, Journal
 from worker.live.keyspace import UNAVAILABLE as REDIS_UNAVAILABLE
 from worker.live.live import Live
 from worker.live.wake_ups import URGENT
@@ -44,6 +45,7 @@ class Hub:
     right_of_way: RightOfWay
     tariffs: Tariffs
     sources: Sources | None  # None: jobs are not signed
+    journal: Journal | None  # None: decisions are in the database alone
     zone: ZoneInfo
     hash_key: bytes
     capabilities: Mapping[str, Capabilities]
@@ -54,6 +56,11 @@ class Hub:
         """Return the providers that need no consent."""
         basis = LegalBasis.PUBLIC_TASK
         return frozenset(name for name, declared in self.capabilities.items() if declared.legal_basis is basis)
+
+    @property
+    def on_consent(self) -> frozenset[str]:
+        """Return the providers that hold data only with the resident's consent."""
+        return frozenset(self.capabilities) - self.public_task
 
     @property
     def schedule(self) -> Schedule:
@@ -100,6 +107,7 @@ def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
         right_of_way=RightOfWay(configured.redis_address, configured.redis_prefix),
         tariffs=tariffs.load(configured.tariffs),
         sources=None if configured.sources is None else sources.load(configured.sources),
+        journal=None if configured.journal is None else FolderJournal(configured.journal),
         zone=configured.zone,
         hash_key=configured.hash_key.get_secret_value().encode(),
         capabilities={name: registry.capabilities(name) for name in configured.providers},

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     tariffs: Path = DEFAULT_TARIFFS
     sources: Path | None = None  # who may send which jobs, and their keys; without it jobs are not signed
     source_key: SecretStr | None = None  # signs the jobs that an operator sends
+    journal: Path | None = None  # a folder for residents' decisions, outside of the database
     providers: Annotated[tuple[str, ...], NoDecode] = tuple(ADAPTERS)  # a JSON list; leave out one without a contract
     reminder_days: Annotated[tuple[int, ...], NoDecode] = (60, 30, 7, 0, -1)  # ahead of a term's last day; -1: after it
     payment_reminder_days: Annotated[tuple[int, ...], NoDecode] = (5,)  # ahead of the last day to pay

@@ -12,7 +12,7 @@ from ops.shown.terminal import complain
 EXTRA = "permit-hub[stack]"
 NOT_INSTALLED = "stack_not_installed"
 NOT_TO_BE_RUN = 2  # the exit code of a command that cannot be run as it was typed
-COMMANDS = ("demo", "up", "sandbox", "mailbox")
+COMMANDS = ("demo", "drill-restore", "up", "sandbox", "mailbox")
 ROOM = "ops.commands.stack"
 # An installation without the extra lacks the packages; the hub's image lacks our own modules, too.
 NEEDED = (

@@ -47,11 +47,11 @@ def ending_in(days: int, today: date) -> dict[str, object]:
     return {"resident_id": RESIDENT, **_existing(ENDING, ENDING_PLATE, "active", first, (first, last))}
 
 
-def consent(choice: str) -> dict[str, object]:
+def consent(choice: str, resident_id: str = RESIDENT) -> dict[str, object]:
     """Return the fields of a decision about all four apps, with the hash of the text on the screen."""
     shown = (ALLOWED if choice == "allow" else REFUSED).format(", ".join(PROVIDERS[name] for name in APPS))
     return {
-        "resident_id": RESIDENT,
+        "resident_id": resident_id,
         "choice": choice,
         "providers": list(APPS),
         "text": {"version": "2024-09", "sha256": hashlib.sha256(shown.encode()).hexdigest()},

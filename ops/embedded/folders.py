@@ -57,6 +57,15 @@ def _ours(path: Path) -> Path:
     return path.resolve()
 
 
+def journal(data: Path, *, fresh: bool) -> Path:
+    """Return the folder for the journal of decisions, without those of an earlier run if it is to be `fresh`."""
+    folder = data / "journal"
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def private_folder(path: Path, account: Account) -> Path:
     """Make a folder that only this account (and root) may enter."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -114,6 +114,19 @@ class Postgres:
         with self.connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
 
+    def dump(self, file: Path, database: str = DATABASE) -> None:
+        """Write a database to a file, as it is at this moment."""
+        self._run("pg_dump", database, "--format=custom", f"--file={file}")
+
+    def restore(self, file: Path, database: str = DATABASE) -> None:
+        """Put what a dump has in place of a database's tables, while others may be connected."""
+        self._run("pg_restore", database, "--clean", "--if-exists", "--single-transaction", str(file))
+
+    def _run(self, program: str, database: str, *arguments: str) -> None:
+        options = [f"--host={self.sockets}", f"--username={SUPERUSER}", f"--dbname={database}"]
+        environment = {"PATH": os.defpath, "LC_ALL": "C", "PGPASSWORD": password(self._secret, SUPERUSER)}
+        subprocess.run([self.binaries / program, *options, *arguments], env=environment, check=True)
+
     def _accepts(self, pid: int) -> bool:
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()

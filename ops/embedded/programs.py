@@ -29,6 +29,7 @@ WORKERS = (
 TO_EVERY_PROVIDER = frozenset({"urgent", "upkeep"})
 OWNERS = "PERMIT_HUB_MIGRATION_"  # variables of the database's owner
 MAIL, MAIL_QUEUE = "PERMIT_HUB_EMAIL_", "remind"
+JOURNAL, JOURNAL_QUEUES = "PERMIT_HUB_JOURNAL", frozenset({"consent", "calendar"})
 SOURCES, SOURCE_KEY = "PERMIT_HUB_SOURCES", "PERMIT_HUB_SOURCE_KEY"
 RESIDENTS_WAIT_FOR = ("consent", "urgent", "jobs")
 BEHIND = 5  # of all other workers: each gets a third of what one of those gets
@@ -77,6 +78,8 @@ def own(environment: Mapping[str, str], queues: Collection[str] = ()) -> dict[st
     others = [OWNERS, SOURCE_KEY]
     if set(Queue).isdisjoint(queues):
         others.append(SOURCES)
+    if JOURNAL_QUEUES.isdisjoint(queues):
+        others.append(JOURNAL)
     if TO_EVERY_PROVIDER.isdisjoint(queues):
         others += [f"PERMIT_HUB_{name.upper()}_" for name in ADAPTERS if lane_queue(name) not in queues]
     if MAIL_QUEUE not in queues:

@@ -16,6 +16,7 @@ class Secrets:
     hash_key: str = field(repr=False)  # it must never change, since the keys of rows depend on it
     redis_secret: str = field(repr=False)  # the passwords of Redis' users are made of it
     postgres_secret: str = field(repr=False)  # … and of PostgreSQL's roles
+    sources_secret: str = field(repr=False)  # … and the keys of those who send jobs
     session_secret: str = field(repr=False)  # signs who is signed in to the residents' web app
     client_secret: str = field(repr=False)  # the web app proves to MonParis who it is
     payment_secret: str = field(repr=False)  # signs what the web app and the payment service tell each other

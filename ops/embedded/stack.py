@@ -6,9 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from permit_hub_client import Hub
+
 from ops import running
 from ops.canary import Canary
-from ops.embedded import mailbox, programs, sandboxes, valkey, web_app
+from ops.embedded import folders, mailbox, programs, sandboxes, sources, valkey, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 
@@ -42,7 +44,7 @@ class Stack:
         """Set the data folder; `report` is called from another thread for each child that died.
 
         A caller that is the web app itself sets `with_web_app=False`, for a quicker start.
-        `fresh` empties the database, Valkey and the mailbox of an earlier run.
+        `fresh` empties the database, the journal, Valkey and the mailbox of an earlier run.
         """
         self.servers = Servers(data, redis_port=redis_port, redis_prefix=REDIS_PREFIX, fresh=fresh)
         self._sandbox_port, self._sandbox_tls_port = sandbox_port, sandbox_tls_port
@@ -67,10 +69,13 @@ class Stack:
                 self.servers.data, port=self._sandbox_port, tls_port=self._sandbox_tls_port
             )
             self.mailbox = mailbox.prepare(self.servers.data, port=self._smtp_port, fresh=self._fresh)
+            self.sources = sources.prepare(self.servers.data, self.servers.secrets.sources_secret)
+            self.journal = folders.journal(self.servers.data, fresh=self._fresh)
             self.web_app = web_app.prepare(
                 self.servers.secrets,
                 redis_url=self.servers.valkey.url_of(valkey.PERSONAL_SPACE),
                 redis_prefix=REDIS_PREFIX,
+                hub_key=self.sources.keys[sources.PERSONAL_SPACE],
                 port=self._personal_space_port,
                 stand_ins_port=self._stand_ins_port,
             )
@@ -108,6 +113,7 @@ class Stack:
             addresses=self.addresses,
             environment=self.environment | self.web_app.environment,
             broker_url=self.broker_url,
+            broker_key=self.broker_key,
         )
 
     def stop(self) -> None:
@@ -120,6 +126,9 @@ class Stack:
         """Return the `PERMIT_HUB_…` variables that the hub's processes and its clients need."""
         return {
             "PERMIT_HUB_REDIS_PREFIX": REDIS_PREFIX,
+            "PERMIT_HUB_JOURNAL": str(self.journal),
+            "PERMIT_HUB_SOURCES": str(self.sources.file),
+            "PERMIT_HUB_SOURCE_KEY": self.sources.keys[sources.OPERATOR],
             **self.servers.environment,
             **self.sandboxes.environment,
             **self.mailbox.environment(self.web_app.url),
@@ -129,6 +138,17 @@ class Stack:
     def broker_url(self) -> str:
         """Return the URL of Redis for a web app, password included."""
         return self.servers.valkey.url_of(valkey.WEB_APP)
+
+    @property
+    def broker_key(self) -> str:
+        """Return the key with which a web app signs its jobs, as the source `sources.PORTAL`."""
+        return self.sources.keys[sources.PORTAL]
+
+    def client(self) -> Hub:
+        """Return a client that may send every kind of job, as the operator."""
+        return Hub(
+            self.broker_url, source=sources.OPERATOR, key=self.sources.keys[sources.OPERATOR], prefix=REDIS_PREFIX
+        )
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -142,6 +162,7 @@ class Stack:
             "valkey": f"127.0.0.1:{self.servers.valkey.port}",
             "postgresql": str(self.servers.postgres.sockets),
             "logs": str(self.servers.logs),
+            "journal": str(self.journal),
         }
 
     @property

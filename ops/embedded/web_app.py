@@ -27,6 +27,7 @@ class WebApp:
     secrets: Secrets = field(repr=False)
     redis_url: str = field(repr=False)
     redis_prefix: str
+    hub_key: str = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -44,6 +45,7 @@ class WebApp:
         return self._shared | {
             f"{PREFIX}REDIS_URL": self.redis_url,
             f"{PREFIX}REDIS_PREFIX": self.redis_prefix,
+            f"{PREFIX}HUB_KEY": self.hub_key,
             f"{PREFIX}SECRET": self.secrets.session_secret,
             f"{PREFIX}PAYMENT_URL": f"http://127.0.0.1:{self.stand_ins_port}/paiement",
         }
@@ -67,10 +69,16 @@ class WebApp:
 
 
 def prepare(
-    secrets: Secrets, *, redis_url: str, redis_prefix: str, port: int | None = None, stand_ins_port: int | None = None
+    secrets: Secrets,
+    *,
+    redis_url: str,
+    redis_prefix: str,
+    hub_key: str,
+    port: int | None = None,
+    stand_ins_port: int | None = None,
 ) -> WebApp:
     """Choose free ports unless they are given."""
-    return WebApp(port or free_port(), stand_ins_port or free_port(), secrets, redis_url, redis_prefix)
+    return WebApp(port or free_port(), stand_ins_port or free_port(), secrets, redis_url, redis_prefix, hub_key)
 
 
 def demo_account() -> Account:

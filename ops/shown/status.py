@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ops.served import QueueStatus
 from ops.shown import dead_letters
+from ops.shown.restore import not_journaled, restored
 from ops.shown.tables import figure, table
 from ops.shown.terminal import results
 from ops.shown.times import span, to_the_minute
@@ -36,22 +37,35 @@ WAITING = ("consent", "change", "routine", "oldest due", "failing", "leased")
 
 
 def print_status(
-    known: Status, queues: Sequence[QueueStatus], found: Sequence[Stuck], zone: tzinfo, *, wait: float, signed: bool
+    known: Status,
+    queues: Sequence[QueueStatus],
+    found: Sequence[Stuck],
+    zone: tzinfo,
+    *,
+    wait: float,
+    signed: bool,
+    journaled: bool,
 ) -> None:
-    """Print all of it, with times in a time zone; workers had `wait` seconds to answer; jobs are `signed` or not."""
+    """Print all of it, with times in a time zone; workers had `wait` seconds to answer; jobs are `signed` or not,
+    and decisions `journaled`."""
     console = results()
     for part in _tables(known, queues, zone, wait):
         console.print(part)
         console.print()
     console.print(_clock(known.clock, zone))
     console.print(_file(known.file_rewrite, zone))
+    console.print(restored(known.hub, zone, is_current=known.is_current), soft_wrap=True)
+    if known.not_journaled:
+        console.print(not_journaled(known.not_journaled), soft_wrap=True)
+    if not journaled:
+        console.print(Text("PERMIT_HUB_JOURNAL is not set here: decisions are in the database alone", style="yellow"))
     if not signed:
         console.print(Text("PERMIT_HUB_SOURCES is not set here: jobs are not signed", style="yellow"))
     for line in _unserved(queues, zone):
         console.print(line)
     if found or all(queue.served for queue in queues):
         console.print(_stuck(found))
-    console.print(f"residents to be published: {known.unpublished_residents:,}   epoch: {known.epoch}")
+    console.print(f"residents to be published: {known.unpublished_residents:,}   epoch: {known.hub.epoch}")
 
 
 def _tables(known: Status, queues: Sequence[QueueStatus], zone: tzinfo, wait: float) -> Iterator[RenderableType]:
@@ -101,6 +115,8 @@ def _hindrances(one: ProviderStatus, zone: tzinfo) -> Iterator[Text]:
         yield Text(one.unconfigured, style="red")
     if one.paused_at is not None:
         yield Text(f"paused since {to_the_minute(one.paused_at, zone)}", style="red")
+    if one.held:
+        yield Text(f"{one.held:,} held since the database went back", style="red")
     if one.breaker != BreakerState.CLOSED and one.opened_at is not None:
         state = one.breaker.replace("_", " ")
         yield Text(f"breaker {state} since {to_the_minute(one.opened_at, zone)}", style="red")

@@ -15,6 +15,7 @@ LEDGERS = (
     "jobs",
     "payments",
     "refused_messages",
+    "replayed",
 )
 PURGES = {
     "purge_jobs(%s, 1)": "3 weeks",
@@ -53,7 +54,7 @@ def test_every_table_is_either_a_ledger_or_known_to_be_changed_by_workers(databa
         tables = {row[0] for row in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     changed = {"hub_state", "residents", "permits", "terms", "plate_assignments", "shares"}
     changed |= {"providers", "provider_events", "reconciliations", "reconciled_copies", "ticks", "walks"}
-    changed |= {"reminders", "channels", "leftovers", "file_rewrite"}
+    changed |= {"reminders", "channels", "leftovers", "file_rewrite", "unjournaled"}
     assert tables == {*LEDGERS, *changed, "alembic_version"}
 
 

@@ -25,18 +25,18 @@ def test_no_statement_hides_from_these_tests() -> None:
     "execution",
     [
         'db.execute(text("SELECT 1"))',
-        "db.execute(_EPOCH.limit(1))",
+        "db.execute(_UNPUBLISHED.limit(1))",
         "db.scalar(select(1))",
         "db.execute(statement, {})",
         'db.exec_driver_sql("SELECT 1")',
         'write(text("SELECT 1"), {})',
         "Statement(_NOT_THERE, {}, bool)",
         "db.execute(_NOT_THERE)",
-        "for one in (_EPOCH, text(name)): db.execute(one)",
+        "for one in (_UNPUBLISHED, text(name)): db.execute(one)",
     ],
 )
 def test_a_statement_that_is_made_while_it_runs_is_found(execution: str) -> None:
-    assert statements.hidden_in("worker.db.status", f"db.execute(_EPOCH)\n{execution}") == [2]
+    assert statements.hidden_in("worker.db.status", f"db.execute(_UNPUBLISHED)\n{execution}") == [2]
 
 
 def test_every_statement_can_be_prepared_and_run_by_a_worker(as_worker: psycopg.Connection) -> None:

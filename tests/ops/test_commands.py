@@ -140,7 +140,9 @@ def test_the_status_of_a_hub_at_rest(permit_hub: PermitHub, running: Path) -> No
     others = {"consent", "urgent", "jobs", "bulk", "calendar", "remind", "upkeep"}
     assert {queue["queue"] for queue in told["queues"]} == lanes | others
     assert all(queue["served"] and queue["answered"] for queue in told["queues"])
-    assert told["epoch"] >= 1
+    assert told["hub"]["epoch"] >= 1
+    assert told["is_current"]
+    assert told["not_journaled"] == 0
 
 
 def test_migrating_again_changes_nothing(permit_hub: PermitHub, running: Path) -> None:

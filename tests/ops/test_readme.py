@@ -38,6 +38,7 @@ def test_the_readmes_example_runs_as_it_is_printed(city: City, tmp_path: Path) -
     assert refused >= {"paybyphone", "easypark"}
 
 
-def test_only_the_stacks_user_can_read_the_brokers_url(city: City) -> None:
-    assert stat.S_IMODE((city.folder / "broker-url").stat().st_mode) == 0o600
+def test_only_the_stacks_user_can_read_the_brokers_url_and_the_key(city: City) -> None:
+    for name in ("broker-url", "broker-key"):
+        assert stat.S_IMODE((city.folder / name).stat().st_mode) == 0o600
     assert urlsplit((city.folder / "broker-url").read_text()).username == "web-app"

@@ -21,7 +21,7 @@ import structlog
 
 from integrations.memory import InMemory
 from ops.embedded.servers import Servers
-from tests.conftest import Database, own_database
+from tests.conftest import CURRENT, Database, own_database
 from tests.services.append_only_file import AT_ONCE, Clear
 from tests.services.dying import Dying
 from tests.services.evidence import Evidence
@@ -62,7 +62,8 @@ def database(kept_database: Database) -> Database:
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
         for (table,) in connection.execute(tables, [["alembic_version", "hub_state", "file_rewrite"]]).fetchall():
             connection.execute(f"DELETE FROM {table}")
-        connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL, cleared_epoch = 1")
+        connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL, cleared_epoch = 1, mark = 0")
+        connection.execute(CURRENT)
         connection.execute("UPDATE file_rewrite SET redis_run_id = NULL, asked_at = NULL, problem = NULL")
     return kept_database
 

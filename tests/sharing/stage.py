@@ -101,7 +101,7 @@ class Stage:
     def put(self, rows: Mapping[int, Share]) -> None:
         """Store rows as they are."""
         by_key = {ShareKey(self._permits[number], PROVIDER): share for number, share in rows.items()}
-        transact(self._hub.engine, lambda db: run(db, shares.upsert(by_key)))
+        transact(self._hub.engine, lambda db: run(db, shares.update(by_key)))
 
     def claim_first(self, limit: int, least_urgent: Urgency) -> list[int]:
         """Claim a few; return their schedules."""
@@ -156,7 +156,12 @@ class Stage:
         for first in range(0, len(numbered), MOST_AT_ONCE):
             imports.apply(self._hub, db, _import(numbered[first : first + MOST_AT_ONCE]), TODAY)
         now = db.execute(_CLOCK).scalar_one()
-        run(db, shares.upsert({ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits}))
+        run(
+            db,
+            shares.upsert(
+                {ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits}, self._hub.hash_key
+            ),
+        )
 
     def _execute(self, statement: Executable, numbers: Collection[int], time: timedelta) -> None:
         permit_ids = [self._permits[number] for number in numbers]

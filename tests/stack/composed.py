@@ -19,6 +19,7 @@ from tests.stack.image import PROJECT
 from tests.stack.installed import Image
 
 Document = dict[str, Any]
+JOURNAL = "/var/lib/permit-hub/journal"
 REPLACED = {"command", "entrypoint", "test"}  # lists that are one thing; all others are added to
 
 
@@ -83,6 +84,8 @@ class Local:
         self.prefix = hub_environment["PERMIT_HUB_REDIS_PREFIX"]
         self.ports = {port: str(free_port()) for port in ("8700", "8743", "5555", "8800", "8702")}
         self.folder = folder
+        self.journal = folder / "journal"
+        self.journal.mkdir()
         self._image = image
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
@@ -135,6 +138,7 @@ class Local:
         for port, free in self.ports.items():
             text = re.sub(rf"\b{port}\b", free, text)
         text = text.replace("/tmp/", f"{self.folder}/").replace("/run/secrets", str(self._mounted(name)))
+        text = text.replace(JOURNAL, str(self.journal))
         for host in ("sandbox", "city.localhost", "parking.localhost"):
             text = text.replace(f"//{host}:", "//127.0.0.1:")
         return text.replace("0.0.0.0", "127.0.0.1")

@@ -29,6 +29,7 @@ FILES = {
     "redis_authority",
     "addresses",
 }  # an operator mounts them
+JOURNAL, JOURNALS = "PERMIT_HUB_JOURNAL", {"consent", "calendar"}  # written by the one, compared by the other
 NOT_ASKED = {"development", "redis_prefix"}
 
 
@@ -50,7 +51,8 @@ def test_each_setting_is_passed_on_or_a_secret() -> None:
         hub |= asked(registry.adapter_type(name).settings, f"PERMIT_HUB_{name.upper()}_")
     for name, service in HUB.items():
         if queues(service):
-            assert hub - secrets <= set(service["environment"]), name
+            assert hub - secrets - {JOURNAL} <= set(service["environment"]), name
+            assert (JOURNAL in service["environment"]) == (not JOURNALS.isdisjoint(queues(service))), name
     mail, residents = (set(HUB[name]["environment"]) for name in ("worker-remind", "personal-space"))
     assert asked(EmailSettings, "PERMIT_HUB_EMAIL_") - secrets <= mail
     assert asked(WebAppSettings, "PERSONAL_SPACE_") - secrets <= residents

@@ -14,8 +14,9 @@ SECRETS = {
     for name, server in find().items()
 }
 MAIL = "PERMIT_HUB_EMAIL_PASSWORD"
+JOURNAL = "PERMIT_HUB_JOURNAL"
 OWNER = "PERMIT_HUB_MIGRATION_DATABASE_URL"
-EVERYTHING = dict.fromkeys([MAIL, OWNER, "PERMIT_HUB_HASH_KEY", "PATH", *set().union(*SECRETS.values())], "x")
+EVERYTHING = dict.fromkeys([MAIL, OWNER, JOURNAL, "PERMIT_HUB_HASH_KEY", "PATH", *set().union(*SECRETS.values())], "x")
 OF_ALL = {"urgent", "bulk"}
 
 
@@ -33,6 +34,7 @@ def test_a_worker_gets_the_secrets_of_its_own_work_alone(canary: Canary) -> None
         lane = worker.name.removeprefix("deliver-")
         assert reached == (set(ADAPTERS) if worker.name in OF_ALL else {lane} & set(ADAPTERS)), worker.name
         assert (MAIL in given) == (worker.name == "remind")
+        assert (JOURNAL in given) == (worker.name in {"consent", "bulk"})  # `bulk` is also the clock's
         assert OWNER not in given
         assert {"PERMIT_HUB_HASH_KEY", "PATH"} <= given
 

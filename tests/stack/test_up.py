@@ -43,8 +43,8 @@ def port(address: str) -> int:
 def hub_on(folder: Path) -> Hub:
     found = running.find(folder)
     assert found is not None
-    url = running.broker_file(folder).read_text().strip()
-    return Hub(url, source="test", prefix=found.environment["PERMIT_HUB_REDIS_PREFIX"])
+    url, key = running.broker_file(folder).read_text().strip(), running.key_file(folder).read_text()
+    return Hub(url, source="my-portal", key=key, prefix=found.environment["PERMIT_HUB_REDIS_PREFIX"])
 
 
 @dataclass(frozen=True)

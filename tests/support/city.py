@@ -18,6 +18,7 @@ from personal_space.stand_ins.accounts import Account
 
 from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
+from ops.embedded.sources import OPERATOR
 from ops.embedded.valkey import WEB_APP, Valkey
 from ops.shown.space import APPS
 from schemas.events import ProviderEvent
@@ -107,7 +108,9 @@ class City:
     @cached_property
     def hub(self) -> Hub:
         """Return the hub as a web app sees it."""
-        return Hub(self.valkey.url_of(WEB_APP), source="city", prefix=self.environment["PERMIT_HUB_REDIS_PREFIX"])
+        key = self.environment.get("PERMIT_HUB_SOURCE_KEY")  # none: this hub takes unsigned jobs
+        prefix = self.environment["PERMIT_HUB_REDIS_PREFIX"]
+        return Hub(self.valkey.url_of(WEB_APP), source=OPERATOR, key=key, prefix=prefix)
 
     def space(self, resident_id: str) -> Space:
         """Return the space of a resident whom the hub knows."""

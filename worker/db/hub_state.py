@@ -1,10 +1,26 @@
-"""The hub's own state: the epoch of its published documents, and the Redis process in which that began."""
+"""The hub's own state: the epoch of what it publishes, and whether its database is current or went back in time.
 
-from dataclasses import asdict, dataclass, fields
+A database goes back when a backup is restored, or when a copy that lacks the last changes takes over. Then it is in
+another *place*: another start of the server, or another file of this table. Until it is compared with what is
+remembered outside of it, nobody knows whether it is current.
+"""
 
-from sqlalchemy import Connection, bindparam, select
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, Row, bindparam, column, func, select, text
 
 from worker.db import tables
+from worker.db.trip import Rows, Statement
+
+
+class Sign(StrEnum):
+    """What shows that the database went back."""
+
+    REDIS_IS_AHEAD = "redis_is_ahead"  # Redis remembers a later mark
+    JOURNAL_IS_AHEAD = "journal_is_ahead"  # the journal has a decision that the database does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,19 +30,76 @@ class HubState:
     epoch: int
     redis_run_id: str | None
     cleared_epoch: int  # Redis has no documents of an older epoch
+    mark: int  # grows with each sweep
+    place: str | None  # where the database was when it was last compared
+    restored_at: datetime | None  # when it was found to have gone back, until an operator releases what is held
+    restored_sign: Sign | None
+    replayed_at: datetime | None  # since then
 
 
-_COLUMNS = [tables.hub_state.c[field.name] for field in fields(HubState)]
-_READ = select(*_COLUMNS).with_for_update()
-_WRITE = tables.hub_state.update().values({column.name: bindparam(column.name) for column in _COLUMNS})
+_STATE = tables.hub_state
+_COLUMNS = [_STATE.c[field.name] for field in fields(HubState)]
+PLACE = "extract(epoch FROM pg_postmaster_start_time())::text || ' ' || pg_relation_filenode('hub_state')::text"
+IS_CURRENT = f"(SELECT restored_at IS NULL AND place IS NOT DISTINCT FROM {PLACE} FROM hub_state)"
+"""In SQL: whether the database is known to be current. Else nothing goes out on the strength of a consent in it."""
+
+_READ = select(*_COLUMNS)
+_LOCK = _READ.with_for_update()
+_WHERE = text(f"SELECT {PLACE} AS place").columns(_STATE.c.place)
+_IS_CURRENT = text(f"SELECT {IS_CURRENT} AS is_current").columns(column("is_current", Boolean))
+_WRITE = _STATE.update().values({column.name: bindparam(column.name) for column in _COLUMNS})
+_RESTORED: dict[str, Any] = {"restored_at": func.now(), "restored_sign": bindparam("sign"), "replayed_at": None}
+_NOTE_RESTORED = _STATE.update().values(_RESTORED)
+_NOTE_REPLAYED = _STATE.update().where(_STATE.c.restored_at.is_not(None)).values(replayed_at=func.clock_timestamp())
+_RELEASE = _STATE.update().values(restored_at=None, restored_sign=None, replayed_at=None)
+
+
+def read(db: Connection) -> HubState:
+    """Return the hub's state."""
+    return _state(db.execute(_READ).one())
 
 
 def lock(db: Connection) -> HubState:
     """Lock and return the hub's state, so that one process at a time decides on epochs."""
-    row = db.execute(_READ).one()
-    return HubState(*row)
+    return _state(db.execute(_LOCK).one())
 
 
 def write(db: Connection, state: HubState) -> None:
     """Store the hub's state."""
     db.execute(_WRITE, asdict(state))
+
+
+def place(db: Connection) -> str:
+    """Return where the database is."""
+    found: str = db.execute(_WHERE).scalar_one()
+    return found
+
+
+def is_current() -> Statement[bool]:
+    """Return whether the database is known to be current."""
+    return Statement(_IS_CURRENT, {}, _flag)
+
+
+def note_restored(db: Connection, sign: Sign) -> None:
+    """Note that the database went back: from now on, what rests on consent is held."""
+    db.execute(_NOTE_RESTORED, {"sign": sign.value})
+
+
+def note_replayed(db: Connection) -> None:
+    """Note that the journal is replayed."""
+    db.execute(_NOTE_REPLAYED)
+
+
+def release(db: Connection) -> None:
+    """Let go what is held."""
+    db.execute(_RELEASE)
+
+
+def _flag(rows: Rows) -> bool:
+    found: bool = rows[0].is_current
+    return found
+
+
+def _state(row: Row[*tuple[Any, ...]]) -> HubState:
+    state = HubState(*row)
+    return state if state.restored_sign is None else replace(state, restored_sign=Sign(state.restored_sign))

@@ -14,6 +14,7 @@ from integrations.channels.base import Occasion
 from schemas.jobs import Language, ReminderChannel
 from worker.db import tables
 from worker.db.arrays import among, names, recordset, unnested
+from worker.db.hub_state import IS_CURRENT
 from worker.db.trip import Statement, write
 from worker.domain.reminders import Contact, Reminder, State, Window
 
@@ -87,6 +88,7 @@ _CLAIM = text(f"""
         SELECT m.reminder_id, p.resident_id
         FROM reminders m JOIN permits p USING (permit_id) JOIN residents r USING (resident_id)
         WHERE m.state = 'due' AND m.due_at <= clock_timestamp() AND r.reminders IN (:channel, 'none')
+            AND {IS_CURRENT}
         ORDER BY m.due_at LIMIT :limit FOR UPDATE OF m SKIP LOCKED
     )
     UPDATE reminders m
@@ -128,6 +130,7 @@ _DUE_CHANNELS = text(f"""
     SELECT known.channel FROM {unnested("known", [_CHANNELS.c.channel])} WHERE EXISTS (
         SELECT FROM reminders m JOIN permits USING (permit_id) JOIN residents r USING (resident_id)
         WHERE m.state = 'due' AND m.due_at <= clock_timestamp() AND r.reminders IN (known.channel, 'none'))
+        AND {IS_CURRENT}
 """).columns(_CHANNELS.c.channel)
 _NEW = insert(_CHANNELS).values(channel=bindparam("channel"), problem=bindparam("problem"), since=func.now())
 _NOTE_CHANNEL = _NEW.on_conflict_do_update(

@@ -8,15 +8,18 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Double, Row, case, column, func, select, text
 
-from worker.db import tables
+from worker.db import hub_state, journaled, tables
 from worker.db.arrays import unnested
 from worker.db.clock import leftovers, ticks
 from worker.db.clock.leftovers import FileRewrite
 from worker.db.clock.ticks import Tick
+from worker.db.hub_state import HubState
 from worker.db.sharing import dead_letters, reconciliations
 from worker.db.sharing.dead_letters import Choice, Group
 from worker.db.sharing.reconciliations import Reconciliation
+from worker.db.trip import run
 from worker.domain.breaker import BreakerState
+from worker.domain.sharing import HELD_UNTIL
 
 _PROVIDERS = tables.providers
 _RESIDENTS = tables.residents
@@ -28,13 +31,14 @@ _PENDING = text("""
         count(*) FILTER (WHERE urgency = 2) AS routine,
         CAST(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())) AS float) AS oldest_due_seconds,
         count(*) FILTER (WHERE failures > 0) AS failing,
-        count(*) FILTER (WHERE lease_until > now()) AS leased
+        count(*) FILTER (WHERE lease_until > now()) AS leased,
+        count(*) FILTER (WHERE due_at = :held_until) AS held
     FROM shares WHERE confirmed_version < wanted_version GROUP BY provider
 """).columns(
     _SHARES.c.provider,
     *(column(name, BigInteger) for name in ("consent", "change", "routine")),
     column("oldest_due_seconds", Double),
-    *(column(name, BigInteger) for name in ("failing", "leased")),
+    *(column(name, BigInteger) for name in ("failing", "leased", "held")),
 )
 _UNPUBLISHED = select(func.count()).where(_RESIDENTS.c.published_version < _RESIDENTS.c.version)
 _CHANNELS = text(f"""
@@ -56,7 +60,6 @@ _CHANNELS = text(f"""
     column("undelivered", BigInteger),
     tables.channels.c.problem,
 )
-_EPOCH = select(tables.hub_state.c.epoch)
 _WHOLE = select(
     *_PROVIDERS.c["provider", "breaker", "opened_at", "unconfigured", "paused_at", "replaced_at"],
     case((_PROVIDERS.c.held_until > func.now(), _PROVIDERS.c.held_until)).label("held_until"),
@@ -78,6 +81,7 @@ class ProviderStatus:
     oldest_due_seconds: float | None = None
     failing: int = 0
     leased: int = 0
+    held: int = 0  # until an operator releases them
     parked: int = 0
     breaker: str = BreakerState.CLOSED.value
     opened_at: datetime | None = None
@@ -112,12 +116,14 @@ class Status:
     clock: tuple[Tick, ...]  # of recurring tasks
     file_rewrite: FileRewrite
     unpublished_residents: int
-    epoch: int
+    hub: HubState
+    is_current: bool
+    not_journaled: int
 
 
 def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ()) -> Status:
     """Read the backlog of these providers and channels, and of any other provider that has one."""
-    pending = {row.provider: row for row in db.execute(_PENDING)}
+    pending = {row.provider: row for row in db.execute(_PENDING, {"held_until": HELD_UNTIL})}
     groups = dead_letters.groups(db, Choice())
     parked = Counter[str]()
     for group in groups:
@@ -133,7 +139,9 @@ def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ())
         clock=tuple(ticks.read(db)),
         file_rewrite=leftovers.read(db),
         unpublished_residents=db.execute(_UNPUBLISHED).scalar_one(),
-        epoch=db.execute(_EPOCH).scalar_one(),
+        hub=hub_state.read(db),
+        is_current=run(db, hub_state.is_current()),
+        not_journaled=journaled.count(db),
     )
 
 
@@ -153,6 +161,7 @@ def _provider(name: str, pending: Row[Any] | None, parked: int, whole: Row[*tupl
         oldest_due_seconds=None if oldest is None else float(oldest),
         failing=pending.failing,
         leased=pending.leased,
+        held=pending.held,
     )
 
 

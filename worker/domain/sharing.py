@@ -25,12 +25,15 @@ How a withdrawn consent stays withdrawn:
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
 NOTHING = b""
 """The hash of holding nothing. A share that was never claimed holds nothing."""
+
+HELD_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a share is due that waits until an operator releases it."""
 
 REPEATS = (1 / 12, 1 / 4, 1 / 2)
 """When a provisional removal is repeated before T has passed, as parts of T: after 5, 15 and 30 s of 60."""
@@ -154,6 +157,11 @@ def invalidate(share: Share, now: datetime, timing: Timing) -> Share:
         urgency=share.urgency if is_pending(share) else Urgency.ROUTINE,
         due_at=share.due_at if is_pending(share) else now,
     )
+
+
+def hold(share: Share) -> Share:
+    """Have a due share wait for an operator, or for the next change of the truth."""
+    return replace(share, due_at=HELD_UNTIL)
 
 
 def claim(

@@ -1,6 +1,17 @@
-"""The epoch: it changes when Redis may have lost data, or restored old data."""
+"""The epoch: it changes when Redis may have lost data, or restored old data; and the mark of the last sweep."""
+
+from dataclasses import dataclass
 
 from worker.live.keyspace import Keyspace
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What Redis remembers of the hub; None after a loss."""
+
+    run_id: str
+    epoch: int | None
+    mark: int | None
 
 
 class Epoch:
@@ -19,6 +30,21 @@ class Epoch:
         """Start an epoch: documents of any other are no longer written."""
         self._keyspace.client.set(self._keyspace.key("epoch"), epoch)
         self.known = epoch
+
+    def remembered(self) -> Remembered:
+        """Return what Redis remembers."""
+        pipeline = self._keyspace.client.pipeline(transaction=False)
+        pipeline.info("server")
+        pipeline.get(self._keyspace.key("epoch"))
+        pipeline.get(self._keyspace.key("mark"))
+        server, epoch, mark = pipeline.execute()
+        return Remembered(
+            str(server["run_id"]), None if epoch is None else int(epoch), None if mark is None else int(mark)
+        )
+
+    def remember(self, mark: int) -> None:
+        """Have Redis remember the mark of a sweep."""
+        self._keyspace.client.set(self._keyspace.key("mark"), mark)
 
     def run_id(self) -> str:
         """Return the id of the running Redis process; a new process may have lost or restored data."""

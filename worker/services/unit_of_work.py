@@ -261,7 +261,7 @@ def _write(db: Connection, units: Sequence[UnitOfWork], job_id: UUID | None) -> 
         for statement in [statement for unit in units for statement in unit.writes]:
             trip.ask(statement)
         if wanted:
-            trip.ask(shares.upsert(wanted))
+            trip.ask(shares.upsert(wanted, units[0].hub.hash_key))
         appended = trip.ask(events.append([event for unit in units for event in unit.new_events(job_id)]))
     return appended.value
 

@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 
 from schemas.jobs import KINDS, QUEUES
 from worker.services.jobs.handle import HubUnavailableError, handle
+from worker.services.jobs.journal import NotJournaledError
 from worker.tasks.process.resources import hub
 
 log = structlog.get_logger()
@@ -30,6 +31,8 @@ def _handle(self: Any, raw: str, signature: Signature | None = None) -> dict[str
     arguments = [raw] if signature is None else [raw, signature]
     try:
         receipt = handle(hub(), kind, raw, UUID(self.request.id), hub().today(), signature)
+    except NotJournaledError:  # without a receipt: the sender asks again under the same id
+        raise Ignore from None
     except (HubUnavailableError, SoftTimeLimitExceeded) as error:  # a database may also not answer at all
         log.warning("job.put_back", kind=kind, cause=str(error) or type(error).__name__)
         time.sleep(PAUSE_SECONDS)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from permit_hub_client import Hub, HubError
+from permit_hub_client import HubError
 from personal_space.stand_ins.accounts import Account
 
 from ops import running
@@ -22,8 +22,6 @@ from ops.embedded.web_app import demo_account
 from ops.shown.stack.running import print_stack, stack_document
 from ops.shown.terminal import complain, messages, print_json, say
 from worker.settings import settings
-
-SOURCE = "up"
 
 
 def _port(whose: str) -> Any:
@@ -78,7 +76,7 @@ def _give_permits(stack: Stack, resident_id: str) -> None:
     os.environ.update(stack.environment)
     configured = settings()
     try:
-        with Hub(stack.broker_url, source=SOURCE, prefix=configured.redis_prefix) as hub:
+        with stack.client() as hub:
             if hub.space(resident_id) is None:
                 today = datetime.now(configured.zone).date()
                 hub.submit("permit.import", permits=existing_permits(today, resident_id))

@@ -29,7 +29,7 @@ def print_stack(addresses: Mapping[str, str], account: Account, broker_file: Pat
         table.add_row(name, address)
     messages.print(table)
     say(f"Sign in at {addresses['personal_space']} as {account.email}, password {account.password}.")
-    say(f"Web apps reach the hub by the URL in {broker_file}, which holds the password.")
+    say(f"Web apps reach the hub by the URL in {broker_file}, password included, and sign with the key beside it.")
     say(f"What is sent to residents by e-mail stays here: permit-hub mailbox{mailbox_options}")
 
 

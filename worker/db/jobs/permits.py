@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, bindparam, column, null, text
+from sqlalchemy import ARRAY, bindparam, column, null, select, text
 
 from schemas.jobs import Verified
 from worker.db import tables
@@ -40,6 +40,7 @@ SOURCE = """
 _OF_RESIDENTS = text(f"""
     SELECT {COLUMNS} FROM {SOURCE} WHERE p.resident_id = ANY(:resident_ids) ORDER BY p.requested_on DESC, p.permit_id
 """).columns(*NAMED)
+_IDS_OF = select(_PERMITS.c.permit_id).where(_PERMITS.c.resident_id == bindparam("resident_id"))
 _NEW = recordset("permits", "new", _WRITTEN)
 _INSERT = text(f"""
     INSERT INTO permits ({names(_WRITTEN)}) SELECT {names(_WRITTEN)} FROM {_NEW}
@@ -72,6 +73,11 @@ def of_residents(resident_ids: Collection[str]) -> Statement[dict[str, list[Perm
         return permits
 
     return Statement(_OF_RESIDENTS, {"resident_ids": list(resident_ids)}, read_all)
+
+
+def ids_of(resident_id: str) -> Statement[list[UUID]]:
+    """Return all permits of a resident, also erased ones."""
+    return Statement(_IDS_OF, {"resident_id": resident_id}, lambda rows: [row.permit_id for row in rows])
 
 
 def insert(permits: Iterable[Permit], today: date) -> Statement[set[UUID]]:

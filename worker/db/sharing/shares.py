@@ -1,5 +1,7 @@
 """Shares: locked, handed to the sharing protocol, and stored as it returns them."""
 
+import hashlib
+import hmac
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,11 +14,12 @@ from sqlalchemy import Boolean, Connection, column, select, text
 
 from worker.db import tables
 from worker.db.arrays import among, arrays, names, unnested
+from worker.db.hub_state import IS_CURRENT
 from worker.db.sharing import disclosures, providers
 from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
 from worker.db.trip import Rows, Statement, write
-from worker.domain.sharing import Share, Urgency
+from worker.domain.sharing import HELD_UNTIL, Share, Urgency
 
 
 class ShareKey(NamedTuple):
@@ -41,6 +44,7 @@ class StoredShare:
 
 _STATE = [tables.shares.c[field.name] for field in fields(Share)]
 _KEY = [tables.shares.c.permit_id, tables.shares.c.provider]
+_REFERENCE = tables.shares.c.reference
 _URGENCY = [column.name for column in _STATE].index("urgency")
 _STORED = [*_KEY, tables.shares.c.reference, tables.permits.c.resident_id, *_STATE]
 _NOW = column("now", tables.shares.c.due_at.type)
@@ -55,8 +59,13 @@ _UPDATE = f"""
 # One round trip for both: records of other providers wait for the same resident meanwhile.
 _CLAIM = text(f"WITH disclosed AS ({disclosures.APPEND}), lost AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
 _RECORD = text(f"WITH ended AS ({disclosures.APPEND_OUTCOMES}) {_UPDATE}")
+_UPDATE_ALONE = text(_UPDATE)
+# The reference that is derived for a new share is taken if a restored database found the copy at its provider first.
 _UPSERT = text(f"""
-    INSERT INTO shares ({names([*_KEY, *_STATE])}) SELECT {names([*_KEY, *_STATE])} FROM {_NEW}
+    INSERT INTO shares ({names([*_KEY, _REFERENCE, *_STATE])})
+    SELECT {names(_KEY)}, CASE WHEN EXISTS (SELECT FROM shares s WHERE s.reference = new.reference)
+        THEN gen_random_uuid() ELSE new.reference END, {names(_STATE)}
+    FROM {unnested("new", [*_KEY, _REFERENCE, *_STATE])}
     ON CONFLICT (permit_id, provider) DO UPDATE
         SET {", ".join(f"{column.name} = excluded.{column.name}" for column in _STATE)}
 """)
@@ -124,6 +133,28 @@ _DUE_PROVIDERS = text(f"""
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
             ORDER BY s.due_at LIMIT 1) found)
 """).columns(tables.shares.c.provider)
+# What is held sorts last, so the first row after the moment tells; each urgency is a range of the index of its own.
+_HOLDING = text(f"""
+    SELECT known.provider FROM {unnested("known", [tables.shares.c.provider])}
+    WHERE {IS_CURRENT} AND EXISTS (
+        SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
+            SELECT FROM shares s
+            WHERE s.provider = known.provider AND s.urgency = u.urgency AND s.due_at = :held_until
+                AND s.confirmed_version < s.wanted_version
+            LIMIT 1) found)
+""").columns(tables.shares.c.provider)
+_LET_GO = text(f"""
+    WITH held AS (
+        SELECT s.permit_id FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
+            SELECT permit_id FROM shares
+            WHERE provider = :provider AND urgency = u.urgency AND due_at = :held_until
+                AND confirmed_version < wanted_version
+            LIMIT :limit FOR NO KEY UPDATE
+        ) s WHERE {IS_CURRENT} LIMIT :limit
+    )
+    UPDATE shares SET due_at = now() FROM held
+    WHERE shares.permit_id = held.permit_id AND shares.provider = :provider
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +220,38 @@ def store_records(shares: Mapping[ShareKey, Share], outcomes: Sequence[Disclosur
     return write(_RECORD, _parameters(shares) | disclosures.outcome_parameters(outcomes))
 
 
-def upsert(shares: Mapping[ShareKey, Share]) -> Statement[None]:
-    """Update shares, and insert those that are new."""
-    return write(_UPSERT, _parameters(shares))
+def update(shares: Mapping[ShareKey, Share]) -> Statement[None]:
+    """Update shares."""
+    return write(_UPDATE_ALONE, _parameters(shares))
+
+
+def upsert(shares: Mapping[ShareKey, Share], hash_key: bytes) -> Statement[None]:
+    """Update shares, and insert those that are new, each with the reference that is derived from its key."""
+    references = "{" + ",".join(str(reference_of(key, hash_key)) for key in shares) + "}"
+    return write(_UPSERT, _parameters(shares) | {"reference": references})
+
+
+def reference_of(key: ShareKey, hash_key: bytes) -> UUID:
+    """Return the reference of a new share: a database that lost the share would make it the same again."""
+    of = f"reference {key.provider} {key.permit_id}".encode()
+    return UUID(bytes=hmac.digest(hash_key, of, hashlib.sha256)[:16], version=4)
 
 
 def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
     """Return the providers, of these, that have a share to claim."""
     return list(db.execute(_DUE_PROVIDERS, {"provider": list(providers)}).scalars())
+
+
+def holding(db: Connection, providers: Iterable[str]) -> list[str]:
+    """Return the providers, of these, with shares that are held although the database is current."""
+    values = {"provider": list(providers), "held_until": HELD_UNTIL}
+    return list(db.execute(_HOLDING, values).scalars())
+
+
+def let_go(db: Connection, provider: str, limit: int) -> bool:
+    """Make held shares of a provider due, the most urgent first; return whether there may be more."""
+    values = {"provider": provider, "held_until": HELD_UNTIL, "limit": limit}
+    return db.execute(_LET_GO, values).rowcount == limit
 
 
 def _parameters(shares: Mapping[ShareKey, Share]) -> dict[str, str]:

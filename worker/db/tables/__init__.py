@@ -1,7 +1,7 @@
 """The tables, as the migrations leave them; a test compares the two."""
 
 from worker.db.tables.columns import metadata
-from worker.db.tables.hub import file_rewrite, hub_state, leftovers, ticks, walks
+from worker.db.tables.hub import file_rewrite, hub_state, leftovers, replayed, ticks, unjournaled, walks
 from worker.db.tables.jobs import jobs, refused_messages
 from worker.db.tables.permits import payments, permits, plate_assignments, terms
 from worker.db.tables.providers import provider_events, providers
@@ -30,9 +30,11 @@ __all__ = [
     "reconciliations",
     "refused_messages",
     "reminders",
+    "replayed",
     "residents",
     "shares",
     "terms",
     "ticks",
+    "unjournaled",
     "walks",
 ]

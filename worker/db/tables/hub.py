@@ -10,11 +10,12 @@ from sqlalchemy import (
     Identity,
     Table,
     Text,
+    Uuid,
     func,
     text,
 )
 
-from worker.db.tables.columns import metadata, moment, opaque, personal
+from worker.db.tables.columns import metadata, moment, opaque, personal, recorded_at
 
 hub_state = Table(
     "hub_state",
@@ -24,6 +25,27 @@ hub_state = Table(
     opaque("redis_run_id", Text),
     Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
     opaque("hash_key_fingerprint", Text),
+    Column("mark", BigInteger, nullable=False, server_default=text("0")),  # grows; Redis remembers it, too
+    opaque("place", Text),  # where the database was when it was found to be current
+    moment("restored_at", nullable=True),  # when it was found to have gone back; NULL: not, or released since
+    opaque("restored_sign", Text),
+    moment("replayed_at", nullable=True),  # when the journal was last replayed since then
+)
+
+unjournaled = Table(
+    "unjournaled",
+    metadata,
+    opaque("job_id", Uuid, primary_key=True),  # of a decision that is carried out, and that no journal has yet
+    opaque("kind", Text, nullable=False),
+    personal("job", Text, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+replayed = Table(
+    "replayed",
+    metadata,
+    opaque("job_id", Uuid, primary_key=True),  # of a decision that a restore lost, and a replay dealt with
+    recorded_at(),
 )
 
 ticks = Table(

@@ -1,4 +1,4 @@
-"""The sweep: it finds lost wake-ups and lost publications in the database, and notices a lost Redis."""
+"""The sweep: it finds what was left over, and notices a Redis that lost data and a database that went back."""
 
 from datetime import date
 from functools import partial
@@ -8,9 +8,10 @@ from worker.db.jobs import residents
 from worker.db.sharing import reconciliations, shares
 from worker.hub import Hub
 from worker.services import routine
+from worker.services.jobs.journal import catch_up
 from worker.services.publishing.publish import SLICE, follow_redis, republish
 from worker.services.sharing.lane import publish_provider_events
-from worker.services.sharing.release import release_all
+from worker.services.sharing.release import let_go_all, release_all
 
 SLICES = 4  # a sweep is one short task; the next continues
 
@@ -21,6 +22,8 @@ def sweep(hub: Hub, today: date) -> None:
     The lanes stand aside by themselves: waking them need not wait.
     """
     follow_redis(hub)
+    catch_up(hub)
+    let_go_all(hub)
     hub.wake(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
     _publish_left_over(hub, today)
     publish_provider_events(hub)

@@ -26,7 +26,7 @@ from worker.domain.refusal import JobRefusedError
 from worker.hub import UNAVAILABLE, Hub
 from worker.live.spaces import Publication
 from worker.live.wake_ups import URGENT
-from worker.services.jobs import consent, imports, permits, residents
+from worker.services.jobs import consent, imports, journal, permits, residents
 from worker.services.jobs.refusals import record_refusal, refuse_message, refuse_reused
 from worker.services.publishing.publish import publish, republish
 from worker.services.unit_of_work import UnitOfWork
@@ -41,7 +41,7 @@ class Handler:
     apply: Callable[[Any, UnitOfWork], None]
     creates_resident: bool = False
     concerns_erased: bool = False  # it is applied to an erased resident, too
-    has_right_of_way: bool = False  # routine work stands aside for it
+    is_decision: bool = False  # on what is shared: routine work stands aside for it, and the journal has it
     afterwards: Callable[[Hub, Any], None] | None = None  # its work outside of the database, also for a repeated job
 
 
@@ -55,13 +55,13 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "permit.change_address": Handler(permits.change_address),
         "permit.cancel": Handler(permits.cancel),
         # Queues keep no order among each other: a decision may come before the request that creates the resident.
-        "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True, has_right_of_way=True),
+        "consent.decide": Handler(consent.decide, creates_resident=True, concerns_erased=True, is_decision=True),
         "resident.update_contact": Handler(residents.update_contact, creates_resident=True),
         "resident.choose_reminders": Handler(residents.choose_reminders, creates_resident=True),
         "reminders.stop": Handler(residents.stop_reminders),
         "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
         "resident.erase": Handler(
-            residents.erase, concerns_erased=True, has_right_of_way=True, afterwards=residents.drop_documents
+            residents.erase, concerns_erased=True, is_decision=True, afterwards=residents.drop_documents
         ),
     }
 )
@@ -91,6 +91,7 @@ def handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date, signature:
 
     Raises:
         HubUnavailableError: the database or Redis is unavailable.
+        NotJournaledError: it is a decision that was carried out, and is not in the journal.
     """
     try:
         return _handle(hub, kind, raw, task_id, today, signature)
@@ -105,6 +106,15 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date, signature
         return _refuse_sender(hub, kind, raw, task_id, refused)
     except InvalidJobError as invalid:
         return _refuse_invalid(hub, kind, raw, task_id, invalid, today)
+    receipt = apply(hub, kind, job, today)
+    if receipt.outcome is Outcome.APPLIED and is_decision(kind):
+        assert isinstance(job, ResidentJob)
+        journal.keep(hub, kind, job)
+    return receipt
+
+
+def apply(hub: Hub, kind: str, job: Job, today: date) -> Receipt:
+    """Apply a job that its sender may send, or refuse it; return the receipt once the change is published."""
     digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may rebuild the envelope
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     try:
@@ -147,8 +157,7 @@ def _apply_in_turn(hub: Hub, kind: str, job: Job, digest: bytes, today: date) ->
     """Apply a job in one transaction; routine work stands aside for a decision until it is sent."""
     if isinstance(job, ImportPermits):
         hub.right_of_way.stand_aside()
-    has_right_of_way = kind in HANDLERS and HANDLERS[kind].has_right_of_way
-    taken = hub.right_of_way.take() if has_right_of_way else None
+    taken = hub.right_of_way.take() if is_decision(kind) else None
     to_wake: Set[str] = frozenset()
     try:
         applied = transact(hub.engine, lambda db: _apply(hub, db, kind, job, digest, today))
@@ -210,6 +219,11 @@ def _apply_to_resident(
     receipt = Receipt(job_id=job.job_id, kind=kind, outcome=Outcome.APPLIED, version=unit.version)
     unit.write(_recorded(receipt, job, digest, resident_id))
     return Applied(receipt, [unit.finish(job.job_id)], unit.to_wake)
+
+
+def is_decision(kind: str) -> bool:
+    """Return whether a kind of job decides on what is shared."""
+    return kind in HANDLERS and HANDLERS[kind].is_decision
 
 
 def _do_afterwards(hub: Hub, kind: str, job: Job) -> None:

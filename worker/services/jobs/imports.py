@@ -64,7 +64,7 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
     wanted = _wanted(hub, known, written, ledgers, today)
     with Trip(db) as trip:
         trip.ask(permits.insert_terms([(each.permit_id, term) for each in written for term in each.terms], today))
-        trip.ask(shares.upsert(wanted))
+        trip.ask(shares.upsert(wanted, hub.hash_key))
         appended = trip.ask(events.append(_new_events(job.job_id, known, written)))
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
     publications = [events_only(hub, known[event.subject], event) for event in appended.value]

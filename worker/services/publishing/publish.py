@@ -25,7 +25,9 @@ from worker.domain.permit import Permit
 from worker.domain.sharing import Share
 from worker.domain.space import make_space
 from worker.hub import Hub
+from worker.journal import JournalError
 from worker.live.spaces import Publication, PublishOutcome
+from worker.services import going_back
 
 log = structlog.get_logger()
 
@@ -80,12 +82,13 @@ def events_only(hub: Hub, resident: Resident, event: Event) -> Publication:
 
 
 def follow_redis(hub: Hub) -> None:
-    """Start a new epoch if Redis is another server, or in another state, than when the last epoch started.
+    """Start a new epoch if Redis or the database is another, or in an earlier state, than when the last epoch started.
 
     Documents of earlier epochs may show changes that were undone since. They are dropped, and readers ask for new ones.
     """
     state = transact(hub.engine, partial(_follow, hub))
     hub.live.epoch.known = state.epoch
+    hub.live.epoch.remember(state.mark)  # after the commit: what Redis remembers, the database has had
     if state.cleared_epoch != state.epoch:
         hub.live.spaces.drop_other_epochs(state.epoch)
         transact(hub.engine, partial(_note_cleared, state.epoch))
@@ -94,12 +97,22 @@ def follow_redis(hub: Hub) -> None:
 def _follow(hub: Hub, db: Connection) -> HubState:
     """Return the hub's state, with the epoch that Redis is now in."""
     state = hub_state.lock(db)
-    run_id, shown = hub.live.epoch.run_id(), hub.live.epoch.read()  # under the lock: epochs start one at a time
-    if (state.epoch, state.redis_run_id) != (shown, run_id):
-        state = HubState(max(state.epoch, shown or 0) + 1, run_id, state.cleared_epoch)
-        hub_state.write(db, state)
+    place: str | None = hub_state.place(db)
+    redis = hub.live.epoch.remembered()  # under the lock: epochs start one at a time
+    try:
+        sign = going_back.compare(hub, db, state, redis.mark, is_elsewhere=place != state.place)
+    except JournalError as error:  # the place stays unknown, so nothing goes out on the strength of a consent
+        log.error("journal.not_read", problem=str(error))
+        sign, place = None, state.place
+    if sign is not None:
+        going_back.hold(hub, db, sign)
+        state = hub_state.lock(db)
+    if sign is not None or (state.epoch, state.redis_run_id) != (redis.epoch, redis.run_id):
+        state = replace(state, epoch=max(state.epoch, redis.epoch or 0) + 1, redis_run_id=redis.run_id)
         hub.live.epoch.start(state.epoch)
         log.info("epoch.started", epoch=state.epoch)
+    state = replace(state, mark=max(state.mark, redis.mark or 0) + 1, place=place)
+    hub_state.write(db, state)
     return state
 
 

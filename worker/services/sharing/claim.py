@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from integrations.base import Capabilities, Change, Operation
 from schemas.shared import SharedPermit
+from worker.db import hub_state
 from worker.db.engine import transact
 from worker.db.jobs import consents
 from worker.db.jobs.consents import Truth
@@ -182,7 +183,8 @@ def _claim(
     with Trip(db) as trip:
         trip.ask(ONE_PLAN)
         truths = trip.ask(consents.truth([stored.key for stored in due if stored.share.operation is None]))
-    truth = truths.value
+        is_current = trip.ask(hub_state.is_current())
+    truth, held = truths.value, frozenset() if is_current.value else hub.on_consent
     wanted = {stored.key: _wanted(hub, stored, truth, today) for stored in due}
     if any(room.is_probe for room in rooms.values()):  # removals come first
         due = sorted(due, key=lambda stored: stored.share.operation is not None or wanted[stored.key][0] is not None)
@@ -197,6 +199,9 @@ def _claim(
         share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub), subject)
         if share.lease_id == lease_id:
             candidate = _claimed_share(stored, share, shared)
+            if stored.key.provider in held and not candidate.removal and candidate.operation is None:
+                taken[stored.key] = sharing.hold(stored.share)
+                continue
             if not rooms[stored.key.provider].take(candidate):
                 continue
             claimed.append(candidate)

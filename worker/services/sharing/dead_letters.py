@@ -32,7 +32,7 @@ def retry(hub: Hub, choice: Choice) -> Iterator[int]:
         for provider, of_one in groupby(letters, key=_provider):
             now, found = run(db, shares.lock([ShareKey(letter.permit_id, provider) for letter in of_one]))
             parked = {stored.key: stored.share for stored in found if stored.share.parked is not None}
-            run(db, shares.upsert({key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()}))
+            run(db, shares.update({key: want(share, Urgency.ROUTINE, now) for key, share in parked.items()}))
         return letters
 
     while letters := routine.take(hub, RETRIED, slice_):

@@ -33,7 +33,7 @@ def invalidate(hub: Hub, db: Connection, provider: str, permit_ids: Collection[U
     if not permit_ids:
         return set()
     now, found = run(db, shares.lock([ShareKey(permit_id, provider) for permit_id in permit_ids]))
-    run(db, shares.upsert({stored.key: sharing.invalidate(stored.share, now, timing(hub)) for stored in found}))
+    run(db, shares.update({stored.key: sharing.invalidate(stored.share, now, timing(hub)) for stored in found}))
     return {stored.resident_id for stored in found if stored.resident_id is not None}
 
 

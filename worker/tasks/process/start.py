@@ -3,7 +3,9 @@
 Celery logs what a signal's receiver raises and continues; only a SystemExit ends the process.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Collection
+from pathlib import Path
 
 import structlog
 from celery import signals
@@ -29,14 +31,15 @@ def _check_settings(sender: WorkController, **_: object) -> None:
     check(settings(), sender.app.amqp.queues.consume_from)
 
 
-def check(configured: Settings, queues: Iterable[str]) -> None:
+def check(configured: Settings, queues: Collection[str]) -> None:
     """Check that a worker can start on these queues.
 
     A provider whose settings are missing or wrong is named, and recorded for `status`; its shares wait, the other
     lanes run. Only a provider's own lane needs its address and key.
 
     Raises:
-        SettingsError: the hub's own settings are missing or wrong, or its hash key is not the database's.
+        SettingsError: the hub's own settings are missing or wrong, its hash key is not the database's, or decisions
+            could not be kept.
     """
     try:
         tariffs.load(configured.tariffs)
@@ -47,6 +50,8 @@ def check(configured: Settings, queues: Iterable[str]) -> None:
             sources.load(configured.sources)
     except SourcesError as error:
         raise SettingsError(f"PERMIT_HUB_SOURCES is wrong: {error}") from None
+    if "consent" in queues and configured.journal is not None:
+        _check_journal(configured.journal)
     lanes = [provider for queue in sorted(queues) if (provider := provider_of(queue)) is not None]
     engine = make_engine(configured)  # its own: a fork must not inherit a connection
     try:
@@ -66,6 +71,11 @@ def check(configured: Settings, queues: Iterable[str]) -> None:
                 log.warning("provider.configuration_not_noted", provider=provider, error=type(error).__name__)
     finally:
         engine.dispose()
+
+
+def _check_journal(folder: Path) -> None:
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(f"PERMIT_HUB_JOURNAL is wrong: {folder} is no folder that this process may write to")
 
 
 def _problem(provider: str) -> str | None:
