@@ -47,6 +47,7 @@ def _not_far_away(value: D) -> D:
 # Opaque ids that upstream gives; an e-mail address does not fit.
 ResidentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,31}$")]
+AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
 Zone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,10}$")]  # ten characters: the tightest provider
 Profile = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]

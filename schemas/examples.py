@@ -26,7 +26,8 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
         "zones": ["14A", "14B"],
         "verified": {"residence": True, "vehicle": True},
     },
-    "permit.decide": _PERMIT | {"decision": "reject", "reason": "Le justificatif\nest illisible."},
+    "permit.decide": _PERMIT
+    | {"decision": "reject", "decided_by": "agent-17", "reason": "Le justificatif\nest illisible."},
     "permit.confirm_payment": _PERMIT | {"payment_reference": "PAY-2024-0001", "amount_cents": 4500},
     "permit.renew": _PERMIT | {"years": 3},
     "permit.change_vehicle": _PERMIT | {"plate": {"raw": "AB-344-CD"}},

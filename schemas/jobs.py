@@ -8,6 +8,7 @@ from pydantic import EmailStr, FailFast, Field, StringConstraints, model_validat
 from pydantic_core import PydanticCustomError
 
 from schemas.base import (
+    AgentId,
     Copied,
     Day,
     Line,
@@ -111,9 +112,13 @@ class Decision(StrEnum):
 
 
 class DecidePermit(PermitJob):
-    """Approve or reject a permit under review; a rejection has a reason."""
+    """Approve or reject a permit under review; a rejection has a reason.
+
+    `decided_by` is the agent's id in the agents' tool. It is kept with the decision, and residents are not shown it.
+    """
 
     decision: Decision
+    decided_by: AgentId
     reason: Annotated[Paragraphs, StringConstraints(min_length=1, max_length=500)] | None = None
 
 

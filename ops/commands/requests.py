@@ -1,7 +1,9 @@
-"""`permit-hub requests list | show | approve | reject`: what city agents decide on."""
+"""`permit-hub requests list | show | approve | reject | decided`: what city agents decide on."""
 
+import getpass
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, NoReturn
 from uuid import UUID
 
@@ -13,11 +15,12 @@ from ops.commands.operated import operated
 from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, hub_client, reach
 from ops.shown import receipts
-from ops.shown.requests import SHORTEST, document, print_list, print_one
+from ops.shown.requests import SHORTEST, document, print_decided, print_list, print_one
 from ops.shown.terminal import complain, print_json, results
 from schemas.jobs import Decision
 from schemas.validation import InvalidJobError, parse_job
 from worker.db.engine import snapshot, transact
+from worker.db.jobs import agent_decisions
 from worker.db.jobs import requests as rows
 from worker.db.jobs.requests import Request
 from worker.domain.permit import Status
@@ -37,6 +40,10 @@ app = typer.Typer(
 PermitId = Annotated[
     str,
     typer.Argument(metavar="PERMIT", help=f"The permit's id, or how it begins: {SHORTEST} characters or more."),
+]
+DecidedBy = Annotated[
+    str | None,
+    typer.Option("--by", metavar="AGENT", help="Who decides, as it is kept with the decision (default: this user)."),
 ]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for the receipt.")]
 
@@ -76,15 +83,38 @@ def show(permit: PermitId, data: RunningOn = None, as_json: AsJson = False) -> N
 
 
 @app.command()
-def approve(permit: PermitId, data: RunningOn = None, as_json: AsJson = False, wait: Wait = 30.0) -> None:
+def decided(
+    limit: Annotated[int, typer.Option(help="The most to list.", min=1, max=100_000)] = LISTED,
+    data: RunningOn = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what agents decided, and who did, the latest first."""
+    reach(data)
+    with asking(), operated() as hub:
+        found = transact(hub.engine, lambda db: agent_decisions.latest(db, limit))
+    if as_json:
+        print_json({"decisions": list(map(asdict, found))})
+    else:
+        print_decided(found, hub.zone)
+
+
+@app.command()
+def approve(
+    permit: PermitId,
+    decided_by: DecidedBy = None,
+    data: RunningOn = None,
+    as_json: AsJson = False,
+    wait: Wait = 30.0,
+) -> None:
     """Approve one, and print the receipt; the resident can then pay, or has the permit if it costs nothing."""
-    _decide(permit, Decision.APPROVE, None, data=data, as_json=as_json, wait=wait)
+    _decide(permit, Decision.APPROVE, None, decided_by, data=data, as_json=as_json, wait=wait)
 
 
 @app.command()
 def reject(
     permit: PermitId,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in words that the resident reads.")],
+    decided_by: DecidedBy = None,
     data: RunningOn = None,
     as_json: AsJson = False,
     wait: Wait = 30.0,
@@ -92,12 +122,22 @@ def reject(
     """Reject one, and print the receipt; the resident reads why."""
     if not reason.strip():
         _fail("reason_required", "Say why: the resident reads it.", as_json=as_json, exit_code=2)
-    _decide(permit, Decision.REJECT, reason, data=data, as_json=as_json, wait=wait)
+    _decide(permit, Decision.REJECT, reason, decided_by, data=data, as_json=as_json, wait=wait)
 
 
 def _decide(
-    permit: str, decision: Decision, reason: str | None, *, data: RunningOn, as_json: bool, wait: float
+    permit: str,
+    decision: Decision,
+    reason: str | None,
+    decided_by: str | None,
+    *,
+    data: RunningOn,
+    as_json: bool,
+    wait: float,
 ) -> None:
+    agent = decided_by or _user()
+    if agent is None:
+        _fail("agent_required", "Say who decides: --by AGENT.", as_json=as_json, exit_code=2)
     first, last = _span(permit, as_json=as_json)
     reach(data)
     configured = settings()
@@ -106,7 +146,8 @@ def _decide(
             request = _under_review(hub, first, last, as_json=as_json)
         with hub_client(configured) as client:
             about = {"resident_id": request.permit.resident_id, "permit_id": request.permit.permit_id}
-            job = client.job("permit.decide", **about, decision=decision.value, reason=reason)
+            decided = {"decision": decision.value, "decided_by": agent, "reason": reason}
+            job = client.job("permit.decide", **about, **decided)
             try:
                 parse_job(job.kind, job.text)  # a job that is surely wrong is not sent
                 receipt = client.submit(job, wait=wait)
@@ -121,6 +162,14 @@ def _decide(
         results().print(receipts.line(receipt), soft_wrap=True)
     if receipt.refused:
         raise typer.Exit(1)
+
+
+def _user() -> str | None:
+    """Return the name of the user at this machine; a container's has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
 
 
 def _span(typed: str, *, as_json: bool) -> tuple[UUID, UUID]:

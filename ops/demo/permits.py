@@ -58,7 +58,7 @@ def a_new_request(stage: Stage) -> None:
         verified={"residence": True, "vehicle": False},
     )
     expect_card(show(stage, account.REQUESTED), CardStatus.SUBMITTED, "Annuler", "Voir le détail")
-    stage.submit("permit.decide", "the agent approves", **about, decision="approve")
+    stage.submit("permit.decide", "the agent approves", **about, decision="approve", decided_by="agent-17")
     expect_card(
         show(stage, account.REQUESTED), CardStatus.AWAITING_PAYMENT, "Payer (22,50 €)", "Annuler", "Voir le détail"
     )

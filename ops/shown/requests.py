@@ -8,6 +8,7 @@ from ops.shown.space import price
 from ops.shown.tables import details, print_left_out, table
 from ops.shown.terminal import results
 from ops.shown.times import day, to_the_minute
+from worker.db.jobs.agent_decisions import AgentDecision
 from worker.db.jobs.requests import Request
 from worker.domain.permit import NewTerm, Permit
 from worker.domain.plate_looks import shown
@@ -61,6 +62,19 @@ def print_list(found: Sequence[Request], count: int) -> None:
         )
     console.print(made)
     print_left_out(console, count - len(found))
+
+
+def print_decided(found: Sequence[AgentDecision], zone: tzinfo) -> None:
+    """Print decisions of agents as a table."""
+    console = results()
+    if not found:
+        console.print("No agent has decided anything yet.")
+        return
+    made = table("Decided by agents", "when", "permit", "decision", "by", "source")
+    for one in found:
+        when = to_the_minute(one.recorded_at, zone)
+        made.add_row(when, str(one.permit_id), one.decision, one.decided_by, one.source)
+    console.print(made)
 
 
 def print_one(request: Request, zone: tzinfo) -> None:

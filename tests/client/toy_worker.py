@@ -31,7 +31,7 @@ def _receipt(kind: str, raw: str, **changes: object) -> dict[str, Any]:
 
 
 @app.task(name="consent.decide")  # type: ignore[untyped-decorator]
-def decide_consent(raw: str) -> dict[str, Any]:
+def decide_consent(raw: str, _signature: str | None = None) -> dict[str, Any]:
     return _receipt("consent.decide", raw)
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import Database
 
 LEDGERS = (
+    "agent_decisions",
     "consent_decisions",
     "disclosures",
     "disclosure_outcomes",

@@ -16,6 +16,7 @@ PERSONAL: dict[str, list[str]] = {}
 for column in COLUMNS:
     if column.info.get("personal"):
         PERSONAL.setdefault(column.table.name, []).append(column.name)
+MADE_LATER = {"unjournaled"}
 TELLS_NOTHING = (Boolean, Integer, Double, Date, DateTime, TSTZRANGE)  # states, counters, days and moments
 MARK = "distinctive"
 VALUES = {
@@ -34,7 +35,14 @@ VALUES = {
     "int8": "n",
     "float8": "n",
 }
-CHECKED = {"status": "'active'", "choice": "'allow'", "occasion": "'expiry'", "state": "'due'", "breaker": "'closed'"}
+CHECKED = {
+    "status": "'active'",
+    "choice": "'allow'",
+    "decision": "'approve'",
+    "occasion": "'expiry'",
+    "state": "'due'",
+    "breaker": "'closed'",
+}
 FILLED = """
     SELECT table_name, column_name, udt_name FROM information_schema.columns JOIN information_schema.tables
         USING (table_schema, table_name)
@@ -118,7 +126,7 @@ def test_what_is_analysed_after_an_upgrade_is_not_sampled_again(upgraded: Databa
 
 def test_an_upgrade_keeps_every_row(upgraded: Database) -> None:
     with upgraded.connect() as connection:
-        for table in PERSONAL:
+        for table in PERSONAL.keys() - MADE_LATER:
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (300,)
 
 

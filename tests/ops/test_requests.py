@@ -1,5 +1,6 @@
 """`permit-hub requests` list, show, approve and reject, on a running stack with other tests' requests."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -128,6 +129,17 @@ def test_a_decision_is_recorded_with_the_command_line_as_its_source(
     receipt = city.tells("requests", "approve", request["permit_id"])
     with_source = "SELECT source FROM jobs WHERE job_id = :job_id"
     assert query(city, with_source, job_id=UUID(receipt["job_id"])) == [("cli",)]
+
+
+def test_auditors_see_who_decided_and_residents_do_not(city: City, asked: Callable[..., dict[str, Any]]) -> None:
+    request = asked()
+    city.tells("requests", "approve", request["permit_id"], "--by", "agent-42")
+    latest = city.tells("requests", "decided", "--limit", "1")["decisions"][0]
+    assert (latest["permit_id"], latest["decision"]) == (str(request["permit_id"]), "approve")
+    assert (latest["decided_by"], latest["source"]) == ("agent-42", "cli")
+    assert "agent-42" in city.prints("requests", "decided")
+    assert "agent-42" not in json.dumps(city.hub.space(request["resident_id"]))
+    assert "agent-42" not in json.dumps(city.hub.history(request["resident_id"]))
 
 
 @pytest.mark.parametrize("typed", [lambda full: full[:8], lambda full: full[:13], lambda full: full.upper()])

@@ -116,7 +116,12 @@ def test_a_new_request_and_the_agents_decision_appear_on_every_open_page(
     permit = enter(resident.resident_id, f"/droits/{request['permit_id']}")
     stays(permit)
     city.applied(
-        "permit.decide", resident, permit_id=request["permit_id"], decision="reject", reason="Photo illisible."
+        "permit.decide",
+        resident,
+        permit_id=request["permit_id"],
+        decision="reject",
+        decided_by="agent-17",
+        reason="Photo illisible.",
     )
     for page in (space, permit):
         expect(page.get_by_text("Demande refusée").first).to_be_visible()

@@ -67,7 +67,14 @@ def varied(city: City) -> Varied:
         "cancelled": asked(city, resident, vehicle=True),
     }
     reason = "Le justificatif de domicile a plus de trois mois : déposez-en un autre."
-    city.applied("permit.decide", resident, permit_id=permits["rejected"], decision="reject", reason=reason)
+    city.applied(
+        "permit.decide",
+        resident,
+        permit_id=permits["rejected"],
+        decision="reject",
+        decided_by="agent-17",
+        reason=reason,
+    )
     city.applied("permit.cancel", resident, permit_id=permits["cancelled"])
     city.applied("permit.renew", resident, permit_id=permits["lapsed"], years=1)
     city.allow(resident)

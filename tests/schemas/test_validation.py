@@ -88,6 +88,7 @@ _BAD_FIELDS = [
     ("permit.change_vehicle", "plate.country", "France", R.INVALID_VALUE),
     ("permit.change_vehicle", "plate.country", "ZZ", R.INVALID_VALUE),
     ("permit.change_address", "address.label", "a\0b", R.INVALID_VALUE),
+    ("permit.decide", "decided_by", "agent@example.fr", R.INVALID_VALUE),
     ("permit.decide", "reason", "a\0b", R.INVALID_VALUE),
     ("resident.update_contact", "name", "a\0b", R.INVALID_VALUE),
     ("resident.update_contact", "email", "nobody", R.INVALID_VALUE),

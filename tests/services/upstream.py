@@ -16,6 +16,7 @@ from worker.services.jobs.handle import handle
 
 ANNE, BOB = "r-anne", "r-bob"
 CITY = "city_hub"
+AGENT = "agent-17"
 EVERYONE = tuple(name for name in ADAPTERS if capabilities(name).legal_basis is LegalBasis.CONSENT)
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 ELSEWHERE = {"ban_id": "75118_0002_00007", "label": "7 place du Modèle, 75018 Paris"}
@@ -45,7 +46,8 @@ class Upstream:
 
     def submit(self, kind: str, resident: str = ANNE, **fields: Any) -> Receipt:
         """Submit a job about a resident."""
-        return self.send(kind, self.envelope(resident_id=resident, **fields))
+        agent = {"decided_by": AGENT} if kind == "permit.decide" else {}
+        return self.send(kind, self.envelope(resident_id=resident, **agent | fields))
 
     def applied(self, kind: str, resident: str = ANNE, **fields: Any) -> Receipt:
         """Submit a job that must be applied."""

@@ -148,7 +148,12 @@ class Lives:
     def approve(self, right: Right) -> None:
         """Have an agent approve a request."""
         if self.town.send(
-            "permit.decide", right.holder, **_of(right), decision="approve", applied=right.state == "review"
+            "permit.decide",
+            right.holder,
+            **_of(right),
+            decision="approve",
+            decided_by="agent-17",
+            applied=right.state == "review",
         ):
             right.state = "unpaid"
             assert right.owed is not None

@@ -3,7 +3,7 @@
 from worker.db.tables.columns import metadata
 from worker.db.tables.hub import file_rewrite, hub_state, leftovers, replayed, ticks, unjournaled, walks
 from worker.db.tables.jobs import jobs, refused_messages
-from worker.db.tables.permits import payments, permits, plate_assignments, terms
+from worker.db.tables.permits import agent_decisions, payments, permits, plate_assignments, terms
 from worker.db.tables.providers import provider_events, providers
 from worker.db.tables.reconciliations import reconciled_copies, reconciliations
 from worker.db.tables.reminders import channels, reminders
@@ -11,6 +11,7 @@ from worker.db.tables.residents import consent_decisions, events, residents
 from worker.db.tables.shares import disclosure_outcomes, disclosures, shares
 
 __all__ = [
+    "agent_decisions",
     "channels",
     "consent_decisions",
     "disclosure_outcomes",

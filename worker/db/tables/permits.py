@@ -89,6 +89,19 @@ plate_assignments = Table(
     Index("plates_replaced", "replaced_at", postgresql_where=text("replaced_at IS NOT NULL")),
 )
 
+agent_decisions = Table(
+    "agent_decisions",
+    metadata,
+    opaque("job_id", Uuid, primary_key=True),
+    opaque("permit_id", Uuid, ForeignKey("permits.permit_id"), nullable=False),
+    opaque("decision", Text, nullable=False),
+    opaque("decided_by", Text, nullable=False),  # an agent of the city, by an id that the agents' tool gives
+    opaque("source", Text, nullable=False),
+    recorded_at(),
+    CheckConstraint("decision IN ('approve', 'reject')", name="agent_decisions_decision"),
+    Index("agent_decisions_by_age", "recorded_at"),
+)
+
 payments = Table(
     "payments",
     metadata,

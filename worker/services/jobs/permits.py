@@ -2,7 +2,7 @@
 
 from schemas import jobs
 from schemas.receipts import RefusalCode
-from worker.db.jobs import payments
+from worker.db.jobs import agent_decisions, payments
 from worker.domain import life, plates
 from worker.domain.permit import Address
 from worker.domain.refusal import JobRefusedError
@@ -33,6 +33,15 @@ def decide(job: jobs.DecidePermit, unit: UnitOfWork) -> None:
         unit.change(life.approve(permit, unit.today, unit.hub.tariffs))
     else:
         unit.change(life.reject(permit, job.reason))
+    unit.write(
+        agent_decisions.append(
+            job_id=job.job_id,
+            permit_id=job.permit_id,
+            decision=job.decision.value,
+            decided_by=job.decided_by,
+            source=job.source,
+        )
+    )
 
 
 def confirm_payment(job: jobs.ConfirmPayment, unit: UnitOfWork) -> None:
