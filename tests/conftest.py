@@ -137,6 +137,7 @@ def hub_environment(servers: Servers, database: Database, redis_prefix: str) -> 
     return servers.environment | {
         "PERMIT_HUB_DATABASE_URL": database.worker_url,
         "PERMIT_HUB_MIGRATION_DATABASE_URL": database.owner_url,
+        "PERMIT_HUB_LANE_DATABASE_URL": database.server.url(postgres.LANE, database.name),
         "PERMIT_HUB_REDIS_PREFIX": redis_prefix,
     }
 

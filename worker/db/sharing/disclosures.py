@@ -35,15 +35,14 @@ class DisclosureOutcome(NamedTuple):
 _DISCLOSURE = [tables.disclosures.c[field.name] for field in fields(Disclosure)]
 _OUTCOME = [tables.disclosure_outcomes.c[name] for name in DisclosureOutcome._fields]
 
-# statement_timestamp(): the share is locked before, so the timestamps follow the order of the locks.
 APPEND = f"""
-    INSERT INTO disclosures ({names(_DISCLOSURE)}, recorded_at)
-    SELECT *, statement_timestamp() FROM {unnested("new_disclosure", _DISCLOSURE, "disclosed_")}
+    INSERT INTO disclosures ({names(_DISCLOSURE)})
+    SELECT * FROM {unnested("new_disclosure", _DISCLOSURE, "disclosed_")}
 """
 # A second outcome of one disclosure, told by a request that came late, stands beside the first.
 APPEND_OUTCOMES = f"""
-    INSERT INTO disclosure_outcomes ({names(_OUTCOME)}, recorded_at)
-    SELECT *, statement_timestamp() FROM {unnested("new_outcome", _OUTCOME, "ended_")}
+    INSERT INTO disclosure_outcomes ({names(_OUTCOME)})
+    SELECT * FROM {unnested("new_outcome", _OUTCOME, "ended_")}
     ON CONFLICT DO NOTHING
 """
 

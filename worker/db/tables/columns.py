@@ -5,9 +5,11 @@ from the rows stays readable there. Personal columns therefore have no statistic
 them. A column of texts, ids, bytes or JSON is declared `personal` or `opaque`, and a test compares the database.
 """
 
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Column, DateTime, MetaData, func
+from sqlalchemy.sql.functions import FunctionElement
 
 metadata = MetaData()
 
@@ -23,6 +25,7 @@ def moment(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
-def recorded_at() -> Column[object]:
-    """Declare the moment at which a row was written."""
-    return Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+def recorded_at(moment: FunctionElement[datetime] | None = None) -> Column[object]:
+    """Declare the moment at which a row was written, unless given that at which its transaction began."""
+    default = func.now() if moment is None else moment
+    return Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=default)

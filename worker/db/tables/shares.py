@@ -60,6 +60,7 @@ shares = Table(
     postgresql_with={"fillfactor": 70},
 )
 
+# Of its statement: the share is locked before, so these moments follow the order of the locks.
 disclosures = Table(
     "disclosures",
     metadata,
@@ -68,7 +69,7 @@ disclosures = Table(
     opaque("provider", Text, nullable=False),
     personal("fields_hash", LargeBinary, nullable=False),
     Column("consent_version", Integer),
-    recorded_at(),
+    recorded_at(func.statement_timestamp()),
     Index("disclosures_by_permit", "permit_id"),
 )
 
@@ -78,5 +79,5 @@ disclosure_outcomes = Table(
     opaque("disclosure_id", Uuid, ForeignKey("disclosures.disclosure_id"), primary_key=True),
     opaque("outcome", Text, primary_key=True),
     opaque("code", Text),
-    recorded_at(),
+    recorded_at(func.statement_timestamp()),
 )
