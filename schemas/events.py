@@ -77,7 +77,7 @@ class ProviderEventType(StrEnum):
     REAFFIRMED = "provider.reaffirmed"
     RECONCILED = "provider.reconciled"
     RECONCILIATION_FAILED = "provider.reconciliation_failed"  # it was given up; `status` has the code
-    PUTS_HELD = "provider.puts_held"  # the hub's database went back: nothing goes out on the strength of a consent
+    PUTS_WITHHELD = "provider.puts_withheld"  # the hub's database went back: none rests on its consents
     PUTS_RELEASED = "provider.puts_released"
     STORE_REPLACED = "provider.store_replaced"  # its copies are in another store than before; a reconciliation follows
 

@@ -47,8 +47,11 @@ from worker.db.hub_state import PLACE
 pytest_plugins = ("tests.support.side_by_side", "tests.support.running_city", "tests.support.browsing")
 
 TEMPLATE = "migrated_template"
-CURRENT = f"UPDATE hub_state SET place = {PLACE}, restored_at = NULL, restored_sign = NULL, replayed_at = NULL"
-"""Has the database count as current, as a sweep does; copies of it on the same server do so too."""
+CURRENT = f"""
+    UPDATE hub_state SET place = {PLACE}, compared_at = '9999-01-01Z', is_journaled = false, restored_at = NULL,
+        restored_sign = NULL, lost_since = NULL, replayed_at = NULL
+"""
+"""Has the database count as current, as a sweep does, for as long as no sweep comes."""
 
 signals.begin_afresh()  # `nohup make test &` ignores SIGINT, and processes that tests end with it would inherit that
 
@@ -168,6 +171,9 @@ def own_database(server: postgres.Postgres, template: str) -> Iterator[Database]
     """Make a database like the template, and drop it afterwards."""
     made = Database(server, f"test_{uuid4().hex}")
     _create(server, made.name, template)
+    if template == TEMPLATE:
+        with made.connect() as connection:
+            connection.execute(CURRENT)
     yield made
     with server.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made.name)))
@@ -183,8 +189,6 @@ def _migrate(servers: Servers, name: str) -> None:
         env=os.environ | servers.environment | {"PERMIT_HUB_MIGRATION_DATABASE_URL": owner_url},
         check=True,
     )
-    with servers.postgres.connect(unfinished) as connection:
-        connection.execute(CURRENT)
     with servers.postgres.connect() as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (unfinished, name))))
 

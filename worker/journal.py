@@ -1,7 +1,8 @@
 """The journal of decisions: what residents decided about their data, kept outside of the database.
 
 A restored backup has lost the last decisions. The journal gives them back: each is on its disk before its receipt goes
-out. It carries jobs of two kinds, `consent.decide` and `resident.erase`, with ids and no personal data.
+out. It carries jobs of two kinds, `consent.decide` and `resident.erase`: ids, choices and times, no name, plate or
+address.
 """
 
 import errno
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid4
 
-TAIL_BYTES = 32_768  # a decision has 4,096 at most
 _SUFFIX = ".jsonl"
 
 
@@ -24,8 +24,9 @@ class JournalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A decision that was carried out, with its job as JSON."""
+    """A decision that was carried out, and when it was written, with its job as JSON."""
 
+    at: datetime
     kind: str
     job_id: UUID
     resident_id: str
@@ -50,15 +51,8 @@ class Journal(Protocol):
             JournalError: it is not known to be kept.
         """
 
-    def read(self) -> Iterator[Entry | Damaged]:
-        """Yield all decisions; those of one process in their order.
-
-        Raises:
-            JournalError: it cannot be read.
-        """
-
-    def latest(self) -> list[Entry]:
-        """Return the last decision of each process that wrote some: a restored database lacks at least one of them.
+    def read(self, since: datetime | None = None) -> Iterator[Entry | Damaged]:
+        """Yield the decisions since a moment, or all; those of one process in their order.
 
         Raises:
             JournalError: it cannot be read.
@@ -86,28 +80,24 @@ class FolderJournal:
             self._close()  # a line may be cut off: nothing may follow it
             raise JournalError(f"{self.folder}: {error.strerror}") from None
 
-    def read(self) -> Iterator[Entry | Damaged]:
-        """Yield all lines of all files. The last line of a file may be cut off: it was never acknowledged."""
+    def read(self, since: datetime | None = None) -> Iterator[Entry | Damaged]:
+        """Yield the lines of all files. The last line of a file may be cut off: it was never acknowledged."""
         try:
-            for path in self._files():
+            for path in sorted(self.folder.iterdir()):
+                if path.suffix != _SUFFIX or (since is not None and path.stat().st_mtime < since.timestamp()):
+                    continue
                 with path.open("rb") as file:
                     for number, line in enumerate(file, 1):
-                        if line.endswith(b"\n"):
-                            where = f"{path.name}, line {number}"
-                            yield _entry(line, where) or Damaged(where)
+                        where = f"{path.name}, line {number}"
+                        entry = _entry(line, where)
+                        if not line.endswith(b"\n"):
+                            break
+                        if entry is None:
+                            yield Damaged(where)
+                        elif since is None or entry.at >= since:
+                            yield entry
         except OSError as error:
             raise JournalError(f"{self.folder}: {error.strerror}") from None
-
-    def latest(self) -> list[Entry]:
-        """Return the last line of each file."""
-        try:
-            found = [_last(path) for path in self._files()]
-        except OSError as error:
-            raise JournalError(f"{self.folder}: {error.strerror}") from None
-        return [entry for entry in found if entry is not None]
-
-    def _files(self) -> list[Path]:
-        return sorted(path for path in self.folder.iterdir() if path.name.endswith(_SUFFIX))
 
     def _todays_file(self) -> int:
         day = f"{datetime.now(UTC):%Y-%m-%d}"
@@ -135,18 +125,13 @@ def _write_whole(file: int, line: bytes) -> None:
         line = line[os.write(file, line) :]
 
 
-def _last(path: Path) -> Entry | None:
-    with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - TAIL_BYTES))
-        whole = [line for line in file if line.endswith(b"\n")]
-    return next((entry for line in reversed(whole) if (entry := _entry(line, path.name)) is not None), None)
-
-
 def _entry(line: bytes, where: str) -> Entry | None:
     try:
         read = json.loads(line)
         job = read["job"]
-        return Entry(str(read["kind"]), UUID(job["job_id"]), str(job["resident_id"]), json.dumps(job), where)
+        at = datetime.fromisoformat(read["at"])
+        if at.tzinfo is None:
+            return None
+        return Entry(at, str(read["kind"]), UUID(job["job_id"]), str(job["resident_id"]), json.dumps(job), where)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -42,15 +42,15 @@ def status(
         known = transact(engine, lambda db: backlog.read(db, configured.providers, CHANNELS))
         today = datetime.now(configured.zone).date()
         waiting = transact(engine, lambda db: stuck.find(db, query(configured, today)))
-    signed, journaled = configured.sources is not None, configured.journal is not None
+    signed = configured.sources is not None
     if as_json:
         print_json(
             asdict(known)
-            | {"signed_jobs": signed, "journal": journaled}
+            | {"signed_jobs": signed}
             | {"stuck": list(map(asdict, waiting)), "queues": list(map(asdict, queues))}
         )
     else:
-        print_status(known, queues, waiting, configured.zone, wait=wait, signed=signed, journaled=journaled)
+        print_status(known, queues, waiting, configured.zone, wait=wait, signed=signed)
     if not all(queue.served for queue in queues):
         raise typer.Exit(1)
 

@@ -20,7 +20,7 @@ NEIGHBOUR = "r-neighbour"
 HELD = text("SELECT restored_at IS NOT NULL FROM hub_state")
 NAMES = text("SELECT count(*) FROM residents WHERE name IS NOT NULL")
 STAYS_SECONDS = 5.0  # two sweeps
-LISTING = ("flowbird", "easypark", "indigo_neo")  # providers that can list what they hold
+LISTING = ("flowbird", "easypark", "indigo_neo", "city_hub")  # providers that can list what they hold
 
 
 def play(stack: Stack, stage: Stage) -> None:

@@ -44,21 +44,21 @@ def print_status(
     *,
     wait: float,
     signed: bool,
-    journaled: bool,
 ) -> None:
-    """Print all of it, with times in a time zone; workers had `wait` seconds to answer; jobs are `signed` or not,
-    and decisions `journaled`."""
+    """Print all of it, with times in a time zone; workers had `wait` seconds to answer; jobs are `signed` or not."""
     console = results()
     for part in _tables(known, queues, zone, wait):
         console.print(part)
         console.print()
     console.print(_clock(known.clock, zone))
     console.print(_file(known.file_rewrite, zone))
-    console.print(restored(known.hub, zone, is_current=known.is_current), soft_wrap=True)
+    console.print(restored(known.hub, zone, is_current=known.is_current))
     if known.not_journaled:
-        console.print(not_journaled(known.not_journaled), soft_wrap=True)
-    if not journaled:
-        console.print(Text("PERMIT_HUB_JOURNAL is not set here: decisions are in the database alone", style="yellow"))
+        console.print(not_journaled(known.not_journaled))
+    if not known.hub.is_journaled:
+        console.print(
+            Text("there is no journal (PERMIT_HUB_JOURNAL): decisions are in the database alone", style="yellow")
+        )
     if not signed:
         console.print(Text("PERMIT_HUB_SOURCES is not set here: jobs are not signed", style="yellow"))
     for line in _unserved(queues, zone):
@@ -115,8 +115,8 @@ def _hindrances(one: ProviderStatus, zone: tzinfo) -> Iterator[Text]:
         yield Text(one.unconfigured, style="red")
     if one.paused_at is not None:
         yield Text(f"paused since {to_the_minute(one.paused_at, zone)}", style="red")
-    if one.held:
-        yield Text(f"{one.held:,} held since the database went back", style="red")
+    if one.withheld:
+        yield Text(f"{one.withheld:,} withheld until the database is known to be current", style="red")
     if one.breaker != BreakerState.CLOSED and one.opened_at is not None:
         state = one.breaker.replace("_", " ")
         yield Text(f"breaker {state} since {to_the_minute(one.opened_at, zone)}", style="red")

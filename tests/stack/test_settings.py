@@ -99,6 +99,15 @@ def test_a_worker_does_not_start_without_what_it_needs(run: Run, changes: dict[s
     assert "Traceback" not in ended.stderr
 
 
+def test_a_worker_that_could_keep_no_decision_does_not_start(run: Run) -> None:
+    consent = [*CELERY, "worker", "--queues=consent"]
+    ended = run(consent, REDIS | DATABASE | HASH_KEY | {"PERMIT_HUB_JOURNAL": "/nowhere/hunter2"})
+    assert ended.returncode == 1
+    message = "PERMIT_HUB_JOURNAL is wrong: not a folder that this process may write to"
+    assert ended.stderr.splitlines()[-1] == message
+    assert "hunter2" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     "changes",
     [

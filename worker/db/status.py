@@ -19,7 +19,7 @@ from worker.db.sharing.dead_letters import Choice, Group
 from worker.db.sharing.reconciliations import Reconciliation
 from worker.db.trip import run
 from worker.domain.breaker import BreakerState
-from worker.domain.sharing import HELD_UNTIL
+from worker.domain.sharing import WITHHELD_UNTIL
 
 _PROVIDERS = tables.providers
 _RESIDENTS = tables.residents
@@ -32,13 +32,13 @@ _PENDING = text("""
         CAST(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())) AS float) AS oldest_due_seconds,
         count(*) FILTER (WHERE failures > 0) AS failing,
         count(*) FILTER (WHERE lease_until > now()) AS leased,
-        count(*) FILTER (WHERE due_at = :held_until) AS held
+        count(*) FILTER (WHERE due_at = :withheld_until) AS withheld
     FROM shares WHERE confirmed_version < wanted_version GROUP BY provider
 """).columns(
     _SHARES.c.provider,
     *(column(name, BigInteger) for name in ("consent", "change", "routine")),
     column("oldest_due_seconds", Double),
-    *(column(name, BigInteger) for name in ("failing", "leased", "held")),
+    *(column(name, BigInteger) for name in ("failing", "leased", "withheld")),
 )
 _UNPUBLISHED = select(func.count()).where(_RESIDENTS.c.published_version < _RESIDENTS.c.version)
 _CHANNELS = text(f"""
@@ -81,7 +81,7 @@ class ProviderStatus:
     oldest_due_seconds: float | None = None
     failing: int = 0
     leased: int = 0
-    held: int = 0  # until an operator releases them
+    withheld: int = 0  # until the database is known to be current
     parked: int = 0
     breaker: str = BreakerState.CLOSED.value
     opened_at: datetime | None = None
@@ -123,7 +123,7 @@ class Status:
 
 def read(db: Connection, providers: Iterable[str], channels: Iterable[str] = ()) -> Status:
     """Read the backlog of these providers and channels, and of any other provider that has one."""
-    pending = {row.provider: row for row in db.execute(_PENDING, {"held_until": HELD_UNTIL})}
+    pending = {row.provider: row for row in db.execute(_PENDING, {"withheld_until": WITHHELD_UNTIL})}
     groups = dead_letters.groups(db, Choice())
     parked = Counter[str]()
     for group in groups:
@@ -161,7 +161,7 @@ def _provider(name: str, pending: Row[Any] | None, parked: int, whole: Row[*tupl
         oldest_due_seconds=None if oldest is None else float(oldest),
         failing=pending.failing,
         leased=pending.leased,
-        held=pending.held,
+        withheld=pending.withheld,
     )
 
 

@@ -32,7 +32,7 @@ from uuid import UUID
 NOTHING = b""
 """The hash of holding nothing. A share that was never claimed holds nothing."""
 
-HELD_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
+WITHHELD_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
 """When a share is due that waits until an operator releases it."""
 
 REPEATS = (1 / 12, 1 / 4, 1 / 2)
@@ -159,9 +159,9 @@ def invalidate(share: Share, now: datetime, timing: Timing) -> Share:
     )
 
 
-def hold(share: Share) -> Share:
+def withhold(share: Share) -> Share:
     """Have a due share wait for an operator, or for the next change of the truth."""
-    return replace(share, due_at=HELD_UNTIL)
+    return replace(share, due_at=WITHHELD_UNTIL)
 
 
 def claim(

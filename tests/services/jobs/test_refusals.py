@@ -56,11 +56,6 @@ AGAINST_THE_TRUTH: dict[str, tuple[Submits, RefusalCode, str | None]] = {
         RefusalCode.UNKNOWN_RESIDENT,
         "resident_id",
     ),
-    "erasing an unknown resident": (
-        lambda t: t.upstream.submit("resident.erase", "r-nobody"),
-        RefusalCode.UNKNOWN_RESIDENT,
-        "resident_id",
-    ),
     "exporting an unknown resident": (
         lambda t: t.upstream.submit("resident.export", "r-nobody"),
         RefusalCode.UNKNOWN_RESIDENT,

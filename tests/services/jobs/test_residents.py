@@ -2,7 +2,7 @@
 
 import json
 from datetime import date
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -137,3 +137,11 @@ def test_the_sweep_publishes_an_erasure_whose_publishing_was_lost(
     sweep(hub, today)
     stored = evidence.everything_stored()
     assert not [value for value in (*PERSONAL, *ADDRESSES) if value in stored]
+
+
+def test_an_erasure_that_overtakes_the_request_ends_it(upstream: Upstream, evidence: Evidence) -> None:
+    upstream.applied("resident.erase", BOB)
+    late = upstream.submit("permit.request", BOB, **upstream.wish(uuid4()))
+    assert late.code is RefusalCode.RESIDENT_ERASED
+    assert evidence.query("SELECT FROM permits") == []
+    assert upstream.allow(BOB).code is RefusalCode.CONSENT_STALE

@@ -133,3 +133,13 @@ def test_the_client_signs_as_the_hub_reads(strict: Hub, kind: str) -> None:
     signed = of_the_client.sign(KEYS[name], name, kind, QUEUES[kind].value, task_id, text)
     assert strict.sources is not None
     assert strict.sources.signer(kind, task_id, text, signed, datetime.now(UTC)).name == name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", MAY)
+def test_each_source_may_send_its_own_kinds_and_no_others(send: Send, evidence: Evidence, name: str, kind: str) -> None:
+    receipt = send(kind, name)
+    assert (receipt.code is Code.KIND_NOT_ALLOWED) == (kind not in MAY[name][0])
+    if kind not in MAY[name][0]:
+        assert evidence.truth()["permits"] == evidence.truth()["consent_decisions"] == []
+        assert evidence.refused_messages()[-1]["code"] == "kind_not_allowed"

@@ -1,7 +1,6 @@
 """A database that went back in time: noticed by itself, and nothing goes out on the strength of a consent in it."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -12,63 +11,17 @@ from tests.services.hubs import Deliver
 from tests.services.in_redis import read_stream
 from tests.services.outbox import Outbox, sender_of
 from tests.services.reminders.test_decide import CONTACT, decide
+from tests.services.restoring.conftest import ALL, NOBODY_BUT_THE_CITY, Held, Step, is_current, withhold
 from tests.services.upstream import ANNE, BOB, CITY, EVERYONE, Upstream
 from worker.db import hub_state
 from worker.db.engine import transact
 from worker.db.hub_state import Sign
-from worker.db.trip import run
 from worker.hub import Hub
 from worker.journal import FolderJournal
 from worker.services import going_back
 from worker.services.clock.sweep import sweep
 from worker.services.publishing.publish import republish
 from worker.services.reminders.decide import due_channels
-
-Step = Callable[[], None]
-Held = Callable[[], dict[str, int]]
-NOBODY_BUT_THE_CITY = dict.fromkeys(EVERYONE, 0) | {CITY: 1}
-ALL = dict.fromkeys(EVERYONE, 1) | {CITY: 1}
-
-
-@pytest.fixture
-def withdrawn(
-    upstream: Upstream, deliver: Deliver, backup: Step, go_back: Step, held: Held, hub: Hub, today: date
-) -> None:
-    """Have a resident withdraw after a backup, and restore that: the database has the allowance again."""
-    upstream.active()
-    upstream.allow()
-    deliver()
-    assert held() == ALL
-    sweep(hub, today)
-    backup()
-    upstream.refuse()
-    deliver()
-    assert held() == NOBODY_BUT_THE_CITY
-    sweep(hub, today)
-    go_back()
-
-
-@pytest.fixture
-def make_due(evidence: Evidence) -> Step:
-    """Have everything sent again, as a reconciliation does that finds all copies gone."""
-
-    def make_due() -> None:
-        with evidence.database.connect() as connection:
-            connection.execute("""
-                UPDATE shares SET confirmed_hash = NULL, wanted_version = wanted_version + 1, due_at = now()
-            """)
-
-    return make_due
-
-
-def hold(evidence: Evidence) -> None:
-    """Have the database count as gone back."""
-    with evidence.database.connect() as connection:
-        connection.execute("UPDATE hub_state SET restored_at = now(), restored_sign = 'redis_is_ahead'")
-
-
-def is_current(hub: Hub) -> bool:
-    return transact(hub.engine, lambda db: run(db, hub_state.is_current()))
 
 
 @pytest.mark.usefixtures("withdrawn")
@@ -95,7 +48,7 @@ def test_a_sweep_says_what_it_noticed_and_starts_an_epoch(hub: Hub, evidence: Ev
     assert state.restored_sign is Sign.REDIS_IS_AHEAD
     assert state.epoch == before + 1
     assert not is_current(hub)
-    told = [event for event in read_stream(hub) if b"provider.puts_held" in event]
+    told = [event for event in read_stream(hub) if b"provider.puts_withheld" in event]
     assert len(told) == len(EVERYONE)
 
 
@@ -116,7 +69,7 @@ def test_removals_and_the_public_task_go_on_while_puts_are_held(
         upstream.active(resident)
         upstream.allow(resident)
     deliver()
-    hold(evidence)
+    withhold(evidence)
     upstream.refuse(BOB)
     upstream.active()
     deliver()
@@ -167,7 +120,7 @@ def test_the_journal_tells_when_redis_remembers_nothing(hub: Hub, evidence: Evid
 
 
 @pytest.mark.usefixtures("withdrawn")
-def test_a_journal_that_cannot_be_read_leaves_puts_held(
+def test_a_journal_that_cannot_be_read_leaves_puts_withheld(
     hub: Hub, deliver: Deliver, make_due: Step, held: Held, journal: FolderJournal, today: date
 ) -> None:
     hub.live.client.unlink(hub.live.key("mark"))
@@ -201,7 +154,7 @@ def test_no_reminder_goes_out_while_the_database_may_be_old(
     upstream.applied("resident.update_contact", **CONTACT)
     upstream.take_over(upstream.row(terms=[{"first_day": upstream.day(-334), "last_day": upstream.day(30)}]))
     assert decide(hub, today) == 1
-    hold(evidence)
+    withhold(evidence)
     assert due_channels(hub, [outbox.name]) == []
     asyncio.run(sender.run(lambda: today))
     assert outbox.sent == []
@@ -231,7 +184,7 @@ def test_what_is_held_is_forgotten_by_a_refusal(
 ) -> None:
     upstream.active()
     upstream.allow()
-    hold(evidence)
+    withhold(evidence)
     deliver()
     upstream.refuse()
     deliver()

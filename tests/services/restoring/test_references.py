@@ -6,7 +6,7 @@ import pytest
 
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
-from tests.services.restoring.test_going_back import Held, Step
+from tests.services.restoring.conftest import Held, Step
 from tests.services.upstream import ANNE, CITY, EVERYONE, Upstream
 from worker.db.sharing.shares import ShareKey, reference_of
 from worker.hub import Hub

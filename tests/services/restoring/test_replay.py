@@ -7,14 +7,16 @@ from uuid import uuid4
 import pytest
 
 from schemas.receipts import Outcome
+from schemas.space import HeldState
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
-from tests.services.restoring.test_going_back import Held, Step
-from tests.services.upstream import ANNE, BOB, CITY, EVERYONE, Upstream, choice
+from tests.services.restoring.conftest import Held, Step, withhold
+from tests.services.upstream import ANNE, BOB, CITY, EVERYONE, UNVERIFIED, Upstream, choice
 from worker.db import hub_state
 from worker.db.engine import transact
 from worker.hub import Hub
 from worker.journal import FolderJournal
+from worker.services import going_back
 from worker.services.clock.sweep import sweep
 from worker.services.jobs import replay as service
 from worker.services.jobs.replay import Found
@@ -150,25 +152,112 @@ def test_a_restart_after_a_replay_finds_nothing_lost(
     assert transact(hub.engine, hub_state.read).restored_at is None
 
 
-def test_an_erasure_of_somebody_unknown_is_dealt_with(
-    upstream: Upstream, backup: Step, go_back: Step, replay: Replay, check: Replay, hub: Hub, today: date
+def test_an_erasure_of_somebody_whom_the_backup_does_not_know_holds_for_what_is_sent_again(
+    upstream: Upstream, deliver: Deliver, backup: Step, go_back: Step, replay: Replay, held: Held, hub: Hub, today: date
 ) -> None:
     sweep(hub, today)
     backup()
-    upstream.active()
-    upstream.applied("resident.erase")
+    jobs = [
+        ("permit.request", upstream.wish(uuid4()) | {"profile": "low_emission"}),
+        ("consent.decide", choice("allow") | {"consent_version": 0}),
+        ("resident.erase", {}),
+    ]
+    sent = [(kind, upstream.envelope(resident_id=ANNE, **fields)) for kind, fields in jobs]
+    assert [upstream.send(*one).outcome for one in sent] == [Outcome.APPLIED] * 3
     go_back()
     sweep(hub, today)
-    assert replay().unknown == {"erase": 1}
-    assert check().unknown == {}
+    assert replay().refused == 0
+    assert [upstream.send(*one).outcome for one in sent] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.APPLIED]
+    transact(hub.engine, lambda db: going_back.release(hub, db))
+    sweep(hub, today)
+    deliver()
+    assert held() == dict.fromkeys((*EVERYONE, CITY), 0)
+
+
+@pytest.mark.parametrize("way", ["replayed", "sent again first", "interrupted"])
+def test_a_refusal_removes_what_went_out_after_the_backup(
+    way: str,
+    upstream: Upstream,
+    deliver: Deliver,
+    backup: Step,
+    go_back: Step,
+    replay: Replay,
+    held: Held,
+    hub: Hub,
+    today: date,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    permit = uuid4()
+    upstream.allow()
+    upstream.applied("permit.request", **upstream.wish(permit) | {"profile": "low_emission", "verified": UNVERIFIED})
+    sweep(hub, today)
+    backup()
+    upstream.applied("permit.decide", permit_id=permit, decision="approve")
+    deliver()
+    assert held()["paybyphone"] == 1  # it cannot list what it holds
+    refusal = upstream.envelope(resident_id=ANNE, **choice("refuse"))
+    assert upstream.send("consent.decide", refusal).outcome is Outcome.APPLIED
+    go_back()
+    sweep(hub, today)
+    if way == "sent again first":
+        upstream.send("consent.decide", refusal)
+    if way == "interrupted":
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as broken:
+            broken.setattr(service, "_send_again", die)
+            with pytest.raises(KeyboardInterrupt):
+                replay()
+    replay()
+    deliver()
+    assert held()["paybyphone"] == 0
+
+
+def test_the_screen_of_a_replayed_decision_is_made_again(
+    upstream: Upstream,
+    deliver: Deliver,
+    backup: Step,
+    go_back: Step,
+    replay: Replay,
+    hub: Hub,
+    evidence: Evidence,
+    today: date,
+) -> None:
+    upstream.active()
+    upstream.refuse()
+    deliver()
+    sweep(hub, today)
+    backup()
+    upstream.allow(seen=1)
+    go_back()
+    sweep(hub, today)
+    evidence.screen(ANNE)
+    replay()
+    assert evidence.find_space(ANNE) is None or {one.state for one in evidence.space(ANNE).consent.providers} == {
+        HeldState.REMOVING
+    }
+
+
+def test_a_folder_without_any_decision_does_not_count_as_replayed(
+    upstream: Upstream, replay: Replay, journal: FolderJournal, hub: Hub, evidence: Evidence
+) -> None:
+    upstream.active()
+    upstream.refuse()
+    withhold(evidence)
+    for path in journal.folder.iterdir():
+        path.unlink()
+    list(service.replay(hub, journal, hub.today()))
+    assert transact(hub.engine, hub_state.read).replayed_at is None
 
 
 @pytest.mark.parametrize(
     "line",
     [
         "no JSON",
-        '{{"kind": "permit.cancel", "job": {{"job_id": "{0}", "resident_id": "r-anne"}}}}',
-        '{{"kind": "consent.decide", "job": {{"job_id": "{0}", "resident_id": "r-anne"}}}}',
+        '{{"at": "2026-01-01T00:00Z", "kind": "permit.cancel", "job": {{"job_id": "{0}", "resident_id": "r-1"}}}}',
+        '{{"at": "2026-01-01T00:00Z", "kind": "consent.decide", "job": {{"job_id": "{0}", "resident_id": "r-1"}}}}',
     ],
 )
 def test_a_damaged_journal_is_replayed_as_far_as_it_goes_and_does_not_count_as_replayed(

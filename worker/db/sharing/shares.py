@@ -19,7 +19,7 @@ from worker.db.sharing import disclosures, providers
 from worker.db.sharing.disclosures import Disclosure, DisclosureOutcome
 from worker.db.sharing.providers import LaneState
 from worker.db.trip import Rows, Statement, write
-from worker.domain.sharing import HELD_UNTIL, Share, Urgency
+from worker.domain.sharing import WITHHELD_UNTIL, Share, Urgency
 
 
 class ShareKey(NamedTuple):
@@ -133,23 +133,23 @@ _DUE_PROVIDERS = text(f"""
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
             ORDER BY s.due_at LIMIT 1) found)
 """).columns(tables.shares.c.provider)
-# What is held sorts last, so the first row after the moment tells; each urgency is a range of the index of its own.
-_HOLDING = text(f"""
+# What is withheld sorts last. ">=" and the order make the planner use the index, whatever it expects.
+_WITHHELD = text(f"""
     SELECT known.provider FROM {unnested("known", [tables.shares.c.provider])}
     WHERE {IS_CURRENT} AND EXISTS (
         SELECT FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
             SELECT FROM shares s
-            WHERE s.provider = known.provider AND s.urgency = u.urgency AND s.due_at = :held_until
+            WHERE s.provider = known.provider AND s.urgency = u.urgency AND s.due_at >= :withheld_until
                 AND s.confirmed_version < s.wanted_version
-            LIMIT 1) found)
+            ORDER BY s.due_at LIMIT 1) found)
 """).columns(tables.shares.c.provider)
 _LET_GO = text(f"""
     WITH held AS (
         SELECT s.permit_id FROM generate_series(0, 2) AS u (urgency) CROSS JOIN LATERAL (
             SELECT permit_id FROM shares
-            WHERE provider = :provider AND urgency = u.urgency AND due_at = :held_until
+            WHERE provider = :provider AND urgency = u.urgency AND due_at >= :withheld_until
                 AND confirmed_version < wanted_version
-            LIMIT :limit FOR NO KEY UPDATE
+            ORDER BY due_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
         ) s WHERE {IS_CURRENT} LIMIT :limit
     )
     UPDATE shares SET due_at = now() FROM held
@@ -242,15 +242,18 @@ def due_providers(db: Connection, providers: Iterable[str]) -> list[str]:
     return list(db.execute(_DUE_PROVIDERS, {"provider": list(providers)}).scalars())
 
 
-def holding(db: Connection, providers: Iterable[str]) -> list[str]:
-    """Return the providers, of these, with shares that are held although the database is current."""
-    values = {"provider": list(providers), "held_until": HELD_UNTIL}
-    return list(db.execute(_HOLDING, values).scalars())
+def withheld(db: Connection, providers: Iterable[str]) -> list[str]:
+    """Return the providers, of these, with shares that are withheld although the database is current."""
+    values = {"provider": list(providers), "withheld_until": WITHHELD_UNTIL}
+    return list(db.execute(_WITHHELD, values).scalars())
 
 
 def let_go(db: Connection, provider: str, limit: int) -> bool:
-    """Make held shares of a provider due, the most urgent first; return whether there may be more."""
-    values = {"provider": provider, "held_until": HELD_UNTIL, "limit": limit}
+    """Make withheld shares of a provider due, the most urgent first; return whether there may be more.
+
+    It passes over those that are locked: a later sweep finds them.
+    """
+    values = {"provider": provider, "withheld_until": WITHHELD_UNTIL, "limit": limit}
     return db.execute(_LET_GO, values).rowcount == limit
 
 

@@ -26,9 +26,12 @@ hub_state = Table(
     Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
     opaque("hash_key_fingerprint", Text),
     Column("mark", BigInteger, nullable=False, server_default=text("0")),  # grows; Redis remembers it, too
-    opaque("place", Text),  # where the database was when it was found to be current
+    opaque("place", Text),  # where the database was when it was last compared with what is remembered outside of it
+    moment("compared_at", nullable=True),
+    Column("is_journaled", Boolean, nullable=False, server_default=text("false")),  # decisions are
     moment("restored_at", nullable=True),  # when it was found to have gone back; NULL: not, or released since
     opaque("restored_sign", Text),
+    moment("lost_since", nullable=True),  # what was decided later may be lost
     moment("replayed_at", nullable=True),  # when the journal was last replayed since then
 )
 

@@ -22,12 +22,12 @@ def sweep(hub: Hub, today: date) -> None:
     The lanes stand aside by themselves: waking them need not wait.
     """
     follow_redis(hub)
-    catch_up(hub)
-    let_go_all(hub)
     hub.wake(transact(hub.engine, lambda db: shares.due_providers(db, hub.capabilities)))
     _publish_left_over(hub, today)
     publish_provider_events(hub)
     release_all(hub)
+    let_go_all(hub)
+    catch_up(hub)
 
 
 def waiting_reconciliations(hub: Hub) -> list[str]:

@@ -61,7 +61,11 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "reminders.stop": Handler(residents.stop_reminders),
         "resident.export": Handler(residents.export, concerns_erased=True, afterwards=residents.put_export),
         "resident.erase": Handler(
-            residents.erase, concerns_erased=True, is_decision=True, afterwards=residents.drop_documents
+            residents.erase,
+            creates_resident=True,  # it may overtake the request that does; then that is refused
+            concerns_erased=True,
+            is_decision=True,
+            afterwards=residents.drop_documents,
         ),
     }
 )

@@ -1,9 +1,10 @@
 """Keep decisions in the journal, outside of the database: before the receipt goes out, or later if that fails."""
 
 from functools import partial
+from time import monotonic
+from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection
 
 from schemas.jobs import ResidentJob
 from worker.db import journaled
@@ -12,7 +13,8 @@ from worker.db.journaled import Waiting
 from worker.hub import Hub
 from worker.journal import JournalError
 
-SLICE = 100  # decisions in one sweep
+SLICE = 20  # decisions
+SECONDS = 1.0  # of a sweep; the next continues
 
 log = structlog.get_logger()
 
@@ -39,20 +41,21 @@ def keep(hub: Hub, kind: str, job: ResidentJob) -> None:
 
 
 def catch_up(hub: Hub) -> None:
-    """Put into the journal what it could not take before."""
-    if hub.journal is None:
-        return
-    try:
-        transact(hub.engine, partial(_catch_up, hub))
-    except JournalError as error:
-        log.error("journal.not_written", problem=str(error))
-
-
-def _catch_up(hub: Hub, db: Connection) -> None:
-    assert hub.journal is not None
-    waiting = journaled.take(db, SLICE)
-    for one in waiting:
-        hub.journal.append(one.kind, one.job)
-    if waiting:
-        journaled.delete(db, [one.job_id for one in waiting])
-        log.info("journal.caught_up", decisions=len(waiting))
+    """Put into the journal what it could not take before, for `SECONDS`; twice does no harm."""
+    stop_at = monotonic() + SECONDS
+    while hub.journal is not None and monotonic() < stop_at:
+        waiting = transact(hub.engine, partial(journaled.waiting, limit=SLICE))
+        if not waiting:
+            return
+        kept: list[UUID] = []
+        try:
+            for one in waiting:
+                hub.journal.append(one.kind, one.job)
+                kept.append(one.job_id)
+                if monotonic() > stop_at:
+                    break
+        except JournalError as error:
+            log.error("journal.not_written", problem=str(error))
+            stop_at = monotonic()
+        transact(hub.engine, partial(journaled.delete, job_ids=kept))
+        log.info("journal.caught_up", decisions=len(kept))

@@ -40,11 +40,17 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Found:
-    """What the journal has, and what of it the database does not know: counts by kind or choice."""
+    """What the journal has, and what of it the database has lost: counts by choice, or `erase`."""
 
     decisions: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
+    refused: int = 0  # lost decisions that could not be applied again
     damaged: list[Damaged] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the journal was there, and each line of it could be dealt with."""
+        return self.decisions > 0 and not self.refused and not self.damaged
 
 
 def check(hub: Hub, journal: Journal) -> Iterator[Found]:
@@ -67,20 +73,20 @@ def replay(hub: Hub, journal: Journal, today: date) -> Iterator[Found]:
     found = Found()
     for unknown in _unknown(hub, journal, found):
         for kind, job in unknown:
-            _apply(hub, kind, job, today)
+            found.refused += not _apply(hub, kind, job, today)
         yield found
-    if not found.damaged:
+    if found.is_whole:
         transact(hub.engine, hub_state.note_replayed)
 
 
 def _unknown(hub: Hub, journal: Journal, found: Found) -> Iterator[list[tuple[str, ResidentJob]]]:
-    lines = iter(journal.read())
+    lines, lost_since = journal.read(), transact(hub.engine, hub_state.read).lost_since
     while taken := list(islice(lines, SLICE)):
         entries = [line for line in taken if isinstance(line, Entry)]
         found.damaged += [line for line in taken if isinstance(line, Damaged)]
         found.decisions += len(entries)
         asked = [(entry.resident_id, entry.job_id) for entry in entries]
-        lost = transact(hub.engine, partial(journaled.unknown, decisions=asked))
+        lost = transact(hub.engine, partial(journaled.unknown, decisions=asked, lost_since=lost_since))
         jobs: dict[UUID, tuple[str, ResidentJob]] = {}  # a decision may be there several times
         for entry in entries:
             if entry.job_id in lost and (job := _read(entry, found)) is not None:
@@ -104,14 +110,17 @@ def _choice(job: Job) -> str:
     return job.choice.value if isinstance(job, DecideConsent) else "erase"
 
 
-def _apply(hub: Hub, kind: str, job: ResidentJob, today: date) -> None:
-    code = None
+def _apply(hub: Hub, kind: str, job: ResidentJob, today: date) -> bool:
+    """Apply a decision again, unless it allows; return whether it could be dealt with."""
     if _choice(job) != ConsentChoice.ALLOW:
         receipt = apply(hub, kind, job, today)
-        code = receipt.code if receipt.outcome is Outcome.REFUSED else None
+        if receipt.outcome is Outcome.REFUSED:
+            log.error("restore.not_replayed", kind=kind, job=str(job.job_id), code=receipt.code)
+            return False
     transact(hub.engine, partial(_send_again, hub, job))
     drop_spaces_of(hub, [job.resident_id])
-    log.info("restore.replayed", kind=kind, job=str(job.job_id), code=code)
+    log.info("restore.replayed", kind=kind, job=str(job.job_id))
+    return True
 
 
 def _send_again(hub: Hub, job: ResidentJob, db: Connection) -> None:

@@ -25,7 +25,6 @@ from worker.domain.permit import Permit
 from worker.domain.sharing import Share
 from worker.domain.space import make_space
 from worker.hub import Hub
-from worker.journal import JournalError
 from worker.live.spaces import Publication, PublishOutcome
 from worker.services import going_back
 
@@ -97,21 +96,13 @@ def follow_redis(hub: Hub) -> None:
 def _follow(hub: Hub, db: Connection) -> HubState:
     """Return the hub's state, with the epoch that Redis is now in."""
     state = hub_state.lock(db)
-    place: str | None = hub_state.place(db)
     redis = hub.live.epoch.remembered()  # under the lock: epochs start one at a time
-    try:
-        sign = going_back.compare(hub, db, state, redis.mark, is_elsewhere=place != state.place)
-    except JournalError as error:  # the place stays unknown, so nothing goes out on the strength of a consent
-        log.error("journal.not_read", problem=str(error))
-        sign, place = None, state.place
-    if sign is not None:
-        going_back.hold(hub, db, sign)
-        state = hub_state.lock(db)
+    sign, state = going_back.compare(hub, db, state, redis.mark)
     if sign is not None or (state.epoch, state.redis_run_id) != (redis.epoch, redis.run_id):
         state = replace(state, epoch=max(state.epoch, redis.epoch or 0) + 1, redis_run_id=redis.run_id)
         hub.live.epoch.start(state.epoch)
         log.info("epoch.started", epoch=state.epoch)
-    state = replace(state, mark=max(state.mark, redis.mark or 0) + 1, place=place)
+    state = replace(state, mark=max(state.mark, redis.mark or 0) + 1)
     hub_state.write(db, state)
     return state
 

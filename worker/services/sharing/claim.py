@@ -200,7 +200,7 @@ def _claim(
         if share.lease_id == lease_id:
             candidate = _claimed_share(stored, share, shared)
             if stored.key.provider in held and not candidate.removal and candidate.operation is None:
-                taken[stored.key] = sharing.hold(stored.share)
+                taken[stored.key] = sharing.withhold(stored.share)
                 continue
             if not rooms[stored.key.provider].take(candidate):
                 continue

@@ -29,8 +29,8 @@ def release_all(hub: Hub) -> None:
 
 
 def let_go_all(hub: Hub) -> None:
-    """Let go what was held until an operator released it, for `SECONDS` for each provider, and wake its lane."""
-    for provider in transact(hub.engine, lambda db: shares.holding(db, hub.capabilities)):
+    """Let go what was withheld until an operator released it, for `SECONDS` for each provider, and wake its lane."""
+    for provider in transact(hub.engine, lambda db: shares.withheld(db, hub.capabilities)):
         stop_at = monotonic() + SECONDS
         while routine.take(hub, SLICES, partial(_let_go, provider=provider)) and monotonic() < stop_at:
             pass

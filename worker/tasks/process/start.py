@@ -23,6 +23,9 @@ from worker.queues import provider_of
 from worker.services.sharing.lane import note_configuration
 from worker.settings import Settings, SettingsError, settings
 
+JOURNALS = frozenset({"consent", "calendar"})
+"""The queues whose workers write the journal, and compare the database with it."""
+
 log = structlog.get_logger()
 
 
@@ -50,7 +53,7 @@ def check(configured: Settings, queues: Collection[str]) -> None:
             sources.load(configured.sources)
     except SourcesError as error:
         raise SettingsError(f"PERMIT_HUB_SOURCES is wrong: {error}") from None
-    if "consent" in queues and configured.journal is not None:
+    if not JOURNALS.isdisjoint(queues) and configured.journal is not None:
         _check_journal(configured.journal)
     lanes = [provider for queue in sorted(queues) if (provider := provider_of(queue)) is not None]
     engine = make_engine(configured)  # its own: a fork must not inherit a connection
@@ -75,7 +78,7 @@ def check(configured: Settings, queues: Collection[str]) -> None:
 
 def _check_journal(folder: Path) -> None:
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise SettingsError(f"PERMIT_HUB_JOURNAL is wrong: {folder} is no folder that this process may write to")
+        raise SettingsError("PERMIT_HUB_JOURNAL is wrong: not a folder that this process may write to")
 
 
 def _problem(provider: str) -> str | None:

@@ -11,8 +11,11 @@ UPGRADE = """
 ALTER TABLE hub_state
     ADD COLUMN mark bigint NOT NULL DEFAULT 0,
     ADD COLUMN place text,
+    ADD COLUMN compared_at timestamptz,
+    ADD COLUMN is_journaled boolean NOT NULL DEFAULT false,
     ADD COLUMN restored_at timestamptz,
     ADD COLUMN restored_sign text,
+    ADD COLUMN lost_since timestamptz,
     ADD COLUMN replayed_at timestamptz;
 
 CREATE TABLE unjournaled (
@@ -40,6 +43,6 @@ def downgrade() -> None:
     """Drop them."""
     op.execute("DROP TABLE unjournaled, replayed")
     op.execute("""
-        ALTER TABLE hub_state DROP COLUMN mark, DROP COLUMN place, DROP COLUMN restored_at,
-            DROP COLUMN restored_sign, DROP COLUMN replayed_at
+        ALTER TABLE hub_state DROP COLUMN mark, DROP COLUMN place, DROP COLUMN compared_at, DROP COLUMN is_journaled,
+            DROP COLUMN restored_at, DROP COLUMN restored_sign, DROP COLUMN lost_since, DROP COLUMN replayed_at
     """)
