@@ -47,6 +47,7 @@ class RefusalCode(StrEnum):
     UNKNOWN_REMINDER = "unknown_reminder"
     UNKNOWN_TARIFF = "unknown_tariff"
     PERMIT_EXISTS = "permit_exists"
+    TOO_MANY_PERMITS = "too_many_permits"
     ACTION_NOT_OFFERED = "action_not_offered"
     REASON_REQUIRED = "reason_required"
     ADDRESS_UNCHANGED = "address_unchanged"

@@ -1,4 +1,4 @@
-"""`permit-hub restore`, as an operator types it; `make drill-restore` plays the whole."""
+"""`permit-hub restore`, as an operator types it; `make drill-restore` plays the whole, in a minute."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

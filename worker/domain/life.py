@@ -70,6 +70,17 @@ def request(
     return Transition(permit, EventType.PERMIT_REQUESTED)
 
 
+def check_room(others: Iterable[Permit], today: date, tariffs: Tariffs) -> None:
+    """Check that a resident may have one more permit beside others.
+
+    Raises:
+        JobRefusedError: TOO_MANY_PERMITS.
+    """
+    most = tariffs.permits_at_once
+    if most is not None and sum(permit.counts_on(today) for permit in others) >= most:
+        raise JobRefusedError(RefusalCode.TOO_MANY_PERMITS)
+
+
 def approve(permit: Permit, today: date, tariffs: Tariffs) -> Transition:
     """Approve a permit under review: it awaits payment, or is active at once when it costs nothing."""
     if permit.status is not Status.SUBMITTED or permit.pending is None:

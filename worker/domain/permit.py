@@ -84,6 +84,10 @@ class Permit:
         """Return whether it is active without a pending change."""
         return self.status is Status.ACTIVE and self.pending is None
 
+    def counts_on(self, day: date) -> bool:
+        """Return whether it counts among those that a resident may have at once: requested, in force, or to be."""
+        return self.is_open and (self.pending is not None or self.last_day is None or self.last_day >= day)
+
     def renewal_open(self, today: date, tariffs: Tariffs) -> bool:
         """Return whether its last term is over, or near enough to its end to be renewed."""
         last_day = self.last_day

@@ -20,13 +20,14 @@ class TariffsError(Exception):
 
 
 class Tariffs(BaseModel):
-    """Prices in cents of a euro, and the periods for renewal and payment."""
+    """Prices in cents of a euro, the periods for renewal and payment, and how many permits one resident may have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     renewal_opens_months: Annotated[int, Field(strict=True, ge=0, le=12)]
     address_change_cents: Cents
     unpaid_lapses_after_days: Annotated[int, Field(strict=True, ge=1, le=366)]
+    permits_at_once: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
     profiles: Annotated[Mapping[Profile, Annotated[Mapping[Years, Cents], Field(min_length=1)]], Field(min_length=1)]
 
     def knows(self, profile: str) -> bool:

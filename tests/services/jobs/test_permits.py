@@ -1,18 +1,20 @@
 """Every kind of job about a permit: receipt, card, event, ledger rows, wanted shares and wake-ups."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from schemas.events import EventType
-from schemas.receipts import Outcome
+from schemas.receipts import Outcome, RefusalCode
 from schemas.space import Action, ActionName, CardStatus
 from tests.services.evidence import Evidence
 from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, Upstream
 from worker.domain.terms import add_months
+from worker.hub import Hub
 from worker.live.wake_ups import URGENT
 from worker.services.publishing.publish import republish
 
@@ -259,3 +261,26 @@ def test_no_receipt_carries_personal_data(upstream: Upstream, evidence: Evidence
 
 def _types(evidence: Evidence) -> list[EventType]:
     return [event.type for event in evidence.told(ANNE)]
+
+
+def test_a_resident_has_as_many_permits_at_once_as_the_city_allows(hub: Hub, upstream: Upstream, today: date) -> None:
+    strict = Upstream(replace(hub, tariffs=hub.tariffs.model_copy(update={"permits_at_once": 2})), today)
+    upstream.lapsed()
+    first, second = strict.active(), strict.request()  # one to be paid
+    third = strict.submit("permit.request", **strict.wish(uuid4()))
+    assert (third.outcome, third.code) == (Outcome.REFUSED, RefusalCode.TOO_MANY_PERMITS)
+    assert strict.submit("permit.request", BOB, **strict.wish(uuid4())).outcome is Outcome.APPLIED
+    strict.applied("permit.cancel", permit_id=second)
+    assert strict.submit("permit.request", **strict.wish(uuid4())).outcome is Outcome.APPLIED
+    strict.applied("permit.change_vehicle", permit_id=first, plate={"raw": strict.plate()})
+
+
+def test_a_lapsed_permit_is_one_more_when_it_is_renewed(hub: Hub, upstream: Upstream, today: date) -> None:
+    strict = Upstream(replace(hub, tariffs=hub.tariffs.model_copy(update={"permits_at_once": 1})), today)
+    lapsed = upstream.lapsed()
+    other = strict.request()
+    renewal = strict.submit("permit.renew", permit_id=lapsed, years=1)
+    assert renewal.code is RefusalCode.TOO_MANY_PERMITS
+    strict.applied("permit.cancel", permit_id=other)
+    strict.applied("permit.renew", permit_id=lapsed, years=1)
+    assert strict.submit("permit.request", **strict.wish(uuid4())).code is RefusalCode.TOO_MANY_PERMITS

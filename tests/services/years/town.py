@@ -14,7 +14,7 @@ from integrations.channels.base import AddressRefusedError, LaterError, Notice, 
 from integrations.memory import InMemory
 from schemas.receipts import Outcome
 from schemas.shared import SharedField, Validity
-from tests.conftest import Database
+from tests.conftest import CURRENT, Database
 from tests.services.concurrency import at_once
 from tests.services.hubs import lane_of
 from tests.services.outbox import Outbox, sender_of
@@ -122,6 +122,7 @@ class Town:
     def go_on_to(self, today: date) -> None:
         """Let a day begin, or some hours pass; workers may take it for the day before, the database never does."""
         self.today = today
+        self.look.execute(CURRENT)  # a sweep would compare within seconds
         morning = datetime.combine(today, MORNING, self.hub.zone)
         self.moment = max(morning, self.moment + HOURS) if self.moment.year > 1 else morning
         move_clock(self.look, self.moment)

@@ -92,6 +92,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "address_unchanged": N_("C'est déjà l'adresse de ce droit : rien ne change, et il n'y a rien à payer."),
         "vehicle_unchanged": N_("C'est déjà le véhicule de ce droit : rien ne change."),
         "plate_in_use": N_("Ce véhicule a déjà un droit de stationnement, ou une demande en cours."),
+        "too_many_permits": N_("Vous avez déjà le nombre de droits qu'un résident peut avoir en même temps."),
         "plate.raw": N_("Cette immatriculation n'est pas lisible : lettres et chiffres, 20 au plus."),
         "plate.country": N_("Ce pays n'existe pas."),
         "unknown_tariff": N_("Cette durée n'est plus proposée pour ce véhicule."),

@@ -11,6 +11,7 @@ from worker.services.unit_of_work import UnitOfWork
 
 def request(job: jobs.RequestPermit, unit: UnitOfWork) -> None:
     """Request a permit."""
+    life.check_room(unit.permits.values(), unit.today, unit.hub.tariffs)
     change = life.request(
         permit_id=job.permit_id,
         resident_id=job.resident_id,
@@ -54,7 +55,10 @@ def confirm_payment(job: jobs.ConfirmPayment, unit: UnitOfWork) -> None:
 
 def renew(job: jobs.RenewPermit, unit: UnitOfWork) -> None:
     """Request a further term."""
-    unit.change(life.renew(unit.permit(job.permit_id), job.years, unit.today, unit.hub.tariffs))
+    permit = unit.permit(job.permit_id)
+    if not permit.counts_on(unit.today):  # it lapsed, so it would be one more
+        life.check_room(unit.permits.values(), unit.today, unit.hub.tariffs)
+    unit.change(life.renew(permit, job.years, unit.today, unit.hub.tariffs))
 
 
 def change_vehicle(job: jobs.ChangeVehicle, unit: UnitOfWork) -> None:
