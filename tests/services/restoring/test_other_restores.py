@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from integrations.memory import InMemory
 from tests.conftest import Database
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
@@ -181,11 +182,14 @@ def test_a_sweep_lets_nothing_go_while_it_is_withheld(
 
 
 def test_an_operation_that_went_out_before_is_asked_about_while_puts_are_withheld(
-    upstream: Upstream, hub: Hub, evidence: Evidence, deliver: Deliver, held: Held
+    upstream: Upstream, hub: Hub, evidence: Evidence, deliver: Deliver, held: Held, twins: dict[str, InMemory]
 ) -> None:
     upstream.active()
     upstream.allow()
+    twins["paybyphone"].carries_out = False
     deliver("paybyphone")
+    assert evidence.value("SELECT operation FROM shares WHERE provider = 'paybyphone'") is not None
+    twins["paybyphone"].carries_out = True
     with evidence.database.connect() as connection:
         connection.execute("UPDATE shares SET due_at = now() WHERE operation IS NOT NULL")
     withhold(evidence)

@@ -136,6 +136,31 @@ def test_a_refusal_after_a_lost_allowance_is_sent_although_nothing_was_known_to_
     assert held() == dict.fromkeys(EVERYONE, 0) | {CITY: 1}
 
 
+def test_a_replay_keeps_what_is_known_of_a_share(
+    upstream: Upstream,
+    deliver: Deliver,
+    backup: Step,
+    go_back: Step,
+    replay: Replay,
+    hub: Hub,
+    evidence: Evidence,
+    today: date,
+) -> None:
+    upstream.active()
+    upstream.allow()
+    deliver()
+    sweep(hub, today)
+    backup()
+    upstream.refuse()
+    go_back()
+    sweep(hub, today)
+    known = "SELECT provider, reference, requests, claimed_version FROM shares ORDER BY provider"
+    before = evidence.query(known)
+    assert all(requests > 0 for _, _, requests, _ in before)
+    replay()
+    assert evidence.query(known) == before
+
+
 def test_a_restart_after_a_replay_finds_nothing_lost(
     upstream: Upstream, backup: Step, go_back: Step, replay: Replay, hub: Hub, evidence: Evidence, today: date
 ) -> None:
