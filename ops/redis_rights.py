@@ -71,5 +71,5 @@ def user(name: str, role: Role, password: str, prefix: str) -> str:
 
 
 def users_file(users: Iterable[str]) -> str:
-    """Return Redis' users file: these users, and nobody without a name."""
+    """Return Redis' users file: these users, and no access without a name."""
     return "\n".join(["user default off resetpass resetkeys resetchannels -@all", *users, ""])

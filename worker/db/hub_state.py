@@ -2,7 +2,7 @@
 
 A database goes back when a backup is restored, or when a copy that lacks the last changes takes over. Then it is in
 another *place* (another database, another start of its server, another file of this table), or it was last compared
-long ago, or both. Until it is compared with what is remembered outside of it, nobody knows whether it is current.
+long ago, or both. It counts as current only once it is compared with what is remembered outside of it.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -112,7 +112,7 @@ def note_replayed(db: Connection) -> None:
 
 
 def release(db: Connection, *, is_journaled: bool) -> None:
-    """Let go what is withheld: the database counts as current, whatever it lacks."""
+    """Let go what is withheld: the database counts as current, even if it lacks decisions."""
     db.execute(_RELEASE, {"is_journaled": is_journaled})
 
 

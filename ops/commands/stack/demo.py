@@ -30,5 +30,5 @@ def demo(as_json: AsJson = False, data: Below = DEFAULT_DATA) -> None:
 
 
 def drill_restore(data: Below = DEFAULT_DATA) -> None:
-    """Restore a backup under running workers, and see that nobody gets back what was withdrawn or erased since."""
+    """Restore a backup under running workers, and see that what was withdrawn or erased since does not come back."""
     staged("a database that goes back in time", data, FOLDER, Console(), "drill", play_drill)

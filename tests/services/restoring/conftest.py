@@ -76,7 +76,7 @@ def is_current(hub: Hub) -> bool:
 
 @pytest.fixture
 def database(servers: Servers, migrated_template: str) -> Iterator[Database]:
-    """Return a database of the test's own: a restore makes its tables anew."""
+    """Return a database of the test's own: a restore makes new tables."""
     with own_database(servers.postgres, migrated_template) as made:
         yield made
 

@@ -133,7 +133,7 @@ _DUE_PROVIDERS = text(f"""
                 AND (s.lease_until IS NULL OR s.lease_until <= now())
             ORDER BY s.due_at LIMIT 1) found)
 """).columns(tables.shares.c.provider)
-# What is withheld sorts last. ">=" and the order make the planner use the index, whatever it expects.
+# What is withheld sorts last. With "=", the planner expects many rows of that moment and reads the whole table.
 _WITHHELD = text(f"""
     SELECT known.provider FROM {unnested("known", [tables.shares.c.provider])}
     WHERE {IS_CURRENT} AND EXISTS (

@@ -250,7 +250,7 @@ def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, tod
 
 
 def _refuse_sender(hub: Hub, kind: str, raw: str, task_id: UUID, refused: JobRefusedError) -> Receipt:
-    """Refuse a message that nobody who may send it is known to have sent; the receipt of another's job stands."""
+    """Refuse a message whose sender is not proved, or may not send it; the receipt of another's job stands."""
     receipt = _refused(kind, task_id, refused.code, refused.field)
     refuse_message(hub, receipt, task_id=task_id, size=_size(raw))
     known = transact(hub.engine, lambda db: job_rows.find(db, task_id))

@@ -1,4 +1,4 @@
-"""A role of its own for the providers' lanes, and nobody but the owner says when a ledger's row was written."""
+"""A role of its own for the providers' lanes; only the owner can say when a ledger's row was written."""
 
 from alembic import op
 
