@@ -13,6 +13,7 @@ from permit_hub_client.message import list_item, result_name
 
 from bench.figures import Figure, rates, times
 from bench.ground import ADDRESS, RECEIPT_SECONDS, ROWS, Ground, Inhabitant, cpu_seconds
+from ops.demo.account import verified
 
 RECEIPT_MS = 8.0
 OF_NO_OPS_PERCENT = 45.0
@@ -94,11 +95,13 @@ def _contact(ground: Ground, inhabitant: Inhabitant) -> Job:
 
 
 def _vehicle(ground: Ground, inhabitant: Inhabitant) -> Job:
+    plate = ground.plate()
     return ground.hub.job(
         "permit.change_vehicle",
         resident_id=inhabitant.resident_id,
         permit_id=inhabitant.permit_id,
-        plate=ground.plate(),
+        plate=plate,
+        verified=verified(plate),
     )
 
 
@@ -109,20 +112,22 @@ def _address(ground: Ground, inhabitant: Inhabitant) -> Job:
         permit_id=inhabitant.permit_id,
         address=ADDRESS,
         zones=["14C"],
+        verified=verified(address=ADDRESS),
     )
 
 
 def _request(ground: Ground, inhabitant: Inhabitant) -> Job:
+    plate = ground.plate()
     return ground.hub.job(
         "permit.request",
         resident_id=inhabitant.resident_id,
         permit_id=uuid4(),
-        plate=ground.plate(),
+        plate=plate,
         profile="standard",
         years=1,
         address=ADDRESS,
         zones=["14A"],
-        verified={"residence": True, "vehicle": True},
+        verified=verified(plate, ADDRESS),
     )
 
 

@@ -22,10 +22,11 @@ from schemas.examples import (
     SPACE,
 )
 from schemas.history import History
-from schemas.jobs import KINDS, Plate, Queue
+from schemas.jobs import KINDS, Queue
 from schemas.plate_read import PlateRead
 from schemas.receipts import Receipt
 from schemas.space import Space
+from schemas.verified import Plate
 
 PUBLISH_SPACE = "space.publish"
 MAKE_HISTORY = "space.history"

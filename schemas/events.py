@@ -16,9 +16,12 @@ class EventType(StrEnum):
     PERMIT_ACTIVATED = "permit.activated"
     PERMIT_RENEWAL_REQUESTED = "permit.renewal_requested"
     PERMIT_RENEWED = "permit.renewed"
+    PERMIT_VEHICLE_CHANGE_REQUESTED = "permit.vehicle_change_requested"
     PERMIT_VEHICLE_CHANGED = "permit.vehicle_changed"
     PERMIT_ADDRESS_CHANGE_REQUESTED = "permit.address_change_requested"
     PERMIT_ADDRESS_CHANGED = "permit.address_changed"
+    PERMIT_CHANGE_APPROVED = "permit.change_approved"  # it then waits for its payment
+    PERMIT_CHANGE_REJECTED = "permit.change_rejected"
     PERMIT_CANCELLED = "permit.cancelled"
     PERMIT_PENDING_CHANGE_CANCELLED = "permit.pending_change_cancelled"
     PERMIT_IMPORTED = "permit.imported"

@@ -11,27 +11,34 @@ _ENVELOPE: dict[str, JsonValue] = {
     "source": "personal-space",
     "submitted_at": "2024-09-16T10:42:03+02:00",
 }
+_CURRENT: dict[str, JsonValue] = {"schema_version": 2}
 _RESIDENT: dict[str, JsonValue] = _ENVELOPE | {"resident_id": "r-1001"}
 _PERMIT: dict[str, JsonValue] = _RESIDENT | {"permit_id": PERMIT_ID}
 _PLATE: JsonValue = {"raw": "EF-367-QS", "country": "FR"}
 _ADDRESS: JsonValue = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
+_REGISTER: dict[str, JsonValue] = {"register_name": "SIV", "verified_at": "2024-09-16T10:40:51+02:00"}
+_VEHICLE: JsonValue = _REGISTER | {"plate": _PLATE, "profiles": ["low_emission"]}
+_RESIDENCE: JsonValue = _REGISTER | {"register_name": "DGFiP", "ban_id": "75114_1834_00010"}
 
 EXAMPLES: dict[str, dict[str, JsonValue]] = {
     "permit.request": _PERMIT
+    | _CURRENT
     | {
         "plate": _PLATE,
         "profile": "standard",
         "years": 1,
         "address": _ADDRESS,
         "zones": ["14A", "14B"],
-        "verified": {"residence": True, "vehicle": True},
+        "verified": {"residence": _RESIDENCE, "vehicle": _VEHICLE, "income": None},
     },
     "permit.decide": _PERMIT
     | {"decision": "reject", "decided_by": "agent-17", "reason": "Le justificatif\nest illisible."},
     "permit.confirm_payment": _PERMIT | {"payment_reference": "PAY-2024-0001", "amount_cents": 4500},
     "permit.renew": _PERMIT | {"years": 3},
-    "permit.change_vehicle": _PERMIT | {"plate": {"raw": "AB-344-CD"}},
-    "permit.change_address": _PERMIT | {"address": _ADDRESS, "zones": ["14A"]},
+    "permit.change_vehicle": _PERMIT | _CURRENT | {"plate": _PLATE, "verified": {"vehicle": _VEHICLE}},
+    "permit.change_address": _PERMIT
+    | _CURRENT
+    | {"address": _ADDRESS, "zones": ["14A"], "verified": {"residence": _RESIDENCE}},
     "permit.cancel": _PERMIT,
     "consent.decide": _RESIDENT
     | {
@@ -115,6 +122,7 @@ SPACE: dict[str, JsonValue] = {
             "zones": ["14A", "14B"],
             "address": "10 rue de l'Exemple, 75014 Paris",
             "reason": None,
+            "review": None,
             "actions": [
                 {"name": "change_vehicle", "price_cents": None},
                 {"name": "change_address", "price_cents": 0},
@@ -160,6 +168,7 @@ HISTORY: dict[str, JsonValue] = {
                 "kind": "new_term",
                 "debt_id": "0c5e9a52-5d0c-4d7e-9a53-4c9b3f6f0a11",
                 "years": 1,
+                "plate": None,
                 "address": None,
                 "price_cents": 4500,
                 "pay_by": "2025-09-10",

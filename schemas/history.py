@@ -1,12 +1,12 @@
 """A resident's history: their permits, payments, decisions, and who held their data."""
 
 from datetime import date
-from enum import StrEnum
 from uuid import UUID
 
 from schemas.base import Message, Moment, ResidentId
 from schemas.events import EventType
 from schemas.jobs import ConsentChoice
+from schemas.space import PendingKind
 
 
 class PlateSince(Message):
@@ -24,13 +24,6 @@ class ValidTerm(Message):
     last_day: date
 
 
-class PendingKind(StrEnum):
-    """The changes that can wait for a decision or a payment."""
-
-    NEW_TERM = "new_term"
-    NEW_ADDRESS = "new_address"
-
-
 class PendingChange(Message):
     """What waits for a decision or a payment."""
 
@@ -39,6 +32,8 @@ class PendingChange(Message):
     """What is to be paid: a payment's reference has to come from it, as a price and a day may come again."""
     years: int | None
     """Of a new term."""
+    plate: str | None
+    """Of a new vehicle."""
     address: str | None
     """The words of a new address."""
     price_cents: int

@@ -9,7 +9,6 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import (
     AgentId,
-    Copied,
     Day,
     Line,
     Message,
@@ -22,7 +21,7 @@ from schemas.base import (
     SourceName,
     Zone,
 )
-from schemas.countries import CountryCode
+from schemas.verified import BanId, Plate, Verified
 
 MAX_JOB_BYTES = 1_000_000  # an import of 1,000 full rows is about 600 kB
 MAX_IMPORT_ROWS = 1_000
@@ -41,28 +40,11 @@ class Queue(StrEnum):
     BULK = "bulk"  # long work
 
 
-class Plate(Message):
-    """A registration as the resident typed it, and its country: an ISO 3166-1 code, or a vehicle's sign such as `D`.
-
-    At most 20 letters and digits; separators and invisible characters do not count.
-    """
-
-    raw: Annotated[Copied, StringConstraints(min_length=1, max_length=100)]
-    country: CountryCode = "FR"
-
-
 class Address(Message):
     """A main address: its identifier in the national address base, and its text."""
 
-    ban_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,40}$")]
+    ban_id: BanId
     label: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
-
-
-class Verified(Message):
-    """What upstream has verified, with the resident signed in."""
-
-    residence: bool
-    vehicle: bool
 
 
 class ConsentText(Message):
@@ -93,7 +75,17 @@ class PermitJob(ResidentJob):
     permit_id: UUID
 
 
-class RequestPermit(PermitJob):
+class ClaimingJob(PermitJob):
+    """A job that says what was verified of what it asks for; the rest goes under review.
+
+    A job of version 1, or of none, named nothing that was verified: it counts as nothing verified (`jobs_v1.py`).
+    """
+
+    schema_version: Annotated[int, Field(ge=2, le=2, strict=True)]
+    verified: Verified = Verified()
+
+
+class RequestPermit(ClaimingJob):
     """Request a permit; upstream chooses its `permit_id`."""
 
     plate: Plate
@@ -101,7 +93,6 @@ class RequestPermit(PermitJob):
     years: Years
     address: Address
     zones: Zones
-    verified: Verified
 
 
 class Decision(StrEnum):
@@ -112,14 +103,16 @@ class Decision(StrEnum):
 
 
 class DecidePermit(PermitJob):
-    """Approve or reject a permit under review; a rejection has a reason.
+    """Approve or reject a request, or a change of a permit, under review; a rejection has a reason.
 
     `decided_by` is the agent's id in the agents' tool. It is kept with the decision, and residents are not shown it.
+    `debt_id` names what the agent looked at, as in the resident's history: the decision counts for no other change.
     """
 
     decision: Decision
     decided_by: AgentId
     reason: Annotated[Paragraphs, StringConstraints(min_length=1, max_length=500)] | None = None
+    debt_id: UUID | None = None
 
 
 class ConfirmPayment(PermitJob):
@@ -140,13 +133,13 @@ class RenewPermit(PermitJob):
     years: Years
 
 
-class ChangeVehicle(PermitJob):
+class ChangeVehicle(ClaimingJob):
     """Move a permit to another vehicle."""
 
     plate: Plate
 
 
-class ChangeAddress(PermitJob):
+class ChangeAddress(ClaimingJob):
     """Move a permit to the resident's new main address."""
 
     address: Address
@@ -288,5 +281,5 @@ QUEUES: dict[str, Queue] = dict.fromkeys(KINDS, Queue.JOBS) | {
     "permit.import": Queue.BULK,
 }
 
-LARGEST_JOB: dict[str, int] = {Queue.CONSENT: 4_096, Queue.JOBS: 8_192, Queue.BULK: MAX_JOB_BYTES}
+LARGEST_JOB: dict[str, int] = {Queue.CONSENT: 4_096, Queue.JOBS: 12_288, Queue.BULK: MAX_JOB_BYTES}
 """The most bytes that a job on a queue may have: every field at its longest, and some white space."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from schemas.base import Message, Moment, ResidentId
 from schemas.jobs import ReminderChannel
+from schemas.verified import Doubt
 
 
 class CardStatus(StrEnum):
@@ -39,6 +40,27 @@ class Action(Message):
     """In cents of a euro: 0 if it is free, null if no price is named."""
 
 
+class PendingKind(StrEnum):
+    """The changes that can wait for a decision or a payment."""
+
+    NEW_TERM = "new_term"
+    NEW_VEHICLE = "new_vehicle"
+    NEW_ADDRESS = "new_address"
+
+
+class Review(Message):
+    """A request, or a change of a permit, that the city is looking at; until then all stays as it is."""
+
+    kind: PendingKind
+    """A new term stands for the request of the permit."""
+    since: date
+    doubts: tuple[Doubt, ...]
+    plate: str | None
+    """Of a new vehicle."""
+    address: str | None
+    """The words of a new address."""
+
+
 class Card(Message):
     """One permit on the screen; days are civil days in the city's time zone."""
 
@@ -55,6 +77,9 @@ class Card(Message):
     zones: tuple[str, ...]
     address: str
     reason: str | None
+    """Why the request was rejected, or the last change of a permit that goes on."""
+    review: Review | None
+    """What is under review."""
     actions: tuple[Action, ...]
 
 

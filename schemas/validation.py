@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import jobs
+from schemas import jobs, jobs_v1, verified
 from schemas.base import Message
 from schemas.jobs import KINDS, MAX_JOB_BYTES, Job
 from schemas.receipts import RefusalCode
@@ -33,7 +33,7 @@ _ANY_UUID = TypeAdapter(UUID)
 # A key that is not one of these is the sender's own text, which may be anything, so refusals do not repeat it.
 _OUR_FIELDS = frozenset(
     field
-    for model in vars(jobs).values()
+    for model in (*vars(jobs).values(), *vars(jobs_v1).values(), *vars(verified).values())
     if isinstance(model, type) and issubclass(model, Message)
     for field in model.model_fields
 )
@@ -69,13 +69,17 @@ def parse_job(kind: str, raw: str) -> Job:
     if model is None:
         raise InvalidJobError(RefusalCode.UNKNOWN_KIND, job_id=_job_id(raw))
     try:
-        _STRICT_JSON.decode(raw)
+        document = _STRICT_JSON.decode(raw)
     except InvalidJobError as fault:
         raise InvalidJobError(fault.code, fault.field, _job_id(raw)) from None
     except (ValueError, RecursionError):
         raise InvalidJobError(RefusalCode.NOT_JSON, job_id=_job_id(raw)) from None
+    is_outdated = kind in jobs_v1.KINDS and isinstance(document, dict) and document.get("schema_version", 1) == 1
+    if is_outdated:
+        model, _ = jobs_v1.KINDS[kind]
     try:
-        return model.model_validate_json(raw, strict=True)
+        job = model.model_validate_json(raw, strict=True)
+        return jobs_v1.current(kind, job) if is_outdated else job
     except ValidationError as error:
         raise InvalidJobError(*explain(error), _job_id(raw)) from None
 

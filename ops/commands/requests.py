@@ -1,4 +1,4 @@
-"""`permit-hub requests list | show | approve | reject | decided`: what city agents decide on."""
+"""`permit-hub requests list | show | approve | reject | decided`: what city agents decide on, permits and changes."""
 
 import getpass
 import re
@@ -15,15 +15,14 @@ from ops.commands.operated import operated
 from ops.commands.options import AsJson
 from ops.commands.reach import RunningOn, asking, hub_client, reach
 from ops.shown import receipts
-from ops.shown.requests import SHORTEST, document, print_decided, print_list, print_one
+from ops.shown.requests import SHORTEST, document, looked_at, print_decided, print_list, print_one
 from ops.shown.terminal import complain, print_json, results
 from schemas.jobs import Decision
 from schemas.validation import InvalidJobError, parse_job
 from worker.db.engine import snapshot, transact
 from worker.db.jobs import agent_decisions
 from worker.db.jobs import requests as rows
-from worker.db.jobs.requests import Request
-from worker.domain.permit import Status
+from worker.domain.permit import Permit, Status
 from worker.hub import Hub
 from worker.settings import settings
 
@@ -32,7 +31,7 @@ _DIGITS = re.compile(r"[0-9a-f]{1,32}")
 
 app = typer.Typer(
     name="requests",
-    help="Requests for a permit that an agent is to decide on.",
+    help="Requests for a permit, and changes of one, that an agent is to decide on.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -54,9 +53,9 @@ def list_(
     data: RunningOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """List those under review, the oldest first, with what upstream has not verified."""
+    """List those under review, the longest first, with what is in doubt."""
 
-    def read(db: Connection) -> tuple[list[Request], int]:
+    def read(db: Connection) -> tuple[list[Permit], int]:
         snapshot(db)
         return rows.under_review(db, limit), rows.count(db)
 
@@ -64,7 +63,7 @@ def list_(
     with asking(), operated() as hub:
         found, count = transact(hub.engine, read)
     if as_json:
-        print_json({"requests": [document(request) for request in found], "count": count})
+        print_json({"requests": [document(permit) for permit in found], "count": count})
         return
     print_list(found, count)
 
@@ -75,11 +74,11 @@ def show(permit: PermitId, data: RunningOn = None, as_json: AsJson = False) -> N
     first, last = _span(permit, as_json=as_json)
     reach(data)
     with asking(), operated() as hub:
-        request = _under_review(hub, first, last, as_json=as_json)
+        found = _under_review(hub, first, last, as_json=as_json)
     if as_json:
-        print_json(document(request))
+        print_json(document(found))
         return
-    print_one(request, hub.zone)
+    print_one(found)
 
 
 @app.command()
@@ -106,7 +105,7 @@ def approve(
     as_json: AsJson = False,
     wait: Wait = 30.0,
 ) -> None:
-    """Approve one, and print the receipt; the resident can then pay, or has the permit if it costs nothing."""
+    """Approve one, and print the receipt; the resident can then pay, or has it at once if it costs nothing."""
     _decide(permit, Decision.APPROVE, None, decided_by, data=data, as_json=as_json, wait=wait)
 
 
@@ -143,9 +142,13 @@ def _decide(
     configured = settings()
     with asking():
         with operated() as hub:
-            request = _under_review(hub, first, last, as_json=as_json)
+            found = _under_review(hub, first, last, as_json=as_json)
         with hub_client(configured) as client:
-            about = {"resident_id": request.permit.resident_id, "permit_id": request.permit.permit_id}
+            about = {
+                "resident_id": found.resident_id,
+                "permit_id": found.permit_id,
+                "debt_id": looked_at(found).debt_id,
+            }
             decided = {"decision": decision.value, "decided_by": agent, "reason": reason}
             job = client.job("permit.decide", **about, **decided)
             try:
@@ -187,28 +190,28 @@ def _span(typed: str, *, as_json: bool) -> tuple[UUID, UUID]:
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
-def _under_review(hub: Hub, first: UUID, last: UUID, *, as_json: bool) -> Request:
-    """Return the one request with an id in this range.
+def _under_review(hub: Hub, first: UUID, last: UUID, *, as_json: bool) -> Permit:
+    """Return the one permit with an id in this range.
 
     Raises:
-        typer.Exit: there is none, it is no longer under review, or there are several.
+        typer.Exit: there is none, nothing of it is under review, or there are several.
     """
 
-    def read(db: Connection) -> tuple[Sequence[tuple[UUID, Status]], Request | None]:
+    def read(db: Connection) -> tuple[Sequence[tuple[UUID, Status]], Permit | None]:
         snapshot(db)
         named = rows.named(db, first, last)
         return named, rows.find(db, named[0][0]) if len(named) == 1 else None
 
-    named, request = transact(hub.engine, read)
+    named, found = transact(hub.engine, read)
     if not named:
         _fail("unknown_permit", "There is no such permit.", as_json=as_json)
     if len(named) > 1:
         _fail("ambiguous", "More than one permit's id begins so: type more of it.", as_json=as_json, exit_code=2)
-    if request is None:
+    if found is None:
         ((permit_id, status),) = named
         words = f"{permit_id} is not under review: it is {status.value.replace('_', ' ')}."
         _fail("not_under_review", words, as_json=as_json)
-    return request
+    return found
 
 
 def _fail(code: str, words: str, *, as_json: bool, exit_code: int = 1) -> NoReturn:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 from ops.shown.space import ALLOWED, APPS, PROVIDERS, REFUSED
@@ -56,6 +56,19 @@ def consent(choice: str, resident_id: str = RESIDENT) -> dict[str, object]:
         "providers": list(APPS),
         "text": {"version": "2024-09", "sha256": hashlib.sha256(shown.encode()).hexdigest()},
     }
+
+
+def verified(
+    plate: Mapping[str, str] | None = None, address: Mapping[str, str] | None = None, profile: str = STANDARD
+) -> dict[str, object]:
+    """Return what registers say now of a vehicle, which entitles to a profile, and of an address."""
+    now = datetime.now(UTC)
+    said: dict[str, object] = {}
+    if plate is not None:
+        said["vehicle"] = {"plate": plate, "profiles": [profile], "register_name": "SIV", "verified_at": now}
+    if address is not None:
+        said["residence"] = {"ban_id": address["ban_id"], "register_name": "DGFiP", "verified_at": now}
+    return said
 
 
 def _existing(

@@ -120,15 +120,16 @@ def _submit(stage: Stage, kind: str, words: str, **fields: object) -> None:
 
 
 def _wish(resident: str) -> dict[str, object]:
+    plate = {"raw": account.ACTIVE_PLATE if resident == account.RESIDENT else account.OTHER_PLATE}
     return {
         "resident_id": resident,
         "permit_id": account.ACTIVE if resident == account.RESIDENT else account.REQUESTED,
-        "plate": {"raw": account.ACTIVE_PLATE if resident == account.RESIDENT else account.OTHER_PLATE},
+        "plate": plate,
         "profile": "low_emission",
         "years": 1,
         "address": account.ADDRESS,
         "zones": account.ZONES,
-        "verified": {"residence": True, "vehicle": True},
+        "verified": account.verified(plate, account.ADDRESS, "low_emission"),
     }
 
 

@@ -55,7 +55,7 @@ def a_new_request(stage: Stage) -> None:
         years=1,
         address=account.ADDRESS,
         zones=account.ZONES,
-        verified={"residence": True, "vehicle": False},
+        verified=account.verified(address=account.ADDRESS),
     )
     expect_card(show(stage, account.REQUESTED), CardStatus.SUBMITTED, "Annuler", "Voir le détail")
     stage.submit("permit.decide", "the agent approves", **about, decision="approve", decided_by="agent-17")

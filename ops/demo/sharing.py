@@ -50,6 +50,7 @@ def a_change_of_vehicle(stage: Stage) -> None:
         resident_id=account.RESIDENT,
         permit_id=account.ACTIVE,
         plate={"raw": account.OTHER_PLATE},
+        verified=account.verified({"raw": account.OTHER_PLATE}),
     )
     card = show(stage, account.ACTIVE)
     expect(card.plate == account.OTHER_PLATE, "the card shows the new plate")

@@ -20,6 +20,7 @@ def the_same_job_twice(stage: Stage) -> None:
         permit_id=account.LAPSED,
         address=account.NEW_ADDRESS,
         zones=account.NEW_ZONES,
+        verified=account.verified(address=account.NEW_ADDRESS),
     )
     first = stage.submit(job, f"PO-456-VB to {account.NEW_ADDRESS['label'].partition(',')[0]}, free")
     cards = stage.space().cards

@@ -18,6 +18,9 @@ FILL = """
         SELECT lpad(to_hex(n), 32, '0')::uuid, 'r-' || n, CASE WHEN n % 100 = 0 THEN 'submitted' ELSE 'active' END,
             '2026-01-01', 'standard', '', '', '{}'
         FROM generate_series(1, 3000) n;
+    UPDATE permits SET pending = jsonb_build_object('kind', 'new_term', 'years', 1, 'price_cents', 4500, 'review',
+            jsonb_build_object('doubts', '[]'::jsonb, 'since', date '2026-01-01' + (3000 - n)))
+        FROM generate_series(1, 3000) n WHERE permit_id = lpad(to_hex(n), 32, '0')::uuid AND n % 100 = 0;
     INSERT INTO plate_assignments (permit_id, assigned_at, raw, normalised, country, plate_key, during)
         SELECT permit_id, now() - row_number() OVER (ORDER BY permit_id) * interval '1 s', '', '', 'FR', permit_id,
             'empty'
@@ -30,11 +33,11 @@ def permit(number: int) -> UUID:
     return UUID(f"{number:032x}")
 
 
-def test_the_oldest_request_is_first_and_no_table_of_all_permits_is_read(engine: Engine, database: Database) -> None:
+def test_the_longest_reviewed_is_first_and_no_table_of_all_permits_is_read(engine: Engine, database: Database) -> None:
     with database.connect() as connection:
         connection.execute(FILL)
     found = transact(engine, lambda db: requests.under_review(db, 2))
-    assert [request.permit.permit_id for request in found] == [permit(3000), permit(2900)]
+    assert [one.permit_id for one in found] == [permit(3000), permit(2900)]
     assert transact(engine, requests.count) == 30
     for statement, given in ((requests._LIST, {"limit": 100}), (requests._COUNT, {})):
         plan = transact(engine, partial(plan_of, statement=statement, given=given))

@@ -7,9 +7,10 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.jobs import Verified
 from schemas.receipts import RefusalCode
 from schemas.space import ActionName
+from schemas.verified import Verified
+from tests.support import claims
 from worker.domain import life
 from worker.domain.actions import actions
 from worker.domain.life import Transition
@@ -25,25 +26,38 @@ HOMES = (
     Address("75120_0001_00001", "1 rue Autre, 75020 Paris"),
     Address("75120_0001_00002", "2 rue Autre, 75020 Paris"),
 )
+PLATE = parse("EF-367-QS", "FR")
+HOME = Address("75114_1834_00010", "10 rue Example, 75014 Paris")
 PLATES = parse("GH-789-JK", "FR"), parse("GH-790-JK", "FR")
 NOT_OFFERED = {RefusalCode.ACTION_NOT_OFFERED, RefusalCode.NOT_AWAITING_PAYMENT}
 
 Attempt = Callable[[Permit, date, Tariffs], Transition]
 
+
+def _change_vehicle(permit: Permit, verified: bool, today: date, tariffs: Tariffs) -> Transition:
+    plate = PLATES[permit.plate == PLATES[0]]
+    claim = claims.vehicle(plate, today, permit.profile) if verified else None
+    return life.change_vehicle(permit, plate, claim, today, tariffs)
+
+
+def _change_address(permit: Permit, verified: bool, today: date, tariffs: Tariffs) -> Transition:
+    home = HOMES[permit.address == HOMES[0]]
+    claim = claims.residence(home.ban_id, today) if verified else None
+    return life.change_address(permit, home, ("20A",), claim, today, tariffs)
+
+
 RESIDENT: dict[ActionName, Attempt] = {
     ActionName.PAY: lambda permit, today, _: life.confirm_payment(
         permit, permit.pending.price_cents if permit.pending else 0, today
     ),
-    ActionName.CHANGE_VEHICLE: lambda permit, today, tariffs: life.change_vehicle(
-        permit, PLATES[permit.plate == PLATES[0]], today, tariffs
-    ),
-    ActionName.CHANGE_ADDRESS: lambda permit, today, tariffs: life.change_address(
-        permit, HOMES[permit.address == HOMES[0]], ("20A",), today, tariffs
-    ),
+    ActionName.CHANGE_VEHICLE: lambda permit, today, tariffs: _change_vehicle(permit, True, today, tariffs),
+    ActionName.CHANGE_ADDRESS: lambda permit, today, tariffs: _change_address(permit, True, today, tariffs),
     ActionName.RENEW: lambda permit, today, tariffs: life.renew(permit, 1, today, tariffs),
     ActionName.CANCEL: lambda permit, _, __: life.cancel(permit),
 }
 OTHERS: list[Attempt] = [
+    lambda permit, today, tariffs: _change_vehicle(permit, False, today, tariffs),
+    lambda permit, today, tariffs: _change_address(permit, False, today, tariffs),
     lambda permit, today, tariffs: life.approve(permit, today, tariffs),
     lambda permit, today, tariffs: life.renew(permit, 3, today, tariffs),
     lambda permit, today, _: life.expire_unpaid(permit, today),
@@ -103,12 +117,12 @@ def test_a_card_offers_exactly_the_transitions_that_are_accepted(
     permit = life.request(
         permit_id=UUID(int=1),
         resident_id="resident-1",
-        plate=parse("EF-367-QS", "FR"),
+        plate=PLATE,
         profile=profile,
         years=1,
-        address=Address("75114_1834_00010", "10 rue Example, 75014 Paris"),
+        address=HOME,
         zones=("14A",),
-        verified=Verified(residence=verified, vehicle=True),
+        verified=claims.everything(PLATE, HOME.ban_id, profile, START) if verified else Verified(),
         today=today,
         tariffs=tariffs,
     ).permit

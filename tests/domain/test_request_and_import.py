@@ -6,11 +6,13 @@ from uuid import UUID
 import pytest
 
 from schemas.events import EventType
-from schemas.jobs import ImportedStatus, Verified
+from schemas.jobs import ImportedStatus
 from schemas.receipts import RefusalCode
+from schemas.verified import Doubt, Fault, Verifiable, Verified
+from tests.support import claims
 from worker.domain import life
 from worker.domain.life import Transition
-from worker.domain.permit import Address, NewTerm, Permit, Status, Term
+from worker.domain.permit import Address, NewTerm, Permit, Review, Status, Term
 from worker.domain.plates import parse
 from worker.domain.refusal import JobRefusedError
 from worker.domain.tariffs import Tariffs
@@ -18,10 +20,11 @@ from worker.domain.tariffs import Tariffs
 TODAY = date(2024, 9, 16)
 PLATE = parse("EF-367-QS", "FR")
 HOME = Address("75114_1834_00010", "10 rue Example, 75014 Paris")
-BOTH = Verified(residence=True, vehicle=True)
 
 
-def request(tariffs: Tariffs, *, profile: str = "standard", years: int = 1, verified: Verified = BOTH) -> Transition:
+def request(
+    tariffs: Tariffs, *, profile: str = "standard", years: int = 1, verified: Verified | None = None
+) -> Transition:
     return life.request(
         permit_id=UUID(int=1),
         resident_id="resident-1",
@@ -30,7 +33,7 @@ def request(tariffs: Tariffs, *, profile: str = "standard", years: int = 1, veri
         years=years,
         address=HOME,
         zones=["14A", "14B", "14A"],
-        verified=verified,
+        verified=claims.everything(PLATE, HOME.ban_id, profile, TODAY) if verified is None else verified,
         today=TODAY,
         tariffs=tariffs,
     )
@@ -56,11 +59,11 @@ def year(of: int) -> Term:
     return Term(date(of, 1, 1), date(of, 12, 31))
 
 
-@pytest.mark.parametrize(("residence", "vehicle"), [(False, True), (True, False), (False, False)])
-def test_a_request_not_fully_verified_is_under_review(tariffs: Tariffs, residence: bool, vehicle: bool) -> None:
-    change = request(tariffs, verified=Verified(residence=residence, vehicle=vehicle))
+def test_a_request_not_fully_verified_is_under_review(tariffs: Tariffs) -> None:
+    change = request(tariffs, verified=Verified(residence=claims.residence(HOME.ban_id, TODAY)))
     assert (change.permit.status, change.event) == (Status.SUBMITTED, EventType.PERMIT_REQUESTED)
-    assert change.permit.pending == NewTerm(1, 4500)
+    doubts = (Doubt(about=Verifiable.VEHICLE, fault=Fault.UNVERIFIED),)
+    assert change.permit.pending == NewTerm(1, 4500, review=Review(TODAY, doubts))
 
 
 def test_a_verified_request_awaits_its_payment(tariffs: Tariffs) -> None:
@@ -79,7 +82,7 @@ def test_a_free_verified_request_is_active_at_once(tariffs: Tariffs, profile: st
 
 
 def test_a_free_request_under_review_is_active_once_approved(tariffs: Tariffs) -> None:
-    review = request(tariffs, profile="low_emission", verified=Verified(residence=False, vehicle=True)).permit
+    review = request(tariffs, profile="low_emission", verified=Verified()).permit
     approved_on = date(2024, 10, 1)
     change = life.approve(review, approved_on, tariffs)
     assert (change.event, change.permit.terms) == (

@@ -5,8 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from schemas.jobs import ImportedStatus, Verified
+from schemas.jobs import ImportedStatus
 from schemas.space import ActionName
+from schemas.verified import Verified
+from tests.support import claims
 from worker.domain import life
 from worker.domain.actions import actions
 from worker.domain.permit import Address, Permit, Status, Term
@@ -17,6 +19,7 @@ TODAY = date(2024, 9, 16)
 HOME = Address("75114_1834_00010", "10 rue Example, 75014 Paris")
 ELSEWHERE = Address("75120_0001_00001", "1 rue Autre, 75020 Paris")
 FREE = 0
+PLATE = parse("EF-367-QS", "FR")
 UNPRICED = None
 
 
@@ -24,12 +27,12 @@ def request(tariffs: Tariffs, *, profile: str = "standard", verified: bool = Tru
     change = life.request(
         permit_id=UUID(int=1),
         resident_id="resident-1",
-        plate=parse("EF-367-QS", "FR"),
+        plate=PLATE,
         profile=profile,
         years=1,
         address=HOME,
         zones=("14A",),
-        verified=Verified(residence=verified, vehicle=True),
+        verified=claims.everything(PLATE, HOME.ban_id, profile, TODAY) if verified else Verified(),
         today=TODAY,
         tariffs=tariffs,
     )
@@ -106,7 +109,9 @@ def test_a_request_under_review_offers_to_cancel(tariffs: Tariffs) -> None:
 def test_an_active_permit_with_an_unpaid_change_offers_no_other_change(tariffs: Tariffs) -> None:
     lapsed = imported("PO-456-VB", ImportedStatus.ACTIVE, Term(date(2023, 9, 15), date(2024, 9, 15)))
     renewing = life.renew(lapsed, 3, TODAY, tariffs).permit
-    moving = life.change_address(lapsed, ELSEWHERE, ("20A",), TODAY, tariffs).permit
+    moving = life.change_address(
+        lapsed, ELSEWHERE, ("20A",), claims.residence(ELSEWHERE.ban_id, TODAY), TODAY, tariffs
+    ).permit
 
     assert buttons(renewing, tariffs) == [
         (ActionName.PAY, 9000),

@@ -23,7 +23,7 @@ SHIPPED = DEFAULT_TARIFFS.read_text(encoding="utf-8")
 )
 def test_the_shipped_tariffs_have_these_prices(tariffs: Tariffs, profile: str, prices: dict[int, int]) -> None:
     assert {years: tariffs.price_cents(profile, years) for years in prices} == prices
-    assert set(tariffs.profiles[profile]) == set(prices)
+    assert set(tariffs.profiles[profile].price_cents) == set(prices)
 
 
 def test_the_shipped_tariffs_have_these_periods(tariffs: Tariffs) -> None:
@@ -53,14 +53,17 @@ def test_an_unknown_tariff_is_refused_by_its_field(tariffs: Tariffs, profile: st
         ("= 1000", "= true", "address_change_cents: "),
         ("= 30 ", "= 0 ", "unpaid_lapses_after_days: "),
         ("address_change_cents", "adress_change_cents", "adress_change_cents: Extra inputs"),
-        ("1 = 4500", "1 = -4500", "profiles.standard.1: "),
-        ("1 = 4500", "1 = '45 €'", "profiles.standard.1: "),
-        ("1 = 4500", "0 = 4500", "profiles.standard.0"),
-        ("1 = 4500", "one = 4500", "profiles.standard.one"),
-        ("{ 1 = 4500, 3 = 9000 }", "{}", "profiles.standard: "),
+        ("1 = 4500", "1 = -4500", "profiles.standard.price_cents.1: "),
+        ("1 = 4500", "1 = '45 €'", "profiles.standard.price_cents.1: "),
+        ("1 = 4500", "0 = 4500", "profiles.standard.price_cents.0"),
+        ("1 = 4500", "one = 4500", "profiles.standard.price_cents.one"),
+        ("{ 1 = 4500, 3 = 9000 }", "{}", "profiles.standard.price_cents: "),
         ("standard", "'Standard!'", "profiles.Standard!"),
-        ("[profiles]", "[profile]", "profiles: Field required"),
-        ("[profiles]", "[profiles", "at line"),
+        ("[profiles.standard]", "[profile.standard]", "profile: Extra inputs"),
+        ("[profiles.standard]", "[profiles.standard", "at line"),
+        ('requires = ["residence", "vehicle"]', "", "profiles.standard.requires: Field required"),
+        ('requires = ["residence", "vehicle"]', 'requires = ["car"]', "profiles.standard.requires"),
+        ("= 90 ", "= 0 ", "verified_counts_days: "),
         ("1 = 4500", "1 = 4500, 1 = 1", "at line"),
     ],
 )

@@ -8,12 +8,14 @@ import pytest
 from schemas.events import EventType
 from schemas.receipts import RefusalCode
 from schemas.space import CardStatus
+from schemas.verified import Doubt, Fault, Verifiable, Verified
+from tests.support import claims
 from worker.domain import life
 from worker.domain.life import Transition
-from worker.domain.permit import Address, NewAddress, NewTerm, Permit, Status, Term
+from worker.domain.permit import Address, NewAddress, NewTerm, NewVehicle, Permit, Review, Status, Term
 from worker.domain.plates import parse
 from worker.domain.refusal import JobRefusedError
-from worker.domain.tariffs import Tariffs
+from worker.domain.tariffs import Offer, Tariffs
 
 MakePermit = Callable[..., Permit]
 
@@ -27,8 +29,11 @@ TO_RENEW = (Term(date(2024, 4, 30), date(2025, 4, 30)),)
 OVER = (Term(date(2024, 2, 28), date(2025, 2, 28)),)
 TO_COME = (Term(date(2025, 4, 1), date(2026, 4, 1)),)
 
+IN_DOUBT = Review(TODAY, (Doubt(about=Verifiable.VEHICLE, fault=Fault.UNVERIFIED),))
+NEW_CAR = parse("GH-789-JK", "FR")
+
 STATES: dict[str, dict[str, object]] = {
-    "submitted": {"status": Status.SUBMITTED, "terms": (), "pending": NewTerm(1, PRICE)},
+    "submitted": {"status": Status.SUBMITTED, "terms": (), "pending": NewTerm(1, PRICE, review=IN_DOUBT)},
     "awaiting_payment": {"status": Status.AWAITING_PAYMENT, "terms": (), "pending": NewTerm(1, PRICE, PAY_BY)},
     "running": {"terms": RUNNING},
     "to_come": {"terms": TO_COME},
@@ -37,6 +42,8 @@ STATES: dict[str, dict[str, object]] = {
     "renewing": {"terms": TO_RENEW, "pending": NewTerm(1, PRICE, PAY_BY)},
     "renewing_late": {"terms": OVER, "pending": NewTerm(1, PRICE, PAY_BY)},
     "moving": {"terms": TO_RENEW, "pending": NewAddress(NEW_HOME, ("20A",), PRICE, PAY_BY)},
+    "changing": {"terms": RUNNING, "pending": NewVehicle(NEW_CAR, None, IN_DOUBT)},
+    "moving_in_doubt": {"terms": TO_RENEW, "pending": NewAddress(NEW_HOME, ("20A",), PRICE, review=IN_DOUBT)},
     "rejected": {"status": Status.REJECTED, "terms": (), "reason": "no proof"},
     "cancelled_by_resident": {"status": Status.CANCELLED_BY_RESIDENT, "terms": ()},
     "cancelled_unpaid": {"status": Status.CANCELLED_UNPAID, "terms": ()},
@@ -48,8 +55,12 @@ TRANSITIONS: dict[str, Callable[[Permit, Tariffs], Transition]] = {
     "reject": lambda permit, _: life.reject(permit, "no proof"),
     "confirm_payment": lambda permit, _: life.confirm_payment(permit, PRICE, TODAY),
     "renew": lambda permit, tariffs: life.renew(permit, 1, TODAY, tariffs),
-    "change_vehicle": lambda permit, tariffs: life.change_vehicle(permit, parse("GH-789-JK", "FR"), TODAY, tariffs),
-    "change_address": lambda permit, tariffs: life.change_address(permit, NEW_HOME, ("20A",), TODAY, tariffs),
+    "change_vehicle": lambda permit, tariffs: life.change_vehicle(
+        permit, NEW_CAR, claims.vehicle(NEW_CAR, TODAY), TODAY, tariffs
+    ),
+    "change_address": lambda permit, tariffs: life.change_address(
+        permit, NEW_HOME, ("20A",), claims.residence(NEW_HOME.ban_id, TODAY), TODAY, tariffs
+    ),
     "cancel": lambda permit, _: life.cancel(permit),
     "expire_unpaid": lambda permit, _: life.expire_unpaid(permit, PAY_BY + timedelta(days=1)),
     "end": lambda permit, _: life.end(permit),
@@ -63,6 +74,8 @@ RENEWED = (Status.ACTIVE, EventType.PERMIT_RENEWED)
 VEHICLE_CHANGED = (Status.ACTIVE, EventType.PERMIT_VEHICLE_CHANGED)
 MOVE_REQUESTED = (Status.ACTIVE, EventType.PERMIT_ADDRESS_CHANGE_REQUESTED)
 MOVED = (Status.ACTIVE, EventType.PERMIT_ADDRESS_CHANGED)
+CHANGE_APPROVED = (Status.ACTIVE, EventType.PERMIT_CHANGE_APPROVED)
+CHANGE_REJECTED = (Status.ACTIVE, EventType.PERMIT_CHANGE_REJECTED)
 PENDING_DROPPED = (Status.ACTIVE, EventType.PERMIT_PENDING_CHANGE_CANCELLED)
 CANCELLED = (Status.CANCELLED_BY_RESIDENT, EventType.PERMIT_CANCELLED)
 LAPSED = (Status.CANCELLED_UNPAID, EventType.PERMIT_CANCELLED)
@@ -88,6 +101,13 @@ OFFERED = {
         "end": ENDED,
     },
     "moving": {"confirm_payment": MOVED, "cancel": PENDING_DROPPED, "expire_unpaid": PENDING_DROPPED, "end": ENDED},
+    "changing": {"approve": VEHICLE_CHANGED, "reject": CHANGE_REJECTED, "cancel": PENDING_DROPPED, "end": ENDED},
+    "moving_in_doubt": {
+        "approve": CHANGE_APPROVED,
+        "reject": CHANGE_REJECTED,
+        "cancel": PENDING_DROPPED,
+        "end": ENDED,
+    },
     "rejected": {},
     "cancelled_by_resident": {},
     "cancelled_unpaid": {},
@@ -130,11 +150,13 @@ def test_a_card_knows_each_status() -> None:
 
 def test_a_new_address_takes_effect_once_it_is_paid(make_permit: MakePermit, tariffs: Tariffs) -> None:
     permit = make_permit(terms=TO_RENEW)
-    moving = life.change_address(permit, NEW_HOME, ("20A", "20B", "20A"), TODAY, tariffs).permit
+    residence = claims.residence(NEW_HOME.ban_id, TODAY)
+    moving = life.change_address(permit, NEW_HOME, ("20A", "20B", "20A"), residence, TODAY, tariffs).permit
     moved = life.confirm_payment(moving, 1000, TODAY).permit
 
     assert (moving.address, moving.zones) == (permit.address, permit.zones)
     assert (moved.address, moved.zones, moved.pending) == (NEW_HOME, ("20A", "20B"), None)
+    assert moved.verified == Verified(residence=residence)
     assert life.cancel(moving).permit == permit
 
 
@@ -142,8 +164,9 @@ def test_a_change_of_vehicle_takes_effect_at_once_and_changes_only_the_plate(
     make_permit: MakePermit, tariffs: Tariffs
 ) -> None:
     permit = make_permit()
-    plate = parse("GH-789-JK", "FR")
-    assert life.change_vehicle(permit, plate, TODAY, tariffs).permit == make_permit(plate=plate)
+    vehicle = claims.vehicle(NEW_CAR, TODAY)
+    changed = life.change_vehicle(permit, NEW_CAR, vehicle, TODAY, tariffs).permit
+    assert changed == make_permit(plate=NEW_CAR, verified=Verified(vehicle=vehicle))
 
 
 @pytest.mark.parametrize("amount", [0, 4499, 4501, 9000])
@@ -183,7 +206,7 @@ def test_a_renewal_without_a_tariff_is_refused(
 
 def test_a_price_is_fixed_from_the_request_until_it_lapses(make_permit: MakePermit, tariffs: Tariffs) -> None:
     permit = make_permit(**STATES["submitted"])
-    dearer = tariffs.model_copy(update={"profiles": {"standard": {1: 99_999}}})
+    dearer = tariffs.model_copy(update={"profiles": {"standard": Offer(price_cents={1: 99_999}, requires=frozenset())}})
     assert life.approve(permit, TODAY, dearer).permit.pending == NewTerm(1, PRICE, PAY_BY)
 
 

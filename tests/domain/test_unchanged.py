@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.events import EventType
 from schemas.receipts import RefusalCode
+from tests.support import claims
 from worker.domain import life
 from worker.domain.addresses import Difference, difference
 from worker.domain.permit import Address, Permit, Term
@@ -24,7 +25,7 @@ HERE, ZONES = Address("75114_1834_00010", "10 rue de l'Œuvre Cæsar, 75014 Pari
 
 def moved(make_permit: Callable[..., Permit], tariffs: Tariffs, address: Address, zones: tuple[str, ...]) -> Any:
     permit = make_permit(address=HERE, zones=ZONES, terms=LAPSED)
-    return life.change_address(permit, address, zones, TODAY, tariffs)
+    return life.change_address(permit, address, zones, claims.residence(address.ban_id, TODAY), TODAY, tariffs)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_change_to_the_same_vehicle_is_refused(
 ) -> None:
     permit = make_permit(plate=parse(known, country))
     with pytest.raises(JobRefusedError) as refused:
-        life.change_vehicle(permit, parse(typed, country), TODAY, tariffs)
+        life.change_vehicle(permit, parse(typed, country), None, TODAY, tariffs)
     assert (refused.value.code, refused.value.field) == (RefusalCode.VEHICLE_UNCHANGED, "plate")
 
 
@@ -111,11 +112,11 @@ def test_the_same_vehicle_can_be_given_another_spelling(
 ) -> None:
     plate = parse(typed, "DE")
     permit = make_permit(plate=parse(known, "DE"))
-    assert life.change_vehicle(permit, plate, TODAY, tariffs).permit.plate == plate
+    assert life.change_vehicle(permit, plate, claims.vehicle(plate, TODAY), TODAY, tariffs).permit.plate == plate
 
 
 def test_the_same_letters_of_another_country_are_another_vehicle(
     make_permit: Callable[..., Permit], tariffs: Tariffs
 ) -> None:
     plate = parse("EF-367-QS", "BE")
-    assert life.change_vehicle(make_permit(), plate, TODAY, tariffs).permit.plate == plate
+    assert life.change_vehicle(make_permit(), plate, claims.vehicle(plate, TODAY), TODAY, tariffs).permit.plate == plate

@@ -12,6 +12,7 @@ from permit_hub_client import Job, Receipt
 from integrations.sandbox.misbehaviour import Kind
 from ops.shown.space import APPS
 from tests.faults.harness import Stack
+from tests.support import claims
 from tests.support.waiting import eventually
 
 MARK = "zwxqv"  # stands in all personal data, and in nothing else
@@ -50,7 +51,8 @@ class Person:
     def vehicle(self, letter: str) -> Job:
         """Return a change to another of the person's plates."""
         plate = {"raw": self.raw_plate(letter)}
-        return self._job("permit.change_vehicle", permit_id=self.permit_id, plate=plate)
+        verified = claims.sent(datetime.now(UTC).date(), plate=plate)
+        return self._job("permit.change_vehicle", permit_id=self.permit_id, plate=plate, verified=verified)
 
     def allowance(self) -> Job:
         """Return an allowance for all providers, given on the consent as the space shows it."""

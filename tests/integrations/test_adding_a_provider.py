@@ -20,6 +20,7 @@ from ops.embedded.servers import Servers
 from ops.embedded.valkey import WEB_APP
 from tests.conftest import Database
 from tests.integrations.sixth import CONTRACT, KEY, NAME, PROJECT, REGISTRY, copied_with_it, partner, shown
+from tests.support import claims
 from tests.support.waiting import eventually
 
 ASK = f"""
@@ -50,6 +51,8 @@ SETTINGS = {
 }
 FOR_EVERY_PROVIDER = ("test_registry.py", "test_rooms.py", "test_documents.py", "test_quality_scale.py")
 RESIDENT = "r-1001"
+PLATE = {"raw": "EF-367-QS"}
+ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 TEXT = {"version": "2026-01", "sha256": "a" * 64}
 START_SECONDS = 60.0  # of a worker, on a busy machine
 
@@ -131,12 +134,12 @@ def test_the_hub_puts_to_the_new_provider_and_removes(
             wait=START_SECONDS,
             resident_id=RESIDENT,
             permit_id=permit_id,
-            plate={"raw": "EF-367-QS"},
+            plate=PLATE,
             profile="low_emission",  # costs nothing, so it is active at once
             years=1,
-            address={"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"},
+            address=ADDRESS,
             zones=["14A", "14B"],
-            verified={"residence": True, "vehicle": True},
+            verified=claims.sent(datetime.now(UTC).date(), plate=PLATE, address=ADDRESS),
         )
         assert asked.applied
         assert decide(hub, "allow", consent_version=0)

@@ -1,6 +1,7 @@
 """`permit-hub` migrate, submit, space and status, against a stack that runs in another terminal."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ import pytest
 
 from integrations.registry import ADAPTERS
 from tests.conftest import Database
+from tests.support import claims
 from tests.support.city import PermitHub
 from tests.support.waiting import eventually
 
@@ -16,16 +18,18 @@ ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Pa
 
 
 def request(resident_id: str, **fields: object) -> dict[str, Any]:
+    plate = {"raw": uuid4().hex[:8].upper()}
+    asked = {"plate": plate, "address": ADDRESS} | fields
     return {
         "kind": "permit.request",
         "resident_id": resident_id,
         "permit_id": str(uuid4()),
-        "plate": {"raw": uuid4().hex[:8].upper()},
+        "plate": plate,
         "profile": "standard",
         "years": 1,
         "address": ADDRESS,
         "zones": ["14A"],
-        "verified": {"residence": True, "vehicle": True},
+        "verified": claims.sent(datetime.now(UTC).date(), **asked),
     } | fields
 
 

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.support import claims
 from tests.support.city import ADDRESS, City, plate
 
 REASON = "Le justificatif est illisible."
@@ -16,7 +18,7 @@ REASON = "Le justificatif est illisible."
 
 @pytest.fixture
 def asked(city: City) -> Callable[..., dict[str, Any]]:
-    """Request a permit with unverified documents, so that an agent must decide."""
+    """Request a permit of which nothing is verified, so that an agent must decide."""
 
     def asked(**fields: Any) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -27,7 +29,6 @@ def asked(city: City) -> Callable[..., dict[str, Any]]:
             "years": 1,
             "address": ADDRESS,
             "zones": ["14A", "14B"],
-            "verified": {"residence": True, "vehicle": False},
         } | fields
         receipt = city.hub.submit("permit.request", **request)
         assert receipt.applied, receipt
@@ -50,23 +51,36 @@ def row(printed: str, request: dict[str, Any]) -> list[str]:
     return re.split(r" {2,}", line.strip())
 
 
-def test_requests_under_review_are_listed_oldest_first_with_what_is_not_verified(
+def test_requests_under_review_are_listed_with_what_is_in_doubt(
     city: City, asked: Callable[..., dict[str, Any]]
 ) -> None:
-    first = asked()
-    second = asked(verified={"residence": False, "vehicle": True}, profile="two_wheeler", years=3)
-    asked(verified={"residence": True, "vehicle": True})
+    known = claims.sent(datetime.now(UTC).date(), address=ADDRESS)
+    first = asked(verified=known)
+    second = asked(profile="two_wheeler", years=3)
+    both = {"raw": plate()}
+    asked(plate=both, verified=claims.sent(datetime.now(UTC).date(), plate=both, address=ADDRESS))
     listed = city.tells("requests", "list")
     assert listed["count"] == len(listed["requests"])
-    assert [one["asked_at"] for one in listed["requests"]] == sorted(one["asked_at"] for one in listed["requests"])
+    assert [one["since"] for one in listed["requests"]] == sorted(one["since"] for one in listed["requests"])
     ours = {str(one["permit_id"]): one for one in (first, second)}
-    told = [one for one in listed["requests"] if one["permit_id"] in ours]
-    assert [one["permit_id"] for one in told] == list(ours)
-    assert [one["not_verified"] for one in told] == [["vehicle"], ["residence"]]
+    told = {one["permit_id"]: one["doubts"] for one in listed["requests"] if one["permit_id"] in ours}
+    assert told[str(first["permit_id"])] == [{"about": "vehicle", "fault": "unverified"}]
+    assert [doubt["about"] for doubt in told[str(second["permit_id"])]] == ["residence", "vehicle", "vehicle_profile"]
     printed = city.prints("requests", "list")
-    assert row(printed, first)[2:] == [first["resident_id"], first["plate"]["raw"], "standard", "1", "vehicle"]
-    assert row(printed, second)[4:] == ["two_wheeler", "3", "residence"]
-    assert printed.index(str(first["permit_id"])[:8]) < printed.index(str(second["permit_id"])[:8])
+    cells = ["permit", first["plate"]["raw"], "standard", "vehicle"]
+    assert row(printed, first)[2:] == [first["resident_id"], *cells]
+
+
+def test_a_change_of_vehicle_is_looked_at_as_the_permit_would_be(city: City) -> None:
+    resident, new = city.resident(), plate()
+    city.applied("permit.change_vehicle", resident, permit_id=resident.permit_id, plate={"raw": new}, verified={})
+    printed = city.prints("requests", "show", resident.permit_id)
+    for words in ("vehicle, since ", f"{new} (FR)", "vehicle: unverified"):
+        assert words in printed
+    assert city.space(resident.resident_id)["cards"][0]["plate"] == resident.plate
+    city.prints("requests", "approve", resident.permit_id)
+    shown = city.space(resident.resident_id)["cards"][0]
+    assert (shown["plate"], shown["review"]) == (new, None)
 
 
 def test_a_shortened_list_of_requests_says_so(city: City, asked: Callable[..., dict[str, Any]]) -> None:
@@ -77,21 +91,24 @@ def test_a_shortened_list_of_requests_says_so(city: City, asked: Callable[..., d
 
 
 def test_a_request_is_shown_in_full(city: City, asked: Callable[..., dict[str, Any]]) -> None:
-    request = asked(years=3, verified={"residence": False, "vehicle": False})
+    other = {"raw": plate()}
+    request = asked(years=3, verified=claims.sent(datetime.now(UTC).date(), plate=other))
     printed = city.prints("requests", "show", request["permit_id"])
     for words in (
         str(request["permit_id"]),
         request["resident_id"],
         f"{request['plate']['raw']} (FR)",
-        "3 years, 90 €",
+        "3 years",
+        "90 €",
         ADDRESS["label"],
         "14A, 14B",
+        f"vehicle {other['raw']} (FR)",
     ):
         assert words in printed
-    assert re.search(r"^not verified +residence, vehicle *$", printed, re.MULTILINE)
+    assert re.findall(r"^in doubt +(.*?) *$", printed, re.MULTILINE) == ["residence: unverified", "vehicle: different"]
     told = city.tells("requests", "show", request["permit_id"])
     assert (told["permit_id"], told["price_cents"]) == (str(request["permit_id"]), 9000)
-    assert told["verified"] == {"residence": False, "vehicle": False}
+    assert told["verified"]["vehicle"]["plate"]["raw"] == other["raw"]
 
 
 def test_an_agent_sees_a_plate_in_its_usual_spelling(city: City, asked: Callable[..., dict[str, Any]]) -> None:
@@ -99,7 +116,7 @@ def test_an_agent_sees_a_plate_in_its_usual_spelling(city: City, asked: Callable
     request = asked(plate={"raw": "\u202e" + known.lower().replace("-", "*")})
     assert f"{known} (FR)" in city.prints("requests", "show", request["permit_id"])
     assert city.tells("requests", "show", request["permit_id"])["plate"] == known
-    assert row(city.prints("requests", "list", "--limit", "100"), request)[3] == known
+    assert row(city.prints("requests", "list", "--limit", "100"), request)[4] == known
 
 
 def test_markup_in_typed_text_is_printed_as_typed(city: City, asked: Callable[..., dict[str, Any]]) -> None:

@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 from itsdangerous import TimestampSigner
+from personal_space.session import Resident
+from personal_space.stand_ins.monparis.claims import claims
+from personal_space.verified import Verified
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, expect
 
 from tests.personal_space.visitor import Visitor
@@ -44,16 +47,11 @@ def session_of(city: City) -> SessionOf:
         resident_id: str,
         *,
         name: str = "Essai Exemple",
-        residence_verified: bool = True,
-        vehicle_verified: bool = True,
         language: str | None = None,
     ) -> dict[str, str]:
-        resident = {
-            "resident_id": resident_id,
-            "name": name,
-            "residence_verified": residence_verified,
-            "vehicle_verified": vehicle_verified,
-        }
+        account = city.accounts.get(resident_id)
+        verified = Verified.of(claims(account, ["parking"])) if account else Verified()
+        resident = Resident(resident_id=resident_id, name=name, verified=verified).model_dump(mode="json")
         now = int(time.time())
         session = {"resident": resident, "since": now, "seen": now} | ({"language": language} if language else {})
         return {"session": signer.sign(b64encode(json.dumps(session).encode())).decode()}
@@ -85,7 +83,7 @@ def enter(city: City, chromium: Browser, session_of: SessionOf) -> Iterator[Ente
             complaints.append(message.text)
 
     def enter(resident_id: str | None = None, path: str = "/espace", **options: Any) -> Page:
-        of_session = {name: options.pop(name) for name in ("vehicle_verified", "language") if name in options}
+        of_session = {name: options.pop(name) for name in ("language",) if name in options}
         context = chromium.new_context(**({"locale": "fr-FR", "viewport": DESKTOP} | options))
         contexts.append(context)
         context.on("console", heard)

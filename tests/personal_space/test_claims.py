@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from personal_space import claims as said
 from personal_space.session import Resident
+from personal_space.verified import MOST_RESIDENCES, MOST_VEHICLES, Verified
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,59 @@ def test_a_text_claim_is_one_printable_line_or_empty(claims: dict[str, object]) 
         assert found.isprintable()
         assert found == found.strip()
     assert len(said.name(claims)) <= said.LONGEST_NAME
+
+
+REGISTER = {"register_name": "SIV", "verified_at": "2026-11-30T10:00:00+01:00"}
+VEHICLE = REGISTER | {"plate": {"raw": "EF-367-QS", "country": "FR"}, "profiles": ["low_emission"]}
+RESIDENCE = REGISTER | {"ban_id": "75114_1834_00010"}
+INCOME = REGISTER | {"profiles": ["non_taxable"]}
+ALL: dict[str, object] = {
+    "verified_vehicles": [VEHICLE],
+    "verified_residences": [RESIDENCE],
+    "verified_income": INCOME,
+}
+
+
+def test_a_job_says_what_was_verified_of_what_was_typed_and_nothing_else() -> None:
+    verified = Verified.of(ALL)
+    said = verified.about({"raw": "ef 367 qs", "country": "FR"}, "75114_1834_00010")
+    assert said.keys() == {"vehicle", "residence", "income"}
+    assert (said["vehicle"], said["residence"]) == (VEHICLE, RESIDENCE)
+    assert verified.about({"raw": "EF-367-QS", "country": "BE"}).keys() == set()
+    assert verified.about({"raw": "EF-367-QT", "country": "FR"}).keys() == set()
+    assert verified.about(ban_id="75114_1834_00024").keys() == set()
+    assert verified.about(ban_id="75114_1834_00010") == {"residence": RESIDENCE}
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"residence_verified": True, "vehicle_verified": True},
+        {"verified_vehicles": True, "verified_residences": "75114_1834_00010", "verified_income": [INCOME]},
+        {"verified_vehicles": VEHICLE},
+        {"verified_vehicles": [{**VEHICLE, "plate": "EF-367-QS"}, {**VEHICLE, "verified_at": "yesterday"}, None]},
+        {"verified_vehicles": [{**VEHICLE, "register_name": "x" * 41}, {**VEHICLE, "profiles": "low_emission"}]},
+        {"verified_vehicles": [{**VEHICLE, "plate": {"raw": "\x00", "country": "FR"}}]},
+        {"verified_residences": [{**RESIDENCE, "ban_id": "../etc"}, {"ban_id": "75114_1834_00010"}]},
+        {"verified_income": {**INCOME, "profiles": ["Non taxable"]}},
+    ],
+)
+def test_a_malformed_claim_verifies_nothing(claims: dict[str, object]) -> None:
+    assert Resident.of(claims | {"sub": "r-1"}, "sub").verified == Verified()
+
+
+def test_the_session_stays_a_cookie_that_browsers_keep() -> None:
+    long = {"register_name": "r" * 40, "verified_at": REGISTER["verified_at"]}
+    profiles = ["p" * 32] * 4
+    claims = {
+        "sub": "r" * 64,
+        "name": "n" * 300,
+        "verified_vehicles": [long | {"plate": {"raw": "A" * 40, "country": "FRA"}, "profiles": profiles}] * 20,
+        "verified_residences": [long | {"ban_id": "7" * 40}] * 20,
+        "verified_income": long | {"profiles": profiles},
+    }
+    resident = Resident.of(claims, "sub")
+    assert len(resident.verified.vehicles) == MOST_VEHICLES
+    assert len(resident.verified.residences) == MOST_RESIDENCES
+    assert len(resident.model_dump_json()) * 4 / 3 < 3_800

@@ -94,12 +94,43 @@ def test_1_and_2_the_demo_account_signs_in_and_sees_its_three_cards(city: City, 
 def test_2_a_vehicle_is_changed_and_the_meters_know_at_once(city: City, enter: Enter, three: Account) -> None:
     page = enter()
     sign_in(page, city, three)
-    before, after = shown(cards(page).nth(0))[0], plate()
+    before, after = shown(cards(page).nth(0))[0], three.vehicles[0].plate
     cards(page).nth(0).get_by_role("link", name="Changer de véhicule").click()
     page.get_by_label("Immatriculation", exact=True).fill(after)
     page.get_by_role("button", name="Changer de véhicule").click()
     expect(cards(page).nth(0).get_by_role("heading")).to_have_text(after)
     eventually(lambda: after in city.plates("city_hub") and before not in city.plates("city_hub"), "the meters to know")
+
+
+def test_2_a_vehicle_that_is_not_verified_is_looked_at_first(
+    city: City, enter: Enter, three: Account, picture: Picture
+) -> None:
+    page = enter()
+    sign_in(page, city, three)
+    card, wanted = cards(page).nth(0), plate()
+    before = shown(card)[0]
+
+    def ask() -> None:
+        card.get_by_role("link", name="Changer de véhicule").click()
+        page.get_by_label("Immatriculation", exact=True).fill(wanted)
+        page.get_by_role("button", name="Changer de véhicule").click()
+        expect(page.get_by_role("status")).to_contain_text("un agent l'examine")
+        expect(card.locator(".review")).to_contain_text(f"Changement de véhicule à l'étude depuis le {today}")
+        expect(card.locator(".review li")).to_have_text("MonParis n'a pas pu vérifier que ce véhicule est le vôtre.")
+
+    today = day(datetime.now(PARIS))
+    ask()
+    assert (shown(card)[0], shown(card)[-2:]) == (before, ["Annuler", "Voir le détail"])
+    picture(page, "under-review", {"width": 700, "height": 400}, top=page.locator("#droits"))
+    stays(page)
+    city.prints("requests", "reject", permit_id(card), "--reason", "La carte grise est illisible.")
+    expect(card).to_contain_text("Votre dernier changement a été refusé : La carte grise est illisible.")
+    assert stayed(page)
+    ask()
+    city.prints("requests", "approve", permit_id(card))
+    expect(card.get_by_role("heading")).to_have_text(wanted)
+    expect(card.locator(".review")).to_have_count(0)
+    expect(card).not_to_contain_text("illisible")
 
 
 def test_2_an_address_is_changed_free_of_charge(city: City, enter: Enter, three: Account) -> None:
@@ -140,7 +171,7 @@ def test_2_a_permit_that_has_lapsed_is_renewed(city: City, enter: Enter, three: 
 def test_3_a_request_with_everything_verified_is_decided_at_once_paid_and_active(
     city: City, enter: Enter, guest: Account
 ) -> None:
-    page, wanted = enter(), plate()
+    page, wanted = enter(), guest.vehicles[0].plate
     sign_in(page, city, guest)
     expect(page.locator("#cartes")).to_have_text("Vous n'avez encore ni droit ni demande.")
     assert page.get_by_role("radio", checked=True).count() == 0
@@ -164,7 +195,7 @@ def test_3_a_request_with_everything_verified_is_decided_at_once_paid_and_active
 
 def test_3_a_request_that_an_agent_decides_changes_on_the_open_page(city: City, enter: Enter) -> None:
     page = enter()
-    sign_in(page, city, city.account(vehicle_verified=False))
+    sign_in(page, city, city.account(with_vehicles=False))
     request_permit(page, plate(), "Véhicule particulier · 3 ans · 90 €")
     status = cards(page).nth(0).locator(".status")
     expect(status).to_have_text("En cours d'instruction")

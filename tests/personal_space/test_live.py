@@ -39,7 +39,7 @@ def asked(city: City, resident: Resident) -> dict[str, object]:
         "years": 1,
         "address": ADDRESS,
         "zones": ["14A"],
-        "verified": {"residence": True, "vehicle": False},
+        "verified": {},
     }
     city.applied("permit.request", resident, **request)
     return request

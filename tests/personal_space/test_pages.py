@@ -35,9 +35,9 @@ def asked(city: City, resident: Resident, *, vehicle: bool, **fields: Any) -> UU
         "years": 1,
         "address": ADDRESS,
         "zones": ["14A", "14B"],
-        "verified": {"residence": True, "vehicle": vehicle},
-    }
-    city.applied("permit.request", resident, **request | fields)
+    } | fields
+    verified: dict[str, object] = {} if vehicle else {"verified": {}}
+    city.applied("permit.request", resident, **request | verified)
     return permit_id
 
 

@@ -22,10 +22,11 @@ Tell = Callable[[object], httpx2.Response]
 @pytest.fixture
 def asked(city: City, visit: Visit) -> tuple[str, str]:
     """Return a resident with a requested permit, and its id."""
-    resident = city.account().sub
-    assert visit(resident).send("/droits/nouveau", plate=plate(), **OFFER).status_code == 303
-    (card,) = city.space(resident)["cards"]
-    return resident, card["permit_id"]
+    account = city.account()
+    wanted = account.vehicles[0].plate
+    assert visit(account.sub).send("/droits/nouveau", plate=wanted, **OFFER).status_code == 303
+    (card,) = city.space(account.sub)["cards"]
+    return account.sub, card["permit_id"]
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def paid(city: City, visit: Visit, resident: str, permit_id: str) -> httpx2.Resp
 @pytest.fixture
 def lapsed(city: City) -> tuple[str, str]:
     """Return a resident whose permit ended yesterday, and its id."""
-    resident, permit_id, today = f"r-{uuid4().hex}", str(uuid4()), datetime.now(UTC).date()
+    resident, permit_id, today = city.account().sub, str(uuid4()), datetime.now(UTC).date()
     row = {
         "resident_id": resident,
         "permit_id": permit_id,
@@ -174,8 +175,8 @@ def lapsed(city: City) -> tuple[str, str]:
         "requested_on": today - timedelta(days=366),
         "plate": {"raw": plate()},
         "profile": "standard",
-        "address": {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"},
-        "zones": ["14A", "14B"],
+        "address": {"ban_id": "75114_1834_00024", "label": "24 rue de l'Exemple, 75014 Paris"},
+        "zones": ["14B", "14C"],
         "terms": [{"first_day": today - timedelta(days=366), "last_day": today - timedelta(days=2)}],
     }
     assert city.hub.submit("permit.import", permits=[row]).applied
@@ -184,8 +185,8 @@ def lapsed(city: City) -> tuple[str, str]:
 
 def test_two_address_changes_on_one_day_are_both_paid(city: City, visit: Visit, lapsed: tuple[str, str]) -> None:
     resident, permit_id = lapsed
-    market, limes = "7 place du Marché, 75013 Paris", "3 rue des Tilleuls, 75014 Paris"
-    for address in (market, limes, market):
+    example, limes = "10 rue de l'Exemple, 75014 Paris", "3 rue des Tilleuls, 75014 Paris"
+    for address in (example, limes, example):
         moved = visit(resident).send(f"/droits/{permit_id}/adresse", address=address)
         assert moved.status_code == 303
         answer = paid(city, visit, resident, permit_id)
@@ -199,7 +200,7 @@ def test_a_payment_for_a_replaced_change_is_refused_and_explained(
 ) -> None:
     resident, permit_id = lapsed
     page = visit(resident)
-    page.send(f"/droits/{permit_id}/adresse", address="7 place du Marché, 75013 Paris")
+    page.send(f"/droits/{permit_id}/adresse", address="10 rue de l'Exemple, 75014 Paris")
     location = page.send(f"/droits/{permit_id}/paiement").headers["location"]
     page.send(f"/droits/{permit_id}/annulation")
     page.send(f"/droits/{permit_id}/adresse", address="3 rue des Tilleuls, 75014 Paris")

@@ -145,7 +145,6 @@ def test_an_unavailable_provider_has_an_error_page_and_cookies_are_secure_behind
 
 
 def test_an_identifier_that_the_hub_would_refuse_is_replaced_by_its_hash(city: City, tmp_path: Path) -> None:
-    claims = {"sub": "auth0|é@example.org", "name": "Essai", "residence_verified": "yes"}
+    claims = {"sub": "auth0|é@example.org", "name": "Essai"}
     resident = Resident.of(claims, "sub")
     assert resident.resident_id == hashlib.sha256(claims["sub"].encode()).hexdigest()
-    assert not resident.residence_verified, "only a plain true verifies"

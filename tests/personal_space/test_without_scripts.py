@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from ops.shown.space import APPS
 from tests.personal_space.browser_steps import ALLOW, REFUSE, cards, pay, provider, request_permit, shown, sign_in
 from tests.personal_space.conftest import Enter
-from tests.support.city import City, Resident, plate
+from tests.support.city import City, Resident
 from tests.support.waiting import eventually
 
 
@@ -28,7 +28,8 @@ def shows(page: Page, name: str, said: str) -> bool:
 
 
 def test_a_permit_is_requested_cancelled_requested_again_paid_and_changed(city: City, page: Page) -> None:
-    account, first, second, third = city.account(), plate(), plate(), f"UO-{plate()[3:6]}-VI"
+    account = city.account()
+    first, second, third = (vehicle.plate for vehicle in account.vehicles)
     sign_in(page, city, account)
     request_permit(page, first, "Véhicule particulier · 1 an · 45 €")
     act(page, "Annuler")

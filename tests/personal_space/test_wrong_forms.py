@@ -109,13 +109,14 @@ def test_a_second_unusual_plate_is_asked_about_and_an_ordinary_one_is_not(city: 
 def test_a_changed_vehicle_with_an_unusual_plate_is_asked_about_in_the_residents_language(
     city: City, visit: Visit
 ) -> None:
-    anne = city.resident()
+    account = city.account()
+    anne, odd = city.resident(resident_id=account.sub), account.vehicles[2].plate
     visitor = visit(anne.resident_id, language="en")
-    path, typed = f"/droits/{anne.permit_id}/vehicule", {"plate": "b no 9", "country": "FR"}
+    path, typed = f"/droits/{anne.permit_id}/vehicule", {"plate": odd.lower(), "country": "FR"}
     page = main(visitor.send(path, **typed))
-    assert "Is this your registration? It will be recorded as B NO 9 (France), which is unusual" in text(page)
+    assert f"Is this your registration? It will be recorded as {odd} (France), which is unusual" in text(page)
     assert visitor.post(path, hidden(page) | typed).status_code == 303
-    assert city.space(anne.resident_id)["cards"][0]["plate"] == "B NO 9"
+    assert city.space(anne.resident_id)["cards"][0]["plate"] == odd
 
 
 def test_a_plate_typed_in_any_form_is_shown_in_its_official_form(city: City, visit: Visit) -> None:
@@ -134,8 +135,9 @@ def test_the_countries_on_offer_are_those_that_a_job_may_name() -> None:
         assert {code for code, _ in countries(language)} == CODES
 
 
-def test_a_plate_in_use_is_an_error_beside_its_field_and_another_is_accepted(city: City, visitor: Visitor) -> None:
-    taken = city.resident().plate
+def test_a_plate_in_use_is_an_error_beside_its_field_and_another_is_accepted(city: City, visit: Visit) -> None:
+    account = city.account()
+    visitor, taken = visit(account.sub), city.resident(with_plate=account.vehicles[0].plate).plate
     answer = visitor.send("/droits/nouveau", **GOOD | {"plate": taken})
     assert answer.status_code == 409
     assert "a déjà un droit de stationnement" in beside(main(answer), "plate")

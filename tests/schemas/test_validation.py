@@ -1,7 +1,6 @@
 """The jobs that `parse_job` accepts, and those that it refuses, with code and field."""
 
 import contextlib
-import copy
 import json
 from typing import Any
 from uuid import UUID
@@ -12,16 +11,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.examples import EXAMPLES, JOB_ID
-from schemas.jobs import KINDS, MAX_IMPORT_ROWS, MAX_JOB_BYTES
+from schemas.jobs import KINDS, MAX_IMPORT_ROWS, MAX_JOB_BYTES, ClaimingJob
 from schemas.receipts import RefusalCode
 from schemas.validation import InvalidJobError, parse_job
+from schemas.verified import Verified
 
 _REMOVE = object()
 
 
 def _changed(kind: str, path: str, value: object) -> str:
     """Return the example of a kind with one field set, or removed, as text."""
-    job: Any = copy.deepcopy(EXAMPLES[kind])
+    job: Any = json.loads(json.dumps(EXAMPLES[kind]))
     *parents, last = path.split(".")
     place = job
     for step in parents:
@@ -53,6 +53,24 @@ def test_jobs_are_frozen(kind: str) -> None:
         job.source = "other"  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("version", [{"schema_version": 1}, {}])
+@pytest.mark.parametrize("kind", ["permit.request", "permit.change_vehicle", "permit.change_address"])
+def test_a_job_of_version_1_counts_as_nothing_verified(kind: str, version: dict[str, int]) -> None:
+    new = {name: value for name, value in EXAMPLES[kind].items() if name not in ("schema_version", "verified")}
+    flags = {"verified": {"residence": True, "vehicle": True}} if kind == "permit.request" else {}
+    job = parse_job(kind, json.dumps(new | version | flags))
+    assert job == parse_job(kind, json.dumps(new | {"schema_version": 2}))
+    assert isinstance(job, ClaimingJob)
+    assert job.verified == Verified()
+
+
+@pytest.mark.parametrize("kind", ["permit.request", "permit.change_vehicle", "permit.change_address"])
+def test_a_job_of_version_1_can_name_nothing_verified(kind: str) -> None:
+    refusal = _refusal(kind, json.dumps(EXAMPLES[kind] | {"schema_version": 1}))
+    code, field = (R.WRONG_TYPE, "verified.residence") if kind == "permit.request" else (R.EXTRA_FIELD, "verified")
+    assert (refusal.code, refusal.field) == (code, field)
+
+
 R = RefusalCode
 _BAD_FIELDS = [
     ("permit.renew", "years", _REMOVE, R.MISSING_FIELD),
@@ -77,8 +95,14 @@ _BAD_FIELDS = [
     ("consent.decide", "providers.1", "Nobody?", R.INVALID_VALUE),
     ("consent.decide", "text", "1", R.WRONG_TYPE),
     ("consent.decide", "text.sha256", "A" * 64, R.INVALID_VALUE),
-    ("permit.request", "verified.residence", 1, R.WRONG_TYPE),
-    ("permit.request", "verified.residence", "yes", R.WRONG_TYPE),
+    ("permit.request", "verified.residence", True, R.WRONG_TYPE),
+    ("permit.request", "verified.vehicle.plate", _REMOVE, R.MISSING_FIELD),
+    ("permit.request", "verified.vehicle.register_name", _REMOVE, R.MISSING_FIELD),
+    ("permit.change_vehicle", "verified.vehicle.profiles.0", "A", R.INVALID_VALUE),
+    ("permit.change_address", "verified.residence.verified_at", "yesterday", R.INVALID_DATE),
+    ("permit.change_address", "verified.address", {}, R.EXTRA_FIELD),
+    ("permit.request", "schema_version", 3, R.INVALID_VALUE),
+    ("permit.request", "schema_version", 2.0, R.WRONG_TYPE),
     ("permit.request", "zones", ["A"] * 9, R.TOO_LONG),
     ("permit.change_vehicle", "plate.raw", "A" * 300, R.TOO_LONG),
     ("permit.change_vehicle", "plate.raw", "", R.INVALID_VALUE),

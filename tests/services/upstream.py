@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from integrations.base import LegalBasis
 from integrations.registry import ADAPTERS, capabilities
 from schemas.receipts import Outcome, Receipt, RowResult
+from tests.support import claims
 from worker.hub import Hub
 from worker.services.jobs.handle import handle
 
@@ -21,9 +22,9 @@ EVERYONE = tuple(name for name in ADAPTERS if capabilities(name).legal_basis is 
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 ELSEWHERE = {"ban_id": "75118_0002_00007", "label": "7 place du Modèle, 75018 Paris"}
 TEXT = {"version": "2024-09", "sha256": "a" * 64}
-VERIFIED = {"residence": True, "vehicle": True}
-UNVERIFIED = {"residence": True, "vehicle": False}
+UNVERIFIED: Mapping[str, Any] = {}
 _NUMBERS = count(1)
+_CURRENT = {"schema_version": 2}
 _MOMENT = "2024-09-16T10:42:03+02:00"
 
 
@@ -35,7 +36,9 @@ class Upstream:
     today: date
 
     def envelope(self, **fields: Any) -> dict[str, Any]:
-        """Return a job before it becomes text."""
+        """Return a job before it becomes text; all that it asks for is verified unless it says what is."""
+        if "schema_version" in fields:
+            fields = {"verified": claims.sent(self.today, **fields)} | fields
         base = {"job_id": str(uuid4()), "source": "personal-space", "submitted_at": _MOMENT}
         return base | {name: _plain(value) for name, value in fields.items()}
 
@@ -46,8 +49,10 @@ class Upstream:
 
     def submit(self, kind: str, resident: str = ANNE, **fields: Any) -> Receipt:
         """Submit a job about a resident."""
-        agent = {"decided_by": AGENT} if kind == "permit.decide" else {}
-        return self.send(kind, self.envelope(resident_id=resident, **agent | fields))
+        more: dict[str, Any] = {"decided_by": AGENT} if kind == "permit.decide" else {}
+        if kind in claims.CLAIMING:
+            more = _CURRENT
+        return self.send(kind, self.envelope(resident_id=resident, **more | fields))
 
     def applied(self, kind: str, resident: str = ANNE, **fields: Any) -> Receipt:
         """Submit a job that must be applied."""
@@ -67,14 +72,13 @@ class Upstream:
 
     def wish(self, permit_id: UUID) -> dict[str, Any]:
         """Return the fields of a request of 45 €."""
-        return {
+        return _CURRENT | {
             "permit_id": permit_id,
             "plate": {"raw": self.plate()},
             "profile": "standard",
             "years": 1,
             "address": ADDRESS,
             "zones": ["14A", "14B"],
-            "verified": VERIFIED,
         }
 
     def active(self, resident: str = ANNE, **fields: Any) -> UUID:

@@ -17,6 +17,7 @@ from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
 from schemas import jobs
 from schemas.jobs import ConsentChoice
+from schemas.verified import Plate
 from tests.sharing.rows import NONE, NOW, TICK, A, B, Ticks
 from worker.db.engine import transact
 from worker.db.jobs import residents
@@ -258,7 +259,7 @@ def _import(numbered: Iterable[tuple[int, UUID]]) -> jobs.ImportPermits:
                 permit_id=permit_id,
                 status=jobs.ImportedStatus.ACTIVE,
                 requested_on=TODAY,
-                plate=jobs.Plate(raw=f"AA-{number % 1000:03}-A{chr(ord('A') + number // 1000)}"),
+                plate=Plate(raw=f"AA-{number % 1000:03}-A{chr(ord('A') + number // 1000)}"),
                 profile="resident",
                 address=jobs.Address(ban_id="75114_1834_00010", label="10 rue Exemple"),
                 zones=ZONES[A],

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from authlib.integrations.httpx_client import OAuth2Client
 from joserfc.errors import JoseError
+from personal_space.verified import Verified
 
 from tests.stand_ins.conftest import StandIns
 from tests.stand_ins.signing_in import (
@@ -56,11 +57,15 @@ def test_authlibs_client_signs_a_resident_in(stand_ins: StandIns, browser: Brows
         "name": CAMILLE.name,
         "email": CAMILLE.email,
         "locale": "fr",
-        "residence_verified": True,
-        "vehicle_verified": True,
     }
-    assert said.items() <= claimed(stand_ins, token["id_token"]).items()
-    assert client.get(f"{stand_ins.issuer}/userinfo").json() == said
+    claims = claimed(stand_ins, token["id_token"])
+    assert said.items() <= claims.items()
+    told = client.get(f"{stand_ins.issuer}/userinfo").json()
+    assert said.items() <= told.items()
+    assert told.keys() == said.keys() | {"verified_vehicles", "verified_residences"}
+    for verified in (Verified.of(claims), Verified.of(told)):
+        assert verified.plates == [vehicle.plate for vehicle in CAMILLE.vehicles]
+        assert [one.ban_id for one in verified.residences] == list(CAMILLE.residences)
 
 
 def test_an_id_token_signed_by_another_key_is_detected(
@@ -78,11 +83,9 @@ def test_a_claim_out_of_scope_is_not_returned(stand_ins: StandIns, browser: Brow
     client.scope = "openid parking"
     url, _, verifier = begin(client, stand_ins)
     token = fetch(client, stand_ins, browser.sign_in(url, DOMINIQUE.email), verifier)
-    assert client.get(f"{stand_ins.issuer}/userinfo").json() == {
-        "sub": DOMINIQUE.sub,
-        "residence_verified": True,
-        "vehicle_verified": False,
-    }
+    told = client.get(f"{stand_ins.issuer}/userinfo").json()
+    assert told.keys() == {"sub", "verified_vehicles", "verified_residences"}
+    assert (told["sub"], told["verified_vehicles"]) == (DOMINIQUE.sub, [])
     assert "email" not in claimed(stand_ins, token["id_token"])
 
 

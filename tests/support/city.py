@@ -22,6 +22,7 @@ from ops.embedded.sources import OPERATOR
 from ops.embedded.valkey import WEB_APP, Valkey
 from ops.shown.space import APPS
 from schemas.events import ProviderEvent
+from tests.support import claims
 from tests.support.waiting import eventually
 from worker.domain.plate_looks import shown
 from worker.domain.plates import parse
@@ -97,9 +98,9 @@ class City:
         """Return the account that has the guide's three permits."""
         return next(iter(self.accounts.values()))
 
-    def account(self, *, vehicle_verified: bool = True) -> Account:
-        """Return a resident who can sign in, has no permit, and is in no other test."""
-        return next(spare for spare in self._spare if spare.vehicle_verified == vehicle_verified)
+    def account(self, *, with_vehicles: bool = True) -> Account:
+        """Return a resident who can sign in, has no permit, and is in no other test; two plates, and an unusual one."""
+        return next(spare for spare in self._spare if bool(spare.vehicles) == with_vehicles)
 
     @cached_property
     def _spare(self) -> Iterator[Account]:
@@ -119,10 +120,18 @@ class City:
         return space
 
     def resident(
-        self, permits: int = 1, *, zone: str = "14A", profile: str = "standard", resident_id: str | None = None
+        self,
+        permits: int = 1,
+        *,
+        zone: str = "14A",
+        profile: str = "standard",
+        resident_id: str | None = None,
+        with_plate: str | None = None,
     ) -> Resident:
         """Have permits of a new resident, or of one with this id, taken over from an earlier system."""
-        made = Resident(resident_id or f"r-{uuid4().hex[:12]}", {uuid4(): plate() for _ in range(permits)})
+        made = Resident(
+            resident_id or f"r-{uuid4().hex[:12]}", {uuid4(): with_plate or plate() for _ in range(permits)}
+        )
         today = datetime.now(UTC).date()
         rows = [
             {
@@ -153,6 +162,8 @@ class City:
 
     def applied(self, kind: str, resident: Resident, **fields: Any) -> None:
         """Have a job about a resident applied."""
+        if kind in claims.CLAIMING:
+            fields = {"verified": claims.sent(datetime.now(UTC).date(), **fields)} | fields
         receipt = self.hub.submit(kind, resident_id=resident.resident_id, **fields)
         assert receipt.applied, receipt
 

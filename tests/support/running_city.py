@@ -38,8 +38,8 @@ sub = "r-spare-{number:03}"
 name = "Essai Numéro {number:03}"
 email = "spare-{number:03}@example.org"
 password = "demo"
-residence_verified = true
-vehicle_verified = {vehicle_verified}
+residences = ["75114_1834_00010", "75114_9301_00003"]
+{vehicles}
 """
 
 
@@ -64,14 +64,20 @@ def valkey_of(data: Path, environment: Mapping[str, str]) -> Valkey:
     return Valkey(data, port, secrets.load_or_make(data).redis_secret)
 
 
+def _vehicles(number: int) -> str:
+    """Return a resident's vehicles: two ordinary plates, and an unusual one."""
+    profiles = '["standard", "two_wheeler", "low_emission"]'
+    plates = (form.format(number + 1) for form in ("SA-{:03}-AB", "SA-{:03}-CD", "UO-{:03}-VI"))
+    vehicles = (f'{{ plate = "{plate}", profiles = {profiles} }}' for plate in plates)
+    return f"vehicles = [{', '.join(vehicles)}]"
+
+
 @pytest.fixture(scope="session")
 def city(permit_hub: PermitHub) -> Iterator[City]:
     place = Path(tempfile.mkdtemp(prefix="hub-"))
     place.chmod(0o711)
     data, accounts = place / "data", place / "accounts.toml"
-    spare = (
-        SPARE.format(number=number, vehicle_verified=str(number % 2 == 0).lower()) for number in range(SPARE_ACCOUNTS)
-    )
+    spare = (SPARE.format(number=n, vehicles=_vehicles(n) if n % 2 == 0 else "") for n in range(SPARE_ACCOUNTS))
     accounts.write_text(SHIPPED.read_text() + "".join(spare))
     command = [*COMMAND, "up", "--json", "--data", str(data)]
     variables = os.environ | {

@@ -16,7 +16,6 @@ from schemas.history import (
     Holding,
     Payment,
     PendingChange,
-    PendingKind,
     PermitHistory,
     PlateSince,
     Recipient,
@@ -24,7 +23,9 @@ from schemas.history import (
     ValidTerm,
 )
 from schemas.jobs import ConsentChoice
-from worker.domain.permit import NewAddress, NewTerm, Pending, Permit
+from schemas.space import PendingKind
+from worker.domain.permit import NewAddress, NewTerm, NewVehicle, Pending, Permit
+from worker.domain.plate_looks import shown
 from worker.domain.sharing import RequestOutcome
 
 
@@ -229,6 +230,7 @@ def _pending(pending: Pending) -> PendingChange:
         kind=PendingKind(pending.kind),
         debt_id=pending.debt_id,
         years=pending.years if isinstance(pending, NewTerm) else None,
+        plate=shown(pending.plate) if isinstance(pending, NewVehicle) else None,
         address=pending.address.label if isinstance(pending, NewAddress) else None,
         price_cents=pending.price_cents,
         pay_by=pending.pay_by,

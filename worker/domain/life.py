@@ -11,12 +11,13 @@ from typing import assert_never
 from uuid import UUID
 
 from schemas.events import EventType
-from schemas.jobs import ImportedStatus, Verified
+from schemas.jobs import ImportedStatus
 from schemas.receipts import RefusalCode
-from worker.domain import addresses
+from schemas.verified import Doubt, Verified, VerifiedResidence, VerifiedVehicle
+from worker.domain import addresses, claims
 from worker.domain import terms as term_rules
 from worker.domain.addresses import Difference
-from worker.domain.pending import Address, NewAddress, NewTerm, Pending
+from worker.domain.pending import Address, NewAddress, NewTerm, NewVehicle, Pending, Review
 from worker.domain.permit import Permit, Status, address_change_cents
 from worker.domain.plate_looks import shown
 from worker.domain.plates import Plate
@@ -48,11 +49,13 @@ def request(
     today: date,
     tariffs: Tariffs,
 ) -> Transition:
-    """Request a permit: approved at once if residence and vehicle are verified, else under review.
+    """Request a permit: approved at once if all that its profile requires is verified, else under review.
 
     Raises:
-        JobRefusedError: UNKNOWN_TARIFF of `profile` or `years`.
+        JobRefusedError: UNKNOWN_TARIFF of `profile` or `years`, or of a claim (`claims`).
     """
+    term = NewTerm(years, tariffs.price_cents(profile, years))
+    doubts = claims.doubts_of_request(verified, plate, address.ban_id, profile, today, tariffs)
     permit = Permit(
         permit_id=permit_id,
         resident_id=resident_id,
@@ -62,12 +65,10 @@ def request(
         plate=plate,
         address=address,
         zones=_once_each(zones),
-        pending=NewTerm(years, tariffs.price_cents(profile, years)),
+        pending=replace(term, review=Review(today, doubts)),
         verified=verified,
     )
-    if verified.residence and verified.vehicle:
-        return approve(permit, today, tariffs)
-    return Transition(permit, EventType.PERMIT_REQUESTED)
+    return Transition(permit, EventType.PERMIT_REQUESTED) if doubts else approve(permit, today, tariffs)
 
 
 def check_room(others: Iterable[Permit], today: date, tariffs: Tariffs) -> None:
@@ -81,28 +82,35 @@ def check_room(others: Iterable[Permit], today: date, tariffs: Tariffs) -> None:
         raise JobRefusedError(RefusalCode.TOO_MANY_PERMITS)
 
 
-def approve(permit: Permit, today: date, tariffs: Tariffs) -> Transition:
-    """Approve a permit under review: it awaits payment, or is active at once when it costs nothing."""
-    if permit.status is not Status.SUBMITTED or permit.pending is None:
-        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
-    if permit.pending.price_cents == 0:
-        return _apply(permit, permit.pending, today)
-    pending = replace(permit.pending, pay_by=_pay_by(today, tariffs))
-    return Transition(replace(permit, status=Status.AWAITING_PAYMENT, pending=pending), EventType.PERMIT_APPROVED)
-
-
-def reject(permit: Permit, reason: str | None) -> Transition:
-    """Reject a permit under review, with a reason.
+def approve(permit: Permit, today: date, tariffs: Tariffs, debt_id: UUID | None = None) -> Transition:
+    """Approve what is under review: it awaits payment, or takes effect at once when it costs nothing.
 
     Raises:
-        JobRefusedError: REASON_REQUIRED of `reason` when there is none.
+        JobRefusedError: ACTION_NOT_OFFERED if nothing is under review, or not what `debt_id` names.
     """
-    if permit.status is not Status.SUBMITTED:
-        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
+    pending = _under_review(permit, debt_id)
+    if pending.price_cents == 0:
+        return _apply(permit, pending, today)
+    assert not isinstance(pending, NewVehicle)  # it costs nothing
+    approved = replace(permit, pending=replace(pending, review=None, pay_by=_pay_by(today, tariffs)))
+    if permit.status is Status.ACTIVE:
+        return Transition(approved, EventType.PERMIT_CHANGE_APPROVED)
+    return Transition(replace(approved, status=Status.AWAITING_PAYMENT), EventType.PERMIT_APPROVED)
+
+
+def reject(permit: Permit, reason: str | None, debt_id: UUID | None = None) -> Transition:
+    """Reject what is under review, with a reason; an active permit stays as it was.
+
+    Raises:
+        JobRefusedError: ACTION_NOT_OFFERED as `approve`; REASON_REQUIRED of `reason` when there is none.
+    """
+    _under_review(permit, debt_id)
     if reason is None or not reason.strip():
         raise JobRefusedError(RefusalCode.REASON_REQUIRED, "reason")
-    rejected = replace(permit, status=Status.REJECTED, pending=None, reason=reason.strip())
-    return Transition(rejected, EventType.PERMIT_REJECTED)
+    rejected = replace(permit, pending=None, reason=reason.strip())
+    if permit.status is Status.ACTIVE:
+        return Transition(rejected, EventType.PERMIT_CHANGE_REJECTED)
+    return Transition(replace(rejected, status=Status.REJECTED), EventType.PERMIT_REJECTED)
 
 
 def confirm_payment(permit: Permit, amount_cents: int, today: date, debt_id: UUID | None = None) -> Transition:
@@ -134,26 +142,39 @@ def renew(permit: Permit, years: int, today: date, tariffs: Tariffs) -> Transiti
     return _apply_once_paid(permit, pending, today, EventType.PERMIT_RENEWAL_REQUESTED)
 
 
-def change_vehicle(permit: Permit, plate: Plate, today: date, tariffs: Tariffs) -> Transition:
-    """Move a permit to another vehicle, at once.
+def change_vehicle(
+    permit: Permit, plate: Plate, verified: VerifiedVehicle | None, today: date, tariffs: Tariffs
+) -> Transition:
+    """Move a permit to another vehicle: at once if it is verified, else under review.
 
     Raises:
-        JobRefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate` if it would look the same on the screen.
+        JobRefusedError: ACTION_NOT_OFFERED, or VEHICLE_UNCHANGED of `plate` if it would look the same on the screen,
+            or of a claim (`claims`).
     """
     if not permit.can_change or permit.renewal_open(today, tariffs):
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     if (plate.country, shown(plate)) == (permit.plate.country, shown(permit.plate)):
         raise JobRefusedError(RefusalCode.VEHICLE_UNCHANGED, "plate")
-    return Transition(replace(permit, plate=plate), EventType.PERMIT_VEHICLE_CHANGED)
+    pending = NewVehicle(plate, verified)
+    doubts = claims.doubts_of_vehicle(verified, plate, permit.profile, today, tariffs)
+    return _begin(permit, pending, doubts, today, EventType.PERMIT_VEHICLE_CHANGE_REQUESTED)
 
 
-def change_address(permit: Permit, address: Address, zones: Iterable[str], today: date, tariffs: Tariffs) -> Transition:
-    """Move a permit to another address and its zones: at once when it is free, else when it is paid.
+def change_address(
+    permit: Permit,
+    address: Address,
+    zones: Iterable[str],
+    verified: VerifiedResidence | None,
+    today: date,
+    tariffs: Tariffs,
+) -> Transition:
+    """Move a permit to another address and its zones: under review unless verified, then when it is paid if not free.
 
     A change of details at the same place (other zones, a staircase, a new identifier) is free.
 
     Raises:
-        JobRefusedError: ACTION_NOT_OFFERED, or ADDRESS_UNCHANGED of `address` (also for another spelling).
+        JobRefusedError: ACTION_NOT_OFFERED, or ADDRESS_UNCHANGED of `address` (also for another spelling), or of a
+            claim (`claims`).
     """
     if not permit.can_change:
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
@@ -162,12 +183,13 @@ def change_address(permit: Permit, address: Address, zones: Iterable[str], today
     if difference is Difference.NONE:
         raise JobRefusedError(RefusalCode.ADDRESS_UNCHANGED, "address")
     price = address_change_cents(permit, today, tariffs) if difference is Difference.PLACE else 0
-    pending = NewAddress(address, zones, price, _pay_by(today, tariffs))
-    return _apply_once_paid(permit, pending, today, EventType.PERMIT_ADDRESS_CHANGE_REQUESTED)
+    pending = NewAddress(address, zones, price, _pay_by(today, tariffs), verified)
+    doubts = claims.doubts_of_residence(verified, address.ban_id, permit.profile, today, tariffs)
+    return _begin(permit, pending, doubts, today, EventType.PERMIT_ADDRESS_CHANGE_REQUESTED)
 
 
 def cancel(permit: Permit) -> Transition:
-    """Cancel an unpaid request, or the unpaid change of an active permit, which stays as it was."""
+    """Cancel a request, or the change of an active permit, which stays as it was."""
     if not permit.can_cancel:
         raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
     return _drop_pending(permit, Status.CANCELLED_BY_RESIDENT)
@@ -227,6 +249,25 @@ def imported(
     return Transition(permit, EventType.PERMIT_IMPORTED)
 
 
+def _under_review(permit: Permit, debt_id: UUID | None) -> Pending:
+    if permit.pending is None or permit.review is None:
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED)
+    if debt_id not in (None, permit.pending.debt_id):
+        raise JobRefusedError(RefusalCode.ACTION_NOT_OFFERED, "debt_id")
+    return permit.pending
+
+
+def _begin(
+    permit: Permit, pending: NewVehicle | NewAddress, doubts: tuple[Doubt, ...], today: date, requested: EventType
+) -> Transition:
+    """Have a change reviewed if there are doubts, else apply it once it is paid."""
+    permit = replace(permit, reason=None)  # of the change before
+    if not doubts:
+        return _apply_once_paid(permit, pending, today, requested)
+    reviewed = replace(pending, pay_by=None, review=Review(today, doubts))
+    return Transition(replace(permit, pending=reviewed), requested)
+
+
 def _apply_once_paid(permit: Permit, pending: Pending, today: date, requested: EventType) -> Transition:
     if pending.price_cents == 0:
         return _apply(permit, pending, today)
@@ -239,11 +280,20 @@ def _apply(permit: Permit, pending: Pending, today: date) -> Transition:
             terms = (*permit.terms, term_rules.next_term(permit.terms, years, today))
             event = EventType.PERMIT_RENEWED if permit.status is Status.ACTIVE else EventType.PERMIT_ACTIVATED
             return Transition(replace(permit, status=Status.ACTIVE, terms=terms, pending=None), event)
-        case NewAddress(address=address, zones=zones):
-            moved = replace(permit, address=address, zones=zones, pending=None)
+        case NewVehicle(plate=plate, verified=vehicle):
+            known = _known(permit).model_copy(update={"vehicle": vehicle})
+            moved = replace(permit, plate=plate, verified=known, pending=None)
+            return Transition(moved, EventType.PERMIT_VEHICLE_CHANGED)
+        case NewAddress(address=address, zones=zones, verified=residence):
+            known = _known(permit).model_copy(update={"residence": residence})
+            moved = replace(permit, address=address, zones=zones, verified=known, pending=None)
             return Transition(moved, EventType.PERMIT_ADDRESS_CHANGED)
         case _:
             assert_never(pending)
+
+
+def _known(permit: Permit) -> Verified:
+    return permit.verified or Verified()
 
 
 def _drop_pending(permit: Permit, cancelled: Status) -> Transition:

@@ -5,14 +5,25 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from schemas.jobs import Verified
+from schemas.verified import Verified
 from worker.domain import terms as term_rules
-from worker.domain.pending import Address, NewAddress, NewTerm, Pending
+from worker.domain.pending import Address, NewAddress, NewTerm, NewVehicle, Pending, Review
 from worker.domain.plates import Plate
 from worker.domain.tariffs import Tariffs
 from worker.domain.terms import Term
 
-__all__ = ["Address", "NewAddress", "NewTerm", "Pending", "Permit", "Status", "Term", "address_change_cents"]
+__all__ = [
+    "Address",
+    "NewAddress",
+    "NewTerm",
+    "NewVehicle",
+    "Pending",
+    "Permit",
+    "Review",
+    "Status",
+    "Term",
+    "address_change_cents",
+]
 
 
 class Status(StrEnum):
@@ -31,7 +42,8 @@ class Status(StrEnum):
 class Permit:
     """One residential parking right, from request to end; `pending` waits for a decision or a payment.
 
-    `verified` is what upstream had verified at the request; None for a permit of the city's former system.
+    `reason` says why the request was rejected, or the last change. `verified` is what upstream had verified of its
+    plate, address and profile; None for a permit of the city's former system.
     """
 
     permit_id: UUID
@@ -61,9 +73,14 @@ class Permit:
         return self.status in (Status.SUBMITTED, Status.AWAITING_PAYMENT, Status.ACTIVE)
 
     @property
+    def review(self) -> Review | None:
+        """Return what is in doubt about the request, or about a change of an active permit, that is under review."""
+        return None if self.pending is None else self.pending.review
+
+    @property
     def unpaid(self) -> Pending | None:
         """Return the change that a payment is expected for: the request, or a change of an active permit."""
-        return self.pending if self.status in (Status.AWAITING_PAYMENT, Status.ACTIVE) else None
+        return self.pending if self.review is None else None
 
     def payable(self, today: date) -> Pending | None:
         """Return the change that can still be paid today, or None: after the last day to pay it is too late."""
@@ -76,8 +93,8 @@ class Permit:
 
     @property
     def can_cancel(self) -> bool:
-        """Return whether it has something unpaid to cancel."""
-        return self.status is Status.SUBMITTED or self.unpaid is not None
+        """Return whether it has something to cancel that is under review or unpaid."""
+        return self.is_open and self.pending is not None
 
     @property
     def can_change(self) -> bool:

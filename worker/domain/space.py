@@ -3,10 +3,20 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from schemas.space import Card, CardStatus, Consent, HeldState, ProviderState, Reminders, Space
+from schemas.space import (
+    Card,
+    CardStatus,
+    Consent,
+    HeldState,
+    PendingKind,
+    ProviderState,
+    Reminders,
+    Review,
+    Space,
+)
 from worker.domain.actions import actions
 from worker.domain.consent import ConsentDecision, allows, decision_on
-from worker.domain.permit import Permit
+from worker.domain.permit import NewAddress, NewVehicle, Permit
 from worker.domain.plate_looks import shown
 from worker.domain.sharing import Share, is_pending
 from worker.domain.tariffs import Tariffs
@@ -79,7 +89,21 @@ def _card(permit: Permit, today: date, tariffs: Tariffs) -> Card:
         zones=permit.zones,
         address=permit.address.label,
         reason=permit.reason,
+        review=_review(permit),
         actions=actions(permit, today, tariffs),
+    )
+
+
+def _review(permit: Permit) -> Review | None:
+    pending, review = permit.pending, permit.review
+    if pending is None or review is None:
+        return None
+    return Review.model_construct(
+        kind=PendingKind(pending.kind),
+        since=review.since,
+        doubts=review.doubts,
+        plate=shown(pending.plate) if isinstance(pending, NewVehicle) else None,
+        address=pending.address.label if isinstance(pending, NewAddress) else None,
     )
 
 

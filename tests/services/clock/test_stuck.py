@@ -185,7 +185,10 @@ def test_the_age_of_a_request_counts_from_its_day(
     hub: Hub, upstream: Upstream, evidence: Evidence, today: date
 ) -> None:
     upstream.request(verified=UNVERIFIED)
-    evidence.query("UPDATE permits SET requested_on = %s RETURNING 1", today - DAY * 40)
+    evidence.query(
+        "UPDATE permits SET pending = jsonb_set(pending, '{review,since}', to_jsonb(%s::date)) RETURNING 1",
+        today - DAY * 40,
+    )
     (one,) = watch(hub, today)
     assert DAY * 40 <= timedelta(seconds=one.oldest_seconds) < DAY * 41 + timedelta(hours=1)
 

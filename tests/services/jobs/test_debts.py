@@ -11,7 +11,7 @@ from schemas.history import History
 from schemas.receipts import Outcome, Receipt, RefusalCode
 from tests.services.evidence import Evidence
 from tests.services.in_redis import read_document
-from tests.services.upstream import ADDRESS, ANNE, ELSEWHERE, Upstream
+from tests.services.upstream import ADDRESS, ANNE, ELSEWHERE, UNVERIFIED, Upstream
 from worker.hub import Hub
 from worker.services.publishing.history import put_history
 
@@ -83,7 +83,7 @@ def test_every_kind_of_debt_keeps_its_id(upstream: Upstream, debt: Callable[[UUI
 def test_a_request_under_review_keeps_its_debt_when_it_is_approved(
     upstream: Upstream, debt: Callable[[UUID], UUID], pay: Pay
 ) -> None:
-    permit_id = upstream.request(verified={"residence": False, "vehicle": True})
+    permit_id = upstream.request(verified=UNVERIFIED)
     before = debt(permit_id)
     upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
     assert debt(permit_id) == before

@@ -42,7 +42,7 @@ MALFORMED: dict[str, tuple[Callable[[dict[str, Any]], Any], RefusalCode, str | N
     ),
     "a resident id that is an e-mail": (_bent(resident_id="anne@example.fr"), RefusalCode.INVALID_VALUE, "resident_id"),
     "a permit id that is none": (_bent(permit_id=SECRET), RefusalCode.INVALID_VALUE, "permit_id"),
-    "a version that is not ours": (_bent(schema_version=2), RefusalCode.INVALID_VALUE, "schema_version"),
+    "a version that is not ours": (_bent(schema_version=3), RefusalCode.INVALID_VALUE, "schema_version"),
     "a list in place of a job": (lambda job: [job], RefusalCode.WRONG_TYPE, None),
     "nothing at all": (lambda job: "", RefusalCode.NOT_JSON, None),
     "half a job": (lambda job: json.dumps(job)[:-20], RefusalCode.NOT_JSON, None),

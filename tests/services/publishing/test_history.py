@@ -11,7 +11,8 @@ import pytest
 
 from integrations.errors import FailureCode, NotSentError, RejectedError, UnclearError
 from integrations.memory import Applied, Fault, InMemory
-from schemas.history import History, Holding, PendingKind
+from schemas.history import History, Holding
+from schemas.space import PendingKind
 from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
 from tests.services.in_redis import as_operator, read_document

@@ -133,7 +133,6 @@ class Lives:
         place: dict[str, Any] = {
             "address": ADDRESS,
             "zones": right.zones,
-            "verified": {"residence": True, "vehicle": True},
         }
         self.town.send("permit.request", holder, **wish, **place | verified)
         self.town.rights.append(right)

@@ -21,6 +21,7 @@ from tests.services.outbox import Outbox, sender_of
 from tests.services.upstream import CITY, Upstream, results
 from tests.services.years.expected import Copy, Holder, Key, Reminders, Right, Schedule
 from tests.services.years.moved_clock import move_clock
+from tests.support.claims import CLAIMING
 from worker.hub import Hub
 from worker.live.wake_ups import URGENT
 from worker.services.clock.advance import advance
@@ -92,7 +93,9 @@ class Town:
     def send(self, kind: str, holder: Holder, *, applied: bool = True, **fields: object) -> bool:
         """Submit a job of a resident."""
         upstream = Upstream(self.hub, self.today)
-        whose = {} if kind == STOP else {"resident_id": holder.resident_id}
+        whose: dict[str, object] = {} if kind == STOP else {"resident_id": holder.resident_id}
+        if kind in CLAIMING:
+            whose["schema_version"] = 2
         receipt = upstream.send(kind, upstream.envelope(**whose, **fields))
         assert (receipt.outcome is Outcome.APPLIED) == applied, (kind, str(self.today), receipt.code)
         return applied

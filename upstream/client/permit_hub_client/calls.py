@@ -12,7 +12,7 @@ import redis
 
 from permit_hub_client.documents import Catalogue, History, PlateRead, Space
 from permit_hub_client.errors import HubFailed, HubUnavailable, InvalidJob, ReceiptTimeout
-from permit_hub_client.job import MAX_JOB_BYTES, QUEUES, SCHEMA_VERSION, Job, write
+from permit_hub_client.job import MAX_JOB_BYTES, QUEUES, SCHEMA_VERSIONS, Job, write
 from permit_hub_client.message import Result, list_item, read_result, result_name
 from permit_hub_client.receipt import Receipt
 from permit_hub_client.signature import sign
@@ -49,7 +49,7 @@ class Calls:
         if kind not in QUEUES:
             raise InvalidJob("unknown kind of job")
         envelope = {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSIONS[kind],
             "job_id": uuid4(),
             "source": self._source,
             "submitted_at": datetime.now(UTC),

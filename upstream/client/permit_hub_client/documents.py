@@ -50,9 +50,12 @@ EventType: TypeAlias = Literal[
     "permit.activated",
     "permit.renewal_requested",
     "permit.renewed",
+    "permit.vehicle_change_requested",
     "permit.vehicle_changed",
     "permit.address_change_requested",
     "permit.address_changed",
+    "permit.change_approved",
+    "permit.change_rejected",
     "permit.cancelled",
     "permit.pending_change_cancelled",
     "permit.imported",
@@ -68,6 +71,10 @@ EventType: TypeAlias = Literal[
     "shares.confirmed",
 ]
 """The events about a resident that the hub publishes."""
+
+
+Fault: TypeAlias = Literal["unverified", "different", "outdated"]
+"""Why something does not count as verified."""
 
 
 HeldState: TypeAlias = Literal["nothing", "sending", "held", "removing", "removed", "refused"]
@@ -94,7 +101,7 @@ class Payment(TypedDict):
     paid_at: str
 
 
-PendingKind: TypeAlias = Literal["new_term", "new_address"]
+PendingKind: TypeAlias = Literal["new_term", "new_vehicle", "new_address"]
 """The changes that can wait for a decision or a payment."""
 
 
@@ -169,31 +176,16 @@ class ValidTerm(TypedDict):
     last_day: str
 
 
+Verifiable: TypeAlias = Literal["residence", "vehicle", "vehicle_profile", "income"]
+"""What a profile may require to be verified."""
+
+
 class Action(TypedDict):
     """A button of a card."""
 
     name: ActionName
     price_cents: int | None
     """In cents of a euro: 0 if it is free, null if no price is named."""
-
-
-class Card(TypedDict):
-    """One permit on the screen; days are civil days in the city's time zone."""
-
-    permit_id: str
-    plate: str
-    country: str
-    status: CardStatus
-    requested_on: str
-    valid_from: str | None
-    """First day of today's term, or else of the next one; when all are over, of the last one."""
-    valid_until: str | None
-    """Last day, included, of that term and of those that follow it without a gap."""
-    profile: str
-    zones: list[str]
-    address: str
-    reason: str | None
-    actions: list[Action]
 
 
 class Consent(TypedDict):
@@ -205,6 +197,13 @@ class Consent(TypedDict):
     """« Dernière mise à jour le » on the screen."""
     providers: list[ProviderState]
     """Those that the choice decides on."""
+
+
+class Doubt(TypedDict):
+    """What is under review, and why."""
+
+    about: Verifiable
+    fault: Fault
 
 
 class EventData(TypedDict):
@@ -223,6 +222,8 @@ class PendingChange(TypedDict):
     """What is to be paid: a payment's reference has to come from it, as a price and a day may come again."""
     years: int | None
     """Of a new term."""
+    plate: str | None
+    """Of a new vehicle."""
     address: str | None
     """The words of a new address."""
     price_cents: int
@@ -243,19 +244,39 @@ class PermitHistory(TypedDict):
     steps: list[Step]
 
 
-class Space(TypedDict):
-    """One resident's personal space; a higher epoch is newer, then a higher version."""
+class Review(TypedDict):
+    """A request, or a change of a permit, that the city is looking at; until then all stays as it is."""
 
-    resident_id: str
-    epoch: int
-    version: int
-    as_of: str
-    """The civil day for which the actions hold."""
-    cards: list[Card]
-    consent: Consent
-    reminders: Reminders
-    public_task: list[ProviderState]
-    """The city's own meters and enforcement, which need no consent."""
+    kind: PendingKind
+    """A new term stands for the request of the permit."""
+    since: str
+    doubts: list[Doubt]
+    plate: str | None
+    """Of a new vehicle."""
+    address: str | None
+    """The words of a new address."""
+
+
+class Card(TypedDict):
+    """One permit on the screen; days are civil days in the city's time zone."""
+
+    permit_id: str
+    plate: str
+    country: str
+    status: CardStatus
+    requested_on: str
+    valid_from: str | None
+    """First day of today's term, or else of the next one; when all are over, of the last one."""
+    valid_until: str | None
+    """Last day, included, of that term and of those that follow it without a gap."""
+    profile: str
+    zones: list[str]
+    address: str
+    reason: str | None
+    """Why the request was rejected, or the last change of a permit that goes on."""
+    review: Review | None
+    """What is under review."""
+    actions: list[Action]
 
 
 class Event(TypedDict):
@@ -283,3 +304,18 @@ class History(TypedDict):
     """In the order of the space's cards."""
     decisions: list[DecisionMade]
     recipients: list[Recipient]
+
+
+class Space(TypedDict):
+    """One resident's personal space; a higher epoch is newer, then a higher version."""
+
+    resident_id: str
+    epoch: int
+    version: int
+    as_of: str
+    """The civil day for which the actions hold."""
+    cards: list[Card]
+    consent: Consent
+    reminders: Reminders
+    public_task: list[ProviderState]
+    """The city's own meters and enforcement, which need no consent."""

@@ -24,7 +24,11 @@ QUEUES: Mapping[str, str] = {
 }
 """Each kind of job and the queue that takes it."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSIONS: Mapping[str, int] = dict.fromkeys(QUEUES, 1) | dict.fromkeys(
+    ("permit.request", "permit.change_vehicle", "permit.change_address"), 2
+)
+"""The version of each kind's fields."""
+
 MAX_JOB_BYTES = 1_000_000
 
 

@@ -15,6 +15,7 @@ from personal_space.hub import WAIT_SECONDS, UnknownPermitError, card_of, catalo
 from personal_space.language import N_, gettext
 from personal_space.page import go, render
 from personal_space.session import Resident
+from personal_space.verified import Verified
 from personal_space.words import refusal
 
 F = TypeVar("F", bound=JobForm)
@@ -34,7 +35,7 @@ async def details(request: Request) -> Response:
 
 
 async def request_permit(request: Request) -> Response:
-    """Request a permit; it is decided at once if MonParis has verified residence and vehicle."""
+    """Request a permit; it is decided at once if MonParis has verified what its profile requires."""
     resident = session.signed_in(request)
     form = await _form(request, RequestForm)
     form.offers(await catalogue())
@@ -46,28 +47,48 @@ async def request_permit(request: Request) -> Response:
         form,
         "request.html",
         "permit.request",
-        gettext("Votre demande est enregistrée."),
+        Notices(N_("Votre demande est enregistrée."), N_("Votre demande est enregistrée : un agent l'examine.")),
         None,
         resident_id=resident.resident_id,
         permit_id=form.known_job_id,
         plate=form.typed,
         profile=profile,
         years=years,
-        verified={"residence": resident.residence_verified, "vehicle": resident.vehicle_verified},
+        verified=resident.verified.about(form.typed, form.found.ban_id),
         **form.found.fields,
     )
 
 
 @dataclass(frozen=True, slots=True)
+class Notices:
+    """What a resident is told of a job that was applied: it is done, or under review."""
+
+    done: str
+    reviewed: str = ""
+
+    async def about(self, resident_id: str, permit_id: str) -> str:
+        """Return the notice of a permit as it is now."""
+        if not self.reviewed:
+            return gettext(self.done)
+        try:
+            _, card = await card_of(resident_id, permit_id)
+        except HubError as error:  # say no more than is known
+            log_unavailable(error)
+            return gettext("Votre demande est enregistrée.")
+        words = self.reviewed if card["review"] else self.done
+        return gettext(words)
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
-    """An action of a card: its form, its job, and the notice when it is done."""
+    """An action of a card: its form, its job, and the notices after it."""
 
     name: str
     form: type[JobForm]
     template: str
     kind: str
-    done: str
-    fields: Callable[[Any], Mapping[str, object]]  # the job's fields, from the form
+    told: Notices
+    fields: Callable[[Any, Verified], Mapping[str, object]]  # the job's fields, from the form
 
     async def page(self, request: Request, resident: Resident, card: Card) -> Response:
         """Show the form, or send the job."""
@@ -77,8 +98,8 @@ class Action:
         if page := await _form_page(request, form, self.template, card):
             return page
         about: dict[str, object] = {"resident_id": resident.resident_id, "permit_id": card["permit_id"]}
-        fields = {**about, **self.fields(form)}
-        return await _send(request, form, self.template, self.kind, gettext(self.done), card, **fields)
+        fields = {**about, **self.fields(form, resident.verified)}
+        return await _send(request, form, self.template, self.kind, self.told, card, **fields)
 
     async def kept(self, request: Request) -> Response:
         """Show the form again as it was typed: the hub, and so the card, is unavailable."""
@@ -88,32 +109,33 @@ class Action:
         return _show(request, self.template, form, status=UNCONFIRMED)
 
 
+_REVIEWED = N_("Votre changement est enregistré : un agent l'examine. D'ici là, votre droit reste tel qu'il est.")
 ACTIONS = (
     Action(
         "renew",
         OfferForm,
         "renew.html",
         "permit.renew",
-        N_("Votre renouvellement est enregistré."),
-        lambda form: {"years": form.chosen[1]},
+        Notices(N_("Votre renouvellement est enregistré.")),
+        lambda form, _: {"years": form.chosen[1]},
     ),
     Action(
         "change_vehicle",
         VehicleForm,
         "vehicle.html",
         "permit.change_vehicle",
-        N_("Votre véhicule est changé : c'est en vigueur dès maintenant."),
-        lambda form: {"plate": form.typed},
+        Notices(N_("Votre véhicule est changé : c'est en vigueur dès maintenant."), _REVIEWED),
+        lambda form, verified: {"plate": form.typed, "verified": verified.about(form.typed)},
     ),
     Action(
         "change_address",
         AddressForm,
         "address.html",
         "permit.change_address",
-        N_("Votre changement d'adresse est enregistré."),
-        lambda form: form.found.fields,
+        Notices(N_("Votre changement d'adresse est enregistré."), _REVIEWED),
+        lambda form, verified: {**form.found.fields, "verified": verified.about(ban_id=form.found.ban_id)},
     ),
-    Action("cancel", JobForm, "cancel.html", "permit.cancel", N_("C'est annulé."), lambda _form: {}),
+    Action("cancel", JobForm, "cancel.html", "permit.cancel", Notices(N_("C'est annulé.")), lambda _form, _: {}),
 )
 """The actions that need one form each; for payment see `payments.py`."""
 
@@ -179,12 +201,12 @@ def _show(
 
 
 async def _send(
-    request: Request, form: JobForm, template: str, kind: str, done: str, card: Card | None, /, **fields: object
+    request: Request, form: JobForm, template: str, kind: str, told: Notices, card: Card | None, /, **fields: object
 ) -> Response:
     """Send a job; unless it was applied, show the form again as it was typed."""
     receipt = await submit(kind, job_id=form.known_job_id, **fields)
     if receipt is not None and receipt.applied:
-        session.leave_notice(request, done)
+        session.leave_notice(request, await told.about(str(fields["resident_id"]), str(fields["permit_id"])))
         return go("/espace")
     if receipt is not None:
         if receipt.code == "unknown_permit":

@@ -3,12 +3,13 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 from personal_space import claims as said
+from personal_space.verified import Verified
 
 IDLE_SECONDS = 60 * 60
 LONGEST_SECONDS = 12 * IDLE_SECONDS
@@ -20,14 +21,14 @@ _RESIDENT, _SINCE, _SEEN, _NOTICE, _WANTED = "resident", "since", "seen", "notic
 _RESIDENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the hub's own rule
 
 
-@dataclass(frozen=True, slots=True)
-class Resident:
+class Resident(BaseModel):
     """The signed-in resident, from the OpenID provider's claims."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     resident_id: str
     name: str
-    residence_verified: bool
-    vehicle_verified: bool
+    verified: Verified = Verified()
 
     @classmethod
     def of(cls, claims: Mapping[str, object], claim: str) -> "Resident":
@@ -42,12 +43,7 @@ class Resident:
         if not isinstance(named, str) or not named:
             raise ValueError("the claim has no identifier")
         resident_id = named if _RESIDENT_ID.fullmatch(named) else sha256(named.encode()).hexdigest()
-        return cls(
-            resident_id=resident_id,
-            name=said.name(claims),
-            residence_verified=claims.get("residence_verified") is True,
-            vehicle_verified=claims.get("vehicle_verified") is True,
-        )
+        return cls(resident_id=resident_id, name=said.name(claims), verified=Verified.of(claims))
 
 
 class SignedOutError(Exception):
@@ -67,8 +63,9 @@ def page_after_sign_in(request: Request) -> str:
 def begin(request: Request, resident: Resident) -> None:
     """Sign a resident in; only the language is kept from the session before."""
     language = request.session.get(LANGUAGE)
+    kept = resident.model_dump(mode="json", exclude_defaults=True)
     request.session.clear()
-    request.session.update({_RESIDENT: asdict(resident), _SINCE: int(time.time()), _SEEN: int(time.time())})
+    request.session.update({_RESIDENT: kept, _SINCE: int(time.time()), _SEEN: int(time.time())})
     request.session[LANGUAGE] = language
 
 
@@ -80,7 +77,7 @@ def resident(request: Request) -> Resident | None:
         return None
     if now - request.session.get(_SEEN, 0) > IDLE_SECONDS:
         return None
-    return Resident(**values)
+    return Resident.model_validate(values)
 
 
 def signed_in(request: Request) -> Resident:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from permit_hub_client import ProviderState
+from permit_hub_client import Doubt, ProviderState, Review
 
-from personal_space.language import N_, gettext, just_now
+from personal_space.language import N_, day, gettext, just_now
 from personal_space.settings import settings
 
 PROVIDERS: Mapping[str, str] = MappingProxyType(
@@ -76,15 +76,40 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "permit.activated": N_("Droit activé"),
         "permit.renewal_requested": N_("Renouvellement demandé, en attente de paiement"),
         "permit.renewed": N_("Droit renouvelé"),
+        "permit.vehicle_change_requested": N_("Changement de véhicule demandé, à l'étude"),
         "permit.vehicle_changed": N_("Véhicule changé"),
-        "permit.address_change_requested": N_("Changement d'adresse demandé, en attente de paiement"),
+        "permit.address_change_requested": N_("Changement d'adresse demandé"),
         "permit.address_changed": N_("Adresse changée"),
+        "permit.change_approved": N_("Changement accepté, en attente de paiement"),
+        "permit.change_rejected": N_("Changement refusé"),
         "permit.cancelled": N_("Demande annulée"),
         "permit.pending_change_cancelled": N_("Changement en attente annulé"),
         "permit.imported": N_("Droit repris de l'ancien service"),
         "permit.lapsed": N_("Validité terminée"),
         "permit.ended": N_("Droit terminé"),
         "permit.anonymised": N_("Données effacées après le délai de conservation"),
+    }
+)
+REVIEWED: Mapping[str, str] = MappingProxyType(
+    {
+        "new_term": N_("Demande à l'étude depuis le %(day)s"),
+        "new_vehicle": N_("Changement de véhicule à l'étude depuis le %(day)s : %(what)s"),
+        "new_address": N_("Changement d'adresse à l'étude depuis le %(day)s : %(what)s"),
+    }
+)
+FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "unverified": N_("MonParis n'a pas pu vérifier %(about)s."),
+        "different": N_("MonParis a vérifié autre chose que ce que vous indiquez : il reste à vérifier %(about)s."),
+        "outdated": N_("La vérification est trop ancienne : il reste à vérifier %(about)s."),
+    }
+)
+ABOUT: Mapping[str, str] = MappingProxyType(
+    {
+        "residence": N_("que cette adresse est la vôtre"),
+        "vehicle": N_("que ce véhicule est le vôtre"),
+        "vehicle_profile": N_("que ce véhicule a droit à ce tarif"),
+        "income": N_("que vos revenus donnent droit à ce tarif"),
     }
 )
 REFUSALS: Mapping[str, str] = MappingProxyType(
@@ -139,6 +164,18 @@ def state(one: ProviderState) -> str:
     when = one["confirmed_at"] and just_now(one["confirmed_at"], settings().zone)
     words = STATES[one["state"]]
     return gettext(words) % {"when": when}
+
+
+def review(one: Review) -> str:
+    """Return what is under review, and since when."""
+    words, since, what = REVIEWED[one["kind"]], day(one["since"]), one["plate"] or one["address"]
+    return gettext(words) % {"day": since, "what": what}
+
+
+def doubt(one: Doubt) -> str:
+    """Return why it is under review."""
+    words, about = FAULTS[one["fault"]], ABOUT[one["about"]]
+    return gettext(words) % {"about": gettext(about)}
 
 
 def profile(name: str) -> str:

@@ -45,7 +45,7 @@ _KEPT = "make_interval(months => :months)"
 # A pending payment is given up first; only then is a request over.
 _ANONYMISED = f"""
     SELECT p.permit_id, 'permit_anonymised', CAST(NULL AS smallint), CAST(p.over_on + {_KEPT} AS date)
-    FROM permits p WHERE p.over_on BETWEEN :over_since AND :over_by AND p.pending IS NULL AND {_UNHELD}
+    FROM permits p WHERE p.over_on BETWEEN :over_since AND :over_by AND p.pending ->> 'pay_by' IS NULL AND {_UNHELD}
     UNION ALL
     SELECT permit_id, 'permit_anonymised', CAST(NULL AS smallint), day FROM (
         SELECT p.permit_id, CAST(CASE p.status

@@ -32,10 +32,10 @@ MAY_BE_HELD = """
 """
 _NEXT = text(f"""
     WITH looked AS MATERIALIZED (
-        SELECT permit_id, resident_id, over_on, pending FROM permits
+        SELECT permit_id, resident_id, over_on, pending ->> 'pay_by' AS pay_by FROM permits
         WHERE over_on <= :by AND (over_on, permit_id) > (:over_on, :permit_id) ORDER BY over_on, permit_id LIMIT :looked
     ), due AS (
-        SELECT permit_id, resident_id, over_on FROM looked p WHERE pending IS NULL AND NOT {MAY_BE_HELD}
+        SELECT permit_id, resident_id, over_on FROM looked p WHERE pay_by IS NULL AND NOT {MAY_BE_HELD}
         ORDER BY over_on, permit_id LIMIT :most
     )
     (SELECT permit_id, resident_id, over_on FROM due ORDER BY over_on, permit_id)
@@ -44,7 +44,7 @@ _NEXT = text(f"""
 _DUE = select(_PERMITS.c.permit_id).where(
     _PERMITS.c.resident_id == bindparam("resident_id"),
     _PERMITS.c.over_on <= bindparam("by"),
-    _PERMITS.c.pending.is_(None),
+    _PERMITS.c.pending["pay_by"].astext.is_(None),
 )
 # A permit that is not anonymised has a plate; both are looked up as above.
 _NEXT_CONTACTS = text("""

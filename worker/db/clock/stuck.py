@@ -141,8 +141,9 @@ _UNPAID = _DAYS.format(
 )
 _REQUESTS = _DAYS.format(
     kind=Kind.REQUESTS,
-    day="requested_on",
-    late="permits WHERE status = 'submitted' AND requested_on < :undecided_since",
+    day="pending -> 'review' ->> 'since'",
+    late="""permits WHERE pending -> 'review' ->> 'since' IS NOT NULL
+        AND pending -> 'review' ->> 'since' < CAST(CAST(:undecided_since AS date) AS text)""",
     counts="0",
 )
 _PERMITS = _DAYS.format(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, bindparam, column, null, select, text
 
-from schemas.jobs import Verified
+from schemas.verified import Verified
 from worker.db import tables
 from worker.db.arrays import among, names, recordset
 from worker.db.trip import Rows, Statement, write
@@ -19,7 +19,9 @@ from worker.domain.retention import last_known_day, over_on
 
 _PERMITS = tables.permits
 _WRITTEN = list(_PERMITS.c)
-_CHANGED = [_PERMITS.c[name] for name in ("status", "ban_id", "address", "zones", "pending", "reason", "over_on")]
+_CHANGED = [
+    _PERMITS.c[name] for name in ("status", "ban_id", "address", "zones", "pending", "reason", "verified", "over_on")
+]
 _READ = [column for column in _PERMITS.c if column is not _PERMITS.c.over_on]
 _PLATE = [tables.plate_assignments.c[name] for name in ("raw", "normalised", "country")]
 _DAYS = ARRAY(tables.terms.c.first_day.type)
@@ -129,7 +131,7 @@ def read(row: Any) -> Permit:
         terms=tuple(map(Term, row.first_days, row.last_days)),
         pending=row.pending and pending_rules.from_json(row.pending),
         reason=row.reason,
-        verified=row.verified and Verified(**row.verified),
+        verified=row.verified and Verified.model_validate(row.verified),
     )
 
 
@@ -147,5 +149,5 @@ def _values(permit: Permit, closed_on: date) -> dict[str, object]:
         "zones": permit.zones,
         "pending": permit.pending and pending_rules.as_json(permit.pending),
         "reason": permit.reason,
-        "verified": permit.verified and permit.verified.model_dump(),
+        "verified": permit.verified and permit.verified.model_dump(mode="json", exclude_none=True),
     }

@@ -1,7 +1,5 @@
-"""Requests under review, for the agents who decide on them."""
+"""Requests and changes under review, for the agents who decide on them."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Connection, bindparam, select, text
@@ -10,18 +8,12 @@ from worker.db import tables
 from worker.db.jobs.permits import COLUMNS, NAMED, SOURCE, read
 from worker.domain.permit import Permit, Status
 
-# A request has had one plate, since it was made.
-_REQUEST = f"""
-    SELECT {COLUMNS}, first.assigned_at FROM {SOURCE} JOIN LATERAL (
-        SELECT min(assigned_at) AS assigned_at FROM plate_assignments WHERE permit_id = p.permit_id
-    ) first ON true
-    WHERE p.status = 'submitted'
-"""
+_SINCE = "p.pending -> 'review' ->> 'since'"
+_REVIEWED = f"SELECT {COLUMNS} FROM {SOURCE} WHERE {_SINCE} IS NOT NULL"
 _PERMITS = tables.permits
-_NAMED_REQUEST = (*NAMED, tables.plate_assignments.c.assigned_at)
-_LIST = text(f"{_REQUEST} ORDER BY p.requested_on, first.assigned_at LIMIT :limit").columns(*_NAMED_REQUEST)
-_ONE = text(f"{_REQUEST} AND p.permit_id = :permit_id").columns(*_NAMED_REQUEST)
-_COUNT = text("SELECT count(*) FROM permits WHERE status = 'submitted'").columns(count=BigInteger)
+_LIST = text(f"{_REVIEWED} ORDER BY {_SINCE}, p.permit_id LIMIT :limit").columns(*NAMED)
+_ONE = text(f"{_REVIEWED} AND p.permit_id = :permit_id").columns(*NAMED)
+_COUNT = text(f"SELECT count(*) FROM permits p WHERE {_SINCE} IS NOT NULL").columns(count=BigInteger)
 _NAMED = (
     select(_PERMITS.c.permit_id, _PERMITS.c.status)
     .where(_PERMITS.c.permit_id.between(bindparam("first"), bindparam("last")))
@@ -30,29 +22,21 @@ _NAMED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A permit under review, and when it was asked for."""
-
-    permit: Permit
-    asked_at: datetime
-
-
-def under_review(db: Connection, limit: int) -> list[Request]:
-    """Return requests under review, the oldest first."""
-    return [Request(read(row), row.assigned_at) for row in db.execute(_LIST, {"limit": limit})]
+def under_review(db: Connection, limit: int) -> list[Permit]:
+    """Return permits whose request, or a change of theirs, is under review, the longest first."""
+    return [read(row) for row in db.execute(_LIST, {"limit": limit})]
 
 
 def count(db: Connection) -> int:
-    """Count the requests under review."""
+    """Count those under review."""
     number: int = db.execute(_COUNT).scalar_one()
     return number
 
 
-def find(db: Connection, permit_id: UUID) -> Request | None:
-    """Return one request under review."""
+def find(db: Connection, permit_id: UUID) -> Permit | None:
+    """Return a permit if it, or a change of it, is under review."""
     row = db.execute(_ONE, {"permit_id": permit_id}).one_or_none()
-    return None if row is None else Request(read(row), row.assigned_at)
+    return None if row is None else read(row)
 
 
 def named(db: Connection, first: UUID, last: UUID) -> list[tuple[UUID, Status]]:

@@ -43,7 +43,11 @@ permits = Table(
         "'cancelled_unpaid', 'ended')",
         name="permits_status",
     ),
-    Index("permits_under_review", "requested_on", postgresql_where=text("status = 'submitted'")),
+    Index(
+        "permits_under_review",
+        text("((pending -> 'review') ->> 'since')"),
+        postgresql_where=text("(pending -> 'review') ->> 'since' IS NOT NULL"),
+    ),
     Index("permits_unpaid", text("(pending ->> 'pay_by')"), postgresql_where=text("pending ->> 'pay_by' IS NOT NULL")),
     Index("permits_over", "over_on", "permit_id", postgresql_where=text("over_on IS NOT NULL")),
 )

@@ -28,12 +28,12 @@ def request(job: jobs.RequestPermit, unit: UnitOfWork) -> None:
 
 
 def decide(job: jobs.DecidePermit, unit: UnitOfWork) -> None:
-    """Approve or reject a permit under review."""
+    """Approve or reject a request or a change under review."""
     permit = unit.permit(job.permit_id)
     if job.decision is jobs.Decision.APPROVE:
-        unit.change(life.approve(permit, unit.today, unit.hub.tariffs))
+        unit.change(life.approve(permit, unit.today, unit.hub.tariffs, job.debt_id))
     else:
-        unit.change(life.reject(permit, job.reason))
+        unit.change(life.reject(permit, job.reason, job.debt_id))
     unit.write(
         agent_decisions.append(
             job_id=job.job_id,
@@ -64,17 +64,19 @@ def renew(job: jobs.RenewPermit, unit: UnitOfWork) -> None:
 def change_vehicle(job: jobs.ChangeVehicle, unit: UnitOfWork) -> None:
     """Move a permit to another vehicle."""
     plate = plates.parse(job.plate.raw, job.plate.country)
-    unit.change(life.change_vehicle(unit.permit(job.permit_id), plate, unit.today, unit.hub.tariffs))
+    permit = unit.permit(job.permit_id)
+    unit.change(life.change_vehicle(permit, plate, job.verified.vehicle, unit.today, unit.hub.tariffs))
 
 
 def change_address(job: jobs.ChangeAddress, unit: UnitOfWork) -> None:
     """Move a permit to the resident's new address."""
     permit, address = unit.permit(job.permit_id), _address(job.address)
-    unit.change(life.change_address(permit, address, job.zones, unit.today, unit.hub.tariffs))
+    residence = job.verified.residence
+    unit.change(life.change_address(permit, address, job.zones, residence, unit.today, unit.hub.tariffs))
 
 
 def cancel(job: jobs.CancelPermit, unit: UnitOfWork) -> None:
-    """Cancel an unpaid request or change."""
+    """Cancel a request or change that is under review or unpaid."""
     unit.change(life.cancel(unit.permit(job.permit_id)))
 
 

@@ -45,7 +45,7 @@ def put_catalogue(hub: Hub) -> None:
     """Put prices and providers where any web app can read them."""
     tariffs, public_task = hub.tariffs, hub.public_task
     catalogue = Catalogue(
-        profiles={profile: dict(prices) for profile, prices in tariffs.profiles.items()},
+        profiles={profile: dict(offer.price_cents) for profile, offer in tariffs.profiles.items()},
         address_change_cents=tariffs.address_change_cents,
         renewal_opens_months=tariffs.renewal_opens_months,
         unpaid_lapses_after_days=tariffs.unpaid_lapses_after_days,

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from schemas.jobs import Plate
 from schemas.plate_read import PlateRead
+from schemas.verified import Plate
 from worker.domain.plate_looks import is_unusual, shown
 from worker.domain.plates import parse
 from worker.domain.refusal import JobRefusedError

@@ -9,6 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 SHIPPED = Path(__file__).parent / "accounts.toml"
 
 
+class Vehicle(BaseModel):
+    """A vehicle that is registered to a resident, and the profiles that it entitles to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    plate: str
+    country: str = "FR"
+    profiles: tuple[str, ...] = ()
+
+
 class Account(BaseModel):
     """One resident's account at MonParis."""
 
@@ -19,8 +29,11 @@ class Account(BaseModel):
     email: str
     password: str = Field(repr=False)
     locale: Literal["fr", "en"] = "fr"
-    residence_verified: bool
-    vehicle_verified: bool
+    vehicles: tuple[Vehicle, ...] = ()
+    residences: tuple[str, ...] = ()
+    """Identifiers in the national address base."""
+    income: tuple[str, ...] = ()
+    """The profiles that it entitles to."""
     claims: dict[str, JsonValue] = {}
     """Further claims, or other values of those above, as other providers send them; some are malformed on purpose."""
 
