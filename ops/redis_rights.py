@@ -14,6 +14,7 @@ from schemas.jobs import Queue
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+_BEGINNING = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _CONNECTED = "+ping +hello +auth +select +client|setinfo +client|setname"
 
 
@@ -45,25 +46,32 @@ _RIGHTS: Mapping[Role, str] = MappingProxyType(
         " +zrevrangebyscore +eval +evalsha)"
         " (%R~{prefix}* +llen)",
         Role.OPERATOR: "~* &* +@all",
-        Role.UPSTREAM: f"&{{prefix}}celery-task-meta-* &{{prefix}}watch:* {_CONNECTED}"
+        Role.UPSTREAM: f"&{{prefix}}celery-task-meta-* {{watches}} {_CONNECTED}"
         " +subscribe +unsubscribe +multi +exec"
         f" ({_QUEUES} +lpush)"
         " (~{prefix}celery-task-meta-* ~{prefix}plate:* ~{prefix}history:* ~{prefix}export:* +get +getdel +del)"
-        " (%R~{prefix}space:* %R~{prefix}catalogue +get)",
+        " ({spaces} %R~{prefix}catalogue +get)",
         Role.FOLLOWER: f"{_CONNECTED} (%R~{{prefix}}events +xread +xrange)",
     }
 )
 
 
-def user(name: str, role: Role, password: str, prefix: str) -> str:
+def user(name: str, role: Role, password: str, prefix: str, residents: Iterable[str] = ("",)) -> str:
     """Return the line of Redis' users file for one user; it holds the password's hash alone.
 
+    A web app may read the spaces of `residents` alone, by what their ids begin with.
+
     Raises:
-        ValueError: a name that Redis, or the user part of a URL, would not take as it is.
+        ValueError: a name that Redis, or the user part of a URL, would not take as it is; no beginning of an id.
     """
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name for a user of Redis: letters, digits, dots, dashes, at most 64")
-    rights = _RIGHTS[role].format(prefix=prefix).split()
+    beginnings = sorted(residents)
+    if wrong := [one for one in beginnings if not _BEGINNING.fullmatch(one)]:
+        raise ValueError(f"no resident's id begins with {wrong[0]!r}: letters, digits, dashes, at most 64")
+    watches = " ".join(f"&{prefix}watch:{one}*" for one in beginnings)
+    spaces = " ".join(f"%R~{prefix}space:{one}*" for one in beginnings)
+    rights = _RIGHTS[role].format(prefix=prefix, watches=watches, spaces=spaces).split()
     if "&**" in rights:  # all channels: Redis then takes no other pattern
         rights = ["&*", *(right for right in rights if not right.startswith("&"))]
     digest = hashlib.sha256(password.encode()).hexdigest()

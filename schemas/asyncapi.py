@@ -100,9 +100,12 @@ def _answers() -> dict[str, JsonValue]:
         },
         "published": {
             "address": PREFIX + "celery-task-meta-{task_id}",
-            "description": "A key, and a pub/sub channel of the same name: the result of a request for a document.",
+            "description": (
+                "A key, and a pub/sub channel of the same name: the result of a request for a document; "
+                "if it is refused, a receipt."
+            ),
             "parameters": {"task_id": {"description": "The id that the task was sent under."}},
-            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in ("published", "made")},
+            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in ("published", "made", "receipt")},
         },
         "watch": {
             "address": PREFIX + "watch:{resident_id}",

@@ -22,14 +22,13 @@ from schemas.examples import (
     SPACE,
 )
 from schemas.history import History
-from schemas.jobs import KINDS, Queue
+from schemas.jobs import DOCUMENTS, KINDS, Queue
 from schemas.plate_read import PlateRead
 from schemas.receipts import Receipt
 from schemas.space import Space
 from schemas.verified import Plate
 
-PUBLISH_SPACE = "space.publish"
-MAKE_HISTORY = "space.history"
+PUBLISH_SPACE, MAKE_HISTORY = DOCUMENTS
 MAKE_CATALOGUE = "space.catalogue"
 READ_PLATE = "space.plate"
 ASKED: dict[str, str] = {
@@ -40,6 +39,7 @@ ASKED: dict[str, str] = {
 }
 """The tasks that make a document on request. They are no jobs: they change nothing."""
 
+_SIGNATURE: JsonValue = {"type": "string", "description": "What proves the sender to a hub that knows its sources."}
 _TYPED = {"raw": "bno 1234", "country": "DE"}
 
 
@@ -47,7 +47,7 @@ def messages() -> dict[str, JsonValue]:
     """Return every message by its name."""
     tasks: dict[str, JsonValue] = {kind: _job(kind) for kind in KINDS}
     resident: JsonValue = {"type": "string", "description": "The resident's opaque id."}
-    tasks |= {name: _task(name, ASKED[name], resident, "r-1001") for name in (PUBLISH_SPACE, MAKE_HISTORY)}
+    tasks |= {name: _task(name, ASKED[name], resident, "r-1001", is_signed=True) for name in DOCUMENTS}
     tasks[MAKE_CATALOGUE] = _task(MAKE_CATALOGUE, ASKED[MAKE_CATALOGUE])
     tasks[READ_PLATE] = _task(READ_PLATE, ASKED[READ_PLATE], _in_json(Plate), json.dumps(_TYPED))
     return tasks | {
@@ -92,7 +92,7 @@ def first_line(model: type[BaseModel]) -> str:
 
 def _job(kind: str) -> JsonValue:
     example = json.dumps(EXAMPLES[kind], ensure_ascii=False)
-    return _task(kind, first_line(KINDS[kind]), _in_json(KINDS[kind]), example)
+    return _task(kind, first_line(KINDS[kind]), _in_json(KINDS[kind]), example, is_signed=True)
 
 
 def _in_json(model: type[BaseModel]) -> JsonValue:
@@ -103,12 +103,14 @@ def _in_json(model: type[BaseModel]) -> JsonValue:
     }
 
 
-def _task(name: str, summary: str, argument: JsonValue = None, example: str | None = None) -> JsonValue:
+def _task(
+    name: str, summary: str, argument: JsonValue = None, example: str | None = None, *, is_signed: bool = False
+) -> JsonValue:
     """Return the message of one task, with one argument or none: the headers and decoded body of a Celery message."""
     count = 0 if argument is None else 1
-    arguments: dict[str, JsonValue] = {"type": "array", "minItems": count, "maxItems": count}
+    arguments: dict[str, JsonValue] = {"type": "array", "minItems": count, "maxItems": count + is_signed}
     if argument is not None:
-        arguments["items"] = argument
+        arguments["items"] = [argument, _SIGNATURE] if is_signed else [argument]
     return {
         "summary": summary,
         "correlationId": {"location": "$message.header#/id"},

@@ -281,5 +281,8 @@ QUEUES: dict[str, Queue] = dict.fromkeys(KINDS, Queue.JOBS) | {
     "permit.import": Queue.BULK,
 }
 
+DOCUMENTS: dict[str, Queue] = {"space.publish": Queue.JOBS, "space.history": Queue.JOBS}
+"""The documents about a resident that a web app may ask for, by the task that makes each."""
+
 LARGEST_JOB: dict[str, int] = {Queue.CONSENT: 4_096, Queue.JOBS: 12_288, Queue.BULK: MAX_JOB_BYTES}
 """The most bytes that a job on a queue may have: every field at its longest, and some white space."""

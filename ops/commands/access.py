@@ -28,6 +28,10 @@ def redis(
     prefix: Annotated[str, typer.Option(envvar=PREFIX, help="What the hub's keys begin with.")] = Settings.model_fields[
         "redis_prefix"
     ].default,
+    residents: Annotated[
+        list[str] | None,
+        typer.Option(metavar="BEGINNING", help="A web app reads spaces of residents whose ids begin so; repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Invent a password for a user of Redis, and print the user's line for Redis' users file (`aclfile`).
@@ -36,7 +40,7 @@ def redis(
     """
     password = new_secret()
     try:
-        line = redis_rights.user(name, role, password, prefix)
+        line = redis_rights.user(name, role, password, prefix, residents or [""])
     except ValueError as error:
         complain(f"{error}.")
         raise typer.Exit(2) from None

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from integrations.private_files import kept_secret, write_private
 from ops.redis_rights import Role, user, users_file
+from ops.source_rights import OPERATOR, PERSONAL_SPACE, sources_file
 from worker.settings import Settings
 
 REDIS_PREFIX: str = Settings.model_fields["redis_prefix"].default
@@ -41,6 +42,8 @@ INVENTED = (
     "flower_password",
     "permit_hub_hash_key",
     "personal_space_secret",
+    "personal_space_hub_key",
+    "permit_hub_source_key",
 )
 
 
@@ -72,6 +75,7 @@ def _composed(made: Mapping[str, str]) -> dict[str, str]:
     database = "postgresql+psycopg://{role}:{password}@postgres/permit_hub"
     return {
         "valkey_users": users_file(user(name, *of, prefix=REDIS_PREFIX) for name, of in users.items()),
+        "sources.toml": sources_file({PERSONAL_SPACE: "personal_space_hub_key", OPERATOR: "permit_hub_source_key"}),
         "flower_config": f"basic_auth = ['operator:{made['flower_password']}']\n",
         "permit_hub_redis_url": url["permit-hub"],
         "flower_redis_url": url["flower"],

@@ -1,25 +1,13 @@
 """Who may send jobs to the embedded stack: its own web app, a web app of yours, and the operator; each has a key."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 from integrations.private_files import write_private
 from ops.embedded.secrets import password
-from schemas.jobs import KINDS
-
-PERSONAL_SPACE, PORTAL, OPERATOR = "personal-space", "my-portal", "cli"
-MAY_SEND: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        # It also hears from the payment service, so it confirms payments.
-        PERSONAL_SPACE: frozenset(KINDS) - {"permit.decide", "permit.import"},
-        PORTAL: frozenset(KINDS) - {"permit.decide", "permit.import", "permit.confirm_payment"},
-        OPERATOR: frozenset(KINDS),
-    }
-)
+from ops.source_rights import MAY_SEND, sources_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +26,5 @@ def prepare(data: Path, secret: str) -> Sources:
     keys = {name: password(secret, name) for name in MAY_SEND}
     for name, key in keys.items():
         write_private(folder / f"{name}.key", f"{key}\n".encode())
-    entries = [
-        f"[{name}]\nkeys = {json.dumps([f'{name}.key'])}\nkinds = {json.dumps(sorted(kinds))}\n"
-        for name, kinds in MAY_SEND.items()
-    ]
-    write_private(folder / "sources.toml", "\n".join(entries).encode())
+    write_private(folder / "sources.toml", sources_file({name: f"{name}.key" for name in MAY_SEND}).encode())
     return Sources(folder / "sources.toml", keys)

@@ -12,6 +12,7 @@ from ops import running
 from ops.canary import Canary
 from ops.embedded import folders, mailbox, postgres, programs, sandboxes, sources, valkey, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
+from ops.source_rights import OPERATOR, PERSONAL_SPACE, PORTAL
 from worker.settings import Settings
 
 REDIS_PREFIX: str = Settings.model_fields["redis_prefix"].default
@@ -75,7 +76,7 @@ class Stack:
                 self.servers.secrets,
                 redis_url=self.servers.valkey.url_of(valkey.PERSONAL_SPACE),
                 redis_prefix=REDIS_PREFIX,
-                hub_key=self.sources.keys[sources.PERSONAL_SPACE],
+                hub_key=self.sources.keys[PERSONAL_SPACE],
                 port=self._personal_space_port,
                 stand_ins_port=self._stand_ins_port,
             )
@@ -129,7 +130,7 @@ class Stack:
             programs.LANES_DATABASE: self.servers.postgres.url(postgres.LANE),
             "PERMIT_HUB_JOURNAL": str(self.journal),
             "PERMIT_HUB_SOURCES": str(self.sources.file),
-            "PERMIT_HUB_SOURCE_KEY": self.sources.keys[sources.OPERATOR],
+            "PERMIT_HUB_SOURCE_KEY": self.sources.keys[OPERATOR],
             **self.servers.environment,
             **self.sandboxes.environment,
             **self.mailbox.environment(self.web_app.url),
@@ -142,14 +143,12 @@ class Stack:
 
     @property
     def broker_key(self) -> str:
-        """Return the key with which a web app signs its jobs, as the source `sources.PORTAL`."""
-        return self.sources.keys[sources.PORTAL]
+        """Return the key with which a web app signs its jobs, as the source `PORTAL`."""
+        return self.sources.keys[PORTAL]
 
     def client(self) -> Hub:
         """Return a client that may send every kind of job, as the operator."""
-        return Hub(
-            self.broker_url, source=sources.OPERATOR, key=self.sources.keys[sources.OPERATOR], prefix=REDIS_PREFIX
-        )
+        return Hub(self.broker_url, source=OPERATOR, key=self.sources.keys[OPERATOR], prefix=REDIS_PREFIX)
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -21,13 +21,13 @@ from permit_hub_client import AsyncWatch, Calls, Event, Hub, HubError, Resumed
 from ops.embedded.programs import FOLDER
 from ops.embedded.servers import Servers
 from ops.embedded.valkey import WEB_APP
-from schemas.jobs import KINDS, Queue
+from schemas.jobs import DOCUMENTS, KINDS, Queue
 from tests.conftest import Database, own_database
 from tests.support.waiting import eventually
 
 LOSING_SECONDS = 40.0
 START_SECONDS = 180.0
-KEYS = {"tests": "t" * 32, "my-portal": "p" * 32}  # of the real hub's sources
+KEYS = {"tests": "t" * 32, "my-portal": "p" * 32, "counter": "c" * 32}  # of the real hub's sources
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,9 @@ def _sources(folder: Path) -> Path:
     """Write the keys of the sources, and who may send what."""
     for name, key in KEYS.items():
         (folder / name).write_text(f"{key}\n")
-    entries = [f"[{name}]\nkeys = ['{name}']\nkinds = {list(KINDS)}\n" for name in KEYS]
+    kinds = [*KINDS, *DOCUMENTS]
+    entries = [f"[{name}]\nkeys = ['{name}']\nkinds = {kinds}\n" for name in KEYS if name != "counter"]
+    entries.append("[counter]\nkeys = ['counter']\nkinds = ['space.publish']\nresidents = ['c-']\n")
     (folder / "sources.toml").write_text("".join(entries))
     return folder / "sources.toml"
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from permit_hub_client import Hub, HubFailed, InvalidJob, Receipt, ReceiptTimeout
+from permit_hub_client import Hub, HubFailed, HubRefused, InvalidJob, Receipt, ReceiptTimeout
 
 from tests.client.conftest import OpenHub, ToyHub
 
@@ -182,11 +182,11 @@ def test_an_unknown_resident_has_no_space(either: Hub) -> None:
     assert either.space("r-nobody") is None
 
 
-def test_a_document_that_cannot_be_made_raises_hub_failed(either: Hub) -> None:
-    with pytest.raises(HubFailed):
-        either.space("r-refused")
-    with pytest.raises(HubFailed):
-        either.history("r-refused")
+def test_a_refused_document_raises_its_code(either: Hub) -> None:
+    for ask in (either.space, either.history):
+        with pytest.raises(HubRefused) as refused:
+            ask("r-refused")
+        assert refused.value.code == "resident_not_allowed"
 
 
 def test_a_document_that_is_dropped_before_reading_is_made_again_until_the_time_out(either: Hub) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import redis
-from permit_hub_client import Hub
+from permit_hub_client import Hub, HubRefused
 
 from tests.client.conftest import KEYS, TrueHub
 
@@ -14,7 +14,7 @@ from tests.client.conftest import KEYS, TrueHub
         ("tests", f" {KEYS['tests']}\n", None),
         ("tests", None, "signature_missing"),
         ("tests", KEYS["my-portal"], "unknown_key"),
-        ("counter", KEYS["tests"], "unknown_source"),
+        ("stranger", KEYS["tests"], "unknown_source"),
     ],
 )
 def test_only_the_sources_own_key_is_good(
@@ -23,7 +23,27 @@ def test_only_the_sources_own_key_is_good(
     with Hub(true_worker.url, source=source, key=key, prefix=true_worker.prefix) as hub:
         receipt = hub.submit("resident.choose_reminders", resident_id=resident, channel="none", wait=30)
         assert (receipt.applied, receipt.code) == (code is None, code)
-        assert (hub.space(resident) is not None) == (code is None)
+        for ask in (hub.space, hub.history):
+            if code is None:
+                assert ask(resident, wait=30) is not None
+            else:
+                true_worker.store.delete(f"{true_worker.prefix}space:{resident}")
+                with pytest.raises(HubRefused) as refused:
+                    ask(resident, wait=30)
+                assert refused.value.code == code
+
+
+def test_an_app_reads_what_is_its_residents_and_no_others(true_worker: TrueHub, resident: str) -> None:
+    with Hub(true_worker.url, source="counter", key=KEYS["counter"], prefix=true_worker.prefix) as hub:
+        with pytest.raises(HubRefused) as refused:
+            hub.space(resident, wait=30)
+        assert refused.value.code == "resident_not_allowed"
+        assert hub.space("c-1", wait=30) is None
+        with pytest.raises(HubRefused) as refused:
+            hub.history("c-1", wait=30)
+        assert refused.value.code == "kind_not_allowed"
+        assert hub.catalogue(wait=30)
+        assert hub.plate("EF-367-QS", "FR", wait=30)
 
 
 def test_a_job_in_anothers_name_is_refused(true_hub: Hub, resident: str) -> None:

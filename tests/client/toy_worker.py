@@ -60,7 +60,7 @@ def _show(key: str, document: dict[str, Any]) -> None:
 
 def _made(resident_id: str, key: str) -> dict[str, Any] | None:
     if resident_id == "r-refused":
-        return {"outcome": "refused"}
+        return {"outcome": "refused", "code": "resident_not_allowed"}
     if resident_id == "r-lost":
         return {"version": 1}
     if resident_id != KNOWN_RESIDENT:

@@ -10,7 +10,7 @@ import pytest
 from schemas.receipts import RefusalCode as Code
 from worker.domain import sources
 from worker.domain.refusal import JobRefusedError
-from worker.domain.sources import AHEAD, WAITS, Sources, SourcesError, key_id, load, sign
+from worker.domain.sources import AHEAD, DOCUMENT_WAITS, WAITS, Sources, SourcesError, key_id, load, sign
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 KEY, NEXT, OTHER = b"k" * 32, b"n" * 40, b"o" * 32
@@ -19,7 +19,7 @@ FILES = {"portal.key": KEY, "portal-next.key": NEXT + b"\n", "payments.key": OTH
 SOURCES = """
 [portal]
 keys = ["portal.key", "portal-next.key"]
-kinds = ["permit.renew", "consent.decide"]
+kinds = ["permit.renew", "consent.decide", "space.history"]
 residents = ["p-", "q-"]
 
 [payments]
@@ -66,7 +66,8 @@ def test_the_signature_is_the_one_that_the_documents_give(tmp_path: Path) -> Non
         "v1 my-portal 97fd07fa1c42d1fe 1764571200000 410daef61488527e4be564b6bbaee24d17fec302d834d5533ba28d2aeea3fcff"
     )
     document = (Path(__file__).parents[2] / "docs" / "upstream.md").read_text()
-    assert all(part in document for part in (signed, key.decode(), text))
+    asked = sign(key, "my-portal", "space.history", task_id, "r-1001", at)
+    assert all(part in document for part in (signed, asked, key.decode(), text))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,20 @@ def test_what_is_no_signature_is_refused(known: Sources, signature: str) -> None
 
 def test_an_unsigned_job_is_refused(known: Sources) -> None:
     assert refusal(known, None) == (Code.SIGNATURE_MISSING, "signature")
+
+
+def test_a_request_for_a_document_holds_for_minutes_alone_and_for_its_own_residents(known: Sources) -> None:
+    signed = sign(KEY, "portal", "space.history", ID, "p-1", NOW - DOCUMENT_WAITS)
+    known.signer("space.history", ID, "p-1", signed, NOW).check_resident("p-1")
+    with pytest.raises(JobRefusedError) as refused:
+        known.known["portal"].check_resident("r-p-1")
+    assert refused.value.code == Code.RESIDENT_NOT_ALLOWED
+    late = sign(KEY, "portal", "space.history", ID, "p-1", NOW - DOCUMENT_WAITS - timedelta(seconds=1))
+    assert refusal(known, late, "space.history", text="p-1") == (Code.SIGNATURE_EXPIRED, "signature")
+    assert refusal(known, signed, "space.history", text="p-2") == (Code.SIGNATURE_INVALID, "signature")
+    assert refusal(known, signed, "space.publish", text="p-1") == (Code.SIGNATURE_INVALID, "signature")
+    other = sign(KEY, "portal", "space.publish", ID, "p-1", NOW)
+    assert refusal(known, other, "space.publish", text="p-1") == (Code.KIND_NOT_ALLOWED, "source")
 
 
 @pytest.mark.parametrize(

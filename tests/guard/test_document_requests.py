@@ -57,7 +57,7 @@ def test_a_documented_request_is_admitted_under_its_own_id(admission: Admission,
     ("args", "code", "field"),
     [
         ([], "malformed_message", "args"),
-        (["r-1001", "r-1002"], "malformed_message", "args"),
+        (["r-1001", "signature", "r-1002"], "malformed_message", "args"),
         ([1001], "wrong_type", "args.0"),
         ([None], "wrong_type", "args.0"),
         ([["r-1001"]], "wrong_type", "args.0"),
@@ -65,12 +65,27 @@ def test_a_documented_request_is_admitted_under_its_own_id(admission: Admission,
         (["x" * (MAX_ID_LENGTH + 1)], "too_large", "args.0"),
         (["\ud800"], "not_json", "args.0"),
     ],
-    ids=["none", "two", "a number", "null", "a list", "an object", "too long", "half a character"],
+    ids=[
+        "none",
+        "three",
+        "a number",
+        "null",
+        "a list",
+        "an object",
+        "too long",
+        "half a character",
+    ],
 )
 def test_an_argument_that_is_not_text_is_refused(
     admission: Admission, task: str, args: list[object], code: str, field: str
 ) -> None:
     assert refused(admission, asking(task, *args)) == (code, field)
+
+
+@pytest.mark.parametrize("task", [PUBLISH_SPACE, MAKE_HISTORY])
+def test_a_signature_is_one_short_text(admission: Admission, task: str) -> None:
+    assert refused(admission, asking(task, "r-1001", "s" * (MAX_ID_LENGTH + 1))) == ("too_large", "args.1")
+    assert refused(admission, asking(task, "r-1001", 7)) == ("wrong_type", "args.1")
 
 
 @pytest.mark.parametrize("task", [PUBLISH_SPACE, MAKE_HISTORY])

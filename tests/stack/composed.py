@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from permit_hub_client import Hub
 
 from ops.embedded.servers import free_port
 from ops.embedded.valkey import FLOWER, PERSONAL_SPACE, Valkey
@@ -96,6 +97,11 @@ class Local:
         with self.log(name).open("wb") as log:
             command = self._command(name, SANDBOX["services"][name]["command"])
             return subprocess.Popen(command, env=self.environment(name), cwd=image.app, stdout=log, stderr=log)
+
+    def hub(self, key: str | None) -> Hub:
+        """Return the hub as the residents' web app reaches it, which signs with the key in this secret."""
+        secret = None if key is None else (self.secrets / key).read_text()
+        return Hub(self.servers["personal_space_redis_url"], source="personal-space", key=secret, prefix=self.prefix)
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+from permit_hub_client import HubRefused
 
 from integrations import settings
 from integrations.channels.settings import EmailSettings, Security
@@ -53,6 +54,10 @@ def test_every_service_starts_becomes_ready_and_stops_cleanly(
                 eventually(partial(canary.was_answered, ping), f"an answer of {name}")
             assert running[name].poll() is None, local.log(name).read_text()
         canary.close()
+        with local.hub("personal_space_hub_key") as signing:
+            assert signing.space("r-nobody", wait=30) is None
+        with local.hub(None) as unsigned, pytest.raises(HubRefused, match="signature_missing"):
+            unsigned.space("r-nobody", wait=30)
         eventually(lambda: all(listens(int(port)) for port in local.ports.values()))
         eventually(lambda: local.is_healthy("beat"))
         serving = [name for name, service in SERVICES.items() if not queues(service)]

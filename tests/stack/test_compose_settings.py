@@ -22,13 +22,12 @@ HUB = ours(PRODUCTION)
 EXAMPLE = (PROJECT / "env.example").read_text()
 FILES = {
     "authority",
-    "sources",
-    "source_key",
-    "hub_key",
     "tariffs",
     "redis_authority",
     "addresses",
 }  # an operator mounts them
+SOURCES, TAKING = "PERMIT_HUB_SOURCES", {"consent", "jobs", "bulk"}  # what web apps may push to
+KEYS_OF_SOURCES = {"sources.toml", "personal_space_hub_key", "permit_hub_source_key"}
 JOURNAL, JOURNALS = "PERMIT_HUB_JOURNAL", {"consent", "calendar"}  # written by the one, compared by the other
 NOT_ASKED = {"development", "redis_prefix"}
 
@@ -51,7 +50,8 @@ def test_each_setting_is_passed_on_or_a_secret() -> None:
         hub |= asked(registry.adapter_type(name).settings, f"PERMIT_HUB_{name.upper()}_")
     for name, service in HUB.items():
         if queues(service):
-            assert hub - secrets - {JOURNAL} <= set(service["environment"]), name
+            assert hub - secrets - {JOURNAL, SOURCES} <= set(service["environment"]), name
+            assert (SOURCES in service["environment"]) == (not TAKING.isdisjoint(queues(service))), name
             assert (JOURNAL in service["environment"]) == (not JOURNALS.isdisjoint(queues(service))), name
     mail, residents = (set(HUB[name]["environment"]) for name in ("worker-remind", "personal-space"))
     assert asked(EmailSettings, "PERMIT_HUB_EMAIL_") - secrets <= mail
@@ -108,7 +108,7 @@ def test_a_lane_has_the_access_of_its_own_provider_and_who_serves_all_has_all() 
     access = {name: secrets_of(name) for name in PROVIDERS}
     everything = set().union(*access.values())
     mail = {"permit_hub_email_password"}
-    hub = set(secrets(HUB["worker-jobs"]))
+    hub = set(secrets(HUB["worker-calendar"]))
     assert not hub & (everything | mail)
     for name, service in HUB.items():
         served = queues(service)
@@ -117,7 +117,8 @@ def test_a_lane_has_the_access_of_its_own_provider_and_who_serves_all_has_all() 
             if {"bulk", "urgent"} & set(served)
             else set().union(*(access[q[8:]] for q in served if q[8:] in access))
         )
-        expected |= mail if "remind" in served else set()
+        expected = expected | (mail if "remind" in served else set())
+        expected = expected | (set() if TAKING.isdisjoint(served) else KEYS_OF_SOURCES)
         if served:
             assert set(secrets(service)) == hub | expected, name
 

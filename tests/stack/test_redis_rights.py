@@ -42,6 +42,25 @@ def name(server: redis.Redis, role: Role) -> Iterator[str]:
     run(server, "ACL", "DELUSER", name)
 
 
+def test_an_app_for_some_residents_reads_theirs_alone(server: redis.Redis) -> None:
+    name, residents = f"test-{uuid4().hex}", ["p-", "q-1"]
+    line = redis_rights.user(name, Role.UPSTREAM, "secret", PREFIX, residents)
+    run(server, "ACL", "SETUSER", name, *re.findall(r"\([^)]*\)|\S+", line)[2:])
+    try:
+        for resident_id, readable in {"p-1": True, "q-12": True, "q-2": False, "r-p-1": False, "p": False}.items():
+            assert may(server, name, "get", f"{PREFIX}space:{resident_id}") is readable
+            assert may(server, name, "subscribe", f"{PREFIX}watch:{resident_id}") is readable
+        assert may(server, name, "get", f"{PREFIX}catalogue")
+    finally:
+        run(server, "ACL", "DELUSER", name)
+
+
+@pytest.mark.parametrize("beginning", ["p*", "p?", "[a-z]", "p %R~*", "x" * 65])
+def test_what_no_residents_id_begins_with_gives_no_rights(beginning: str) -> None:
+    with pytest.raises(ValueError, match="no resident's id begins with"):
+        redis_rights.user("portal", Role.UPSTREAM, "secret", PREFIX, [beginning])
+
+
 def run(server: redis.Redis, *words: str) -> Any:
     """Run a command for which redis-py has no method."""
     return server.execute_command(*words)  # type: ignore[no-untyped-call]

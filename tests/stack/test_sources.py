@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded.sources import MAY_SEND, OPERATOR, PERSONAL_SPACE, PORTAL, prepare
+from ops.embedded.sources import prepare
+from ops.source_rights import MAY_SEND, OPERATOR, PERSONAL_SPACE, PORTAL
 from schemas.jobs import KINDS
 from worker.domain.sources import key_id, load
 

@@ -18,9 +18,9 @@ from personal_space.stand_ins.accounts import Account
 
 from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
-from ops.embedded.sources import OPERATOR
 from ops.embedded.valkey import WEB_APP, Valkey
 from ops.shown.space import APPS
+from ops.source_rights import OPERATOR
 from schemas.events import ProviderEvent
 from tests.support import claims
 from tests.support.waiting import eventually

@@ -1,8 +1,11 @@
-"""Who may send which jobs, and how they prove it: each source signs with a key, from a TOML file checked at start.
+"""Who may send which jobs and read which documents, and how they prove it: each source signs with a key.
 
-A signature is HMAC-SHA256 of the kind, the queue, the message's id, the time and the exact text of a job. So a message
-that is altered, or sent again as something else, proves nothing. One that is sent again as it is does nothing: a job is
-applied once.
+A signature is HMAC-SHA256 of the kind, the queue, the message's id, the time and the exact text of a job, or of the
+argument of a request for a document. So a message that is altered, or sent again as something else, proves nothing. A
+job that is sent again as it is does nothing: it is applied once. A document is made again under the same id, for who
+knows that id, and only for some minutes.
+
+Sources come from a TOML file, checked at start.
 """
 
 import hashlib
@@ -16,20 +19,22 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, StringConstraints, ValidationError
 
 from schemas.base import SourceName
-from schemas.jobs import KINDS, QUEUES, ImportPermits, Job, ResidentJob
+from schemas.jobs import DOCUMENTS, QUEUES, ImportPermits, Job, ResidentJob
 from schemas.receipts import RefusalCode as Code
 from worker.domain.refusal import JobRefusedError
 
 VERSION = "v1"
 KEY_LENGTH = 32  # characters, at least
 WAITS = timedelta(days=7)  # a job may wait so long on its queue; far shorter than job ids are kept
+DOCUMENT_WAITS = timedelta(minutes=10)  # who asks for a document waits for it, and signs again each time they ask
 AHEAD = timedelta(minutes=5)  # a clock may be so far ahead of the hub's
 
 _SIGNATURE = re.compile(rf"{VERSION} ([a-z][a-z0-9_.-]{{0,63}}) ([0-9a-f]{{16}}) ([0-9]{{1,14}}) ([0-9a-f]{{64}})")
 """Version, source, key id, milliseconds since 1970, and the HMAC."""
+_QUEUES = {**QUEUES, **DOCUMENTS}
 _KEY_ID = b"permit-hub: key id"
 
 
@@ -38,9 +43,12 @@ class SourcesError(Exception):
 
 
 def _known(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError("unknown kind of job")
+    if kind not in _QUEUES:
+        raise ValueError("unknown kind of job or document")
     return kind
+
+
+_Beginning = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 
 
 class _Entry(BaseModel):
@@ -48,7 +56,7 @@ class _Entry(BaseModel):
 
     keys: Annotated[tuple[Path, ...], Field(min_length=1)]  # files, seen from the folder of this one
     kinds: Annotated[frozenset[Annotated[str, AfterValidator(_known)]], Field(min_length=1)]
-    residents: Annotated[tuple[str, ...], Field(min_length=1)] = ("",)  # what the ids begin with
+    residents: Annotated[tuple[_Beginning, ...], Field(min_length=1)] = ("",)  # what the ids begin with
 
 
 class _File(RootModel[dict[SourceName, _Entry]]):
@@ -57,7 +65,7 @@ class _File(RootModel[dict[SourceName, _Entry]]):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One sender of jobs: its keys by their ids, the kinds that it may send, and the residents it may speak for."""
+    """One sender: its keys by their ids, the jobs and documents it may ask for, the residents it may speak for."""
 
     name: str
     keys: Mapping[str, bytes] = field(repr=False)
@@ -74,18 +82,27 @@ class Source:
             raise JobRefusedError(Code.SIGNATURE_INVALID, "job_id")
         if job.source != self.name:
             raise JobRefusedError(Code.SIGNATURE_INVALID, "source")
-        if not all(resident_id.startswith(self.residents) for resident_id in _residents(job)):
+        for resident_id in _residents(job):
+            self.check_resident(resident_id)
+
+    def check_resident(self, resident_id: str) -> None:
+        """Check that this source may speak for a resident.
+
+        Raises:
+            JobRefusedError: RESIDENT_NOT_ALLOWED.
+        """
+        if not resident_id.startswith(self.residents):
             raise JobRefusedError(Code.RESIDENT_NOT_ALLOWED, "resident_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All who may send jobs, by name."""
+    """All who may send jobs or ask for documents, by name."""
 
     known: Mapping[str, Source]
 
     def signer(self, kind: str, task_id: UUID, text: str, signature: str | None, now: datetime) -> Source:
-        """Return who signed a message, if they may send this kind of job.
+        """Return who signed a message, if they may send this kind of job or ask for this document.
 
         Raises:
             JobRefusedError: no signature, or one that does not prove it; the code says which.
@@ -105,7 +122,7 @@ class Sources:
         if not hmac.compare_digest(given, _mac(key, name, kind, task_id, milliseconds, text)):
             raise JobRefusedError(Code.SIGNATURE_INVALID, "signature")
         signed_at = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
-        if not now - WAITS <= signed_at <= now + AHEAD:
+        if not now - (DOCUMENT_WAITS if kind in DOCUMENTS else WAITS) <= signed_at <= now + AHEAD:
             raise JobRefusedError(Code.SIGNATURE_EXPIRED, "signature")
         if kind not in source.kinds:
             raise JobRefusedError(Code.KIND_NOT_ALLOWED, "source")
@@ -113,7 +130,7 @@ class Sources:
 
 
 def sign(key: bytes, source: str, kind: str, task_id: UUID, text: str, now: datetime) -> str:
-    """Return the signature of a job."""
+    """Return the signature of a job, or of a request for a document."""
     milliseconds = str(round(now.timestamp() * 1000))
     return f"{VERSION} {source} {key_id(key)} {milliseconds} {_mac(key, source, kind, task_id, milliseconds, text)}"
 
@@ -169,5 +186,5 @@ def _residents(job: Job) -> Iterator[str]:
 
 
 def _mac(key: bytes, source: str, kind: str, task_id: UUID, milliseconds: str, text: str) -> str:
-    said = "\n".join([VERSION, source, kind, QUEUES[kind], str(task_id), milliseconds, text])
+    said = "\n".join([VERSION, source, kind, _QUEUES[kind], str(task_id), milliseconds, text])
     return hmac.digest(key, said.encode(errors="surrogatepass"), hashlib.sha256).hex()

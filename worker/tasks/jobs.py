@@ -1,28 +1,24 @@
 """One task for each kind of job, by its public name: job as JSON in, receipt as the result."""
 
 import time
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
 from celery import shared_task
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
-from pydantic import StringConstraints
 
 from schemas.jobs import KINDS, QUEUES
 from worker.services.jobs.handle import HubUnavailableError, handle
 from worker.services.jobs.journal import NotJournaledError
+from worker.tasks.broker.arguments import Signature
 from worker.tasks.process.resources import hub
 
 log = structlog.get_logger()
 
 BROKER_UNAVAILABLE = (OperationalError, OSError)
-MAX_SIGNATURE = 200  # characters
 PAUSE_SECONDS = 1.0  # while the database is unavailable, each worker process tries once a second
-
-
-Signature = Annotated[str, StringConstraints(max_length=MAX_SIGNATURE)]
 
 
 def _handle(self: Any, raw: str, signature: Signature | None = None) -> dict[str, object]:

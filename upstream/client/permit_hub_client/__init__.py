@@ -35,7 +35,7 @@ from permit_hub_client.documents import (
     ValidTerm,
     Verifiable,
 )
-from permit_hub_client.errors import HubError, HubFailed, HubUnavailable, InvalidJob, ReceiptTimeout
+from permit_hub_client.errors import HubError, HubFailed, HubRefused, HubUnavailable, InvalidJob, ReceiptTimeout
 from permit_hub_client.hub import Hub
 from permit_hub_client.job import Job
 from permit_hub_client.receipt import Receipt, RowResult
@@ -64,6 +64,7 @@ __all__ = [
     "Hub",
     "HubError",
     "HubFailed",
+    "HubRefused",
     "HubUnavailable",
     "InvalidJob",
     "Job",

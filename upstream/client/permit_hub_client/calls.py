@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import redis
 
 from permit_hub_client.documents import Catalogue, History, PlateRead, Space
-from permit_hub_client.errors import HubFailed, HubUnavailable, InvalidJob, ReceiptTimeout
+from permit_hub_client.errors import HubFailed, HubRefused, HubUnavailable, InvalidJob, ReceiptTimeout
 from permit_hub_client.job import MAX_JOB_BYTES, QUEUES, SCHEMA_VERSIONS, Job, write
 from permit_hub_client.message import Result, list_item, read_result, result_name
 from permit_hub_client.receipt import Receipt
@@ -21,6 +21,7 @@ from permit_hub_client.wire import Subscription, Wire
 
 SPACE_TASK, HISTORY_TASK, CATALOGUE_TASK = "space.publish", "space.history", "space.catalogue"
 PLATE_TASK = "space.plate"
+_SIGNED = frozenset({*QUEUES, SPACE_TASK, HISTORY_TASK})
 _DOCUMENT_QUEUE = "jobs"
 _SEND_AGAIN_SECONDS = {"consent": 2.0, "jobs": 2.0, "bulk": 10.0}  # then after twice as long, and so on
 _LOOK_AGAIN_SECONDS = 1.0  # how often to read the key itself: an announcement can be lost with a connection
@@ -119,6 +120,7 @@ class Calls:
             HubUnavailable: Redis did not answer.
             ReceiptTimeout: the hub did not publish the space within `wait` seconds.
             HubFailed: the hub failed while publishing the space.
+            HubRefused: this app may not ask for it, or the id is malformed.
         """
         space: Space | None = await self._read_or_make(f"space:{resident_id}", SPACE_TASK, resident_id, wait)
         return space
@@ -127,7 +129,7 @@ class Calls:
         """Return the history of a resident's permits and data, as of now; None for an unknown resident.
 
         Raises:
-            HubUnavailable, ReceiptTimeout, HubFailed: as for `space`.
+            HubUnavailable, ReceiptTimeout, HubFailed, HubRefused: as for `space`.
         """
         deadline = time.monotonic() + wait
         with _unavailable_errors():
@@ -194,7 +196,7 @@ class Calls:
     async def _push(self, task: str, task_id: UUID, argument: str | None, queue: str) -> None:
         # Delete the result of an earlier attempt: only an answer to this message counts.
         arguments = [] if argument is None else [argument]
-        if self._key is not None and argument is not None and task in QUEUES:
+        if self._key is not None and argument is not None and task in _SIGNED:
             arguments.append(sign(self._key, self._source, task, queue, task_id, argument))
         item = list_item(task, task_id, arguments, queue, self._source)
         await self._wire.push(self._prefix + queue, item, self._prefix + result_name(task_id))
@@ -254,8 +256,10 @@ class Calls:
             raise ReceiptTimeout("the hub did not make the document in time")
         if result.succeeded and result.value is None:
             return False
-        if not result.succeeded or (result.value is not True and "version" not in result.value):
-            raise HubFailed("the hub could not make the document")  # the task failed, or the resident_id is malformed
+        if not result.succeeded:
+            raise HubFailed("the hub could not make the document")
+        if result.value is not True and "version" not in result.value:
+            raise HubRefused(str(result.value.get("code")))
         return True
 
 

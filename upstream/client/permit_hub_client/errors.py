@@ -4,9 +4,10 @@ HubError
 ├── InvalidJob        the job cannot be sent
 ├── HubUnavailable    Redis did not answer; the job may have been sent
 ├── ReceiptTimeout    the job was sent; there is no answer yet
-└── HubFailed         the job was sent; the hub failed while handling it
+├── HubFailed         the job was sent; the hub failed while handling it
+└── HubRefused        a document is not for this app
 
-A refusal is not an error: it is a receipt. No message shows a job's fields.
+A refused job is not an error: its receipt says so. No message shows a job's fields.
 """
 # ruff: noqa: N818  (the names are the conditions)
 
@@ -39,3 +40,11 @@ class ReceiptTimeout(HubError):
 
 class HubFailed(HubError):
     """The hub could not answer: its task was killed, or failed by a fault of the hub."""
+
+
+class HubRefused(HubError):
+    """The hub does not make a document for this app; `code` says why, as that of a receipt."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the hub does not make this document for this app ({code})")
+        self.code = code

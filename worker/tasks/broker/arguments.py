@@ -67,6 +67,7 @@ def _one_of(known: Callable[[], Collection[str]]) -> AfterValidator:
     return AfterValidator(check)
 
 
+Signature = Annotated[str, StringConstraints(max_length=200)]
 Provider = Annotated[str, _one_of(lambda: settings().providers)]
 Channel = Annotated[str, _one_of(lambda: CHANNELS)]
 
