@@ -90,7 +90,7 @@ async def _put(hub: Hub, adapter: Batching, shared: Mapping[UUID, SharedPermit])
     """Put one batch, and write it as confirmed."""
     ended = await adapter.send_all([Change(one.reference, 1, one) for one in shared.values()])
     assert not any(ended), ended
-    hashes = [fields_hash(one, hub.hash_key) for one in shared.values()]
+    hashes = [fields_hash(one, hub.keys.current) for one in shared.values()]
     confirmed = {"permit_id": list(shared), "confirmed_hash": hashes, "provider": adapter.name}
     transact(hub.engine, lambda db: db.execute(_CONFIRM, confirmed), relaxed=True)
 

@@ -17,6 +17,7 @@ from integrations.base import Capabilities, LegalBasis
 from worker.db.engine import UNAVAILABLE as DATABASE_UNAVAILABLE
 from worker.db.engine import make_engine
 from worker.domain import sources, tariffs
+from worker.domain.keys import HashKeys
 from worker.domain.reminders import Schedule
 from worker.domain.sources import Sources
 from worker.domain.tariffs import Tariffs
@@ -47,7 +48,7 @@ class Hub:
     sources: Sources | None  # None: jobs are not signed
     journal: Journal | None  # None: decisions are in the database alone
     zone: ZoneInfo
-    hash_key: bytes
+    keys: HashKeys
     capabilities: Mapping[str, Capabilities]
     send_wake_up: Callable[[str], None]  # raises ConnectionError when the broker is unavailable
 
@@ -100,16 +101,17 @@ def make_hub(configured: Settings, send_wake_up: Callable[[str], None]) -> Hub:
         socket_keepalive=True,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.01), 2),
     )
+    keys = HashKeys.of(configured.hash_key)
     return Hub(
         settings=configured,
-        engine=make_engine(configured),
+        engine=make_engine(configured, keys),
         live=Live.over(client, configured.redis_prefix, configured.zone),
         right_of_way=RightOfWay(configured.redis_address, configured.redis_prefix),
         tariffs=tariffs.load(configured.tariffs),
         sources=None if configured.sources is None else sources.load(configured.sources),
         journal=None if configured.journal is None else FolderJournal(configured.journal),
         zone=configured.zone,
-        hash_key=configured.hash_key.get_secret_value().encode(),
+        keys=keys,
         capabilities={name: registry.capabilities(name) for name in configured.providers},
         send_wake_up=send_wake_up,
     )

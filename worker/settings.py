@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     redis_url: RedisUrl
     redis_authority: FilePath | None = None  # for rediss://, beside the system's authorities
     redis_prefix: str = Field(default="permit-hub:", pattern=r"^[a-z0-9:_-]{1,40}$")
-    hash_key: SecretStr = Field(min_length=32)  # keys every hash of personal data; a change orphans plate keys
+    # Keys every hash of personal data. While `permit-hub keys rotate` goes from one key to the next: both, with a space
+    # or a line's end between them.
+    hash_key: SecretStr = Field(min_length=32)
     time_zone: TimeZone = "Europe/Paris"
     tariffs: Path = DEFAULT_TARIFFS
     sources: Path | None = None  # who may send which jobs, and their keys; without it jobs are not signed
@@ -86,6 +88,14 @@ class Settings(BaseSettings):
     urgent_slots: int = Field(default=1, ge=1)  # of `in_flight`, kept for urgency 0
     log_format: str = Field(default="console", pattern=r"^(console|json)$")
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("hash_key")
+    @classmethod
+    def _one_or_two(cls, value: SecretStr) -> SecretStr:
+        keys = value.get_secret_value().split()
+        if not 1 <= len(set(keys)) == len(keys) <= 2 or any(len(key) < 32 for key in keys):
+            raise ValueError("one key, or two different ones, each of 32 characters or more without a space")
+        return value
 
     @field_validator("providers", "reminder_days", "payment_reminder_days", mode="before")
     @classmethod

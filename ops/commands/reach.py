@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ops import running
 from ops.commands.options import DEFAULT_DATA, SOURCE
 from ops.shown.terminal import complain
-from worker.db.hash_key import AnotherHashKeyError
+from worker.domain.keys import AnotherHashKeyError
 from worker.settings import Settings
 
 PREFIX = "PERMIT_HUB_"

@@ -15,6 +15,7 @@ from ops.shown.terminal import messages, print_json
 from worker.db import status as backlog
 from worker.db.clock import stuck
 from worker.db.engine import make_engine, transact
+from worker.domain.keys import HashKeys
 from worker.services.clock.stuck import query
 from worker.settings import settings
 
@@ -38,7 +39,7 @@ def status(
     with asking():
         with messages.status("asking the workers"):
             queues = served.ask(_queue_names(), configured.redis_address, configured.redis_prefix, wait)
-        engine = make_engine(configured)
+        engine = make_engine(configured, HashKeys.of(configured.hash_key))
         known = transact(engine, lambda db: backlog.read(db, configured.providers, CHANNELS))
         today = datetime.now(configured.zone).date()
         waiting = transact(engine, lambda db: stuck.find(db, query(configured, today)))

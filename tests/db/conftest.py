@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from tests.services.hubs import read_settings
 from worker.db.engine import make_engine
+from worker.domain.keys import HashKeys
 from worker.settings import Settings
 
 
@@ -17,6 +18,6 @@ def settings(hub_environment: dict[str, str]) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
-    engine = make_engine(settings)
+    engine = make_engine(settings, HashKeys.of(settings.hash_key))
     yield engine
     engine.dispose()

@@ -18,6 +18,7 @@ DIALECT = create_engine("postgresql+psycopg://", paramstyle="numeric_dollar").di
 ELSEWHERE = ("worker.db.migrations", "worker.db.tables")
 CALLS = {"execute", "exec_driver_sql", "scalar", "scalars", "stream"}
 RUNNER = "worker.db.trip"
+OWNERS = "worker.db.rotation."
 MAKERS = {"Statement", "write"}  # of the runner, which executes what they made
 
 
@@ -39,8 +40,13 @@ def statements() -> dict[str, Executable]:
 
 
 def prepared() -> dict[str, Executable]:
-    """Return the statements that PostgreSQL prepares: all but those that set something for a transaction."""
-    return {name: one for name, one in statements().items() if not sql(one).startswith("SET ")}
+    """Return the statements that PostgreSQL prepares: not settings, locks of tables, or changes of tables."""
+    return {name: one for name, one in statements().items() if not sql(one).startswith(("SET ", "LOCK ", "ALTER "))}
+
+
+def is_owners(name: str) -> bool:
+    """Return whether the owner of the tables runs a statement, and no worker."""
+    return name.startswith(OWNERS)
 
 
 def sql(statement: Executable) -> str:

@@ -39,23 +39,31 @@ def test_a_statement_that_is_made_while_it_runs_is_found(execution: str) -> None
     assert statements.hidden_in("worker.db.status", f"db.execute(_UNPUBLISHED)\n{execution}") == [2]
 
 
-def test_every_statement_can_be_prepared_and_run_by_a_worker(as_worker: psycopg.Connection) -> None:
+@pytest.fixture
+def as_owner(database: Database) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database.owner_url.replace("+psycopg", ""), autocommit=True) as connection:
+        yield connection
+
+
+def test_every_statement_can_be_prepared_and_run_by_a_worker_or_by_the_owner_whose_it_is(
+    as_worker: psycopg.Connection, as_owner: psycopg.Connection
+) -> None:
     refused = {}
     for name, statement in statements.prepared().items():
         try:
-            statements.describe(as_worker, statement)
+            statements.describe(as_owner if statements.is_owners(name) else as_worker, statement)
         except psycopg.Error as error:
             refused[name] = str(error)
     assert refused == {}
 
 
-def test_every_text_that_returns_rows_names_their_columns_and_types(as_worker: psycopg.Connection) -> None:
+def test_every_text_that_returns_rows_names_their_columns_and_types(as_owner: psycopg.Connection) -> None:
     wrong = {}
     for name, statement in statements.prepared().items():
         if isinstance(statement, TextClause | TextualSelect):
             said = statement.selected_columns if isinstance(statement, TextualSelect) else ()
-            expected = [(column.name, statements.oid(as_worker, column)) for column in said]
-            if (told := statements.describe(as_worker, statement)) != expected:
+            expected = [(column.name, statements.oid(as_owner, column)) for column in said]
+            if (told := statements.describe(as_owner, statement)) != expected:
                 wrong[name] = told, expected
     assert wrong == {}
 

@@ -63,6 +63,10 @@ def database(kept_database: Database) -> Database:
         for (table,) in connection.execute(tables, [["alembic_version", "hub_state", "file_rewrite"]]).fetchall():
             connection.execute(f"DELETE FROM {table}")
         connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL, cleared_epoch = 1, mark = 0")
+        connection.execute(
+            "UPDATE hub_state SET hash_key_fingerprint = NULL, next_hash_key_fingerprint = NULL,"
+            " hash_key_switched_at = NULL"
+        )
         connection.execute(CURRENT)
         connection.execute("UPDATE file_rewrite SET redis_run_id = NULL, asked_at = NULL, problem = NULL")
     return kept_database

@@ -160,7 +160,8 @@ class Stage:
         run(
             db,
             shares.upsert(
-                {ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits}, self._hub.hash_key
+                {ShareKey(permit_id, PROVIDER): Share(due_at=now) for permit_id in self._permits},
+                self._hub.keys.current,
             ),
         )
 

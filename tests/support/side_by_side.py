@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 
-from ops.embedded import postgres, secrets, valkey
+from ops.embedded import postgres, secrets
 from ops.embedded.folders import remove_data
 from ops.embedded.servers import Servers
+from ops.embedded.valkey import Valkey
 
 TESTS = Path(__file__).parents[1]
 TOGETHER = (
@@ -49,7 +50,7 @@ class Joined(Servers):
         self.data, self.logs = data, data / "log"
         self.secrets = secrets.load_or_make(data)
         self.postgres = postgres.prepare(data, self.secrets.postgres_secret)
-        self.valkey = valkey.prepare(data, port=redis_port, secret=self.secrets.redis_secret)
+        self.valkey = Valkey(data / "valkey" / "valkey.conf", redis_port, self.secrets.redis_secret)
 
 
 @contextmanager

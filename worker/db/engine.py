@@ -9,8 +9,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from worker.db import hash_key
-from worker.db.hash_key import AnotherHashKeyError
 from worker.db.trip import run, write
+from worker.domain.keys import AnotherHashKeyError, HashKeys
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ _CONNECTION = {
 }
 _SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 _RELAX = text("SET LOCAL synchronous_commit = off")
+_IS_NULL = "23502"
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: PostgreSQL asks to try again
 
 
@@ -53,10 +54,10 @@ class UnfitRowError(Exception):
         self.constraint = constraint
 
 
-def make_engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings, keys: HashKeys) -> Engine:
     """Make the engine of one worker process; values never appear in its errors or logs.
 
-    Connecting raises `AnotherHashKeyError` if the database was written with another key.
+    Connecting tells these keys which of them is the database's, and raises `AnotherHashKeyError` if it is another.
     """
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     engine = create_engine(
@@ -67,7 +68,7 @@ def make_engine(settings: Settings) -> Engine:
         pool_recycle=1_800,
         connect_args=_CONNECTION | {"options": options},
     )
-    hash_key.check_at_each_connection(engine, settings.hash_key.get_secret_value().encode())
+    hash_key.check_at_each_connection(engine, keys)
     return engine
 
 
@@ -88,6 +89,8 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, relaxed: bool =
                     run(connection, write(_RELAX, {}))
                 return work(connection)
         except (IntegrityError, DataError) as error:
+            if _lacks_the_key(error):
+                raise AnotherHashKeyError from None
             unfit = UnfitRowError(sqlstate(error), constraint_of(error))
         except InternalError as error:  # the class that psycopg has for the time-out of an idle transaction
             if not error.connection_invalidated:
@@ -113,6 +116,12 @@ def sqlstate(error: DBAPIError) -> str | None:
     """Return PostgreSQL's five-character code of an error."""
     state: str | None = getattr(error.orig, "sqlstate", None)
     return state
+
+
+def _lacks_the_key(error: DBAPIError) -> bool:
+    """Return whether a plate had no hash by the database's key: since a moment ago, that is another."""
+    column = getattr(getattr(error.orig, "diag", None), "column_name", None)
+    return sqlstate(error) == _IS_NULL and column == "plate_key"
 
 
 def constraint_of(error: Exception) -> str | None:

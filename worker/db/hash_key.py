@@ -1,18 +1,20 @@
 """The key that keys all hashes, by its fingerprint in the database.
 
-With another key no plate, job or copy is found again: two residents would get one plate. So a process with another key
-does not work on this database. The first worker that starts says which key it is.
+With another key no plate, job or copy is found again: two residents would get one plate. So a process without it does
+not work on this database. The first worker that starts says which key it is.
 """
 
-import hashlib
-import hmac
+from time import monotonic
 
 from sqlalchemy import Connection, Engine, bindparam, event, select
 from sqlalchemy.exc import ProgrammingError
 
 from worker.db import tables
+from worker.domain.keys import HashKeys
 
-_LABEL = b"permit-hub: the fingerprint of the key that keys hashes"
+ASK_AGAIN_SECONDS = 5.0
+"""For how long a connection relies on what the database said: a process notices within this that it has a new key."""
+
 _CHECKED = "hash_key_checked"
 _NOT_MIGRATED = frozenset({"42P01", "42703"})  # there is no such table, or no such column
 _FINGERPRINT = tables.hub_state.c.hash_key_fingerprint
@@ -20,40 +22,26 @@ _READ = select(_FINGERPRINT)
 _ADOPT = tables.hub_state.update().where(_FINGERPRINT.is_(None)).values(hash_key_fingerprint=bindparam("fingerprint"))
 
 
-class AnotherHashKeyError(Exception):
-    """The database's hashes were made with another key than this process has."""
-
-    def __init__(self) -> None:
-        super().__init__("PERMIT_HUB_HASH_KEY is wrong: this database was written with another key")
+def adopt(db: Connection, keys: HashKeys) -> None:
+    """Make the process's current key the database's, unless that has one."""
+    db.execute(_ADOPT, {"fingerprint": keys.fingerprint})
 
 
-def fingerprint(key: bytes) -> str:
-    """Return what tells a key from another and does not give it away: 32 hexadecimal digits."""
-    return hmac.digest(key, _LABEL, hashlib.sha256).hex()[:32]
-
-
-def adopt(db: Connection, key: bytes) -> None:
-    """Make a key the database's, unless it has one."""
-    db.execute(_ADOPT, {"fingerprint": fingerprint(key)})
-
-
-def check_at_each_connection(engine: Engine, key: bytes) -> None:
-    """Have an engine check the key whenever it has opened a connection; it then raises `AnotherHashKeyError`."""
+def check_at_each_connection(engine: Engine, keys: HashKeys) -> None:
+    """Have an engine ask for the key whenever a connection is used; it then raises `AnotherHashKeyError`."""
 
     @event.listens_for(engine, "engine_connect")
     def check(connection: Connection) -> None:
-        if connection.info.get(_CHECKED):
+        if connection.info.get(_CHECKED, -ASK_AGAIN_SECONDS) > monotonic() - ASK_AGAIN_SECONDS:
             return
         try:
             known = _read(connection)
+            keys.follow(known)
         except BaseException:
             connection.close()  # nobody else can: whoever connects gets the error instead
             raise
-        if known is not None and known != fingerprint(key):
-            connection.close()
-            raise AnotherHashKeyError
         if known is not None:
-            connection.info[_CHECKED] = True
+            connection.info[_CHECKED] = monotonic()
 
 
 def _read(connection: Connection) -> str | None:

@@ -25,9 +25,9 @@ def is_shared(hub: Hub, permit: Permit, ledger: Sequence[ConsentDecision], provi
 def assignment_of(hub: Hub, permit: Permit, today: date) -> Assignment:
     """Return a permit's reservation of its plate from now on."""
     until = reserved_until(permit, today)
-    key = plate_key(permit.plate, hub.hash_key)
+    keys = {name: plate_key(permit.plate, key) for name, key in hub.keys.known.items()}
     end = None if until is None else end_of(hub, until)
-    return Assignment(permit.permit_id, permit.plate, key, until is not None, end)
+    return Assignment(permit.permit_id, permit.plate, keys, until is not None, end)
 
 
 def end_of(hub: Hub, last_day: date) -> datetime | None:

@@ -37,6 +37,8 @@ from worker.live.wake_ups import URGENT
 from worker.services.permit_effects import ANY_REFERENCE, assignment_of, end_of, is_shared
 from worker.services.publishing.publish import space_of
 
+_PLATE_IN_USE = frozenset({"plate_in_use", "next_plate_in_use"})
+
 
 @dataclass(slots=True)
 class UnitOfWork:
@@ -187,7 +189,8 @@ class UnitOfWork:
             self.write(permits.insert_terms([(permit.permit_id, term) for term in terms], self.today))
 
     def _assign(self, permit: Permit) -> None:
-        self.write(plates.assign([assignment_of(self.hub, permit, self.today)]).then(_refuse_unless_free))
+        assignment = assignment_of(self.hub, permit, self.today)
+        self.write(plates.assign([assignment], self.hub.keys.fingerprint).then(_refuse_unless_free))
 
     def _move_plate(self, before: Permit, after: Permit) -> None:
         old_end, new_end = reserved_until(before, self.today), reserved_until(after, self.today)
@@ -247,7 +250,7 @@ def finish_together(db: Connection, units: Sequence[UnitOfWork], job_id: UUID | 
         for event in _write(db, units, job_id):
             written[event.subject].append(event)
     except IntegrityError as error:
-        if constraint_of(error) != "plate_in_use":
+        if constraint_of(error) not in _PLATE_IN_USE:
             raise
         refused = JobRefusedError(RefusalCode.PLATE_IN_USE, "plate")
     else:
@@ -261,7 +264,7 @@ def _write(db: Connection, units: Sequence[UnitOfWork], job_id: UUID | None) -> 
         for statement in [statement for unit in units for statement in unit.writes]:
             trip.ask(statement)
         if wanted:
-            trip.ask(shares.upsert(wanted, units[0].hub.hash_key))
+            trip.ask(shares.upsert(wanted, units[0].hub.keys.current))
         appended = trip.ask(events.append([event for unit in units for event in unit.new_events(job_id)]))
     return appended.value
 

@@ -189,5 +189,5 @@ def test_a_plates_key_tells_nothing_without_the_secret(upstream: Upstream, evide
     upstream.active(plate=PLATE)
     (key, *stored) = evidence.query("SELECT plate_key, raw, normalised, country FROM plate_assignments")[0]
     plate = Plate(*stored)
-    assert key == plate_key(plate, hub.hash_key) != plate_key(plate, b"another secret than this one")
+    assert key == plate_key(plate, hub.keys.current) != plate_key(plate, b"another secret than this one")
     assert evidence.value("SELECT upper(during) > now() + interval '300 days' FROM plate_assignments")

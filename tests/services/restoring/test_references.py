@@ -22,7 +22,7 @@ def test_references_differ_and_are_derived_with_the_key(upstream: Upstream, evid
     found = references(evidence)
     assert len(set(found.values())) == len(EVERYONE) + 1
     for name, reference in found.items():
-        assert reference == str(reference_of(ShareKey(permit_id, name), hub.hash_key))
+        assert reference == str(reference_of(ShareKey(permit_id, name), hub.keys.current))
         assert reference != str(reference_of(ShareKey(permit_id, name), b"another key"))
 
 
@@ -47,7 +47,7 @@ def test_a_reference_that_a_restored_database_found_at_a_provider_first_is_not_t
     upstream: Upstream, evidence: Evidence, hub: Hub
 ) -> None:
     permit_id = uuid4()
-    taken = reference_of(ShareKey(permit_id, "easypark"), hub.hash_key)
+    taken = reference_of(ShareKey(permit_id, "easypark"), hub.keys.current)
     with evidence.database.connect() as connection:
         connection.execute(
             """

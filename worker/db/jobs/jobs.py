@@ -27,6 +27,10 @@ _REFUSED = ("task_id", "job_id", "kind", "queue", "code", "field", "size")
 _REFUSE_MESSAGE = _MESSAGES.insert().inline().values({name: bindparam(name) for name in _REFUSED})
 
 
+UNKNOWN_DIGEST = b""
+"""Of a job whose key is gone: nothing can be compared with it, so whoever sends its id again gets its receipt."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownJob:
     """A job that has its receipt."""

@@ -1,12 +1,13 @@
 """Which permit has which plate, and since when; the database refuses one plate for two permits at a time."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Boolean, DateTime, column, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from worker.db import tables
 from worker.db.arrays import among, recordset
@@ -15,19 +16,25 @@ from worker.domain.plates import Plate
 
 _PLATES = tables.plate_assignments
 _ASSIGNED = (
-    *_PLATES.c["permit_id", "raw", "normalised", "country", "plate_key"],
+    *_PLATES.c["permit_id", "raw", "normalised", "country"],
+    column("keys", JSONB),
     column("reserved", Boolean),
     column("until", DateTime(timezone=True)),
 )
+# The database says which key is its own, and which is the next: a plate is known by these, whatever a process takes for
+# current. Without the first, the row is refused.
 _ASSIGN = text(f"""
-    INSERT INTO plate_assignments (permit_id, assigned_at, raw, normalised, country, plate_key, during)
-    SELECT permit_id, at, raw, normalised, country, plate_key,
+    INSERT INTO plate_assignments
+        (permit_id, assigned_at, raw, normalised, country, plate_key, next_plate_key, during)
+    SELECT permit_id, at, raw, normalised, country,
+        CAST(keys ->> coalesce(h.hash_key_fingerprint, :fingerprint) AS uuid),
+        CAST(keys ->> h.next_hash_key_fingerprint AS uuid),
         CASE
             WHEN NOT reserved THEN 'empty'::tstzrange
             WHEN until IS NULL THEN tstzrange(at, NULL)  -- greatest() would pass over the NULL
             ELSE tstzrange(at, greatest(until, at))
         END
-    FROM clock_timestamp() AS at, {recordset("assignments", "a", _ASSIGNED)}
+    FROM clock_timestamp() AS at, hub_state h, {recordset("assignments", "a", _ASSIGNED)}
     ON CONFLICT ON CONSTRAINT plate_in_use DO NOTHING
     RETURNING permit_id
 """).columns(_PLATES.c.permit_id)
@@ -52,30 +59,37 @@ _DELETE = _PLATES.delete().where(among(_PLATES.c.permit_id, "permit_ids"))
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A plate for a permit: reserved until a moment, without end (None), or not reserved."""
+    """A plate for a permit: reserved until a moment, without end (None), or not reserved.
+
+    `plate_keys` are the plate's, by the fingerprint of each hash key that the process knows.
+    """
 
     permit_id: UUID
     plate: Plate
-    plate_key: UUID
+    plate_keys: Mapping[str, UUID]
     reserved: bool
     until: datetime | None
 
 
-def assign(assignments: Iterable[Assignment]) -> Statement[set[UUID]]:
-    """Assign plates to permits from now on; return the permits whose plate was free."""
+def assign(assignments: Iterable[Assignment], fingerprint: str) -> Statement[set[UUID]]:
+    """Assign plates to permits from now on; return the permits whose plate was free.
+
+    `fingerprint` is that of the process's key, which counts if the database has none yet.
+    """
     rows = [
         {
             "permit_id": str(a.permit_id),
             "raw": a.plate.raw,
             "normalised": a.plate.normalised,
             "country": a.plate.country,
-            "plate_key": str(a.plate_key),
+            "keys": {name: str(key) for name, key in a.plate_keys.items()},
             "reserved": a.reserved,
             "until": a.until and a.until.isoformat(),
         }
         for a in assignments
     ]
-    return Statement(_ASSIGN, {"assignments": json.dumps(rows)}, lambda rows: {row.permit_id for row in rows})
+    values = {"assignments": json.dumps(rows), "fingerprint": fingerprint}
+    return Statement(_ASSIGN, values, lambda rows: {row.permit_id for row in rows})
 
 
 def extend(permit_id: UUID, until: datetime | None) -> Statement[None]:

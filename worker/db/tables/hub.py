@@ -25,6 +25,8 @@ hub_state = Table(
     opaque("redis_run_id", Text),
     Column("cleared_epoch", BigInteger, nullable=False, server_default=text("1")),
     opaque("hash_key_fingerprint", Text),
+    opaque("next_hash_key_fingerprint", Text),  # plates are also hashed with this key, until it is the database's
+    moment("hash_key_switched_at", nullable=True),  # to the key of now; NULL once all hashes are made with it
     Column("mark", BigInteger, nullable=False, server_default=text("0")),  # grows; Redis remembers it, too
     opaque("place", Text),  # where the database was when it was last compared with what is remembered outside of it
     moment("compared_at", nullable=True),

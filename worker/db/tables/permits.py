@@ -69,8 +69,23 @@ terms = Table(
     Index("terms_reminders_to_decide", "last_day", "decided_ahead"),
 )
 
-# Of a key, where a division of letters counts: after how many of them it stands. 0 is not known, and meets all.
-_DIVISION = "get_byte(uuid_send(plate_key), 15)"
+
+def _one_at_a_time(key: str, name: str, where: str | None = None) -> ExcludeConstraint:
+    """Return the constraint by which one permit at a time has a plate.
+
+    The last byte of a key is the division of letters, where one counts: after how many of them it stands. 0 is not
+    known, and meets all.
+    """
+    division = f"get_byte(uuid_send({key}), 15)"
+    return ExcludeConstraint(
+        (text(f"CAST(encode(set_byte(uuid_send({key}), 15, 0), 'hex') AS uuid)"), "="),
+        (text(f"int4range({division}, CASE {division} WHEN 0 THEN 255 ELSE {division} END, '[]')"), "&&"),
+        ("during", "&&"),
+        name=name,
+        using="gist",
+        where=None if where is None else text(where),
+    )
+
 
 plate_assignments = Table(
     "plate_assignments",
@@ -81,15 +96,11 @@ plate_assignments = Table(
     personal("normalised", Text, nullable=False),
     personal("country", String(2), nullable=False),
     personal("plate_key", Uuid, nullable=False),
+    personal("next_plate_key", Uuid),  # by the next hash key, while the database goes over to it
     Column("during", TSTZRANGE, nullable=False),
     moment("replaced_at", nullable=True),  # by another plate
-    ExcludeConstraint(
-        (text("CAST(encode(set_byte(uuid_send(plate_key), 15, 0), 'hex') AS uuid)"), "="),
-        (text(f"int4range({_DIVISION}, CASE {_DIVISION} WHEN 0 THEN 255 ELSE {_DIVISION} END, '[]')"), "&&"),
-        ("during", "&&"),
-        name="plate_in_use",
-        using="gist",
-    ),
+    _one_at_a_time("plate_key", "plate_in_use"),
+    _one_at_a_time("next_plate_key", "next_plate_in_use", where="next_plate_key IS NOT NULL"),
     Index("plates_replaced", "replaced_at", postgresql_where=text("replaced_at IS NOT NULL")),
 )
 

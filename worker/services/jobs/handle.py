@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from worker.db import reminders
 from worker.db.engine import transact
 from worker.db.jobs import jobs as job_rows
 from worker.db.jobs import residents as resident_rows
-from worker.db.jobs.jobs import KnownJob
+from worker.db.jobs.jobs import UNKNOWN_DIGEST, KnownJob
 from worker.db.trip import Statement, run
 from worker.domain.refusal import JobRefusedError
 from worker.hub import UNAVAILABLE, Hub
@@ -119,18 +119,18 @@ def _handle(hub: Hub, kind: str, raw: str, task_id: UUID, today: date, signature
 
 def apply(hub: Hub, kind: str, job: Job, today: date) -> Receipt:
     """Apply a job that its sender may send, or refuse it; return the receipt once the change is published."""
-    digest = _digest(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may rebuild the envelope
+    digests = _digests(hub, kind, job.model_dump_json(exclude={"submitted_at"}))  # a sender may rebuild the envelope
     resident_id = job.resident_id if isinstance(job, ResidentJob) else None
     try:
-        applied = _apply_in_turn(hub, kind, job, digest, today)
+        applied = _apply_in_turn(hub, kind, job, digests[0], today)
     except JobRefusedError as refused:
         receipt = _refused(kind, job.job_id, refused.code, refused.field)
-        known = record_refusal(hub, receipt, digest, job.source, resident_id)
-        return receipt if known is None else _answer_again(hub, known, digest, job, today)
+        known = record_refusal(hub, receipt, digests[0], job.source, resident_id)
+        return receipt if known is None else _answer_again(hub, known, digests, job, today)
     except _TakenError:
         known = transact(hub.engine, lambda db: job_rows.find(db, job.job_id))
         assert known is not None  # its row made the insert fail
-        return _answer_again(hub, known, digest, job, today)
+        return _answer_again(hub, known, digests, job, today)
     _do_afterwards(hub, kind, job)
     hub.wake(applied.to_wake & {URGENT})  # a withdrawal is on its way while this is published
     publish(hub, applied.publications, today)
@@ -236,8 +236,8 @@ def _do_afterwards(hub: Hub, kind: str, job: Job) -> None:
         afterwards(hub, job)
 
 
-def _answer_again(hub: Hub, known: KnownJob, digest: bytes, job: Job | None, today: date) -> Receipt:
-    if digest != known.digest:
+def _answer_again(hub: Hub, known: KnownJob, digests: Collection[bytes], job: Job | None, today: date) -> Receipt:
+    if known.digest not in (*digests, UNKNOWN_DIGEST):
         return refuse_reused(hub, known.receipt)
     if job is not None and known.receipt.outcome is Outcome.APPLIED:
         # The first run may have died between its commit and this.
@@ -261,9 +261,9 @@ def _refuse_invalid(hub: Hub, kind: str, raw: str, task_id: UUID, invalid: Inval
     receipt = _refused(kind, invalid.job_id or task_id, invalid.code, invalid.field)
     if invalid.job_id is None:
         return refuse_message(hub, receipt, task_id=task_id, size=_size(raw))
-    digest = _digest(hub, kind, raw)
-    known = record_refusal(hub, receipt, digest, None, None)
-    return receipt if known is None else _answer_again(hub, known, digest, None, today)
+    digests = _digests(hub, kind, raw)
+    known = record_refusal(hub, receipt, digests[0], None, None)
+    return receipt if known is None else _answer_again(hub, known, digests, None, today)
 
 
 def _refused(kind: str, job_id: UUID, code: Code, field: str | None) -> Receipt:
@@ -274,5 +274,7 @@ def _size(raw: str) -> int:
     return len(raw.encode(errors="surrogatepass"))
 
 
-def _digest(hub: Hub, kind: str, payload: str) -> bytes:
-    return hmac.digest(hub.hash_key, f"{kind} {payload}".encode(errors="surrogatepass"), hashlib.sha256)
+def _digests(hub: Hub, kind: str, payload: str) -> Sequence[bytes]:
+    """Return the digest of a job by each known key, that by the current one first."""
+    said = f"{kind} {payload}".encode(errors="surrogatepass")
+    return hub.keys.each(lambda key: hmac.digest(key, said, hashlib.sha256))

@@ -64,7 +64,7 @@ def apply(hub: Hub, db: Connection, job: ImportPermits, today: date) -> Imported
     wanted = _wanted(hub, known, written, ledgers, today)
     with Trip(db) as trip:
         trip.ask(permits.insert_terms([(each.permit_id, term) for each in written for term in each.terms], today))
-        trip.ask(shares.upsert(wanted, hub.hash_key))
+        trip.ask(shares.upsert(wanted, hub.keys.current))
         appended = trip.ask(events.append(_new_events(job.job_id, known, written)))
     rows = tuple(_result(row.permit_id, refusals.get(position)) for position, row in enumerate(job.permits))
     publications = [events_only(hub, known[event.subject], event) for event in appended.value]
@@ -97,7 +97,7 @@ def _write(
     """Write permits and plates, and note the rows that the database refuses."""
     new = run(db, permits.insert((permit for _, permit in sound.values()), today))
     in_order = (permit for permit_id, (_, permit) in sound.items() if permit_id in new)  # the first row gets the plate
-    free = run(db, plates.assign(assignment_of(hub, permit, today) for permit in in_order))
+    free = run(db, plates.assign((assignment_of(hub, permit, today) for permit in in_order), hub.keys.fingerprint))
     if new - free:
         run(db, permits.delete(new - free))
     for permit_id, (position, _) in sound.items():

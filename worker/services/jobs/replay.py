@@ -138,5 +138,5 @@ def _send_again(hub: Hub, job: ResidentJob, db: Connection) -> None:
             key: sharing.want(sharing.invalidate(share, now, timing(hub)), Urgency.CONSENT, now)
             for key, share in may_be.items()
         }
-        run(db, shares.upsert(again, hub.hash_key))
+        run(db, shares.upsert(again, hub.keys.current))
     journaled.note_replayed(db, job.job_id)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -196,7 +197,8 @@ def _claim(
         shared, decision = wanted[stored.key]
         lease_id = uuid4()
         subject = _subject(hub, stored, truth)
-        share = sharing.claim(stored.share, fields_hash(shared, hub.hash_key), lease_id, now, timing(hub), subject)
+        fields = hub.keys.like(stored.share.confirmed_hash, partial(fields_hash, shared))
+        share = sharing.claim(stored.share, fields, lease_id, now, timing(hub), subject)
         if share.lease_id == lease_id:
             candidate = _claimed_share(stored, share, shared)
             if stored.key.provider in held and not candidate.removal and candidate.operation is None:
@@ -230,7 +232,7 @@ def _subject(hub: Hub, stored: StoredShare, truth: Truth) -> bytes | None:
     permit, _ = truth.get(stored.key, (None, None))
     if permit is None or stored.key.provider not in hub.public_task:
         return None
-    return subject_of(permit, hub.hash_key)
+    return hub.keys.like(stored.share.held_subject, partial(subject_of, permit))
 
 
 def _claimed_share(stored: StoredShare, share: Share, shared: SharedPermit | None) -> ClaimedShare:

@@ -141,7 +141,7 @@ def _compare(
         if (found := known.get(copy.reference)) is not None
         and found.settled
         and found.confirmed_hash is not None  # else the lane sends it anyway
-        and found.confirmed_hash != fields_hash(copy, hub.hash_key)
+        and found.confirmed_hash not in hub.keys.each(partial(fields_hash, copy))
     ]
     new, new_orphans = reconciliations.see(db, run, references, orphans)
     advanced = reconciliations.advance(

@@ -10,6 +10,7 @@ from celery import current_app
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 
+from worker.domain.keys import HashKeys
 from worker.settings import settings
 from worker.tasks.broker.events import rebuild
 from worker.tasks.broker.remote_control import REPLIES
@@ -24,9 +25,7 @@ class FlowerChannel(kombu_redis.Channel):
         """Replace a message by its rebuilt events, or by None."""
         payload: dict[str, Any] = super()._handle_message(client, response)  # type: ignore[no-untyped-call]
         if isinstance(payload["data"], bytes):
-            payload["data"] = rebuild(
-                payload["data"], settings().hash_key.get_secret_value().encode(), current_app.tasks
-            )
+            payload["data"] = rebuild(payload["data"], HashKeys.of(settings().hash_key).first, current_app.tasks)
         return payload
 
 

@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.receipts import RefusalCode
+from worker.domain.keys import HashKeys
 from worker.queues import provider_of
 from worker.settings import settings
 from worker.tasks.broker.admission import Admission, RefusedMessage
@@ -44,7 +45,7 @@ class AppGate:
         ours = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
         self._admission = Admission(
             {name: _accepts(app, name, task) for name, task in ours.items()},
-            settings().hash_key.get_secret_value().encode(),
+            HashKeys.of(settings().hash_key).first,
         )
 
     def admit(self, item: bytes, queue: str) -> dict[str, Any] | None:
@@ -114,7 +115,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]
 
     def loop(self, *args: Any) -> None:
         """Run Celery's main loop, watched by the watchdog."""
-        self.event_dispatcher.headers[SEAL] = seal(self.hostname, settings().hash_key.get_secret_value().encode())
+        self.event_dispatcher.headers[SEAL] = seal(self.hostname, HashKeys.of(settings().hash_key).first)
         touching = self.hub.call_repeatedly(TOUCH_SECONDS, self._watchdog.touch)
         try:
             with self._watchdog.watching():

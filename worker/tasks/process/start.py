@@ -15,8 +15,8 @@ from integrations import registry
 from integrations.settings import SettingError
 from worker.db import hash_key
 from worker.db.engine import UNAVAILABLE, make_engine, transact
-from worker.db.hash_key import AnotherHashKeyError
 from worker.domain import sources, tariffs
+from worker.domain.keys import AnotherHashKeyError, HashKeys
 from worker.domain.sources import SourcesError
 from worker.domain.tariffs import TariffsError
 from worker.queues import provider_of
@@ -56,10 +56,11 @@ def check(configured: Settings, queues: Collection[str]) -> None:
     if not JOURNALS.isdisjoint(queues) and configured.journal is not None:
         _check_journal(configured.journal)
     lanes = [provider for queue in sorted(queues) if (provider := provider_of(queue)) is not None]
-    engine = make_engine(configured)  # its own: a fork must not inherit a connection
+    keys = HashKeys.of(configured.hash_key)
+    engine = make_engine(configured, keys)  # its own: a fork must not inherit a connection
     try:
         try:
-            transact(engine, lambda db: hash_key.adopt(db, configured.hash_key.get_secret_value().encode()))
+            transact(engine, lambda db: hash_key.adopt(db, keys))
         except AnotherHashKeyError as error:
             raise SettingsError(str(error)) from None
         except UNAVAILABLE as error:  # no connection does anything before it has found the right key
