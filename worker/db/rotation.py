@@ -57,7 +57,10 @@ _FILL = text(f"""
     UPDATE plate_assignments p SET next_plate_key = n.next_plate_key FROM {unnested("n", _FILLED)}
     WHERE p.permit_id = n.permit_id AND p.assigned_at = n.assigned_at
 """)
-_KEEP_OTHERS_OUT = text("LOCK TABLE plate_assignments IN SHARE ROW EXCLUSIVE MODE")
+# At once the lock that the switch needs: whoever reads plates and then writes one would wait for a lesser one, and the
+# switch for them. All others wait while it is asked for.
+_KEEP_OTHERS_OUT = text("LOCK TABLE plate_assignments IN ACCESS EXCLUSIVE MODE")
+_WAIT_BRIEFLY = text("SET LOCAL lock_timeout = '500ms'")
 _HAVE_TIME = text("SET LOCAL statement_timeout = '60s'")
 _SWITCH = text("""
     ALTER TABLE plate_assignments DROP CONSTRAINT plate_in_use, DROP COLUMN plate_key;
@@ -211,6 +214,7 @@ def next_plates(db: Connection, after: UUID, limit: int) -> list[HashedPlate]:
 def left_plates(db: Connection, limit: int) -> list[HashedPlate]:
     """Keep all others out of the plates, and return those that have no hash by the next key."""
     db.execute(_HAVE_TIME)
+    db.execute(_WAIT_BRIEFLY)
     db.execute(_KEEP_OTHERS_OUT)
     return list(map(_plate, db.execute(_LEFT_PLATES, {"limit": limit})))
 

@@ -32,7 +32,7 @@ from worker.hub import Hub
 ROWS = 2_000  # in one transaction
 AT_THE_SWITCH = 2_000  # plates that may still lack their hash: they take a fraction of a second
 NOTICED = timedelta(seconds=2 * ASK_AGAIN_SECONDS + 5)  # after the switch, with the longest transaction
-TRIES = 5  # for what is locked
+TRIES = 20  # for what is locked
 
 Slice = Callable[[Connection, UUID], tuple[int, UUID | None]]
 
@@ -144,10 +144,10 @@ def _switch(hub: Hub, owner: Engine) -> None:
         try:
             while not transact(owner, switch):
                 pass
-        except OperationalError:  # others have the table: it waits no longer than they may
+        except OperationalError:  # others have the table: let those that queue behind go on
             if not tries_left:
                 raise
-            sleep(1)
+            sleep(0.5)
         else:
             return
 

@@ -18,6 +18,7 @@ from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of, running_hub
 from tests.services.sharing.requested import request
 from tests.services.upstream import ANNE, BOB, Upstream
+from tests.support.waiting import eventually
 from worker.db import rotation as rows
 from worker.db.engine import make_engine, transact
 from worker.db.hash_key import adopt
@@ -252,6 +253,21 @@ def test_two_residents_who_want_one_plate_while_the_key_is_rotated_never_both_ge
     new = process("new")
     for (normalised,) in evidence.query("SELECT normalised FROM plate_assignments"):
         assert ask(new, today, {"raw": normalised}, "r-late") is RefusalCode.PLATE_IN_USE
+
+
+def test_the_switch_lets_who_has_read_plates_and_then_writes_one_go_on(
+    both: Hub, owner: Engine, upstream: Upstream, evidence: Evidence
+) -> None:
+    upstream.active(ANNE)
+    come_to("filled", both, owner)
+    with ThreadPoolExecutor(1) as pool, evidence.database.connect() as job, job.transaction():
+        job.execute("SELECT FROM plate_assignments")
+        switching = pool.submit(rotation._switch, both, owner)
+        asked = "SELECT count(*) FROM pg_locks WHERE relation = 'plate_assignments'::regclass AND NOT granted"
+        eventually(lambda: evidence.value(asked), "the switch to wait", equals=1)
+        job.execute("UPDATE plate_assignments SET raw = raw")
+    switching.result()
+    assert transact(owner, rows.read).switched_at is not None
 
 
 def test_without_a_next_key_nothing_begins(process: Process, both: Hub, owner: Engine, today: date) -> None:
