@@ -112,7 +112,7 @@ POISON = (
     _body("an object as job", [[{"plate": SECRET}], {}, EMBED], "args.0", "wrong_type"),
     _body("null as job", [[None], {}, EMBED], "args.0", "wrong_type"),
     _body("a type tag as job", [[{"__type__": "datetime", "__value__": SECRET}], {}, EMBED], "args.0", "wrong_type"),
-    _body("a job of 9 kB", [["x" * 9_000], {}, EMBED], "args.0", "too_large"),
+    _body("a job of 13 kB", [["x" * 13_000], {}, EMBED], "args.0", "too_large"),
     _of("a job of 1.1 MB", "too_large", None, Raw(body=[["x" * 1_100_000], {}, EMBED])),
     _body("half a surrogate", [["\ud800"], {}, EMBED], "args.0", "not_json"),
     _body("embed is null", [["{}"], {}, None], "embed"),

@@ -112,8 +112,9 @@ class Trip:
                     _execute(cursor, statement)
         except psycopg.Error as error:
             if driver.pgconn.pipeline_status != PipelineStatus.OFF and error.__context__ is not None:
-                self.db.invalidate(error)  # a time limit came in between, and psycopg could not leave the pipeline
-                raise error.__context__ from None
+                self.db.invalidate(error)  # a time limit or the server's end came in between: the pipeline stays open
+                first = error.__context__
+                raise (self._translated(first, driver) if isinstance(first, psycopg.Error) else first) from None
             failed = error
         for cursor, (statement, answer) in zip(cursors, self._asked, strict=True):
             if failed is not None and cursor.pgresult is None:

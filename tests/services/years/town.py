@@ -78,8 +78,9 @@ class Town:
                     _TABLES, [["alembic_version", "hub_state", "file_rewrite"]]
                 ).fetchall():
                     self.look.execute(f"DELETE FROM {table}")
-            for twin in self.twins.values():
+            for name, twin in self.twins.items():
                 twin.held.clear()
+                self.hub.live.wake_ups.end(name)  # of the town before
             self.go_on_to(self.today)
             try:
                 yield self
