@@ -18,6 +18,7 @@ from permit_hub_client import Hub, Job
 
 from bench import processes
 from integrations.sandbox.control import Control
+from ops.demo import account
 from ops.embedded.postgres import DATABASE
 from ops.embedded.stack import Stack
 from ops.shown.space import APPS
@@ -27,7 +28,7 @@ RECEIPT_SECONDS = 60.0
 PATIENCE_SECONDS = 180.0
 CITY = ZoneInfo(Settings.model_fields["time_zone"].default)
 ROWS = 1_000  # permits in one import job, the maximum
-TEXT = {"version": "bench", "sha256": "0" * 64}
+TEXT: Any = account.consent("allow")["text"]
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 
 WAL_FILES = 40  # of 16 MB: more than any measure writes

@@ -2,7 +2,7 @@
 
 import typer
 
-from ops.commands import access, dead_letters, extra, keys, requests, restore
+from ops.commands import access, consent_texts, dead_letters, extra, keys, requests, restore
 from ops.commands.migrate import migrate
 from ops.commands.outlook import outlook
 from ops.commands.providers import pause, reaffirm, resume
@@ -26,6 +26,7 @@ app.add_typer(dead_letters.app)
 app.add_typer(access.app)
 app.add_typer(restore.app)
 app.add_typer(keys.app)
+app.add_typer(consent_texts.app)
 
 
 @app.callback()

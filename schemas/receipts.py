@@ -57,6 +57,7 @@ class RefusalCode(StrEnum):
     NOT_AWAITING_PAYMENT = "not_awaiting_payment"
     PAYMENT_ALREADY_CONFIRMED = "payment_already_confirmed"
     CONSENT_STALE = "consent_stale"
+    UNKNOWN_TEXT = "unknown_text"
     RESIDENT_ERASED = "resident_erased"
 
 

@@ -36,12 +36,15 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
+from sqlalchemy import NullPool, create_engine
 
 from integrations.sandbox.access import Access, load_or_make
 from integrations.sandbox.control import Control
 from integrations.sandbox.server import find
 from ops.embedded import postgres, signals
 from ops.embedded.servers import Servers
+from tests.support.texts import KNOWN, REFUSING
+from worker.db import consent_texts
 from worker.db.hub_state import PLACE
 
 pytest_plugins = ("tests.support.side_by_side", "tests.support.running_city", "tests.support.browsing")
@@ -189,6 +192,8 @@ def _migrate(servers: Servers, name: str) -> None:
         env=os.environ | servers.environment | {"PERMIT_HUB_MIGRATION_DATABASE_URL": owner_url},
         check=True,
     )
+    with create_engine(owner_url, poolclass=NullPool).begin() as db:
+        consent_texts.put(db, [KNOWN, REFUSING])
     with servers.postgres.connect() as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (unfinished, name))))
 

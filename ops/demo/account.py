@@ -1,11 +1,12 @@
 """The demo's account: that of the residents' guide, with dates relative to today."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
-from ops.shown.space import ALLOWED, APPS, PROVIDERS, REFUSED
+from personal_space import consent_text
+
+from ops.shown.space import APPS
 from worker.domain.terms import add_months
 
 RESIDENT = "r-demo"
@@ -48,14 +49,9 @@ def ending_in(days: int, today: date) -> dict[str, object]:
 
 
 def consent(choice: str, resident_id: str = RESIDENT) -> dict[str, object]:
-    """Return the fields of a decision about all four apps, with the hash of the text on the screen."""
-    shown = (ALLOWED if choice == "allow" else REFUSED).format(", ".join(PROVIDERS[name] for name in APPS))
-    return {
-        "resident_id": resident_id,
-        "choice": choice,
-        "providers": list(APPS),
-        "text": {"version": "2024-09", "sha256": hashlib.sha256(shown.encode()).hexdigest()},
-    }
+    """Return the fields of a decision about all four apps, on the text that the residents' web app shows in French."""
+    text = consent_text.proof(choice, APPS, f"{consent_text.VERSION}-fr")
+    return {"resident_id": resident_id, "choice": choice, "providers": list(APPS), "text": text}
 
 
 def verified(

@@ -10,7 +10,7 @@ from permit_hub_client import Hub
 
 from ops import running
 from ops.canary import Canary
-from ops.embedded import folders, mailbox, postgres, programs, sandboxes, sources, valkey, web_app
+from ops.embedded import consent_texts, folders, mailbox, postgres, programs, sandboxes, sources, valkey, web_app
 from ops.embedded.servers import PROVIDERS, Servers, free_port
 from ops.source_rights import OPERATOR, PERSONAL_SPACE, PORTAL
 from worker.settings import Settings
@@ -96,6 +96,7 @@ class Stack:
         )
         progress("migrating the database")
         supervisor.run_to_its_end(programs.migration(environment))
+        consent_texts.put_all(self.servers.postgres.url(postgres.OWNER))
         progress("starting workers, beat and Flower")
         canary = Canary(self.environment["PERMIT_HUB_REDIS_URL"], REDIS_PREFIX)
         supervisor.launch(

@@ -18,7 +18,7 @@ DIALECT = create_engine("postgresql+psycopg://", paramstyle="numeric_dollar").di
 ELSEWHERE = ("worker.db.migrations", "worker.db.tables")
 CALLS = {"execute", "exec_driver_sql", "scalar", "scalars", "stream"}
 RUNNER = "worker.db.trip"
-OWNERS = "worker.db.rotation."
+OWNERS = ("worker.db.consent_texts._PUT", "worker.db.rotation.")
 MAKERS = {"Statement", "write"}  # of the runner, which executes what they made
 
 

@@ -47,7 +47,7 @@ FILLED = """
     SELECT table_name, column_name, udt_name FROM information_schema.columns JOIN information_schema.tables
         USING (table_schema, table_name)
     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND identity_generation IS NULL
-        AND table_name NOT IN ('alembic_version', 'hub_state', 'file_rewrite')
+        AND table_name NOT IN ('alembic_version', 'hub_state', 'file_rewrite', 'consent_texts')
 """
 SAMPLES_OF = """
     SELECT a.attname FROM pg_statistic s JOIN pg_attribute a ON (a.attrelid, a.attnum) = (s.starelid, s.staattnum)

@@ -1,6 +1,5 @@
 """Residents with a permit each, their jobs, and the plates that providers hold or were sent."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,10 +12,10 @@ from integrations.sandbox.misbehaviour import Kind
 from ops.shown.space import APPS
 from tests.faults.harness import Stack
 from tests.support import claims
+from tests.support.texts import TEXT
 from tests.support.waiting import eventually
 
 MARK = "zwxqv"  # stands in all personal data, and in nothing else
-TEXT = {"version": "2024-09", "sha256": hashlib.sha256(b"the text that was shown").hexdigest()}
 EVERYWHERE = frozenset(APPS)
 NOWHERE: frozenset[str] = frozenset()
 WRITES = {"paybyphone": "/eligibilities", "flowbird": "/hub/", "easypark": "/parking", "indigo_neo": "/rights"}

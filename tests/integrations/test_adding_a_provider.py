@@ -21,6 +21,7 @@ from ops.embedded.valkey import WEB_APP
 from tests.conftest import Database
 from tests.integrations.sixth import CONTRACT, KEY, NAME, PROJECT, REGISTRY, copied_with_it, partner, shown
 from tests.support import claims
+from tests.support.texts import TEXT
 from tests.support.waiting import eventually
 
 ASK = f"""
@@ -53,7 +54,6 @@ FOR_EVERY_PROVIDER = ("test_registry.py", "test_rooms.py", "test_documents.py", 
 RESIDENT = "r-1001"
 PLATE = {"raw": "EF-367-QS"}
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
-TEXT = {"version": "2026-01", "sha256": "a" * 64}
 START_SECONDS = 60.0  # of a worker, on a busy machine
 
 

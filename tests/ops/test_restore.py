@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from ops.demo import account
 from ops.embedded.postgres import DATABASE
 from tests.support.city import City
 from tests.support.waiting import eventually
@@ -61,7 +62,7 @@ def test_withheld_shares_are_counted_and_go_out_after_the_release(city: City, da
     database.execute(HELD)
     resident = city.resident()
     version = city.space(resident.resident_id)["consent"]["version"]
-    text = {"version": "2026-01", "sha256": "a" * 64}
+    text = account.consent("allow")["text"]
     decided = {"choice": "allow", "providers": ["easypark"], "text": text, "decided_at": datetime.now(UTC)}
     city.applied("consent.decide", resident, **decided, consent_version=version)
 

@@ -38,6 +38,9 @@ from worker.services.sharing import drain
 from worker.services.sharing.drain import Drain
 from worker.settings import Settings
 
+KEPT = ["alembic_version", "hub_state", "file_rewrite", "consent_texts"]
+"""The tables that are not emptied before a test."""
+
 
 @pytest.fixture(autouse=True, scope="session")
 def plain_tracebacks() -> None:
@@ -60,7 +63,7 @@ def database(kept_database: Database) -> Database:
     with kept_database.connect() as connection, connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")  # so that tables can be emptied in any order
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)"
-        for (table,) in connection.execute(tables, [["alembic_version", "hub_state", "file_rewrite"]]).fetchall():
+        for (table,) in connection.execute(tables, [KEPT]).fetchall():
             connection.execute(f"DELETE FROM {table}")
         connection.execute("UPDATE hub_state SET epoch = 1, redis_run_id = NULL, cleared_epoch = 1, mark = 0")
         connection.execute(

@@ -12,6 +12,7 @@ from integrations.base import LegalBasis
 from integrations.registry import ADAPTERS, capabilities
 from schemas.receipts import Outcome, Receipt, RowResult
 from tests.support import claims
+from tests.support.texts import TEXT
 from worker.hub import Hub
 from worker.services.jobs.handle import handle
 
@@ -21,7 +22,6 @@ AGENT = "agent-17"
 EVERYONE = tuple(name for name in ADAPTERS if capabilities(name).legal_basis is LegalBasis.CONSENT)
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
 ELSEWHERE = {"ban_id": "75118_0002_00007", "label": "7 place du Modèle, 75018 Paris"}
-TEXT = {"version": "2024-09", "sha256": "a" * 64}
 UNVERIFIED: Mapping[str, Any] = {}
 _NUMBERS = count(1)
 _CURRENT = {"schema_version": 2}

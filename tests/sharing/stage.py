@@ -19,6 +19,7 @@ from schemas import jobs
 from schemas.jobs import ConsentChoice
 from schemas.verified import Plate
 from tests.sharing.rows import NONE, NOW, TICK, A, B, Ticks
+from tests.support.texts import TEXT
 from worker.db.engine import transact
 from worker.db.jobs import residents
 from worker.db.sharing import shares
@@ -244,7 +245,7 @@ def _decision(number: int, payload: int, seen: int) -> jobs.DecideConsent:
         choice=ConsentChoice.REFUSE if payload == NONE else ConsentChoice.ALLOW,
         providers=(PROVIDER,),
         consent_version=seen,
-        text=jobs.ConsentText(version="1", sha256="0" * 64),
+        text=jobs.ConsentText.model_validate(TEXT),
         decided_at=datetime.now(UTC),
     )
 

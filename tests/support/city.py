@@ -18,6 +18,7 @@ from personal_space.stand_ins.accounts import Account
 
 from integrations.sandbox.control import Control
 from integrations.sandbox.records import Record
+from ops.demo import account
 from ops.embedded.valkey import WEB_APP, Valkey
 from ops.shown.space import APPS
 from ops.source_rights import OPERATOR
@@ -30,7 +31,6 @@ from worker.domain.plates import parse
 PermitHub = Callable[..., subprocess.CompletedProcess[str]]
 
 ADDRESS = {"ban_id": "75114_1834_00010", "label": "10 rue de l'Exemple, 75014 Paris"}
-TEXT = {"version": "2026-01", "sha256": "a" * 64}
 UNKNOWN_ZONE = "99999"  # to PayByPhone alone
 UNKNOWN_PROFILE = "unknown"
 
@@ -243,7 +243,7 @@ class City:
             resident,
             choice=choice,
             providers=providers,
-            text=TEXT,
+            text=account.consent(choice)["text"],
             decided_at=datetime.now(UTC),
             **fields,
         )

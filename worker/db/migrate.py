@@ -1,5 +1,7 @@
 """Bring a database from empty, or from any earlier state, to the current one: `python -m worker.db.migrate`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -64,6 +66,18 @@ def owner() -> OwnerSettings:
         raise SettingsError(
             f"{VARIABLE} is missing or wrong: postgresql+psycopg://… of the role that owns the tables"
         ) from None
+
+
+@contextmanager
+def connected_owner() -> Iterator[Connection]:
+    """Connect as the role that owns the tables, for one transaction.
+
+    Raises:
+        SettingsError: its URL is missing or wrong.
+    """
+    engine = create_engine(owner().migration_database_url, poolclass=NullPool, hide_parameters=True)
+    with engine.begin() as connection:
+        yield connection
 
 
 def main() -> None:

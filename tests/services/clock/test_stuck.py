@@ -181,6 +181,15 @@ def test_an_undecided_request_is_stuck_after_a_month(found: Find, upstream: Upst
     assert found(today + DAY * 31) == []
 
 
+def test_an_undecided_change_is_stuck_after_a_month(found: Find, upstream: Upstream, today: date) -> None:
+    permit_id = upstream.active(years=3)
+    upstream.applied("permit.change_vehicle", permit_id=permit_id, plate={"raw": "ZZ"}, verified={})
+    assert found(today + DAY * 30) == []
+    assert found(today + DAY * 31) == [(Kind.REQUESTS, None, 1)]
+    upstream.applied("permit.decide", permit_id=permit_id, decision="approve")
+    assert found(today + DAY * 31) == []
+
+
 def test_the_age_of_a_request_counts_from_its_day(
     hub: Hub, upstream: Upstream, evidence: Evidence, today: date
 ) -> None:

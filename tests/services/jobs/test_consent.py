@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from schemas.space import HeldState
 from tests.services.evidence import Evidence
 from tests.services.hubs import lane_of
 from tests.services.upstream import ANNE, CITY, EVERYONE, Upstream, choice
+from tests.support.texts import REFUSING, TEXT
 from worker.live.wake_ups import URGENT
 from worker.services.sharing.drain import Drain
 
@@ -39,12 +41,34 @@ def test_a_first_allowance_makes_every_active_permit_due_everywhere(
 
 def test_the_ledger_proves_what_was_decided(upstream: Upstream, evidence: Evidence) -> None:
     receipt = upstream.allow(providers=("flowbird", "easypark"))
-    assert evidence.query(
+    (row,) = evidence.query(
         "SELECT resident_id, version, choice, providers, text_version, text_sha256, source, job_id,"
         " recorded_at BETWEEN now() - interval '1 minute' AND now() FROM consent_decisions"
-    ) == [(ANNE, 1, "allow", ["easypark", "flowbird"], "2024-09", "a" * 64, "personal-space", receipt.job_id, True)]
+    )
+    assert row[:4] == (ANNE, 1, "allow", ["easypark", "flowbird"])
+    assert row[4:] == (TEXT["version"], TEXT["sha256"], "personal-space", receipt.job_id, True)
     recorded_at = evidence.value("SELECT recorded_at FROM consent_decisions")
     assert evidence.space(ANNE).consent.updated_at == recorded_at
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        {"version": TEXT["version"], "sha256": "a" * 64},
+        {"version": "another", "sha256": TEXT["sha256"]},
+        {"version": REFUSING.version, "sha256": REFUSING.sha256},
+    ],
+    ids=["unknown", "another version", "a text that refuses"],
+)
+def test_an_allowance_needs_a_known_text_and_a_refusal_none(
+    upstream: Upstream, evidence: Evidence, text: dict[str, str]
+) -> None:
+    upstream.active()
+    refused = upstream.submit("consent.decide", **choice("allow") | {"consent_version": 0, "text": text})
+    assert (refused.code, refused.field) == (RefusalCode.UNKNOWN_TEXT, "text")
+    assert not any(state.allowed for state in evidence.space(ANNE).consent.providers)
+    upstream.allow()
+    assert upstream.submit("consent.decide", **choice("refuse") | {"text": text}).outcome is Outcome.APPLIED
 
 
 def test_a_decision_is_accepted_before_its_resident_is_known(upstream: Upstream, evidence: Evidence) -> None:

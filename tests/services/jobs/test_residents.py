@@ -14,6 +14,7 @@ from tests.services.evidence import Evidence
 from tests.services.hubs import Deliver
 from tests.services.in_redis import as_operator, read_document
 from tests.services.upstream import ADDRESS, ANNE, BOB, CITY, ELSEWHERE, EVERYONE, UNVERIFIED, Upstream
+from tests.support.texts import KNOWN
 from worker.hub import Hub
 from worker.services.clock.sweep import sweep
 
@@ -55,7 +56,7 @@ def test_an_export_has_all_data_and_its_receipt_none(
     assert [plate["plate"] for plate in permit["plates"]] == ["EF-367-QS", "PO-456-VB"]
     assert {end["outcome"] for entry in permit["disclosures"] for end in entry["outcomes"]} == {"confirmed"}
     assert {entry["provider"] for entry in permit["disclosures"]} == {*EVERYONE, CITY}
-    assert [decision["choice"] for decision in document["consent_decisions"]] == ["allow"]
+    assert [(one["choice"], one["text"]) for one in document["consent_decisions"]] == [("allow", KNOWN.words)]
     assert [event["sequence"] for event in document["events"]] == [sequence for sequence, _ in evidence.written(ANNE)]
     assert not [value for value in PERSONAL if value in receipt.model_dump_json()]
 

@@ -75,7 +75,7 @@ class Town:
             with self.look.transaction():
                 self.look.execute("SET LOCAL session_replication_role = replica")
                 for (table,) in self.look.execute(
-                    _TABLES, [["alembic_version", "hub_state", "file_rewrite"]]
+                    _TABLES, [["alembic_version", "hub_state", "file_rewrite", "consent_texts"]]
                 ).fetchall():
                     self.look.execute(f"DELETE FROM {table}")
             for name, twin in self.twins.items():

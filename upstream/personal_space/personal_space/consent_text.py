@@ -1,10 +1,13 @@
 """The exact text of the two choices on the transmission of data.
 
-The hub keeps the text's version and hash with each decision. If you change the text, here or in the catalogue, change
-`VERSION`.
+The hub keeps the text's version and hash with each decision, and takes an allowance only with a text that it knows. If
+you change the text, here or in the catalogue, change `VERSION`, and give the hub the texts before you show them:
+`python -m personal_space.consent_text PROVIDER …` prints them as `permit-hub consent-texts add` takes them.
 """
 
 import hashlib
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -35,6 +38,16 @@ def text(choice: str, providers: Sequence[str]) -> str:
     return gettext(CHOICES[choice]) % {"providers": listed(providers)}
 
 
+def texts(providers: Sequence[str]) -> list[dict[str, str]]:
+    """Return every text about these providers, in each language."""
+    found = []
+    for language in LANGUAGES:
+        with speaking(language):
+            about = {"version": f"{VERSION}-{language}", "language": language}
+            found += [about | {"choice": choice, "text": text(choice, providers)} for choice in CHOICES]
+    return found
+
+
 def shown() -> str:
     """Return the version and the language of the text on a page; the form sends them back."""
     return f"{VERSION}-{current()}"
@@ -61,3 +74,7 @@ def decided(consent: Consent) -> str | None:
     if consent["version"] == 0 or len(allowed) != 1:
         return None
     return "allow" if allowed == {True} else "refuse"
+
+
+if __name__ == "__main__":
+    print(json.dumps(texts(sys.argv[1:]), ensure_ascii=False, indent=2))

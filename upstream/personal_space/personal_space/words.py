@@ -130,6 +130,10 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
             "Votre choix a été modifié entre-temps, dans un autre onglet ou sur un autre appareil. "
             "Votre autorisation n'a pas été enregistrée. Voici le choix en vigueur."
         ),
+        "unknown_text": N_(
+            "Ce texte n'est pas en vigueur : votre autorisation n'a pas été enregistrée, et rien n'est transmis. "
+            "Réessayez plus tard."
+        ),
         "resident_erased": N_("Votre compte a été effacé à votre demande : plus rien ne peut y être ajouté."),
     }
 )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, column, text
+from sqlalchemy import Boolean, Integer, bindparam, column, text
 
 from schemas.jobs import ConsentChoice
 from worker.db import tables
@@ -45,6 +45,12 @@ _LATEST_REFUSAL = text("""
 """).columns(refused_at=_LEDGER.c.decided_at.type)
 
 
+_KNOWS = text("""
+    SELECT EXISTS (
+        SELECT FROM consent_texts WHERE sha256 = :sha256 AND version = :version AND choice = 'allow') AS knows
+""").columns(knows=Boolean)
+
+
 Truth = Mapping[tuple[UUID, str], tuple[Permit, ConsentDecision | None]]
 """A permit, and the decision in effect, for each permit and provider."""
 
@@ -65,6 +71,11 @@ def latest_refusal(resident_id: str, providers: Collection[str]) -> Statement[da
     """Return when the latest refusal of any of some providers was decided, or recorded if that was earlier."""
     values = {"resident_id": resident_id, "providers": list(providers)}
     return Statement(_LATEST_REFUSAL, values, lambda rows: rows[0].refused_at)
+
+
+def knows_allowance(sha256: str, version: str) -> Statement[bool]:
+    """Return whether a text of this hash and version is one by which residents allow."""
+    return Statement(_KNOWS, {"sha256": sha256, "version": version}, lambda rows: bool(rows[0].knows))
 
 
 def truth(keys: Collection[tuple[UUID, str]]) -> Statement[Truth]:

@@ -34,7 +34,8 @@ _EXPORT = text("""
                     ORDER BY d.recorded_at), '[]')
                 FROM disclosures d WHERE d.permit_id = p.permit_id)
             )), '[]') FROM permits p WHERE p.resident_id = r.resident_id),
-        'consent_decisions', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'resident_id' ORDER BY c.version), '[]')
+        'consent_decisions', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'resident_id' || jsonb_build_object(
+                'text', (SELECT words FROM consent_texts x WHERE x.sha256 = c.text_sha256)) ORDER BY c.version), '[]')
             FROM consent_decisions c WHERE c.resident_id = r.resident_id),
         'events', (SELECT coalesce(jsonb_agg(to_jsonb(e) - 'resident_id' ORDER BY e.sequence), '[]')
             FROM events e WHERE e.resident_id = r.resident_id)

@@ -7,13 +7,14 @@ from worker.db.tables.permits import agent_decisions, payments, permits, plate_a
 from worker.db.tables.providers import provider_events, providers
 from worker.db.tables.reconciliations import reconciled_copies, reconciliations
 from worker.db.tables.reminders import channels, reminders
-from worker.db.tables.residents import consent_decisions, events, residents
+from worker.db.tables.residents import consent_decisions, consent_texts, events, residents
 from worker.db.tables.shares import disclosure_outcomes, disclosures, shares
 
 __all__ = [
     "agent_decisions",
     "channels",
     "consent_decisions",
+    "consent_texts",
     "disclosure_outcomes",
     "disclosures",
     "events",

@@ -52,6 +52,19 @@ consent_decisions = Table(
     CheckConstraint("choice IN ('allow', 'refuse')", name="consent_choice"),
 )
 
+consent_texts = Table(
+    "consent_texts",
+    metadata,
+    opaque("sha256", Text, primary_key=True),
+    opaque("version", Text, nullable=False),
+    opaque("language", Text, nullable=False),
+    opaque("choice", Text, nullable=False),
+    opaque("words", Text, nullable=False),
+    recorded_at(),
+    CheckConstraint("choice IN ('allow', 'refuse')", name="consent_texts_choice"),
+    CheckConstraint("sha256 = encode(sha256(convert_to(words, 'UTF8')), 'hex')", name="consent_texts_sha256"),
+)
+
 events = Table(
     "events",
     metadata,

@@ -8,7 +8,7 @@ from schemas.events import EventType
 from schemas.jobs import ConsentChoice
 from schemas.receipts import RefusalCode
 from worker.db.jobs import consents
-from worker.db.trip import run
+from worker.db.trip import Trip
 from worker.domain.consent import ConsentDecision, check_current, check_newer
 from worker.domain.refusal import JobRefusedError
 from worker.domain.sharing import Urgency
@@ -20,8 +20,8 @@ ERASURE = "erasure"  # in place of a consent text
 def decide(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
     """Record a decision and apply it to the shares of the named providers.
 
-    A refusal always takes effect on receipt. An allowance does only if it names the current version, and is newer than
-    the latest refusal of each provider that it names.
+    A refusal always takes effect on receipt. An allowance does only if it names the current version and a known text,
+    and is newer than the latest refusal of each provider that it names.
     """
     allow = job.choice is ConsentChoice.ALLOW
     if allow:
@@ -62,5 +62,9 @@ def _check_allowance(job: jobs.DecideConsent, unit: UnitOfWork) -> None:
         if provider not in unit.hub.capabilities or provider in unit.hub.public_task:
             raise JobRefusedError(RefusalCode.UNKNOWN_PROVIDER, f"providers.{position}")
     check_current(job.consent_version, unit.consent_version)
-    refused_at = run(unit.db, consents.latest_refusal(job.resident_id, job.providers))
-    check_newer(job.decided_at, refused_at, unit.resident.locked_at)
+    with Trip(unit.db) as trip:
+        refused_at = trip.ask(consents.latest_refusal(job.resident_id, job.providers))
+        is_known = trip.ask(consents.knows_allowance(job.text.sha256, job.text.version))
+    check_newer(job.decided_at, refused_at.value, unit.resident.locked_at)
+    if not is_known.value:
+        raise JobRefusedError(RefusalCode.UNKNOWN_TEXT, "text")

@@ -130,6 +130,18 @@ def test_an_open_permit_is_never_anonymised(hub: Hub, upstream: Upstream, eviden
     assert {card.permit_id for card in evidence.screen(ANNE).cards} == {reviewed, unpaid}
 
 
+def test_a_change_under_review_does_not_keep_a_permit_that_is_over(
+    hub: Hub, upstream: Upstream, evidence: Evidence, lapsed: UUID, forgetting: date
+) -> None:
+    late = Upstream(hub, forgetting - DAY * 40)
+    late.applied("permit.change_address", permit_id=lapsed, address=ELSEWHERE, zones=["18A"], verified={})
+    purge(hub, forgetting - DAY)
+    assert evidence.card(ANNE, lapsed).review is not None
+    purge(hub, forgetting)
+    assert ELSEWHERE["label"] not in evidence.everything_stored()
+    assert evidence.space(ANNE).cards == ()
+
+
 def test_a_permit_that_was_renewed_on_its_last_kept_day_stays(
     hub: Hub, upstream: Upstream, evidence: Evidence, lapsed: UUID, forgetting: date
 ) -> None:
