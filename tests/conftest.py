@@ -42,6 +42,7 @@ from integrations.sandbox.access import Access, load_or_make
 from integrations.sandbox.control import Control
 from integrations.sandbox.server import find
 from ops.embedded import postgres, signals
+from ops.embedded.consent_texts import put_all
 from ops.embedded.servers import Servers
 from tests.support.texts import KNOWN, REFUSING
 from worker.db import consent_texts
@@ -194,6 +195,7 @@ def _migrate(servers: Servers, name: str) -> None:
     )
     with create_engine(owner_url, poolclass=NullPool).begin() as db:
         consent_texts.put(db, [KNOWN, REFUSING])
+    put_all(owner_url)
     with servers.postgres.connect() as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (unfinished, name))))
 
