@@ -10,10 +10,12 @@ from uuid import UUID, uuid4
 
 from permit_hub_client import Job
 from permit_hub_client.message import list_item, result_name
+from permit_hub_client.signature import sign
 
 from bench.figures import Figure, rates, times
 from bench.ground import ADDRESS, RECEIPT_SECONDS, ROWS, Ground, Inhabitant, cpu_seconds
 from ops.demo.account import verified
+from ops.source_rights import OPERATOR
 
 RECEIPT_MS = 8.0
 OF_NO_OPS_PERCENT = 45.0
@@ -42,7 +44,7 @@ def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
     ping_cpu: list[float] = []
     job_cpu: list[float] = []
     for _ in range(rounds):
-        wired = [_wired(job) for job in _queued(ground, number // 2)]
+        wired = [_wired(ground, job) for job in _queued(ground, number // 2)]
         for messages, rate, cpu in (
             ([_ping() for _ in range(number)], ping_rates, ping_cpu),
             (wired, job_rates, job_cpu),
@@ -50,6 +52,7 @@ def measure_queue(ground: Ground, *, quick: bool) -> list[Figure]:
             before = cpu_seconds(ground)
             rate.append(_drained(ground, messages))
             cpu.append((cpu_seconds(ground) - before) * 1000 / number)
+        _check_applied(ground, wired)
     parts = [100 * ours / theirs for ours, theirs in zip(job_rates, ping_rates, strict=True)]
     share = Figure("jobs, of the no-op rate", median(parts), "%", min(parts), max(parts), rounds, OF_NO_OPS_PERCENT)
     return [
@@ -135,8 +138,11 @@ def _allow(ground: Ground, inhabitant: Inhabitant) -> Job:
     return ground.consent(inhabitant, "allow", 0)
 
 
-def _wired(job: Job) -> tuple[UUID, str]:
-    return job.job_id, list_item(job.kind, job.job_id, [job.text], "jobs", "bench")
+def _wired(ground: Ground, job: Job) -> tuple[UUID, str]:
+    """Return a job's message, signed as the client would."""
+    key = ground.stack.sources.keys[OPERATOR].encode()
+    signature = sign(key, OPERATOR, job.kind, "jobs", job.job_id, job.text)
+    return job.job_id, list_item(job.kind, job.job_id, [job.text, signature], "jobs", "bench")
 
 
 def _ping() -> tuple[UUID, str]:
@@ -155,3 +161,11 @@ def _drained(ground: Ground, wired: Sequence[tuple[UUID, str]]) -> float:
     ground.redis.lpush(f"{prefix}jobs", *(item for _, item in wired))
     ground.until(lambda: ground.redis.exists(*names) == len(names), "all results")
     return len(wired) / (time.perf_counter() - started)
+
+
+def _check_applied(ground: Ground, wired: Sequence[tuple[UUID, str]]) -> None:
+    """Check that these jobs were applied: a refusal costs less."""
+    prefix = ground.stack.environment["PERMIT_HUB_REDIS_PREFIX"]
+    results = ground.redis.mget([prefix + result_name(task_id) for task_id, _ in wired])
+    outcomes = {json.loads(result or "null")["result"]["outcome"] for result in results}
+    assert outcomes == {"applied"}, outcomes
